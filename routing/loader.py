@@ -1,0 +1,254 @@
+"""Reading the routing files: the checks that look across rows and files.
+
+Every fault of every file is reported at once, as long as the files it is measured against are sound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from routing.model import Province, TailKind
+from routing.numbers import Digits, Numbers, span
+from routing.rows import AccessCode, Row
+from routing.schema import Appendix6, Appendix7, NumberPlan, Provinces, RowRecord
+from routing.segments import UNKNOWN, Segments, load_segments
+from routing.tablefile import Fault, Located, TableError, locate, nearest
+
+FILES = ("appendix6.yaml", "appendix7.yaml", "numbers.yaml", "provinces.yaml", "segments.csv")
+"""The files of a folder of routing tables."""
+
+LONGEST_ADDRESS = 20
+"""Digits of an address: SMPP 3.4 section 4.4.1, destination_addr, 21 octets with its NUL."""
+
+_TAIL = re.compile(r"([0-9]{1,2})(?:-([0-9]{1,2}))? digits?")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SecondNumbers:
+    """Second numbers from `first` to `last` (leading digits). `main`: where theirs begin; None: refused."""
+
+    first: str
+    last: str
+    main: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The content of a folder of routing tables, checked. `version` names exactly these files."""
+
+    version: str
+    numbers: Numbers
+    codes: Mapping[str, AccessCode]
+    provinces: Mapping[str, Province]
+    segments: Segments
+    cmcc: tuple[str, ...]
+    second_numbers: tuple[SecondNumbers, ...]
+    appendix7: Located[Appendix7]
+
+
+def load_tables(folder: Path) -> Tables:
+    """The tables of a folder; raises TableError with every fault found."""
+    faults: list[Fault] = []
+    plan = _attempt(faults, lambda: locate(folder / "numbers.yaml", NumberPlan))
+    appendix6 = _attempt(faults, lambda: locate(folder / "appendix6.yaml", Appendix6))
+    appendix7 = _attempt(faults, lambda: locate(folder / "appendix7.yaml", Appendix7))
+    records = _attempt(faults, lambda: locate(folder / "provinces.yaml", Provinces))
+    provinces = {} if records is None else _provinces(records, faults)
+    segments = None
+    if records is not None:
+        segments = _attempt(faults, lambda: load_segments(folder / "segments.csv", provinces))
+    second_numbers = () if appendix6 is None else tuple(_second_numbers(appendix6, faults))
+    if plan is None or appendix7 is None or segments is None:
+        raise TableError(faults)
+    cmcc = tuple(prefix for each in plan.value.cmcc for prefix in span(each.value))
+    codes = _access_codes(appendix7, segments, cmcc, faults)
+    never = tuple(codes)
+    numbers = Numbers(plan.value.mobile.shape(never), plan.value.fetion_number.shape(never))
+    rows = RowCompiler(appendix7, codes, numbers, provinces)
+    compiled = rows.compile()
+    if faults := faults + rows.faults:
+        raise TableError(faults)
+    return Tables(_version(folder), numbers, compiled, provinces, segments, cmcc, second_numbers, appendix7)
+
+
+def _attempt(faults: list[Fault], read: Callable[[], T]) -> T | None:
+    """What `read` gives; None, and its faults added, when it cannot be used."""
+    try:
+        return read()
+    except TableError as error:
+        faults += error.faults
+        return None
+
+
+def _version(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in FILES:
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _provinces(located: Located[Provinces], faults: list[Fault]) -> dict[str, Province]:
+    """Provinces by code, the headquarters first."""
+    table = located.value
+    found = {table.headquarters.code: table.headquarters.province()}
+    if table.headquarters.code != UNKNOWN:
+        reason = f"the headquarters have {UNKNOWN}, the code of a sender without a known home"
+        faults.append(located.fault(("headquarters", "code"), reason))
+    for position, record in enumerate(table.provinces):
+        path = ("provinces", position, "code")
+        if record.code in found:
+            faults.append(located.fault(path, f"{record.code} is taken by {found[record.code].en}"))
+        elif record.code.startswith("0"):
+            faults.append(located.fault(path, "a province code does not begin with 0: sub-codes do"))
+        found[record.code] = record.province()
+    return found
+
+
+def _second_numbers(located: Located[Appendix6], faults: list[Fault]) -> Iterator[SecondNumbers]:
+    """The rows that act. Two that share a number are refused."""
+    taken: list[tuple[str, str, int]] = []
+    for position, record in enumerate(located.value.rows):
+        if record.example:
+            continue
+        first, last = record.first.value, record.last.value
+        low, high = first.ljust(11, "0"), last.ljust(11, "9")
+        for other_low, other_high, line in taken:
+            if low <= other_high and other_low <= high:
+                path = ("rows", position, "first")
+                faults.append(located.fault(path, f"shares numbers with the row on line {line}"))
+        taken.append((low, high, located.line_of(("rows", position))))
+        yield SecondNumbers(first, last, record.main.value if record.main is not None else None)
+
+
+def _access_codes(
+    located: Located[Appendix7], segments: Segments, cmcc: tuple[str, ...], faults: list[Fault]
+) -> list[str]:
+    """The access codes, none of which may begin a mobile number."""
+    codes: list[str] = []
+    for position, record in enumerate(located.value.access_codes):
+        code, path = record.value, ("access_codes", position, "value")
+        start = code[:7]
+        mobile = next((each for each in cmcc if each.startswith(code) or code.startswith(each)), None)
+        if code in codes:
+            faults.append(located.fault(path, f"{code} stands here twice"))
+        elif mobile is not None or segments.any_between(int(start.ljust(7, "0")), int(start.ljust(7, "9"))):
+            faults.append(located.fault(path, f"{code} begins a listed segment {mobile or ''}".rstrip()))
+        codes.append(code)
+    return codes
+
+
+class RowCompiler:
+    """Turns the rows of appendix7.yaml into access codes. What is wrong gathers in `faults`."""
+
+    def __init__(
+        self,
+        located: Located[Appendix7],
+        codes: list[str],
+        numbers: Numbers,
+        provinces: Mapping[str, Province],
+    ) -> None:
+        self.faults: list[Fault] = []
+        self._located = located
+        self._codes = codes
+        self._numbers = numbers
+        self._provinces = provinces
+
+    def compile(self) -> dict[str, AccessCode]:
+        """Access codes, the longest first; use them only when `faults` is empty."""
+        rows: dict[str, list[tuple[int, Row]]] = {code: [] for code in self._codes}
+        for position, record in enumerate(self._located.value.rows):
+            row = self._row(position, record)
+            for place, code in enumerate(self._codes_of(position, record)):
+                if row is not None:
+                    self._check_length(position, place, code, row)
+                    self._check_overlap(position, code, row, rows[code])
+                    rows[code].append((position, row))
+        if not self.faults:
+            self._check_rows_exist(rows)
+        longest_first = sorted(rows.items(), key=lambda each: -len(each[0]))
+        return {code: AccessCode(code, [row for _, row in found]) for code, found in longest_first}
+
+    def _codes_of(self, position: int, record: RowRecord) -> Iterator[str]:
+        seen: set[str] = set()
+        for place, code in enumerate(each.value for each in record.codes):
+            if code not in self._codes:
+                self._fault(position, ("codes", place), f"no access code; {nearest(code, self._codes)}")
+            elif code in seen:
+                self._fault(position, ("codes", place), f"{code} stands here twice")
+            else:
+                seen.add(code)
+                yield code
+
+    def _row(self, position: int, record: RowRecord) -> Row | None:
+        tail = self._tail(position, record.tail.value)
+        provinces = self._by_prefix(position, record)
+        prefix = record.prefix.value
+        if tail is None or provinces is None:
+            return None
+        kind, digits = tail
+        closed = record.closed is not None or prefix.startswith("0")
+        return Row(provinces, kind, digits, closed, record.accepts.value, record.purpose.value)
+
+    def _tail(self, position: int, text: str) -> tuple[TailKind, Digits] | None:
+        if text == "none":
+            return TailKind.NONE, Digits(0, 0)
+        if text == "mobile":
+            return TailKind.MOBILE, self._numbers.mobile
+        if text == "fetion number":
+            return TailKind.FETION_NUMBER, self._numbers.fetion_number
+        match = _TAIL.fullmatch(text)
+        if match is None:
+            wanted = "none, mobile, fetion number, '5 digits' or '0-5 digits'"
+            self._fault(position, ("tail",), f"{text!r} is no tail: write {wanted}")
+            return None
+        shortest, longest = int(match[1]), int(match[2] or match[1])
+        if not 0 <= shortest <= longest or longest == 0:
+            self._fault(position, ("tail",), f"{text!r}: the second number is not below the first, nor 0")
+            return None
+        return TailKind.DIGITS, Digits(shortest, longest)
+
+    def _by_prefix(self, position: int, record: RowRecord) -> dict[str, str | None] | None:
+        """The prefixes of a row with the province of each."""
+        prefix, province = record.prefix.value, record.province.value
+        every = prefix == "provinces"
+        prefixes = ["" if prefix == "none" else prefix]
+        if every:
+            prefixes = [code for code in self._provinces if code != UNKNOWN]
+        if every and province == "prefix":
+            return {code: code for code in prefixes}
+        if province == "sender":
+            return dict.fromkeys(prefixes, None)
+        if province in self._provinces:
+            return dict.fromkeys(prefixes, province)
+        wanted = "sender, prefix, a province code" if every else "sender, a province code"
+        self._fault(position, ("province",), f"{province!r} is no province: write {wanted}")
+        return None
+
+    def _check_length(self, position: int, place: int, code: str, row: Row) -> None:
+        longest = len(code) + max(map(len, row.provinces)) + row.tail.longest
+        if longest > LONGEST_ADDRESS:
+            reason = f"the longest address under {code} has {longest} digits, SMPP carries {LONGEST_ADDRESS}"
+            self._fault(position, ("tail",) if not place else ("codes", place), reason)
+
+    def _check_overlap(self, position: int, code: str, row: Row, above: list[tuple[int, Row]]) -> None:
+        for other_position, other in above:
+            shared = sorted(set(row.provinces) & set(other.provinces))
+            if shared and row.tail.overlaps(other.tail):
+                line = self._located.line_of(("rows", other_position))
+                reason = f"{code}{shared[0]} with tail {row.tail} overlaps tail {other.tail} on line {line}"
+                self._fault(position, ("tail",), reason)
+
+    def _check_rows_exist(self, rows: Mapping[str, list[tuple[int, Row]]]) -> None:
+        for place, code in enumerate(self._codes):
+            if not rows[code]:
+                path = ("access_codes", place, "value")
+                self.faults.append(self._located.fault(path, f"no row has the access code {code}"))
+
+    def _fault(self, position: int, path: tuple[str | int, ...], reason: str) -> None:
+        self.faults.append(self._located.fault(("rows", position, *path), reason))

@@ -1,0 +1,135 @@
+"""The sub-codes of one access code: which row takes an address, and why the others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from routing.model import Accepts, Considered, Route, TailKind
+from routing.numbers import Digits, count
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of Appendix 7 as one access code has it.
+
+    `provinces` maps each prefix to its province; None is the home of the sender. Several prefixes only
+    where one row stands for all provinces.
+    """
+
+    provinces: Mapping[str, str | None]
+    tail_kind: TailKind
+    tail: Digits
+    closed: bool
+    accepts: Accepts
+    purpose: str
+
+    def prefix_of(self, rest: str) -> str | None:
+        """The longest prefix of this row that begins `rest`."""
+        return max((prefix for prefix in self.provinces if rest.startswith(prefix)), key=len, default=None)
+
+    def tail_fault(self, tail: str) -> str | None:
+        """Why the row does not take this tail; None when it does."""
+        reason = self.tail.mismatch(tail)
+        return None if reason is None else f"tail {reason}, the row wants {self.tail}"
+
+
+class AccessCode:
+    """An access code with its rows. Immutable.
+
+    A closed prefix that begins the address decides alone (the longest one, where several do). Else the
+    rows whose tail fits compete, and the longest prefix wins.
+    """
+
+    __slots__ = ("_closed", "_closed_sizes", "_open", "_open_sizes", "code", "rows")
+
+    def __init__(self, code: str, rows: Sequence[Row]) -> None:
+        self.code = code
+        self.rows = tuple(rows)
+        self._closed = _by_prefix(row for row in rows if row.closed)
+        self._closed_sizes = _sizes(self._closed)
+        self._open = _by_prefix(row for row in rows if not row.closed)
+        self._open_sizes = _sizes(self._open)
+
+    def route(self, rest: str) -> Route:
+        """The route of access code + `rest` (digits)."""
+        choice = self._choose(rest)
+        if choice is None:
+            return self._refuse(rest)
+        row, prefix = choice
+        return Route(
+            self.code,
+            prefix,
+            rest[len(prefix) :],
+            row.tail_kind,
+            row.accepts,
+            row.purpose,
+            row.provinces[prefix],
+        )
+
+    def consider(self, rest: str) -> Iterator[Considered]:
+        """Every row whose prefix begins `rest`, nearest first, with its verdict."""
+        near = [(prefix, row) for row in self.rows if (prefix := row.prefix_of(rest)) is not None]
+        for prefix, row in sorted(near, key=lambda each: -len(each[0])):
+            chosen, why = self._verdict(row, prefix, rest)
+            yield Considered(prefix, str(row.tail), row.accepts, row.purpose, chosen, why)
+
+    def _deciding(self, rest: str) -> str | None:
+        """The longest closed prefix that begins `rest`."""
+        return next((rest[:size] for size in self._closed_sizes if rest[:size] in self._closed), None)
+
+    def _choose(self, rest: str) -> tuple[Row, str] | None:
+        decides = self._deciding(rest)
+        if decides is not None:
+            return _fitting(self._closed[decides], decides, rest)
+        for size in self._open_sizes:
+            rows = self._open.get(rest[:size])
+            if rows is not None and (choice := _fitting(rows, rest[:size], rest)) is not None:
+                return choice
+        return None
+
+    def _refuse(self, rest: str) -> Route:
+        prefix = self._deciding(rest)
+        if prefix is None:
+            prefix, tail = "", rest
+            reason = f"no row of {self.code} takes {rest!r} ({count(len(rest))}): check the number"
+        else:
+            tail = rest[len(prefix) :]
+            faults = [fault for row in self._closed[prefix] if (fault := row.tail_fault(tail))]
+            reason = f"sub-code {prefix} of {self.code}: {'; '.join(faults)}"
+        kind = TailKind.DIGITS if tail else TailKind.NONE
+        return Route(self.code, prefix, tail, kind, Accepts.NONE, "", None, reason)
+
+    def _verdict(self, row: Row, prefix: str, rest: str) -> tuple[bool, str]:
+        decides = self._deciding(rest)
+        if decides is not None and (decides != prefix or not row.closed):
+            return False, f"the closed prefix {decides} decides"
+        fault = row.tail_fault(rest[len(prefix) :])
+        if fault is not None:
+            return False, fault
+        choice = self._choose(rest)
+        if choice is not None and choice[0] is row:
+            why = "this closed prefix decides" if row.closed else "no longer prefix fits"
+            return True, f"{why}, and the tail is {row.tail}"
+        return False, f"its tail fits, but prefix {choice[1] if choice else ''} is longer"
+
+
+def _by_prefix(rows: Iterator[Row]) -> dict[str, tuple[Row, ...]]:
+    found: dict[str, tuple[Row, ...]] = {}
+    for row in rows:
+        for prefix in row.provinces:
+            found[prefix] = (*found.get(prefix, ()), row)
+    return found
+
+
+def _sizes(prefixes: Iterable[str]) -> tuple[int, ...]:
+    """How long the prefixes are, the longest first."""
+    return tuple(sorted(set(map(len, prefixes)), reverse=True))
+
+
+def _fitting(rows: Sequence[Row], prefix: str, rest: str) -> tuple[Row, str] | None:
+    tail = rest[len(prefix) :]
+    for row in rows:
+        if row.tail.fits(tail):
+            return row, prefix
+    return None

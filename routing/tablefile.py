@@ -1,0 +1,243 @@
+"""YAML files with a closed schema, every fault named by file, line and key.
+
+`load(path, Model)` gives the validated model. `locate(path, Model)` gives it with the line of every
+key, for checks that look across rows. `read(path)` stops before the schema, for a caller that merges
+something else in (environment variables) before `into(Model)`. All three raise `TableError`.
+
+Faults of one file are reported together: duplicate keys and every violation of the schema. A value is
+never printed in a fault, because a configuration file may hold passwords; a validator's own message is.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeAlias, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+# The parser of libyaml where PyYAML was built with it: same nodes, several times as fast.
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+
+
+class Closed(BaseModel):
+    """Base of every table and configuration model: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a file. Lines count from 1; `key` is dotted, with list positions from 0."""
+
+    file: str
+    line: int
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.key}: {self.reason}"
+
+
+class TableError(Exception):
+    """A table or configuration file that must not be used. `faults` has them all, in file order."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = sorted(set(faults), key=lambda fault: (fault.file, fault.line, fault.key, fault.reason))
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+@dataclass(frozen=True, slots=True)
+class Located(Generic[T]):
+    """What a file says, with the line of every key in it.
+
+    `faults` are those found while reading; `into` reports them together with its own.
+    """
+
+    value: T
+    file: str
+    lines: Mapping[tuple[str, ...], int] = field(repr=False)
+    faults: tuple[Fault, ...] = ()
+
+    def line_of(self, path: KeyPath) -> int:
+        """The line of the value at `path`; where the file has no such key, of the nearest one above it."""
+        parts = tuple(map(str, path))
+        while parts and parts not in self.lines:
+            parts = parts[:-1]
+        return self.lines.get(parts, 1)
+
+    def fault(self, path: KeyPath, reason: str) -> Fault:
+        """A fault at the line of `path`."""
+        return Fault(self.file, self.line_of(path), dotted(path), reason)
+
+    def into(self, model: type[M]) -> Located[M]:
+        """The same file as a validated `model`; raises TableError with every fault at once."""
+        faults = list(self.faults)
+        try:
+            value = model.model_validate(self.value)
+        except ValidationError as error:
+            faults += _schema_faults(self, model, error)
+        if faults:
+            raise TableError(faults)
+        return Located(value, self.file, self.lines)
+
+
+def load(path: Path, model: type[M]) -> M:
+    """The validated content of a YAML file; raises TableError."""
+    return locate(path, model).value
+
+
+def locate(path: Path, model: type[M]) -> Located[M]:
+    """Like `load`, with the lines kept."""
+    return read(path).into(model)
+
+
+def read(path: Path) -> Located[object]:
+    """The plain content of a YAML file (one document, UTF-8) with its lines; raises TableError.
+
+    Duplicate keys do not raise here: they wait in `faults` for `into`.
+    """
+    file = str(path)
+    text = read_text(path)
+    loader = _YAML_LOADER(text)
+    lines: dict[tuple[str, ...], int] = {}
+    try:
+        node = loader.get_single_node()
+        duplicates = [] if node is None else list(_index(file, node, (), lines, frozenset()))
+        value = None if node is None else loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = ", ".join(part for part in (error.context, error.problem) if part)
+        raise TableError([Fault(file, mark.line + 1 if mark else 1, "(yaml)", reason)]) from error
+    except yaml.YAMLError as error:
+        reason = str(getattr(error, "reason", "not YAML"))
+        raise TableError([Fault(file, _position(text, error), "(yaml)", reason)]) from error
+    except ValueError as error:
+        reason = "looks like a date or a number and is none: put it in quotes"
+        # What the constructor was in the middle of: the innermost node is the one that it could not make.
+        line = max((each.start_mark.line + 1 for each in loader.recursive_objects), default=1)
+        raise TableError([Fault(file, line, "(yaml)", reason)]) from error
+    except RecursionError as error:
+        raise TableError([Fault(file, 1, "(yaml)", "nested too deeply, or within itself")]) from error
+    finally:
+        loader.dispose()
+    return Located(value, file, lines, tuple(duplicates))
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file; raises TableError when it cannot be read, with the line of a broken octet."""
+    try:
+        octets = path.read_bytes()
+    except OSError as error:
+        raise TableError([Fault(str(path), 1, "(file)", f"cannot be read: {error.strerror}")]) from error
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise TableError([Fault(str(path), line, "(file)", "not UTF-8")]) from error
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as people write it: ("rows", 3, "tail") is rows[3].tail; the whole file is "(file)"."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "(file)"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The hint that ends a sentence about an unknown word: the nearest known one, or all of them."""
+    words = sorted(known)
+    close = difflib.get_close_matches(word, words, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(words)}"
+
+
+def _index(
+    file: str, node: yaml.Node, path: KeyPath, lines: dict[tuple[str, ...], int], above: frozenset[int]
+) -> Iterator[Fault]:
+    """Fill `lines` below `node`; yields a fault for every duplicate key."""
+    if id(node) in above:
+        raise RecursionError
+    above |= {id(node)}
+    if isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            lines[*map(str, path), str(position)] = item.start_mark.line + 1
+            yield from _index(file, item, (*path, position), lines, above)
+    elif isinstance(node, yaml.MappingNode):
+        for key, item in node.value:
+            if key.tag == _MERGE_TAG or not isinstance(key, yaml.ScalarNode):
+                continue
+            here, line = (*path, key.value), key.start_mark.line + 1
+            first = lines.setdefault(tuple(map(str, here)), line)
+            if first != line or _repeated(node, key):
+                yield Fault(file, line, dotted(here), f"duplicate key, first on line {first}")
+            yield from _index(file, item, here, lines, above)
+
+
+def _repeated(node: yaml.MappingNode, key: yaml.ScalarNode) -> bool:
+    """Whether an earlier key of a mapping (perhaps on the same line) is written the same."""
+    first = next(other for other, _ in node.value if other.value == key.value)
+    return first is not key
+
+
+def _position(text: str, error: Exception) -> int:
+    """The line of an error that knows at most a character position."""
+    position = getattr(error, "position", 0)
+    return text.count("\n", 0, position) + 1 if isinstance(position, int) else 1
+
+
+def _schema_faults(located: Located[Any], model: type[BaseModel], error: ValidationError) -> Iterator[Fault]:
+    for detail in error.errors(include_url=False, include_input=False):
+        kind = detail["type"]
+        path, value = _follow(located.value, detail["loc"])
+        if kind == "missing":
+            path = detail["loc"]
+        if kind == "extra_forbidden":
+            reason = f"unknown key; {nearest(str(path[-1]), _known_keys(model, path[:-1]))}"
+        elif kind == "missing":
+            reason = "is missing"
+        elif kind in {"model_type", "model_attributes_type"}:
+            reason = f"must be a mapping with the keys {', '.join(_known_keys(model, path))}"
+        elif kind == "string_type" and isinstance(value, (int, float)):
+            reason = "must be text: put it in quotes"
+        else:
+            reason = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        yield located.fault(path, reason)
+
+
+def _follow(data: Any, loc: KeyPath) -> tuple[KeyPath, Any]:
+    """The part of `loc` that exists in `data` (pydantic adds the names of union members), and its value."""
+    for count, part in enumerate(loc):
+        inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
+        if not inside:
+            return loc[:count], data
+        data = data[part]
+    return loc, data
+
+
+def _known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
+    """The keys that the schema allows at `path`."""
+    models = [model]
+    for part in path:
+        fields = [found for each in models if (found := _fields(each).get(str(part))) is not None]
+        if fields:
+            models = [inner for found in fields for inner in _models_in(found)]
+    return [key for each in models for key in _fields(each)]
+
+
+def _fields(model: type[BaseModel]) -> dict[str, object]:
+    return {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]

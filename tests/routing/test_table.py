@@ -1,0 +1,350 @@
+"""routing.table and routing.rows: what every address means, with reasons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from routing.model import Accepts, Operator, TailKind
+from routing.provenance import Provenance
+from routing.schema import Appendix7
+from routing.table import Routing
+from routing.tablefile import TableError, locate
+from tests.routing.conftest import SHIPPED, Break
+
+MOBILE = "13900000001"
+
+# suffix, accepts, prefix, tail, kind of tail, province (None: the sender's)
+UNDER_A_BASE = [
+    ("", "base", "", "", "none", None),
+    ("010", "base", "0", "10", "digits", "000"),
+    ("0123456789012", "base", "0", "123456789012", "digits", "000"),
+    ("0304", "base", "0", "304", "digits", "000"),
+    ("04411", "base", "0", "4411", "digits", "000"),
+    ("03300000", "answer", "033", "00000", "digits", "000"),
+    ("03312345", "answer", "033", "12345", "digits", "000"),
+    ("034", "base", "034", "", "none", "000"),
+    ("036" + MOBILE, "chat", "036", MOBILE, "mobile", None),
+    ("050", "password", "050", "", "none", "000"),
+    ("026" + MOBILE, "chat", "026", MOBILE, "mobile", None),
+    ("070" + MOBILE, "chat", "070", MOBILE, "mobile", None),
+    ("055", "none", "055", "", "digits", "000"),
+    ("05512345678", "none", "055", "12345678", "digits", "000"),
+    (MOBILE, "chat", "", MOBILE, "mobile", None),
+    ("19900000001", "chat", "", "19900000001", "mobile", None),
+    ("471234567", "chat", "", "471234567", "fetion_number", None),
+    ("999999999", "chat", "", "999999999", "fetion_number", None),
+    ("471", "province", "471", "", "digits", "471"),
+    ("47123456", "province", "471", "23456", "digits", "471"),
+    ("1001", "province", "100", "1", "digits", "100"),
+    ("99112345", "province", "991", "12345", "digits", "991"),
+]
+ELSEWHERE = [
+    ("125862", "voice", "", "", "none", "000"),
+    ("10086", "base", "", "", "none", None),
+    ("1008619", "answer", "19", "", "digits", None),
+    ("1008619123456789", "answer", "19", "123456789", "digits", None),
+]
+REFUSED_UNDER_A_BASE = [
+    "0",
+    "01",
+    "01234567890123",
+    "033",
+    "0330001",
+    "033000001",
+    "0341",
+    "036",
+    "0361390000000",
+    "03616103300001",
+    "0501",
+    "026",
+    "070471234567",
+    "055123456789",
+    "1",
+    "47",
+    "472",
+    "123456789",
+    "399999999",
+    "4712345678",
+    "1390000000",
+    "139000000011",
+    "12900000001",
+    "47100000001",
+    "16103300001",
+    "86" + MOBILE,
+]
+REFUSED_ELSEWHERE = [
+    "1258621",
+    "125862" + MOBILE,
+    "10086034",
+    "1008618",
+    "10086" + MOBILE,
+    "10086191234567890",
+    "",
+    "1",
+    "16",
+    "1252",
+    MOBILE,
+    "86" + MOBILE,
+    "+12520",
+    "86",
+    "+86",
+    "868612520",
+    "12520x",
+    "12520 471",
+    "１６１",
+    "161１",
+    "161\n",
+    "fetion",
+]
+
+
+@pytest.mark.parametrize("base", ["161", "12520"])
+@pytest.mark.parametrize(("rest", "accepts", "prefix", "tail", "kind", "province"), UNDER_A_BASE)
+def test_every_row_under_both_bases(
+    tables: Routing,
+    base: str,
+    rest: str,
+    accepts: str,
+    prefix: str,
+    tail: str,
+    kind: str,
+    province: str | None,
+) -> None:
+    """Each row of Appendix 7 by example, alike under 161 and 12520."""
+    route = tables.resolve(base + rest)
+    assert route.refused is None
+    assert (route.access_code, route.prefix, route.tail) == (base, prefix, tail)
+    assert (route.accepts, route.tail_kind, route.province) == (accepts, kind, province)
+    assert route.purpose
+    assert route.address == base + rest
+
+
+@pytest.mark.parametrize(("address", "accepts", "prefix", "tail", "kind", "province"), ELSEWHERE)
+def test_every_row_of_the_other_access_codes(
+    tables: Routing, address: str, accepts: str, prefix: str, tail: str, kind: str, province: str | None
+) -> None:
+    """The voice number and the hot line."""
+    route = tables.resolve(address)
+    assert route.refused is None
+    assert (route.prefix, route.tail) == (prefix, tail)
+    assert (route.accepts, route.tail_kind, route.province) == (accepts, kind, province)
+    assert route.address == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [base + rest for base in ("161", "12520") for rest in REFUSED_UNDER_A_BASE] + REFUSED_ELSEWHERE,
+)
+def test_what_no_row_takes_is_refused_with_a_reason(tables: Routing, address: str) -> None:
+    """Each row by counter-example; the reason is one line, the rest of the route is harmless."""
+    route = tables.resolve(address)
+    assert route.refused
+    assert "\n" not in route.refused
+    assert route.accepts is Accepts.NONE
+    assert route.province is None
+
+
+def test_the_longest_access_code_decides(tables: Routing) -> None:
+    """125862 is the voice number, whatever shorter code might begin an address; nothing falls back."""
+    assert tables.resolve("125862").access_code == "125862"
+    assert tables.resolve("125862034").access_code == "125862"
+
+
+@pytest.mark.parametrize("country", ["86", "+86", "0086"])
+@pytest.mark.parametrize("address", ["161", "12520034", "1252003300001", "10086", "12520" + MOBILE])
+def test_a_country_code_comes_off_an_access_code(tables: Routing, country: str, address: str) -> None:
+    """+86, 86 and 0086 before an access code change nothing."""
+    assert tables.resolve(country + address) == tables.resolve(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("125200330001", "sub-code 033 of 12520: tail '0001' is 4 digits, the row wants 5 digits"),
+        ("1252003412", "sub-code 034 of 12520: tail '12' is 2 digits, the row wants none"),
+        ("161026", "sub-code 026 of 161: tail is missing, the row wants 11 digits beginning 13-19"),
+        ("161123456789", "no row of 161 takes '123456789' (9 digits): check the number"),
+        ("125201390000000", "no row of 12520 takes '1390000000' (10 digits): check the number"),
+        ("16147", "no row of 161 takes '47' (2 digits): check the number"),
+        ("13900000001", "'13900000001' begins with no access code (125862, 12520, 10086, 161)"),
+        ("12520a", "'12520a' is not an address of digits"),
+    ],
+)
+def test_reasons_say_what_is_wrong(tables: Routing, address: str, reason: str) -> None:
+    """A refusal can be acted on without reading the table."""
+    assert tables.resolve(address).refused == reason
+
+
+def test_an_explanation_gives_every_near_rows_verdict(tables: Routing) -> None:
+    """12520 + 47123456 is Inner Mongolia's activity 23456, and almost a Fetion number."""
+    explanation = tables.explain("1252047123456")
+    verdicts = {(row.prefix, row.wants): (row.chosen, row.why) for row in explanation.considered}
+    assert verdicts == {
+        ("471", "0-5 digits"): (True, "no longer prefix fits, and the tail is 0-5 digits"),
+        ("", "none"): (False, "tail '47123456' is 8 digits, the row wants none"),
+        ("", "11 digits beginning 13-19"): (
+            False,
+            "tail '47123456' is 8 digits, the row wants 11 digits beginning 13-19",
+        ),
+        ("", "9 digits beginning 4-9"): (
+            False,
+            "tail '47123456' is 8 digits, the row wants 9 digits beginning 4-9",
+        ),
+    }
+
+
+def test_an_explanation_of_a_closed_prefix(tables: Routing) -> None:
+    """A closed prefix keeps the shorter ones from being asked."""
+    rows = tables.explain("125200330001").considered
+    assert [(row.prefix, row.why) for row in rows[:2]] == [
+        ("033", "tail '0001' is 4 digits, the row wants 5 digits"),
+        ("0", "the closed prefix 033 decides"),
+    ]
+    assert not any(row.chosen for row in rows)
+    (chosen,) = (row for row in tables.explain("1252003300001").considered if row.chosen)
+    assert chosen.why == "this closed prefix decides, and the tail is 5 digits"
+
+
+def test_a_row_that_fits_may_lose_to_a_longer_prefix(folder: Path, change: Break) -> None:
+    """Rows compete by the length of their prefix; the loser is told so."""
+    change("appendix7.yaml", "prefix: {value: provinces", 'prefix: {value: "4712"')
+    change("appendix7.yaml", "value: prefix, provenance", 'value: "471", provenance')
+    change("appendix7.yaml", "value: 0-5 digits", "value: 3-5 digits")
+    tables = Routing.load(folder)
+    assert tables.resolve("12520471234567").prefix == "4712"
+    (loser,) = (row for row in tables.explain("12520471234567").considered if "tail fits" in row.why)
+    assert loser.why == "its tail fits, but prefix 4712 is longer"
+
+
+@pytest.mark.parametrize(
+    ("address", "sender", "province"),
+    [
+        ("12520", "13800100000", "100"),
+        ("12520", "+8613800100000", "100"),
+        ("12520", "14700000000", "000"),
+        ("12520", "10657000", "000"),
+        ("12520", None, None),
+        ("12520471", "13800100000", "471"),
+        ("12520471", None, "471"),
+        ("12520034", "13800100000", "000"),
+        ("1252047", "13800100000", None),
+    ],
+)
+def test_the_province_of_an_explanation(
+    tables: Routing, address: str, sender: str | None, province: str | None
+) -> None:
+    """The row's province, else the sender's home; unknown without a sender, none when refused."""
+    explanation = tables.explain(address, sender)
+    assert explanation.province == province
+    if province is not None and sender == "13800100000":
+        assert tables.province(explanation.route, sender) == province
+
+
+def test_an_explanation_as_json(tables: Routing) -> None:
+    """The object of `explain route --json`, with plain values only."""
+    shown = json.loads(json.dumps(tables.explain("161", "13800100000").as_dict()))
+    considered = shown.pop("considered")
+    assert shown == {
+        "access_code": "161",
+        "prefix": "",
+        "tail": "",
+        "accepts": "base",
+        "purpose": "instructions",
+        "province": "100",
+        "refused": None,
+    }
+    assert [row["chosen"] for row in considered] == [True, False, False]
+
+
+def test_the_cache_of_routes_is_bounded() -> None:
+    """A route is kept while it is in use, and forgotten under a flood of other destinations."""
+    tables = Routing.load(routes_cached=4)
+    kept = tables.resolve("161")
+    assert tables.resolve("161") is kept
+    for serial in range(10):
+        tables.resolve(f"161033{serial:05}")
+    assert tables.resolve("161") is not kept
+    assert tables.resolve("161") == kept
+
+
+@pytest.mark.parametrize(
+    ("msisdn", "operator"),
+    [
+        ("13400000001", Operator.CMCC),
+        ("13480000001", Operator.CMCC),
+        ("13490000001", Operator.OTHER),
+        ("13900000001", Operator.CMCC),
+        ("15100000001", Operator.CMCC),
+        ("15200000001", Operator.CMCC),
+        ("15300000001", Operator.OTHER),
+        ("15700000001", Operator.CMCC),
+        ("15900000001", Operator.CMCC),
+        ("18800000001", Operator.CMCC),
+        ("18700000001", Operator.OTHER),
+        ("14700000001", Operator.OTHER),
+        ("13000000001", Operator.OTHER),
+    ],
+)
+def test_whose_mobile_it_is(tables: Routing, msisdn: str, operator: Operator) -> None:
+    """China Mobile's segments of 2007 with 151, 152, 157 and 188; everything else is another operator's."""
+    assert tables.operator(msisdn) is operator
+
+
+def test_provinces_by_code(tables: Routing) -> None:
+    """31 companies and the headquarters."""
+    assert len(tables.provinces) == 32
+    assert tables.provinces["471"].zh == "内蒙古"
+    assert tables.provinces["000"].en == "Headquarters"
+
+
+def test_shipped_second_numbers_are_examples_only(tables: Routing) -> None:
+    """Appendix 6 is not known: its examples do not act."""
+    assert tables.main_number("13899901234") == "13899901234"
+    assert tables.main_number("13899951234") == "13899951234"
+
+
+def test_second_numbers_are_refused_or_count_for_the_main_number(folder: Path, change: Break) -> None:
+    """An operator's rows act: the ends of a range belong to it, the digits behind the segment stay."""
+    change("appendix6.yaml", "    example: true\n", "")
+    change("appendix6.yaml", "    example: true\n", "")
+    tables = Routing.load(folder)
+    assert tables.main_number("13899899999") == "13899899999"
+    assert tables.main_number("13899900000") is None
+    assert tables.main_number("13899949999") is None
+    assert tables.main_number("13899951234") == "13800001234"
+    assert tables.main_number("13899999999") == "13800049999"
+    assert tables.main_number("13900000000") == "13900000000"
+
+
+def test_the_version_names_the_tables(folder: Path, tables: Routing, change: Break) -> None:
+    """Equal files have equal versions; any change makes another."""
+    assert Routing.load(folder).version == tables.version
+    change("numbers.yaml", "# What", "# Just what")
+    assert Routing.load(folder).version != tables.version
+
+
+def test_under_161_only_the_bare_code_is_attested() -> None:
+    """Sub-codes are attested under 12520; what 161 had is inferred, and says so in every row."""
+    located = locate(SHIPPED / "appendix7.yaml", Appendix7)
+    under_161 = [
+        (row.prefix.value, row.tail.value, code.provenance)
+        for row in located.value.rows
+        for code in row.codes
+        if code.value == "161"
+    ]
+    assert [each[:2] for each in under_161 if each[2] is not Provenance.RECONSTRUCTED] == [("none", "none")]
+
+
+def test_kinds_of_tail_have_their_own_names() -> None:
+    """The kinds are part of what others rely on."""
+    assert [str(kind) for kind in TailKind] == ["none", "mobile", "fetion_number", "digits"]
+
+
+def test_a_folder_without_a_file_is_refused(folder: Path) -> None:
+    """A folder of tables is complete, or not used."""
+    (folder / "segments.csv").unlink()
+    with pytest.raises(TableError, match=r"segments.csv:1: \(file\): cannot be read"):
+        Routing.load(folder)
