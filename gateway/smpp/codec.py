@@ -1,0 +1,96 @@
+"""Frames to PDUs and back, and a PDU as a line of a log."""
+
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Final
+
+from gateway.smpp.careful import LAYOUTS
+from gateway.smpp.compiler import Decoder, Encoder, compile_decoder, compile_encoder
+from gateway.smpp.errors import FrameError, PduError
+from gateway.smpp.pdu import Pdu
+from gateway.smpp.pdus import PDUS
+from gateway.smpp.status import CommandStatus
+from gateway.smpp.status import name_of as status_name
+from gateway.smpp.tlvs import BY_TAG, MESSAGE_PAYLOAD, TlvScalar
+from gateway.smpp.tlvs import name_of as tlv_name
+from gateway.smpp.wire import HEADER, CString
+
+BY_COMMAND_ID: Final[Mapping[int, type[Pdu]]] = MappingProxyType({pdu.command_id: pdu for pdu in PDUS})
+
+_DECODERS: Final[dict[int, Decoder]] = {pdu.command_id: compile_decoder(pdu) for pdu in PDUS}
+_ENCODERS: Final[dict[type[Pdu], Encoder]] = {pdu: compile_encoder(pdu) for pdu in PDUS}
+_unpack_header = HEADER.unpack_from
+
+
+def decode(frame: bytes) -> Pdu:
+    """The PDU that a whole frame holds.
+
+    A request that cannot be accepted, and a command_id that is in no table, raise PduError. A response
+    never does: what is wrong with it stands in its ``notes``. FrameError when the octets are not one frame.
+    """
+    try:
+        command_length, command_id, command_status, sequence_number = _unpack_header(frame)
+    except struct.error:
+        raise FrameError(f"{len(frame)} octets are less than a header") from None
+    if command_length != len(frame):
+        raise FrameError(f"command_length {command_length} on a frame of {len(frame)} octets")
+    try:
+        decoder = _DECODERS[command_id]
+    except KeyError:
+        raise PduError(
+            f"0x{command_id:08X} is unknown",
+            command_status=CommandStatus.RINVCMDID,
+            command_id=command_id,
+            sequence_number=sequence_number,
+            field="command_id",
+        ) from None
+    return decoder(frame, command_length, command_status, sequence_number)
+
+
+def encode(pdu: Pdu) -> bytes:
+    """The octets of a PDU. Raises EncodeError when a value does not fit its field; nothing is ever cut.
+
+    The body of a response with an error status and no content is left out where SMPP 3.4 says so.
+    """
+    return _ENCODERS[pdu.__class__](pdu)
+
+
+def describe(pdu: Pdu) -> dict[str, object]:
+    """The log form of a PDU: its name, header and fields, TLVs by name, no secrets and no texts.
+
+    A password shows as ``<secret>``; of a message, of message_payload and of a TLV that is in no table
+    only the number of octets shows; other octets are in hex.
+    """
+    fields: dict[str, object] = {
+        "command": pdu.name,
+        "command_status": status_name(pdu.command_status),
+        "sequence_number": pdu.sequence_number,
+    }
+    for name, wire in LAYOUTS[type(pdu)]:
+        value = getattr(pdu, name)
+        if isinstance(wire, CString) and wire.secret:
+            value = "<secret>"
+        elif isinstance(value, bytes):
+            value = _count(value)
+        elif isinstance(value, tuple):
+            value = [asdict(entry) for entry in value]
+        fields[name] = value
+    for tag, content in pdu.tlvs.items():
+        fields[tlv_name(tag)] = (
+            [_plain(tag, each) for each in content] if isinstance(content, tuple) else _plain(tag, content)
+        )
+    if pdu.notes:
+        fields["notes"] = list(pdu.notes)
+    return fields
+
+
+def _count(octets: bytes) -> str:
+    return f"<{len(octets)} octets>"
+
+
+def _plain(tag: int, value: TlvScalar) -> int | str:
+    if not isinstance(value, bytes):
+        return value
+    return value.hex() if tag in BY_TAG and tag != MESSAGE_PAYLOAD else _count(value)

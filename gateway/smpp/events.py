@@ -1,0 +1,52 @@
+"""What a session tells its owner. A request that the owner must answer is an event itself."""
+
+from dataclasses import dataclass
+
+from gateway.smpp.pdu import Pdu, Request, Response
+
+
+@dataclass(slots=True)
+class Answered:
+    """The response to a request of ours: its own one or generic_nack, positive or not."""
+
+    context: object
+    response: Response
+
+
+@dataclass(slots=True)
+class TimedOut:
+    """A request of ours without a response in time. The peer may have acted on it."""
+
+    context: object
+
+
+@dataclass(slots=True)
+class Refused:
+    """A request of the peer that the session has answered itself, with this status."""
+
+    command: str
+    command_status: int
+    sequence_number: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Noted:
+    """Something for the log that asks for nothing; ``pdu`` is what it is about, where there is one."""
+
+    reason: str
+    pdu: Pdu | None = None
+
+
+@dataclass(slots=True)
+class Closing:
+    """The session is over: write what output() still has, then close the transport. Always the last event.
+
+    ``polite``: an unbind was exchanged, ours or the peer's, so nothing was cut off.
+    """
+
+    reason: str
+    polite: bool = False
+
+
+Event = Request | Answered | TimedOut | Refused | Noted | Closing

@@ -1,0 +1,463 @@
+"""One SMPP session without I/O: octets in, events out; requests in, octets out. Time is handed in.
+
+The same class serves both sides. It answers by itself what needs no knowledge of messages: enquire_link,
+unbind, malformed and misplaced requests, a peer that sends more than its window. Everything else
+becomes an event. Memory is bounded by ``Limits``; output is bounded by what the owner answers and sends,
+which it stops doing while ``pending_output`` grows.
+"""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
+from gateway.smpp.errors import FrameError, NotAllowedError, PduError, WindowFullError
+from gateway.smpp.events import Answered, Closing, Event, Noted, Refused, TimedOut
+from gateway.smpp.framing import DEFAULT_LIMIT, FrameSplitter
+from gateway.smpp.operations import MAY_SEND, Side, State, may_receive
+from gateway.smpp.pdu import Request, Response
+from gateway.smpp.pdus import (
+    REQUESTS,
+    BindReceiver,
+    BindRequest,
+    BindResponse,
+    BindTransceiver,
+    BindTransmitter,
+    EnquireLink,
+    GenericNack,
+    Unbind,
+    UnbindResp,
+)
+from gateway.smpp.status import CommandStatus
+from gateway.smpp.timers import Marks, Timers, deadline, due
+from gateway.smpp.tlvs import SC_INTERFACE_VERSION
+from gateway.smpp.window import Window
+from gateway.smpp.wire import RESPONSE_BIT
+
+__all__ = [
+    "Answered",
+    "Closing",
+    "Event",
+    "Limits",
+    "Noted",
+    "Refused",
+    "Session",
+    "Side",
+    "State",
+    "TimedOut",
+    "Timers",
+]
+
+_RESPONSES: Final = {request.command_id: request.response for request in REQUESTS}
+_BOUND: Final = {
+    BindReceiver.command_id | RESPONSE_BIT: State.BOUND_RX,
+    BindTransmitter.command_id | RESPONSE_BIT: State.BOUND_TX,
+    BindTransceiver.command_id | RESPONSE_BIT: State.BOUND_TRX,
+}
+_BINDS: Final = frozenset(response & ~RESPONSE_BIT for response in _BOUND)
+_SESSION_OWN: Final = frozenset({EnquireLink.command_id, Unbind.command_id})
+_OURS: Final = object()  # the context of the requests that the session sends for itself
+_VERSION_3_3: Final = 0x33
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one session may hold.
+
+    ``window_in`` and ``unanswered_octets``: requests of the peer that we have not answered; above either
+    the session throttles. ``window_out``: requests of ours without a response. ``max_pdu``: octets of
+    one PDU.
+    """
+
+    window_in: int = 1000
+    window_out: int = 100
+    max_pdu: int = DEFAULT_LIMIT
+    unanswered_octets: int = 262_144
+
+
+_TIMERS: Final = Timers()
+_LIMITS: Final = Limits()
+
+
+class Session:
+    """A session from the connection to its end. All times are seconds on one clock that never goes back.
+
+    ``serves`` are the command_ids of the requests that the owner handles; another request that the table
+    knows is answered with RINVCMDID. ``peer_version`` is the peer's interface_version, 0 before the bind.
+    """
+
+    __slots__ = (
+        "_accepts",
+        "_binding",
+        "_closing",
+        "_limits",
+        "_marks",
+        "_now",
+        "_out",
+        "_out_octets",
+        "_owed",
+        "_owed_octets",
+        "_own",
+        "_sends",
+        "_serves",
+        "_splitter",
+        "_unbind_received",
+        "_unbind_wanted",
+        "_window",
+        "last_received",
+        "peer_version",
+        "side",
+        "state",
+        "timers",
+    )
+
+    def __init__(
+        self,
+        side: Side,
+        *,
+        now: float,
+        serves: frozenset[int],
+        timers: Timers = _TIMERS,
+        limits: Limits = _LIMITS,
+    ) -> None:
+        self.side = side
+        self.timers = timers
+        self.peer_version = 0
+        self.last_received = now
+        self._serves = serves
+        self._now = now
+        self._marks = Marks(session_init=now if side is Side.MC else inf)
+        self._splitter = FrameSplitter()
+        self.limits = limits
+        self._window = Window()
+        self._own = 0  # requests of the session itself in the window
+        self._owed: dict[int, Request] = {}  # by id(): peers use a sequence_number twice
+        self._owed_octets = 0
+        self._binding = False  # a bind is with the owner
+        self._unbind_received: Unbind | None = None
+        self._unbind_wanted = False
+        self._closing: Closing | None = None
+        self._out: list[bytes] = []
+        self._out_octets = 0
+        self._enter(State.OPEN)
+
+    @property
+    def limits(self) -> Limits:
+        """May be replaced at any time; what is already there stays."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._limits = limits
+        self._splitter.limit = limits.max_pdu
+
+    @property
+    def window_free(self) -> int:
+        """How many requests send() takes before it raises WindowFullError."""
+        return max(0, self._limits.window_out - len(self._window) + self._own)
+
+    @property
+    def owed(self) -> int:
+        """Requests of the peer that wait for answer() or refuse()."""
+        return len(self._owed)
+
+    @property
+    def pending_output(self) -> int:
+        """Octets that output() would give."""
+        return self._out_octets
+
+    # What comes in
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """What the peer's octets mean. No octets raise anything."""
+        events: list[Event] = []
+        if self.state is State.CLOSED:
+            return self._finish(events)
+        self._now = self.last_received = now
+        marks = self._marks
+        if marks.enquire_link != inf:
+            marks.enquire_link = now
+        broken = None
+        try:
+            frames = self._splitter.feed(data)
+        except FrameError as error:
+            frames, broken = list(error.frames), error
+        if not self._splitter.pending:
+            marks.pdu_read = inf
+        elif frames or marks.pdu_read == inf:
+            marks.pdu_read = now
+        for frame in frames:
+            self._receive_frame(frame, events)
+            if self._closing is not None:
+                return self._finish(events)
+        if broken is not None:
+            self._queue(GenericNack(command_status=broken.command_status))
+            self._close(str(broken))
+        return self._finish(events)
+
+    def _receive_frame(self, frame: bytes, events: list[Event]) -> None:
+        try:
+            pdu = decode(frame)
+        except PduError as error:
+            self._refuse_malformed(error, events)
+            return
+        if pdu.notes:
+            events.append(Noted("; ".join(pdu.notes), pdu))
+        if isinstance(pdu, Response):
+            self._receive_response(pdu, events)
+        elif isinstance(pdu, Request):
+            if pdu.command_id in self._accepts:
+                self._hand_over(pdu, events)
+            else:
+                self._receive_other(pdu, events)
+
+    def _hand_over(self, request: Request, events: list[Event]) -> None:
+        octets = self._owed_octets + request.command_length
+        if len(self._owed) >= self._limits.window_in or octets > self._limits.unanswered_octets:
+            self._reject(request, CommandStatus.RTHROTTLED, "window exceeded", events)
+            return
+        self._owed[id(request)] = request
+        self._owed_octets = octets
+        if self._marks.inactivity != inf:
+            self._marks.inactivity = self._now
+        events.append(request)
+
+    def _receive_response(self, response: Response, events: list[Event]) -> None:
+        request = self._window.get(response.sequence_number)
+        if request is None or response.command_id not in (request.response_id, GenericNack.command_id):
+            events.append(Noted("response to no request", response))
+            return
+        self._window.remove(response.sequence_number)
+        if request.context is _OURS:
+            self._own -= 1
+            if request.response_id == UnbindResp.command_id:
+                self._close("unbound", polite=True)
+            else:
+                self._marks.enquire_link = self._now
+            return
+        events.append(Answered(request.context, response))
+        if isinstance(response, BindResponse) and response.command_status == CommandStatus.ROK:
+            version = response.tlvs.get(SC_INTERFACE_VERSION)
+            # SMPP 3.4 section 5.3.2.25: an MC that does not say is 3.3 or older.
+            self._bound(response, version if isinstance(version, int) else _VERSION_3_3)
+
+    def _receive_other(self, request: Request, events: list[Event]) -> None:
+        """A request that does not go to the owner as it is."""
+        if isinstance(request, EnquireLink):
+            self._respond(request, CommandStatus.ROK)
+        elif isinstance(request, Unbind) and self.state is not State.OPEN:
+            self._unbind_received = request
+            self._enter(State.UNBOUND)
+            self._end_when_answered()
+        elif request.response is None:
+            events.append(Noted(f"{request.name} received", request))
+        elif isinstance(request, BindRequest) and self._is_second_bind():
+            self._reject(request, CommandStatus.RALYBND, "second bind", events)
+        elif not may_receive(self.side, self.state, request.command_id):
+            self._reject(request, CommandStatus.RINVBNDSTS, f"not in state {self.state.value}", events)
+        elif request.command_id not in self._serves:
+            self._reject(request, CommandStatus.RINVCMDID, "not served", events)
+        else:  # a bind, the only one that is not accepted at sight
+            self._binding = True
+            self._hand_over(request, events)
+
+    def _is_second_bind(self) -> bool:
+        bound = self.state is not State.OPEN and self.state is not State.UNBOUND
+        return self.side is Side.MC and (self._binding or bound)
+
+    def _refuse_malformed(self, error: PduError, events: list[Event]) -> None:
+        if error.command_id & RESPONSE_BIT:  # nobody waits for an answer to an answer
+            events.append(Noted(f"response with {error}"))
+            return
+        response_class = _RESPONSES.get(error.command_id) or GenericNack
+        self._queue(
+            response_class(command_status=error.command_status, sequence_number=error.sequence_number)
+        )
+        request = BY_COMMAND_ID.get(error.command_id)
+        name = request.name if request is not None else f"0x{error.command_id:08X}"
+        events.append(Refused(name, error.command_status, error.sequence_number, str(error)))
+
+    def _reject(self, request: Request, status: CommandStatus, reason: str, events: list[Event]) -> None:
+        self._respond(request, status)
+        events.append(Refused(request.name, status, request.sequence_number, reason))
+
+    # What goes out
+
+    def send(self, request: Request, context: object, now: float) -> int:
+        """Queue a request; gives the sequence_number that it now has.
+
+        ``context`` comes back once: in Answered, in TimedOut, or from lost().
+
+        Raises NotAllowedError when side and state do not allow it (enquire_link and unbind are the
+        session's own), WindowFullError, EncodeError; then nothing was queued.
+        """
+        if request.command_id not in self._sends:
+            raise NotAllowedError(f"{request.name} in state {self.state.value} as {self.side.value}")
+        if not self.window_free:
+            raise WindowFullError(f"{self._limits.window_out} requests without a response")
+        sequence = self._send(request, context, now)
+        if self._marks.inactivity != inf:
+            self._marks.inactivity = now
+        return sequence
+
+    def _send(self, request: Request, context: object, now: float) -> int:
+        self._now = now
+        sequence = request.sequence_number = self._window.next_sequence()
+        self._queue(request)
+        if request.response is not None:
+            self._window.add(sequence, now, context, request.response.command_id)
+        return sequence
+
+    def answer(self, request: Request, response: Response) -> None:
+        """Queue the response to a request that came as an event; it gets the request's sequence_number.
+
+        A positive bind response moves the state. After the end of the session nothing happens: nobody is
+        there to read it. Raises NotAllowedError when the request does not wait for an answer or the
+        response belongs to another command, EncodeError; then the request still waits.
+        """
+        if self.state is State.CLOSED:
+            return
+        if id(request) not in self._owed:
+            raise NotAllowedError(f"{request!r} does not wait for an answer")
+        if response.command_id not in (request.command_id | RESPONSE_BIT, GenericNack.command_id):
+            raise NotAllowedError(f"{response.name} does not answer {request.name}")
+        response.sequence_number = request.sequence_number
+        self._queue(response)
+        del self._owed[id(request)]
+        self._owed_octets -= request.command_length
+        if isinstance(request, BindRequest):
+            self._binding = False
+            if response.command_status == CommandStatus.ROK:
+                self._bound(response, request.interface_version)
+        if self.state is State.UNBOUND:
+            self._end_when_answered()
+
+    def refuse(self, request: Request, command_status: int) -> None:
+        """Answer a request with an error status and nothing else. Raises as answer() does."""
+        response_class = request.response or GenericNack
+        self.answer(request, response_class(command_status=command_status))
+
+    def unbind(self, now: float) -> None:
+        """End the session politely: no more requests either way; unbind leaves once nothing is owed.
+
+        Before a bind there is nothing to take back: the session is over, and tick() says so.
+        """
+        self._now = now
+        if self.state is State.OPEN:
+            self._close("ended before a bind")
+        elif self.state not in (State.UNBOUND, State.CLOSED):
+            self._unbind_wanted = True
+            self._enter(State.UNBOUND)
+            self._end_when_answered()
+
+    def output(self) -> bytes:
+        """Everything that was queued since the last call."""
+        octets = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        self._out.clear()
+        self._out_octets = 0
+        return octets
+
+    def _respond(self, request: Request, status: int) -> None:
+        response_class = request.response or GenericNack
+        self._queue(response_class(command_status=status, sequence_number=request.sequence_number))
+
+    def _queue(self, pdu: Request | Response) -> None:
+        octets = encode(pdu)
+        self._out.append(octets)
+        self._out_octets += len(octets)
+
+    # Time
+
+    def deadline(self) -> float:
+        """When tick() has something to do next, ``inf`` when never. Any other call may change it."""
+        if self.state is State.CLOSED:
+            return self._now if self._closing is not None else inf
+        self._marks.response = self._window.oldest()
+        return deadline(self.timers, self._marks)
+
+    def tick(self, now: float) -> list[Event]:
+        """What the time means. May be called at any time, and late."""
+        events: list[Event] = []
+        if self.state is not State.CLOSED:
+            self._now = now
+            self._marks.response = self._window.oldest()
+            for name in due(self.timers, self._marks, now):
+                self._time_out(name, events)
+                if self._closing is not None:
+                    break
+        return self._finish(events)
+
+    def _time_out(self, timer: str, events: list[Event]) -> None:
+        match timer:
+            case "response":
+                self._time_out_requests(events)
+            case "enquire_link":
+                self._marks.enquire_link = inf  # until it is answered
+                self._own += 1
+                self._send(EnquireLink(), _OURS, self._now)
+            case "inactivity":
+                self._marks.inactivity = inf
+                events.append(Noted("inactivity"))
+                self.unbind(self._now)
+            case _:
+                self._close(f"{timer} timer")
+
+    def _time_out_requests(self, events: list[Event]) -> None:
+        for request in self._window.expired(self.timers.response, self._now):
+            if request.context is _OURS:
+                self._own -= 1
+                what = "unbind" if request.response_id == UnbindResp.command_id else "enquire_link"
+                self._close(f"{what} not answered")
+            else:
+                events.append(TimedOut(request.context))
+
+    # The life of the session
+
+    def lost(self) -> list[object]:
+        """The connection is gone: the contexts of the requests without a response, oldest first, once.
+
+        Their fate is uncertain: the peer may have acted on them.
+        """
+        self._enter(State.CLOSED)
+        self._closing = None
+        self._owed.clear()
+        self._owed_octets = 0
+        self._own = 0
+        return [request.context for request in self._window.clear() if request.context is not _OURS]
+
+    def _bound(self, response: Response, peer_version: int) -> None:
+        """A bind was answered with ROK, by us or by the peer."""
+        if self.state is not State.OPEN:
+            return
+        self.peer_version = peer_version
+        self._marks.session_init = inf
+        self._marks.enquire_link = self._marks.inactivity = self._now
+        self._enter(_BOUND[response.command_id])
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self._sends = MAY_SEND[self.side][state] - _SESSION_OWN
+        self._accepts = self._serves & MAY_SEND[self.side.peer][state] - _SESSION_OWN - _BINDS
+
+    def _end_when_answered(self) -> None:
+        """In state UNBOUND: what is owed is answered first, then unbind goes its way."""
+        if self._owed:
+            return
+        if self._unbind_received is not None:
+            self._respond(self._unbind_received, CommandStatus.ROK)
+            self._close("unbound by peer", polite=True)
+        elif self._unbind_wanted:
+            self._unbind_wanted = False
+            self._own += 1
+            self._send(Unbind(), _OURS, self._now)
+
+    def _close(self, reason: str, *, polite: bool = False) -> None:
+        """Nothing is read or sent from now on; the owner hears of it with the next events."""
+        self._enter(State.CLOSED)
+        self._closing = Closing(reason, polite)
+
+    def _finish(self, events: list[Event]) -> list[Event]:
+        if self._closing is not None:
+            events.append(self._closing)
+            self._closing = None
+        return events

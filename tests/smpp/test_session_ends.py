@@ -1,0 +1,271 @@
+"""Time and the ways in which a session ends."""
+
+from math import inf
+
+import pytest
+
+from gateway.smpp.codec import encode
+from gateway.smpp.pdus import (
+    BindTransceiver,
+    BindTransceiverResp,
+    DeliverSm,
+    EnquireLink,
+    EnquireLinkResp,
+    GenericNack,
+    SubmitSm,
+    SubmitSmResp,
+    Unbind,
+    UnbindResp,
+)
+from gateway.smpp.session import (
+    Answered,
+    Closing,
+    Noted,
+    Refused,
+    Session,
+    Side,
+    State,
+    TimedOut,
+    Timers,
+)
+from gateway.smpp.status import CommandStatus
+from tests.smpp.sessions import bound_pair, said, session
+
+
+def closed(here: Session, events: list[object]) -> bool:
+    """Whether the last event ends a session that is closed now and has nothing more to say."""
+    return bool(events) and isinstance(events[-1], Closing) and here.state is State.CLOSED
+
+
+def test_session_init() -> None:
+    """An MC closes a connection without a bind; an ESME, which is to bind itself, does not."""
+    mc, esme = session(Side.MC, now=100.0), session(Side.ESME, now=100.0)
+    assert (mc.deadline(), esme.deadline()) == (130.0, inf)
+    assert mc.tick(129.9) == []
+    assert closed(mc, [*mc.tick(130.0)])
+    assert mc.deadline() == inf
+    assert mc.tick(131.0) == []
+
+
+def test_refused_binds_do_not_extend_session_init() -> None:
+    """The timer runs from the connection until a bind is accepted."""
+    mc = session(Side.MC)
+    [bind] = mc.receive(encode(BindTransceiver()), 20.0)
+    assert isinstance(bind, BindTransceiver)
+    mc.refuse(bind, CommandStatus.RINVPASWD)
+    assert mc.deadline() == 30.0
+    [bind] = mc.receive(encode(BindTransceiver()), 29.0)
+    assert isinstance(bind, BindTransceiver)
+    mc.answer(bind, BindTransceiverResp())
+    assert mc.deadline() == 59.0
+
+
+def test_enquire_link_after_silence() -> None:
+    """After enquire_link seconds without an octet the peer is asked; its answer starts the time anew."""
+    mc, esme = bound_pair()
+    mc.receive(encode(SubmitSm()), 12.0)
+    assert mc.deadline() == 42.0
+    assert mc.tick(41.0) == []
+    assert mc.tick(42.0) == []
+    assert mc.window_free == 10
+    esme.receive(mc.output(), 42.5)
+    assert said(esme) == [("enquire_link_resp", 0, 1)]
+    mc.receive(encode(EnquireLinkResp(sequence_number=1)), 43.0)
+    assert mc.deadline() == 73.0
+    assert mc.last_received == 43.0
+
+
+def test_silent_peer() -> None:
+    """A peer that does not answer enquire_link loses the session, whatever else it sends."""
+    mc, _ = bound_pair()
+    mc.tick(30.0)
+    assert mc.deadline() == 90.0
+    mc.receive(encode(SubmitSm()), 60.0)
+    assert mc.deadline() == 90.0
+    events = mc.tick(90.0)
+    assert events == [Closing("enquire_link not answered")]
+
+
+def test_enquire_link_is_answered_before_the_bind() -> None:
+    """Peers in the field ask before they bind."""
+    mc = session(Side.MC)
+    assert mc.receive(encode(EnquireLink(sequence_number=4)), 1.0) == []
+    assert said(mc) == [("enquire_link_resp", 0, 4)]
+
+
+def test_response_timer() -> None:
+    """A request without a response times out with its context; a later response is for the log."""
+    mc, _ = bound_pair()
+    first = mc.send(DeliverSm(), "first", 5.0)
+    mc.send(DeliverSm(), "second", 6.0)
+    mc.receive(encode(GenericNack()), 40.0)
+    assert mc.deadline() == 65.0
+    assert mc.tick(65.0) == [TimedOut("first")]
+    assert mc.window_free == 9
+    [noted] = mc.receive(encode(GenericNack(sequence_number=first)), 66.0)
+    assert isinstance(noted, Noted)
+    assert mc.tick(66.0) == [TimedOut("second")]
+    assert mc.state is State.BOUND_TRX
+
+
+def test_late_tick_times_out_everything_once() -> None:
+    """A tick that comes late does what was due, once."""
+    mc, _ = bound_pair()
+    for number in range(3):
+        mc.send(DeliverSm(), number, float(number))
+    mc.output()
+    assert mc.tick(1000.0) == [TimedOut(0), TimedOut(1), TimedOut(2)]
+    assert [name for name, _, _ in said(mc)] == ["enquire_link"]
+    assert mc.tick(1000.0) == []
+
+
+def test_pdu_read() -> None:
+    """A PDU that stays unfinished ends the session; one that goes on in time does not."""
+    mc, _ = bound_pair()
+    octets = encode(SubmitSm())
+    mc.receive(octets[:10], 1.0)
+    mc.receive(octets[10:20], 8.0)
+    assert mc.deadline() == 11.0
+    mc.receive(octets[20:] + octets[:1], 10.0)
+    assert mc.deadline() == 20.0
+    assert mc.tick(20.0) == [Closing("pdu_read timer")]
+
+
+def test_inactivity() -> None:
+    """Without a message for that long we unbind; enquire_link is no message."""
+    mc, esme = bound_pair(timers=Timers(inactivity=100.0))
+    mc.receive(encode(SubmitSm()), 10.0)
+    for now in (40.0, 80.0):
+        mc.receive(encode(EnquireLink()), now)
+    assert mc.deadline() == 110.0
+    assert mc.tick(109.0) == []
+    assert mc.tick(110.0)[0] == Noted("inactivity")
+    assert mc.state is State.UNBOUND
+    assert esme.state is State.BOUND_TRX
+
+
+def test_timers_of_zero_never_end() -> None:
+    """With all timers at 0 there is no deadline."""
+    mc, _ = bound_pair(timers=Timers(0, 0, 0, 0, 0))
+    mc.send(DeliverSm(), None, 1.0)
+    mc.receive(b"\0", 1.0)
+    assert mc.deadline() == inf
+    assert mc.tick(1e9) == []
+
+
+def test_unbind_of_the_peer_waits_for_our_answers() -> None:
+    """What we owe is answered first, then the unbind, then we close; new requests are refused."""
+    mc, _ = bound_pair()
+    stream = encode(SubmitSm(sequence_number=1)) + encode(Unbind(sequence_number=2))
+    [request] = mc.receive(stream, 1.0)
+    assert isinstance(request, SubmitSm)
+    assert mc.state is State.UNBOUND
+    [refused] = mc.receive(encode(SubmitSm(sequence_number=3)), 1.0)
+    assert isinstance(refused, Refused)
+    mc.answer(request, SubmitSmResp())
+    assert said(mc) == [
+        ("submit_sm_resp", CommandStatus.RINVBNDSTS, 3),
+        ("submit_sm_resp", 0, 1),
+        ("unbind_resp", 0, 2),
+    ]
+    assert mc.deadline() <= 1.0
+    assert mc.tick(1.0) == [Closing("unbound by peer", polite=True)]
+    assert mc.deadline() == inf
+
+
+def test_unbind_of_the_peer_with_nothing_owed() -> None:
+    """The unbind is answered at once, and what comes behind it is not read."""
+    mc, _ = bound_pair()
+    events = mc.receive(encode(Unbind(sequence_number=9)) + encode(SubmitSm()), 1.0)
+    assert events == [Closing("unbound by peer", polite=True)]
+    assert said(mc) == [("unbind_resp", 0, 9)]
+
+
+def test_our_unbind() -> None:
+    """Unbind goes out, what is in flight is still answered, unbind_resp ends the session."""
+    mc, esme = bound_pair()
+    sequence = mc.send(DeliverSm(), "sms", 1.0)
+    mc.unbind(1.0)
+    assert said(mc) == [("deliver_sm", 0, sequence), ("unbind", 0, sequence + 1)]
+    assert mc.state is State.UNBOUND
+    nack = GenericNack(sequence_number=sequence)
+    assert mc.receive(encode(nack), 2.0) == [Answered("sms", nack)]
+    assert mc.receive(encode(UnbindResp(sequence_number=sequence + 1)), 2.0) == [
+        Closing("unbound", polite=True)
+    ]
+    assert esme.state is State.BOUND_TRX
+
+
+def test_our_unbind_waits_for_what_we_owe() -> None:
+    """We do not take the session back while the peer waits for an answer of ours."""
+    mc, _ = bound_pair()
+    [request] = mc.receive(encode(SubmitSm(sequence_number=1)), 1.0)
+    assert isinstance(request, SubmitSm)
+    mc.unbind(2.0)
+    mc.unbind(2.0)
+    assert mc.output() == b""
+    mc.answer(request, SubmitSmResp())
+    assert said(mc) == [("submit_sm_resp", 0, 1), ("unbind", 0, 1)]
+    assert mc.deadline() == 31.0
+    assert mc.tick(62.0) == [Closing("unbind not answered")]
+
+
+def test_both_sides_unbind_at_once() -> None:
+    """Two unbinds that cross are both answered, and both sides close."""
+    mc, esme = bound_pair()
+    mc.unbind(1.0)
+    esme.unbind(1.0)
+    to_esme, to_mc = mc.output(), esme.output()
+    assert closed(mc, [*mc.receive(to_mc, 1.0)])
+    assert closed(esme, [*esme.receive(to_esme, 1.0)])
+    assert said(mc)[0][0] == said(esme)[0][0] == "unbind_resp"
+
+
+def test_unbind_before_a_bind() -> None:
+    """Without a bind there is nothing to take back: the session is over."""
+    mc = session(Side.MC)
+    mc.unbind(3.0)
+    assert mc.deadline() == 3.0
+    assert mc.tick(3.0) == [Closing("ended before a bind")]
+    assert mc.output() == b""
+
+
+def test_lost_gives_the_uncertain_requests_once() -> None:
+    """A lost connection hands back what was in flight, oldest first, without the session's own requests."""
+    mc, _ = bound_pair()
+    for number in range(3):
+        mc.send(DeliverSm(), number, 1.0)
+    mc.receive(encode(GenericNack(sequence_number=2)), 1.0)
+    mc.tick(31.0)
+    assert mc.lost() == [0, 2]
+    assert mc.lost() == []
+    assert (mc.state, mc.deadline(), mc.owed) == (State.CLOSED, inf, 0)
+    assert mc.window_free == 10
+
+
+def test_answers_after_the_end_go_nowhere() -> None:
+    """A batch that was committed while its connection went may be answered without a check."""
+    mc, _ = bound_pair()
+    [request] = mc.receive(encode(SubmitSm()), 1.0)
+    assert isinstance(request, SubmitSm)
+    mc.lost()
+    mc.answer(request, SubmitSmResp())
+    mc.refuse(request, CommandStatus.RSYSERR)
+    mc.unbind(1.0)
+    assert mc.output() == b""
+    assert mc.receive(encode(SubmitSm()), 1.0) == []
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_deadline_is_never_passed_in_silence(side: Side) -> None:
+    """After tick(deadline()) the deadline has moved: an owner that sleeps until it never spins."""
+    mc, esme = bound_pair(now=0.1, timers=Timers(inactivity=70.3))
+    here = mc if side is Side.MC else esme
+    here.send(DeliverSm() if side is Side.MC else SubmitSm(), None, 0.7)
+    for _ in range(20):
+        at = here.deadline()
+        if at == inf:
+            break
+        here.tick(at)
+        assert here.deadline() > at
+    assert here.state is State.CLOSED
