@@ -1,0 +1,138 @@
+"""The kinds of arguments that an instruction may take, and how each is read off a text.
+
+Numbers, names and choices are read behind a separator; free text and names are cut from what the
+customer typed, everything else from the folded form (commands.text).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum, auto
+from types import MappingProxyType
+from typing import TypeAlias
+
+from commands.text import Cursor, word_of
+from routing.numbers import Mobile, Person
+
+
+class Kind(StrEnum):
+    """What an argument is."""
+
+    NUMBER = auto()  # a person: mobile or Fetion number
+    MOBILE = auto()  # a person's mobile
+    PAGE = auto()  # of a list, from 1
+    DAYS = auto()
+    NAME = auto()  # as typed, on the first line
+    CHOICE = auto()  # one of a few words or digits
+    TOPIC = auto()  # a word of the table; its value is the sentence that explains that row
+    TEXT = auto()  # free text: everything to the end, as typed, newlines included
+    PASSWORD = auto()  # the whole text, as typed
+
+
+FREE_KINDS = frozenset({Kind.TEXT})
+"""Kinds for which the whole text counts, not only its first line."""
+
+GLUED_KINDS = frozenset({Kind.NUMBER, Kind.MOBILE, Kind.PAGE})
+"""Kinds whose digits may follow the word without a separator."""
+
+PERSON_KINDS = frozenset({Kind.NUMBER, Kind.MOBILE})
+"""Kinds that name a person."""
+
+LONGEST_COUNT = 3
+"""Digits of a page or of days."""
+
+_PRINTABLE = range(0x21, 0x7F)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a row. shortest, longest: characters (longest 0: no limit). choices: of Kind.CHOICE."""
+
+    name: str
+    kind: Kind
+    required: bool = True
+    shortest: int = 0
+    longest: int = 0
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What reading needs to know from outside: who a number is, and the sentence behind a word."""
+
+    person: Callable[[str], Person | None]
+    topics: Mapping[str, str]
+
+
+Reader: TypeAlias = Callable[[Cursor, Argument, Readers, bool], str | None]
+
+
+def read(cursor: Cursor, argument: Argument, readers: Readers, *, last: bool) -> str | None:
+    """The value of one argument at the cursor, which moves behind it; None when it is none of its kind."""
+    return _READERS[argument.kind](cursor, argument, readers, last)
+
+
+def password(text: str, argument: Argument) -> str | None:
+    """`text` when it may be a password: printable half-width characters (0x21-0x7E), enough and not too many.
+
+    None when it may not. Source: "6-16 characters, no Chinese, no full-width" is attested. Never normalised.
+    """
+    if argument.shortest <= len(text) <= argument.longest and all(ord(each) in _PRINTABLE for each in text):
+        return text
+    return None
+
+
+def _number(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del last
+    person = readers.person(cursor.take_digits())
+    if person is None or (argument.kind is Kind.MOBILE and not isinstance(person, Mobile)):
+        return None
+    return person.digits
+
+
+def _count(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del argument, readers, last
+    start, end = cursor.take_field()
+    field = cursor.text.folded[start:end]
+    if not (field.isascii() and field.isdigit() and len(field) <= LONGEST_COUNT):
+        return None
+    value = int(field)
+    return str(value) if value else None
+
+
+def _name(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del readers
+    start, end = cursor.take_rest() if last else cursor.take_field()
+    name = cursor.text.cut(start, end).strip()
+    return name if argument.shortest <= len(name) <= argument.longest else None
+
+
+def _choice(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del readers, last
+    start, end = cursor.take_field()
+    field = cursor.text.folded[start:end]
+    return field if field in argument.choices else None
+
+
+def _topic(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del argument
+    start, end = cursor.take_rest() if last else cursor.take_field()
+    return readers.topics.get(word_of(cursor.text.folded[start:end]))
+
+
+def _text(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del readers, last
+    text = cursor.text.cut(*cursor.take_rest())
+    longest = argument.longest or len(text)
+    return text if text.strip() and argument.shortest <= len(text) <= longest else None
+
+
+_READERS: Mapping[Kind, Reader] = MappingProxyType({
+    Kind.NUMBER: _number,
+    Kind.MOBILE: _number,
+    Kind.PAGE: _count,
+    Kind.DAYS: _count,
+    Kind.NAME: _name,
+    Kind.CHOICE: _choice,
+    Kind.TOPIC: _topic,
+    Kind.TEXT: _text,
+})  # fmt: skip

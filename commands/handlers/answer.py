@@ -1,0 +1,86 @@
+"""Answers: which question is meant, whether it can still be answered, and what answering it does."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from commands.handlers import buddy, questions, service
+from commands.handlers.people import refused
+from commands.model import Given, Instruction, Outcome, Question, Reply, Result, World
+from routing.model import Accepts
+
+Answer: TypeAlias = Callable[[World, Instruction, Given, Question], Outcome]
+
+_YES: Mapping[str, Answer] = MappingProxyType(
+    {service.CANCEL: service.cancel_confirmed, buddy.ADD: buddy.accepted},
+)
+_NO: Mapping[str, Answer] = MappingProxyType(
+    {service.CANCEL: service.cancel_declined, buddy.ADD: buddy.declined},
+)
+
+
+def yes(world: World, understood: Instruction, given: Given) -> Outcome:
+    """是 and its like."""
+    return _answer(world, understood, given, _YES, questions.YES)
+
+
+def no(world: World, understood: Instruction, given: Given) -> Outcome:
+    """否 and its like."""
+    return _answer(world, understood, given, _NO, questions.NO)
+
+
+def reminder(
+    world: World, sender: str, addressed: Mapping[str, str], sentence: str, now: int
+) -> Reply | None:
+    """The SMS that reminds of the open question to whose number something else was sent; None for none.
+
+    addressed: as the parser says, see Parser.addressed.
+    """
+    question = _addressed(world, sender, addressed, now)
+    if question is None or not question.is_open(now):
+        return None
+    return questions.sms(sender, sentence, question, now)
+
+
+def _answer(
+    world: World, understood: Instruction, given: Given, kinds: Mapping[str, Answer], how: str
+) -> Outcome:
+    sender, now = understood.sender, given.now
+    if understood.route.accepts is Accepts.ANSWER:
+        question = _addressed(world, sender, understood.arguments, now)
+        if question is None:
+            return refused(sender, "answer.unknown")
+    else:
+        customer = world.customer(sender)
+        waiting = [] if customer is None else questions.open_questions(customer, now)
+        if len(waiting) != 1:
+            return _which(sender, waiting)
+        question = waiting[0]
+    if not question.is_open(now):
+        late = question.closed in {"", questions.EXPIRED}
+        return refused(sender, "answer.late" if late else "answer.repeated")
+    questions.close(world.edit(sender), question.serial, how)
+    return kinds[question.kind](world, understood, given, question)
+
+
+def _addressed(world: World, sender: str, addressed: Mapping[str, str], now: int) -> Question | None:
+    """The question with that serial, else the newest one begun at that access code (an open one first)."""
+    customer = world.customer(sender)
+    if customer is None:
+        return None
+    serial, begun_at = addressed["serial"], addressed.get("begun_at", "")
+    for question in customer.questions:
+        if serial and question.serial == int(serial):
+            return question
+    begun = [question for question in customer.questions if begun_at and question.base == begun_at]
+    return max(begun, key=lambda each: (each.is_open(now), each.asked_at), default=None)
+
+
+def _which(sender: str, waiting: list[Question]) -> Outcome:
+    """An answer at a base that belongs to no question, or to one of several."""
+    if not waiting:
+        return refused(sender, "answer.none")
+    serials = " ".join(map(questions.serial_text, waiting))
+    return Outcome(
+        Result.REFUSED, [Reply(sender, "answer.several", {"count": str(len(waiting)), "serials": serials})]
+    )

@@ -1,0 +1,26 @@
+"""Passwords: a drawn one by SMS, or the customer's own. Only the hash is kept."""
+
+from commands.model import Event, Given, Instruction, Outcome, Reply, Result, World
+
+
+def random(world: World, understood: Instruction, given: Given) -> Outcome:
+    """P: a new password, drawn beforehand, goes to the customer in a sealed reply."""
+    _store(world, understood, given)
+    reply = Reply(understood.sender, "password.random", {"password": given.password}, secret=True)
+    return Outcome(Result.DONE, [reply], [_changed(understood)])
+
+
+def set_password(world: World, understood: Instruction, given: Given) -> Outcome:
+    """The text sent to the password number, hashed beforehand; the reply does not repeat it."""
+    _store(world, understood, given)
+    return Outcome(Result.DONE, [Reply(understood.sender, "password.set")], [_changed(understood)])
+
+
+def _store(world: World, understood: Instruction, given: Given) -> None:
+    if not given.password_hash:
+        raise ValueError(f"{understood.id} needs a password hash and none was given")
+    world.edit(understood.sender).password = given.password_hash
+
+
+def _changed(understood: Instruction) -> Event:
+    return Event("password", "changed", understood.sender)

@@ -1,0 +1,369 @@
+"""The values that instructions work on: customers, questions, buddies, and the World that holds them.
+
+Handlers are pure functions `(world, understood, given) -> Outcome`. They read and write through a
+World, which holds only what was loaded for the batch: asking it for anything else raises Missing,
+and the caller loads the key and runs the handler again.
+
+Times are integers: milliseconds since the epoch, UTC.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from routing.model import Route
+
+
+class State(StrEnum):
+    """Where a customer stands with the service (reference: states of a Fetion account)."""
+
+    NONE = "none"
+    OPEN = "open"
+
+
+class Result(StrEnum):
+    """How an instruction ended: the `outcome` of the log line and of the journal row."""
+
+    DONE = "done"
+    ASKED = "asked"
+    REFUSED = "refused"
+    USAGE = "usage"
+    MISUNDERSTOOD = "misunderstood"
+    CHAT = "chat"
+    LIMITED = "limited"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a handset last wrote to us, and so how an SMS gets back to it.
+
+    account: system_id of the account; spelling, ton, npi: its number as the centre wrote it.
+    Handlers carry it along and never look inside.
+    """
+
+    account: str
+    spelling: str
+    ton: int
+    npi: int
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question put to a customer, open until it is answered or its deadline passes.
+
+    kind: id of the instruction that asked. base: the access code it was begun at, which decides the
+    number it leaves from. about: the msisdn of the other side ("" when there is none). note: what
+    the asker gave along, such as the name he asked under.
+    """
+
+    serial: int
+    kind: str
+    base: str
+    about: str
+    note: str
+    asked_at: int
+    deadline: int
+    closed: str = ""  # "" while open, else how it ended: yes, no, expired
+
+    def is_open(self, now: int) -> bool:
+        """Whether it can still be answered at `now`."""
+        return not self.closed and now < self.deadline
+
+
+@dataclass(slots=True)
+class Customer:
+    """One handset that has written to us or was written to; `state` says whether it has opened.
+
+    Never change one that the World handed out for reading: World.edit gives a copy that may be.
+    """
+
+    msisdn: str
+    state: State = State.NONE
+    fetion_number: str = ""
+    opened_at: int = 0
+    hides_mobile: bool = False
+    nickname: str = ""
+    password: str = ""  # argon2 hash, never the password
+    buddies: int = 0
+    last_serial: int = 0
+    questions: tuple[Question, ...] = ()
+    reach: Reach | None = None
+
+    def copy(self) -> "Customer":
+        """A shallow copy; its values are immutable."""
+        return Customer(
+            self.msisdn,
+            self.state,
+            self.fetion_number,
+            self.opened_at,
+            self.hides_mobile,
+            self.nickname,
+            self.password,
+            self.buddies,
+            self.last_serial,
+            self.questions,
+            self.reach,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Buddy:
+    """What `owner` keeps about `other`. since: when they became buddies."""
+
+    owner: str
+    other: str
+    name: str
+    since: int
+
+
+@dataclass(slots=True)
+class Keys:
+    """What a handler will ask the World for: mobiles, Fetion numbers, (owner, other) pairs."""
+
+    customers: set[str] = field(default_factory=set)
+    holders: set[str] = field(default_factory=set)
+    buddies: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Missing(LookupError):
+    """A handler asked for something that was not loaded. `keys` says what to load before the next try."""
+
+    def __init__(self, keys: Keys) -> None:
+        super().__init__(f"not loaded: {keys}")
+        self.keys = keys
+
+
+class World:
+    """What one batch knows, with copy on write for the message being handled.
+
+    The three mappings hold what was loaded (None = looked up, does not exist). Writes go to the
+    message's overlay: `accept` moves them into the batch, `drop` forgets them (a handler failed).
+    `changed_*` then say what the commit has to write.
+    """
+
+    __slots__ = (
+        "_buddies",
+        "_customers",
+        "_holders",
+        "buddies",
+        "changed_buddies",
+        "changed_customers",
+        "customers",
+        "holders",
+    )
+
+    def __init__(self) -> None:
+        self.customers: dict[str, Customer | None] = {}
+        self.holders: dict[str, str | None] = {}
+        self.buddies: dict[tuple[str, str], Buddy | None] = {}
+        self.changed_customers: dict[str, Customer] = {}
+        self.changed_buddies: dict[tuple[str, str], Buddy | None] = {}
+        self._customers: dict[str, Customer] = {}
+        self._holders: dict[str, str | None] = {}
+        self._buddies: dict[tuple[str, str], Buddy | None] = {}
+
+    def customer(self, msisdn: str) -> Customer | None:
+        """The customer with that mobile, for reading; None when we never met. Raises Missing."""
+        found = self._customers.get(msisdn)
+        if found is not None:
+            return found
+        try:
+            return self.customers[msisdn]
+        except KeyError:
+            raise Missing(Keys(customers={msisdn})) from None
+
+    def edit(self, msisdn: str) -> Customer:
+        """The customer's copy of this message, for changing; a new one when we never met. Raises Missing."""
+        mine = self._customers.get(msisdn)
+        if mine is None:
+            known = self.customer(msisdn)
+            mine = Customer(msisdn) if known is None else known.copy()
+            self._customers[msisdn] = mine
+        return mine
+
+    def holder(self, fetion_number: str) -> str | None:
+        """Mobile of the customer who holds that Fetion number. Raises Missing."""
+        if fetion_number in self._holders:
+            return self._holders[fetion_number]
+        try:
+            return self.holders[fetion_number]
+        except KeyError:
+            raise Missing(Keys(holders={fetion_number})) from None
+
+    def assign(self, fetion_number: str, msisdn: str | None) -> None:
+        """Note who holds a Fetion number from now on; what is stored is the customer's own field."""
+        self._holders[fetion_number] = msisdn
+
+    def buddy(self, owner: str, other: str) -> Buddy | None:
+        """What `owner` keeps about `other`, None when they are no buddies. Raises Missing."""
+        pair = (owner, other)
+        if pair in self._buddies:
+            return self._buddies[pair]
+        try:
+            return self.buddies[pair]
+        except KeyError:
+            raise Missing(Keys(buddies={pair})) from None
+
+    def put_buddy(self, buddy: Buddy) -> None:
+        """Add or replace one direction of a relation."""
+        self._buddies[(buddy.owner, buddy.other)] = buddy
+
+    def remove_buddy(self, owner: str, other: str) -> None:
+        """End one direction of a relation."""
+        self._buddies[(owner, other)] = None
+
+    def accept(self) -> None:
+        """The message is done: its writes become the batch's."""
+        if self._customers:
+            self.customers.update(self._customers)
+            self.changed_customers.update(self._customers)
+            self._customers = {}
+        if self._holders:
+            self.holders.update(self._holders)
+            self._holders = {}
+        if self._buddies:
+            self.buddies.update(self._buddies)
+            self.changed_buddies.update(self._buddies)
+            self._buddies = {}
+
+    def drop(self) -> None:
+        """The message failed or lacks a key: its writes are forgotten."""
+        self._customers = {}
+        self._holders = {}
+        self._buddies = {}
+
+
+@dataclass(slots=True)
+class Instruction:
+    """A text understood as row `id` of the instruction table, with its arguments by name.
+
+    A `number` argument is a mobile of 11 digits or a Fetion number of 9. text: what the customer wrote.
+    foreign: an argument is a mobile of another operator. secret: text and arguments hold a password
+    and are stored and logged as `<masked>`.
+    """
+
+    id: str
+    sender: str
+    route: Route
+    text: str
+    arguments: Mapping[str, str]
+    foreign: bool = False
+    secret: bool = False
+
+
+@dataclass(slots=True)
+class Chat:
+    """A text sent to a person's number (the tail of the route): everything there is chat. id is "chat".
+
+    foreign: `to` is a mobile of another operator.
+    """
+
+    id: str
+    sender: str
+    route: Route
+    text: str
+    to: str
+    foreign: bool = False
+
+
+@dataclass(slots=True)
+class Misunderstood:
+    """A text that is no instruction here. id is "misunderstood".
+
+    reason: id of the sentence that answers it. suggestion: the canonical word of the nearest row, or "".
+    secret: the text may hold a password and is stored and logged as `<masked>`. result: usage when the
+    row was recognised and only its arguments were not.
+    """
+
+    id: str
+    sender: str
+    route: Route
+    text: str
+    reason: str
+    suggestion: str = ""
+    secret: bool = False
+    result: Result = Result.MISUNDERSTOOD
+
+
+Understood = Instruction | Chat | Misunderstood
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a customer may at most. The default of `buddies` is of 2010, of `message_length` the PC client's.
+
+    open_questions: put to one customer and not answered. question_hours: how long an answer is awaited.
+    message_length: characters of a chat message.
+    """
+
+    buddies: int = 300
+    open_questions: int = 20
+    question_hours: int = 24
+    message_length: int = 180
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(slots=True)
+class Given:
+    """Everything a handler may not find out by itself.
+
+    It is journaled (secrets blanked), so a journal can be replayed.
+    now: when the message was taken up. fetion_numbers: free numbers, drawn. password: a drawn
+    password, password_hash: its argon2 hash or, for password.set, that of the customer's own.
+    """
+
+    now: int
+    message_id: str
+    fetion_numbers: tuple[str, ...] = ()
+    password: str = ""
+    password_hash: str = ""
+    limits: Limits = DEFAULT_LIMITS
+
+
+class Source(StrEnum):
+    """Which of our numbers an SMS leaves from; routing turns it into an address."""
+
+    REPLY = "reply"  # the access code that was used
+    OPENING = "opening"  # the number for the result of an opening
+    QUESTION = "question"  # detail = access code it was begun at + ":" + serial
+    NOTICE = "notice"  # to the other side
+    CHAT = "chat"  # detail = the number shown: mobile or Fetion number
+    DIALLED = "dialled"  # the very number the customer wrote to
+
+
+@dataclass(slots=True)
+class Reply:
+    """One SMS to send: a sentence of replies/zh.yaml with its values, to a mobile, from one of our numbers.
+
+    secret: a value must not be stored or logged in clear.
+    """
+
+    to: str
+    sentence: str
+    values: Mapping[str, str] | None = None
+    source: Source = Source.REPLY
+    detail: str = ""
+    secret: bool = False
+
+
+@dataclass(slots=True)
+class Event:
+    """Something that happened, told to whoever subscribes: `family`/`name`, about one customer."""
+
+    family: str
+    name: str
+    msisdn: str
+    data: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What handling a message led to; the changes themselves are in the World."""
+
+    result: Result
+    replies: list[Reply] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)

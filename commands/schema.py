@@ -1,0 +1,159 @@
+"""What appendix8.yaml and replies/zh.yaml may say, before the checks that look across rows."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from commands.arguments import FREE_KINDS, Argument, Kind
+from routing.provenance import Sourced
+from routing.tablefile import Closed
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+Filled = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Count = Annotated[int, Field(ge=0, le=1000)]
+SourcedText = Sourced[Filled]
+
+
+class ArgumentRecord(Closed):
+    """An argument of an instruction. `longest` and `shortest` count characters."""
+
+    name: Id
+    kind: Sourced[Kind]
+    required: bool = True
+    shortest: Sourced[Count] | None = None
+    longest: Sourced[Count] | None = None
+    choices: list[SourcedText] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _bounds_suit_the_kind(self) -> Self:
+        kind = self.kind.value
+        if kind in {Kind.NAME, Kind.PASSWORD} and self.longest is None:
+            raise ValueError(f"an argument of kind {kind} says how many characters it has at most: longest")
+        if (kind is Kind.CHOICE) != bool(self.choices):
+            raise ValueError("'choices' belong to the kind choice, and to no other")
+        return self
+
+    def argument(self) -> Argument:
+        """The same as the parser's own value."""
+        return Argument(
+            self.name,
+            self.kind.value,
+            self.required,
+            self.shortest.value if self.shortest else 0,
+            self.longest.value if self.longest else 0,
+            tuple(choice.value for choice in self.choices),
+        )
+
+
+class RowRecord(Closed):
+    """A row of appendix8.yaml: an instruction, its words, where it is understood, what it takes and says."""
+
+    id: Id
+    words: list[SourcedText] = Field(default_factory=list)
+    where: list[Sourced[Id]] = Field(min_length=1)
+    whole_text: bool = False
+    arguments: list[ArgumentRecord] = Field(default_factory=list)
+    effect: SourcedText
+    needs: Literal["open", "any"]
+    draws: list[Literal["fetion_number", "password", "password_hash"]] = Field(default_factory=list)
+    charged: bool = False
+    destructive: bool = False
+    secret: bool = False
+    usage: Id | None = None
+    replies: list[Id] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _words_or_the_whole_text(self) -> Self:
+        if self.whole_text == bool(self.words):
+            raise ValueError("a row has words, or takes the whole text")
+        if self.words and self.usage is None:
+            raise ValueError("a row with words names the sentence that explains it: usage")
+        if self.whole_text and len(self.arguments) > 1:
+            raise ValueError("a row that takes the whole text has one argument or none")
+        return self
+
+    @model_validator(mode="after")
+    def _arguments_are_in_order(self) -> Self:
+        names = [argument.name for argument in self.arguments]
+        if len(names) != len(set(names)):
+            raise ValueError("two arguments have the same name")
+        optional = False
+        for place, argument in enumerate(self.arguments):
+            last = place == len(self.arguments) - 1
+            if argument.kind.value in FREE_KINDS and not last:
+                raise ValueError(f"{argument.name}: free text is the last argument, it takes everything")
+            if argument.kind.value is Kind.PASSWORD and not self.whole_text:
+                raise ValueError(f"{argument.name}: a password is the whole text, nothing stands before it")
+            if argument.required and optional:
+                raise ValueError(f"{argument.name}: a required argument stands before the optional ones")
+            optional = optional or not argument.required
+        return self
+
+
+class PlaceRecord(Closed):
+    """A place with a grammar of its own: the access codes, and the sentence that sends customers there."""
+
+    codes: list[Sourced[Annotated[str, StringConstraints(pattern=r"^[0-9]{3,10}$")]]] = Field(min_length=1)
+    newest: bool = False
+    elsewhere: Id
+
+
+class HintRecord(Closed):
+    """Texts that are no instruction at a place, and the sentence that says what to do instead."""
+
+    words: list[SourcedText] = Field(min_length=1)
+    where: list[Sourced[Id]] = Field(min_length=1)
+    reply: Id
+
+
+class AttemptRecord(Closed):
+    """A password written behind a word of `row`, although `password` wants it alone at its own place."""
+
+    row: Id
+    password: Id
+    reply: Id
+
+
+class GeneralRecord(Closed):
+    """Sentences that belong to no row."""
+
+    misunderstood: Id
+    suggestion: Id
+    garbled: Id
+    not_open: Id
+    reminder: Id
+    failed: Id
+    too_often: Id
+
+
+class Appendix8(Closed):
+    """appendix8.yaml: the instructions and how texts become them."""
+
+    places: dict[Id, PlaceRecord] = Field(min_length=1)
+    opposites: list[Annotated[list[Filled], Field(min_length=2, max_length=2)]] = Field(default_factory=list)
+    hints: list[HintRecord] = Field(default_factory=list)
+    attempt: AttemptRecord | None = None
+    general: GeneralRecord
+    rows: list[RowRecord] = Field(min_length=1)
+
+
+class SampleRecord(Closed):
+    """The longest value that a placeholder is counted with: `sample`, written `times` times."""
+
+    sample: Annotated[str, StringConstraints(min_length=1)]
+    times: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class SentenceRecord(Closed):
+    """A sentence: its text with {placeholders}, what it says in English, how many SMS it takes at most."""
+
+    text: Filled
+    gloss: Filled
+    sms: Annotated[int, Field(ge=1, le=255)] = 1
+
+
+class Replies(Closed):
+    """replies/*.yaml: every sentence a customer can receive."""
+
+    values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*$")], SampleRecord]
+    sentences: dict[Id, SentenceRecord] = Field(min_length=1)

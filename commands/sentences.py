@@ -1,0 +1,108 @@
+"""The sentences that customers receive: checked on load, cut up once, put together fast."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from commands.schema import Replies
+from routing.tablefile import Fault, Located, TableError, locate, nearest
+
+SINGLE = 70
+"""UTF-16 units of an SMS in UCS-2 that stands alone, 3GPP TS 23.038."""
+
+PART = 66
+"""UTF-16 units of a part of a long one, with the wider of the two headers (16-bit reference)."""
+
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z_]*)\}")
+
+
+def parts_of(text: str) -> int:
+    """How many SMS a text takes in UCS-2, at most (a text without Chinese may take fewer)."""
+    units = len(text.encode("utf-16-be")) // 2
+    return 1 if units <= SINGLE else -(-units // PART)
+
+
+class Sentence:
+    """A sentence cut at its placeholders. `names` are those, in order of their places."""
+
+    __slots__ = ("_gaps", "_pieces", "gloss", "names", "sms")
+
+    def __init__(self, text: str, gloss: str, sms: int) -> None:
+        self._pieces = _PLACEHOLDER.split(text)
+        self._gaps = [(index, self._pieces[index]) for index in range(1, len(self._pieces), 2)]
+        self.names = tuple(name for _, name in self._gaps)
+        self.gloss = gloss
+        self.sms = sms
+
+    def render(self, values: Mapping[str, str]) -> str:
+        """The text with its values; KeyError when one is missing."""
+        pieces = self._pieces.copy()
+        for index, name in self._gaps:
+            pieces[index] = values[name]
+        return "".join(pieces)
+
+
+class Sentences:
+    """Every sentence, by id. Immutable. Build it with `load`.
+
+    longest: the longest value of each placeholder, with which the sentences were counted.
+    """
+
+    __slots__ = ("_constant", "_located", "by_id", "longest")
+
+    def __init__(self, located: Located[Replies]) -> None:
+        """Raises TableError for a placeholder without a sample and for a sentence longer than it claims."""
+        self._located = located
+        records = located.value
+        self.longest: Mapping[str, str] = {
+            name: record.sample * record.times for name, record in records.values.items()
+        }
+        self.by_id: Mapping[str, Sentence] = {
+            name: Sentence(record.text, record.gloss, record.sms)
+            for name, record in records.sentences.items()
+        }
+        if faults := list(self._faults()):
+            raise TableError(faults)
+        self._constant: Mapping[str, str] = {
+            name: sentence.render({}) for name, sentence in self.by_id.items() if not sentence.names
+        }
+
+    @classmethod
+    def load(cls, path: Path) -> "Sentences":
+        """The sentences of a file; raises TableError."""
+        return cls(locate(path, Replies))
+
+    def render(self, sentence: str, values: Mapping[str, str] | None = None) -> str:
+        """The text of a sentence. KeyError for an unknown one, or for a value that is missing."""
+        constant = self._constant.get(sentence)
+        if constant is not None:
+            return constant
+        return self.by_id[sentence].render(values or {})
+
+    def unused(self, used: Collection[str]) -> list[Fault]:
+        """A fault for every sentence that is not in `used`."""
+        return [
+            self._located.fault(("sentences", name), "no row and no rule says this sentence")
+            for name in self.by_id
+            if name not in used
+        ]
+
+    def _faults(self) -> Iterator[Fault]:
+        used: set[str] = set()
+        for name, sentence in self.by_id.items():
+            here = ("sentences", name)
+            used.update(sentence.names)
+            unknown = [each for each in sentence.names if each not in self.longest]
+            for each in unknown:
+                yield self._located.fault(
+                    (*here, "text"), f"no value {each!r}; {nearest(each, self.longest)}"
+                )
+            rest = _PLACEHOLDER.sub("", self._located.value.sentences[name].text)
+            if "{" in rest or "}" in rest:
+                yield self._located.fault((*here, "text"), "a brace that belongs to no {placeholder}")
+            if not unknown and (parts := parts_of(sentence.render(self.longest))) > sentence.sms:
+                reason = f"takes {parts} SMS with its longest values, and claims {sentence.sms}"
+                yield self._located.fault((*here, "text"), reason)
+        for value in self.longest:
+            if value not in used:
+                yield self._located.fault(("values", value), "no sentence has this value")

@@ -1,0 +1,347 @@
+"""The instruction table, validated once: which word is which row at which place.
+
+A place is where a text arrives and so what may be said there. `places` of the table have a grammar of
+their own and are told apart by access code; the other places (an answer's number, the password number,
+a person's number ...) are those of routing's Accepts.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from commands.arguments import FREE_KINDS, GLUED_KINDS, PERSON_KINDS, Argument, Kind
+from commands.schema import Appendix8, GeneralRecord, RowRecord
+from commands.text import SEPARATORS, normalise, word_of
+from routing.model import Accepts
+from routing.provenance import Sourced
+from routing.tablefile import Fault, KeyPath, Located, TableError, locate, nearest
+
+SHORTEST_SUGGESTED = 4
+"""Characters: shorter words are never suggested, too much is near them."""
+
+_WHOLE_TEXT_PLACES = frozenset(Accepts) - {Accepts.BASE, Accepts.ANSWER}
+_OTHER_PLACES = frozenset(Accepts) - {Accepts.BASE}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An instruction.
+
+    usage: the sentence that explains it. replies: those that its handler may give. draws: what its handler
+    wants drawn beforehand. secret: its text is stored and logged as `<masked>`. answers: it answers a
+    question. numbers: its arguments that name persons.
+    """
+
+    id: str
+    words: tuple[str, ...]
+    where: frozenset[str]
+    whole_text: bool
+    arguments: tuple[Argument, ...]
+    needs_open: bool
+    draws: frozenset[str]
+    charged: bool
+    destructive: bool
+    secret: bool
+    usage: str
+    replies: frozenset[str]
+    answers: bool
+    numbers: tuple[str, ...]
+    needs_arguments: bool
+    takes_free_text: bool
+    takes_glued_digits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What is understood at a place.
+
+    plain: raw texts that need no normalising. exact: every word. heads: words that arguments may
+    follow, lengths: theirs, longest first. exact_only: words of rows without arguments. near: words
+    that may be suggested.
+    """
+
+    place: str
+    newest: bool
+    elsewhere: str
+    plain: Mapping[str, Row]
+    exact: Mapping[str, Row]
+    heads: Mapping[str, Row]
+    lengths: tuple[int, ...]
+    exact_only: tuple[tuple[str, Row], ...]
+    near: tuple[tuple[str, Row], ...]
+    hints: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How a password written behind a word is recognised, and the sentence for it."""
+
+    words: tuple[str, ...]
+    shortest: int
+    longest: int
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The instruction table. Build it with `load_table`.
+
+    grammars: by access code; `places` has each once, the first is for access codes without. whole: rows
+    that take the whole text, by place. answers: words that answer a question. topics: word -> the sentence
+    that explains it.
+    """
+
+    rows: Mapping[str, Row]
+    grammars: Mapping[str, Grammar]
+    places: tuple[Grammar, ...]
+    whole: Mapping[str, Row]
+    answers: Mapping[str, Row]
+    topics: Mapping[str, str]
+    opposites: tuple[tuple[str, str], ...]
+    attempt: Attempt | None
+    general: GeneralRecord
+    uses: frozenset[str]
+
+
+def load_table(path: Path, handlers: Collection[str], sentences: Collection[str]) -> Table:
+    """The table in `path`; raises TableError with every fault.
+
+    handlers: the ids that have one. sentences: the ids that can be said; every one named must be there.
+    """
+    located = locate(path, Appendix8)
+    faults = list(_Checks(located, handlers, sentences).faults())
+    if faults:
+        raise TableError(faults)
+    return _compile(located.value)
+
+
+def _compile(record: Appendix8) -> Table:
+    rows = {row.id: _row(row) for row in record.rows}
+    by_place = {name: _grammar(record, name, rows.values()) for name in record.places}
+    grammars = {code.value: by_place[name] for name, place in record.places.items() for code in place.codes}
+    return Table(
+        rows=rows,
+        grammars=grammars,
+        places=tuple(by_place.values()),
+        whole={place: row for row in rows.values() if row.whole_text for place in row.where},
+        answers={word: row for row in rows.values() if row.answers for word in row.words},
+        topics={word: row.usage for row in rows.values() for word in row.words},
+        opposites=tuple((one, two) for one, two in record.opposites),
+        attempt=_attempt(record, rows),
+        general=record.general,
+        uses=frozenset(sentence for _, sentence in _uses(record)),
+    )
+
+
+def _row(record: RowRecord) -> Row:
+    arguments = tuple(argument.argument() for argument in record.arguments)
+    where = frozenset(_values(record.where))
+    return Row(
+        id=record.id,
+        words=tuple(_values(record.words)),
+        where=where,
+        whole_text=record.whole_text,
+        arguments=arguments,
+        needs_open=record.needs == "open",
+        draws=frozenset(record.draws),
+        charged=record.charged,
+        destructive=record.destructive,
+        secret=record.secret,
+        usage=record.usage or "",
+        replies=frozenset(record.replies),
+        answers=Accepts.ANSWER in where,
+        numbers=tuple(argument.name for argument in arguments if argument.kind in PERSON_KINDS),
+        needs_arguments=any(argument.required for argument in arguments),
+        takes_free_text=any(argument.kind in FREE_KINDS for argument in arguments),
+        takes_glued_digits=_takes_glued_digits(record),
+    )
+
+
+def _takes_glued_digits(record: RowRecord) -> bool:
+    """Whether digits may follow the words of a row without a separator."""
+    return bool(record.arguments) and record.arguments[0].kind.value in GLUED_KINDS
+
+
+def _grammar(record: Appendix8, place: str, rows: Collection[Row]) -> Grammar:
+    words = [(word, row) for row in rows if place in row.where for word in row.words]
+    heads = {word: row for word, row in words if row.arguments and not _stands_alone(word)}
+    exact_only = [(word, row) for word, row in words if not row.arguments and not _stands_alone(word)]
+    plain = {spelling: row for word, row in words for spelling in (word, word.lower()) if not row.arguments}
+    return Grammar(
+        place,
+        record.places[place].newest,
+        record.places[place].elsewhere,
+        plain,
+        dict(words),
+        heads,
+        tuple(sorted({len(word) for word in heads}, reverse=True)),
+        tuple(sorted(exact_only, key=lambda each: -len(each[0]))),
+        tuple((word, row) for word, row in words if len(word) >= SHORTEST_SUGGESTED and word.isalpha()),
+        {
+            word.value: hint.reply
+            for hint in record.hints
+            if place in _values(hint.where)
+            for word in hint.words
+        },
+    )
+
+
+def _stands_alone(word: str) -> bool:
+    """Words of one character or digits only match exactly, nothing is glued to them, nothing follows them."""
+    return len(word) == 1 or word.isdigit()
+
+
+def _values(sourced: Collection[Sourced[str]]) -> list[str]:
+    return [each.value for each in sourced]
+
+
+def _attempt(record: Appendix8, rows: Mapping[str, Row]) -> Attempt | None:
+    if record.attempt is None:
+        return None
+    bounds = rows[record.attempt.password].arguments[0]
+    return Attempt(rows[record.attempt.row].words, bounds.shortest, bounds.longest, record.attempt.reply)
+
+
+def _uses(record: Appendix8) -> Iterator[tuple[KeyPath, str]]:
+    """Every sentence the table names, and where."""
+    for name, place in record.places.items():
+        yield ("places", name, "elsewhere"), place.elsewhere
+    for index, hint in enumerate(record.hints):
+        yield ("hints", index, "reply"), hint.reply
+    if record.attempt is not None:
+        yield ("attempt", "reply"), record.attempt.reply
+    for name, sentence in record.general:
+        yield ("general", name), sentence
+    for index, row in enumerate(record.rows):
+        if row.usage is not None:
+            yield ("rows", index, "usage"), row.usage
+        for number, reply in enumerate(row.replies):
+            yield ("rows", index, "replies", number), reply
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A word of a row or a hint, and where it stands in the file."""
+
+    text: str
+    places: frozenset[str]
+    path: KeyPath
+    glued: bool = False
+
+    def may_mean(self, other: "_Word") -> bool:
+        """Whether some text is both."""
+        return self.text == other.text or self._reads_as(other) or other._reads_as(self)
+
+    def _reads_as(self, other: "_Word") -> bool:
+        """Whether `other` is this word with digits glued to it."""
+        if not self.glued or _stands_alone(self.text) or not other.text.startswith(self.text):
+            return False
+        return other.text[len(self.text) :].isdigit()
+
+
+@dataclass(slots=True)
+class _Checks:
+    """The checks that look across rows."""
+
+    located: Located[Appendix8]
+    handlers: Collection[str]
+    sentences: Collection[str]
+    record: Appendix8 = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.record = self.located.value
+
+    def faults(self) -> Iterator[Fault]:
+        yield from self._rows()
+        yield from self._places()
+        yield from self._words()
+        yield from self._attempt()
+        for path, sentence in _uses(self.record):
+            if sentence not in self.sentences:
+                yield self.located.fault(
+                    path, f"no sentence {sentence!r}; {nearest(sentence, self.sentences)}"
+                )
+
+    def _rows(self) -> Iterator[Fault]:
+        first: dict[str, int] = {}
+        for index, row in enumerate(self.record.rows):
+            here: KeyPath = ("rows", index)
+            if first.setdefault(row.id, index) != index:
+                line = self.located.line_of(("rows", first[row.id]))
+                yield self.located.fault((*here, "id"), f"{row.id!r} is the row of line {line} already")
+            if row.id not in self.handlers:
+                yield self.located.fault(
+                    (*here, "id"), f"no handler for {row.id!r}; {nearest(row.id, self.handlers)}"
+                )
+            kinds = {argument.kind.value for argument in row.arguments}
+            if Kind.PASSWORD in kinds and row.usage is None:
+                yield self.located.fault(
+                    here, "a row for a password names the sentence for a wrong one: usage"
+                )
+            if Accepts.ANSWER in _values(row.where) and row.arguments:
+                yield self.located.fault((*here, "arguments"), "an answer has no arguments")
+
+    def _places(self) -> Iterator[Fault]:
+        known = [*self.record.places, *_OTHER_PLACES]
+        taken: dict[str, str] = {}
+        for name, place in self.record.places.items():
+            for index, code in enumerate(place.codes):
+                if taken.setdefault(code.value, name) != name:
+                    reason = f"access code {code.value} belongs to {taken[code.value]}"
+                    yield self.located.fault(("places", name, "codes", index), reason)
+        for index, hint in enumerate(self.record.hints):
+            for number, place_name in enumerate(_values(hint.where)):
+                if place_name not in self.record.places:
+                    reason = f"no place {place_name!r}; {nearest(place_name, self.record.places)}"
+                    yield self.located.fault(("hints", index, "where", number), reason)
+        whole: dict[str, str] = {}
+        for index, row in enumerate(self.record.rows):
+            for number, place_name in enumerate(_values(row.where)):
+                here: KeyPath = ("rows", index, "where", number)
+                if place_name not in known:
+                    yield self.located.fault(here, f"no place {place_name!r}; {nearest(place_name, known)}")
+                elif row.whole_text != (place_name in _WHOLE_TEXT_PLACES):
+                    kind = "the whole text" if row.whole_text else "words"
+                    yield self.located.fault(here, f"a row with {kind} is not understood at {place_name}")
+                elif row.whole_text and whole.setdefault(place_name, row.id) != row.id:
+                    yield self.located.fault(here, f"{whole[place_name]} takes every text at {place_name}")
+        for place_name in sorted(_WHOLE_TEXT_PLACES - set(whole)):
+            yield self.located.fault(("rows",), f"no row takes the texts at {place_name}")
+
+    def _words(self) -> Iterator[Fault]:
+        """Words that can never match, and precedence rule 9: words that could mean two rows."""
+        seen: list[_Word] = []
+        for word in self._each_word():
+            folded = word_of(normalise(word.text).folded)
+            if folded != word.text or SEPARATORS & set(word.text):
+                yield self.located.fault(
+                    word.path, f"no text equals {word.text!r}; write it as {folded.strip('#*+')!r}"
+                )
+            for other in seen:
+                if word.places & other.places and word.may_mean(other):
+                    line, place = self.located.line_of(other.path), min(word.places & other.places)
+                    reason = f"{word.text!r} may mean {other.text!r} of line {line} at {place}"
+                    yield self.located.fault(word.path, reason)
+            seen.append(word)
+
+    def _each_word(self) -> Iterator["_Word"]:
+        for index, row in enumerate(self.record.rows):
+            glued = _takes_glued_digits(row)
+            for number, word in enumerate(_values(row.words)):
+                path = ("rows", index, "words", number)
+                yield _Word(word, frozenset(_values(row.where)), path, glued)
+        for index, hint in enumerate(self.record.hints):
+            for number, word in enumerate(_values(hint.words)):
+                yield _Word(word, frozenset(_values(hint.where)), ("hints", index, "words", number))
+
+    def _attempt(self) -> Iterator[Fault]:
+        attempt = self.record.attempt
+        if attempt is None:
+            return
+        rows = {row.id: row for row in self.record.rows}
+        for key, row_id in (("row", attempt.row), ("password", attempt.password)):
+            if row_id not in rows:
+                yield self.located.fault(("attempt", key), f"no row {row_id!r}; {nearest(row_id, rows)}")
+        row = rows.get(attempt.password)
+        if row is not None and [argument.kind.value for argument in row.arguments] != [Kind.PASSWORD]:
+            yield self.located.fault(("attempt", "password"), f"{row.id} takes no password")

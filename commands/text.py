@@ -1,0 +1,165 @@
+"""Texts as customers type them, brought to one form, with the way back to what was typed.
+
+Chinese handsets write the same instruction in many ways: full-width letters and digits, Chinese
+punctuation, quotes, invisible characters. `normalise` folds them: NFKC character by character, the
+letters a-z raised (no others, so no locale matters), every kind of blank to a space and every kind of
+line end to a newline, Chinese punctuation to its ASCII cousin, invisible characters dropped. Because
+that changes lengths, a Text remembers where each character came from, and `cut` gives back the original.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import chain
+from types import MappingProxyType
+
+_COUSINS = {
+    ".": "。．·・",
+    ",": "、",
+    '"': "“”„‟″‘’‚‛′",
+    "-": "—–―‐‑‒−",
+    "~": "〜",
+    "<": "《〈",
+    ">": "》〉",
+    "[": "【〔〖「『",
+    "]": "】〕〗」』",
+    "\n": "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029",
+}
+
+OUTER = " .,;:!~\"'()[]{}<>"
+"""Punctuation that means nothing around a word."""
+
+SEPARATORS = frozenset("#*+:, \n")
+"""What stands between a word and its arguments; a run of them counts as one."""
+
+# Where blanks, control characters and invisible ones are.
+_BLOCKS = (range(0x3001), range(0xFE00, 0xFE10), (0xFEFF,), range(0xFFF9, 0xFFFC), range(0xE0001, 0xE0080))
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+_RUN_OF_DIGITS = re.compile(r"\+?[0-9][0-9 -]*")
+
+
+def _translation() -> MappingProxyType[int, str | None]:
+    """For every character that is not left alone: what it becomes, None to drop it."""
+    table: dict[int, str | None] = {}
+    for code in chain(*_BLOCKS):
+        character = chr(code)
+        if character.isspace() or unicodedata.category(character) == "Cc":
+            table[code] = " "
+        elif unicodedata.category(character) == "Cf" or 0xFE00 <= code < 0xFE10:
+            table[code] = None  # invisible: zero width, directions, soft hyphen, variation selectors
+    for ascii_form, cousins in _COUSINS.items():
+        table.update((ord(cousin), ascii_form) for cousin in cousins)
+    table.update((code, chr(code - 32)) for code in range(ord("a"), ord("z") + 1))
+    # The full-width forms of ASCII, as NFKC has them: with them here, few texts go character by character.
+    table.update((code + 0xFEE0, chr(code).translate(table)) for code in range(0x21, 0x7F))
+    return MappingProxyType(table)
+
+
+_TRANSLATION = _translation()
+
+
+class Text:
+    """A text and its folded form. `folded[i]` comes from the original character `start(i)`."""
+
+    __slots__ = ("_starts", "folded", "original")
+
+    def __init__(self, original: str, folded: str, starts: Sequence[int] | None) -> None:
+        self.original = original
+        self.folded = folded
+        self._starts = starts  # None: character by character, no map needed
+
+    def cut(self, start: int, end: int) -> str:
+        """What was typed for `folded[start:end]`, with the invisible characters inside and behind."""
+        if start >= end:
+            return ""
+        if self._starts is None:
+            return self.original[start:end]
+        stop = self._starts[end] if end < len(self._starts) else len(self.original)
+        # One character may have given several: what was cut in its middle is cut behind it.
+        return self.original[self._starts[start] : max(stop, self._starts[end - 1] + 1)]
+
+
+def normalise(text: str) -> Text:
+    """Fold `text` (see the head of this module)."""
+    if text.isascii():
+        if not text.isprintable() and _CONTROL.search(text) is not None:
+            return Text(text, text.translate(_TRANSLATION), None)
+        return Text(text, text.upper(), None)
+    folded = text.translate(_TRANSLATION)
+    if len(folded) == len(text) and unicodedata.is_normalized("NFKC", folded):
+        return Text(text, folded, None)  # one for one: nothing dropped, nothing that NFKC would still change
+    return _normalise_each(text)
+
+
+def _normalise_each(text: str) -> Text:
+    """Character by character, with the map."""
+    folded: list[str] = []
+    starts: list[int] = []
+    for index, character in enumerate(text):
+        # Before NFKC too: some of the cousins (U+2033, say) have decompositions of their own.
+        form = character.translate(_TRANSLATION)
+        if not form.isascii():
+            form = unicodedata.normalize("NFKC", form).translate(_TRANSLATION)
+        folded.append(form)
+        starts.extend([index] * len(form))
+    return Text(text, "".join(folded), starts)
+
+
+def core_of(line: str) -> str:
+    """A line without the blanks and punctuation around it.
+
+    `?` comes off too, but only behind something: alone it is a word (it asks for help).
+    """
+    core = line.strip(OUTER)
+    return core.rstrip("?" + OUTER) or "?" if core.endswith("?") else core
+
+
+def word_of(line: str) -> str:
+    """A line as it is compared with the words of the table: its core without any blank."""
+    return core_of(line).replace(" ", "")
+
+
+class Cursor:
+    """A place in a Text, moving forward to `end`."""
+
+    __slots__ = ("end", "position", "text")
+
+    def __init__(self, text: Text, position: int, end: int) -> None:
+        self.text = text
+        self.position = position
+        self.end = end
+
+    def at_end(self) -> bool:
+        """Whether nothing is left."""
+        return self.position >= self.end
+
+    def skip_separators(self) -> bool:
+        """Move behind a run of separators; whether there was one."""
+        folded, position = self.text.folded, self.position
+        while position < self.end and folded[position] in SEPARATORS:
+            position += 1
+        moved = position > self.position
+        self.position = position
+        return moved
+
+    def take_digits(self) -> str:
+        """The run of digits here (with one leading +), less its blanks and hyphens; "" when there is none."""
+        match = _RUN_OF_DIGITS.match(self.text.folded, self.position, self.end)
+        if match is None:
+            return ""
+        run = match[0].rstrip(" -")
+        self.position += len(run)
+        return run.replace(" ", "").replace("-", "")
+
+    def take_field(self) -> tuple[int, int]:
+        """Bounds of what stands before the next separator."""
+        folded, start = self.text.folded, self.position
+        while self.position < self.end and folded[self.position] not in SEPARATORS:
+            self.position += 1
+        return start, self.position
+
+    def take_rest(self) -> tuple[int, int]:
+        """Bounds of everything that is left."""
+        start, self.position = self.position, self.end
+        return start, self.end

@@ -1,0 +1,163 @@
+"""Sentences: placeholders, lengths, and that each is said by somebody."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.model import Limits
+from commands.sentences import PART, SINGLE, Sentences, parts_of
+from commands.service import Commands
+from routing.table import Routing
+from routing.tablefile import TableError
+from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
+from tests.commands.tables import shipped, write
+
+CUSTOMERS_READ_LATIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#")
+CHINESE_PUNCTUATION = frozenset("，。：；！？“”、")
+
+
+def test_sentences_are_written_for_customers(commands: Commands) -> None:
+    """Sentences hold Chinese, what is to be typed, and full-width punctuation; nothing else slips in."""
+    for name, sentence in commands.sentences.by_id.items():
+        text = sentence.render(dict.fromkeys(commands.sentences.longest, ""))
+        odd = {
+            each
+            for each in text
+            if not ("\u4e00" <= each <= "\u9fff" or each in CUSTOMERS_READ_LATIN | CHINESE_PUNCTUATION)
+        }
+        assert not odd, f"{name} has {odd}"
+        assert sentence.gloss.isascii() or set("是否") & set(sentence.gloss), f"{name} has no English gloss"
+
+
+def test_only_three_sentences_are_long(commands: Commands) -> None:
+    """Every sentence fits one SMS with its longest values, but for help, chat and the list of questions."""
+    long = {name for name, sentence in commands.sentences.by_id.items() if sentence.sms > 1}
+    assert long == {"help", "chat.message", "answer.several"}
+    for sentence in commands.sentences.by_id.values():
+        assert parts_of(sentence.render(commands.sentences.longest)) <= sentence.sms
+
+
+def test_help_is_longer_than_one_sms(commands: Commands) -> None:
+    """The help text is split on purpose: it takes exactly the parts it claims."""
+    assert parts_of(commands.sentences.render("help")) == commands.sentences.by_id["help"].sms > 1
+
+
+@pytest.mark.parametrize(
+    ("units", "parts"), [(0, 1), (SINGLE, 1), (SINGLE + 1, 2), (2 * PART, 2), (2 * PART + 1, 3), (180, 3)]
+)
+def test_parts(units: int, parts: int) -> None:
+    """70 characters fit one SMS, more go 66 a part; a character outside the BMP counts two."""
+    assert parts_of("字" * units) == parts
+    if units % 2 == 0:
+        assert parts_of("😀" * (units // 2)) == parts
+
+
+def test_render(commands: Commands) -> None:
+    """Values go where their names are, as often as they stand; braces in a value are no placeholders."""
+    text = commands.sentences.render("suggestion", {"word": "{who}"})
+    assert text.count("{who}") == 2
+    assert commands.sentences.render("chat.message", {"text": "50% {x}"}) == "50% {x}"
+    with pytest.raises(KeyError):
+        commands.sentences.render("suggestion")
+    with pytest.raises(KeyError):
+        commands.sentences.render("nothing")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ({"text": "您的{numbr}", "gloss": "x"}, "no value 'numbr'; did you mean 'number'?"),
+        ({"text": "您的{number", "gloss": "x"}, "a brace that belongs to no {placeholder}"),
+        ({"text": "字" * 71, "gloss": "x"}, "takes 2 SMS with its longest values, and claims 1"),
+        ({"text": "{text}", "gloss": "x", "sms": 2}, "takes 3 SMS with its longest values, and claims 2"),
+        ({"text": "字"}, "gloss: is missing"),
+        ({"text": "", "gloss": "x"}, "at least 1 character"),
+    ],
+)
+def test_bad_sentences(tmp_path: Path, sentence: dict[str, Any], expected: str) -> None:
+    """Unknown placeholders, stray braces, long sentences and missing glosses are refused with their line."""
+    content = shipped("replies/zh.yaml")
+    content["sentences"]["bad"] = sentence
+    path = write(tmp_path / "zh.yaml", content)
+    with pytest.raises(TableError) as refused:
+        Sentences.load(path)
+    assert any(expected in str(fault) and fault.line > 1 for fault in refused.value.faults)
+
+
+def test_a_value_that_no_sentence_has(tmp_path: Path) -> None:
+    """A sample for a placeholder that nothing uses is refused."""
+    content = shipped("replies/zh.yaml")
+    content["values"]["weather"] = {"sample": "晴"}
+    with pytest.raises(TableError, match=r"values\.weather: no sentence has this value"):
+        Sentences.load(write(tmp_path / "zh.yaml", content))
+
+
+BEFORE_OPENING = """
+161 CXFX | 161 QXFX | 161 你好 | 161 是 | 1252003300001 是 | 161 0000 | 161 KFTX | 161 BZ | 10086 BZ
+125862 喂 | 12520055 喂 | 12520471 喂
+"""
+AFTERWARDS = f"""
+161 KTFX | 161 CXFX | 161 P | 12520050 abc123 | 12520050 密码 | 161 P abc123 | 161 你好 | 161 KT\ufffd
+161 HY | 161 HY#{LI} | 161 HY#{ZHAO} | 161 HY#13012345678 | 161 BZ#KTFX | 161 BZ#QXFX | 161 BZ#CXFX
+161 BZ#P | 161 BZ#是 | 161 BZ#HY | 161 BZ#BZ
+12520{LI} 你好 | 12520499999999 你好 | 1252013012345678 你好 | 12520{ZHAO} 你好
+12520{WANG} 你好 | 12520{ZHAO} | 12520{ZHAO} {"字" * 181}
+"""
+
+
+def texts_of(script: str) -> list[tuple[str, str]]:
+    """(number, text) of each SMS of a script."""
+    each = [entry.strip().partition(" ") for line in script.split("\n") if line for entry in line.split("|")]
+    return [(to, text) for to, _, text in each]
+
+
+def become_buddies_in_every_way(desk: Desk) -> None:
+    """Requests that are answered, declined, too late, too many."""
+    asked = number_of_question(desk.say(LI, f"HY#{WANG}#小李"))
+    desk.say(LI, f"HY#{WANG}")
+    desk.say(WANG, "否", asked)
+    desk.say(WANG, "否", asked)
+    late = number_of_question(desk.say(LI, f"HY#{WANG}"))
+    desk.pass_hours(24)
+    desk.say(WANG, "是", late)
+    desk.befriend(LI, WANG)
+    desk.say(LI, f"HY#{WANG}")
+    desk.say(LI, "你好", f"12520{WANG}")
+    desk.limits = Limits(buddies=1)
+    desk.say(LI, f"HY#{ZHAO}")
+    desk.say(ZHAO, f"HY#{LI}")
+    desk.limits = Limits(open_questions=1)
+    desk.say(ZHAO, f"HY#{WANG}")
+    desk.say(SUN, f"HY#{WANG}")
+
+
+def leave_in_every_way(desk: Desk) -> None:
+    """Cancelling that is asked for, taken back, reminded of and confirmed, beside another question."""
+    desk.limits = Limits()
+    cancelling = number_of_question(desk.say(WANG, "QXFX"))
+    desk.say(WANG, "CXFX", cancelling)
+    desk.say(WANG, "是")
+    desk.say(WANG, "否", cancelling)
+    desk.say(ZHAO, "QXFX")
+    desk.say(ZHAO, "是")
+    desk.say(WANG, "是")
+
+
+def test_every_sentence_is_said(commands: Commands, routing: Routing) -> None:
+    """One conversation has every sentence, but for the pipeline's own and a place that no row needs yet."""
+    desk = Desk(commands, routing)
+    for to, text in texts_of(BEFORE_OPENING):
+        desk.say(LI, text, to)
+    desk.open(LI, WANG)
+    desk.say(ZHAO, "KTFX")
+    for to, text in texts_of(AFTERWARDS):
+        desk.say(LI, text, to)
+    desk.numbers = desk.numbers[2:]
+    desk.open(ZHAO, SUN)
+    become_buddies_in_every_way(desk)
+    leave_in_every_way(desk)
+    said = {reply.sentence for reply in desk.said}
+    assert set(commands.sentences.by_id) - said == {"failed", "too_often", "elsewhere.hotline"}
+    for reply in desk.said:
+        assert parts_of(commands.render(reply)) <= commands.sentences.by_id[reply.sentence].sms

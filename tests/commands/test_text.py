@@ -1,0 +1,116 @@
+"""Normaliser and cursor."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands import text as module
+from commands.text import Cursor, core_of, normalise, word_of
+
+TYPED = st.text(
+    st.one_of(
+        st.characters(),
+        st.sampled_from("KTFXktfx１Ａａ＃，。、“”‘’《》…①℃Ⅳ\u3000\u00a0\u200b\ufeff\u00ad\ufe0f\r\n\t\x00"),
+    ),
+    max_size=30,
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "folded"),
+    [
+        ("ktfx", "KTFX"),
+        ("ＫＴＦＸ", "KTFX"),
+        ("ＨＹ＃１３８０", "HY#1380"),
+        ("﹟＊＋－＠", "#*+-@"),
+        ("，：（", ",:("),
+        ("a\u3000b\u00a0c\td", "A B C D"),
+        ("①Ⅳ…", "1IV..."),
+        ("。、·", ".,."),
+        ("“”‘’—《》【】", '""""-<>[]'),
+        ("K\u200bT\ufeffF\u00adX\ufe0f", "KTFX"),
+        ("a\r\nb\u2028c", "A\n\nB\nC"),
+        ("℃", "°C"),
+        ("ß", "ß"),
+        ("éÉ", "éÉ"),
+        ("一二", "一二"),
+    ],
+)
+def test_what_is_folded(typed: str, folded: str) -> None:
+    """Variants fold as documented: width, case of a-z only, blanks, line ends, punctuation, the invisible."""
+    assert normalise(typed).folded == folded
+
+
+@given(TYPED)
+def test_short_cuts_change_nothing(typed: str) -> None:
+    """The quick ways give what folding character by character gives, and cut the same out of the original."""
+    quick, careful = normalise(typed), module._normalise_each(typed)
+    assert quick.folded == careful.folded
+    for start in range(len(quick.folded)):
+        assert quick.cut(start, start + 1) == careful.cut(start, start + 1)
+
+
+@given(TYPED)
+def test_cut_gives_back_the_original(typed: str) -> None:
+    """From its first visible character on, the original comes back whole; a cut folds to what was cut."""
+    folded = normalise(typed)
+    assert typed.endswith(folded.cut(0, len(folded.folded)))
+    for start in range(len(folded.folded)):
+        assert folded.folded[start] in normalise(folded.cut(start, start + 1)).folded
+
+
+@given(TYPED)
+def test_folded_is_stable(typed: str) -> None:
+    """What is folded has no small Latin letter, no blank but the space, nothing invisible."""
+    folded = normalise(typed).folded
+    assert not any("a" <= each <= "z" or "ａ" <= each <= "ｚ" for each in folded)
+    assert not any(each.isspace() and each not in " \n" for each in folded)
+    assert not any(unicodedata.category(each) == "Cf" for each in folded if ord(each) < 0x3000)
+
+
+def test_ascii_needs_no_map() -> None:
+    """A text of ASCII characters is its own map."""
+    assert normalise("hy#139")._starts is None
+    assert normalise("\x00\x7f").folded == "  "
+
+
+@pytest.mark.parametrize(
+    ("line", "core", "word"),
+    [
+        (" (K T F X)! ", "K T F X", "KTFX"),
+        ("?", "?", "?"),
+        ("??!", "?", "?"),
+        ("KTFX?.", "KTFX", "KTFX"),
+        ("?KTFX", "?KTFX", "?KTFX"),
+        ("...", "", ""),
+        ("#KTFX#", "#KTFX#", "#KTFX#"),
+        ("-1", "-1", "-1"),
+    ],
+)
+def test_core_and_word(line: str, core: str, word: str) -> None:
+    """Punctuation comes off around a line, `?` only behind something; signs that mean something stay."""
+    assert (core_of(line), word_of(line)) == (core, word)
+
+
+def test_cursor_reads_digits() -> None:
+    """A run of digits keeps a leading + and loses blanks and hyphens; the cursor stands behind the run."""
+    text = normalise("+86 139-1234 5678 小明")
+    cursor = Cursor(text, 0, len(text.folded))
+    assert cursor.take_digits() == "+8613912345678"
+    assert cursor.skip_separators()
+    assert text.cut(*cursor.take_rest()) == "小明"
+    assert cursor.at_end()
+    assert not cursor.skip_separators()
+    assert cursor.take_digits() == ""
+
+
+def test_cursor_stops_at_its_end() -> None:
+    """Nothing is read behind the end that the cursor was given."""
+    text = normalise("12#34")
+    cursor = Cursor(text, 0, 4)
+    assert cursor.take_field() == (0, 2)
+    cursor.skip_separators()
+    assert cursor.take_digits() == "3"
+    assert cursor.at_end()
