@@ -1,0 +1,79 @@
+# make run    the gateway with a simulated SMS centre and a short conversation; ONCE=1 ends after it
+# make test   the whole gate: lint, then the suite
+#
+# Both first make .venv from requirements.lock: with uv where it works, else with venv and pip.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+
+.PHONY: help run test test-long lint format bench lock
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run [ONCE=1]   play a conversation of two handsets; without ONCE stay up until Ctrl-C"
+	@echo "make test           ruff, mypy, import rules, pytest"
+	@echo "make test-long      the slower proofs"
+	@echo "make lint           the gate without the suite"
+	@echo "make format         format the code"
+	@echo "make bench          decode and encode beside smpplib"
+	@echo "make lock           write requirements.lock anew (needs uv)"
+
+run: $(READY)
+	@$(BIN)/fetion-gateway demo $(if $(filter-out 0,$(ONCE)),--once)
+
+test: lint
+	@$(BIN)/python -m pytest -m "not long"
+
+test-long: $(READY)
+	@$(BIN)/python -m pytest -m long
+
+lint: $(READY)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+format: $(READY)
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+bench: $(READY)
+	@$(BIN)/python -m tests.bench_codec
+
+lock:
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --group dev pyproject.toml -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(BIN)/python -c "" 2>/dev/null || rm -rf $(VENV)
+	@if uv --version >/dev/null 2>&1; then $(with_uv); else $(with_pip); fi
+	@touch $@
+
+define with_uv
+{ [ -x $(BIN)/python ] || uv venv --quiet --python '>=3.11' $(VENV); } && \
+	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock && \
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+endef
+
+define with_pip
+$(python_is_new_enough) && $(venv_is_there) && \
+	$(PYTHON) -m venv $(VENV) && \
+	$(PIP) install --require-hashes -r requirements.lock && \
+	$(PIP) install --no-deps --no-build-isolation --editable .
+endef
+
+define python_is_new_enough
+{ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "fetion-gateway needs Python 3.11 or later, and $(PYTHON) is: $$($(PYTHON) --version 2>&1);" \
+		"install it, or name another: make PYTHON=python3.12" >&2; exit 1; }; }
+endef
+
+# Debian ships python3 without ensurepip.
+define venv_is_there
+{ $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } || \
+	{ echo "install python3-venv or uv" >&2; exit 1; }; }
+endef

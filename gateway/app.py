@@ -1,0 +1,411 @@
+"""The composition root: builds everything, starts and stops it in order. The only place that knows all parts.
+
+Start: tables, key, store, what the last run left, pipeline, listener, control socket.
+Stop: listening ends; new messages get RMSGQFUL; the batch is finished and answered; answers to replies
+are waited for; binds are unbound; everything closes. All within shutdown.deadline.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any, Final, Self
+
+from commands.model import Limits
+from commands.service import Commands
+from gateway.batch import Batches, Reaching
+from gateway.binds import Bind, Binds, Claim
+from gateway.clock import Clock, SystemClock
+from gateway.control import Control, socket_path
+from gateway.duplicates import Duplicates
+from gateway.intake import Intake
+from gateway.logs import Log
+from gateway.longmessages import LongMessages
+from gateway.model import MobileTerminated, Numbers, StoredPart, message_id
+from gateway.net.connection import Connection
+from gateway.net.listener import Account, Listener
+from gateway.outbox import Outbox
+from gateway.pipeline import Pipeline
+from gateway.reports import Reports
+from gateway.secrets import HashCost, Hasher, KeyFile, UnsealError, generate_password
+from gateway.settings import Account as AccountSettings
+from gateway.settings import Settings
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.events import Noted, Refused
+from gateway.smpp.pdu import Pdu
+from gateway.smpp.pdus import BindRequest, BindTransmitter, DataSm, SubmitSm
+from gateway.smpp.timers import Timers
+from gateway.storage.contract import StorageError, Store
+from gateway.storage.sqlite import SqliteStore
+from routing.table import Routing
+
+NODE: Final = 0
+TICK: Final = 0.1
+HOUSEKEEPING: Final = 50
+"""Ticks between two housekeepings."""
+_PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
+
+StoreOpener = Callable[[Path], Store]
+
+
+class Gateway:
+    """One running gateway: `async with Gateway(settings, open_log(settings.logging)) as gateway`.
+
+    What it draws from the world can be handed in: clock, random (Fetion numbers, jitter), choice (passwords),
+    hash_cost, open_store. Entering raises TableError, KeyFileError, StorageError or OSError before
+    anything is listened on; leaving stops in order.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Log,
+        *,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        choice: Callable[[str], str] = secrets.choice,
+        hash_cost: HashCost | None = None,
+        open_store: StoreOpener = SqliteStore.open,
+    ) -> None:
+        self.settings = settings
+        self.port = 0
+        self.binds = Binds()
+        self._log = log
+        self._logger = log.logger
+        self._clock = clock or SystemClock()
+        self._random = random or Random()
+        self._choice = choice
+        self._hash_cost = hash_cost
+        self._open_store = open_store
+        self._changed = asyncio.Event()
+        self._counter = 0
+        self._opened = contextlib.ExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Build and start."""
+        with contextlib.ExitStack() as opened:
+            self._build(opened)
+            self._recover()
+            self._opened = opened.pop_all()
+        try:
+            await self._start()
+        except BaseException:
+            await self._cancel_tasks()
+            self._opened.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop in order, within shutdown.deadline."""
+        self._logger.info("gateway.stopping", binds=len(self.binds.all()), waiting=self.outbox.depth)
+        try:
+            async with asyncio.timeout(self.settings.shutdown.deadline):
+                await self._wind_down()
+        except TimeoutError:
+            self._logger.warning("gateway.stop_deadline", in_flight=self.outbox.in_flight)
+        for connection in list(self.listener.connections):
+            connection.abort("gateway stopped")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self._until(lambda: not self.listener.connections)
+        await self._cancel_tasks()
+        try:
+            self.pipeline.close()
+        except StorageError as error:
+            self._logger.error("storage.failed", error=str(error), kind=type(error).__name__)
+        self._opened.close()
+        self._logger.info("gateway.stopped", waiting=self.outbox.depth)
+        self._log.flush()
+
+    async def failed(self) -> None:
+        """Wait for a task of the gateway to fail, and raise what it raised. Never returns otherwise."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    # Building
+
+    def _build(self, opened: contextlib.ExitStack) -> None:
+        settings = self.settings
+        routing = Routing.load()
+        commands = Commands.load(routing)
+        self.tables = f"{routing.version}.{commands.version}"
+        self._logger.info("tables.loaded", version=self.tables)
+        self._keys = KeyFile.open(settings.storage.key_file)
+        self.store = self._open_store(settings.storage.path)
+        opened.callback(self.store.close)
+        hasher = Hasher(self._hash_cost)
+        opened.callback(hasher.close)
+        self._build_flow(routing, commands, hasher)
+        self.listener = Listener(
+            {a.system_id: _listener_account(a) for a in settings.smpp.accounts},
+            self,
+            _timers(settings),
+            self._clock.monotonic,
+        )
+        self._control = Control(socket_path(settings.storage.path), {"binds": self.describe_binds})
+
+    def _build_flow(self, routing: Routing, commands: Commands, hasher: Hasher) -> None:
+        """What an SMS flows through, from intake to outbox."""
+        settings = self.settings
+        accounts = settings.smpp.accounts
+        self._alphabets = {a.system_id: Alphabet.from_config(a.alphabet, a.latin) for a in accounts}
+        windows = {a.system_id: int(a.duplicate * 1000) for a in accounts}
+        self._longest_window = max(windows.values())
+        numbers = Numbers(NODE, self.store.run)
+        self._numbers_from = numbers.draw()
+        self._claims_warned: set[tuple[str, str]] = set()
+        self.reports = Reports(self._log, self._clock, self.tables)
+        self.duplicates = Duplicates(self.store)
+        self._longs = LongMessages()
+        self.outbox = Outbox(self.binds, self._alphabets, self.reports, self._random, self._wake)
+        intake = Intake(routing, commands.parser.parse, self._alphabets, numbers)
+        batches = Batches(
+            routing=routing,
+            commands=commands,
+            store=self.store,
+            duplicates=self.duplicates,
+            longs=self._longs,
+            intake=intake,
+            outbox=self.outbox,
+            numbers=numbers,
+            keys=self._keys,
+            alphabets=self._alphabets,
+            reaching={a.system_id: Reaching(_PREFIXES[a.msisdn_format], a.ton, a.npi) for a in accounts},
+            default_account=settings.smpp.default_account.system_id,
+            windows=windows,
+            limits=Limits(**settings.limits.model_dump()),
+            random=self._random,
+        )
+        self.pipeline = Pipeline(
+            commands=commands,
+            intake=intake,
+            batches=batches,
+            store=self.store,
+            duplicates=self.duplicates,
+            longs=self._longs,
+            outbox=self.outbox,
+            hasher=hasher,
+            generate=lambda: generate_password(self._choice),
+            windows=windows,
+            clock=self._clock,
+            log=self.reports,
+            worked=self._changed.set,
+        )
+
+    def _recover(self) -> None:
+        """Take up what the last run left: resends to be expected, waiting parts, SMS not yet delivered."""
+        now_ms = self._clock.now_ms()
+        store = self.store
+        self.duplicates.recover(store.uncertain(), store.settled(), now_ms, self._longest_window)
+        self._longs.recover(list(self._readable_parts(store.parts())))
+        self._read_waiting_from: int | None = 0
+        self._read_waiting()
+
+    def _read_waiting(self) -> None:
+        """SMS of earlier runs, as many as fit; the rest when there is room."""
+        if self._read_waiting_from is None:
+            return
+        room = self.outbox.limit - self.outbox.depth
+        rows = self.store.waiting(self._read_waiting_from, room)
+        mine = [sms for sms in rows if sms.number < self._numbers_from]
+        self._read_waiting_from = mine[-1].number if mine and len(mine) == len(rows) == room else None
+        self.outbox.hand_over(list(self._readable(mine)), self._clock.monotonic(), self._clock.now_ms())
+
+    def _readable(self, rows: list[MobileTerminated]) -> Iterator[MobileTerminated]:
+        for sms in rows:
+            if sms.account not in self._alphabets:
+                sms.account = self.settings.smpp.default_account.system_id
+            if sms.secret:
+                name = message_id(sms.number)
+                try:
+                    sms.text = self._keys.unseal(sms.sealed, name.encode())
+                except UnsealError as error:
+                    self._logger.error("outbox.sealed", message_id=name, reason=str(error))
+                    continue
+            yield sms
+
+    def _readable_parts(self, parts: list[StoredPart]) -> Iterator[StoredPart]:
+        for part in parts:
+            name = message_id(part.number)
+            try:
+                part.octets = self._keys.unseal_octets(part.octets, name.encode())
+            except UnsealError as error:
+                self._logger.error("part.sealed", message_id=name, reason=str(error))
+                continue
+            yield part
+
+    # Running
+
+    async def _start(self) -> None:
+        self._logger.info("gateway.starting", store=str(self.settings.storage.path), run=self.store.run)
+        pipeline = asyncio.create_task(self.pipeline.run(), name="pipeline")
+        self._tasks = [pipeline, asyncio.create_task(self._tick(), name="ticks")]
+        await self.pipeline.started.wait()
+        await self._control.start()
+        self._opened.callback(self._control.close)
+        listen = self.settings.smpp.listen
+        await self.listener.start(listen.host, listen.port)
+        self._opened.callback(self.listener.close)
+        self.port = self.listener.port
+        self._logger.info("gateway.ready", host=listen.host, smpp_port=self.port, waiting=self.outbox.depth)
+        self._log.flush()
+
+    async def _tick(self) -> None:
+        """Flush the log, retry what is due; now and then keep house."""
+        count = 0
+        while True:
+            await asyncio.sleep(TICK)
+            self._log.flush()
+            count += 1
+            now_ms = self._clock.now_ms()
+            due = self.outbox.next_retry()
+            if due is not None and due <= now_ms:
+                self.outbox.tick(self._clock.monotonic(), now_ms)
+            if count % HOUSEKEEPING == 0:
+                self.pipeline.housekeep()
+                self.outbox.tick(self._clock.monotonic(), now_ms)
+                if self.outbox.depth < self.outbox.limit // 2:
+                    self._read_waiting()
+
+    async def _wind_down(self) -> None:
+        self.listener.close()
+        self.pipeline.stopping = True
+        await self._until(lambda: self.pipeline.idle and not self.outbox.in_flight)
+        for connection in list(self.listener.connections):
+            connection.unbind()
+        await self._until(lambda: not self.listener.connections)
+        await self._until(lambda: self.pipeline.idle)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _wake(self) -> None:
+        self.pipeline.wake()
+
+    # What the listener tells (gateway.net.listener.Application)
+
+    def bound(self, connection: Connection, request: BindRequest, account: str) -> Bind:
+        """A bind was accepted."""
+        self._counter += 1
+        claim, fault = None, ""
+        try:
+            claim = Claim.of(request.address_range)
+        except ValueError as error:
+            fault = str(error)
+        bind = Bind(
+            number=self.store.run << 32 | self._counter,
+            account=account,
+            mode=request.name.removeprefix("bind_"),
+            address_range=request.address_range,
+            claim=claim,
+            link=connection,
+            since=self._clock.monotonic(),
+            receives=not isinstance(request, BindTransmitter),
+            session=connection.session,
+        )
+        self.binds.add(bind)
+        self.reports.bind_accepted(bind)
+        if fault and (account, request.address_range) not in self._claims_warned:
+            if len(self._claims_warned) < 1000:
+                self._claims_warned.add((account, request.address_range))
+            self.reports.no_claim(bind, fault)
+        return bind
+
+    def ready(self, bind: Bind) -> None:
+        """SMS that wait for this account may leave."""
+        if bind.receives:
+            self.outbox.bind_ready(bind, self._clock.monotonic(), self._clock.now_ms())
+
+    def submitted(self, bind: Bind, request: SubmitSm | DataSm) -> None:
+        """An SMS from a handset."""
+        self.pipeline.submitted(bind, request)
+
+    def answered(self, bind: Bind, context: object, response: Pdu) -> None:
+        """An SMS to a handset was answered."""
+        if isinstance(context, MobileTerminated):
+            self.outbox.answered(bind, context, response, self._clock.monotonic(), self._clock.now_ms())
+
+    def timed_out(self, bind: Bind, context: object) -> None:
+        """An SMS to a handset was not answered in time."""
+        if isinstance(context, MobileTerminated):
+            self.outbox.timed_out(bind, context, self._clock.monotonic(), self._clock.now_ms())
+
+    def settled(self, bind: Bind) -> None:
+        """The window has room."""
+        self.outbox.settle(bind, self._clock.monotonic(), self._clock.now_ms())
+        self._changed.set()
+
+    def lost(self, bind: Bind, contexts: list[object], reason: str, *, polite: bool) -> None:
+        """A bind is gone."""
+        self.binds.remove(bind)
+        self.reports.bind_closed(bind, reason, len(contexts))
+        self.pipeline.lost(bind, polite=polite)
+        self.outbox.lost(bind, contexts, self._clock.monotonic(), self._clock.now_ms())
+
+    def disconnected(self) -> None:
+        """A connection is gone."""
+        self._changed.set()
+
+    def refused_bind(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
+        """Somebody was not let in."""
+        self.reports.bind_refused(peer, system_id, reason, command_status)
+
+    def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
+        """An oddity of a peer."""
+        self.reports.remarked(peer, account, event)
+
+    # What the control socket tells
+
+    def describe_binds(self) -> list[dict[str, Any]]:
+        """What `fetion-gateway binds` shows."""
+        now = self._clock.monotonic()
+        return [
+            {
+                "system_id": bind.account,
+                "remote": bind.link.peer,
+                "mode": bind.mode,
+                "address_range": bind.address_range,
+                "bound_s": round(now - bind.since, 1),
+                "window_in": bind.session.owed,
+                "window_in_limit": bind.session.limits.window_in,
+                "window_out": bind.session.limits.window_out - bind.session.window_free,
+                "window_out_limit": bind.session.limits.window_out,
+                "messages_in": bind.messages_in,
+                "messages_out": bind.messages_out,
+                "throttled": bind.throttled,
+                "last_pdu_s": round(now - bind.session.last_received, 1),
+            }
+            for bind in self.binds.all()
+        ]
+
+
+def _listener_account(account: AccountSettings) -> Account:
+    return Account(
+        account.system_id,
+        account.password,
+        account.window_in,
+        account.window_out,
+        account.allow_from,
+        account.modes,
+    )
+
+
+def _timers(settings: Settings) -> Timers:
+    timers = settings.smpp.timers
+    return Timers(
+        session_init=timers.session_init,
+        enquire_link=timers.enquire_link,
+        inactivity=timers.inactivity,
+        response=timers.response,
+    )

@@ -1,0 +1,78 @@
+"""`explain route` and `explain text`: what the tables make of a number and of a text, and why."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+from commands.service import Commands
+from routing.table import Routing
+
+
+class ExplainRoute:
+    """`explain route`: a destination number."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """See gateway.cli.Command."""
+        parser.add_argument("destination", metavar="DEST", help="number that was texted, such as 12520050")
+        parser.add_argument("--from", dest="sender", metavar="MSISDN", help="who texted it")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """See gateway.cli.Command. A refused address gives 1."""
+        routing = Routing.load()
+        explanation = routing.explain(args.destination, args.sender)
+        if args.json:
+            _print_json(explanation.as_dict())
+            return 1 if explanation.route.refused else 0
+        found = explanation.as_dict()
+        rows = found.pop("considered")
+        province = routing.provinces.get(explanation.province or "")
+        home = "" if explanation.route.refused else "the home of the sender"
+        found["province"] = f"{province.code} {province.zh} {province.en}" if province else home
+        _print_table(found)
+        for row in rows:
+            sign = "->" if row["chosen"] else "  "
+            prefix = row["prefix"] or "(none)"
+            sys.stdout.write(f"{sign} prefix {prefix}, {row['accepts']}, {row['purpose']}: {row['why']}\n")
+        return 1 if explanation.route.refused else 0
+
+
+class ExplainText:
+    """`explain text`: a text at a destination."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """See gateway.cli.Command."""
+        parser.add_argument("text", metavar="TEXT", help="what was texted")
+        parser.add_argument("--to", required=True, metavar="DEST", help="number that was texted")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """See gateway.cli.Command. A refused address gives 1."""
+        routing = Routing.load()
+        route = routing.resolve(args.to)
+        if route.refused:
+            sys.stderr.write(f"{args.to}: {route.refused}\n")
+            return 1
+        explained = Commands.load(routing).parser.explain(args.text, route).as_dict()
+        if args.json:
+            _print_json(explained)
+        else:
+            _print_table(explained)
+        return 0
+
+
+route: Final = ExplainRoute()
+text: Final = ExplainText()
+
+
+def _print_json(value: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _print_table(values: Mapping[str, object]) -> None:
+    width = max(map(len, values))
+    for name, value in values.items():
+        shown = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, Mapping) else value
+        sys.stdout.write(f"{name:{width}}  {'-' if shown in ('', None) else shown}\n")

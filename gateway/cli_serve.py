@@ -1,0 +1,92 @@
+"""`serve`: the gateway until SIGTERM or SIGINT; SIGHUP reopens the log file."""
+
+import argparse
+import asyncio
+import gc
+import importlib
+import signal
+import sys
+
+from gateway.app import Gateway
+from gateway.cli_config import add_config, settings_of
+from gateway.logs import Log, open_log
+from gateway.secrets import KeyFileError
+from gateway.settings import Settings
+from gateway.storage.contract import StorageError
+from routing.tablefile import TableError
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where there is one, else asyncio's: the same, slower."""
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--config."""
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 after an orderly stop, 1 when it could not start or ended by a fault."""
+    settings = settings_of(args)
+    try:
+        log = open_log(settings.logging)
+    except OSError as error:
+        return complain(f"logging.file: {error}: it must be in a writable folder")
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(serve(settings, log))
+    finally:
+        log.close()
+
+
+async def serve(settings: Settings, log: Log) -> int:
+    """Run until a signal; says on stderr why it could not."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reopen, log)
+    try:
+        async with Gateway(settings, log) as gateway:
+            # What is there now stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)
+            stopped = asyncio.create_task(stop.wait(), name="stop")
+            failed = asyncio.create_task(gateway.failed(), name="failed")
+            await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if failed.done():
+                failed.result()
+            failed.cancel()
+    except TableError as error:
+        return complain(error)
+    except (StorageError, KeyFileError) as error:
+        return complain(error)
+    except OSError as error:
+        listen = settings.smpp.listen
+        return complain(
+            f"{listen.host}:{listen.port}: {error.strerror or error}:"
+            " stop what listens there or set smpp.listen.port"
+        )
+    return 0
+
+
+def complain(reason: object) -> int:
+    """Say why not, on standard error; the exit code for it."""
+    sys.stderr.write(f"fetion-gateway: {reason}\n")
+    return 1
+
+
+def reopen(log: Log) -> None:
+    """SIGHUP: go on in a new log file."""
+    try:
+        log.reopen()
+    except OSError as error:
+        log.logger.error("log.reopen_failed", reason=str(error))

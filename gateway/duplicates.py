@@ -1,0 +1,187 @@
+"""Resends: which SMS may come a second time although it was executed, and what it was answered then.
+
+An SMS is a candidate only while its positive answer is uncertain: it was never answered, its session
+was lost or the process died within SETTLE_MS after the answer, or the answer came later than LATE_MS.
+One resend uses up one candidate and is answered with the same message id. The same text twice on a
+healthy session is two SMS.
+
+Nothing is kept per message on a healthy session: the journal holds the digests, and here are only
+ranges of numbers, one per batch and session, until they settle.
+
+All times are milliseconds since the epoch. `window`: how long, in milliseconds, a resend is looked for.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.model import Uncertain
+from gateway.storage.contract import StoreFault
+
+SETTLE_MS = 60_000
+LATE_MS = 5_000
+ANY_SESSION = 0
+_LAST_NUMBER = (1 << 63) - 1
+
+
+class Digests(Protocol):
+    """The part of a store that this needs."""
+
+    def digests(self, span: Uncertain) -> list[tuple[int, bytes, int]]:
+        """(number, digest, time of the last repeat or 0) of the messages in a range."""
+
+
+@dataclass(slots=True)
+class _Session:
+    """What one live session was answered and has not settled yet, oldest first.
+
+    spans: (first, last, at) of new messages; repeats: (number, at) of messages answered once more.
+    """
+
+    spans: deque[tuple[int, int, int]] = field(default_factory=deque)
+    repeats: deque[tuple[int, int]] = field(default_factory=deque)
+
+
+class Duplicates:
+    """Candidates for resends of one store."""
+
+    def __init__(self, store: Digests) -> None:
+        self._store = store
+        self._candidates: dict[bytes, deque[tuple[int, int]]] = {}  # digest -> (number, until)
+        self._sessions: dict[int, _Session] = {}
+        self._new: list[Uncertain] = []
+        self._unread: list[Uncertain] = []  # the store failed while their digests were read
+        self._last = 0
+        self._settled = 0
+
+    def recover(self, spans: list[Uncertain], settled: tuple[int, int], now: int, window: int) -> None:
+        """At start: everything that had not settled when the last process ended is uncertain."""
+        self._settled, settled_at = settled
+        self._last = self._settled
+        seen: set[int] = set()
+        crash = Uncertain(ANY_SESSION, self._settled + 1, _LAST_NUMBER, now, now + window)
+        for span in (crash, *spans):
+            if now >= span.until:
+                continue
+            for number, digest, repeated_at in self._store.digests(span):
+                if span is crash:
+                    self._last = number
+                # Its resend came and was answered, and that answer had settled: nobody will ask again.
+                if number in seen or span.at < repeated_at <= settled_at:
+                    continue
+                seen.add(number)
+                self._candidates.setdefault(digest, deque()).append((number, span.until))
+        if self._last > self._settled:
+            self._new.append(Uncertain(ANY_SESSION, self._settled + 1, self._last, now, now + window))
+
+    def find(self, digest: bytes, now: int) -> int | None:
+        """The number of the SMS that this one repeats; it is no candidate any more. None: it is new."""
+        waiting = self._candidates.get(digest)
+        if waiting is None:
+            return None
+        while waiting:
+            number, until = waiting.popleft()
+            if not waiting:
+                del self._candidates[digest]
+            if now < until:
+                return number
+        return None
+
+    def give_back(self, digest: bytes, number: int, until: int) -> None:
+        """The batch in which it was found failed: a candidate again."""
+        self._candidates.setdefault(digest, deque()).appendleft((number, until))
+
+    def answered(self, session: int, first: int, last: int, now: int) -> None:
+        """Numbers first..last were answered on a live session just now."""
+        self._session(session).spans.append((first, last, now))
+        self._last = max(self._last, last)
+
+    def repeated(self, session: int, number: int, now: int) -> None:
+        """A resend was answered, on a live session, with this number."""
+        self._session(session).repeats.append((number, now))
+
+    def unanswered(self, session: int, first: int, last: int, now: int, window: int) -> None:
+        """Committed, but the session was gone before the answer, or the answer came late."""
+        self._last = max(self._last, last)
+        if window:
+            self._add(Uncertain(session, first, last, now, now + window))
+
+    def lost(self, session: int, now: int, window: int) -> None:
+        """A session was cut: what it was answered a short while ago may not have arrived."""
+        known = self._sessions.pop(session, None)
+        if known is None or not window:
+            return
+        recent = [span for span in known.spans if now - span[2] < SETTLE_MS]
+        if recent:
+            # One range: digests() takes this session's rows only, so gaps do no harm.
+            self._add(Uncertain(session, recent[0][0], recent[-1][1], now, now + window))
+        for number, at in known.repeats:
+            if now - at < SETTLE_MS:
+                self._add(Uncertain(ANY_SESSION, number, number, now, now + window))
+
+    def ended(self, session: int) -> None:
+        """A session ended politely: unbind was answered in order behind all answers, so they arrived."""
+        self._sessions.pop(session, None)
+
+    def take_new(self) -> list[Uncertain]:
+        """Ranges that the next commit has to write."""
+        new, self._new = self._new, []
+        return new
+
+    def put_back(self, spans: list[Uncertain]) -> None:
+        """That commit failed: they are still to be written."""
+        self._new = spans + self._new
+
+    def settle(self, now: int) -> tuple[int, int] | None:
+        """Forget answers that have settled. The new watermark when it moved, for the next commit.
+
+        Everything up to it is certain, or stands in a range that is written with it or was before.
+        """
+        oldest = self._last + 1
+        for session in self._sessions.values():
+            while session.spans and now - session.spans[0][2] >= SETTLE_MS:
+                session.spans.popleft()
+            while session.repeats and now - session.repeats[0][1] >= SETTLE_MS:
+                session.repeats.popleft()
+            if session.spans:
+                oldest = min(oldest, session.spans[0][0])
+        if oldest - 1 <= self._settled:
+            return None
+        self._settled = oldest - 1
+        return self._settled, now - SETTLE_MS
+
+    def forget(self, now: int) -> None:
+        """Drop candidates whose time is over; O(candidates), for a housekeeping timer."""
+        for digest in list(self._candidates):
+            waiting = deque(entry for entry in self._candidates[digest] if now < entry[1])
+            if waiting:
+                self._candidates[digest] = waiting
+            else:
+                del self._candidates[digest]
+
+    def __len__(self) -> int:
+        """How many resends would be recognised now."""
+        return sum(map(len, self._candidates.values()))
+
+    def _session(self, session: int) -> _Session:
+        known = self._sessions.get(session)
+        if known is None:
+            known = self._sessions[session] = _Session()
+        return known
+
+    def read_again(self) -> None:
+        """Try again what a failing store kept from being read. Raises StoreFault while it still fails."""
+        while self._unread:
+            self._read(self._unread[0])
+            del self._unread[0]
+
+    def _add(self, span: Uncertain) -> None:
+        self._new.append(span)
+        try:
+            self._read(span)
+        except StoreFault:
+            self._unread.append(span)
+
+    def _read(self, span: Uncertain) -> None:
+        for number, digest, _ in self._store.digests(span):
+            self._candidates.setdefault(digest, deque()).append((number, span.until))

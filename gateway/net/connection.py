@@ -1,0 +1,153 @@
+"""One TCP connection that carries a session: octets in and out, timers, nothing else.
+
+The session (gateway.smpp.session) decides everything; this file moves its octets between an asyncio
+transport and it, wakes it at its deadline, and hands its events to an owner. Both roles use it.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from gateway.smpp.session import Closing, Event, Session
+
+HIGH_WATER = 262_144
+"""Octets unsent above which we stop reading that peer (it does not take what it asked for)."""
+
+
+class Owner(Protocol):
+    """Whoever uses a connection: the listener, or a handset of the simulator."""
+
+    def opened(self, connection: "Connection") -> None:
+        """The connection stands; nothing has been received yet."""
+
+    def received(self, connection: "Connection", events: list[Event]) -> None:
+        """What the session made of the octets that came, or of time passing. Answers go through
+        connection.session and leave with connection.flush()."""
+
+    def lost(self, connection: "Connection", contexts: list[object], reason: str) -> None:
+        """The connection is gone, once. contexts: requests never answered (the peer may have them)."""
+
+
+class Connection(asyncio.Protocol):
+    """asyncio.Protocol around a Session. clock gives seconds on the loop's own scale."""
+
+    def __init__(self, session: Session, owner: Owner, clock: Callable[[], float]) -> None:
+        self.session = session
+        self.peer = ""
+        self.peer_host = ""
+        self.closed = False
+        self._owner = owner
+        self._clock = clock
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._reason = ""
+        self._paused = False
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the socket is ours."""
+        self._transport = cast(asyncio.Transport, transport)
+        raw = transport.get_extra_info("socket")
+        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        name = transport.get_extra_info("peername")
+        if name:
+            self.peer_host = str(name[0])
+            self.peer = f"{name[0]}:{name[1]}"
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._owner.opened(self)
+        self._schedule()
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: octets came."""
+        events = self.session.receive(data, self._clock())
+        self._hand_over(events)
+
+    def eof_received(self) -> bool:
+        """asyncio: the peer sends no more; half-open sessions are of no use, so the transport closes."""
+        self._reason = self._reason or "closed by peer"
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the socket is gone."""
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        reason = self._reason or (f"connection error: {exc}" if exc else "closed by peer")
+        self._owner.lost(self, self.session.lost(), reason)
+
+    def pause_writing(self) -> None:
+        """asyncio: the peer does not take our octets; stop reading its requests until it does."""
+        self._paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """asyncio: the peer takes octets again."""
+        self._paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    @property
+    def clogged(self) -> bool:
+        """Whether the peer leaves more than HIGH_WATER octets of ours untaken."""
+        return self._paused
+
+    def flush(self) -> None:
+        """Write everything the session has queued, in one write, and set the timer anew."""
+        if self.session.pending_output and self._transport is not None:
+            octets = self.session.output()
+            if not self._transport.is_closing():
+                self._transport.write(octets)
+        self._schedule()
+
+    def unbind(self) -> None:
+        """End politely: unbind where the state allows it, else close."""
+        self.session.unbind(self._clock())
+        self.flush()
+
+    def close(self, reason: str) -> None:
+        """Close once what is queued has been written."""
+        self._reason = self._reason or reason
+        self.flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, reason: str) -> None:
+        """Close at once, whatever is still queued."""
+        self._reason = self._reason or reason
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _hand_over(self, events: list[Event]) -> None:
+        if events:
+            self._owner.received(self, events)
+            last = events[-1]
+            if type(last) is Closing:
+                self.close(last.reason)
+                return
+        self.flush()
+
+    def _schedule(self) -> None:
+        """One timer handle per connection: deadlines mostly move later, so an early one just sets it anew."""
+        if self.closed:
+            return
+        deadline = self.session.deadline()
+        if self._timer is not None:
+            if self._timer_at <= deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline != float("inf"):
+            self._timer_at = deadline
+            self._timer = self._loop.call_at(
+                self._loop.time() + max(0.0, deadline - self._clock()), self._wake
+            )
+
+    def _wake(self) -> None:
+        self._timer = None
+        if not self.closed:
+            self._hand_over(self.session.tick(self._clock()))

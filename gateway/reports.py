@@ -1,0 +1,239 @@
+"""The log lines of CONTRACT: one wide line per SMS and direction, and those of binds.
+
+Negative answers are logged at a bounded rate: REJECTIONS lines a second, the rest counted in the next one.
+"""
+
+import traceback
+from typing import Final
+
+from gateway.binds import Bind
+from gateway.clock import Clock
+from gateway.errors import Refusal
+from gateway.logs import Log
+from gateway.model import PART, MobileOriginated, MobileTerminated, message_id
+from gateway.smpp.events import Noted, Refused
+from gateway.smpp.pdus import DataSm, SubmitSm
+from gateway.smpp.status import name_of
+from gateway.storage.contract import StorageError
+
+REJECTIONS: Final = 20
+HEAD: Final = ("timestamp", "level")
+
+
+class Reports:
+    """Writes them. table_version: of the instruction and routing tables."""
+
+    def __init__(self, log: Log, clock: Clock, table_version: str) -> None:
+        self._log = log.logger
+        self._info = log.logger.info
+        self._begin = log.begin
+        self._wide = log.wide
+        self._clock = clock
+        self._table_version = table_version
+        self._second = 0
+        self._in_second = 0
+        self._suppressed = 0
+
+    # Messages in (gateway.pipeline.MessageLog)
+
+    def handled(self, m: MobileOriginated, latency: float, now_ms: int) -> None:
+        """sms.handled; a part that waits for others only at debug."""
+        bind: Bind = m.bind
+        route = m.route
+        line = self._begin("sms.handled", now_ms)
+        line["message_id"] = m.message_id
+        line["msisdn"] = m.msisdn or m.source
+        line["access_code"] = route.access_code
+        line["sub_code"] = route.prefix
+        line["province"] = m.province
+        line["purpose"] = route.accepts._value_
+        line["instruction"] = m.instruction
+        line["outcome"] = m.result
+        line["system_id"] = m.account
+        line["remote"] = bind.link.peer
+        line["session"] = m.session
+        line["sequence"] = m.sequence
+        line["parts"] = m.parts
+        line["replies"] = len(m.replies)
+        line["latency_ms"] = round(latency * 1000, 3)
+        line["table_version"] = self._table_version
+        if m.result == PART:
+            self._log.debug(line.pop("event"), **{k: v for k, v in line.items() if k not in HEAD})
+        else:
+            self._wide(line)
+
+    def repeated(self, m: MobileOriginated, number: int) -> None:
+        """sms.duplicate."""
+        self._info(
+            "sms.duplicate",
+            message_id=message_id(number),
+            msisdn=m.msisdn or m.source,
+            system_id=m.account,
+            remote=m.bind.link.peer,
+            session=m.session,
+            sequence=m.sequence,
+        )
+
+    def rejected(self, bind: Bind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
+        """sms.rejected, at a bounded rate."""
+        if self._may_say():
+            self._log.warning(
+                "sms.rejected",
+                msisdn=request.source_addr,
+                destination=request.destination_addr,
+                reason=refusal.reason,
+                command_status=name_of(refusal.command_status),
+                system_id=bind.account,
+                remote=bind.link.peer,
+                session=bind.number,
+                sequence=request.sequence_number,
+                suppressed=self._take_suppressed(),
+            )
+
+    def failed(self, sms: MobileOriginated | MobileTerminated, error: Exception | None = None) -> None:
+        """sms.failed: a handler has a bug (and where), or an SMS could not be delivered."""
+        if isinstance(sms, MobileOriginated):
+            self._log.error(
+                "sms.failed",
+                message_id=sms.message_id,
+                error_id=sms.message_id[-6:],
+                msisdn=sms.msisdn,
+                instruction=sms.instruction,
+                reason=str(error) if isinstance(error, StorageError) else type(error).__name__,
+                exception=places(error),
+            )
+        else:
+            self._log.warning(
+                "sms.failed",
+                message_id=message_id(sms.number),
+                cause_id=message_id(sms.cause),
+                msisdn=sms.msisdn,
+                system_id=sms.account,
+                attempts=sms.attempts,
+                reason=sms.error,
+            )
+
+    def storage_failed(self, error: StorageError, pause: float) -> None:
+        """storage.failed: nothing is taken for a while."""
+        self._log.error("storage.failed", error=str(error), kind=type(error).__name__, pause_s=pause)
+
+    def incomplete(self, source: str, destination: str, parts: int) -> None:
+        """sms.incomplete: a long message was given up."""
+        self._log.warning("sms.incomplete", source=source, destination=destination, parts=parts)
+
+    # Messages out (gateway.outbox.SendLog)
+
+    def sent(self, sms: MobileTerminated, bind: Bind, latency: float, now_ms: int) -> None:
+        """sms.sent."""
+        line = self._begin("sms.sent", now_ms)
+        line["message_id"] = message_id(sms.number)
+        line["cause_id"] = message_id(sms.cause)
+        line["msisdn"] = sms.msisdn
+        line["source"] = sms.source
+        line["system_id"] = bind.account
+        line["session"] = bind.number
+        line["parts"] = sms.parts
+        line["attempts"] = sms.attempts
+        line["repeat"] = sms.repeat
+        line["latency_ms"] = round(latency * 1000, 3)
+        self._wide(line)
+
+    def deferred(self, sms: MobileTerminated, reason: str) -> None:
+        """sms.deferred."""
+        self._log.warning(
+            "sms.deferred",
+            message_id=message_id(sms.number),
+            msisdn=sms.msisdn,
+            system_id=sms.account,
+            attempts=sms.attempts,
+            reason=reason,
+        )
+
+    # Binds
+
+    def bind_accepted(self, bind: Bind) -> None:
+        """bind.accepted."""
+        self._info(
+            "bind.accepted",
+            system_id=bind.account,
+            remote=bind.link.peer,
+            session=bind.number,
+            mode=bind.mode,
+            address_range=bind.address_range,
+        )
+
+    def bind_closed(self, bind: Bind, reason: str, unanswered: int) -> None:
+        """bind.closed."""
+        self._info(
+            "bind.closed",
+            system_id=bind.account,
+            remote=bind.link.peer,
+            session=bind.number,
+            reason=reason,
+            unanswered=unanswered,
+        )
+
+    def bind_refused(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
+        """bind.refused: what the peer is told is less than the reason here."""
+        self._log.warning(
+            "bind.refused",
+            system_id=system_id,
+            remote=peer,
+            reason=reason,
+            command_status=name_of(command_status),
+        )
+
+    def no_claim(self, bind: Bind, reason: str) -> None:
+        """bind.address_range: it claims nothing, said once per bind."""
+        self._log.warning("bind.address_range", system_id=bind.account, remote=bind.link.peer, reason=reason)
+
+    def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
+        """pdu.refused, pdu.noted: at a bounded rate."""
+        if not self._may_say():
+            return
+        if isinstance(event, Refused):
+            self._log.warning(
+                "pdu.refused",
+                system_id=account,
+                remote=peer,
+                command=event.command,
+                command_status=name_of(event.command_status),
+                sequence=event.sequence_number,
+                reason=event.reason,
+                suppressed=self._take_suppressed(),
+            )
+        else:
+            command = event.pdu.name if event.pdu is not None else ""
+            self._info(
+                "pdu.noted",
+                system_id=account,
+                remote=peer,
+                command=command,
+                reason=event.reason,
+                suppressed=self._take_suppressed(),
+            )
+
+    def _may_say(self) -> bool:
+        second = int(self._clock.monotonic())
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += 1
+        if self._in_second > REJECTIONS:
+            self._suppressed += 1
+            return False
+        return True
+
+    def _take_suppressed(self) -> int:
+        suppressed, self._suppressed = self._suppressed, 0
+        return suppressed
+
+
+def places(error: BaseException | None) -> str:
+    """Type and traceback of an exception and of those behind it, without their words: a password may be among them."""
+    told: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        told.append(f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "from ".join(told)

@@ -1,0 +1,228 @@
+"""Passwords and keyed digests: what may be kept, and in which form.
+
+A customer's password is kept as an argon2 hash. A generated password that still has to travel is sealed.
+An octet string that must be recognised again, but not read, is kept as a keyed digest. Both need the
+key file, made at the first start.
+
+    SecretsError
+    +-- KeyFileError    the key file cannot be made, read, or trusted: nothing starts
+    +-- UnsealError     sealed with another key, for another context, or altered: this row is lost
+    +-- Busy            a password cannot be hashed now: try again later
+"""
+
+import asyncio
+import os
+import stat
+import struct
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import HashingError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_SIZE = 32
+"""Octets of the key file: drawn by the operating system, no structure."""
+
+DIGEST_SIZE = 16
+"""Octets of Keys.digest."""
+
+MOST_FIELDS = 32
+"""Fields that Keys.digest takes at most."""
+
+LETTERS = "abcdefghjkmnpqrstuvwxyz"
+DIGITS = "23456789"
+"""What generated passwords are made of: neither 0 and o nor 1, i and l, which customers mistake."""
+
+GENERATED_LENGTH = 8
+
+_NONCE = 12  # octets, the size AES-GCM is specified for
+_COUNTS = tuple(struct.Struct(f">{count}I") for count in range(1, MOST_FIELDS + 2))
+
+
+class SecretsError(Exception):
+    """Anything that goes wrong here."""
+
+
+class KeyFileError(SecretsError):
+    """The key file cannot be made, read or trusted. The text names the file and the remedy."""
+
+
+class UnsealError(SecretsError):
+    """A sealed value that this key and context do not open."""
+
+
+class Busy(SecretsError):
+    """As many passwords wait to be hashed as may wait, or there is no memory to hash one."""
+
+
+class Keys:
+    """The two uses of one key: digests and seals. Thread-safe; the key itself is not kept."""
+
+    __slots__ = ("_aead", "_digest")
+
+    def __init__(self, key: bytes) -> None:
+        """key: KEY_SIZE octets. Raises ValueError on any other size."""
+        if len(key) != KEY_SIZE:
+            raise ValueError(f"a key has {KEY_SIZE} octets, not {len(key)}")
+        self._digest = blake2b(key=_derived(key, b"digest"), digest_size=DIGEST_SIZE)
+        self._aead = AESGCM(_derived(key, b"seal"))
+
+    def digest(self, *fields: bytes) -> bytes:
+        """DIGEST_SIZE octets that stand for these fields (BLAKE2b with a key, RFC 7693).
+
+        Lengths are part of it: ("ab", "c") and ("a", "bc") differ. At most MOST_FIELDS fields, else
+        IndexError.
+        """
+        state = self._digest.copy()
+        count = len(fields)
+        state.update(_COUNTS[count].pack(count, *map(len, fields)) + b"".join(fields))
+        return state.digest()
+
+    def seal(self, text: str, context: bytes) -> bytes:
+        """The text, readable with this key and for this context only (AES-256-GCM, random nonce).
+
+        context: what the value belongs to, such as its row's id; it is not stored inside.
+        """
+        return self.seal_octets(text.encode(), context)
+
+    def unseal(self, sealed: bytes, context: bytes) -> str:
+        """What seal() was given. Raises UnsealError."""
+        return self.unseal_octets(sealed, context).decode()
+
+    def seal_octets(self, octets: bytes, context: bytes) -> bytes:
+        """The same for what need not be text."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self._aead.encrypt(nonce, octets, context)
+
+    def unseal_octets(self, sealed: bytes, context: bytes) -> bytes:
+        """What seal_octets() was given. Raises UnsealError."""
+        try:
+            return self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
+        except (InvalidTag, ValueError) as error:
+            raise UnsealError("sealed with another key, for another context, or altered") from error
+
+
+class KeyFile:
+    """The file that holds the key: KEY_SIZE octets that only its owner may read."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Keys:
+        """The keys of this file, which is made (0600, parents too) when it is not there.
+
+        Two processes that start at once read the same key. Raises KeyFileError.
+        """
+        file = cls(path)
+        try:
+            if not path.exists():
+                file._make()
+            return Keys(file._read())
+        except OSError as error:
+            raise KeyFileError(
+                f"{path}: {error.strerror}: storage.key_file must be a file we may use"
+            ) from error
+
+    def _make(self) -> None:
+        """Write the key beside its place, then link it there: nobody ever sees half a key."""
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=".key-")  # mode 0600
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(os.urandom(KEY_SIZE))
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):  # another process was first: its key counts
+                os.link(name, self.path)
+        finally:
+            os.unlink(name)
+        _sync_folder(folder)
+
+    def _read(self) -> bytes:
+        with self.path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            key = file.read(KEY_SIZE + 1) if stat.S_ISREG(status.st_mode) else b""
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise KeyFileError(f"{self.path}: others may use the key file: run chmod 600 {self.path}")
+        if len(key) != KEY_SIZE:
+            raise KeyFileError(
+                f"{self.path}: not a key of {KEY_SIZE} octets: restore it from a backup; removing it makes"
+                " a new key, and sealed passwords that wait to leave are then lost"
+            )
+        return key
+
+
+@dataclass(frozen=True, slots=True)
+class HashCost:
+    """What one argon2id hash costs. The defaults are OWASP's for servers: about 30 ms on one core."""
+
+    passes: int = 2
+    memory_kib: int = 19 * 1024
+    lanes: int = 1
+
+
+class Hasher:
+    """argon2id outside the event loop: a few threads and a bounded line of waiting passwords."""
+
+    def __init__(self, cost: HashCost | None = None, *, workers: int = 2, waiting: int = 64) -> None:
+        """workers: threads. waiting: passwords that may wait for a thread, beyond those being hashed."""
+        cost = cost or HashCost()
+        self._argon2 = PasswordHasher(
+            time_cost=cost.passes, memory_cost=cost.memory_kib, parallelism=cost.lanes
+        )
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="argon2")
+        self._places = threading.BoundedSemaphore(workers + waiting)
+
+    async def hash(self, password: str) -> str:
+        """The argon2id hash of a password, as a string that carries its own salt and cost.
+
+        Raises Busy: at once when the line is full, or when argon2 gets no memory.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Busy("too many passwords wait to be hashed")
+        job = self._executor.submit(self._argon2.hash, password)
+        job.add_done_callback(lambda _: self._places.release())
+        try:
+            return await asyncio.wrap_future(job)
+        except HashingError:
+            raise Busy("a password could not be hashed") from None  # its words may hold the password
+
+    def close(self) -> None:
+        """Drop what waits, and wait for what is being hashed (milliseconds)."""
+        self._executor.shutdown(cancel_futures=True)
+
+
+def generate_password(choice: Callable[[str], str]) -> str:
+    """A password of GENERATED_LENGTH small letters and digits, at least one of each, all such equally likely.
+
+    choice: draws one character, as secrets.choice does (about 40 bits in all).
+    """
+    while True:
+        password = "".join(choice(LETTERS + DIGITS) for _ in range(GENERATED_LENGTH))
+        if not password.isalpha() and not password.isdigit():
+            return password
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return blake2b(purpose, key=key, digest_size=KEY_SIZE).digest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,204 @@
+"""The commands `handset send` and `handset chat`: a simulated handset for people and scripts."""
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
+
+from gateway.simulator.errors import NotConnectedError, SimulatorError
+from gateway.simulator.handset import SHIPPED, SPELLINGS, Account, Centre, Handset, Phone
+from gateway.simulator.sms import ENCODINGS, Expectation, Sms, bare
+from gateway.simulator.terminal import as_json, line_printer, lines_of, say
+from gateway.simulator.transcript import Transcript
+from gateway.smpp.errors import SmppError
+
+_MOBILE: Final = re.compile(r"1\d{10}")
+_NUMBER: Final = re.compile(r"\+?\d{1,20}")
+
+
+class HandsetSend:
+    """`handset send`: one SMS, and what comes back."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """See gateway.cli.Command."""
+        _add_account(parser)
+        parser.add_argument("--to", required=True, type=_number, help="number to text, such as 161 or 12520")
+        parser.add_argument("text", metavar="TEXT", help="what to text")
+        parser.add_argument("--expect", type=_pattern, metavar="REGEX", help="only such an SMS counts")
+        parser.add_argument(
+            "--wait", type=_seconds, default=5.0, metavar="SECONDS", help="for the answer (default: 5)"
+        )
+        parser.add_argument("--encoding", choices=ENCODINGS, default=ENCODINGS[0], help="default: auto")
+        parser.add_argument(
+            "--client", choices=("own", "smpplib"), default="own", help="which SMPP client carries it"
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """See gateway.cli.Command."""
+        return _run(lambda: _send(args))
+
+
+class HandsetChat:
+    """`handset chat`: the same by keyboard."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """See gateway.cli.Command."""
+        _add_account(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """See gateway.cli.Command."""
+        return _run(lambda: _chat(args))
+
+
+handset_send: Final = HandsetSend()
+handset_chat: Final = HandsetChat()
+
+
+async def _send(args: argparse.Namespace) -> int:
+    async with _phone(args, _printer(args)) as phone:
+        await phone.send(args.text, args.to, args.encoding)
+        await phone.wait_for(Expectation(regex=args.expect), args.wait)
+    return 0
+
+
+@asynccontextmanager
+async def _phone(args: argparse.Namespace, watch: Callable[[Sms], None]) -> AsyncIterator[Phone]:
+    """The handset of the command line, on a bind that asks for its own number."""
+    if args.client == "smpplib":
+        from gateway.simulator.smpplib_handset import SmpplibHandset
+
+        connecting = SmpplibHandset.connect(_account(args), args.sender, spelling=args.spelling, watch=watch)
+        async with await connecting as foreign:
+            yield foreign
+    else:
+        async with await _centre(args, watch) as centre:
+            yield centre.handsets[args.sender]
+
+
+async def _chat(args: argparse.Namespace) -> int:
+    if sys.stdin.isatty():
+        say(f"{args.sender}: type NUMBER TEXT, for example: 161 KTFX  (Ctrl-D ends)", sys.stderr)
+    async with await _centre(args, None) as centre:
+        handset = centre.handsets[args.sender]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(_read(handset, _printer(args)), name="reading")
+                await _type(handset)
+                reading.cancel()
+        except ExceptionGroup as failed:  # the connection was lost
+            raise failed.exceptions[0] from None
+    return 0
+
+
+async def _read(handset: Handset, show: Callable[[Sms], None]) -> None:
+    """Show every SMS that comes."""
+    while True:
+        show(await handset.wait_for(Expectation(), None))
+
+
+async def _type(handset: Handset) -> None:
+    """Send every typed line until the end of input; a line that cannot be sent is no reason to stop."""
+    async with aclosing(lines_of(sys.stdin.fileno())) as lines:
+        async for line in lines:
+            number, _, text = line.strip().partition(" ")
+            if not number:
+                continue
+            if not _NUMBER.fullmatch(number) or not text:
+                say("type NUMBER TEXT, for example: 161 KTFX", sys.stderr)
+                continue
+            try:
+                await handset.send(text.strip(), number)
+            except (SimulatorError, SmppError) as error:
+                say(str(error), sys.stderr)
+
+
+def _centre(args: argparse.Namespace, watch: Callable[[Sms], None] | None) -> Awaitable[Centre]:
+    return Centre.connect(
+        _account(args), [args.sender], address_range=args.sender, spelling=args.spelling, watch=watch
+    )
+
+
+def _run(command: Callable[[], Coroutine[None, None, int]]) -> int:
+    """Run a command; what goes wrong becomes one line on standard error and exit code 1."""
+    try:
+        return asyncio.run(command())
+    except NotConnectedError as error:
+        say(f"{error}\nstart the gateway: fetion-gateway serve, or make run", sys.stderr)
+    except (SimulatorError, SmppError) as error:
+        say(str(error), sys.stderr)
+    return 1
+
+
+def _printer(args: argparse.Namespace) -> Callable[[Sms], None]:
+    """Prints each SMS: as a line of a transcript, or as JSON those that came."""
+
+    def show_json(sms: Sms) -> None:
+        if sms.receiver == args.sender:
+            say(as_json(sms))
+
+    if args.json:
+        return show_json
+    return Transcript({}, time.monotonic, line_printer(sys.stdout)).add
+
+
+def _account(args: argparse.Namespace) -> Account:
+    return Account(args.host, args.port, args.system_id, args.password)
+
+
+def _add_account(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="sender", required=True, type=_mobile, metavar="MSISDN", help="the handset's number"
+    )
+    parser.add_argument("--host", default=SHIPPED.host, help=f"default: {SHIPPED.host}")
+    parser.add_argument("--port", type=_port, default=SHIPPED.port, help=f"default: {SHIPPED.port}")
+    parser.add_argument("--system-id", default=SHIPPED.system_id, help=f"default: {SHIPPED.system_id}")
+    parser.add_argument("--password", default=SHIPPED.password, help="default: that of the shipped account")
+    parser.add_argument(
+        "--spelling", choices=tuple(SPELLINGS), default="national", help="how the centre writes the number"
+    )
+    parser.add_argument("--json", action="store_true", help="print each SMS that comes as a JSON object")
+
+
+def _mobile(text: str) -> str:
+    """argparse: a mobile number, with or without 86."""
+    number = bare(text)
+    if not _MOBILE.fullmatch(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no mobile number of 11 digits")
+    return number
+
+
+def _number(text: str) -> str:
+    """argparse: a number to text."""
+    if not _NUMBER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of at most 20 digits")
+    return text
+
+
+def _port(text: str) -> int:
+    """argparse: a TCP port."""
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port between 1 and 65535")
+    return int(text)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """argparse: a regular expression."""
+    try:
+        return re.compile(text, re.DOTALL)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"no regular expression: {error}") from error
+
+
+def _seconds(text: str) -> float:
+    """argparse: a time to wait, up to an hour."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and 3600")
+    return seconds

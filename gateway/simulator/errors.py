@@ -1,0 +1,51 @@
+"""What can go wrong on the handsets' side.
+
+::
+
+    SimulatorError
+    ├── NotConnectedError    no connection to the gateway, or it was lost
+    ├── BindRefusedError     the gateway does not take the bind
+    ├── SubmitRefusedError   the gateway answered an SMS with an error
+    ├── NoResponseError      the gateway did not answer an SMS in time; it may have it all the same
+    ├── CannotSendError      the text does not fit the wished encoding, or is too long
+    ├── MailboxFullError     more unread SMS, or parts of unfinished ones, than a handset keeps
+    ├── MissedError          the awaited SMS did not come in time (gateway.simulator.sms)
+    ├── ScenarioError        a scenario file with faults (gateway.simulator.scenario)
+    └── StepFailedError      a step of a scenario failed (gateway.simulator.runner)
+"""
+
+
+class SimulatorError(Exception):
+    """Root of everything that the simulator raises on purpose."""
+
+
+class NotConnectedError(SimulatorError):
+    """No connection to the gateway, or it was lost; says why."""
+
+
+class BindRefusedError(SimulatorError):
+    """The gateway does not take the bind. status: name of its command_status, such as ESME_RINVPASWD."""
+
+    def __init__(self, system_id: str, status: str) -> None:
+        super().__init__(f"bind of {system_id!r} refused: {status}")
+        self.status = status
+
+
+class SubmitRefusedError(SimulatorError):
+    """The gateway answered an SMS with an error. status: name of its command_status."""
+
+    def __init__(self, destination: str, status: str) -> None:
+        super().__init__(f"SMS to {destination} refused: {status}")
+        self.status = status
+
+
+class NoResponseError(SimulatorError):
+    """The gateway did not answer an SMS within the response timer; it may have it all the same."""
+
+
+class CannotSendError(SimulatorError):
+    """The text does not fit the wished encoding, or is longer than that encoding may be."""
+
+
+class MailboxFullError(SimulatorError):
+    """The handset keeps no more."""

@@ -1,0 +1,207 @@
+"""Virtual handsets: people with a mobile number, behind a message centre that is bound to the gateway.
+
+Several handsets may share one bind (`Centre` without an address_range); with one bind each, every bind
+asks for its own number, and two programs can each be one handset.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, Protocol, TypeAlias
+
+from gateway.simulator.errors import MailboxFullError, NotConnectedError, SubmitRefusedError
+from gateway.simulator.esme import Delivery, Esme
+from gateway.simulator.sms import AUTO, Expectation, Mailbox, MissedError, Received, Sms, bare, encode
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.long import BrokenUdhError
+from gateway.smpp.pdus import DeliverSm, SubmitSm
+from gateway.smpp.status import CommandStatus, name_of
+
+Spelling: TypeAlias = Literal["national", "international", "plus"]
+"""How the centre writes a mobile number: 138..., 86138... or +86138..."""
+
+SPELLINGS: Final[Mapping[Spelling, tuple[str, int]]] = MappingProxyType(
+    {"national": ("", 0), "international": ("86", 1), "plus": ("+86", 1)}
+)
+"""What stands before the 11 digits, and the type of number (SMPP 3.4 section 5.2.5)."""
+
+_E164: Final = 1  # numbering plan indicator, SMPP 3.4 section 5.2.6
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where and as whom to bind."""
+
+    host: str
+    port: int
+    system_id: str
+    password: str
+
+
+SHIPPED: Final = Account("127.0.0.1", 2775, "smsc", "fetion16")
+"""The account of the configuration that comes with the gateway."""
+
+
+class Phone(Protocol):
+    """A handset, whichever SMPP client carries it."""
+
+    @property
+    def msisdn(self) -> str:
+        """Its number, 11 digits."""
+
+    async def send(self, text: str, to: str, encoding: str = AUTO) -> None:
+        """Text a number; returns when the gateway has answered every part. Raises SimulatorError."""
+
+    async def wait_for(self, expectation: Expectation, within: float) -> Sms:
+        """The oldest unread SMS that fits, waiting so many seconds. Raises MissedError, NotConnectedError."""
+
+
+class Centre:
+    """The message centre's side of one bind, with the handsets behind it. Make it with `connect`.
+
+    watch is called with each SMS that leaves a handset or has come to one, in that order.
+    """
+
+    def __init__(self, spelling: Spelling, watch: Callable[[Sms], None] | None) -> None:
+        self.alphabet = Alphabet.from_config({}, "gsm")
+        self.prefix, self.ton = SPELLINGS[spelling]
+        self.watch = watch
+        self.handsets: dict[str, Handset] = {}
+        self._esme: Esme | None = None
+
+    @classmethod
+    async def connect(
+        cls,
+        account: Account,
+        msisdns: Iterable[str],
+        *,
+        address_range: str = "",
+        spelling: Spelling = "national",
+        watch: Callable[[Sms], None] | None = None,
+    ) -> "Centre":
+        """Bind as transceiver for the handsets with these numbers. Raises what Esme.connect raises.
+
+        The handsets are there before the bind, because what waits for them comes right behind it.
+        """
+        centre = cls(spelling, watch)
+        centre.handsets = {msisdn: Handset(msisdn, centre) for msisdn in msisdns}
+        centre._esme = await Esme.connect(
+            account.host,
+            account.port,
+            account.system_id,
+            account.password,
+            address_range=address_range,
+            take=centre._take,
+            lost=centre._lost,
+        )
+        return centre
+
+    async def __aenter__(self) -> "Centre":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.esme.close()
+
+    @property
+    def esme(self) -> Esme:
+        """The bind itself. Raises NotConnectedError before it is made."""
+        if self._esme is None:
+            raise NotConnectedError("not bound yet")
+        return self._esme
+
+    def _take(self, delivery: Delivery) -> int:
+        handset = self.handsets.get(bare(delivery.destination_addr))
+        return CommandStatus.RINVDSTADR if handset is None else handset.take(delivery)
+
+    def _lost(self, _: str) -> None:
+        for handset in self.handsets.values():
+            handset.wake()
+
+
+class Handset:
+    """One handset. Made by `Centre.connect`."""
+
+    def __init__(self, msisdn: str, centre: Centre) -> None:
+        self.msisdn = msisdn
+        self.mailbox = Mailbox(msisdn, centre.alphabet)
+        self._centre = centre
+        self._changed = asyncio.Event()
+        self._reference = 0
+
+    async def send(self, text: str, to: str, encoding: str = AUTO) -> None:
+        """Text a number; a long text goes in parts, one after the other as a radio link would.
+
+        Returns when every part is answered. Raises CannotSendError, SubmitRefusedError, NoResponseError,
+        NotConnectedError.
+        """
+        centre = self._centre
+        self._reference = (self._reference + 1) % 0x100
+        parts = encode(text, centre.alphabet, self._reference, encoding)
+        if centre.watch is not None:
+            centre.watch(Sms(self.msisdn, to, text))
+        for part in parts:
+            response = await centre.esme.submit(
+                SubmitSm(
+                    source_addr_ton=centre.ton,
+                    source_addr_npi=_E164,
+                    source_addr=centre.prefix + self.msisdn,
+                    dest_addr_npi=_E164,
+                    destination_addr=to,
+                    esm_class=part.esm_class,
+                    data_coding=part.data_coding,
+                    short_message=part.octets,
+                )
+            )
+            if response.command_status != CommandStatus.ROK:
+                raise SubmitRefusedError(to, name_of(response.command_status))
+
+    async def expect(
+        self,
+        regex: str | None = None,
+        within: float = 5.0,
+        sender: str | None = None,
+        text: str | None = None,
+    ) -> Sms:
+        """The oldest unread SMS in which `regex` is found, waiting so many seconds; it is then read.
+
+        sender: a pattern for the whole sending number. text: the whole text instead of a pattern.
+        Raises MissedError, NotConnectedError, re.error.
+        """
+        return await self.wait_for(Expectation.of(regex, text, sender), within)
+
+    async def wait_for(self, expectation: Expectation, within: float | None) -> Sms:
+        """See Phone; within None: for ever."""
+        try:
+            async with asyncio.timeout(within):
+                while (sms := self.mailbox.take(expectation)) is None:
+                    reason = self._centre.esme.lost_because
+                    if reason is not None:
+                        raise NotConnectedError(f"connection lost: {reason}")
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise MissedError(self.msisdn, expectation, within or 0.0, tuple(self.mailbox.unread)) from None
+        return sms
+
+    def take(self, delivery: Delivery) -> int:
+        """The centre has an SMS for this handset; gives the command_status that answers it."""
+        octets = delivery.short_message if isinstance(delivery, DeliverSm) else b""
+        # Only TLVs that may not be repeated matter here.
+        tlvs = {tag: value for tag, value in delivery.tlvs.items() if not isinstance(value, tuple)}
+        received = Received(delivery.source_addr, octets, delivery.data_coding, delivery.esm_class, tlvs)
+        try:
+            sms = self.mailbox.put(received)
+        except MailboxFullError:
+            return CommandStatus.RMSGQFUL
+        except BrokenUdhError:
+            return CommandStatus.RINVESMCLASS
+        if sms is not None:
+            if self._centre.watch is not None:
+                self._centre.watch(sms)
+            self.wake()
+        return CommandStatus.ROK
+
+    def wake(self) -> None:
+        """Something happened that who waits should look at."""
+        self._changed.set()

@@ -1,0 +1,195 @@
+"""Scenario files: who texts what, and which SMS must come back. A closed YAML schema.
+
+::
+
+    name: open and ask
+    handsets: {alice: "13800138000"}
+    steps:
+      - sends: {from: alice, to: "161", text: KTFX}
+      - expects: {at: alice, from: "12520034", regex: '(?P<number>\\d{9})', captures: {fetion: number}}
+
+`{alice}` stands for her number and `{fetion}` for what was captured, in each later text, pattern and
+number. Every value is read as the text that stands there: 0000 is no zero and N no false.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from gateway.simulator.errors import SimulatorError
+
+WHOLE_SENDER: Final = "sender"
+"""In `captures`: not a group of a pattern but the whole number that the SMS came from."""
+
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Msisdn: TypeAlias = Annotated[str, StringConstraints(pattern=r"^1\d{10}$")]
+Pattern: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
+
+_VARIABLE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_Place: TypeAlias = tuple[str | int, ...]
+
+
+class ScenarioError(SimulatorError):
+    """A scenario file with faults: one line each, `file:line: key: reason`."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sends(_Closed):
+    """A handset texts a number. encoding: `auto` is what a handset does by itself (see sms.encode)."""
+
+    sender: str = Field(alias="from")
+    to: str
+    text: str
+    encoding: Literal["auto", "ascii", "ucs2", "gbk"] = "auto"
+
+
+class Expects(_Closed):
+    """A handset gets an SMS within so many seconds: the whole `text`, or one that `regex` is found in.
+
+    `from` is a pattern for the whole sending number, so plain digits are that number. An SMS that does
+    not fit stays for a later step. captures: name -> group of one of the patterns, or `sender`.
+    """
+
+    at: str
+    sender: Pattern | None = Field(default=None, alias="from")
+    text: str | None = None
+    regex: Pattern | None = None
+    within: float = Field(default=5.0, gt=0, le=600)
+    captures: dict[Name, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.text is None) == (self.regex is None):
+            raise ValueError("give either text or regex")
+        return self
+
+
+class Step(_Closed):
+    """One step: `sends` or `expects`."""
+
+    sends: Sends | None = None
+    expects: Expects | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.sends is None) == (self.expects is None):
+            raise ValueError("a step either sends or expects")
+        return self
+
+
+class Scenario(_Closed):
+    """A conversation to play. handsets: name -> mobile number of 11 digits."""
+
+    name: str
+    handsets: dict[Name, Msisdn] = Field(min_length=1)
+    steps: list[Step] = Field(min_length=1)
+
+
+def load(path: Path) -> Scenario:
+    """Read and check a scenario file. Raises ScenarioError with every fault, and OSError."""
+    try:
+        source = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ScenarioError([f"{path}:1: no UTF-8: {error.reason}"]) from error
+    return parse(source, str(path))
+
+
+def parse(source: str, file: str) -> Scenario:
+    """Check a scenario. file: its name in faults. Raises ScenarioError with every fault."""
+    lines: dict[_Place, int] = {}
+    try:
+        # BaseLoader builds texts, lists and mappings only, so no value changes its meaning.
+        loader = yaml.BaseLoader(source)
+        node = loader.get_single_node()
+        repeated = list(_note_lines(node, (), lines)) if node is not None else []
+        data = loader.construct_document(node) if node is not None else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark is not None else 1
+        raise ScenarioError([f"{file}:{line}: {getattr(error, 'problem', error)}"]) from error
+    try:
+        scenario = Scenario.model_validate(data)
+        found = [*repeated, *_inconsistencies(scenario)]
+    except ValidationError as error:
+        found = [*repeated, *((tuple(fault["loc"]), fault["msg"]) for fault in error.errors())]
+    if found:
+        raise ScenarioError([_fault(file, lines, place, reason) for place, reason in found])
+    return scenario
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put values in place of `{name}`. Raises KeyError for a name without one."""
+    return _VARIABLE.sub(lambda match: values[match[1]], template)
+
+
+def _fault(file: str, lines: Mapping[_Place, int], place: _Place, reason: str) -> str:
+    known = place
+    while known not in lines and known:  # a key that is missing has no line: that of its owner
+        known = known[:-1]
+    key = ""
+    for part in place:
+        key += f" {part + 1}" if isinstance(part, int) else f".{part}" if key else part
+    return f"{file}:{lines.get(known, 1)}: {key + ': ' if key else ''}{reason}"
+
+
+def _note_lines(node: yaml.Node, place: _Place, lines: dict[_Place, int]) -> Iterator[tuple[_Place, str]]:
+    """Fill in at which line each key stands; gives the keys that stand twice."""
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _note_lines(item, (*place, number), lines)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*place, str(key.value))
+            if inner in lines:
+                yield inner, "stands twice"
+            lines[inner] = key.start_mark.line + 1
+            yield from _note_lines(value, inner, lines)
+
+
+def _inconsistencies(scenario: Scenario) -> Iterator[tuple[_Place, str]]:
+    """What the schema cannot say: names that nothing defines, patterns that do not compile."""
+    values = set(scenario.handsets)
+    for number, step in enumerate(scenario.steps):
+        if step.sends is not None:
+            place: _Place = ("steps", number, "sends")
+            named = ("from", step.sends.sender)
+            templates = {"to": step.sends.to, "text": step.sends.text}
+        elif step.expects is not None:
+            place = ("steps", number, "expects")
+            named = ("at", step.expects.at)
+            texts = {"from": step.expects.sender, "text": step.expects.text, "regex": step.expects.regex}
+            templates = {field: text for field, text in texts.items() if text is not None}
+        key, handset = named
+        if handset not in scenario.handsets:
+            yield (*place, key), f"no handset {handset!r} (there is {', '.join(scenario.handsets)})"
+        for field, template in templates.items():
+            for name in _VARIABLE.findall(template):
+                if name not in values:
+                    yield (*place, field), f"nothing before this step defines {{{name}}}"
+        if step.expects is not None:
+            yield from _pattern_faults(step.expects, place)
+            values.update(step.expects.captures)
+
+
+def _pattern_faults(expects: Expects, place: _Place) -> Iterator[tuple[_Place, str]]:
+    groups = {WHOLE_SENDER}
+    for field, pattern in (("from", expects.sender), ("regex", expects.regex)):
+        try:
+            groups.update(re.compile(_VARIABLE.sub("0", pattern or "")).groupindex)
+        except re.error as error:
+            yield (*place, field), f"no pattern: {error}"
+    for name, group in expects.captures.items():
+        if group not in groups:
+            yield (*place, "captures", name), f"no group {group!r} in the patterns of this step"

@@ -1,0 +1,78 @@
+"""Standard input and output of the simulator's commands."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable
+from typing import Final, TextIO
+
+from gateway.simulator.sms import Sms
+from gateway.simulator.transcript import Line
+
+_CHUNK: Final = 65_536
+
+
+def shows_colours(stream: TextIO) -> bool:
+    """Whether to colour what goes there: a terminal, unless the user says no (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def line_printer(stream: TextIO) -> Callable[[Line], None]:
+    """Prints lines of a transcript, coloured on a terminal."""
+    coloured = shows_colours(stream)
+
+    def show(line: Line) -> None:
+        say(line.coloured() if coloured else str(line), stream)
+
+    return show
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print a line now, so that it can be followed through a pipe."""
+    out = stream or sys.stdout
+    out.write(text + "\n")
+    out.flush()
+
+
+def as_json(sms: Sms) -> str:
+    """One SMS as a JSON object on one line."""
+    return json.dumps({"from": sms.sender, "to": sms.receiver, "text": sms.text}, ensure_ascii=False)
+
+
+async def lines_of(descriptor: int) -> AsyncGenerator[str, None]:
+    """Lines of a file, pipe or terminal as they come, to its end.
+
+    Not a reading thread: Ctrl-C would have to wait for it.
+    """
+    rest = b""
+    while True:
+        await _readable(descriptor)
+        chunk = os.read(descriptor, _CHUNK)
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+        if not chunk:
+            break
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+async def _readable(descriptor: int) -> None:
+    """Wait until a read does not block."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def fire() -> None:
+        loop.remove_reader(descriptor)  # or it fires again before the octets are read
+        if not ready.done():
+            ready.set_result(None)
+
+    try:
+        loop.add_reader(descriptor, fire)
+    except PermissionError:  # a regular file cannot be waited for, and need not be
+        return
+    try:
+        await ready
+    finally:
+        loop.remove_reader(descriptor)

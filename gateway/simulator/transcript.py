@@ -1,0 +1,62 @@
+"""The conversation of some handsets, one line for each SMS in the order in which they left and came."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.simulator.sms import Sms
+
+_DIM: Final = "\033[2m"
+_CYAN: Final = "\033[36m"
+_PLAIN: Final = "\033[0m"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One SMS of the conversation. at: seconds since it began."""
+
+    at: float
+    sender: str
+    receiver: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at:7.3f} s  {self.sender:>18} -> {self.receiver:<18}  {self.text}"
+
+    def coloured(self) -> str:
+        """The same line for a terminal that knows ANSI colours."""
+        way = f"{self.sender:>18} -> {self.receiver:<18}"
+        return f"{_DIM}{self.at:7.3f} s{_PLAIN}  {_CYAN}{way}{_PLAIN}  {self.text}"
+
+
+class Transcript:
+    """Collects SMS. names: who has which number, shown beside it.
+
+    clock gives seconds; the first reading is the beginning. shown is called with each line as it comes.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        clock: Callable[[], float],
+        shown: Callable[[Line], None] | None = None,
+    ) -> None:
+        self.lines: list[Line] = []
+        self._names = names
+        self._clock = clock
+        self._shown = shown
+        self._began = clock()
+
+    def add(self, sms: Sms) -> None:
+        """One SMS left a handset, or came to one."""
+        line = Line(self._clock() - self._began, self._who(sms.sender), self._who(sms.receiver), sms.line)
+        self.lines.append(line)
+        if self._shown is not None:
+            self._shown(line)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.lines))
+
+    def _who(self, number: str) -> str:
+        name = self._names.get(number)
+        return number if name is None else f"{name} {number}"

@@ -1,0 +1,77 @@
+"""What a store must do, whatever the engine. tests/contracts runs the same suite over every one.
+
+1. `commit` writes all or nothing, and returns only when it is on stable storage.
+2. `load` fills the World with what the keys name, None where nothing is known.
+3. Faults are StoreFault (try later), StoreFull (no room) or Conflict (this batch breaks a rule of the
+   store; run it message by message). After any of them nothing of the batch is in the store.
+4. One process owns a store: a second one gets StoreInUse, with the path.
+"""
+
+from typing import Protocol
+
+from commands.model import Keys, World
+from gateway.model import Commit, MobileTerminated, StoredPart, Uncertain
+
+
+class StorageError(Exception):
+    """Root of what storage raises."""
+
+
+class StoreInUse(StorageError):
+    """Another process has this store open."""
+
+
+class StoreUnusable(StorageError):
+    """The store cannot be opened: wrong path, not a database, schema of a newer version."""
+
+
+class StoreFault(StorageError):
+    """The engine failed (disk, I/O): temporary, nothing was written."""
+
+
+class StoreFull(StorageError):
+    """There is no room for the batch; nothing was written."""
+
+
+class Conflict(StorageError):
+    """The batch breaks a rule of the store (unique Fetion number, say); nothing was written."""
+
+
+class Store(Protocol):
+    """A durable store, opened. All calls are synchronous and made from one thread, `sync` excepted."""
+
+    run: int
+    """How often this store has been opened, counted from 1; part of message numbers."""
+
+    slow: bool
+    """Whether a commit takes so long that `sync` should run in a thread."""
+
+    def load(self, keys: Keys, world: World) -> None:
+        """Put what the keys name into the world. Raises StoreFault."""
+
+    def write(self, commit: Commit) -> None:
+        """Write the rows, not yet durable. Raises StoreFault, StoreFull, Conflict: all rolled back."""
+
+    def sync(self) -> None:
+        """Make it durable. May run in another thread. Raises StoreFault, StoreFull: rolled back."""
+
+    def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
+        """SMS not yet closed, in order of their numbers, from behind `after`."""
+
+    def parts(self) -> list[StoredPart]:
+        """Parts of long messages that wait for others."""
+
+    def uncertain(self) -> list[Uncertain]:
+        """Ranges noted by earlier commits whose answers may not have arrived."""
+
+    def settled(self) -> tuple[int, int]:
+        """(number, at) up to which answers are certain; (0, 0) at first."""
+
+    def digests(self, span: Uncertain) -> list[tuple[int, bytes, int]]:
+        """(number, digest, time of the last repeat or 0) of the messages in a range."""
+
+    def forget_uncertain(self, now: int) -> None:
+        """Drop ranges whose time is over. Raises StoreFault."""
+
+    def close(self) -> None:
+        """Release the store. Nothing may be called afterwards."""

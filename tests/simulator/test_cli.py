@@ -1,0 +1,165 @@
+"""`handset send` and `handset chat`, as a user starts them."""
+
+import asyncio
+import json
+import os
+import sys
+
+import pytest
+
+from gateway.cli import main
+from gateway.simulator.handset import SHIPPED
+from gateway.simulator.terminal import lines_of
+from gateway.smpp.pdus import DeliverSm, SubmitSm
+from gateway.smpp.status import CommandStatus
+from tests.simulator.fake_smsc import FakeSmsc, deliveries
+
+ALICE = "13800138000"
+
+
+def welcome(submit: SubmitSm) -> list[DeliverSm]:
+    """Answers everything with two SMS."""
+    return [
+        *deliveries("161034", submit.source_addr, "欢迎使用飞信\n号码512345678"),
+        *deliveries("161", submit.source_addr, "再见"),
+    ]
+
+
+async def handset(smsc: FakeSmsc, command: str, *arguments: str) -> int:
+    """Run `handset ...` against the fake centre, in a thread as it has a loop of its own."""
+    account = ["--port", str(smsc.account.port), "--password", smsc.account.password]
+    return await asyncio.to_thread(main, ["handset", command, "--from", ALICE, *account, *arguments])
+
+
+@pytest.mark.parametrize("client", ["own", "smpplib"])
+async def test_send_prints_what_comes_back(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With either client: the SMS leaves, what comes is printed up to the expected one, exit code 0."""
+    async with FakeSmsc(welcome) as smsc:
+        code = await handset(smsc, "send", "--to", "161", "ＫＴＦＸ", "--expect", "再", "--client", client)
+        assert smsc.texts == ["ＫＴＦＸ"]
+        assert smsc.binds[0].address_range == ALICE
+    lines = [line.split("s  ", 1)[1].split() for line in capsys.readouterr().out.splitlines()]
+    assert code == 0
+    assert lines == [
+        [ALICE, "->", "161", "ＫＴＦＸ"],
+        ["161034", "->", ALICE, "欢迎使用飞信", "/", "号码512345678"],
+        ["161", "->", ALICE, "再见"],
+    ]
+
+
+@pytest.mark.parametrize("client", ["own", "smpplib"])
+async def test_send_without_the_expected_answer_fails(
+    client: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No such answer in time: exit code 1, and standard error says what was missed and what came."""
+    async with FakeSmsc(welcome) as smsc:
+        code = await handset(
+            smsc, "send", "--to", "161", "x", "--expect", "never", "--wait", "0.05", "--client", client
+        )
+    assert code == 1
+    assert "expected an SMS with /never/ within 0.05 s" in capsys.readouterr().err
+
+
+async def test_send_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """--json gives one object for each SMS that came, and nothing else."""
+    async with FakeSmsc(welcome) as smsc:
+        assert await handset(smsc, "send", "--to", "161", "x", "--expect", "飞信", "--json") == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert first == {"from": "161034", "to": ALICE, "text": "欢迎使用飞信\n号码512345678"}
+
+
+@pytest.mark.parametrize("client", ["own", "smpplib"])
+async def test_refusals_are_one_line(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A refused SMS and a refused bind: exit code 1 and the status by name."""
+    async with FakeSmsc() as smsc:
+        smsc.answer = CommandStatus.RINVDSTADR
+        assert await handset(smsc, "send", "--to", "999", "x", "--client", client) == 1
+        arguments = ("--to", "161", "x", "--password", "wrong", "--client", client)
+        assert await handset(smsc, "send", *arguments) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert errors == ["SMS to 999 refused: ESME_RINVDSTADR", "bind of 'smsc' refused: ESME_RINVPASWD"]
+
+
+@pytest.mark.parametrize("client", ["own", "smpplib"])
+async def test_nobody_listens(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a gateway: exit code 1, the address and what to start."""
+    async with FakeSmsc() as smsc:
+        pass
+    assert await handset(smsc, "send", "--to", "161", "x", "--client", client) == 1
+    errors = capsys.readouterr().err
+    assert f"cannot reach 127.0.0.1:{smsc.account.port}" in errors
+    assert "fetion-gateway serve" in errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--from", "12345", "--to", "161", "x"],
+        ["--from", ALICE, "--to", "one", "x"],
+        ["--from", ALICE, "--to", "161", "x", "--expect", "("],
+        ["--from", ALICE, "--to", "161", "x", "--wait", "0"],
+        ["--from", ALICE, "--to", "161", "x", "--wait", "soon"],
+        ["--from", ALICE, "--to", "161", "x", "--port", "65536"],
+        ["--from", ALICE, "--to", "161"],
+    ],
+)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be meant is refused before anything is sent: exit code 2."""
+    with pytest.raises(SystemExit) as exited:
+        main(["handset", "send", *arguments])
+    assert exited.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+async def test_chat_sends_lines_and_prints_what_comes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each line is an SMS, a line of another form gets a hint, only the end of input ends it."""
+    reading, writing = os.pipe()
+    monkeypatch.setattr(sys, "stdin", os.fdopen(reading))
+    with os.fdopen(writing, "w", encoding="utf-8") as keyboard:
+        async with FakeSmsc(welcome) as smsc:
+            chat = asyncio.create_task(handset(smsc, "chat"))
+            print("hello\n\n161  ＫＴＦＸ", file=keyboard, flush=True)
+            await smsc.arrived.get()
+            smsc.answer = CommandStatus.RINVDSTADR
+            print("999 x", file=keyboard, flush=True)
+            await smsc.arrived.get()
+            keyboard.close()
+            assert await chat == 0
+            assert smsc.texts == ["ＫＴＦＸ", "x"]
+    sys.stdin.close()
+    shown = capsys.readouterr()
+    assert "type NUMBER TEXT" in shown.err
+    assert "SMS to 999 refused: ESME_RINVDSTADR" in shown.err
+    assert "161034 -> 13800138000         欢迎使用飞信 / 号码512345678" in shown.out
+
+
+async def test_chat_ends_with_the_connection(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When the gateway goes away the chat says so and exits with 1, though its input stays open."""
+    reading, writing = os.pipe()
+    monkeypatch.setattr(sys, "stdin", os.fdopen(reading))
+    async with FakeSmsc() as smsc:
+        chat = asyncio.create_task(handset(smsc, "chat"))
+        os.write(writing, b"161 x\n")
+        await smsc.arrived.get()
+        smsc.cut()
+        assert await chat == 1
+    os.close(writing)
+    sys.stdin.close()
+    assert "connection lost" in capsys.readouterr().err
+
+
+async def test_lines_of_a_file(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A regular file, which a loop cannot wait for, is read line by line too; the last needs no newline."""
+    path = tmp_path_factory.mktemp("lines") / "input"
+    path.write_bytes("161 是\n\nlast".encode())
+    with path.open("rb") as file:
+        assert [line async for line in lines_of(file.fileno())] == ["161 是", "", "last"]
+
+
+def test_shipped_account_is_the_one_of_the_contract() -> None:
+    """Without options the commands talk to a gateway on its embedded defaults."""
+    assert (SHIPPED.host, SHIPPED.port, SHIPPED.system_id) == ("127.0.0.1", 2775, "smsc")

@@ -1,0 +1,106 @@
+"""Playing scenarios against a fake message centre, on real sockets."""
+
+import pytest
+
+from gateway.simulator.demo import converse
+from gateway.simulator.handset import Centre
+from gateway.simulator.runner import StepFailedError, play
+from gateway.simulator.scenario import parse
+from gateway.simulator.sms import Sms
+from gateway.simulator.transcript import Line, Transcript
+from gateway.smpp.pdus import DeliverSm, SubmitSm
+from gateway.smpp.status import CommandStatus
+from tests.simulator.fake_smsc import ALPHABET, FakeSmsc, deliveries
+
+SOURCE = r"""
+name: test
+handsets: {alice: 13800138000, bob: 13900139000}
+steps:
+  - sends: {from: alice, to: 161, text: KTFX}
+  - expects: {at: alice, from: '161(?P<tail>\d+)', regex: '码(?P<n>\d{9})', captures: {number: n, way: tail}}
+  - sends: {from: bob, to: '12520{way}', text: 'HY#{number} {alice}'}
+  - expects: {at: bob, text: '{number}+', captures: {question: sender}}
+  - expects: {at: bob, regex: 'to {number}', within: 0.05}
+"""
+NAMES = {"13800138000": "alice", "13900139000": "bob"}
+
+
+def reacts(submit: SubmitSm) -> list[DeliverSm]:
+    """Opens at KTFX, else answers twice."""
+    text = ALPHABET.decode(submit.short_message, submit.data_coding)
+    if text == "KTFX":
+        return deliveries("161034", submit.source_addr, "您的号码512345678")
+    number = text.removeprefix("HY#").split()[0]
+    return [
+        *deliveries("12520", submit.source_addr, "to nobody\nin particular"),
+        *deliveries("1252003300001", submit.source_addr, number + "+"),
+    ]
+
+
+async def played(smsc: FakeSmsc, transcript: Transcript, source: str = SOURCE) -> dict[str, str]:
+    """Play a scenario against the fake centre."""
+    scenario = parse(source, "f.yaml")
+    async with await Centre.connect(smsc.account, NAMES, watch=transcript.add) as centre:
+        phones = {name: centre.handsets[number] for number, name in NAMES.items()}
+        return await play(scenario, phones, transcript)
+
+
+def clock() -> float:
+    """A clock that stands."""
+    return 5.0
+
+
+async def test_captures_are_used_in_later_steps() -> None:
+    """Groups of text and sender, the whole sender and the handsets' numbers fill later texts and numbers."""
+    async with FakeSmsc(reacts) as smsc:
+        values = await played(smsc, Transcript(NAMES, clock), SOURCE.rsplit("\n", 2)[0])
+        assert smsc.submitted[1].destination_addr == "12520034"
+        assert smsc.texts[1] == "HY#512345678 13800138000"
+        assert values["question"] == "1252003300001"
+
+
+async def test_a_missed_expectation_prints_the_conversation() -> None:
+    """The error says which step, what was expected, what came instead, and all that was said so far."""
+    async with FakeSmsc(reacts) as smsc:
+        with pytest.raises(StepFailedError) as failed:
+            await played(smsc, Transcript(NAMES, clock))
+    assert failed.value.number == 5
+    assert str(failed.value).splitlines() == [
+        "test: step 5: 13900139000 expected an SMS with /to 512345678/ within 0.05 s",
+        "  came instead: 12520: to nobody / in particular",
+        "the conversation so far:",
+        "  0.000 s   alice 13800138000 -> 161                 KTFX",
+        "  0.000 s              161034 -> alice 13800138000   您的号码512345678",
+        "  0.000 s     bob 13900139000 -> 12520034            HY#512345678 13800138000",
+        "  0.000 s               12520 -> bob 13900139000     to nobody / in particular",
+        "  0.000 s       1252003300001 -> bob 13900139000     512345678+",
+    ]
+
+
+async def test_a_refused_sms_fails_its_step() -> None:
+    """What goes wrong while sending names the step too."""
+    async with FakeSmsc() as smsc:
+        smsc.answer = CommandStatus.RINVDSTADR
+        with pytest.raises(StepFailedError, match="step 1: SMS to 161 refused: ESME_RINVDSTADR"):
+            await played(smsc, Transcript(NAMES, clock))
+
+
+async def test_converse_shows_each_line_as_it_comes() -> None:
+    """The demo's player hands every line to its caller, up to the step that fails."""
+    shown: list[Line] = []
+    async with FakeSmsc() as smsc:
+        smsc.answer = CommandStatus.RSYSERR
+        with pytest.raises(StepFailedError, match="ESME_RSYSERR"):
+            await converse(smsc.account, shown.append)
+    assert [line.text for line in shown] == ["KTFX"]
+
+
+def test_a_line_for_a_terminal_says_the_same() -> None:
+    """Colours change nothing but colours."""
+    transcript = Transcript({}, clock)
+    transcript.add(Sms("161", "13800138000", "好"))
+    (line,) = transcript.lines
+    coloured = line.coloured()
+    for code in ("\033[2m", "\033[36m", "\033[0m"):
+        coloured = coloured.replace(code, "")
+    assert coloured == str(line)
