@@ -7,20 +7,27 @@ from commands.parser import MOBILE_DIGITS
 
 
 def keys_of(understood: Understood, fetion_numbers: Iterable[str] = ()) -> Keys:
+    """What add_keys adds, by itself."""
+    keys = Keys()
+    add_keys(keys, understood, fetion_numbers)
+    return keys
+
+
+def add_keys(keys: Keys, understood: Understood, fetion_numbers: Iterable[str] = ()) -> None:
     """The sender, and the person whom the text names, with what each keeps about the other.
 
     fetion_numbers: numbers drawn for it, whose holders it will ask for. What else a handler needs (the
     other side of a question, the customer behind a Fetion number) it asks for with Missing.
     """
     sender = understood.sender
-    keys = Keys({sender}, set(fetion_numbers))
+    keys.customers.add(sender)
+    keys.holders.update(fetion_numbers)
     if isinstance(understood, Chat):
         _add(keys, sender, understood.to)
     elif isinstance(understood, Instruction):
         number = understood.arguments.get("number")
         if number:
             _add(keys, sender, number)
-    return keys
 
 
 def _add(keys: Keys, sender: str, number: str) -> None:

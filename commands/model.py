@@ -266,6 +266,7 @@ class Chat:
     text: str
     to: str
     foreign: bool = False
+    secret: bool = False
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
-from commands.keys import keys_of
+from commands.keys import add_keys
 from commands.model import (
     Event,
     Given,
@@ -215,10 +215,7 @@ class Batches:
             numbers: tuple[str, ...] = ()
             if "fetion_number" in commands.draws(understood):
                 numbers = (self._draw_fetion_number(drawn, m.number),)
-            its = keys_of(understood, numbers)
-            keys.customers |= its.customers
-            keys.holders |= its.holders
-            keys.buddies |= its.buddies
+            add_keys(keys, understood, numbers)
             given[m.number] = Given(now_ms, m.message_id, numbers, m.secret, m.secret_hash, self._limits)
         self._store.load(keys, world)
         for text, owner in list(drawn.items()):
@@ -275,7 +272,7 @@ class Batches:
                 self._store.load(missing.keys, world)
                 continue
             m.outcome = outcome
-            m.result = outcome.result.value
+            m.result = outcome.result._value_
             m.detail = _detail(m, outcome, given)
             world.accept()
             return
@@ -345,9 +342,11 @@ class Batches:
         """What the journal keeps of the text: nothing that is, or might be, a password."""
         understood = m.understood
         assert understood is not None
-        if m.route.accepts is Accepts.PASSWORD or not _PASSWORDS.isdisjoint(self._commands.draws(understood)):
+        if m.route.accepts is Accepts.PASSWORD:
             return SECRET
-        return MASKED if getattr(understood, "secret", False) else understood.text
+        if not understood.secret:
+            return understood.text
+        return MASKED if _PASSWORDS.isdisjoint(self._commands.draws(understood)) else SECRET
 
 
 def _detail(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, Any] | None:

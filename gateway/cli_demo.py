@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from gateway.app import Gateway
+from gateway.control import PathTooLong
 from gateway.logs import open_log
 from gateway.secrets import KeyFileError
 from gateway.settings import Settings, load
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         settings = demo_settings(Path(folder), Path(log_file), free_port=args.once)
         try:
             return asyncio.run(_demo(settings, once=args.once))
-        except (TableError, KeyFileError, StorageError) as error:
+        except (TableError, KeyFileError, StorageError, PathTooLong) as error:
             say(f"the gateway does not start: {error}", sys.stderr)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:

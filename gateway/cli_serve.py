@@ -9,6 +9,7 @@ import sys
 
 from gateway.app import Gateway
 from gateway.cli_config import add_config, settings_of
+from gateway.control import PathTooLong
 from gateway.logs import Log, open_log
 from gateway.secrets import KeyFileError
 from gateway.settings import Settings
@@ -67,7 +68,7 @@ async def serve(settings: Settings, log: Log) -> int:
             failed.cancel()
     except TableError as error:
         return complain(error)
-    except (StorageError, KeyFileError) as error:
+    except (StorageError, KeyFileError, PathTooLong) as error:
         return complain(error)
     except OSError as error:
         listen = settings.smpp.listen

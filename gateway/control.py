@@ -16,6 +16,10 @@ LONGEST_PATH = 100
 LONGEST_REQUEST = 4096
 
 
+class PathTooLong(Exception):
+    """The path of the control socket is longer than LONGEST_PATH."""
+
+
 class NotRunning(Exception):
     """No gateway listens on the control socket."""
 
@@ -36,10 +40,13 @@ class Control:
     async def start(self) -> None:
         """Open the socket. The store's lock is held, so a file in its place is left from a dead process.
 
-        Raises OSError, also for a path that is too long for a socket.
+        Raises PathTooLong, OSError.
         """
         if len(os.fsencode(self._path)) > LONGEST_PATH:
-            raise OSError(f"{self._path}: longer than {LONGEST_PATH} octets, too long for a control socket")
+            raise PathTooLong(
+                f"{self._path}: longer than {LONGEST_PATH} octets, too long for a control socket:"
+                " storage.url must name a shorter path"
+            )
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:

@@ -5,7 +5,7 @@ the end of their tables; `message_id` is its text form, 16 hexadecimal digits.
 Times: milliseconds since the epoch, UTC, unless a name says otherwise.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -90,7 +90,7 @@ class MobileOriginated:
     stored_text: str = ""
     province: str = ""
     detail: dict[str, Any] | None = None
-    replies: "list[MobileTerminated]" = field(default_factory=list)
+    replies: "Sequence[MobileTerminated]" = ()
     joined: tuple[int, ...] = ()
     parts: int = 1
 
@@ -145,7 +145,10 @@ class MobileTerminated:
 
 @dataclass(slots=True)
 class StoredPart:
-    """One part of a long message that waits for the others. number: that of its own SMS. octets: sealed at rest."""
+    """One part of a long message that waits for the others. number: that of its own SMS.
+
+    octets: sealed in the store, it may hold a piece of a password.
+    """
 
     number: int
     account: str

@@ -112,8 +112,11 @@ class Pipeline:
         """An SMS for us: taken into the queue, or answered negatively at once."""
         now = self._clock.monotonic()
         bind.messages_in += 1
+        closed = self._closed(now)
+        if closed is not None:
+            self._refuse(bind, request, closed)
+            return
         try:
-            self._admit(now)
             m = self._intake.take(bind, request, now)
         except Refusal as refusal:
             self._refuse(bind, request, refusal)
@@ -122,7 +125,7 @@ class Pipeline:
         if held is not None:
             self._holding += 1
             held.append(m)
-        elif m.understood is not None and self._needs_hash(m.understood):
+        elif m.understood is not None and m.understood.secret and self._needs_hash(m.understood):
             self._hold(m)
         else:
             self._queue.append(m)
@@ -146,15 +149,15 @@ class Pipeline:
         """There is something to commit."""
         self._wake.set()
 
-    def _admit(self, now: float) -> None:
+    def _closed(self, now: float) -> Refusal | None:
+        """Why nothing is taken now. Not raised: a shared exception would collect a traceback each time."""
         if self.stopping:
-            raise STOPPING
+            return STOPPING
         if now < self._paused_until:
-            raise self._paused_by
+            return self._paused_by
         if len(self._queue) + self._holding >= QUEUE:
-            raise QUEUE_FULL
-        if self._outbox.full:
-            raise OUTBOX_FULL
+            return QUEUE_FULL
+        return OUTBOX_FULL if self._outbox.full else None
 
     def _refuse(self, bind: Bind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
         if not bind.link.closed:

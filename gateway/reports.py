@@ -229,7 +229,7 @@ class Reports:
 
 
 def places(error: BaseException | None) -> str:
-    """Type and traceback of an exception and of those behind it, without their words: a password may be among them."""
+    """Type and traceback of an exception and of those behind it, without their words: a password may be there."""
     told: list[str] = []
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

@@ -80,6 +80,12 @@ def typed(error: sqlite3.Error, path: Path) -> StorageError:
     return StoreFault(f"{path}: {error}")
 
 
+def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
+    """The contract's error for a file that is no store, or cannot be one."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
+
+
 class SqliteStore:
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
@@ -114,14 +120,17 @@ class SqliteStore:
             connection = sqlite3.connect(
                 path, isolation_level=None, check_same_thread=False, cached_statements=64
             )
-            store = cls(path, connection, lock)
-            store._prepare()
         except (sqlite3.Error, OSError) as error:
             os.close(lock)
-            raise StoreUnusable(f"{path}: {error}") from error
+            raise unusable(path, error) from error
+        store = cls(path, connection, lock)
+        try:
+            store._prepare()
+        except sqlite3.Error as error:
+            store.close()
+            raise unusable(path, error) from error
         except StoreUnusable:
-            connection.close()
-            os.close(lock)
+            store.close()
             raise
         return store
 

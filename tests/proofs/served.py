@@ -1,0 +1,247 @@
+"""`fetion-gateway serve` as a process of its own, in a folder of its own: the gateway seen from outside."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gateway.app import Gateway
+from gateway.logs import open_log
+from gateway.secrets import HashCost
+from gateway.settings import Settings, load
+from gateway.simulator.esme import Bind, Esme
+from gateway.smpp.codec import encode
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.pdu import Response
+from gateway.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm
+from gateway.smpp.timers import Timers
+
+PATIENCE = 10.0
+"""Seconds after which something that must happen has not."""
+
+SYSTEM_ID, PASSWORD = "smsc", "fetion16"
+CHEAP = HashCost(passes=1, memory_kib=64)
+ALPHABET = Alphabet.from_config({}, "gsm")
+
+_PORT = re.compile(rb'smpp_port"?[:=](\d+)')
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    """Wait for a condition; AssertionError, saying what was waited for, when it does not come true."""
+    for _ in range(int(PATIENCE / 0.01)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"waited {PATIENCE:g} s in vain for {what}")
+
+
+def write_config(folder: Path, **sections: Any) -> Path:
+    """A configuration in which everything that the gateway writes is below its folder, on a free port."""
+    config: dict[str, Any] = {
+        "smpp": {"listen": {"port": 0}},
+        "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
+    }
+    for name, section in sections.items():
+        config[name] = {**config.get(name, {}), **section}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def lines(log: Path) -> list[dict[str, Any]]:
+    """The whole lines of a JSON log."""
+    return [json.loads(line) for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def events(log: Path) -> list[str]:
+    """The names of the events of a JSON log, in order."""
+    return [line["event"] for line in lines(log)]
+
+
+@dataclass
+class Served:
+    """A running process. What it prints stands in its folder, in the files stdout and stderr."""
+
+    folder: Path
+    process: "subprocess.Popen[bytes]"
+    port: int = 0
+
+    @property
+    def log(self) -> Path:
+        """Its log."""
+        return self.folder / "gateway.log"
+
+    @property
+    def stderr(self) -> str:
+        """What it said there."""
+        return (self.folder / "stderr").read_text("utf-8")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait for its end; the exit code, negative for a signal."""
+        await until(lambda: self.process.poll() is not None, "the end of the process")
+        return self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.send(signal.SIGTERM)
+        return await self.ended()
+
+    async def kill(self) -> None:
+        """kill -9."""
+        self.send(signal.SIGKILL)
+        assert await self.ended() == -signal.SIGKILL
+
+
+@contextlib.asynccontextmanager
+async def serving(config: Path) -> AsyncIterator[Served]:
+    """Start `serve` and wait until it is ready; kill what is left of it at the end."""
+    log = config.parent / "gateway.log"
+    before = log.stat().st_size if log.exists() else 0
+    served = start(config)
+
+    def ready() -> bool:
+        assert served.process.poll() is None, served.stderr
+        told = _PORT.search(log.read_bytes()[before:]) if log.exists() else None
+        served.port = int(told[1]) if told else 0
+        return told is not None
+
+    try:
+        await until(ready, "gateway.ready")
+        yield served
+    finally:
+        if served.process.poll() is None:
+            served.process.kill()
+        served.process.wait()
+
+
+def start(config: Path) -> Served:
+    """The process, in the folder of its configuration, which has its temporary files too."""
+    folder = config.parent
+    (folder / "tmp").mkdir(exist_ok=True)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FETION__")}
+    with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "serve", "--config", str(config)],
+            cwd=folder,
+            env=environ | {"TMPDIR": str(folder / "tmp")},
+            stdout=out,
+            stderr=err,
+        )
+    return Served(folder, process)
+
+
+@contextlib.asynccontextmanager
+async def inside(config: Path, **seams: Any) -> AsyncIterator[Gateway]:
+    """A gateway in this process, with what Gateway lets a test hand in."""
+    settings = settings_of(config)
+    log = open_log(settings.logging)
+    try:
+        async with Gateway(settings, log, **{"hash_cost": CHEAP, **seams}) as gateway:
+            yield gateway
+    finally:
+        log.close()
+
+
+def settings_of(config: Path) -> Settings:
+    """What a configuration file says, whatever the environment does."""
+    return load(config, {})
+
+
+async def bind(port: int, mode: Bind = "transceiver", address_range: str = "", **more: Any) -> Esme:
+    """A bind of the shipped account."""
+    return await Esme.connect(
+        "127.0.0.1",
+        port,
+        SYSTEM_ID,
+        PASSWORD,
+        bind=mode,
+        address_range=address_range,
+        timers=Timers(response=PATIENCE),
+        **more,
+    )
+
+
+def sms(sender: str, to: str, text: str, data_coding: int = 0, **more: Any) -> SubmitSm:
+    """An SMS of a handset; data_coding 0 (GSM) or 8 (UCS-2)."""
+    octets = text.encode("utf-16-be") if data_coding == 8 else ALPHABET.encode(text)[1]
+    return SubmitSm(
+        source_addr=sender, destination_addr=to, data_coding=data_coding, short_message=octets, **more
+    )
+
+
+async def raw(port: int, *octets: bytes, system_id: str = "", half_close: bool = True) -> bytes:
+    """Send octets as they are and read until the gateway closes. system_id: bind as that account first.
+
+    half_close: say that nothing more will come; otherwise the gateway alone ends the connection.
+    """
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answer = b""
+        try:
+            if system_id:
+                writer.write(encode(BindTransceiver(system_id=system_id, password=PASSWORD)))
+                length = int.from_bytes(await reader.readexactly(4), "big")
+                await reader.readexactly(length - 4)
+            writer.writelines(octets)
+            if half_close:
+                writer.write_eof()
+            while piece := await reader.read(65_536):
+                answer += piece
+        except ConnectionError:
+            pass  # the gateway closed while we were still sending: that is its right
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+    return answer
+
+
+async def accepted(esme: Esme, request: SubmitSm) -> str:
+    """Submit; the message id of the positive answer."""
+    response: Response = await esme.submit(request)
+    assert response.command_status == 0, f"0x{response.command_status:X}"
+    return str(getattr(response, "message_id", ""))
+
+
+async def delivered(esme: Esme) -> DeliverSm:
+    """The next SMS that the gateway hands over on this bind."""
+    async with asyncio.timeout(PATIENCE):
+        delivery = await esme.inbox.get()
+    assert isinstance(delivery, DeliverSm)
+    return delivery
+
+
+def text_of(delivery: DeliverSm) -> str:
+    """What the handset reads."""
+    return ALPHABET.decode(delivery.short_message, delivery.data_coding)
+
+
+async def texts(esme: Esme, count: int) -> list[tuple[str, str]]:
+    """The next SMS on this bind: for each the handset and the text."""
+    return [(each.destination_addr, text_of(each)) for each in [await delivered(esme) for _ in range(count)]]
+
+
+def rows(store: Path, statement: str) -> list[dict[str, Any]]:
+    """What a statement finds in a store, whether or not a gateway has it open."""
+    database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+    database.row_factory = sqlite3.Row
+    try:
+        return [dict(row) for row in database.execute(statement)]
+    finally:
+        database.close()
