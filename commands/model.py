@@ -9,8 +9,9 @@ Times are integers: milliseconds since the epoch, UTC.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from routing.model import Route
 
@@ -20,6 +21,8 @@ class State(StrEnum):
 
     NONE = "none"
     OPEN = "open"
+    SUSPENDED = "suspended"  # the carrier has cut the line (停机); what he has stays his
+    CLOSED = "closed"  # opened once, cancelled since
 
 
 class Result(StrEnum):
@@ -72,6 +75,29 @@ class Question:
         return not self.closed and now < self.deadline
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A product that a customer ordered. ended: 0 while it runs. first: the first order of it ever."""
+
+    product: str
+    since: int
+    ended: int = 0
+    first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How many SMS to buddies went out: `today` on the day with that ordinal, `this_month` in that month.
+
+    day: days since 0001-01-01 and month: months since year 0, both in service.timezone.
+    """
+
+    day: int = 0
+    today: int = 0
+    month: int = 0
+    this_month: int = 0
+
+
 @dataclass(slots=True)
 class Customer:
     """One handset that has written to us or was written to; `state` says whether it has opened.
@@ -90,6 +116,20 @@ class Customer:
     last_serial: int = 0
     questions: tuple[Question, ...] = ()
     reach: Reach | None = None
+    protected: bool = False  # code 494 until U
+    refuse_until: int = 0  # no SMS of others before then
+    mood: str = ""
+    sex: str = ""  # "m", "f" or not known
+    born: int = 0  # year, 0 = not known
+    orders: tuple[Order, ...] = ()
+    sent: Sent = Sent()
+    invited: tuple[tuple[str, int], ...] = ()  # who invited him, and when
+    helped_at: int = 0  # the last help or "not understood" that he got
+    hinted: bool = False  # he has been told that 161 becomes 12520
+
+    def has(self, product: str) -> bool:
+        """Whether he has ordered a product and not ended it."""
+        return any(order.product == product and not order.ended for order in self.orders)
 
     def copy(self) -> "Customer":
         """A shallow copy; its values are immutable."""
@@ -105,26 +145,42 @@ class Customer:
             self.last_serial,
             self.questions,
             self.reach,
+            self.protected,
+            self.refuse_until,
+            self.mood,
+            self.sex,
+            self.born,
+            self.orders,
+            self.sent,
+            self.invited,
+            self.helped_at,
+            self.hinted,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Buddy:
-    """What `owner` keeps about `other`. since: when they became buddies."""
+    """What `owner` keeps about `other`. since: when they became buddies, 0 = they are none.
+
+    name: what he calls him. blocked: on his black list.
+    """
 
     owner: str
     other: str
     name: str
     since: int
+    blocked: bool = False
 
 
 @dataclass(slots=True)
 class Keys:
-    """What a handler will ask the World for: mobiles, Fetion numbers, (owner, other) pairs."""
+    """What a handler will ask the World for: mobiles, Fetion numbers, (owner, other) pairs, and owners
+    whose whole buddy list is wanted."""
 
     customers: set[str] = field(default_factory=set)
     holders: set[str] = field(default_factory=set)
     buddies: set[tuple[str, str]] = field(default_factory=set)
+    lists: set[str] = field(default_factory=set)
 
 
 class Missing(LookupError):
@@ -152,12 +208,14 @@ class World:
         "changed_customers",
         "customers",
         "holders",
+        "lists",
     )
 
     def __init__(self) -> None:
         self.customers: dict[str, Customer | None] = {}
         self.holders: dict[str, str | None] = {}
         self.buddies: dict[tuple[str, str], Buddy | None] = {}
+        self.lists: dict[str, tuple[Buddy, ...]] = {}  # as they stand in the store
         self.changed_customers: dict[str, Customer] = {}
         self.changed_buddies: dict[tuple[str, str], Buddy | None] = {}
         self._customers: dict[str, Customer] = {}
@@ -205,6 +263,20 @@ class World:
             return self.buddies[pair]
         except KeyError:
             raise Missing(Keys(buddies={pair})) from None
+
+    def list_of(self, owner: str) -> list[Buddy]:
+        """Everything `owner` keeps about others, by their mobiles, as this batch has them. Raises Missing."""
+        try:
+            rows = {row.other: row for row in self.lists[owner]}
+        except KeyError:
+            raise Missing(Keys(lists={owner})) from None
+        for changes in (self.changed_buddies, self._buddies):
+            for (whose, other), row in changes.items():
+                if whose == owner:
+                    rows.pop(other, None)
+                    if row is not None:
+                        rows[other] = row
+        return [rows[other] for other in sorted(rows)]
 
     def put_buddy(self, buddy: Buddy) -> None:
         """Add or replace one direction of a relation."""
@@ -293,36 +365,70 @@ Understood = Instruction | Chat | Misunderstood
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a customer may at most. The default of `buddies` is of 2010, of `message_length` the PC client's.
+    """What a customer may at most; the configuration's section `limits` (fetion.md 6, appendices.md 8).
 
-    open_questions: put to one customer and not answered. question_hours: how long an answer is awaited.
-    message_length: characters of a chat message.
+    buddies: of one customer. open_questions: put to one customer and not answered. question_hours: how
+    long an answer is awaited. list_hours: how long a list of services may be answered. suggestion_minutes:
+    how long 是 takes up a suggestion. message_length: characters of a chat message. sms_per_day,
+    sms_per_month: chat messages of one customer. invitations_per_month: to one mobile by one customer.
+    free_hours: of the first order of matching. instructions_per_minute: of one handset. help_period:
+    seconds in which one handset is helped once.
     """
 
     buddies: int = 300
     open_questions: int = 20
     question_hours: int = 24
+    list_hours: int = 2
+    suggestion_minutes: int = 10
     message_length: int = 180
+    sms_per_day: int = 600
+    sms_per_month: int = 10_000
+    invitations_per_month: int = 1
+    free_hours: int = 72
+    instructions_per_minute: int = 30
+    help_period: int = 600
 
 
 DEFAULT_LIMITS = Limits()
 
 
+class Words(Protocol):
+    """The list of sensitive words."""
+
+    def found(self, text: str) -> str | None:
+        """The first word of the list that a text holds, None for a clean one."""
+
+
+class NoWords:
+    """No list."""
+
+    def found(self, text: str) -> str | None:
+        """Nothing is sensitive."""
+        del text
+        return None
+
+
+NO_WORDS: Words = NoWords()
+
+
 @dataclass(slots=True)
 class Given:
-    """Everything a handler may not find out by itself.
+    """Everything a handler may not find out by itself, journaled without secrets: a journal can be replayed.
 
-    It is journaled (secrets blanked), so a journal can be replayed.
     now: when the message was taken up. fetion_numbers: free numbers, drawn. password: a drawn
     password, password_hash: its argon2 hash or, for password.set, that of the customer's own.
+    candidates: some customers with matching, drawn. zone: of days and months.
     """
 
     now: int
     message_id: str
     fetion_numbers: tuple[str, ...] = ()
-    password: str = ""
-    password_hash: str = ""
+    password: str = field(default="", repr=False)
+    password_hash: str = field(default="", repr=False)
     limits: Limits = DEFAULT_LIMITS
+    candidates: tuple[str, ...] = ()
+    zone: tzinfo = UTC
+    words: Words = NO_WORDS
 
 
 class Source(StrEnum):
@@ -361,10 +467,29 @@ class Event:
     data: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ProductFact:
+    """A product was ordered or cancelled: a charging record.
+
+    operation: order or cancel. trial: within the free hours of a first order.
+    """
+
+    msisdn: str
+    product: str
+    operation: str
+    at: int
+    trial: bool = False
+
+
 @dataclass(slots=True)
 class Outcome:
-    """What handling a message led to; the changes themselves are in the World."""
+    """What handling a message led to; the changes themselves are in the World.
+
+    code: the result code of the service (reference: 200 done, 401, 403 ... 523). facts: what is charged.
+    """
 
     result: Result
     replies: list[Reply] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    code: int = 200
+    facts: list[ProductFact] = field(default_factory=list)

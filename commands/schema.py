@@ -55,7 +55,9 @@ class RowRecord(Closed):
     arguments: list[ArgumentRecord] = Field(default_factory=list)
     effect: SourcedText
     needs: Literal["open", "any"]
-    draws: list[Literal["fetion_number", "password", "password_hash"]] = Field(default_factory=list)
+    draws: list[Literal["fetion_number", "password", "password_hash", "candidates"]] = Field(
+        default_factory=list
+    )
     charged: bool = False
     destructive: bool = False
     secret: bool = False

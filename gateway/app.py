@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Self
+from zoneinfo import ZoneInfo
 
-from commands.model import Limits
+from commands.model import NO_WORDS, Limits
 from commands.service import Commands
 from gateway.batch import Batches, Reaching
 from gateway.binds import Bind, Binds, Claim
@@ -35,7 +36,7 @@ from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
-from gateway.smpp.pdus import BindRequest, BindTransmitter, DataSm, SubmitSm
+from gateway.smpp.pdus import BindRequest, DataSm, SubmitSm
 from gateway.smpp.timers import Timers
 from gateway.storage.contract import StorageError, Store
 from gateway.storage.sqlite import SqliteStore
@@ -178,6 +179,8 @@ class Gateway:
             default_account=settings.smpp.default_account.system_id,
             windows=windows,
             limits=Limits(**settings.limits.model_dump()),
+            zone=ZoneInfo(settings.service.timezone),
+            words=NO_WORDS,
             random=self._random,
         )
         self.pipeline = Pipeline(
@@ -311,7 +314,6 @@ class Gateway:
             claim=claim,
             link=connection,
             since=self._clock.monotonic(),
-            receives=not isinstance(request, BindTransmitter),
             session=connection.session,
         )
         self.binds.add(bind)

@@ -7,6 +7,7 @@ second SMS of a handset sees what the first did), and replies get their addresse
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from random import Random
 from typing import Any, Final
 
@@ -18,10 +19,12 @@ from commands.model import (
     Limits,
     Missing,
     Outcome,
+    ProductFact,
     Reach,
     Reply,
     Result,
     Source,
+    Words,
     World,
 )
 from commands.service import Commands
@@ -42,9 +45,15 @@ EXPIRY_MS: Final = 72 * 3600 * 1000
 """How long an SMS to a handset is tried."""
 MASKED: Final = "<masked>"
 SECRET: Final = "<secret>"
+DONE: Final = 200
+"""The result code of what went well; others stand in the journal."""
 LOADS: Final = 8
 """How often a handler may ask for more before it counts as failed."""
 _PASSWORDS: Final = frozenset(("password", "password_hash"))
+CANDIDATES: Final = 20
+"""Customers drawn for one search of a partner."""
+MOBILES: Final = 20_000_000_000
+ProductRow = tuple[int, int, str, str, int, int, str]
 FETION_NUMBERS: Final = (400_000_000, 999_999_999)
 
 
@@ -88,6 +97,8 @@ class Batches:
         default_account: str,
         windows: Mapping[str, int],
         limits: Limits,
+        zone: tzinfo,
+        words: Words,
         random: Random,
     ) -> None:
         self._routing = routing
@@ -104,6 +115,9 @@ class Batches:
         self._default_account = default_account
         self._windows = windows
         self._limits = limits
+        self._zone = zone
+        self._words = words
+        self._facts: list[ProductRow] = []
         self._random = random
         self._sources: dict[Source, Callable[[MobileOriginated, str], str]] = {
             Source.REPLY: lambda m, _: routing.reply_from(m.route),
@@ -123,6 +137,7 @@ class Batches:
         poison: the only SMS of the batch could not be stored; it is journaled as failed instead.
         """
         self._longs.begin()
+        self._facts = []
         fresh = []
         for m in batch:
             m.at = now_ms
@@ -140,11 +155,12 @@ class Batches:
         commit.messages = prepared.done
         commit.customers = world.changed_customers.values()
         commit.buddies = world.changed_buddies
+        commit.products, self._facts = self._facts, []
 
     def take_back(self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int) -> None:
         """The batch is not in the store: what it used up is there again."""
         self._longs.roll_back()
-        for m, number in prepared.repeats:
+        for m, number in reversed(prepared.repeats):
             self._duplicates.give_back(m.digest, number, now_ms + self._windows[m.account])
         for m in batch:
             if m.joined:
@@ -213,10 +229,27 @@ class Batches:
             if understood is None:
                 continue
             numbers: tuple[str, ...] = ()
-            if "fetion_number" in commands.draws(understood):
-                numbers = (self._draw_fetion_number(drawn, m.number),)
+            candidates: tuple[str, ...] = ()
+            draws = commands.draws(understood)
+            if draws:
+                if "fetion_number" in draws:
+                    numbers = (self._draw_fetion_number(drawn, m.number),)
+                if "candidates" in draws:
+                    start = self._random.randrange(MOBILES)
+                    candidates = tuple(self._store.matching(start, CANDIDATES))
+                    keys.customers.update(candidates)
             add_keys(keys, understood, numbers)
-            given[m.number] = Given(now_ms, m.message_id, numbers, m.secret, m.secret_hash, self._limits)
+            given[m.number] = Given(
+                now_ms,
+                m.message_id,
+                numbers,
+                m.secret,
+                m.secret_hash,
+                self._limits,
+                candidates,
+                self._zone,
+                self._words,
+            )
         self._store.load(keys, world)
         for text, owner in list(drawn.items()):
             while world.holders[text] is not None:  # somebody's already: draw until one is free
@@ -274,6 +307,10 @@ class Batches:
             m.outcome = outcome
             m.result = outcome.result._value_
             m.detail = _detail(m, outcome, given)
+            if outcome.facts:
+                self._facts += [
+                    _product_row(m, fact, self._routing.home(fact.msisdn)) for fact in outcome.facts
+                ]
             world.accept()
             return
         raise RuntimeError(f"{understood.id} asked for more keys {LOADS} times")
@@ -356,11 +393,19 @@ def _detail(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, An
         detail["joined"] = m.joined
     if outcome.replies:
         detail["replies"] = [reply.sentence for reply in outcome.replies]
+    if outcome.code != DONE:
+        detail["code"] = outcome.code
     if given.fetion_numbers:
         detail["given"] = {"fetion_numbers": given.fetion_numbers}
+    if given.candidates:
+        detail.setdefault("given", {})["candidates"] = given.candidates
     if outcome.events:
         detail["events"] = [_event(event) for event in outcome.events]
     return detail or None
+
+
+def _product_row(m: MobileOriginated, fact: ProductFact, province: str) -> ProductRow:
+    return (m.number, int(fact.msisdn), fact.product, fact.operation, fact.at, int(fact.trial), province)
 
 
 def _event(event: Event) -> dict[str, Any]:

@@ -6,10 +6,11 @@ matches it most closely, else, by hash, to one of those that claim nothing.
 """
 
 import zlib
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.smpp.session import Session
+from gateway.smpp.session import Session, State
 
 
 class Link(Protocol):
@@ -59,15 +60,12 @@ class Claim:
         """How closely it matches: 0 = not at all, an exact number beats every prefix."""
         if self.exact:
             return 100 if msisdn == self.digits else 0
-        return len(self.digits) if msisdn.startswith(self.digits) else 0
+        return len(self.digits) + 1 if msisdn.startswith(self.digits) else 0
 
 
 @dataclass(slots=True, eq=False)
 class Bind:
-    """One bound session. number: unique in the store's lifetime (run and counter), the journal's `session`.
-
-    receives: whether it takes SMS to handsets.
-    """
+    """One bound session. number: unique in the store's lifetime (run, counter), the journal's `session`."""
 
     number: int
     account: str
@@ -76,11 +74,16 @@ class Bind:
     claim: Claim | None
     link: Link
     since: float
-    receives: bool
     session: Session
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
+
+    @property
+    def receives(self) -> bool:
+        """Whether it takes SMS to handsets now: no transmitter, and not one that is unbinding."""
+        state = self.session.state
+        return state is State.BOUND_TRX or state is State.BOUND_RX
 
 
 class Binds:
@@ -110,19 +113,21 @@ class Binds:
         """Live binds in the order in which they came."""
         return list(self._by_number.values())
 
-    def choose(self, account: str, msisdn: str, cause_bind: int = 0, avoid: int = 0) -> Bind | None:
+    def choose(
+        self, account: str, msisdn: str, cause_bind: int = 0, avoid: Container[int] = ()
+    ) -> Bind | None:
         """The bind for an SMS to `msisdn`, None when nobody there receives it now.
 
-        cause_bind: that of the SMS it answers (0: it answers none of the receiver's). avoid: a bind that left
-        the same PDU unanswered, never chosen.
+        cause_bind: that of the SMS it answers (0: it answers none of the receiver's). avoid: binds that
+        left the same PDU unanswered, never chosen.
         """
-        if cause_bind and cause_bind != avoid:
+        if cause_bind and cause_bind not in avoid:
             cause = self._by_number.get(cause_bind)
             if cause is not None and cause.receives:
                 return cause
         best, weight, unclaimed = None, 0, []
         for bind in self._by_account.get(account, ()):
-            if not bind.receives or bind.number == avoid:
+            if not bind.receives or bind.number in avoid:
                 continue
             if bind.claim is None:
                 unclaimed.append(bind)

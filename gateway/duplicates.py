@@ -6,7 +6,7 @@ One resend uses up one candidate and is answered with the same message id. The s
 healthy session is two SMS.
 
 Nothing is kept per message on a healthy session: the journal holds the digests, and here are only
-ranges of numbers, one per batch and session, until they settle.
+ranges of numbers, at most one per second and session, until they settle.
 
 All times are milliseconds since the epoch. `window`: how long, in milliseconds, a resend is looked for.
 """
@@ -20,6 +20,8 @@ from gateway.storage.contract import StoreFault
 
 SETTLE_MS = 60_000
 LATE_MS = 5_000
+GRAIN_MS = 1_000
+"""Answers of one session within this time share a range, which settles as its last one does, or later."""
 ANY_SESSION = 0
 _LAST_NUMBER = (1 << 63) - 1
 
@@ -32,13 +34,22 @@ class Digests(Protocol):
 
 
 @dataclass(slots=True)
+class _Span:
+    """New messages of one session, numbers first..last, answered within GRAIN_MS from `at` on."""
+
+    first: int
+    last: int
+    at: int
+
+
+@dataclass(slots=True)
 class _Session:
     """What one live session was answered and has not settled yet, oldest first.
 
-    spans: (first, last, at) of new messages; repeats: (number, at) of messages answered once more.
+    repeats: (number, at) of messages answered once more, as the journal has it.
     """
 
-    spans: deque[tuple[int, int, int]] = field(default_factory=deque)
+    spans: deque[_Span] = field(default_factory=deque)
     repeats: deque[tuple[int, int]] = field(default_factory=deque)
 
 
@@ -48,17 +59,20 @@ class Duplicates:
     def __init__(self, store: Digests) -> None:
         self._store = store
         self._candidates: dict[bytes, deque[tuple[int, int]]] = {}  # digest -> (number, until)
+        self._numbers: set[int] = set()  # of all candidates: none is one twice
         self._sessions: dict[int, _Session] = {}
         self._new: list[Uncertain] = []
         self._unread: list[Uncertain] = []  # the store failed while their digests were read
         self._last = 0
         self._settled = 0
+        self._last_repeat = 0  # when the journal last noted one
+        self._repeats_to = 0
+        self._unwritten = False  # the commit that had the watermark failed
 
     def recover(self, spans: list[Uncertain], settled: tuple[int, int], now: int, window: int) -> None:
         """At start: everything that had not settled when the last process ended is uncertain."""
-        self._settled, settled_at = settled
+        self._settled, self._repeats_to = settled
         self._last = self._settled
-        seen: set[int] = set()
         crash = Uncertain(ANY_SESSION, self._settled + 1, _LAST_NUMBER, now, now + window)
         for span in (crash, *spans):
             if now >= span.until:
@@ -67,10 +81,8 @@ class Duplicates:
                 if span is crash:
                     self._last = number
                 # Its resend came and was answered, and that answer had settled: nobody will ask again.
-                if number in seen or span.at < repeated_at <= settled_at:
-                    continue
-                seen.add(number)
-                self._candidates.setdefault(digest, deque()).append((number, span.until))
+                if not span.at < repeated_at <= self._repeats_to:
+                    self._expect(digest, number, span.until)
         if self._last > self._settled:
             self._new.append(Uncertain(ANY_SESSION, self._settled + 1, self._last, now, now + window))
 
@@ -81,6 +93,7 @@ class Duplicates:
             return None
         while waiting:
             number, until = waiting.popleft()
+            self._numbers.discard(number)
             if not waiting:
                 del self._candidates[digest]
             if now < until:
@@ -90,15 +103,24 @@ class Duplicates:
     def give_back(self, digest: bytes, number: int, until: int) -> None:
         """The batch in which it was found failed: a candidate again."""
         self._candidates.setdefault(digest, deque()).appendleft((number, until))
+        self._numbers.add(number)
 
     def answered(self, session: int, first: int, last: int, now: int) -> None:
         """Numbers first..last were answered on a live session just now."""
-        self._session(session).spans.append((first, last, now))
+        spans = self._session(session).spans
+        if spans and now - spans[-1].at < GRAIN_MS:
+            span = spans[-1]
+            # A message whose password was hashed has a lower number than those that overtook it.
+            span.first = min(span.first, first)
+            span.last = max(span.last, last)
+        else:
+            spans.append(_Span(first, last, now))
         self._last = max(self._last, last)
 
-    def repeated(self, session: int, number: int, now: int) -> None:
-        """A resend was answered, on a live session, with this number."""
-        self._session(session).repeats.append((number, now))
+    def repeated(self, session: int, number: int, at: int) -> None:
+        """A resend was answered, on a live session, with this number. at: as the commit noted it."""
+        self._session(session).repeats.append((number, at))
+        self._last_repeat = max(self._last_repeat, at)
 
     def unanswered(self, session: int, first: int, last: int, now: int, window: int) -> None:
         """Committed, but the session was gone before the answer, or the answer came late."""
@@ -111,10 +133,12 @@ class Duplicates:
         known = self._sessions.pop(session, None)
         if known is None or not window:
             return
-        recent = [span for span in known.spans if now - span[2] < SETTLE_MS]
+        recent = [span for span in known.spans if now - span.at < SETTLE_MS + GRAIN_MS]
         if recent:
             # One range: digests() takes this session's rows only, so gaps do no harm.
-            self._add(Uncertain(session, recent[0][0], recent[-1][1], now, now + window))
+            first = min(span.first for span in recent)
+            last = max(span.last for span in recent)
+            self._add(Uncertain(session, first, last, now, now + window))
         for number, at in known.repeats:
             if now - at < SETTLE_MS:
                 self._add(Uncertain(ANY_SESSION, number, number, now, now + window))
@@ -128,27 +152,35 @@ class Duplicates:
         new, self._new = self._new, []
         return new
 
-    def put_back(self, spans: list[Uncertain]) -> None:
-        """That commit failed: they are still to be written."""
+    def put_back(self, spans: list[Uncertain], settled: tuple[int, int] | None) -> None:
+        """That commit failed: they, and the watermark that it had, are still to be written."""
         self._new = spans + self._new
+        if settled is not None:
+            self._unwritten = True
 
     def settle(self, now: int) -> tuple[int, int] | None:
-        """Forget answers that have settled. The new watermark when it moved, for the next commit.
+        """Forget answers that have settled. The new watermark when it moved, for the commit made at `now`.
 
-        Everything up to it is certain, or stands in a range that is written with it or was before.
+        Everything up to its number, and every repeat up to its time, is certain, or stands in a range that
+        is written with it or was before.
         """
-        oldest = self._last + 1
+        oldest, repeats_to = self._last + 1, now - 1
         for session in self._sessions.values():
-            while session.spans and now - session.spans[0][2] >= SETTLE_MS:
+            while session.spans and now - session.spans[0].at >= SETTLE_MS + GRAIN_MS:
                 session.spans.popleft()
             while session.repeats and now - session.repeats[0][1] >= SETTLE_MS:
                 session.repeats.popleft()
-            if session.spans:
-                oldest = min(oldest, session.spans[0][0])
-        if oldest - 1 <= self._settled:
+            for span in session.spans:
+                oldest = min(oldest, span.first)
+            if session.repeats:
+                repeats_to = min(repeats_to, session.repeats[0][1] - 1)
+        moved = oldest - 1 > self._settled or self._repeats_to < self._last_repeat <= repeats_to
+        if not moved and not self._unwritten:
             return None
-        self._settled = oldest - 1
-        return self._settled, now - SETTLE_MS
+        self._unwritten = False
+        self._settled = max(self._settled, oldest - 1)
+        self._repeats_to = repeats_to
+        return self._settled, repeats_to
 
     def forget(self, now: int) -> None:
         """Drop candidates whose time is over; O(candidates), for a housekeeping timer."""
@@ -158,6 +190,7 @@ class Duplicates:
                 self._candidates[digest] = waiting
             else:
                 del self._candidates[digest]
+        self._numbers = {number for waiting in self._candidates.values() for number, _ in waiting}
 
     def __len__(self) -> int:
         """How many resends would be recognised now."""
@@ -184,4 +217,10 @@ class Duplicates:
 
     def _read(self, span: Uncertain) -> None:
         for number, digest, _ in self._store.digests(span):
-            self._candidates.setdefault(digest, deque()).append((number, span.until))
+            self._expect(digest, number, span.until)
+
+    def _expect(self, digest: bytes, number: int, until: int) -> None:
+        """A resend of it may come, one: the same answer can be in doubt for two reasons."""
+        if number not in self._numbers:
+            self._numbers.add(number)
+            self._candidates.setdefault(digest, deque()).append((number, until))

@@ -112,7 +112,8 @@ class MobileTerminated:
     cause came in on when it is a reply to the sender, else 0. source: our number. destination, ton, npi:
     the handset's number as it is spelled to that account. secret: at rest `sealed` stands for the text, and
     is blanked at the end. attempts: how often it was sent, save those that a lost connection ended.
-    repeat: it may have been delivered before. avoid: number of a bind that left it unanswered.
+    repeat: it may have been delivered before. avoid: numbers of binds that left the part in flight
+    unanswered. refusals: how often in a row it was refused for a while.
     """
 
     number: int
@@ -135,7 +136,8 @@ class MobileTerminated:
     parts_done: int = 0
     attempts: int = 0
     repeat: bool = False
-    avoid: int = 0
+    avoid: tuple[int, ...] = ()
+    refusals: int = 0
     handed_over: float = 0.0
     closed_at: int = 0
     remote_id: str = ""
@@ -176,7 +178,10 @@ class Uncertain:
 
 @dataclass(slots=True)
 class Commit:
-    """Everything that one commit writes; all of it or nothing."""
+    """Everything that one commit writes; all of it or nothing.
+
+    products: (cause, msisdn, product, operation, at, trial, province) of orders and cancellations.
+    """
 
     messages: list[MobileOriginated] = field(default_factory=list)
     customers: Iterable[Customer] = ()
@@ -185,6 +190,7 @@ class Commit:
     closed: list[MobileTerminated] = field(default_factory=list)
     parts: list[StoredPart] = field(default_factory=list)
     parts_gone: list[int] = field(default_factory=list)
+    products: list[tuple[int, int, str, str, int, int, str]] = field(default_factory=list)
     repeats: list[tuple[int, int]] = field(default_factory=list)  # (at, number): answered once more
     uncertain: list[Uncertain] = field(default_factory=list)
     settled: tuple[int, int] | None = None  # (number, at): answers up to here are certain

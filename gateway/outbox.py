@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from gateway.binds import Bind, Binds
 from gateway.model import Delivery, MobileTerminated
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.errors import SmppError
+from gateway.smpp.errors import EncodeError
 from gateway.smpp.long import Method, Segment, segments
 from gateway.smpp.pdu import Pdu
 from gateway.smpp.pdus import DeliverSm
@@ -119,6 +119,8 @@ class Outbox:
         status = response.command_status
         if status == 0:
             sms.parts_done += 1
+            sms.refusals = 0
+            sms.avoid = ()
             if sms.parts_done < sms.parts:
                 self._send(sms, now, now_ms)
             else:
@@ -138,14 +140,14 @@ class Outbox:
         self.in_flight -= 1
         sms.repeat = True
         sms.attempts += 1
-        sms.avoid = bind.number
+        sms.avoid = (*(number for number in sms.avoid if self._binds.get(number)), bind.number)
         self._send(sms, now, now_ms)
 
     def settle(self, bind: Bind, now: float, now_ms: int) -> None:
         """Answers of a bind have been taken: its window has room, followers may leave."""
         blocked = self._blocked.get(bind.number)
         if blocked:
-            while blocked and bind.session.window_free > 0:
+            while blocked and bind.receives and bind.session.window_free > 0:
                 self._transmit(blocked.popleft(), bind, now, now_ms)
             if not blocked:
                 del self._blocked[bind.number]
@@ -219,7 +221,7 @@ class Outbox:
                 short_message=piece.octets,
             )
             bind.session.send(request, sms, now)
-        except (SmppError, ValueError) as error:
+        except (EncodeError, ValueError) as error:
             self._fail(sms, Delivery.FAILED, str(error), now_ms)
             return
         self.in_flight += 1
@@ -247,7 +249,8 @@ class Outbox:
 
     def _retry_later(self, sms: MobileTerminated, now_ms: int) -> None:
         """1 s, doubling to 5 min, with jitter down to a half."""
-        wait = min(RETRY_FIRST_MS << min(sms.attempts - 1, 20), RETRY_MOST_MS)
+        wait = min(RETRY_FIRST_MS << min(sms.refusals, 20), RETRY_MOST_MS)
+        sms.refusals += 1
         sms.attempts += 1
         due = now_ms + int(wait * (0.5 + self._random.random() / 2))
         heapq.heappush(self._retries, (due, sms.number, sms))

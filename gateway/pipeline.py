@@ -15,7 +15,7 @@ from commands.service import Commands
 from gateway.batch import Batches, Prepared
 from gateway.binds import Bind
 from gateway.clock import Clock
-from gateway.duplicates import LATE_MS, Duplicates
+from gateway.duplicates import ANY_SESSION, LATE_MS, Duplicates
 from gateway.errors import OUTBOX_FULL, QUEUE_FULL, STOPPING, STORE_DOWN, STORE_FULL, Refusal
 from gateway.intake import Intake
 from gateway.longmessages import LongMessages
@@ -104,7 +104,8 @@ class Pipeline:
         self._paused_by: Refusal = STORE_DOWN
         self._settled_at = -SETTLE_EVERY
         self._working = False
-        self._parts_gone: list[int] = []
+        self._parts_gone: list[int] = []  # of messages given up, for the next commit
+        self._parts_going: list[int] = []  # in the commit under way
 
     # Taking in
 
@@ -226,10 +227,10 @@ class Pipeline:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
+                self._working = True
                 wait = self._paused_until - self._clock.monotonic()
                 if wait > 0:
                     await asyncio.sleep(wait)
-                self._working = True
                 await self._work(self._take())
                 self._working = False
                 self._worked()
@@ -282,6 +283,7 @@ class Pipeline:
             self._fault(error, batch)
             return
         self._pause = 0.0
+        self._parts_going = []
         self._answer(prepared)
 
     def _add_housekeeping(self, commit: Commit, now_ms: int) -> None:
@@ -291,7 +293,7 @@ class Pipeline:
         commit.uncertain = self._duplicates.take_new()
         if self._parts_gone:
             commit.parts_gone += self._parts_gone
-            self._parts_gone = []
+            self._parts_going, self._parts_gone = self._parts_gone, []
         now = self._clock.monotonic()
         if now - self._settled_at >= SETTLE_EVERY or commit.uncertain:
             self._settled_at = now
@@ -299,7 +301,9 @@ class Pipeline:
 
     def _take_back_housekeeping(self, commit: Commit) -> None:
         self._outbox.closed = [*commit.closed, *self._outbox.closed]
-        self._duplicates.put_back(commit.uncertain)
+        self._duplicates.put_back(commit.uncertain, commit.settled)
+        self._parts_gone += self._parts_going
+        self._parts_going = []
 
     def _fault(self, error: StorageError, batch: list[MobileOriginated]) -> None:
         """Nothing of the batch was stored: say so, and take nothing for a while."""
@@ -319,25 +323,29 @@ class Pipeline:
         now = self._clock.monotonic()
         now_ms = self._clock.now_ms()
         outbox = self._outbox
-        first: dict[int, MobileOriginated] = {}
-        last: dict[int, MobileOriginated] = {}
+        spans: dict[int, list[int]] = {}  # session -> lowest and highest number
         for m in prepared.done:
             bind = m.bind
             if bind.link.closed or (now - m.arrived) * 1000 > LATE_MS:
                 self._duplicates.unanswered(m.session, m.number, m.number, now_ms, self._windows[m.account])
                 outbox.touch(bind)
-            elif m.session in first:
-                last[m.session] = m
-            else:
-                first[m.session] = last[m.session] = m
+            elif (span := spans.get(m.session)) is None:
+                spans[m.session] = [m.number, m.number]
                 outbox.touch(bind)
+            elif m.number > span[1]:
+                span[1] = m.number
+            elif m.number < span[0]:  # it was overtaken while its password was hashed
+                span[0] = m.number
             _answer(bind, m, m.message_id)
-        for session, m in first.items():
-            self._duplicates.answered(session, m.number, last[session].number, now_ms)
+        for session, (first, last) in spans.items():
+            self._duplicates.answered(session, first, last, now_ms)
         for m, number in prepared.repeats:
+            if m.bind.link.closed:
+                self._duplicates.unanswered(ANY_SESSION, number, number, now_ms, self._windows[m.account])
+            else:
+                self._duplicates.repeated(m.session, number, m.at)
             _answer(m.bind, m, message_id(number))
             outbox.touch(m.bind)
-            self._duplicates.repeated(m.session, number, now_ms)
         for m, refusal in prepared.refused:
             self._refuse(m.bind, m.request, refusal)
         outbox.hand_over(prepared.commit.outgoing, now, now_ms)

@@ -229,7 +229,7 @@ class Reports:
 
 
 def places(error: BaseException | None) -> str:
-    """Type and traceback of an exception and of those behind it, without their words: a password may be there."""
+    """Type and places of an exception and of those behind it, not their words: they may hold a password."""
     told: list[str] = []
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

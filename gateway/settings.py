@@ -144,13 +144,20 @@ class Service(Closed):
 
 
 class Limits(Closed):
-    """buddies: per customer. open_questions: waiting for one customer. question_hours: until one lapses.
-    message_length: characters of a chat message."""
+    """What a customer may at most; the meaning of each stands at commands.model.Limits."""
 
     buddies: Positive = 300
     open_questions: Positive = 20
     question_hours: Positive = 24
+    list_hours: Positive = 2
+    suggestion_minutes: Positive = 10
     message_length: Positive = 180
+    sms_per_day: Positive = 600
+    sms_per_month: Positive = 10_000
+    invitations_per_month: Positive = 1
+    free_hours: Positive = 72
+    instructions_per_minute: Positive = 30
+    help_period: Positive = 600
 
 
 class Storage(Closed):

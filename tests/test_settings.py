@@ -64,7 +64,15 @@ def test_shipped_values() -> None:
         "buddies": 300,
         "open_questions": 20,
         "question_hours": 24,
+        "list_hours": 2,
+        "suggestion_minutes": 10,
         "message_length": 180,
+        "sms_per_day": 600,
+        "sms_per_month": 10_000,
+        "invitations_per_month": 1,
+        "free_hours": 72,
+        "instructions_per_minute": 30,
+        "help_period": 600,
     }
     assert (settings.service.timezone, settings.shutdown.deadline) == ("Asia/Shanghai", 10)
 

@@ -157,6 +157,11 @@ class Session:
         return max(0, self._limits.window_out - len(self._window) + self._own)
 
     @property
+    def ready(self) -> bool:
+        """Whether send() takes a request now: the state allows it, and the window has room."""
+        return bool(self._sends) and self.window_free > 0
+
+    @property
     def owed(self) -> int:
         """Requests of the peer that wait for answer() or refuse()."""
         return len(self._owed)

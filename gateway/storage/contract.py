@@ -55,6 +55,9 @@ class Store(Protocol):
     def sync(self) -> None:
         """Make it durable. May run in another thread. Raises StoreFault, StoreFull: rolled back."""
 
+    def matching(self, start: int, limit: int) -> list[str]:
+        """Mobiles of customers with matching, in order from `start` on and then from the first."""
+
     def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """SMS not yet closed, in order of their numbers, from behind `after`."""
 

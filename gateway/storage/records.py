@@ -1,32 +1,62 @@
-"""How a Customer stands in a row: the columns that are searched, and the rest as a JSON document."""
+"""How a Customer stands in a row: the columns that are searched, and the rest as a JSON document.
+
+The document holds what differs from a customer who has done nothing, under the names of the fields.
+"""
+
+from typing import Any, Final
 
 import orjson
 
-from commands.model import Customer, Question, Reach, State
+from commands.model import Customer, Order, Question, Reach, Sent, State
 
-CustomerRow = tuple[int, int | None, str, str, str, int, int, str | None]
+CustomerRow = tuple[int, int | None, str, str, str, int, int, str | None, int]
+
+MATCHING: Final = "MCHAT"
+"""The product whose customers are searched for partners: the column `matching`."""
+
+_PLAIN: Final = tuple(
+    (name, getattr(Customer(""), name))
+    for name in (
+        "opened_at",
+        "hides_mobile",
+        "nickname",
+        "password",
+        "buddies",
+        "last_serial",
+        "protected",
+        "refuse_until",
+        "mood",
+        "sex",
+        "born",
+        "helped_at",
+        "hinted",
+    )
+)
+"""Fields that JSON knows as they are, with the value that is left out."""
+
+_NEVER_SENT: Final = Sent()
+_STATES: Final = {state.value: state for state in State}
 
 
 def customer_row(customer: Customer) -> CustomerRow:
-    """(msisdn, fetion_number, state, account, spelling, ton, npi, doc) of a customer."""
+    """(msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching) of a customer."""
     doc: dict[str, object] = {}
-    if customer.opened_at:
-        doc["opened_at"] = customer.opened_at
-    if customer.password:
-        doc["password"] = customer.password
-    if customer.hides_mobile:
-        doc["hides_mobile"] = True
-    if customer.nickname:
-        doc["nickname"] = customer.nickname
-    if customer.buddies:
-        doc["buddies"] = customer.buddies
-    if customer.last_serial:
-        doc["last_serial"] = customer.last_serial
+    for name, usual in _PLAIN:
+        value = getattr(customer, name)
+        if value != usual:
+            doc[name] = value
     if customer.questions:
         doc["questions"] = [
             (q.serial, q.kind, q.base, q.about, q.note, q.asked_at, q.deadline, q.closed)
             for q in customer.questions
         ]
+    if customer.orders:
+        doc["orders"] = [(o.product, o.since, o.ended, o.first) for o in customer.orders]
+    sent = customer.sent
+    if sent is not _NEVER_SENT and sent != _NEVER_SENT:
+        doc["sent"] = (sent.day, sent.today, sent.month, sent.this_month)
+    if customer.invited:
+        doc["invited"] = customer.invited
     reach = customer.reach
     return (
         int(customer.msisdn),
@@ -37,15 +67,13 @@ def customer_row(customer: Customer) -> CustomerRow:
         reach.ton if reach else 0,
         reach.npi if reach else 0,
         orjson.dumps(doc).decode() if doc else None,
+        1 if customer.orders and customer.has(MATCHING) else 0,
     )
-
-
-_STATES = {state.value: state for state in State}
 
 
 def customer_of(row: CustomerRow) -> Customer:
     """The customer in a row, as customer_row wrote it."""
-    msisdn, fetion_number, state, account, spelling, ton, npi, text = row
+    msisdn, fetion_number, state, account, spelling, ton, npi, text, _ = row
     customer = Customer(
         msisdn=str(msisdn),
         state=_STATES[state],
@@ -53,12 +81,19 @@ def customer_of(row: CustomerRow) -> Customer:
         reach=Reach(account, spelling, ton, npi) if spelling else None,
     )
     if text:
-        doc = orjson.loads(text)
-        customer.opened_at = doc.get("opened_at", 0)
-        customer.password = doc.get("password", "")
-        customer.hides_mobile = doc.get("hides_mobile", False)
-        customer.nickname = doc.get("nickname", "")
-        customer.buddies = doc.get("buddies", 0)
-        customer.last_serial = doc.get("last_serial", 0)
-        customer.questions = tuple(Question(*fields) for fields in doc.get("questions", ()))
+        _fill(customer, orjson.loads(text))
     return customer
+
+
+def _fill(customer: Customer, doc: dict[str, Any]) -> None:
+    for name, value in doc.items():
+        if name == "questions":
+            customer.questions = tuple(Question(*fields) for fields in value)
+        elif name == "orders":
+            customer.orders = tuple(Order(*fields) for fields in value)
+        elif name == "sent":
+            customer.sent = Sent(*value)
+        elif name == "invited":
+            customer.invited = tuple((who, at) for who, at in value)
+        else:
+            setattr(customer, name, value)

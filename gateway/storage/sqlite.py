@@ -28,7 +28,7 @@ from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.records import customer_of, customer_row
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SLOW_COMMIT = 0.002
 """Seconds: where the measured commit takes longer, `slow` asks for a thread."""
 
@@ -48,11 +48,15 @@ UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote
 WHERE number = ?
 """
 _CUSTOMER = """
-INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (msisdn) DO UPDATE SET fetion_number = excluded.fetion_number, state = excluded.state,
     account = excluded.account, spelling = excluded.spelling, ton = excluded.ton, npi = excluded.npi,
-    doc = excluded.doc
+    doc = excluded.doc, matching = excluded.matching
 """
+_BUDDY = "SELECT owner, other, name, since, blocked FROM buddy WHERE owner = ? AND other = ?"
+_BUDDIES = "SELECT owner, other, name, since, blocked FROM buddy WHERE owner = ?"
+_PRODUCT = "INSERT INTO product_record VALUES (?, ?, ?, ?, ?, ?, ?)"
+_MATCHING = "SELECT msisdn FROM customer WHERE matching = 1 AND msisdn >= ? ORDER BY msisdn LIMIT ?"
 _PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _UNCERTAIN = "INSERT INTO uncertain VALUES (?, ?, ?, ?, ?)"
 _WAITING = """
@@ -175,10 +179,18 @@ class SqliteStore:
             for number, msisdn in self._read(_HOLDERS, (wanted,)):
                 world.holders[str(number)] = str(msisdn)
         for owner, other in keys.buddies:
-            rows = self._read(
-                "SELECT name, since FROM buddy WHERE owner=? AND other=?", (int(owner), int(other))
-            )
-            world.buddies[(owner, other)] = Buddy(owner, other, *rows[0]) if rows else None
+            rows = self._read(_BUDDY, (int(owner), int(other)))
+            world.buddies[(owner, other)] = _buddy(rows[0]) if rows else None
+        for owner in keys.lists:
+            world.lists[owner] = tuple(_buddy(row) for row in self._read(_BUDDIES, (int(owner),)))
+
+    def matching(self, start: int, limit: int) -> list[str]:
+        """One search of the index, a second one from its beginning when the end was reached."""
+        found = [row[0] for row in self._read(_MATCHING, (start, limit))]
+        if len(found) < limit:
+            more = self._read(_MATCHING, (0, limit - len(found)))
+            found += [row[0] for row in more if row[0] < start]
+        return [str(msisdn) for msisdn in found]
 
     def write(self, commit: Commit) -> None:
         """All rows in one transaction, left open for sync."""
@@ -207,9 +219,11 @@ class SqliteStore:
                 db.execute("DELETE FROM buddy WHERE owner=? AND other=?", (int(owner), int(other)))
             else:
                 db.execute(
-                    "INSERT OR REPLACE INTO buddy VALUES (?,?,?,?)",
-                    (int(owner), int(other), buddy.name, buddy.since),
+                    "INSERT OR REPLACE INTO buddy VALUES (?, ?, ?, ?, ?)",
+                    (int(owner), int(other), buddy.name, buddy.since, int(buddy.blocked)),
                 )
+        if commit.products:
+            db.executemany(_PRODUCT, commit.products)
         if commit.parts:
             db.executemany(_PART, [_part_row(p) for p in commit.parts])
         if commit.parts_gone:
@@ -318,6 +332,11 @@ def _outbox_row(m: MobileTerminated) -> tuple[Any, ...]:
 
 def _closed_row(m: MobileTerminated) -> tuple[Any, ...]:
     return (int(m.state), m.closed_at, m.parts_done, m.attempts, m.remote_id, m.error, m.number)
+
+
+def _buddy(row: tuple[int, int, str, int, int]) -> Buddy:
+    owner, other, name, since, blocked = row
+    return Buddy(str(owner), str(other), name, since, bool(blocked))
 
 
 def _part_row(p: StoredPart) -> tuple[Any, ...]:

@@ -11,7 +11,6 @@ from gateway.model import Delivery
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.sqlite import SCHEMA_VERSION
 
-
 REPLIES_WITHIN = 1_000_000
 """Numbers drawn between an SMS and its replies at most: what the queue holds, with its own replies, and more.
 An index on the cause would cost every SMS more than this search costs a trace."""

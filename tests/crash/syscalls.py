@@ -1,4 +1,4 @@
-"""What the kernel was asked, from the output of strace: when was a message on the disk, when was it answered?"""
+"""What the kernel was asked, as strace saw it: when was a message on the disk, when was it answered?"""
 
 import re
 import struct
@@ -26,8 +26,8 @@ _CHAT = re.compile(CHAT.encode())
 class Order:
     """Follows the calls; line numbers are the time.
 
-    on_disk: text of a chat -> where the first sync of the write-ahead log behind it returned. answered: message
-    id -> where the write that carries its positive response began. batches: such writes.
+    on_disk: text of a chat -> where the first sync of the write-ahead log behind it returned.
+    answered: message id -> where the write that carries its positive response began. batches: such writes.
     """
 
     on_disk: dict[str, int] = field(default_factory=dict)

@@ -161,7 +161,7 @@ def strace() -> str:
 
 
 async def test_the_kernel_syncs_before_it_sends(tmp_path: Path, strace: str, report: Report) -> None:
-    """strace of `serve`, 100 batches: each message is in the log, and that synced, before its answer is sent."""
+    """strace of `serve`, 100 batches: each message is in the log, and that synced, before it is answered."""
     trace = tmp_path / "strace"
     command = (strace, *OPTIONS, "-o", str(trace), *SERVE, "--config", str(write_config(tmp_path)))
     gateway = await GatewayProcess.start(command, tmp_path / "gateway.log")
@@ -210,7 +210,7 @@ ANSWER = (
     ],
 )
 def test_what_strace_says_is_read_rightly(lines: tuple[str, ...], right: bool) -> None:
-    """A sync counts from its end, for what was written to the log before it began; a send from its beginning."""
+    """A sync counts from its end, for what was in the log when it began; a send from its beginning."""
     order = Order()
     order.follow(lines)
     assert order.batches == 1

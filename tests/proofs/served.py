@@ -237,11 +237,11 @@ async def texts(esme: Esme, count: int) -> list[tuple[str, str]]:
     return [(each.destination_addr, text_of(each)) for each in [await delivered(esme) for _ in range(count)]]
 
 
-def rows(store: Path, statement: str) -> list[dict[str, Any]]:
+def rows(store: Path, statement: str, *values: object) -> list[dict[str, Any]]:
     """What a statement finds in a store, whether or not a gateway has it open."""
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     database.row_factory = sqlite3.Row
     try:
-        return [dict(row) for row in database.execute(statement)]
+        return [dict(row) for row in database.execute(statement, values)]
     finally:
         database.close()

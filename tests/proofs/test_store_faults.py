@@ -1,4 +1,4 @@
-"""A store that has no room, a disk that fails, a handler with a bug: who is told what, and that nothing is lost."""
+"""A store without room, a failing disk, a handler with a bug: who is told what, and that nothing is lost."""
 
 import asyncio
 import re
@@ -37,7 +37,7 @@ CHATS = 40
 ROK, RMSGQFUL, RSYSERR = CommandStatus.ROK, CommandStatus.RMSGQFUL, CommandStatus.RSYSERR
 
 
-class TestedStore(SqliteStore):
+class TriedStore(SqliteStore):
     """A store whose disk does as it is told: it fails while `broken`, and waits while `held` is not set."""
 
     def __init__(self, *args: Any) -> None:
@@ -55,9 +55,14 @@ class TestedStore(SqliteStore):
         store.slow = False
         return store
 
+    def write(self, commit: Commit) -> None:
+        """The rows; `waits` says that messages are among them."""
+        super().write(commit)
+        if commit.messages:
+            self.waits.set()
+
     def sync(self) -> None:
         """The commit."""
-        self.waits.set()
         self.held.wait()
         if self.broken:
             self._roll_back()
@@ -109,12 +114,12 @@ def chats(store: Path) -> list[tuple[int, str]]:
 
 
 async def test_a_full_store(tmp_path: Path) -> None:
-    """Without room messages get RMSGQFUL and leave no trace; those that were acknowledged are stored and delivered;
-    with room everything is taken, once."""
-    stores: list[TestedStore] = []
+    """Without room messages get RMSGQFUL and leave no trace; those that were acknowledged are stored and
+    delivered; with room everything is taken, once."""
+    stores: list[TriedStore] = []
 
-    def open_store(path: Path) -> TestedStore:
-        stores.append(TestedStore.of(path))
+    def open_store(path: Path) -> TriedStore:
+        stores.append(TriedStore.of(path))
         return stores[-1]
 
     store = tmp_path / "var/fetion.db"
@@ -141,24 +146,28 @@ async def test_a_full_store(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_fails(tmp_path: Path) -> None:
-    """While commits fail every message gets RSYSERR, further apart each time; when the disk is well again the same
-    messages are taken and done once each, in order."""
-    store = TestedStore.of(tmp_path / "var/fetion.db")
+    """While commits fail every message gets RSYSERR, and the disk is tried further apart each time; when
+    it is well again the same messages are taken and done once each, in order."""
+    store = TriedStore.of(tmp_path / "var/fetion.db")
     log = tmp_path / "gateway.log"
-    async with inside(write_config(tmp_path), open_store=lambda _: store) as gateway:
-        async with await bind(gateway.port) as handset:
-            await buddies(handset)
-            store.broken = True
-            for _ in range(3):
-                before = events(log).count("storage.failed")
-                answers: list[Response] = []
-                while events(log).count("storage.failed") == before:
-                    answers += await asyncio.gather(*(handset.submit(chat(n)) for n in range(CHATS)))
-                assert {status_of(answer) for answer in answers} == {RSYSERR}
-            store.broken = False
-            for number in range(CHATS):
-                await insist(handset, number)
-            read = [text[:8] for _, text in await texts(handset, CHATS)]
+    config = write_config(tmp_path)
+    async with (
+        inside(config, open_store=lambda _: store) as gateway,
+        await bind(gateway.port) as handset,
+    ):
+        await buddies(handset)
+        await until(lambda: gateway.pipeline.idle, "the end of what came before")
+        store.broken = True
+        for _ in range(3):
+            before = events(log).count("storage.failed")
+            answers: list[Response] = []
+            while events(log).count("storage.failed") == before:
+                answers += await asyncio.gather(*(handset.submit(chat(n)) for n in range(CHATS)))
+            assert {status_of(answer) for answer in answers} == {RSYSERR}
+        store.broken = False
+        for number in range(CHATS):
+            await insist(handset, number)
+        read = [text[:8] for _, text in await texts(handset, CHATS)]
     assert read == [f"chat {number:03}" for number in range(CHATS)]
     assert [text[:8] for _, text in chats(tmp_path / "var/fetion.db")] == read
     pauses = [line["pause_s"] for line in lines(log) if line["event"] == "storage.failed"]
@@ -167,12 +176,13 @@ async def test_a_disk_that_fails(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fails", [False, True])
 async def test_nothing_is_answered_before_the_outcome_is_known(tmp_path: Path, fails: bool) -> None:
-    """While the disk works no answer leaves; the connection is cut meanwhile; sent again, each message is done
-    once, whether that commit came off or not."""
-    store = TestedStore.of(tmp_path / "var/fetion.db")
+    """While the disk works no answer leaves. The connection is cut meanwhile: sent again, each message is
+    done once, whether that commit came off or not."""
+    store = TriedStore.of(tmp_path / "var/fetion.db")
     async with inside(write_config(tmp_path), open_store=lambda _: store) as gateway:
         first = await bind(gateway.port)
         await buddies(first)
+        await until(lambda: gateway.pipeline.idle, "the end of what came before")
         store.slow = True  # as measured on a slow disk: the commit is a thread's
         store.held.clear()
         store.waits.clear()
@@ -196,8 +206,8 @@ async def test_nothing_is_answered_before_the_outcome_is_known(tmp_path: Path, f
 
 
 async def test_a_handler_that_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bug fails one message: journaled as failed, answered positively, one apology whose number is in the log;
-    the others of its batch are done, and nothing of its own changes stays."""
+    """A bug fails one message: journaled as failed, answered positively, one apology whose number is in the
+    log; the others of its batch are done, and nothing of its own changes stays."""
 
     def state(world: World, understood: Instruction, _given: Given) -> Outcome:
         world.edit(understood.sender).nickname = "half done"
@@ -218,10 +228,10 @@ async def test_a_handler_that_raises(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [line["message_id"] for line in failed] == [ids[1]]
     assert failed[0]["error_id"] in apology
     assert re.search(r"in state\n", failed[0]["exception"])
-    outcomes = rows(path, f"SELECT outcome FROM journal WHERE number = {number_of(ids[1])}")
+    outcomes = rows(path, "SELECT outcome FROM journal WHERE number = ?", number_of(ids[1]))
     assert [row["outcome"] for row in outcomes] == ["failed"]
     assert rows(path, "SELECT msisdn FROM customer WHERE doc LIKE '%half done%'") == []
-    assert len(rows(path, f"SELECT number FROM outbox WHERE cause = {number_of(ids[1])}")) == 1
+    assert len(rows(path, "SELECT number FROM outbox WHERE cause = ?", number_of(ids[1]))) == 1
 
 
 async def test_two_that_cannot_be_stored_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +255,7 @@ async def test_two_that_cannot_be_stored_together(tmp_path: Path, monkeypatch: p
 
 def test_a_commit_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """The store that these tests use really takes back what it could not commit."""
-    store = TestedStore.of(tmp_path / "fetion.db")
+    store = TriedStore.of(tmp_path / "fetion.db")
     store.broken = True
     store.write(Commit(repeats=[(1, 2)]))
     with pytest.raises(StoreFault):
