@@ -4,13 +4,14 @@ Numbers, names and choices are read behind a separator; free text and names are 
 customer typed, everything else from the folded form (commands.text).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import TypeAlias
 
-from commands.text import Cursor, word_of
+from commands.text import Cursor, units, word_of
 from routing.numbers import Mobile, Person
 
 
@@ -26,6 +27,9 @@ class Kind(StrEnum):
     TOPIC = auto()  # a word of the table; its value is the sentence that explains that row
     TEXT = auto()  # free text: everything to the end, as typed, newlines included
     PASSWORD = auto()  # the whole text, as typed
+    SERIAL = auto()  # of a list: the text is these digits and nothing else, there is no word
+    AGES = auto()  # 20 or 18-25; its value is always from-to
+    PROVINCE = auto()  # its value is the province's code
 
 
 FREE_KINDS = frozenset({Kind.TEXT})
@@ -41,11 +45,17 @@ LONGEST_COUNT = 3
 """Digits of a page or of days."""
 
 _PRINTABLE = range(0x21, 0x7F)
+_AGES = re.compile(r"([1-9][0-9])(?:[-~到至]([1-9][0-9]))?岁?")
+_PROVINCE_KINDS = "省市"
+"""What may stand behind a province's short name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument of a row. shortest, longest: characters (longest 0: no limit). choices: of Kind.CHOICE."""
+    """An argument of a row. choices: of Kind.CHOICE.
+
+    shortest, longest: characters as an SMS counts them (commands.text.units); longest 0: no limit.
+    """
 
     name: str
     kind: Kind
@@ -57,10 +67,11 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """What reading needs to know from outside: who a number is, and the sentence behind a word."""
+    """What reading needs from outside: who a number is, the sentence behind a word, a province's code."""
 
     person: Callable[[str], Person | None]
     topics: Mapping[str, str]
+    provinces: Mapping[str, str]
 
 
 Reader: TypeAlias = Callable[[Cursor, Argument, Readers, bool], str | None]
@@ -103,7 +114,7 @@ def _name(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> s
     del readers
     start, end = cursor.take_rest() if last else cursor.take_field()
     name = cursor.text.cut(start, end).strip()
-    return name if argument.shortest <= len(name) <= argument.longest else None
+    return name if argument.shortest <= units(name) <= argument.longest else None
 
 
 def _choice(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
@@ -119,11 +130,32 @@ def _topic(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> 
     return readers.topics.get(word_of(cursor.text.folded[start:end]))
 
 
+def _ages(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del argument, readers, last
+    start, end = cursor.take_field()
+    ages = _AGES.fullmatch(cursor.text.folded, start, end)
+    return "-".join(sorted((ages[1], ages[2] or ages[1]))) if ages else None
+
+
+def _province(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del argument, last
+    start, end = cursor.take_field()
+    name = cursor.text.folded[start:end]
+    return readers.provinces.get(name) or readers.provinces.get(name.rstrip(_PROVINCE_KINDS))
+
+
+def serial(word: str, argument: Argument) -> str | None:
+    """The place in a list that a line names, without leading zeros; None when it is none."""
+    if word.isascii() and word.isdigit() and argument.shortest <= len(word) <= argument.longest:
+        return str(int(word))
+    return None
+
+
 def _text(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
     del readers, last
     text = cursor.text.cut(*cursor.take_rest())
-    longest = argument.longest or len(text)
-    return text if text.strip() and argument.shortest <= len(text) <= longest else None
+    length = units(text.strip())
+    return text if length and argument.shortest <= length <= (argument.longest or length) else None
 
 
 _READERS: Mapping[Kind, Reader] = MappingProxyType({
@@ -135,4 +167,6 @@ _READERS: Mapping[Kind, Reader] = MappingProxyType({
     Kind.CHOICE: _choice,
     Kind.TOPIC: _topic,
     Kind.TEXT: _text,
+    Kind.AGES: _ages,
+    Kind.PROVINCE: _province,
 })  # fmt: skip

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from commands.arguments import Readers, read
+from commands.arguments import Readers, read, serial
 from commands.table import SHORTEST_SUGGESTED, Attempt, Grammar, Row
 from commands.text import OUTER, SEPARATORS, Cursor, Text, core_of
 
@@ -66,24 +66,40 @@ def match(grammar: Grammar, text: Text, line: Line, readers: Readers) -> Match |
     return None
 
 
+def listed(grammar: Grammar, line: Line) -> Match | None:
+    """The row that takes the places of a list: a line of so many digits and nothing else (after rule 3)."""
+    row = grammar.listed
+    value = None if row is None else serial(line.word, row.arguments[0])
+    return None if row is None or value is None else Match(row, {row.arguments[0].name: value}, 3)
+
+
 def _may_follow(character: str, row: Row) -> bool:
     return character in SEPARATORS or (row.takes_glued_digits and _DIGIT.match(character) is not None)
 
 
 def _arguments(row: Row, cursor: Cursor, readers: Readers) -> dict[str, str] | None:
-    """The arguments behind a word, None when one is missing, none of its kind, or one too many."""
+    """The arguments behind a word, None when one is missing, none of its kind, or one too many.
+
+    An optional one may be left out: what is none of its kind may be the next one.
+    """
     values: dict[str, str] = {}
     last = len(row.arguments) - 1
+    separated = True
     for place, argument in enumerate(row.arguments):
-        separated = cursor.skip_separators()
+        separated = cursor.skip_separators() or separated
         if cursor.at_end():
             return None if argument.required else values  # the required ones come first
-        if place and not separated:
+        if not separated:
             return None
+        start = cursor.position
         value = read(cursor, argument, readers, last=place == last)
-        if value is None:
+        if value is not None:
+            values[argument.name] = value
+            separated = False
+        elif argument.required:
             return None
-        values[argument.name] = value
+        else:
+            cursor.position = start
     cursor.skip_separators()
     return values if cursor.at_end() else None
 

@@ -7,12 +7,16 @@ and the caller loads the key and runs the handler again.
 Times are integers: milliseconds since the epoch, UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
+from commands.limits import DEFAULT_LIMITS as DEFAULT_LIMITS
+from commands.limits import NO_WORDS as NO_WORDS
+from commands.limits import Limits as Limits
+from commands.limits import Words as Words
 from routing.model import Route
 
 
@@ -124,8 +128,9 @@ class Customer:
     orders: tuple[Order, ...] = ()
     sent: Sent = Sent()
     invited: tuple[tuple[str, int], ...] = ()  # who invited him, and when
-    helped_at: int = 0  # the last help or "not understood" that he got
+    helped: tuple[tuple[str, int], ...] = ()  # help and "not understood" that he got lately, and when
     hinted: bool = False  # he has been told that 161 becomes 12520
+    listed_until: int = 0  # how long he may answer the list of his products
 
     def has(self, product: str) -> bool:
         """Whether he has ordered a product and not ended it."""
@@ -153,8 +158,9 @@ class Customer:
             self.orders,
             self.sent,
             self.invited,
-            self.helped_at,
+            self.helped,
             self.hinted,
+            self.listed_until,
         )
 
 
@@ -162,7 +168,8 @@ class Customer:
 class Buddy:
     """What `owner` keeps about `other`. since: when they became buddies, 0 = they are none.
 
-    name: what he calls him. blocked: on his black list.
+    name: what he calls him. blocked: on his black list. matched_at: when the service brought them
+    together as strangers, 0 = never; for a while they may write to each other (people.may_write).
     """
 
     owner: str
@@ -170,6 +177,7 @@ class Buddy:
     name: str
     since: int
     blocked: bool = False
+    matched_at: int = 0
 
 
 @dataclass(slots=True)
@@ -262,7 +270,9 @@ class World:
         try:
             return self.buddies[pair]
         except KeyError:
-            raise Missing(Keys(buddies={pair})) from None
+            # Who asks for one direction asks for the other next; what is loaded must not be loaded again.
+            both = {each for each in (pair, (other, owner)) if each not in self.buddies}
+            raise Missing(Keys(buddies=both)) from None
 
     def list_of(self, owner: str) -> list[Buddy]:
         """Everything `owner` keeps about others, by their mobiles, as this batch has them. Raises Missing."""
@@ -363,52 +373,10 @@ class Misunderstood:
 Understood = Instruction | Chat | Misunderstood
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a customer may at most; the configuration's section `limits` (fetion.md 6, appendices.md 8).
-
-    buddies: of one customer. open_questions: put to one customer and not answered. question_hours: how
-    long an answer is awaited. list_hours: how long a list of services may be answered. suggestion_minutes:
-    how long 是 takes up a suggestion. message_length: characters of a chat message. sms_per_day,
-    sms_per_month: chat messages of one customer. invitations_per_month: to one mobile by one customer.
-    free_hours: of the first order of matching. instructions_per_minute: of one handset. help_period:
-    seconds in which one handset is helped once.
-    """
-
-    buddies: int = 300
-    open_questions: int = 20
-    question_hours: int = 24
-    list_hours: int = 2
-    suggestion_minutes: int = 10
-    message_length: int = 180
-    sms_per_day: int = 600
-    sms_per_month: int = 10_000
-    invitations_per_month: int = 1
-    free_hours: int = 72
-    instructions_per_minute: int = 30
-    help_period: int = 600
-
-
-DEFAULT_LIMITS = Limits()
-
-
-class Words(Protocol):
-    """The list of sensitive words."""
-
-    def found(self, text: str) -> str | None:
-        """The first word of the list that a text holds, None for a clean one."""
-
-
-class NoWords:
-    """No list."""
-
-    def found(self, text: str) -> str | None:
-        """Nothing is sensitive."""
-        del text
-        return None
-
-
-NO_WORDS: Words = NoWords()
+def _nowhere(msisdn: str) -> str:
+    """The province of every mobile where routing is not asked: headquarters."""
+    del msisdn
+    return "000"
 
 
 @dataclass(slots=True)
@@ -417,7 +385,8 @@ class Given:
 
     now: when the message was taken up. fetion_numbers: free numbers, drawn. password: a drawn
     password, password_hash: its argon2 hash or, for password.set, that of the customer's own.
-    candidates: some customers with matching, drawn. zone: of days and months.
+    candidates: some customers with matching, drawn. zone: of days and months. home: the province code of
+    a mobile.
     """
 
     now: int
@@ -429,6 +398,7 @@ class Given:
     candidates: tuple[str, ...] = ()
     zone: tzinfo = UTC
     words: Words = NO_WORDS
+    home: Callable[[str], str] = _nowhere
 
 
 class Source(StrEnum):

@@ -3,15 +3,25 @@
 The precedence is that of appendix 8, whose rules are named by number:
 1 the place decides first; 2 the first line counts, unless a row takes free text; 3 a line that equals a
 word; 4 a word with arguments; 5 an answer at a base; 6 suggestions; 7 a password at the wrong place.
-(8 belongs to a row not built yet, 9 is checked by commands.table.) Rule 0: none of them.
+(8 is handlers.profile's, which knows the open questions; 9 is checked by commands.table.) Rule 0: none of
+them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from commands.arguments import Kind, Readers, password
-from commands.grammar import Line, first_line, hint, is_attempt, match, may_hold_password, suggest
+from commands.grammar import (
+    Line,
+    first_line,
+    hint,
+    is_attempt,
+    listed,
+    match,
+    may_hold_password,
+    suggest,
+)
 from commands.model import Chat, Instruction, Misunderstood, Result, Understood
 from commands.table import Grammar, Row, Table
 from commands.text import Text, normalise
@@ -57,17 +67,21 @@ class Explained:
 class Parser:
     """The instruction table at work.
 
-    person: whom a number names, None for nobody. operator: whose a mobile is.
+    person: whom a number names, None for nobody. operator: whose a mobile is. provinces: name -> code.
     """
 
     __slots__ = ("_operator", "_readers", "table")
 
     def __init__(
-        self, table: Table, person: Callable[[str], Person | None], operator: Callable[[str], Operator]
+        self,
+        table: Table,
+        person: Callable[[str], Person | None],
+        operator: Callable[[str], Operator],
+        provinces: Mapping[str, str],
     ) -> None:
         self.table = table
         self._operator = operator
-        self._readers = Readers(person, table.topics)
+        self._readers = Readers(person, table.topics, provinces)
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
         """What `text`, sent by the mobile `sender` to `route`, means. Never raises."""
@@ -105,6 +119,8 @@ class Parser:
             if answer is not None:
                 return Decision(Instruction(answer.id, sender, route, text, self.addressed(route)), 1)
         found = match(grammar, folded, line, self._readers)
+        if found is None and accepts is Accepts.BASE:
+            found = listed(grammar, line)
         if found is None:
             return self._not_understood(grammar, folded, line, route, sender)
         row, arguments, rule = found

@@ -1,8 +1,9 @@
 """What appendix8.yaml and replies/zh.yaml may say, before the checks that look across rows."""
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from commands.arguments import FREE_KINDS, Argument, Kind
 from routing.provenance import Sourced
@@ -12,6 +13,17 @@ Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_
 Filled = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Count = Annotated[int, Field(ge=0, le=1000)]
 SourcedText = Sourced[Filled]
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[Filled, AfterValidator(_compiles)]
 
 
 class ArgumentRecord(Closed):
@@ -29,6 +41,8 @@ class ArgumentRecord(Closed):
         kind = self.kind.value
         if kind in {Kind.NAME, Kind.PASSWORD} and self.longest is None:
             raise ValueError(f"an argument of kind {kind} says how many characters it has at most: longest")
+        if kind is Kind.SERIAL and not (self.longest and self.shortest and self.shortest.value):
+            raise ValueError("an argument of kind serial has from one digit on: shortest, longest")
         if (kind is Kind.CHOICE) != bool(self.choices):
             raise ValueError("'choices' belong to the kind choice, and to no other")
         return self
@@ -55,19 +69,24 @@ class RowRecord(Closed):
     arguments: list[ArgumentRecord] = Field(default_factory=list)
     effect: SourcedText
     needs: Literal["open", "any"]
+    despite: list[Literal["protected", "suspended"]] = Field(default_factory=list)
     draws: list[Literal["fetion_number", "password", "password_hash", "candidates"]] = Field(
         default_factory=list
     )
     charged: bool = False
     destructive: bool = False
     secret: bool = False
+    helps: bool = False
     usage: Id | None = None
     replies: list[Id] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _words_or_the_whole_text(self) -> Self:
-        if self.whole_text == bool(self.words):
-            raise ValueError("a row has words, or takes the whole text")
+        kinds = [argument.kind.value for argument in self.arguments]
+        if Kind.SERIAL in kinds and kinds != [Kind.SERIAL]:
+            raise ValueError("a serial stands alone: its row has no other argument")
+        if [self.whole_text, bool(self.words), Kind.SERIAL in kinds].count(True) != 1:
+            raise ValueError("a row has words, or takes the whole text, or the serials of a list")
         if self.words and self.usage is None:
             raise ValueError("a row with words names the sentence that explains it: usage")
         if self.whole_text and len(self.arguments) > 1:
@@ -121,11 +140,17 @@ class GeneralRecord(Closed):
 
     misunderstood: Id
     suggestion: Id
+    suggestion_question: Id
+    suggestion_dropped: Id
     garbled: Id
     not_open: Id
+    suspended: Id
+    protected: Id
     reminder: Id
     failed: Id
     too_often: Id
+    overused: Id
+    moved: Id
 
 
 class Appendix8(Closed):
@@ -135,6 +160,7 @@ class Appendix8(Closed):
     opposites: list[Annotated[list[Filled], Field(min_length=2, max_length=2)]] = Field(default_factory=list)
     hints: list[HintRecord] = Field(default_factory=list)
     attempt: AttemptRecord | None = None
+    automatic: list[Sourced[Pattern]] = Field(default_factory=list)
     general: GeneralRecord
     rows: list[RowRecord] = Field(min_length=1)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from commands.schema import Replies
 from routing.tablefile import Fault, Located, TableError, locate, nearest
@@ -14,12 +15,18 @@ PART = 66
 """UTF-16 units of a part of a long one, with the wider of the two headers (16-bit reference)."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z_]*)\}")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def parts_of(text: str) -> int:
     """How many SMS a text takes in UCS-2, at most (a text without Chinese may take fewer)."""
     units = len(text.encode("utf-16-be")) // 2
     return 1 if units <= SINGLE else -(-units // PART)
+
+
+def _put(values: Mapping[str, str], text: str) -> str:
+    """`text` with those of its placeholders filled in that have a value."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 class Sentence:
@@ -50,15 +57,18 @@ class Sentences:
 
     __slots__ = ("_constant", "_located", "by_id", "longest")
 
-    def __init__(self, located: Located[Replies]) -> None:
-        """Raises TableError for a placeholder without a sample and for a sentence longer than it claims."""
+    def __init__(self, located: Located[Replies], fixed: Mapping[str, str]) -> None:
+        """fixed: values that never change while the gateway runs; they are put in once, here.
+
+        Raises TableError for a placeholder without a sample and for a sentence longer than it claims.
+        """
         self._located = located
         records = located.value
         self.longest: Mapping[str, str] = {
             name: record.sample * record.times for name, record in records.values.items()
         }
         self.by_id: Mapping[str, Sentence] = {
-            name: Sentence(record.text, record.gloss, record.sms)
+            name: Sentence(_put(fixed, record.text), record.gloss, record.sms)
             for name, record in records.sentences.items()
         }
         if faults := list(self._faults()):
@@ -68,9 +78,9 @@ class Sentences:
         }
 
     @classmethod
-    def load(cls, path: Path) -> "Sentences":
+    def load(cls, path: Path, fixed: Mapping[str, str] = _NOTHING) -> "Sentences":
         """The sentences of a file; raises TableError."""
-        return cls(locate(path, Replies))
+        return cls(locate(path, Replies), fixed)
 
     def render(self, sentence: str, values: Mapping[str, str] | None = None) -> str:
         """The text of a sentence. KeyError for an unknown one, or for a value that is missing."""
@@ -91,13 +101,14 @@ class Sentences:
         used: set[str] = set()
         for name, sentence in self.by_id.items():
             here = ("sentences", name)
-            used.update(sentence.names)
+            text = self._located.value.sentences[name].text
+            used.update(_PLACEHOLDER.findall(text))
             unknown = [each for each in sentence.names if each not in self.longest]
             for each in unknown:
                 yield self._located.fault(
                     (*here, "text"), f"no value {each!r}; {nearest(each, self.longest)}"
                 )
-            rest = _PLACEHOLDER.sub("", self._located.value.sentences[name].text)
+            rest = _PLACEHOLDER.sub("", text)
             if "{" in rest or "}" in rest:
                 yield self._located.fault((*here, "text"), "a brace that belongs to no {placeholder}")
             if not unknown and (parts := parts_of(sentence.render(self.longest))) > sentence.sms:

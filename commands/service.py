@@ -3,23 +3,14 @@
 import hashlib
 from pathlib import Path
 
-from commands.handlers import HANDLED, HANDLERS, answer, chat, unknown
-from commands.handlers.people import open_customer, refused
-from commands.model import (
-    Chat,
-    Given,
-    Instruction,
-    Misunderstood,
-    Outcome,
-    Reply,
-    Result,
-    Understood,
-    World,
-)
+from commands.dispatch import Dispatch
+from commands.handlers import HANDLED
+from commands.model import Given, Instruction, Outcome, Reply, Understood, World
 from commands.parser import Parser
 from commands.sentences import Sentences
 from commands.table import Table, load_table
-from routing.model import Accepts
+from commands.tariffs import FILE as TARIFFS_FILE
+from commands.tariffs import Tariffs, load_tariffs
 from routing.table import Routing
 from routing.tablefile import TableError
 
@@ -33,55 +24,42 @@ class Commands:
     version: names exactly these files.
     """
 
-    __slots__ = ("_for_everyone", "_needs_open", "parser", "sentences", "table", "version")
+    __slots__ = ("_dispatch", "parser", "sentences", "table", "tariffs", "version")
 
-    def __init__(self, table: Table, sentences: Sentences, parser: Parser, version: str) -> None:
+    def __init__(
+        self, table: Table, sentences: Sentences, parser: Parser, tariffs: Tariffs, version: str
+    ) -> None:
         self.table = table
         self.sentences = sentences
         self.parser = parser
+        self.tariffs = tariffs
         self.version = version
-        self._needs_open = frozenset(row.id for row in table.rows.values() if row.needs_open)
-        self._for_everyone = frozenset(
-            (
-                table.general.suggestion,
-                *(place.elsewhere for place in table.places),
-                *(sentence for place in table.places for sentence in place.hints.values()),
-                *(row.usage for row in table.rows.values() if not row.needs_open),
-            )
-        )
+        self._dispatch = Dispatch(table, parser)
 
     @classmethod
     def load(cls, routing: Routing, folder: Path | None = None) -> "Commands":
-        """The tables of `folder` (appendix8.yaml, replies/zh.yaml), or the shipped ones; raises TableError.
+        """The tables of `folder` (appendix8.yaml, replies/zh.yaml, tariffs.yaml), or the shipped ones.
 
         Refused: rows that could be confused, a row without a handler, a sentence that is missing, that
-        nothing says, or that takes more SMS than it claims.
+        nothing says, or that takes more SMS than it claims: TableError.
         """
         folder = folder or Path(__file__).parent
-        sentences = Sentences.load(folder / SENTENCES_FILE)
+        tariffs = load_tariffs(folder / TARIFFS_FILE)
+        sentences = Sentences.load(folder / SENTENCES_FILE, tariffs.sentence_values())
         table = load_table(folder / TABLE_FILE, HANDLED, sentences.by_id)
         if faults := sentences.unused(table.uses):
             raise TableError(faults)
-        octets = b"".join((folder / name).read_bytes() for name in (TABLE_FILE, SENTENCES_FILE))
-        parser = Parser(table, routing.numbers.person, routing.operator)
-        return cls(table, sentences, parser, hashlib.sha256(octets).hexdigest()[:12])
+        octets = b"".join((folder / name).read_bytes() for name in (TABLE_FILE, SENTENCES_FILE, TARIFFS_FILE))
+        provinces = {province.zh: province.code for province in routing.provinces.values()}
+        parser = Parser(table, routing.numbers.person, routing.operator, provinces)
+        return cls(table, sentences, parser, tariffs, hashlib.sha256(octets).hexdigest()[:12])
 
     def handle(self, world: World, understood: Understood, given: Given) -> Outcome:
         """Do what a text asks: changes are made in the world, the rest is in the outcome.
 
         Raises Missing when the world lacks something: load it, drop the changes, call again.
         """
-        if isinstance(understood, Chat):
-            return chat.send(world, understood, given)
-        if isinstance(understood, Misunderstood):
-            outcome = unknown.explain(world, understood, self._for_everyone, self.table.general.not_open)
-        elif understood.id in self._needs_open and open_customer(world, understood.sender) is None:
-            outcome = refused(understood.sender, self.table.general.not_open)
-        else:
-            outcome = HANDLERS[understood.id](world, understood, given)
-        if understood.route.accepts is Accepts.ANSWER:
-            self._remind(world, understood, outcome, given.now)
-        return outcome
+        return self._dispatch.handle(world, understood, given)
 
     def draws(self, understood: Understood) -> frozenset[str]:
         """What has to be drawn for it: fetion_number, password, password_hash."""
@@ -90,15 +68,3 @@ class Commands:
     def render(self, reply: Reply) -> str:
         """The text of a reply. KeyError when its sentence or a value is missing: a fault of the handler."""
         return self.sentences.render(reply.sentence, reply.values)
-
-    def _remind(self, world: World, understood: Understood, outcome: Outcome, now: int) -> None:
-        """Something else was sent to the number of a question that is still open: say so (rule 1)."""
-        if isinstance(understood, Instruction) and self.table.rows[understood.id].answers:
-            return
-        general, route = self.table.general, understood.route
-        reply = answer.reminder(world, understood.sender, self.parser.addressed(route), general.reminder, now)
-        if reply is None:
-            return
-        if outcome.result is Result.MISUNDERSTOOD and outcome.replies[0].sentence == general.misunderstood:
-            outcome.replies.clear()  # "是的好" was an answer, if not a clear one
-        outcome.replies.append(reply)

@@ -5,11 +5,12 @@ their own and are told apart by access code; the other places (an answer's numbe
 a person's number ...) are those of routing's Accepts.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from commands.arguments import FREE_KINDS, GLUED_KINDS, PERSON_KINDS, Argument, Kind
+from commands.arguments import FREE_KINDS, GLUED_KINDS, PERSON_KINDS, Argument, Kind, serial
 from commands.schema import Appendix8, GeneralRecord, RowRecord
 from commands.text import SEPARATORS, normalise, word_of
 from routing.model import Accepts
@@ -29,7 +30,9 @@ class Row:
 
     usage: the sentence that explains it. replies: those that its handler may give. draws: what its handler
     wants drawn beforehand. secret: its text is stored and logged as `<masked>`. answers: it answers a
-    question. numbers: its arguments that name persons.
+    question. numbers: its arguments that name persons. needs_open: only for customers who have opened.
+    works_protected, works_suspended: also while the account is protected, while the line is cut. helps:
+    alone on its line it asks for help, which is given once in a while.
     """
 
     id: str
@@ -38,6 +41,9 @@ class Row:
     whole_text: bool
     arguments: tuple[Argument, ...]
     needs_open: bool
+    works_protected: bool
+    works_suspended: bool
+    helps: bool
     draws: frozenset[str]
     charged: bool
     destructive: bool
@@ -57,7 +63,7 @@ class Grammar:
 
     plain: raw texts that need no normalising. exact: every word. heads: words that arguments may
     follow, lengths: theirs, longest first. exact_only: words of rows without arguments. near: words
-    that may be suggested.
+    that may be suggested. listed: the row that takes the places of a list.
     """
 
     place: str
@@ -70,6 +76,7 @@ class Grammar:
     exact_only: tuple[tuple[str, Row], ...]
     near: tuple[tuple[str, Row], ...]
     hints: Mapping[str, str]
+    listed: Row | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Table:
 
     grammars: by access code; `places` has each once, the first is for access codes without. whole: rows
     that take the whole text, by place. answers: words that answer a question. topics: word -> the sentence
-    that explains it.
+    that explains it. automatic: found in texts that no human wrote, None for never.
     """
 
     rows: Mapping[str, Row]
@@ -99,6 +106,7 @@ class Table:
     topics: Mapping[str, str]
     opposites: tuple[tuple[str, str], ...]
     attempt: Attempt | None
+    automatic: re.Pattern[str] | None
     general: GeneralRecord
     uses: frozenset[str]
 
@@ -128,6 +136,7 @@ def _compile(record: Appendix8) -> Table:
         topics={word: row.usage for row in rows.values() for word in row.words},
         opposites=tuple((one, two) for one, two in record.opposites),
         attempt=_attempt(record, rows),
+        automatic=_automatic(record),
         general=record.general,
         uses=frozenset(sentence for _, sentence in _uses(record)),
     )
@@ -143,6 +152,9 @@ def _row(record: RowRecord) -> Row:
         whole_text=record.whole_text,
         arguments=arguments,
         needs_open=record.needs == "open",
+        works_protected="protected" in record.despite,
+        works_suspended="suspended" in record.despite,
+        helps=record.helps,
         draws=frozenset(record.draws),
         charged=record.charged,
         destructive=record.destructive,
@@ -183,12 +195,18 @@ def _grammar(record: Appendix8, place: str, rows: Collection[Row]) -> Grammar:
             if place in _values(hint.where)
             for word in hint.words
         },
+        next((row for row in rows if place in row.where and takes_serials(row.arguments)), None),
     )
 
 
 def _stands_alone(word: str) -> bool:
     """Words of one character or digits only match exactly, nothing is glued to them, nothing follows them."""
     return len(word) == 1 or word.isdigit()
+
+
+def takes_serials(arguments: Collection[Argument]) -> bool:
+    """Whether a row with these arguments takes the places of a list."""
+    return any(argument.kind is Kind.SERIAL for argument in arguments)
 
 
 def _values(sourced: Collection[Sourced[str]]) -> list[str]:
@@ -200,6 +218,11 @@ def _attempt(record: Appendix8, rows: Mapping[str, Row]) -> Attempt | None:
         return None
     bounds = rows[record.attempt.password].arguments[0]
     return Attempt(rows[record.attempt.row].words, bounds.shortest, bounds.longest, record.attempt.reply)
+
+
+def _automatic(record: Appendix8) -> re.Pattern[str] | None:
+    patterns = _values(record.automatic)
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns)) if patterns else None
 
 
 def _uses(record: Appendix8) -> Iterator[tuple[KeyPath, str]]:
@@ -255,6 +278,7 @@ class _Checks:
         yield from self._rows()
         yield from self._places()
         yield from self._words()
+        yield from self._serials()
         yield from self._attempt()
         for path, sentence in _uses(self.record):
             if sentence not in self.sentences:
@@ -323,6 +347,23 @@ class _Checks:
                     reason = f"{word.text!r} may mean {other.text!r} of line {line} at {place}"
                     yield self.located.fault(word.path, reason)
             seen.append(word)
+
+    def _serials(self) -> Iterator[Fault]:
+        """Precedence rule 9 for serials: other ones, or a word of as few digits, at the same place."""
+        taken: dict[str, int] = {}
+        for index, row in enumerate(self.record.rows):
+            if row.words or row.whole_text:
+                continue
+            argument, places = row.arguments[0].argument(), set(_values(row.where))
+            here: KeyPath = ("rows", index, "arguments", 0)
+            for place in sorted(places):
+                if taken.setdefault(place, index) != index:
+                    line = self.located.line_of(("rows", taken[place]))
+                    yield self.located.fault(here, f"the row of line {line} takes the serials at {place}")
+            for word in self._each_word():
+                if places & word.places and serial(word.text, argument) is not None:
+                    line = self.located.line_of(word.path)
+                    yield self.located.fault(here, f"may mean {word.text!r} of line {line}")
 
     def _each_word(self) -> Iterator["_Word"]:
         for index, row in enumerate(self.record.rows):

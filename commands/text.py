@@ -59,6 +59,11 @@ def _translation() -> MappingProxyType[int, str | None]:
 _TRANSLATION = _translation()
 
 
+def units(text: str) -> int:
+    """How long a text is in an SMS: UTF-16 units, so a character outside the BMP counts two."""
+    return len(text) + sum(each > "\uffff" for each in text)
+
+
 class Text:
     """A text and its folded form. `folded[i]` comes from the original character `start(i)`."""
 

@@ -8,27 +8,31 @@ are waited for; binds are unbound; everything closes. All within shutdown.deadli
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any, Final, Self
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, Limits
+from commands.model import NO_WORDS, Limits, Words
 from commands.service import Commands
-from gateway.batch import Batches, Reaching
+from gateway.batch import Batches
 from gateway.binds import Bind, Binds, Claim
 from gateway.clock import Clock, SystemClock
 from gateway.control import Control, socket_path
 from gateway.duplicates import Duplicates
+from gateway.guard import HANDSETS, Guard, Past
 from gateway.intake import Intake
 from gateway.logs import Log
 from gateway.longmessages import LongMessages
+from gateway.migration import Migration
 from gateway.model import MobileTerminated, Numbers, StoredPart, message_id
 from gateway.net.connection import Connection
 from gateway.net.listener import Account, Listener
+from gateway.operators import Operators
 from gateway.outbox import Outbox
 from gateway.pipeline import Pipeline
+from gateway.replies import Reaching, Replies
 from gateway.reports import Reports
 from gateway.secrets import HashCost, Hasher, KeyFile, UnsealError, generate_password
 from gateway.settings import Account as AccountSettings
@@ -40,10 +44,16 @@ from gateway.smpp.pdus import BindRequest, DataSm, SubmitSm
 from gateway.smpp.timers import Timers
 from gateway.storage.contract import StorageError, Store
 from gateway.storage.sqlite import SqliteStore
+from gateway.words import WordList
 from routing.table import Routing
+from routing.tablefile import TableError
 
 NODE: Final = 0
 TICK: Final = 0.1
+UNBINDING: Final = 2.0
+"""Seconds of shutdown.deadline that are kept for the unbinds."""
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
 HOUSEKEEPING: Final = 50
 """Ticks between two housekeepings."""
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
@@ -55,8 +65,8 @@ class Gateway:
     """One running gateway: `async with Gateway(settings, open_log(settings.logging)) as gateway`.
 
     What it draws from the world can be handed in: clock, random (Fetion numbers, jitter), choice (passwords),
-    hash_cost, open_store. Entering raises TableError, KeyFileError, StorageError or OSError before
-    anything is listened on; leaving stops in order.
+    hash_cost, open_store. new_key: the store's key is lost, and another one is accepted. Entering raises
+    TableError, KeyFileError, StorageError or OSError before anything is listened on; leaving stops in order.
     """
 
     def __init__(
@@ -69,6 +79,7 @@ class Gateway:
         choice: Callable[[str], str] = secrets.choice,
         hash_cost: HashCost | None = None,
         open_store: StoreOpener = SqliteStore.open,
+        new_key: bool = False,
     ) -> None:
         self.settings = settings
         self.port = 0
@@ -80,6 +91,7 @@ class Gateway:
         self._choice = choice
         self._hash_cost = hash_cost
         self._open_store = open_store
+        self._new_key = new_key
         self._changed = asyncio.Event()
         self._counter = 0
         self._opened = contextlib.ExitStack()
@@ -135,9 +147,12 @@ class Gateway:
         commands = Commands.load(routing)
         self.tables = f"{routing.version}.{commands.version}"
         self._logger.info("tables.loaded", version=self.tables)
-        self._keys = KeyFile.open(settings.storage.key_file)
         self.store = self._open_store(settings.storage.path)
         opened.callback(self.store.close)
+        known = self.store.key_check()
+        self._keys = KeyFile.open(settings.storage.key_file, None if self._new_key else known)
+        if self._keys.check != known:
+            self.store.set_key_check(self._keys.check)
         hasher = Hasher(self._hash_cost)
         opened.callback(hasher.close)
         self._build_flow(routing, commands, hasher)
@@ -147,7 +162,10 @@ class Gateway:
             _timers(settings),
             self._clock.monotonic,
         )
-        self._control = Control(socket_path(settings.storage.path), {"binds": self.describe_binds})
+        self._control = Control(
+            socket_path(settings.storage.path),
+            Operators(self.store, self.outbox, self.binds, self._clock, self._readable, self._until).commands,
+        )
 
     def _build_flow(self, routing: Routing, commands: Commands, hasher: Hasher) -> None:
         """What an SMS flows through, from intake to outbox."""
@@ -164,7 +182,20 @@ class Gateway:
         self._longs = LongMessages()
         self.outbox = Outbox(self.binds, self._alphabets, self.reports, self._random, self._wake)
         intake = Intake(routing, commands.parser.parse, self._alphabets, numbers)
-        batches = Batches(
+        limits = Limits(**settings.limits.model_dump())
+        self.guard = Guard(
+            limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS
+        )
+        replies = Replies(
+            routing=routing,
+            commands=commands,
+            numbers=numbers,
+            keys=self._keys,
+            reaching={a.system_id: Reaching(_PREFIXES[a.msisdn_format], a.ton, a.npi) for a in accounts},
+            default_account=settings.smpp.default_account.system_id,
+            migration=Migration(routing, commands) if settings.service.migration == "unified" else None,
+        )
+        self._batches = Batches(
             routing=routing,
             commands=commands,
             store=self.store,
@@ -172,21 +203,20 @@ class Gateway:
             longs=self._longs,
             intake=intake,
             outbox=self.outbox,
-            numbers=numbers,
             keys=self._keys,
             alphabets=self._alphabets,
-            reaching={a.system_id: Reaching(_PREFIXES[a.msisdn_format], a.ton, a.npi) for a in accounts},
-            default_account=settings.smpp.default_account.system_id,
             windows=windows,
-            limits=Limits(**settings.limits.model_dump()),
+            limits=limits,
             zone=ZoneInfo(settings.service.timezone),
-            words=NO_WORDS,
+            words=self._words(),
+            guard=self.guard,
+            replies=replies,
             random=self._random,
         )
         self.pipeline = Pipeline(
             commands=commands,
             intake=intake,
-            batches=batches,
+            batches=self._batches,
             store=self.store,
             duplicates=self.duplicates,
             longs=self._longs,
@@ -194,10 +224,27 @@ class Gateway:
             hasher=hasher,
             generate=lambda: generate_password(self._choice),
             windows=windows,
+            retention_ms=settings.storage.retention.journal_days * DAY_MS,
             clock=self._clock,
             log=self.reports,
-            worked=self._changed.set,
+            worked=self._worked,
         )
+
+    def _words(self) -> Words:
+        """The sensitive words of the configuration. Raises TableError."""
+        path = self.settings.service.sensitive_words
+        if path is None:
+            return NO_WORDS
+        words = WordList.load(path)
+        self._logger.info("words.loaded", words=words.count, file=str(path))
+        return words
+
+    def reload_words(self) -> None:
+        """Read the sensitive words again; a file with faults is refused, and the words stay as they are."""
+        try:
+            self._batches.words = self._words()
+        except TableError as error:
+            self._logger.error("words.refused", reason=str(error))
 
     def _recover(self) -> None:
         """Take up what the last run left: resends to be expected, waiting parts, SMS not yet delivered."""
@@ -205,6 +252,8 @@ class Gateway:
         store = self.store
         self.duplicates.recover(store.uncertain(), store.settled(), now_ms, self._longest_window)
         self._longs.recover(list(self._readable_parts(store.parts())))
+        since = now_ms - self.settings.limits.same_text_minutes * MINUTE_MS
+        self.guard.rebuild(Past(*row) for row in store.recent(since, HANDSETS))
         self._read_waiting_from: int | None = 0
         self._read_waiting()
 
@@ -218,7 +267,7 @@ class Gateway:
         self._read_waiting_from = mine[-1].number if mine and len(mine) == len(rows) == room else None
         self.outbox.hand_over(list(self._readable(mine)), self._clock.monotonic(), self._clock.now_ms())
 
-    def _readable(self, rows: list[MobileTerminated]) -> Iterator[MobileTerminated]:
+    def _readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
         for sms in rows:
             if sms.account not in self._alphabets:
                 sms.account = self.settings.smpp.default_account.system_id
@@ -258,26 +307,44 @@ class Gateway:
         self._log.flush()
 
     async def _tick(self) -> None:
-        """Flush the log, retry what is due; now and then keep house."""
         count = 0
         while True:
             await asyncio.sleep(TICK)
-            self._log.flush()
             count += 1
-            now_ms = self._clock.now_ms()
-            due = self.outbox.next_retry()
-            if due is not None and due <= now_ms:
-                self.outbox.tick(self._clock.monotonic(), now_ms)
-            if count % HOUSEKEEPING == 0:
-                self.pipeline.housekeep()
-                self.outbox.tick(self._clock.monotonic(), now_ms)
+            self.tick(housekeeping=count % HOUSEKEEPING == 0)
+
+    def tick(self, *, housekeeping: bool) -> None:
+        """What time brings, ten times a second: the log is flushed, what is due leaves; now and then the
+        house is kept. Whoever moves the clock calls it too."""
+        self._log.flush()
+        self.pipeline.tick()
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        due = self.outbox.next_retry()
+        if due is not None and due <= now_ms:
+            self.outbox.tick(now, now_ms)
+        if housekeeping:
+            self.pipeline.housekeep()
+            self.outbox.tick(now, now_ms)
+            try:
                 if self.outbox.depth < self.outbox.limit // 2:
                     self._read_waiting()
+            except StorageError as error:
+                self.reports.storage_failed(error, 0.0)
+
+    async def drained(self) -> None:
+        """Wait until all that came is worked, and every SMS that could leave has been answered."""
+        await self._until(lambda: self.pipeline.idle and not self.outbox.in_flight)
 
     async def _wind_down(self) -> None:
         self.listener.close()
         self.pipeline.stopping = True
-        await self._until(lambda: self.pipeline.idle and not self.outbox.in_flight)
+        await self._until(lambda: self.pipeline.idle)
+        self.outbox.stopping = True
+        # One peer that does not answer must not take the unbind from all others.
+        patience = max(0.0, self.settings.shutdown.deadline - UNBINDING)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._until(lambda: not self.outbox.in_flight)
         for connection in list(self.listener.connections):
             connection.unbind()
         await self._until(lambda: not self.listener.connections)
@@ -295,6 +362,13 @@ class Gateway:
 
     def _wake(self) -> None:
         self.pipeline.wake()
+
+    def _worked(self) -> None:
+        """A batch is done. When nothing else waits, its log lines are written at once: who looks for one
+        right after an answer finds it. One write a batch at most."""
+        self._changed.set()
+        if self.pipeline.idle:
+            self._log.flush()
 
     # What the listener tells (gateway.net.listener.Application)
 
@@ -366,30 +440,6 @@ class Gateway:
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """An oddity of a peer."""
         self.reports.remarked(peer, account, event)
-
-    # What the control socket tells
-
-    def describe_binds(self) -> list[dict[str, Any]]:
-        """What `fetion-gateway binds` shows."""
-        now = self._clock.monotonic()
-        return [
-            {
-                "system_id": bind.account,
-                "remote": bind.link.peer,
-                "mode": bind.mode,
-                "address_range": bind.address_range,
-                "bound_s": round(now - bind.since, 1),
-                "window_in": bind.session.owed,
-                "window_in_limit": bind.session.limits.window_in,
-                "window_out": bind.session.limits.window_out - bind.session.window_free,
-                "window_out_limit": bind.session.limits.window_out,
-                "messages_in": bind.messages_in,
-                "messages_out": bind.messages_out,
-                "throttled": bind.throttled,
-                "last_pdu_s": round(now - bind.session.last_received, 1),
-            }
-            for bind in self.binds.all()
-        ]
 
 
 def _listener_account(account: AccountSettings) -> Account:

@@ -5,35 +5,45 @@ are joined, what the instructions need is loaded in a few statements, handlers r
 second SMS of a handset sees what the first did), and replies get their addresses.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from random import Random
 from typing import Any, Final
 
+from commands.codes import Code
 from commands.keys import add_keys
 from commands.model import (
-    Event,
     Given,
     Keys,
     Limits,
     Missing,
+    Misunderstood,
     Outcome,
     ProductFact,
-    Reach,
     Reply,
     Result,
-    Source,
+    Understood,
     Words,
     World,
 )
 from commands.service import Commands
 from gateway.duplicates import Duplicates
 from gateway.errors import Refusal
+from gateway.guard import Guard, Limited
 from gateway.intake import Intake
 from gateway.longmessages import LongMessages, NoRoom
-from gateway.model import PART, Commit, MobileOriginated, MobileTerminated, Numbers, message_id
+from gateway.model import (
+    MASKED,
+    PART,
+    SECRET,
+    Commit,
+    MobileOriginated,
+    MobileTerminated,
+    told,
+)
 from gateway.outbox import Outbox
+from gateway.replies import Replies, note_reach
 from gateway.secrets import Keys as SecretKeys
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.status import CommandStatus
@@ -41,12 +51,6 @@ from gateway.storage.contract import StorageError, Store
 from routing.model import Accepts
 from routing.table import Routing
 
-EXPIRY_MS: Final = 72 * 3600 * 1000
-"""How long an SMS to a handset is tried."""
-MASKED: Final = "<masked>"
-SECRET: Final = "<secret>"
-DONE: Final = 200
-"""The result code of what went well; others stand in the journal."""
 LOADS: Final = 8
 """How often a handler may ask for more before it counts as failed."""
 _PASSWORDS: Final = frozenset(("password", "password_hash"))
@@ -57,20 +61,18 @@ ProductRow = tuple[int, int, str, str, int, int, str]
 FETION_NUMBERS: Final = (400_000_000, 999_999_999)
 
 
-@dataclass(frozen=True, slots=True)
-class Reaching:
-    """How an account writes a mobile that never wrote to us (settings: msisdn_format, ton, npi)."""
-
-    prefix: str
-    ton: int
-    npi: int
-
-
 @dataclass(slots=True)
 class Prepared:
-    """What a batch came to: the commit, and who is answered how once it is durable."""
+    """What a batch came to: the commit, and who is answered how once it is durable.
+
+    late: what arrived before `late_before` (monotonic), so that its centre may have sent it again already;
+    echoes: such resends in this very batch, with the number of the original.
+    """
 
     commit: Commit
+    late_before: float = 0.0
+    late: dict[bytes, int] = field(default_factory=dict)
+    echoes: list[tuple[MobileOriginated, int]] = field(default_factory=list)
     done: list[MobileOriginated] = field(default_factory=list)
     repeats: list[tuple[MobileOriginated, int]] = field(default_factory=list)
     refused: list[tuple[MobileOriginated, Refusal]] = field(default_factory=list)
@@ -78,7 +80,7 @@ class Prepared:
 
 
 class Batches:
-    """Prepares the commits of one gateway."""
+    """Prepares the commits of one gateway. words: what no chat may hold; may be replaced at any time."""
 
     def __init__(
         self,
@@ -90,15 +92,14 @@ class Batches:
         longs: LongMessages,
         intake: Intake,
         outbox: Outbox,
-        numbers: Numbers,
         keys: SecretKeys,
         alphabets: Mapping[str, Alphabet],
-        reaching: Mapping[str, Reaching],
-        default_account: str,
         windows: Mapping[str, int],
         limits: Limits,
         zone: tzinfo,
         words: Words,
+        guard: Guard,
+        replies: Replies,
         random: Random,
     ) -> None:
         self._routing = routing
@@ -108,25 +109,16 @@ class Batches:
         self._longs = longs
         self._intake = intake
         self._outbox = outbox
-        self._numbers = numbers
         self._keys = keys
         self._alphabets = alphabets
-        self._reaching = reaching
-        self._default_account = default_account
         self._windows = windows
         self._limits = limits
         self._zone = zone
-        self._words = words
+        self.words = words
+        self._guard = guard
+        self._replies = replies
         self._facts: list[ProductRow] = []
         self._random = random
-        self._sources: dict[Source, Callable[[MobileOriginated, str], str]] = {
-            Source.REPLY: lambda m, _: routing.reply_from(m.route),
-            Source.OPENING: lambda m, _: routing.opening_from(m.route),
-            Source.QUESTION: self._question_from,
-            Source.NOTICE: lambda _m, _d: routing.notice_from(),
-            Source.CHAT: self._chat_from,
-            Source.DIALLED: lambda m, _: m.route.address,
-        }
 
     def prepare(
         self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int, *, poison: bool = False
@@ -166,6 +158,8 @@ class Batches:
             if m.joined:
                 m.understood = None
                 m.joined = ()
+            if m.outcome is not None:
+                self._guard.give_back(m.msisdn)
             m.outcome = None
             m.replies = []
 
@@ -187,6 +181,13 @@ class Batches:
                 prepared.repeats.append((m, number))
                 prepared.commit.repeats.append((now_ms, number))
                 return False
+            if m.arrived < prepared.late_before or prepared.late:
+                original = prepared.late.get(m.digest)
+                if original is not None:
+                    prepared.echoes.append((m, original))
+                    return False
+                if m.arrived < prepared.late_before:
+                    prepared.late[m.digest] = m.number
         if part is not None:
             try:
                 self._join(m, prepared.commit)
@@ -207,7 +208,22 @@ class Batches:
         if joined.text is not None:
             m.joined = tuple(joined.gone)
             if m.msisdn:
-                m.understood = self._intake.understand(m, joined.text)
+                m.understood = self._without_hash(self._intake.understand(m, joined.text))
+
+    def _without_hash(self, understood: Understood) -> Understood:
+        """A password that was cut into parts comes too late to be hashed: it is explained how to send it."""
+        if not understood.secret or _PASSWORDS.isdisjoint(self._commands.draws(understood)):
+            return understood
+        usage = self._commands.table.rows[understood.id].usage
+        return Misunderstood(
+            "misunderstood",
+            understood.sender,
+            understood.route,
+            understood.text,
+            usage,
+            secret=True,
+            result=Result.USAGE,
+        )
 
     def _not_a_text(self, m: MobileOriginated) -> None:
         """A part that waits for others, or an SMS of a sender that is no mobile."""
@@ -248,7 +264,8 @@ class Batches:
                 self._limits,
                 candidates,
                 self._zone,
-                self._words,
+                self.words,
+                self._routing.home,
             )
         self._store.load(keys, world)
         for text, owner in list(drawn.items()):
@@ -275,9 +292,13 @@ class Batches:
         m.province = self._routing.province(m.route, m.msisdn)
         m.stored_text = self._stored_text(m)
         try:
+            limited = self._guard.admit(m.msisdn, m.stored_text, m.destination, m.at)
             if poison:
                 raise RuntimeError("the store refused its changes")
-            self._handle(m, world, given)
+            if limited is None:
+                self._handle(m, world, given)
+            else:
+                self._limit(m, world, limited)
         except StorageError:
             raise
         except Exception as error:  # the boundary for bugs of handlers
@@ -286,7 +307,7 @@ class Batches:
             m.replies = []
             failed = Reply(m.msisdn, self._commands.table.general.failed, {"error_id": m.message_id[-6:]})
             m.outcome = Outcome(Result.FAILED, [failed])
-            m.replies = [self._address(failed, m, world)]
+            m.replies = [self._addressed(failed, m, world)]
             m.result = Result.FAILED.value
             m.detail = {"error": type(error).__name__}
             world.accept()
@@ -298,8 +319,8 @@ class Batches:
         for _ in range(LOADS):
             try:
                 outcome = self._commands.handle(world, understood, given)
-                self._note_reach(m, world)
-                m.replies = [self._address(reply, m, world) for reply in outcome.replies]
+                note_reach(m, world)
+                m.replies = [self._addressed(reply, m, world) for reply in outcome.replies]
             except Missing as missing:
                 world.drop()
                 self._store.load(missing.keys, world)
@@ -312,68 +333,25 @@ class Batches:
                     _product_row(m, fact, self._routing.home(fact.msisdn)) for fact in outcome.facts
                 ]
             world.accept()
+            if outcome.result is not Result.LIMITED:
+                self._guard.handled(m.msisdn, m.stored_text, m.destination, exchange_of(outcome), m.at)
             return
         raise RuntimeError(f"{understood.id} asked for more keys {LOADS} times")
 
-    def _note_reach(self, m: MobileOriginated, world: World) -> None:
-        """Remember through whom, and in which spelling, this handset writes."""
-        known = world.customer(m.msisdn)
-        reach = known.reach if known is not None else None
-        if (
-            reach is None
-            or reach.spelling != m.source
-            or reach.account != m.account
-            or reach.ton != m.source_ton
-            or reach.npi != m.source_npi
-        ):
-            world.edit(m.msisdn).reach = Reach(m.account, m.source, m.source_ton, m.source_npi)
+    def _limit(self, m: MobileOriginated, world: World, limited: Limited) -> None:
+        """The guard lets nothing through: not handled, and answered once a minute at most."""
+        replies = [Reply(m.msisdn, self._commands.table.general.overused)] if limited is Limited.TELL else []
+        m.outcome = Outcome(Result.LIMITED, replies, code=Code.TRY_LATER)
+        m.replies = [self._addressed(reply, m, world) for reply in replies]
+        m.result = Result.LIMITED.value
+        m.detail = {**told(m.outcome), "limited": limited.name.lower()}
+        world.accept()
 
-    def _address(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
-        """The outbox row of a reply: from where, to whom in which spelling, through which account."""
-        number = self._numbers.draw()
-        if reply.to == m.msisdn:
-            account, bind = m.account, m.session
-            spelling, ton, npi = m.source, m.source_ton, m.source_npi
-        else:
-            bind = 0
-            customer = world.customer(reply.to)
-            reach = customer.reach if customer is not None else None
-            if reach is None or reach.account not in self._reaching:
-                account = self._default_account
-                way = self._reaching[account]
-                spelling, ton, npi = way.prefix + reply.to, way.ton, way.npi
-            else:
-                account, spelling, ton, npi = reach.account, reach.spelling, reach.ton, reach.npi
-        sms = MobileTerminated(
-            number,
-            m.number,
-            reply.to,
-            account,
-            bind,
-            self._sources[reply.source](m, reply.detail),
-            spelling,
-            ton,
-            npi,
-            self._commands.render(reply),
-            m.at,
-            m.at + EXPIRY_MS,
-            reply.secret,
-            reference=number & 0xFFFF,
-        )
-        if reply.secret:
-            sms.sealed = self._keys.seal(sms.text, message_id(number).encode())
+    def _addressed(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
+        """The outbox row of a reply, cut into parts."""
+        sms = self._replies.address(reply, m, world)
         self._outbox.compose(sms)
         return sms
-
-    def _question_from(self, _m: MobileOriginated, detail: str) -> str:
-        base, _, serial = detail.partition(":")
-        return self._routing.question_from(self._routing.resolve(base), serial)
-
-    def _chat_from(self, _m: MobileOriginated, detail: str) -> str:
-        person = self._routing.numbers.person(detail)
-        if person is None:
-            raise ValueError(f"{detail!r} is no person's number")
-        return self._routing.chat_from(person)
 
     def _stored_text(self, m: MobileOriginated) -> str:
         """What the journal keeps of the text: nothing that is, or might be, a password."""
@@ -386,30 +364,22 @@ class Batches:
         return MASKED if _PASSWORDS.isdisjoint(self._commands.draws(understood)) else SECRET
 
 
+def exchange_of(outcome: Outcome) -> str:
+    """What the guard knows an outcome by: the first sentence that is said."""
+    return outcome.replies[0].sentence if outcome.replies else ""
+
+
 def _detail(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, Any] | None:
     """What a trace and a replay need beyond the columns."""
-    detail: dict[str, Any] = {}
+    detail = told(outcome)
     if m.joined:
         detail["joined"] = m.joined
-    if outcome.replies:
-        detail["replies"] = [reply.sentence for reply in outcome.replies]
-    if outcome.code != DONE:
-        detail["code"] = outcome.code
     if given.fetion_numbers:
         detail["given"] = {"fetion_numbers": given.fetion_numbers}
     if given.candidates:
         detail.setdefault("given", {})["candidates"] = given.candidates
-    if outcome.events:
-        detail["events"] = [_event(event) for event in outcome.events]
     return detail or None
 
 
 def _product_row(m: MobileOriginated, fact: ProductFact, province: str) -> ProductRow:
     return (m.number, int(fact.msisdn), fact.product, fact.operation, fact.at, int(fact.trial), province)
-
-
-def _event(event: Event) -> dict[str, Any]:
-    told: dict[str, Any] = {"event": f"{event.family}/{event.name}", "msisdn": event.msisdn}
-    if event.data:
-        told["data"] = dict(event.data)
-    return told

@@ -18,7 +18,10 @@ class Link(Protocol):
 
     session: Session
     peer: str
-    closed: bool
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be answered there any more."""
 
     def flush(self) -> None:
         """Write what the session has queued."""
@@ -84,6 +87,25 @@ class Bind:
         """Whether it takes SMS to handsets now: no transmitter, and not one that is unbinding."""
         state = self.session.state
         return state is State.BOUND_TRX or state is State.BOUND_RX
+
+    def describe(self, now: float) -> dict[str, object]:
+        """What `fetion-gateway binds` shows; ages in seconds."""
+        session = self.session
+        return {
+            "system_id": self.account,
+            "remote": self.link.peer,
+            "mode": self.mode,
+            "address_range": self.address_range,
+            "bound_s": round(now - self.since, 1),
+            "window_in": session.owed,
+            "window_in_limit": session.limits.window_in,
+            "window_out": session.limits.window_out - session.window_free,
+            "window_out_limit": session.limits.window_out,
+            "messages_in": self.messages_in,
+            "messages_out": self.messages_out,
+            "throttled": self.throttled,
+            "last_pdu_s": round(now - session.last_received, 1),
+        }
 
 
 class Binds:

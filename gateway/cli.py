@@ -56,13 +56,13 @@ COMMANDS = (
         "handset send",
         "send one SMS as a simulated handset and print what comes back",
         "handset send --from 13800138000 --to 161 KTFX --expect 飞信",
-        "gateway.simulator.cli:handset_send",
+        "gateway.cli_handset:handset_send",
     ),
     Entry(
         "handset chat",
         "be a simulated handset: type NUMBER TEXT",
         "handset chat --from 13800138000",
-        "gateway.simulator.cli:handset_chat",
+        "gateway.cli_handset:handset_chat",
     ),
     Entry(
         "explain route",
@@ -79,7 +79,7 @@ COMMANDS = (
     Entry(
         "trace",
         "show the whole life of one SMS from the store",
-        "trace 0ABC12",
+        "trace 0000000100000002",
         "gateway.cli_inspect:trace",
     ),
     Entry(
@@ -94,12 +94,43 @@ COMMANDS = (
         "outbox list --json",
         "gateway.cli_inspect:outbox_list",
     ),
+    Entry(
+        "outbox retry",
+        "send a parked SMS once more",
+        "outbox retry 0000000100000007",
+        "gateway.cli_inspect:outbox_retry",
+    ),
+    Entry(
+        "outbox drop",
+        "give up a parked SMS",
+        "outbox drop 0000000100000007",
+        "gateway.cli_inspect:outbox_drop",
+    ),
+    Entry(
+        "scenario run",
+        "play scripted handsets; exit 1 on a missed expectation",
+        "scenario run open.yaml --junit report.xml",
+        "gateway.cli_scenario:scenario_run",
+    ),
+    Entry(
+        "settle",
+        "write the charging records of some days as CSV files",
+        "settle --from 2007-03-01 --to 2007-03-31 --out settlement",
+        "gateway.cli_settle",
+    ),
+    Entry(
+        "replay",
+        "run the recorded messages through the tables of today and print what differs",
+        "replay --journal var/fetion.db --tables new-tables",
+        "gateway.cli_replay",
+    ),
 )
 
 GROUPS = {
     "handset": "simulated handsets",
     "explain": "how a number or a text is understood",
     "outbox": "the SMS that wait to leave",
+    "scenario": "scripted handsets",
 }
 """Help for the first word of commands that have two."""
 
@@ -111,7 +142,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = build_parser(words).parse_args(words)
+        args, surplus = build_parser(words).parse_known_args(words)
+        if surplus:  # told by the command itself: its usage is the one that helps
+            args.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
         code = cast(Command, args.command).run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -138,7 +171,13 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for entry in COMMANDS:
         group, _, last = entry.name.rpartition(" ")
         if group not in places:
-            middle = places[""].add_parser(group, help=GROUPS[group], description=GROUPS[group])
+            middle = places[""].add_parser(
+                group,
+                help=GROUPS[group],
+                description=GROUPS[group],
+                epilog=f"example: fetion-gateway {entry.example}",
+                allow_abbrev=False,
+            )
             places[group] = middle.add_subparsers(metavar="COMMAND", required=True)
         leaf = places[group].add_parser(
             last,
@@ -151,7 +190,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
         if entry.name.split() == words[:depth]:
             command = load_command(entry)
             command.add_arguments(leaf)
-            leaf.set_defaults(command=command)
+            leaf.set_defaults(command=command, parser=leaf)
     return parser
 
 

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.settings import Settings, load
+from gateway.settings import Settings, load, unread
 from gateway.smpp.coding import Alphabet
+from gateway.words import WordList
 from routing.tablefile import Fault, Located, TableError
 
 
@@ -22,8 +23,13 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def load_settings(path: Path | None) -> Settings:
-    """The settings of a file and of this process's environment; raises TableError with every fault."""
-    return load(path, os.environ, codec_faults)
+    """The settings of a file and of this process's environment; raises TableError with every fault.
+
+    A variable with one underscore too few, which is not read, is told of on standard error.
+    """
+    for name, nearest in unread(os.environ):
+        sys.stderr.write(f"fetion-gateway: warning: the variable {name} is not read: is it {nearest}?\n")
+    return load(path, os.environ, lambda located: [fault for look in _LOOKS for fault in look(located)])
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -44,3 +50,43 @@ def codec_faults(settings: Located[Settings]) -> Iterator[Fault]:
             except ValueError as error:
                 path = ("smpp", "accounts", position, "alphabet", data_coding)
                 yield settings.fault(path, str(error))
+
+
+def path_faults(settings: Located[Settings]) -> Iterator[Fault]:
+    """Faults of paths at which there can be no file: looked at, nothing is made."""
+    storage, logging = settings.value.storage, settings.value.logging
+    places: tuple[tuple[tuple[str, str], Path | None], ...] = (
+        (("storage", "url"), storage.path),
+        (("storage", "key_file"), storage.key_file),
+        (("logging", "file"), logging.file),
+    )
+    for key, path in places:
+        reason = path and _obstacle(path)
+        if reason:
+            yield settings.fault(key, f"{path}: {reason}")
+
+
+def _obstacle(path: Path) -> str:
+    """Why there can be no file at a path, as far as it can be seen."""
+    try:
+        if path.is_dir():
+            return "is a folder, must be a file"
+        above = next((folder for folder in path.parents if folder.exists()), None)
+    except OSError:
+        return ""
+    return "" if above is None or above.is_dir() else f"must be in a folder, and {above} is none"
+
+
+def word_faults(settings: Located[Settings]) -> Iterator[Fault]:
+    """Faults of the file of sensitive words."""
+    path = settings.value.service.sensitive_words
+    if path is None:
+        return
+    try:
+        WordList.load(path)
+    except TableError as error:
+        yield from error.faults
+
+
+_LOOKS = (codec_faults, path_faults, word_faults)
+"""What the schema cannot see."""

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Awaitable
 from pathlib import Path
 
 from gateway.app import Gateway
@@ -37,23 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """See gateway.cli.Command."""
-    descriptor, log_file = tempfile.mkstemp(prefix="fetion-demo-", suffix=".log")
-    os.close(descriptor)
-    with tempfile.TemporaryDirectory(prefix="fetion-demo-") as folder:
-        settings = demo_settings(Path(folder), Path(log_file), free_port=args.once)
-        try:
-            return asyncio.run(_demo(settings, once=args.once))
-        except (TableError, KeyFileError, StorageError, PathTooLong) as error:
-            say(f"the gateway does not start: {error}", sys.stderr)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            listen = settings.smpp.listen
-            say(
-                f"port {listen.port} on {listen.host} is in use: stop what listens there (another demo?), "
-                "or use demo --once, which takes a free port",
-                sys.stderr,
-            )
+    try:
+        return asyncio.run(_demo(once=args.once))
+    except (TableError, KeyFileError, StorageError, PathTooLong) as error:
+        say(f"the gateway does not start: {error}", sys.stderr)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        listen = Settings().smpp.listen
+        say(
+            f"port {listen.port} on {listen.host} is in use: stop what listens there (another demo?), "
+            "or use demo --once, which takes a free port",
+            sys.stderr,
+        )
     return 1
 
 
@@ -71,25 +68,41 @@ def demo_settings(folder: Path, log_file: Path, *, free_port: bool) -> Settings:
     )
 
 
-async def _demo(settings: Settings, *, once: bool) -> int:
-    log = open_log(settings.logging)
-    try:
-        async with Gateway(settings, log) as gateway:
-            account = settings.smpp.default_account
-            where = Account(settings.smpp.listen.host, gateway.port, account.system_id, account.password)
-            if not await _converse(where):
-                say(f"the gateway's log: {settings.logging.file}", sys.stderr)
-                return 1
-            if once:
-                say(f"\nAll answers came. The gateway's log: {settings.logging.file}")
-                return 0
-            stop = _stop_signals()
-            say(_addresses(where, settings))
-            await _until(stop, gateway)
-            say("\nstopping")
-            return 0
-    finally:
-        log.close()
+async def _demo(*, once: bool) -> int:
+    """Everything from the first file to the last is within reach of a signal, so nothing is left behind."""
+    stop = _stop_signals()
+    descriptor, log_file = tempfile.mkstemp(prefix="fetion-demo-", suffix=".log")
+    os.close(descriptor)
+    with tempfile.TemporaryDirectory(prefix="fetion-") as folder:  # short: the control socket is in it
+        settings = demo_settings(Path(folder), Path(log_file), free_port=once)
+        log = open_log(settings.logging)
+        try:
+            async with Gateway(settings, log) as gateway:
+                return await _perform(gateway, stop, once=once)
+        finally:
+            log.close()
+
+
+async def _perform(gateway: Gateway, stop: asyncio.Event, *, once: bool) -> int:
+    """The conversation, and what follows it; the exit code."""
+    settings = gateway.settings
+    account = settings.smpp.default_account
+    where = Account(settings.smpp.listen.host, gateway.port, account.system_id, account.password)
+    conversation = asyncio.create_task(_converse(where), name="conversation")
+    await _first(conversation, stop.wait(), gateway.failed())
+    if conversation.cancelled():
+        say("\nstopped before the conversation was over", sys.stderr)
+        return 1 if once else 0
+    if not conversation.result():
+        say(f"the gateway's log: {settings.logging.file}", sys.stderr)
+        return 1
+    if once:
+        say(f"\nAll answers came. The gateway's log: {settings.logging.file}")
+        return 0
+    say(_addresses(where, settings))
+    await _first(stop.wait(), gateway.failed())
+    say("\nstopping")
+    return 0
 
 
 async def _converse(account: Account) -> bool:
@@ -119,17 +132,18 @@ The gateway is up. Ctrl-C stops it.
 
 
 def _stop_signals() -> asyncio.Event:
-    """Set at SIGINT or SIGTERM."""
+    """Set by Ctrl-C, by SIGTERM, and when the terminal is closed."""
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
 
 
-async def _until(stop: asyncio.Event, gateway: Gateway) -> None:
-    """Wait for `stop`. Raises what a task of the gateway raises."""
-    tasks = {asyncio.create_task(stop.wait()), asyncio.create_task(gateway.failed())}
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+async def _first(*awaited: Awaitable[object]) -> None:
+    """Wait for the first of these and cancel the others. Raises what the first raises."""
+    done, pending = await asyncio.wait(
+        [asyncio.ensure_future(each) for each in awaited], return_when=asyncio.FIRST_COMPLETED
+    )
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)

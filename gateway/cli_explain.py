@@ -3,11 +3,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 from commands.service import Commands
 from routing.table import Routing
+from routing.tablefile import TableError
+
+T = TypeVar("T")
 
 
 class ExplainRoute:
@@ -16,13 +19,14 @@ class ExplainRoute:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """See gateway.cli.Command."""
         parser.add_argument("destination", metavar="DEST", help="number that was texted, such as 12520050")
-        parser.add_argument("--from", dest="sender", metavar="MSISDN", help="who texted it")
+        _add_sender(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run(self, args: argparse.Namespace) -> int:
         """See gateway.cli.Command. A refused address gives 1."""
-        routing = Routing.load()
-        explanation = routing.explain(args.destination, args.sender)
+        routing = _loaded(Routing.load)
+        sender = _sender(args, routing)
+        explanation = routing.explain(args.destination, sender)
         if args.json:
             _print_json(explanation.as_dict())
             return 1 if explanation.route.refused else 0
@@ -46,16 +50,19 @@ class ExplainText:
         """See gateway.cli.Command."""
         parser.add_argument("text", metavar="TEXT", help="what was texted")
         parser.add_argument("--to", required=True, metavar="DEST", help="number that was texted")
+        _add_sender(parser)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run(self, args: argparse.Namespace) -> int:
         """See gateway.cli.Command. A refused address gives 1."""
-        routing = Routing.load()
+        routing = _loaded(Routing.load)
+        sender = _sender(args, routing)
         route = routing.resolve(args.to)
         if route.refused:
             sys.stderr.write(f"{args.to}: {route.refused}\n")
             return 1
-        explained = Commands.load(routing).parser.explain(args.text, route).as_dict()
+        parser = _loaded(lambda: Commands.load(routing)).parser
+        explained = parser.explain(args.text, route, sender or "").as_dict()
         if args.json:
             _print_json(explained)
         else:
@@ -67,6 +74,29 @@ route: Final = ExplainRoute()
 text: Final = ExplainText()
 
 
+def _loaded(load: Callable[[], T]) -> T:
+    """What a loader of tables gives; prints every fault and leaves with exit code 1 otherwise."""
+    try:
+        return load()
+    except TableError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+
+
+def _add_sender(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="sender", metavar="MSISDN", help="the mobile that texted it")
+
+
+def _sender(args: argparse.Namespace, routing: Routing) -> str | None:
+    """The 11 digits of --from, None without it; any other number is wrong usage."""
+    if args.sender is None:
+        return None
+    msisdn = routing.numbers.msisdn(args.sender)
+    if msisdn is None:
+        args.parser.error(f"argument --from: {args.sender!r} is no mobile number ({routing.numbers.mobile})")
+    return msisdn
+
+
 def _print_json(value: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
@@ -75,4 +105,9 @@ def _print_table(values: Mapping[str, object]) -> None:
     width = max(map(len, values))
     for name, value in values.items():
         shown = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, Mapping) else value
-        sys.stdout.write(f"{name:{width}}  {'-' if shown in ('', None) else shown}\n")
+        sys.stdout.write(f"{name:{width}}  {'-' if shown in ('', None) else _visible(str(shown))}\n")
+
+
+def _visible(text: str) -> str:
+    """On one line; what cannot be seen is written as Python does: \\n, \\x1b, \\u3000 for a wide blank."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -1,4 +1,4 @@
-"""`serve`: the gateway until SIGTERM or SIGINT; SIGHUP reopens the log file."""
+"""`serve`: the gateway until SIGTERM or SIGINT; SIGHUP reopens the log file and reads the sensitive words."""
 
 import argparse
 import asyncio
@@ -28,8 +28,13 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--config."""
+    """--config and --new-key."""
     add_config(parser)
+    parser.add_argument(
+        "--new-key",
+        action="store_true",
+        help="accept that the key of the store is lost: go on with another one, made where there is none",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
         return complain(f"logging.file: {error}: it must be in a writable folder")
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            return runner.run(serve(settings, log))
+            return runner.run(serve(settings, log, new_key=args.new_key))
     finally:
         log.close()
 
 
-async def serve(settings: Settings, log: Log) -> int:
+async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
     """Run until a signal; says on stderr why it could not."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -54,7 +59,8 @@ async def serve(settings: Settings, log: Log) -> int:
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reopen, log)
     try:
-        async with Gateway(settings, log) as gateway:
+        async with Gateway(settings, log, new_key=new_key) as gateway:
+            loop.add_signal_handler(signal.SIGHUP, reload, log, gateway)
             # What is there now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
@@ -76,6 +82,10 @@ async def serve(settings: Settings, log: Log) -> int:
             f"{listen.host}:{listen.port}: {error.strerror or error}:"
             " stop what listens there or set smpp.listen.port"
         )
+    finally:
+        # uvloop leaves them behind, and this process would not hear them any more.
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(name)
     return 0
 
 
@@ -83,6 +93,12 @@ def complain(reason: object) -> int:
     """Say why not, on standard error; the exit code for it."""
     sys.stderr.write(f"fetion-gateway: {reason}\n")
     return 1
+
+
+def reload(log: Log, gateway: Gateway) -> None:
+    """SIGHUP to a running gateway: go on in a new log file, read the sensitive words again."""
+    reopen(log)
+    gateway.reload_words()
 
 
 def reopen(log: Log) -> None:

@@ -1,11 +1,13 @@
 """The control socket: a Unix socket beside the store (0600), through which a running gateway is asked.
 
-One JSON object a line each way: {"command": "binds"} -> {"binds": [...]} or {"error": "..."}.
+One JSON object a line each way: {"command": "binds"} -> {"binds": [...]}, or {"error": "..."} where the
+command is unknown or refused. What else the object holds are the command's arguments, all of them texts.
 """
 
 import asyncio
+import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,11 @@ import orjson
 LONGEST_PATH = 100
 """Octets: what every system takes as the path of a Unix socket, less a margin."""
 LONGEST_REQUEST = 4096
+PATIENCE = 5.0
+"""Seconds that a command may take."""
+
+Command = Callable[..., Awaitable[Any]]
+"""Takes its arguments by name; what it returns is sent back. It refuses with CommandRefused."""
 
 
 class PathTooLong(Exception):
@@ -24,15 +31,19 @@ class NotRunning(Exception):
     """No gateway listens on the control socket."""
 
 
+class CommandRefused(Exception):
+    """A command cannot be done; the text says why."""
+
+
 def socket_path(store: Path) -> Path:
     """Where the gateway of a store listens."""
     return store.with_name(store.name + ".control")
 
 
 class Control:
-    """Answers commands; `commands` are functions without arguments that return what is sent back."""
+    """Answers commands, by their names."""
 
-    def __init__(self, path: Path, commands: Mapping[str, Callable[[], Any]]) -> None:
+    def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
@@ -63,39 +74,48 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 line = await reader.readline()
-                writer.write(orjson.dumps(self._answer(line), default=str) + b"\n")
+                writer.write(orjson.dumps(await self._answer(line), default=str) + b"\n")
                 await writer.drain()
         except (TimeoutError, OSError, ValueError):
             pass  # the asker is gone, or is no asker
         finally:
             writer.close()
 
-    def _answer(self, line: bytes) -> dict[str, Any]:
+    async def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             request = orjson.loads(line)
-            name = str(request["command"])
-        except (ValueError, KeyError, TypeError):
+            name = str(request.pop("command"))
+        except (ValueError, KeyError, TypeError, AttributeError):
             return {"error": "a request is one JSON object with a command"}
         command = self._commands.get(name)
         if command is None:
             return {"error": f"no command {name!r}; there are: {', '.join(self._commands)}"}
-        return {name: command()}
+        wanted = list(inspect.signature(command).parameters)
+        if set(request) != set(wanted) or not all(isinstance(value, str) for value in request.values()):
+            return {"error": f"{name} takes these texts: {', '.join(wanted) or 'none'}"}
+        try:
+            return {name: await command(**request)}
+        except CommandRefused as refused:
+            return {"error": str(refused)}
 
 
-async def ask(store: Path, command: str) -> Any:
-    """What the running gateway of a store answers. Raises NotRunning, or RuntimeError with its own words."""
+async def ask(store: Path, command: str, **arguments: str) -> Any:
+    """What the running gateway of a store answers. Raises NotRunning, or CommandRefused with its words."""
     path = socket_path(store)
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=1 << 24)
     except OSError as error:
         raise NotRunning(f"no gateway runs on {store} ({path}: {error.strerror})") from error
     try:
-        writer.write(orjson.dumps({"command": command}) + b"\n")
-        answer = orjson.loads(await reader.readline())
+        writer.write(orjson.dumps({"command": command, **arguments}) + b"\n")
+        line = await reader.readline()
     finally:
         writer.close()
+    if not line:
+        raise CommandRefused(f"{command}: no answer within {PATIENCE:g} s: is the store failing? See the log")
+    answer = orjson.loads(line)
     if "error" in answer:
-        raise RuntimeError(answer["error"])
+        raise CommandRefused(answer["error"])
     return answer[command]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.model import Uncertain
-from gateway.storage.contract import StoreFault
+from gateway.storage.contract import StorageError
 
 SETTLE_MS = 60_000
 LATE_MS = 5_000
@@ -81,8 +81,12 @@ class Duplicates:
                 if span is crash:
                     self._last = number
                 # Its resend came and was answered, and that answer had settled: nobody will ask again.
-                if not span.at < repeated_at <= self._repeats_to:
-                    self._expect(digest, number, span.until)
+                if span.at < repeated_at <= self._repeats_to:
+                    continue
+                if span is not crash and self._repeats_to < repeated_at:
+                    # From now on only this says that the answer to its resend is in doubt as well.
+                    self._new.append(Uncertain(ANY_SESSION, number, number, now, span.until))
+                self._expect(digest, number, span.until)
         if self._last > self._settled:
             self._new.append(Uncertain(ANY_SESSION, self._settled + 1, self._last, now, now + window))
 
@@ -144,7 +148,7 @@ class Duplicates:
                 self._add(Uncertain(ANY_SESSION, number, number, now, now + window))
 
     def ended(self, session: int) -> None:
-        """A session ended politely: unbind was answered in order behind all answers, so they arrived."""
+        """A session ended politely: by its unbind, or its answer to ours, the peer had read all answers."""
         self._sessions.pop(session, None)
 
     def take_new(self) -> list[Uncertain]:
@@ -158,13 +162,15 @@ class Duplicates:
         if settled is not None:
             self._unwritten = True
 
-    def settle(self, now: int) -> tuple[int, int] | None:
+    def settle(self, now: int, pending: int | None = None) -> tuple[int, int] | None:
         """Forget answers that have settled. The new watermark when it moved, for the commit made at `now`.
 
         Everything up to its number, and every repeat up to its time, is certain, or stands in a range that
-        is written with it or was before.
+        is written with it or was before. pending: the lowest number that has been drawn and not answered.
         """
         oldest, repeats_to = self._last + 1, now - 1
+        if pending is not None:
+            oldest = min(oldest, pending)
         for session in self._sessions.values():
             while session.spans and now - session.spans[0].at >= SETTLE_MS + GRAIN_MS:
                 session.spans.popleft()
@@ -203,7 +209,7 @@ class Duplicates:
         return known
 
     def read_again(self) -> None:
-        """Try again what a failing store kept from being read. Raises StoreFault while it still fails."""
+        """Try again what a failing store kept from being read. Raises StorageError while it still fails."""
         while self._unread:
             self._read(self._unread[0])
             del self._unread[0]
@@ -212,7 +218,7 @@ class Duplicates:
         self._new.append(span)
         try:
             self._read(span)
-        except StoreFault:
+        except StorageError:
             self._unread.append(span)
 
     def _read(self, span: Uncertain) -> None:

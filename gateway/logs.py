@@ -2,19 +2,22 @@
 
 Every line begins with `timestamp` (RFC 3339, UTC, milliseconds), `level` and `event`. Lines are
 collected and written together: when 64 KiB have come together, at once for an error, and whenever the
-owner calls flush() (the gateway does every 100 ms and at its end).
+owner calls flush() (the gateway does when it has nothing to work, every 100 ms, and at its end).
 
 What must never be logged is kept out here, whoever logs it: the values of SECRET_KEYS, at any depth.
 """
 
 import atexit
+import errno
 import io
 import json
 import logging
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -43,6 +46,9 @@ NUMBER_KEYS = frozenset(
     }
 )
 """Keys in whose values a mobile number is masked, when logging.mask_msisdn says so."""
+
+FIRST_KEYS = ("timestamp", "level", "event", "message_id", "msisdn", "outcome")
+"""What a reader looks for: in front on a terminal, the others in the order in which they were given."""
 
 # The end of the value: a sub-code before a number (12520 + 13800138000) and 86 stay.
 _MOBILE = re.compile(r"(1[3-9]\d)\d{4}(\d{4})$")
@@ -142,7 +148,7 @@ def open_log(
     stream: where lines go when there is no file (default: standard output). clock: seconds since the
     epoch. Raises OSError when the file cannot be opened.
     """
-    sink = Sink(settings.file, sys.stdout.buffer if stream is None else stream)
+    sink = Sink(settings.file, _standard_output() if stream is None else stream)
     console = settings.format == "console" or (settings.format == "auto" and sink.isatty())
     processors: list[Processor] = [redact]
     if settings.mask_msisdn:
@@ -155,10 +161,11 @@ class Sink:
     """Where finished lines end: a buffer before a file. Its methods are the ones structlog calls.
 
     A file that cannot be written (disk full, reader gone) must not stop the gateway: the lines are
-    dropped and counted in `lost`. `failing` says whether the last write failed.
+    dropped and counted in `lost`. `failing` says whether the last write failed. The first time standard
+    error is told: the log itself is where nobody can read it.
     """
 
-    __slots__ = ("_buffer", "_file", "_path", "_torn", "failing", "lost")
+    __slots__ = ("_buffer", "_complained", "_file", "_path", "_torn", "failing", "lost")
 
     def __init__(self, path: Path | None, stream: BinaryIO) -> None:
         self.lost = 0
@@ -168,6 +175,7 @@ class Sink:
         # Octets, not a list of lines: lines that stay alive cost the allocator as much as all the rest.
         self._buffer = bytearray()
         self._torn = False
+        self._complained = False
 
     def info(self, line: bytes) -> None:
         """Take one line, with its newline."""
@@ -194,15 +202,25 @@ class Sink:
         written = 0
         try:
             while self._file is not None and written < len(octets):
-                written += self._file.write(octets[written:])
+                written += self._file.write(octets[written:]) or _would_block()
                 self._file.flush()
-        except OSError:
+        except OSError as error:
             self.lost += octets.count(b"\n", max(written, self._torn))
             self._torn = self._torn or written > 0
             self.failing = True
+            self._complain(error)
         else:
             self._torn = self.failing = False
         self._buffer.clear()
+
+    def _complain(self, error: OSError) -> None:
+        if not self._complained:
+            self._complained = True
+            with suppress(OSError, ValueError):  # standard error may be gone as well
+                sys.stderr.write(
+                    f"fetion-gateway: the log cannot be written ({error.strerror or error}):"
+                    " its lines are lost until it can, and the gateway goes on\n"
+                )
 
     def reopen(self) -> None:
         """Flush and open the path anew; a stream stays."""
@@ -278,12 +296,22 @@ def render_json(_logger: object, _level: str, event: _Event) -> bytes:
 
 
 def _console(colors: bool) -> Processor:
-    renderer = structlog.dev.ConsoleRenderer(colors=colors)
+    renderer = structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)
 
     def render(logger: object, level: str, event: _Event) -> bytes:
-        return f"{renderer(logger, level, event)}\n".encode("utf-8", "backslashreplace")
+        ordered = {key: event[key] for key in FIRST_KEYS if key in event} | dict(event)
+        shown = {key: _printable(key, value) for key, value in ordered.items()}
+        return f"{renderer(logger, level, shown)}\n".encode("utf-8", "backslashreplace")
 
     return render
+
+
+def _printable(key: str, value: object) -> object:
+    """A text of a peer must not move the cursor of whoever reads the log."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    kept = "\n" if key == "exception" else ""
+    return "".join(each if each.isprintable() or each in kept else repr(each)[1:-1] for each in value)
 
 
 def _redacted(value: object) -> object:
@@ -315,6 +343,18 @@ class _Bridge(logging.Handler):
         """logging: one record."""
         log = self._logger.error if record.levelno >= logging.ERROR else self._logger.warning
         log("library.log", logger=record.name, message=record.getMessage(), exc_info=record.exc_info)
+
+
+def _standard_output() -> BinaryIO:
+    """Standard output without Python's buffer, which would keep what a reader that went away did not take."""
+    sys.stdout.flush()
+    raw: BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+    return raw
+
+
+def _would_block() -> int:
+    """Raise for a pipe that takes nothing now: nobody waits for it."""
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 def _append(path: Path) -> BinaryIO:

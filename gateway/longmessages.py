@@ -112,8 +112,13 @@ class LongMessages:
         return Joined(None, gone, stored)
 
     def expire(self, now_ms: int) -> list[tuple[Key, list[int]]]:
-        """Give up what is not complete at its deadline: (key, numbers of its parts)."""
+        """Give up what is not complete at its deadline: (key, numbers of its parts).
+
+        roll_back() does not bring it back.
+        """
         late = [key for key, waiting in self._sets.items() if now_ms >= waiting.deadline]
+        for key in late:
+            self._before.pop(key, None)
         return [(key, self._close(key)) for key in late]
 
     def __len__(self) -> int:

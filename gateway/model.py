@@ -5,17 +5,26 @@ the end of their tables; `message_id` is its text form, 16 hexadecimal digits.
 Times: milliseconds since the epoch, UTC, unless a name says otherwise.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from commands.model import Buddy, Customer, Outcome, Understood
+from commands.model import Buddy, Customer, Event, Outcome, Understood
 from gateway.smpp.long import PartHeader
 from routing.model import Route
 
+_MESSAGE_ID = re.compile("[0-7][0-9A-Fa-f]{15}")
+
 PART = "part"
 """What stands for the outcome of a part that waits for the others."""
+MASKED = "<masked>"
+"""What the journal keeps of a text that may hold a password."""
+SECRET = "<secret>"
+"""What the journal keeps of a text that is a password."""
+DONE = 200
+"""The result code of what went well; others stand in the journal."""
 
 
 def message_id(number: int) -> str:
@@ -27,10 +36,28 @@ def number_of(text: str) -> int:
     """The number behind a message id. ValueError when it is none."""
     if len(text) != 16:
         raise ValueError(f"a message id has 16 hexadecimal digits, {text!r} has {len(text)} characters")
-    try:
-        return int(text, 16)
-    except ValueError:
-        raise ValueError(f"a message id has 16 hexadecimal digits, {text!r} holds others") from None
+    if not _MESSAGE_ID.fullmatch(text):
+        raise ValueError(f"a message id has 16 hexadecimal digits, the first below 8: {text!r} has others")
+    return int(text, 16)
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """What a journal row tells of an outcome besides its result: sentences, code and events."""
+    detail: dict[str, Any] = {}
+    if outcome.replies:
+        detail["replies"] = [reply.sentence for reply in outcome.replies]
+    if outcome.code != DONE:
+        detail["code"] = outcome.code
+    if outcome.events:
+        detail["events"] = [_event(event) for event in outcome.events]
+    return detail
+
+
+def _event(event: Event) -> dict[str, Any]:
+    held: dict[str, Any] = {"event": f"{event.family}/{event.name}", "msisdn": event.msisdn}
+    if event.data:
+        held["data"] = dict(event.data)
+    return held
 
 
 class Numbers:
@@ -102,6 +129,7 @@ class Delivery(IntEnum):
     SENT = 1
     FAILED = 2
     EXPIRED = 3
+    SUSPECT = 4  # parked: in flight at too many session losses, for an operator to decide
 
 
 @dataclass(slots=True, eq=False)
@@ -113,7 +141,8 @@ class MobileTerminated:
     the handset's number as it is spelled to that account. secret: at rest `sealed` stands for the text, and
     is blanked at the end. attempts: how often it was sent, save those that a lost connection ended.
     repeat: it may have been delivered before. avoid: numbers of binds that left the part in flight
-    unanswered. refusals: how often in a row it was refused for a while.
+    unanswered. refusals: how often in a row it was refused for a while. losses: how many sessions were lost
+    while it was in flight.
     """
 
     number: int
@@ -138,6 +167,9 @@ class MobileTerminated:
     repeat: bool = False
     avoid: tuple[int, ...] = ()
     refusals: int = 0
+    losses: int = 0
+    source_ton: int = 0
+    source_npi: int = 1
     handed_over: float = 0.0
     closed_at: int = 0
     remote_id: str = ""
@@ -181,6 +213,7 @@ class Commit:
     """Everything that one commit writes; all of it or nothing.
 
     products: (cause, msisdn, product, operation, at, trial, province) of orders and cancellations.
+    changed: SMS that were not closed, but counted a loss, were parked, or taken out of the park.
     """
 
     messages: list[MobileOriginated] = field(default_factory=list)
@@ -188,6 +221,7 @@ class Commit:
     buddies: Mapping[tuple[str, str], Buddy | None] = field(default_factory=dict)
     outgoing: list[MobileTerminated] = field(default_factory=list)
     closed: list[MobileTerminated] = field(default_factory=list)
+    changed: list[MobileTerminated] = field(default_factory=list)
     parts: list[StoredPart] = field(default_factory=list)
     parts_gone: list[int] = field(default_factory=list)
     products: list[tuple[int, int, str, str, int, int, str]] = field(default_factory=list)
@@ -201,6 +235,7 @@ class Commit:
             self.messages
             or self.outgoing
             or self.closed
+            or self.changed
             or self.parts
             or self.parts_gone
             or self.repeats

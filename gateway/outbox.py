@@ -3,9 +3,11 @@
 Order: one unanswered PDU per handset, the parts of a long SMS in sequence; a temporary failure holds
 only that handset's followers. An SMS is handed over from memory straight after its commit and read
 from disk only at start. It leaves at least once: after a crash, a cut or a timeout it is sent again,
-marked `repeat`; a timeout never sends it again on the same session.
+marked `repeat`; a timeout never sends it again on the same session. One that was in flight when LOSSES
+sessions were lost may be what breaks them: it is parked as suspect until an operator retries or drops it.
 
-Everything runs in the loop's thread; no task per SMS. Closed SMS wait in `closed` for the next commit.
+Everything runs in the loop's thread; no task per SMS. What became of SMS waits in `closed` and `changed` for
+the next commit.
 """
 
 import heapq
@@ -25,6 +27,8 @@ from gateway.smpp.status import Retry, name_of, retry_class
 
 RETRY_FIRST_MS: Final = 1_000
 RETRY_MOST_MS: Final = 300_000
+LOSSES: Final = 3
+"""Sessions lost while the same SMS was in flight, after which it is parked."""
 CONCATENATION: Final[Method] = "udh8"
 
 
@@ -39,6 +43,9 @@ class SendLog(Protocol):
 
     def deferred(self, sms: MobileTerminated, reason: str) -> None:
         """Nobody takes it now, or it was refused for a while; it waits."""
+
+    def suspected(self, sms: MobileTerminated) -> None:
+        """It is parked; sms.error says why."""
 
 
 class Outbox:
@@ -57,7 +64,10 @@ class Outbox:
         limit: int = 100_000,
     ) -> None:
         self.closed: list[MobileTerminated] = []
+        self.changed: list[MobileTerminated] = []
+        self.deciding: dict[int, MobileTerminated] = {}  # parked ones about which an operator has decided
         self.limit = limit
+        self.stopping = False  # nothing leaves any more; it stays in the store
         self.depth = 0
         self.in_flight = 0
         self._binds = binds
@@ -65,7 +75,7 @@ class Outbox:
         self._log = log
         self._random = random
         self._wake = wake
-        self._lanes: dict[str, deque[MobileTerminated]] = {}  # per handset, the head is the one that leaves
+        self._lanes: dict[tuple[str, str], deque[MobileTerminated]] = {}  # per account and handset
         self._followers: deque[MobileTerminated] = deque()  # heads of lanes whose turn has come
         self._unbound: dict[str, deque[MobileTerminated]] = {}  # per account: nobody receives them now
         self._blocked: dict[int, deque[MobileTerminated]] = {}  # per bind: its window was full
@@ -88,9 +98,10 @@ class Outbox:
         lanes = self._lanes
         for sms in stored:
             self.depth += 1
-            lane = lanes.get(sms.msisdn)
+            key = (sms.account, sms.msisdn)
+            lane = lanes.get(key)
             if lane is None:
-                lanes[sms.msisdn] = deque((sms,))
+                lanes[key] = deque((sms,))
                 self._send(sms, now, now_ms)
             else:
                 lane.append(sms)
@@ -159,10 +170,42 @@ class Outbox:
             if isinstance(sms, MobileTerminated):
                 self.in_flight -= 1
                 sms.repeat = True
-                self._send(sms, now, now_ms)
+                sms.losses += 1
+                self.changed.append(sms)
+                if sms.losses < LOSSES:
+                    self._send(sms, now, now_ms)
+                else:
+                    self._park(sms)
+        if self.changed:
+            self._wake()
         for sms in self._blocked.pop(bind.number, ()):
             self._send(sms, now, now_ms)
         self._finish(now, now_ms)
+
+    def retry(self, sms: MobileTerminated) -> None:
+        """A parked SMS, as the store has it, is to leave once more, as soon as that is committed."""
+        self.deciding[sms.number] = sms
+        sms.state = Delivery.WAITING
+        sms.losses = 0
+        sms.error = ""
+        self.changed.append(sms)
+        self._wake()
+
+    def drop(self, sms: MobileTerminated, reason: str, now_ms: int) -> None:
+        """A parked SMS, as the store has it, is given up."""
+        self.deciding[sms.number] = sms
+        sms.state = Delivery.FAILED
+        sms.error = reason
+        sms.closed_at = now_ms
+        self.closed.append(sms)
+        self._log.failed(sms)
+        self._wake()
+
+    def committed(self, written: Iterable[MobileTerminated], now: float, now_ms: int) -> None:
+        """These rows are on the disk: those that an operator wanted retried leave now."""
+        for sms in written:
+            if self.deciding.pop(sms.number, None) is not None and sms.state is Delivery.WAITING:
+                self.hand_over((sms,), now, now_ms)
 
     def tick(self, now: float, now_ms: int) -> None:
         """Work that time brings: retries that are due, SMS that expire while nobody is bound."""
@@ -190,6 +233,8 @@ class Outbox:
         if now_ms >= sms.expires_at:
             self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
             return
+        if self.stopping:
+            return
         bind = self._binds.choose(sms.account, sms.msisdn, sms.bind, sms.avoid)
         if bind is None:
             waiting = self._unbound.get(sms.account)
@@ -211,7 +256,8 @@ class Outbox:
                 sms.handed_over = now
                 sms.attempts += 1
             request = DeliverSm(
-                source_addr_npi=1,
+                source_addr_ton=sms.source_ton,
+                source_addr_npi=sms.source_npi,
                 source_addr=sms.source,
                 dest_addr_ton=sms.ton,
                 dest_addr_npi=sms.npi,
@@ -236,16 +282,28 @@ class Outbox:
         """It is over: to be written with the next commit, and its follower's turn has come."""
         sms.state = state
         sms.closed_at = now_ms
-        sms.segments = None
-        self.depth -= 1
         self.closed.append(sms)
         self._wake()
-        lane = self._lanes[sms.msisdn]
+        self._leave(sms)
+
+    def _park(self, sms: MobileTerminated) -> None:
+        """It will not leave by itself any more; its follower's turn has come."""
+        sms.state = Delivery.SUSPECT
+        sms.error = f"in flight at {sms.losses} session losses"
+        self._leave(sms)
+        self._log.suspected(sms)
+
+    def _leave(self, sms: MobileTerminated) -> None:
+        """It waits here no more."""
+        sms.segments = None
+        self.depth -= 1
+        key = (sms.account, sms.msisdn)
+        lane = self._lanes[key]
         lane.popleft()
         if lane:
             self._followers.append(lane[0])
         else:
-            del self._lanes[sms.msisdn]
+            del self._lanes[key]
 
     def _retry_later(self, sms: MobileTerminated, now_ms: int) -> None:
         """1 s, doubling to 5 min, with jitter down to a half."""

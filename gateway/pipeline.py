@@ -8,6 +8,7 @@ positively before the commit that holds it, and everything of a batch is answere
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Final, Protocol
 
 from commands.model import Instruction, Misunderstood, Understood
@@ -23,7 +24,7 @@ from gateway.model import Commit, MobileOriginated, message_id
 from gateway.outbox import Outbox
 from gateway.secrets import Busy, Hasher
 from gateway.smpp.pdus import DataSm, DataSmResp, SubmitSm, SubmitSmResp
-from gateway.storage.contract import Conflict, StorageError, Store, StoreFault, StoreFull
+from gateway.storage.contract import Conflict, StorageError, Store, StoreFull
 
 BATCH: Final = 256
 QUEUE: Final = 20_000
@@ -32,6 +33,8 @@ PAUSE_FIRST: Final = 0.1
 PAUSE_MOST: Final = 5.0
 SETTLE_EVERY: Final = 1.0
 """Seconds between two moves of the watermark of certain answers, at least."""
+FORGOTTEN: Final = 500
+"""Old rows of each kind that one step of forgetting deletes: some 2 ms, ten times a second."""
 HASHES_PER_MINUTE: Final = 5
 """Passwords that one handset may set or ask for in a minute: each costs 30 ms of a core."""
 
@@ -74,6 +77,7 @@ class Pipeline:
         hasher: Hasher,
         generate: Callable[[], str],
         windows: Mapping[str, int],
+        retention_ms: int,
         clock: Clock,
         log: MessageLog,
         worked: Callable[[], None],
@@ -91,6 +95,7 @@ class Pipeline:
         self._hasher = hasher
         self._generate = generate
         self._windows = windows
+        self._retention_ms = retention_ms
         self._clock = clock
         self._log = log
         self._queue: deque[MobileOriginated] = deque()
@@ -104,6 +109,8 @@ class Pipeline:
         self._paused_by: Refusal = STORE_DOWN
         self._settled_at = -SETTLE_EVERY
         self._working = False
+        self._forget_now = False
+        self._more_to_forget = False
         self._parts_gone: list[int] = []  # of messages given up, for the next commit
         self._parts_going: list[int] = []  # in the commit under way
 
@@ -144,7 +151,10 @@ class Pipeline:
     @property
     def idle(self) -> bool:
         """Whether everything that came has been answered and every closed SMS is committed."""
-        return not (self._queue or self._held or self._working or self._outbox.closed)
+        outbox = self._outbox
+        if self._wake.is_set() or self._working:
+            return False
+        return not (self._queue or self._held or outbox.closed or outbox.changed)
 
     def wake(self) -> None:
         """There is something to commit."""
@@ -232,6 +242,8 @@ class Pipeline:
                 if wait > 0:
                     await asyncio.sleep(wait)
                 await self._work(self._take())
+                if self._forget_now:
+                    await self._forget()
                 self._working = False
                 self._worked()
                 if self._queue:
@@ -258,23 +270,32 @@ class Pipeline:
                     await self._commit([m])
                 except Conflict as its:
                     self._log.failed(m, its)
-                    await self._commit([m], poison=True)
+                    await self._give_up(m)
             if not batch:
                 self._fault(conflict, [])
+
+    async def _give_up(self, m: MobileOriginated) -> None:
+        """Journal as failed what the store does not take; where it does not even take that, refuse it."""
+        try:
+            await self._commit([m], poison=True)
+        except Conflict as conflict:
+            self._fault(conflict, [m])
 
     async def _commit(self, batch: list[MobileOriginated], *, poison: bool = False) -> None:
         """prepare, write, sync, answer. Raises Conflict; other faults of the store are dealt with here."""
         now_ms = self._clock.now_ms()
-        prepared = Prepared(Commit())
+        prepared = Prepared(Commit(), self._clock.monotonic() - LATE_MS / 1000)
         try:
+            self._duplicates.read_again()
             self._batches.prepare(batch, prepared, now_ms, poison=poison)
-            self._add_housekeeping(prepared.commit, now_ms)
+            self._add_housekeeping(prepared.commit, now_ms, batch)
             if prepared.commit:
                 self._store.write(prepared.commit)
                 if self._store.slow:
                     await asyncio.to_thread(self._store.sync)
                 else:
                     self._store.sync()
+                self._pause = 0.0
         except StorageError as error:
             self._batches.take_back(batch, prepared, now_ms)
             self._take_back_housekeeping(prepared.commit)
@@ -282,14 +303,14 @@ class Pipeline:
                 raise
             self._fault(error, batch)
             return
-        self._pause = 0.0
         self._parts_going = []
         self._answer(prepared)
 
-    def _add_housekeeping(self, commit: Commit, now_ms: int) -> None:
+    def _add_housekeeping(self, commit: Commit, now_ms: int, batch: list[MobileOriginated]) -> None:
         """What else is due goes into the same commit: closed SMS, uncertain ranges, the watermark."""
         outbox = self._outbox
         commit.closed, outbox.closed = outbox.closed, []
+        commit.changed, outbox.changed = outbox.changed, []
         commit.uncertain = self._duplicates.take_new()
         if self._parts_gone:
             commit.parts_gone += self._parts_gone
@@ -297,10 +318,14 @@ class Pipeline:
         now = self._clock.monotonic()
         if now - self._settled_at >= SETTLE_EVERY or commit.uncertain:
             self._settled_at = now
-            commit.settled = self._duplicates.settle(now_ms)
+            unanswered = chain(batch, self._queue, *self._held.values())
+            commit.settled = self._duplicates.settle(
+                now_ms, min((m.number for m in unanswered), default=None)
+            )
 
     def _take_back_housekeeping(self, commit: Commit) -> None:
         self._outbox.closed = [*commit.closed, *self._outbox.closed]
+        self._outbox.changed = [*commit.changed, *self._outbox.changed]
         self._duplicates.put_back(commit.uncertain, commit.settled)
         self._parts_gone += self._parts_going
         self._parts_going = []
@@ -323,51 +348,80 @@ class Pipeline:
         now = self._clock.monotonic()
         now_ms = self._clock.now_ms()
         outbox = self._outbox
-        spans: dict[int, list[int]] = {}  # session -> lowest and highest number
+        sure: dict[int, list[int]] = {}  # session -> lowest and highest number
+        doubtful: dict[int, list[int]] = {}
         for m in prepared.done:
-            bind = m.bind
-            if bind.link.closed or (now - m.arrived) * 1000 > LATE_MS:
-                self._duplicates.unanswered(m.session, m.number, m.number, now_ms, self._windows[m.account])
-                outbox.touch(bind)
-            elif (span := spans.get(m.session)) is None:
+            late = m.bind.link.closed or (now - m.arrived) * 1000 > LATE_MS
+            spans = doubtful if late else sure
+            span = spans.get(m.session)
+            if span is None:
                 spans[m.session] = [m.number, m.number]
-                outbox.touch(bind)
+                outbox.touch(m.bind)
             elif m.number > span[1]:
                 span[1] = m.number
             elif m.number < span[0]:  # it was overtaken while its password was hashed
                 span[0] = m.number
-            _answer(bind, m, m.message_id)
-        for session, (first, last) in spans.items():
+            _answer(m.bind, m, m.message_id)
+        for session, (first, last) in sure.items():
             self._duplicates.answered(session, first, last, now_ms)
+        window = max(self._windows.values())
+        for session, (first, last) in doubtful.items():
+            self._duplicates.unanswered(session, first, last, now_ms, window)
         for m, number in prepared.repeats:
-            if m.bind.link.closed:
+            if m.bind.link.closed or (now - m.arrived) * 1000 > LATE_MS:
                 self._duplicates.unanswered(ANY_SESSION, number, number, now_ms, self._windows[m.account])
             else:
                 self._duplicates.repeated(m.session, number, m.at)
             _answer(m.bind, m, message_id(number))
             outbox.touch(m.bind)
+        for m, number in prepared.echoes:
+            _answer(m.bind, m, message_id(number))
+            outbox.touch(m.bind)
         for m, refusal in prepared.refused:
             self._refuse(m.bind, m.request, refusal)
         outbox.hand_over(prepared.commit.outgoing, now, now_ms)
+        if outbox.deciding:
+            outbox.committed((*prepared.commit.changed, *prepared.commit.closed), now, now_ms)
         log = self._log
         for m in prepared.done:
             log.handled(m, now - m.arrived, now_ms)
-        for m, number in prepared.repeats:
+        for m, number in chain(prepared.repeats, prepared.echoes):
             log.repeated(m, number)
         for m, error in prepared.faults:
             log.failed(m, error)
+
+    async def _forget(self) -> None:
+        """One small step of deleting what is older than the retention."""
+        self._forget_now = False
+        before = self._clock.now_ms() - self._retention_ms
+        try:
+            if self._store.slow:
+                gone = await asyncio.to_thread(self._store.forget, before, FORGOTTEN)
+            else:
+                gone = self._store.forget(before, FORGOTTEN)
+        except StorageError as error:
+            gone = 0
+            self._log.storage_failed(error, 0.0)
+        self._more_to_forget = gone >= FORGOTTEN
 
     def close(self) -> None:
         """The last commit of an orderly stop: what has settled is written. Raises StorageError."""
         commit = Commit()
         self._settled_at = -SETTLE_EVERY
-        self._add_housekeeping(commit, self._clock.now_ms())
+        self._add_housekeeping(commit, self._clock.now_ms(), [])
         if commit:
             self._store.write(commit)
             self._store.sync()
 
+    def tick(self) -> None:
+        """Ten times a second: the next step of forgetting, while there is more to forget."""
+        if self._more_to_forget:
+            self._forget_now = True
+            self._wake.set()
+
     def housekeep(self) -> None:
-        """Every few seconds: give up late parts, forget old candidates, let the watermark move."""
+        """Every few seconds: give up late parts, forget old candidates and rows, let the watermark move."""
+        self._forget_now = True
         now_ms = self._clock.now_ms()
         for key, numbers in self._longs.expire(now_ms):
             self._log.incomplete(key[1], key[2], len(numbers))
@@ -379,7 +433,7 @@ class Pipeline:
         try:
             self._duplicates.read_again()
             self._store.forget_uncertain(now_ms)
-        except StoreFault as error:
+        except StorageError as error:
             self._fault(error, [])
         self._wake.set()
 

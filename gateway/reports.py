@@ -149,6 +149,19 @@ class Reports:
             reason=reason,
         )
 
+    def suspected(self, sms: MobileTerminated) -> None:
+        """sms.suspect: parked for an operator."""
+        self._log.error(
+            "sms.suspect",
+            message_id=message_id(sms.number),
+            cause_id=message_id(sms.cause),
+            msisdn=sms.msisdn,
+            system_id=sms.account,
+            attempts=sms.attempts,
+            losses=sms.losses,
+            reason=sms.error,
+        )
+
     # Binds
 
     def bind_accepted(self, bind: Bind) -> None:

@@ -43,6 +43,10 @@ DIGITS = "23456789"
 
 GENERATED_LENGTH = 8
 
+_LOST = (
+    "restore it from a backup, or accept the loss with serve --new-key: passwords and parts of long messages"
+    " that wait are then lost, and resends of earlier SMS are no longer recognised"
+)
 _NONCE = 12  # octets, the size AES-GCM is specified for
 _COUNTS = tuple(struct.Struct(f">{count}I") for count in range(1, MOST_FIELDS + 2))
 
@@ -66,12 +70,16 @@ class Busy(SecretsError):
 class Keys:
     """The two uses of one key: digests and seals. Thread-safe; the key itself is not kept."""
 
-    __slots__ = ("_aead", "_digest")
+    __slots__ = ("_aead", "_digest", "check")
 
     def __init__(self, key: bytes) -> None:
-        """key: KEY_SIZE octets. Raises ValueError on any other size."""
+        """key: KEY_SIZE octets. Raises ValueError on any other size.
+
+        check: 63 bits by which a store recognises its key; they tell nothing else of it.
+        """
         if len(key) != KEY_SIZE:
             raise ValueError(f"a key has {KEY_SIZE} octets, not {len(key)}")
+        self.check = int.from_bytes(_derived(key, b"check")[:8], "big") >> 1
         self._digest = blake2b(key=_derived(key, b"digest"), digest_size=DIGEST_SIZE)
         self._aead = AESGCM(_derived(key, b"seal"))
 
@@ -119,20 +127,26 @@ class KeyFile:
         self.path = path
 
     @classmethod
-    def open(cls, path: Path) -> Keys:
+    def open(cls, path: Path, check: int | None = None) -> Keys:
         """The keys of this file, which is made (0600, parents too) when it is not there.
 
+        check: Keys.check of the only key that will do; then no file is made, and another key is refused.
         Two processes that start at once read the same key. Raises KeyFileError.
         """
         file = cls(path)
         try:
             if not path.exists():
+                if check is not None:
+                    raise KeyFileError(f"{path}: the key of this store is missing: {_LOST}")
                 file._make()
-            return Keys(file._read())
+            keys = Keys(file._read())
         except OSError as error:
             raise KeyFileError(
                 f"{path}: {error.strerror}: storage.key_file must be a file we may use"
             ) from error
+        if check is not None and keys.check != check:
+            raise KeyFileError(f"{path}: not the key that this store was made with: {_LOST}")
+        return keys
 
     def _make(self) -> None:
         """Write the key beside its place, then link it there: nobody ever sees half a key."""
@@ -158,8 +172,8 @@ class KeyFile:
             raise KeyFileError(f"{self.path}: others may use the key file: run chmod 600 {self.path}")
         if len(key) != KEY_SIZE:
             raise KeyFileError(
-                f"{self.path}: not a key of {KEY_SIZE} octets: restore it from a backup; removing it makes"
-                " a new key, and sealed passwords that wait to leave are then lost"
+                f"{self.path}: not a key of {KEY_SIZE} octets: restore it from a backup, or move it away"
+                " for a new one"
             )
         return key
 

@@ -8,13 +8,16 @@ lists go by position (FETION__SMPP__ACCOUNTS__0__PASSWORD; the position after th
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -29,6 +32,35 @@ ENVIRONMENT = "(environment)"
 
 TYPE_OF_NUMBER = {"national": 0, "international": 1, "plus": 1}
 """TON for each spelling of a mobile number: unknown, international (SMPP 3.4 section 5.2.5)."""
+
+TYPES_OF_NUMBER: Mapping[int, str] = MappingProxyType(
+    {
+        0: "unknown",
+        1: "international",
+        2: "national",
+        3: "network specific",
+        4: "subscriber",
+        5: "alphanumeric",
+        6: "abbreviated",
+    }
+)
+"""SMPP 3.4 section 5.2.5."""
+
+NUMBERING_PLANS: Mapping[int, str] = MappingProxyType(
+    {
+        0: "unknown",
+        1: "E.164",
+        3: "X.121",
+        4: "telex",
+        6: "E.212",
+        8: "national",
+        9: "private",
+        10: "ERMES",
+        14: "IP",
+        18: "WAP client",
+    }
+)
+"""SMPP 3.4 section 5.2.6."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -48,10 +80,29 @@ def _octets(most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _one_of(names: Mapping[int, str]) -> AfterValidator:
+    """One of the values that a table names."""
+
+    def check(value: int) -> int:
+        if value not in names:
+            known = ", ".join(f"{number} {name}" for number, name in names.items())
+            raise ValueError(f"must be one of: {known}")
+        return value
+
+    return AfterValidator(check)
+
+
 def _network(value: object) -> IPv4Network | IPv6Network:
     if isinstance(value, (IPv4Network, IPv6Network)):
         return value
-    return ip_network(str(value))
+    try:
+        wide = ip_network(str(value), strict=False)
+    except ValueError:
+        raise ValueError("must be a network such as 10.0.0.0/8 or ::1/128") from None
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        raise ValueError(f"must be a network, not an address in one: {wide} has this one") from None
 
 
 def _zone(name: str) -> str:
@@ -109,8 +160,8 @@ class Account(Closed):
         {"transmitter", "receiver", "transceiver"}
     )
     msisdn_format: Literal["national", "international", "plus"] = "national"
-    ton: Octet
-    npi: Octet = 1
+    ton: Annotated[int, _one_of(TYPES_OF_NUMBER)]
+    npi: Annotated[int, _one_of(NUMBERING_PLANS)] = 1
     alphabet: Mapping[Octet, str] = {}
     latin: Literal["gsm", "ascii"] = "gsm"
     duplicate: SecondsOrNever = 86_400
@@ -138,9 +189,15 @@ class Smpp(Closed):
 
 
 class Service(Closed):
-    """timezone: in which days and months of the service run."""
+    """timezone: in which days and months of the service run.
+
+    migration dual: 161 and 12520 each answer by themselves; unified: all answers leave from 12520.
+    sensitive_words: a file of one word a line that no chat may hold; null: none.
+    """
 
     timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    migration: Literal["dual", "unified"] = "dual"
+    sensitive_words: Path | None = None
 
 
 class Limits(Closed):
@@ -156,8 +213,16 @@ class Limits(Closed):
     sms_per_month: Positive = 10_000
     invitations_per_month: Positive = 1
     free_hours: Positive = 72
-    instructions_per_minute: Positive = 30
+    instructions_per_minute: Annotated[int, Field(gt=0, le=10_000)] = 30
+    same_text: Positive = 20
+    same_text_minutes: Positive = 10
     help_period: Positive = 600
+
+
+class Retention(Closed):
+    """journal_days: after which messages, closed SMS and product records are deleted."""
+
+    journal_days: Positive = 90
 
 
 class Storage(Closed):
@@ -165,6 +230,7 @@ class Storage(Closed):
 
     url: Annotated[str, AfterValidator(_url)] = "sqlite:///var/fetion.db"
     key_file: Path = Path("var/fetion.key")
+    retention: Retention = Retention()
 
     @property
     def path(self) -> Path:
@@ -201,6 +267,11 @@ class Settings(Closed):
 Check = Callable[[Located[Settings]], Iterable[Fault]]
 
 
+_MENDINGS = 3
+"""How often something is left out of broken settings: a value, what is missing then, and once to spare."""
+_FILLER = "-"
+
+
 def _nothing_else(_settings: Located[Settings]) -> Iterable[Fault]:
     return ()
 
@@ -208,21 +279,96 @@ def _nothing_else(_settings: Located[Settings]) -> Iterable[Fault]:
 def load(path: Path | None, environ: Mapping[str, str], also: Check = _nothing_else) -> Settings:
     """The configuration of a file (None: the defaults) with the environment over it.
 
-    also: checks that the schema cannot make, on settings that are in order so far. Relative paths become
-    relative to the file (without a file: to the working directory).
-    Raises TableError with every fault; a fault of a variable names the variable.
+    also: checks that the schema cannot make. They see what is in order, absolute paths included, and are
+    made even where something else is not. Relative paths become relative to the file (without a file: to
+    the working directory). Raises TableError with every fault; a fault of a variable names the variable.
     """
     located: Located[Any] = Located({}, EMBEDDED, {}) if path is None else read(path)
     variables = _Variables(environ, {} if located.value is None else located.value)
     merged = Located(variables.data, located.file, located.lines, located.faults)
+    faults = list(variables.faults)
+    sound: tuple[Located[Settings], frozenset[str]] | None
     try:
-        settings = merged.into(Settings)
-        faults = [*variables.faults, *_across(settings), *also(settings)]
+        sound = merged.into(Settings), frozenset()
     except TableError as error:
-        faults = [*variables.faults, *error.faults]
+        faults += error.faults
+        sound = _what_is_in_order(merged)
+    if sound is None:
+        raise TableError(map(variables.named, faults))
+    settings, left_out = sound
+    anchored = replace(settings, value=_anchored(settings.value, path.parent if path else Path()))
+    faults += [fault for fault in (*_across(anchored), *also(anchored)) if not _is_below(fault.key, left_out)]
     if faults:
         raise TableError(map(variables.named, faults))
-    return _anchored(settings.value, path.parent if path else Path())
+    return anchored.value
+
+
+def _what_is_in_order(located: Located[Any]) -> tuple[Located[Settings], frozenset[str]] | None:
+    """The settings without what breaks the schema, so that the rest can be checked, and the keys left out.
+
+    None where too little is left to make settings of.
+    """
+    data = deepcopy(located.value)
+    left_out: set[str] = set()
+    for _ in range(_MENDINGS):
+        try:
+            value = Settings.model_validate(data)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_context=False, include_input=False):
+                if detail["type"] == "missing" or not _is_below(dotted(detail["loc"]), left_out):
+                    left_out.add(dotted(_leave_out(data, detail["loc"], detail["type"])))
+        else:
+            return Located(value, located.file, located.lines), frozenset(left_out)
+    return None
+
+
+def _leave_out(data: Any, loc: KeyPath, kind: str) -> KeyPath:
+    """Take the entry that a fault is about, or is within, out of its mapping; gives the path of that entry.
+
+    What is missing and has no default is filled in instead.
+    """
+    here, holder, path = data, None, loc
+    for depth, part in enumerate(loc):
+        if isinstance(here, dict) and part in here:
+            holder, path = here, loc[: depth + 1]
+        elif not (isinstance(here, list) and part in range(len(here))):
+            break
+        here = here[part]
+    if kind == "missing" and isinstance(here, dict):
+        here[loc[-1]] = _FILLER
+        return loc
+    if holder is not None:
+        del holder[path[-1]]
+    return path
+
+
+def _is_below(key: str, above: Iterable[str]) -> bool:
+    """Whether a key is one of these, or of a value within one of them."""
+    return any(key == each or key.startswith((f"{each}.", f"{each}[")) for each in above)
+
+
+def unread(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Variables that look as if they were meant for us and are not read, each with the nearest that is.
+
+    FETION_SMPP_PORT is one, with FETION__SMPP__LISTEN__PORT; where nothing is near, FETION__SECTION__KEY.
+    """
+    stray = sorted(name for name in environ if name.startswith("FETION_") and not name.startswith(PREFIX))
+    known = {name.replace("__", "_"): name for name in _variables(Settings, PREFIX)} if stray else {}
+    for name in stray:
+        close = get_close_matches(name.upper(), known, n=1)
+        yield name, known[close[0]] if close else f"{PREFIX}SECTION__KEY"
+
+
+def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The name of every variable that the schema has a place for; of lists the first item's."""
+    for name, field in model.model_fields.items():
+        here = f"{prefix}{name.upper()}"
+        inner = [field.annotation, *get_args(field.annotation)]
+        models = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if models:
+            yield from _variables(models[0], f"{here}__" if models[0] is field.annotation else f"{here}__0__")
+        else:
+            yield here
 
 
 class _Variables:
@@ -249,7 +395,7 @@ class _Variables:
         for key in sorted(self._names, key=len, reverse=True):
             if fault.key == key:
                 return Fault(ENVIRONMENT, 0, self._names[key], fault.reason)
-            if fault.key.startswith((f"{key}.", f"{key}[")):
+            if _is_below(fault.key, (key,)):
                 return Fault(ENVIRONMENT, 0, self._names[key], f"{fault.key}: {fault.reason}")
         return fault
 
@@ -306,9 +452,8 @@ def _across(located: Located[Settings]) -> Iterator[Fault]:
         if first != position:
             yield located.fault((*row, "system_id"), f"the same as that of smpp.accounts[{first}]")
         if exposed and account.password == SHIPPED_ACCOUNT["password"]:
-            yield located.fault(
-                (*row, "password"), "the shipped password is refused where smpp.listen.host is not loopback"
-            )
+            reason = f"is not loopback, where the shipped password is refused: set {dotted(row)}.password"
+            yield located.fault(("smpp", "listen", "host"), reason)
     defaults = sum(account.default for account in smpp.accounts)
     if defaults != 1 and len(smpp.accounts) > 1:
         reason = f"exactly one account must have default: true, not {defaults or 'none'}"
@@ -324,11 +469,13 @@ def _is_loopback(host: str) -> bool:
 
 def _anchored(settings: Settings, base: Path) -> Settings:
     """The settings with their relative paths below `base`."""
-    storage, logging = settings.storage, settings.logging
+    service, storage, logging = settings.service, settings.storage, settings.logging
     paths = {"url": f"sqlite:///{base / storage.path}", "key_file": base / storage.key_file}
     file = base / logging.file if logging.file else None
+    words = base / service.sensitive_words if service.sensitive_words else None
     return settings.model_copy(
         update={
+            "service": service.model_copy(update={"sensitive_words": words}),
             "storage": storage.model_copy(update=paths),
             "logging": logging.model_copy(update={"file": file}),
         }

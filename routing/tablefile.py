@@ -14,6 +14,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeAlias, TypeVar, get_args
 
 import yaml
@@ -26,6 +27,40 @@ M = TypeVar("M", bound=BaseModel)
 # The parser of libyaml where PyYAML was built with it: same nodes, several times as fast.
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+
+
+_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "missing": "is missing",
+        "bool_parsing": "must be true or false",
+        "bool_type": "must be true or false",
+        "dict_type": "must be a mapping",
+        "finite_number": "must be a finite number",
+        "float_parsing": "must be a number",
+        "float_type": "must be a number",
+        "frozen_set_type": "must be a list",
+        "greater_than": "must be above {gt:g}",
+        "greater_than_equal": "must be at least {ge:g}",
+        "int_from_float": "must be a whole number",
+        "int_parsing": "must be a whole number",
+        "int_type": "must be a whole number",
+        "less_than": "must be below {lt:g}",
+        "less_than_equal": "must be at most {le:g}",
+        "list_type": "must be a list",
+        "literal_error": "must be {expected}",
+        "mapping_type": "must be a mapping",
+        "path_type": "must be a path",
+        "set_type": "must be a list",
+        "string_pattern_mismatch": "must match {pattern}",
+        "string_too_long": "must have at most {max_length} characters",
+        "string_too_short": "must have at least {min_length} characters",
+        "string_type": "must be text",
+        "too_long": "must have at most {max_length} items",
+        "too_short": "must have at least {min_length} items",
+        "tuple_type": "must be a list",
+    }
+)
+"""What is wrong, by pydantic's name for it; other kinds keep pydantic's own words."""
 
 
 class Closed(BaseModel):
@@ -202,12 +237,12 @@ def _schema_faults(located: Located[Any], model: type[BaseModel], error: Validat
             path = detail["loc"]
         if kind == "extra_forbidden":
             reason = f"unknown key; {nearest(str(path[-1]), _known_keys(model, path[:-1]))}"
-        elif kind == "missing":
-            reason = "is missing"
         elif kind in {"model_type", "model_attributes_type"}:
             reason = f"must be a mapping with the keys {', '.join(_known_keys(model, path))}"
         elif kind == "string_type" and isinstance(value, (int, float)):
             reason = "must be text: put it in quotes"
+        elif kind in _REASONS:
+            reason = _REASONS[kind].format_map(detail.get("ctx", {}))
         else:
             reason = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         yield located.fault(path, reason)

@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from gateway.cli import COMMANDS, Entry, main
+from gateway.cli import COMMANDS, GROUPS, Entry, build_parser, main
 
 ROOT = Path(__file__).parent.parent
 BAD_CONFIG = Path(__file__).parent / "vectors" / "bad_config"
@@ -61,6 +62,38 @@ def test_wrong_usage_exits_2(line: str, capsys: pytest.CaptureFixture[str]) -> N
     code, out, err = call(capsys, *line.split())
     assert (code, out) == (2, "")
     assert err.startswith("usage: fetion-gateway")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "check surplus",
+        "check --nonsense",
+        "explain text x",
+        "explain text x --to 161 y",
+        "outbox list --lim 3",
+    ],
+)
+def test_usage_is_that_of_the_command(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is wrong behind the name of a command, the usage shown is that command's own."""
+    _, _, err = call(capsys, *line.split())
+    name = next(entry.name for entry in COMMANDS if line.startswith(f"{entry.name} "))
+    assert err.startswith(f"usage: fetion-gateway {name} [-h]")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_has_help_with_an_example(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--help of the first word of two lists the second ones, with an example, and exits 0."""
+    code, out, _ = call(capsys, group, "--help")
+    assert code == 0
+    assert f"example: fetion-gateway {group} " in out
+
+
+def test_examples_are_right() -> None:
+    """No example of a help is refused as wrong usage: each is understood by its own parser."""
+    for entry in COMMANDS:
+        words = shlex.split(entry.example)
+        assert build_parser(words).parse_args(words).command is not None
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,6 +215,14 @@ def test_explain_route_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["access_code"], found["accepts"], found["province"]) == ("161", "base", "100")
 
 
+@pytest.mark.parametrize("line", ["explain route 161 --from abc", "explain text KTFX --to 161 --from 12345"])
+def test_a_sender_without_a_mobile_is_wrong_usage(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """--from takes a mobile number, with or without 86; anything else is exit 2 with the usage."""
+    code, out, err = call(capsys, *line.split())
+    assert (code, out) == (2, "")
+    assert "is no mobile number" in err
+
+
 @pytest.mark.parametrize("words", [["--json"], []])
 def test_explain_route_of_a_refused_address(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """An address that nothing is at: the reason, and exit 1."""
@@ -197,6 +238,14 @@ def test_explain_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"^normalised +HY#13900000002$", out, re.MULTILINE)
     assert re.search(r"^instruction +buddy\.add$", out, re.MULTILINE)
     assert re.search(r"^arguments +number=13900000002$", out, re.MULTILINE)
+
+
+def test_explain_text_shows_what_cannot_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    """Newlines and control characters of a text are shown, and do not act on the terminal."""
+    words = ("explain", "text", "a\x1b[31m\nb", "--to", "1252013900000002", "--from", "+8613800138000")
+    code, out, _ = call(capsys, *words)
+    assert code == 0
+    assert re.search(r"^normalised +a\\x1b\[31m\\nb$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

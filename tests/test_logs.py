@@ -272,6 +272,28 @@ def test_a_full_disk_costs_lines_but_never_raises() -> None:
     ]
 
 
+def test_a_lost_log_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line that cannot be written is told of on standard error, the following ones are not."""
+    log = opened(Disk(0))
+    log.logger.error("one")
+    log.logger.error("two")
+    log.close()
+    said = capsys.readouterr().err
+    assert said.startswith("fetion-gateway: the log cannot be written (No space left on device): ")
+    assert said.count("\n") == 1
+
+
+def test_a_terminal_shows_first_what_a_reader_looks_for() -> None:
+    """On a terminal time, level, event, message_id, msisdn and outcome come first, the others as given."""
+    stream = io.BytesIO()
+    log = opened(stream, format="console")
+    wide(log, "sms.handled", system_id="smsc", outcome="done", alpha=1, msisdn="13800138000", message_id="A")
+    log.close()
+    keys = ["message_id=", "msisdn=", "outcome=", "system_id=", "alpha="]
+    places = [stream.getvalue().decode().index(word) for word in ("sms.handled", *keys)]
+    assert places == sorted(places)
+
+
 async def test_warnings_of_libraries_arrive() -> None:
     """What asyncio and others report through the standard logging module becomes a line; chatter does not."""
     stream = io.BytesIO()

@@ -112,6 +112,26 @@ def test_two_starts_at_once_read_one_key(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["fetion.key"]
 
 
+def test_a_store_knows_its_key(tmp_path: Path) -> None:
+    """With the check value of a key only that key is taken, and none is made in its place."""
+    path = tmp_path / "fetion.key"
+    first = KeyFile.open(path)
+    assert KeyFile.open(path, first.check).digest(b"x") == first.digest(b"x")
+    with pytest.raises(KeyFileError, match=f"{path}: not the key .* restore it .* serve --new-key"):
+        KeyFile.open(path, first.check ^ 1)
+    path.unlink()
+    with pytest.raises(KeyFileError, match=f"{path}: the key of this store is missing: restore it"):
+        KeyFile.open(path, first.check)
+    assert not path.exists()
+
+
+@given(st.binary(min_size=KEY_SIZE, max_size=KEY_SIZE))
+def test_a_check_value_is_a_number_that_a_store_can_hold(key: bytes) -> None:
+    """It fits a signed integer of 64 bits, and differs from that of another key."""
+    assert 0 <= Keys(key).check < 1 << 63
+    assert (Keys(key).check == KEYS.check) is (key == bytes(range(KEY_SIZE)))
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
 def test_a_key_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     """A key that group or others may use is no key: the error names the remedy."""

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.cli_config import load_settings
-from gateway.settings import ENVIRONMENT, Settings, load
+from gateway.settings import ENVIRONMENT, Settings, load, unread
 from routing.tablefile import TableError
 
 ROOT = Path(__file__).parent.parent
@@ -60,6 +60,7 @@ def test_shipped_values() -> None:
     )
     assert [str(network) for network in account.allow_from] == ["127.0.0.0/8"]
     assert (account.msisdn_format, account.ton, account.npi, account.duplicate) == ("national", 0, 1, 86_400)
+    assert settings.storage.retention.journal_days == 90
     assert settings.limits.model_dump() == {
         "buddies": 300,
         "open_questions": 20,
@@ -73,6 +74,8 @@ def test_shipped_values() -> None:
         "free_hours": 72,
         "instructions_per_minute": 30,
         "help_period": 600,
+        "same_text": 20,
+        "same_text_minutes": 10,
     }
     assert (settings.service.timezone, settings.shutdown.deadline) == ("Asia/Shanghai", 10)
 
@@ -190,7 +193,7 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
         ("FETION__SMPP__PORT", "1", "unknown key; known: accounts, listen, timers"),
         ("FETION__SMP__LISTEN__PORT", "1", "unknown key; did you mean 'smpp'?"),
         ("FETION__SMPP__LISTEN__PRT", "1", "unknown key; did you mean 'port'?"),
-        ("FETION__SMPP__LISTEN__PORT", "99999", "Input should be less than or equal to 65535"),
+        ("FETION__SMPP__LISTEN__PORT", "99999", "must be at most 65535"),
         ("FETION__SMPP__LISTEN", "{prt: 1}", "smpp.listen.prt: unknown key; did you mean 'port'?"),
         ("FETION__SMPP__LISTEN__PORT__X", "1", "there is no place for it in smpp.listen.port"),
         ("FETION__SMPP__ACCOUNTS__2__PASSWORD", "a", "there is no place for it in smpp.accounts"),
@@ -226,6 +229,60 @@ def test_file_and_environment_are_reported_together(tmp_path: Path) -> None:
     assert keys == ["FETION__LOGGING__LEVEL", "limits.buddies", "shutdown.deadline"]
 
 
+def test_what_breaks_the_schema_hides_nothing_else(tmp_path: Path) -> None:
+    """A value that is left out for its fault leads to no second one: the rest is still checked."""
+    text = (
+        "smpp: {listen: {host: 0.0.0.0, port: x}, accounts: [{system_id: 5, default: true}, {system_id: 5}]}"
+    )
+    found = {fault.split(": ", 1)[1].rsplit(": ", 1)[0] for fault in faults_of(config(tmp_path, text), {})}
+    assert found == {
+        "smpp.listen.port",
+        "smpp.accounts[0].password",
+        "smpp.accounts[0].system_id: must be text",
+        "smpp.accounts[1].password",
+        "smpp.accounts[1].system_id: must be text",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("FETION_SMPP_PORT", "FETION__SMPP__LISTEN__PORT"),
+        ("FETION_SMPP__LISTEN__HOST", "FETION__SMPP__LISTEN__HOST"),
+        ("FETION_LOGGING_LEVEL", "FETION__LOGGING__LEVEL"),
+        ("FETION_SMPP_ACCOUNTS_0_PASSWORD", "FETION__SMPP__ACCOUNTS__0__PASSWORD"),
+        ("FETION_XYZZY", "FETION__SECTION__KEY"),
+    ],
+)
+def test_variables_that_nobody_reads(name: str, nearest: str) -> None:
+    """A variable with one underscore too few is found, with the one that was meant; others are let alone."""
+    assert list(unread({name: "1", "FETIONS": "1", "FETION__SMPP__PORT": "1"})) == [(name, nearest)]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "storage: {url: 'sqlite:///file/a.db'}",
+            "storage.url: {0}/file/a.db: must be in a folder, and {0}/file is none",
+        ),
+        (
+            "storage: {key_file: file/x/key}",
+            "storage.key_file: {0}/file/x/key: must be in a folder, and {0}/file is none",
+        ),
+        ("logging: {file: folder}", "logging.file: {0}/folder: is a folder, must be a file"),
+    ],
+)
+def test_a_path_where_no_file_can_be(tmp_path: Path, text: str, fault: str) -> None:
+    """What stands in the way of store, key or log is found before anything is started."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    path = config(tmp_path, text)
+    with pytest.raises(TableError) as caught:
+        load_settings(path)
+    assert [str(each) for each in caught.value.faults] == [f"{path}:1: {fault.format(tmp_path)}"]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_the_shipped_password_is_good_on_loopback(host: str) -> None:
     """On this machine only, the password of the documentation may stay."""
@@ -236,7 +293,10 @@ def test_the_shipped_password_is_good_on_loopback(host: str) -> None:
 def test_the_shipped_password_is_refused_elsewhere(host: str) -> None:
     """Anywhere else it is refused, and another one is taken."""
     listen = {"FETION__SMPP__LISTEN__HOST": host}
-    assert "the shipped password is refused" in faults_of(None, listen)[0]
+    assert faults_of(None, listen) == [
+        f"{ENVIRONMENT}:0: FETION__SMPP__LISTEN__HOST: is not loopback, where the shipped password is"
+        " refused: set smpp.accounts[0].password"
+    ]
     assert load(None, {**listen, "FETION__SMPP__ACCOUNTS__0__PASSWORD": "other"}).smpp.listen.host == host
 
 

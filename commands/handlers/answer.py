@@ -4,18 +4,34 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from commands.handlers import buddy, questions, service
+from commands.handlers import buddy, matching, products, questions, service, voice
 from commands.handlers.people import refused
 from commands.model import Given, Instruction, Outcome, Question, Reply, Result, World
 from routing.model import Accepts
 
+YES, NO = "answer.yes", "answer.no"
+
 Answer: TypeAlias = Callable[[World, Instruction, Given, Question], Outcome]
 
 _YES: Mapping[str, Answer] = MappingProxyType(
-    {service.CANCEL: service.cancel_confirmed, buddy.ADD: buddy.accepted},
+    {
+        service.CANCEL: service.cancel_confirmed,
+        products.CANCEL_ALL: service.cancel_confirmed,
+        matching.OPEN: matching.open_confirmed,
+        matching.CANCEL: matching.cancel_confirmed,
+        buddy.ADD: buddy.accepted,
+        voice.INVITE: voice.accepted,
+    },
 )
 _NO: Mapping[str, Answer] = MappingProxyType(
-    {service.CANCEL: service.cancel_declined, buddy.ADD: buddy.declined},
+    {
+        service.CANCEL: service.cancel_declined,
+        products.CANCEL_ALL: service.cancel_declined,
+        matching.OPEN: matching.open_declined,
+        matching.CANCEL: matching.cancel_declined,
+        buddy.ADD: buddy.declined,
+        voice.INVITE: voice.declined,
+    },
 )
 
 
@@ -29,6 +45,19 @@ def no(world: World, understood: Instruction, given: Given) -> Outcome:
     return _answer(world, understood, given, _NO, questions.NO)
 
 
+def suggested(world: World, understood: Instruction, now: int) -> Question | None:
+    """The open suggestion that an answer takes up or turns down; at a base a real question goes first."""
+    sender = understood.sender
+    if understood.route.accepts is Accepts.ANSWER:
+        question = _addressed(world, sender, understood.arguments, now)
+        is_one = question is not None and question.kind == questions.SUGGESTION and question.is_open(now)
+        return question if is_one else None
+    customer = world.customer(sender)
+    if customer is None or not customer.questions or questions.open_questions(customer, now):
+        return None
+    return questions.open_suggestion(customer, now)
+
+
 def reminder(
     world: World, sender: str, addressed: Mapping[str, str], sentence: str, now: int
 ) -> Reply | None:
@@ -37,7 +66,7 @@ def reminder(
     addressed: as the parser says, see Parser.addressed.
     """
     question = _addressed(world, sender, addressed, now)
-    if question is None or not question.is_open(now):
+    if question is None or question.kind == questions.SUGGESTION or not question.is_open(now):
         return None
     return questions.sms(sender, sentence, question, now)
 
@@ -64,7 +93,10 @@ def _answer(
 
 
 def _addressed(world: World, sender: str, addressed: Mapping[str, str], now: int) -> Question | None:
-    """The question with that serial, else the newest one begun at that access code (an open one first)."""
+    """The question with that serial, else the newest one begun at that access code.
+
+    An open one goes first, and a real one before a suggestion.
+    """
     customer = world.customer(sender)
     if customer is None:
         return None
@@ -73,7 +105,11 @@ def _addressed(world: World, sender: str, addressed: Mapping[str, str], now: int
         if serial and question.serial == int(serial):
             return question
     begun = [question for question in customer.questions if begun_at and question.base == begun_at]
-    return max(begun, key=lambda each: (each.is_open(now), each.asked_at), default=None)
+    return max(
+        begun,
+        key=lambda each: (each.is_open(now), each.kind != questions.SUGGESTION, each.asked_at),
+        default=None,
+    )
 
 
 def _which(sender: str, waiting: list[Question]) -> Outcome:

@@ -1,16 +1,13 @@
-"""Buddies: one asks, the other answers, then each has the other."""
+"""Buddies: one asks, the other answers, then each has the other, until one of them ends it."""
 
+from dataclasses import replace
+
+from commands.codes import Code
 from commands.handlers import questions
-from commands.handlers.people import (
-    are_buddies,
-    become_buddies,
-    mobile_of,
-    notice,
-    open_customer,
-    refused,
-    shown,
-)
+from commands.handlers.people import are_buddies, mobile_of, notice, open_customer, refused, shown
+from commands.handlers.relations import become_buddies, blocks, part
 from commands.model import (
+    Buddy,
     Customer,
     Event,
     Given,
@@ -19,6 +16,7 @@ from commands.model import (
     Question,
     Reply,
     Result,
+    State,
     World,
 )
 
@@ -27,29 +25,19 @@ ADD = "buddy.add"
 
 def add(world: World, understood: Instruction, given: Given) -> Outcome:
     """HY#number: ask the other, under the sender's own name when he gives one, else under his number."""
-    sender, number = understood.sender, understood.arguments["number"]
-    who = {"who": number}
-    if understood.foreign:
-        return refused(sender, "buddy.foreign", who)
-    msisdn = mobile_of(world, number)
-    if msisdn == sender:
-        return refused(sender, "buddy.oneself")
-    other = None if msisdn is None else open_customer(world, msisdn)
-    if other is None:
-        return refused(sender, "buddy.not_open", who)
+    sender, who = understood.sender, {"who": understood.arguments["number"]}
+    other = _whom_to_ask(world, understood)
+    if isinstance(other, Outcome):
+        return other
     asker = open_customer(world, sender)
     if asker is None:
         return refused(sender, "not_open")
-    if are_buddies(world, asker, other):
-        return refused(sender, "buddy.already", who)
-    limit = given.limits.buddies
-    if (full := _full(asker, other, limit)) is not None:
-        return refused(sender, *_about_full(asker, full, limit))
-    if questions.find(other, ADD, sender, given.now) is not None:
-        return refused(sender, "buddy.asked.already", who)
-    if not questions.may_ask(other, given):
-        return refused(sender, "buddy.other_busy")
     name = understood.arguments.get("name", "")
+    if given.words.found(name) is not None:
+        return refused(sender, "profile.sensitive", code=Code.SENSITIVE)
+    hindrance = _hindrance(world, asker, other, who, given)
+    if hindrance is not None:
+        return hindrance
     asked = world.edit(other.msisdn)
     question = questions.ask(asked, ADD, understood.route.access_code, given, about=sender, note=name)
     name = name or shown(asker)
@@ -66,21 +54,23 @@ def accepted(world: World, understood: Instruction, given: Given, question: Ques
     answerer = open_customer(world, understood.sender)
     asker = open_customer(world, question.about)
     if answerer is None or asker is None:
-        return refused(understood.sender, "buddy.gone")
-    who = question.note or shown(asker)
+        return refused(understood.sender, "buddy.gone", code=Code.UNKNOWN_NUMBER)
+    who = {"who": question.note or shown(asker)}
     if are_buddies(world, answerer, asker):
-        return refused(understood.sender, "buddy.already", {"who": who})
+        return refused(understood.sender, "buddy.already", who, Code.ALREADY_BUDDY)
+    if blocks(world, asker.msisdn, answerer.msisdn):
+        return refused(understood.sender, "buddy.not_now", who, Code.NOT_ACCEPTED)
     limit = given.limits.buddies
     if (full := _full(answerer, asker, limit)) is not None:
         outcome = refused(answerer.msisdn, *_about_full(answerer, full, limit))
-        outcome.replies.append(notice(asker.msisdn, *_about_full(asker, full, limit)))
+        outcome.replies.append(notice(asker.msisdn, *_about_full(asker, full, limit)[:2]))
         return outcome
     become_buddies(world, asker, answerer, question.note, given.now)
     theirs = {"who": shown(answerer), "number": shown(answerer)}
     return Outcome(
         Result.DONE,
         [
-            Reply(answerer.msisdn, "buddy.added", {"who": who, "number": shown(asker)}),
+            Reply(answerer.msisdn, "buddy.added", {**who, "number": shown(asker)}),
             notice(asker.msisdn, "buddy.accepted", theirs),
         ],
         [Event("buddy", "added", asker.msisdn, {"other": answerer.msisdn})],
@@ -100,13 +90,125 @@ def declined(world: World, understood: Instruction, given: Given, question: Ques
     return Outcome(Result.DONE, replies, [event])
 
 
+def delete(world: World, understood: Instruction, given: Given) -> Outcome:
+    """SC#number: it ends on both sides. The other is not told."""
+    del given
+    sender = understood.sender
+    row = _kept_about(world, understood)
+    if row is None:
+        return _not_buddy(understood)
+    part(world, sender, row.other)
+    who = {"who": understood.arguments["number"]}
+    event = Event("buddy", "deleted", sender, {"other": row.other})
+    return Outcome(Result.DONE, [Reply(sender, "buddy.deleted", who)], [event])
+
+
+def rename(world: World, understood: Instruction, given: Given) -> Outcome:
+    """MC#number#name: what the sender calls a buddy. Only he sees it."""
+    del given
+    sender = understood.sender
+    row = _kept_about(world, understood)
+    if row is None:
+        return _not_buddy(understood)
+    name = " ".join(understood.arguments["name"].split())
+    world.put_buddy(replace(row, name=name))
+    values = {"who": understood.arguments["number"], "name": name}
+    return Outcome(Result.DONE, [Reply(sender, "buddy.renamed", values)])
+
+
+def block(world: World, understood: Instruction, given: Given) -> Outcome:
+    """HMD#number: nothing of him comes through any more. A buddy stays one, and nobody is told."""
+    sender, limit = understood.sender, given.limits.buddies
+    who = {"who": understood.arguments["number"]}
+    msisdn = mobile_of(world, who["who"])
+    if msisdn == sender:
+        return refused(sender, "buddy.own", code=Code.ONESELF)
+    other = None if msisdn is None else world.customer(msisdn)
+    if other is None or not other.fetion_number:
+        return refused(sender, "buddy.unknown", who, Code.UNKNOWN_NUMBER)
+    row = world.buddy(sender, other.msisdn) or Buddy(sender, other.msisdn, "", 0)
+    if row.blocked:
+        return refused(sender, "buddy.blocked.already", who)
+    if sum(each.blocked for each in world.list_of(sender)) >= limit:
+        return refused(sender, "buddy.blocked.full", {"limit": str(limit)}, Code.LIST_FULL)
+    world.put_buddy(replace(row, blocked=True))
+    event = Event("buddy", "blocked", sender, {"other": other.msisdn})
+    return Outcome(Result.DONE, [Reply(sender, "buddy.blocked", who)], [event])
+
+
+def unblock(world: World, understood: Instruction, given: Given) -> Outcome:
+    """JC#number: off the black list."""
+    del given
+    sender, number = understood.sender, understood.arguments["number"]
+    msisdn = mobile_of(world, number)
+    row = None if msisdn is None else world.buddy(sender, msisdn)
+    if row is None or not row.blocked:
+        return refused(sender, "buddy.unblocked.already", {"who": number}, Code.UNKNOWN_NUMBER)
+    if row.since or row.matched_at:
+        world.put_buddy(replace(row, blocked=False))
+    else:
+        world.remove_buddy(sender, row.other)
+    event = Event("buddy", "unblocked", sender, {"other": row.other})
+    return Outcome(Result.DONE, [Reply(sender, "buddy.unblocked", {"who": number})], [event])
+
+
+def _whom_to_ask(world: World, understood: Instruction) -> Customer | Outcome:
+    """The customer whom the number argument names, or why there is none to ask."""
+    sender, who = understood.sender, {"who": understood.arguments["number"]}
+    if understood.foreign:
+        return refused(sender, "buddy.foreign", who, Code.UNKNOWN_NUMBER)
+    msisdn = mobile_of(world, who["who"])
+    if msisdn == sender:
+        return refused(sender, "buddy.oneself", code=Code.ONESELF)
+    other = None if msisdn is None else world.customer(msisdn)
+    if other is not None and other.state is State.SUSPENDED:
+        return refused(sender, "buddy.suspended", who, Code.SUSPENDED)
+    if other is None or other.state is not State.OPEN:
+        return refused(sender, "buddy.not_open", who, Code.UNKNOWN_NUMBER)
+    return other
+
+
+def _kept_about(world: World, understood: Instruction) -> Buddy | None:
+    """What the sender keeps about the buddy whom the number argument names, None when he is none."""
+    msisdn = mobile_of(world, understood.arguments["number"])
+    row = None if msisdn is None else world.buddy(understood.sender, msisdn)
+    return row if row is not None and row.since else None
+
+
+def _not_buddy(understood: Instruction) -> Outcome:
+    who = {"who": understood.arguments["number"]}
+    return refused(understood.sender, "buddy.not_buddy", who, Code.UNKNOWN_NUMBER)
+
+
+def _hindrance(
+    world: World, asker: Customer, other: Customer, who: dict[str, str], given: Given
+) -> Outcome | None:
+    """Why the other is not asked. That he keeps the asker on his black list looks like his refusal."""
+    sender, limit = asker.msisdn, given.limits.buddies
+    if are_buddies(world, asker, other):
+        return refused(sender, "buddy.already", who, Code.ALREADY_BUDDY)
+    if blocks(world, sender, other.msisdn):
+        return refused(sender, "buddy.blocked.first", who)
+    if blocks(world, other.msisdn, sender):
+        return refused(sender, "buddy.declined", who, Code.NOT_ACCEPTED)
+    if (full := _full(asker, other, limit)) is not None:
+        return refused(sender, *_about_full(asker, full, limit))
+    if questions.find(other, ADD, sender, given.now) is not None:
+        return refused(sender, "buddy.asked.already", who, Code.TRY_LATER)
+    if given.now < other.refuse_until:
+        return refused(sender, "buddy.not_now", who, Code.NOT_ACCEPTED)
+    if not questions.may_ask(other, given):
+        return refused(sender, "buddy.other_busy", code=Code.TRY_LATER)
+    return None
+
+
 def _full(one: Customer, two: Customer, limit: int) -> Customer | None:
     """The first of the two who has as many buddies as allowed."""
     return next((customer for customer in (one, two) if customer.buddies >= limit), None)
 
 
-def _about_full(to: Customer, full: Customer, limit: int) -> tuple[str, dict[str, str] | None]:
+def _about_full(to: Customer, full: Customer, limit: int) -> tuple[str, dict[str, str] | None, Code]:
     """The sentence that tells `to` who of the two is full."""
     if to.msisdn == full.msisdn:
-        return "buddy.full", {"limit": str(limit)}
-    return "buddy.other_full", None
+        return "buddy.full", {"limit": str(limit)}, Code.LIST_FULL
+    return "buddy.other_full", None, Code.LIST_FULL

@@ -1,13 +1,31 @@
 """Who is who: what several families ask about customers."""
 
+from enum import Enum, auto
+
+from commands.codes import Code
 from commands.model import Buddy, Customer, Outcome, Reply, Result, Source, State, World
 
 MOBILE_DIGITS = 11
 
+MATCHED_FOR = 24 * 3_600_000
+"""Milliseconds in which two strangers whom the service brought together may write to each other."""
 
-def refused(to: str, sentence: str, values: dict[str, str] | None = None) -> Outcome:
-    """An outcome that changes nothing: one sentence to the sender."""
-    return Outcome(Result.REFUSED, [Reply(to, sentence, values)])
+
+class Barrier(Enum):
+    """What keeps one customer from writing to another."""
+
+    NOT_OPEN = auto()  # the other never opened Fetion
+    CLOSED = auto()  # the other has cancelled it
+    BLOCKING = auto()  # the other is on the sender's own black list
+    BLOCKED = auto()  # the sender is on the other's
+    STRANGER = auto()  # neither buddies nor brought together by the service
+    SUSPENDED = auto()  # the other's line is cut
+    REFUSING = auto()  # the other wants no SMS for some days
+
+
+def refused(to: str, sentence: str, values: dict[str, str] | None = None, code: int = Code.OK) -> Outcome:
+    """An outcome that changes nothing: one sentence to the sender. code: why, where the service has one."""
+    return Outcome(Result.REFUSED, [Reply(to, sentence, values)], code=code)
 
 
 def open_customer(world: World, msisdn: str) -> Customer | None:
@@ -27,25 +45,45 @@ def shown(customer: Customer) -> str:
 
 
 def are_buddies(world: World, one: Customer, other: Customer) -> bool:
-    """Whether `one` has `other` as a buddy. Raises Missing.
-
-    What was agreed before either of them last opened Fetion went with the cancelling: its row may still
-    be there, because nobody looks for the buddies of a customer who leaves.
-    """
+    """Whether `one` has `other` as a buddy, and so the other him. Raises Missing."""
     row = world.buddy(one.msisdn, other.msisdn)
-    return row is not None and row.since >= max(one.opened_at, other.opened_at)
-
-
-def become_buddies(world: World, asker: Customer, answerer: Customer, name: str, now: int) -> None:
-    """Store both directions and count them; `name` is what the asker called himself. Raises Missing."""
-    for owner, other, known_as in ((asker, answerer, ""), (answerer, asker, name)):
-        row = world.buddy(owner.msisdn, other.msisdn)
-        counted = row is not None and row.since >= owner.opened_at
-        world.put_buddy(Buddy(owner.msisdn, other.msisdn, known_as, now))
-        if not counted:
-            world.edit(owner.msisdn).buddies += 1
+    return row is not None and row.since > 0
 
 
 def notice(to: str, sentence: str, values: dict[str, str] | None = None) -> Reply:
     """An SMS to somebody other than the sender."""
     return Reply(to, sentence, values, Source.NOTICE)
+
+
+def barrier(world: World, one: Customer, other: Customer, now: int) -> Barrier | None:
+    """What keeps `one` from writing to `other`, None for nothing. Raises Missing.
+
+    Who is no buddy learns nothing about the line and the wishes of the other.
+    """
+    if other.state is State.NONE or other.state is State.CLOSED:
+        return Barrier.NOT_OPEN if other.state is State.NONE else Barrier.CLOSED
+    mine = world.buddy(one.msisdn, other.msisdn)
+    theirs = world.buddy(other.msisdn, one.msisdn)
+    if mine is not None and mine.blocked:
+        return Barrier.BLOCKING
+    if theirs is not None and theirs.blocked:
+        return Barrier.BLOCKED
+    opened = max(one.opened_at, other.opened_at)
+    if not are_buddies(world, one, other) and not (
+        _were_matched(mine, opened, now) or _were_matched(theirs, opened, now)
+    ):
+        return Barrier.STRANGER
+    if other.state is State.SUSPENDED:
+        return Barrier.SUSPENDED
+    return Barrier.REFUSING if other.refuse_until > now else None
+
+
+def may_write(world: World, one: Customer, other: Customer, now: int) -> bool:
+    """Whether an SMS of `one` may go to `other` now: a buddy, or brought together by the service a short
+    while ago. Raises Missing."""
+    return barrier(world, one, other, now) is None
+
+
+def _were_matched(row: Buddy | None, opened: int, now: int) -> bool:
+    """Whether the service brought two together so that they may write: after both opened, not long ago."""
+    return row is not None and row.matched_at >= opened and now - row.matched_at < MATCHED_FOR

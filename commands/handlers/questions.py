@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from commands.model import Customer, Given, Question, Reply, Source
 
-HOUR = 3_600_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
 """Milliseconds."""
 
 KEPT_CLOSED = 20
@@ -19,6 +20,10 @@ LAST_SERIAL = 99_999
 YES, NO, EXPIRED = "yes", "no", "expired"
 """How a question ends."""
 
+SUGGESTION = "suggestion"
+"""The kind of question that offers to do what a misunderstood text probably meant; its note is the row.
+It counts for nothing beside the real ones: never lists, never reminds, takes nobody's place."""
+
 
 def find(customer: Customer, kind: str, about: str, now: int) -> Question | None:
     """The open question of that kind about that other side; there is one at most."""
@@ -29,8 +34,13 @@ def find(customer: Customer, kind: str, about: str, now: int) -> Question | None
 
 
 def open_questions(customer: Customer, now: int) -> list[Question]:
-    """Those that can be answered now, oldest first."""
-    return [question for question in customer.questions if question.is_open(now)]
+    """The real ones that can be answered now, oldest first."""
+    return [each for each in customer.questions if each.kind != SUGGESTION and each.is_open(now)]
+
+
+def open_suggestion(customer: Customer, now: int) -> Question | None:
+    """The suggestion that can be taken up now; there is one at most."""
+    return find(customer, SUGGESTION, "", now)
 
 
 def may_ask(customer: Customer, given: Given) -> bool:
@@ -43,15 +53,23 @@ def ask(customer: Customer, kind: str, base: str, given: Given, about: str = "",
     whoever asks on behalf of others looks at `may_ask` first, a customer's own wish is not held up by theirs.
     """
     kept = _kept(customer.questions, given.now)
-    waiting = [index for index, each in enumerate(kept) if each.is_open(given.now)]
+    waiting = [
+        index for index, each in enumerate(kept) if each.kind != SUGGESTION and each.is_open(given.now)
+    ]
     for index in waiting[: max(0, len(waiting) + 1 - given.limits.open_questions)]:
         kept[index] = replace(kept[index], closed=EXPIRED)
-    serial = _next_serial(customer.last_serial, kept)
     deadline = given.now + given.limits.question_hours * HOUR
-    question = Question(serial, kind, base, about, note, given.now, deadline)
-    customer.last_serial = serial
-    customer.questions = (*kept, question)
-    return question
+    return _put(customer, kept, Question(0, kind, base, about, note, given.now, deadline))
+
+
+def suggest(customer: Customer, row: str, base: str, given: Given) -> Question:
+    """Offer a customer (a copy for changing) to do what a row does, in place of what was offered before."""
+    kept = [
+        replace(each, closed=EXPIRED) if each.kind == SUGGESTION and each.is_open(given.now) else each
+        for each in _kept(customer.questions, given.now)
+    ]
+    deadline = given.now + given.limits.suggestion_minutes * MINUTE
+    return _put(customer, kept, Question(0, SUGGESTION, base, "", row, given.now, deadline))
 
 
 def close(customer: Customer, serial: int, how: str) -> None:
@@ -85,6 +103,14 @@ def _kept(questions: tuple[Question, ...], now: int) -> list[Question]:
     closed = [each for each in questions if not each.is_open(now) and now - each.asked_at < KEPT_FOR]
     recent = {each.serial for each in closed[-KEPT_CLOSED:]}
     return [each for each in questions if each.is_open(now) or each.serial in recent]
+
+
+def _put(customer: Customer, kept: list[Question], question: Question) -> Question:
+    """The question with the next serial, put behind the kept ones."""
+    question = replace(question, serial=_next_serial(customer.last_serial, kept))
+    customer.last_serial = question.serial
+    customer.questions = (*kept, question)
+    return question
 
 
 def _next_serial(last: int, kept: list[Question]) -> int:

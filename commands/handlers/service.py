@@ -1,15 +1,20 @@
 """Opening, cancelling and looking up the service itself."""
 
-from commands.handlers import questions
+from commands.charging import CANCELLED, FETION, MATCHING, ORDERED
+from commands.handlers import matching, questions
+from commands.handlers.chat import until_now
 from commands.handlers.people import open_customer, refused
+from commands.handlers.relations import leave
 from commands.model import (
     Event,
     Given,
     Instruction,
     Outcome,
+    ProductFact,
     Question,
     Reply,
     Result,
+    Sent,
     Source,
     State,
     World,
@@ -37,6 +42,7 @@ def open_service(world: World, understood: Instruction, given: Given) -> Outcome
         Result.DONE,
         [Reply(sender, "service.opened", {"fetion_number": number}, Source.OPENING)],
         [Event("service", "opened", sender, {"fetion_number": number})],
+        facts=[ProductFact(sender, FETION, ORDERED, given.now)],
     )
 
 
@@ -53,30 +59,41 @@ def cancel(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def cancel_confirmed(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
-    """是 to the question of QXFX: everything that hangs on the service goes with it.
+    """是 to the question of QXFX."""
+    del question
+    return cancel_now(world, understood.sender, given)
 
-    Rows of buddies stay behind and count no more (people.are_buddies).
-    """
-    del given, question
-    sender = understood.sender
+
+def cancel_now(world: World, sender: str, given: Given) -> Outcome:
+    """Without a question: everything that hangs on the service goes with it, also on his buddies' side."""
     if open_customer(world, sender) is None:
         return refused(sender, "service.cancel.not_open")
     customer = world.edit(sender)
+    matching_fact = matching.end(world, sender, given)
+    leave(world, sender)
     number = customer.fetion_number
     world.assign(number, None)
-    customer.state = State.NONE
+    customer.state = State.CLOSED
     customer.fetion_number = ""
     customer.opened_at = 0
     customer.hides_mobile = False
     customer.nickname = ""
     customer.password = ""
-    customer.buddies = 0
+    customer.mood = ""
+    customer.refuse_until = 0
+    customer.listed_until = 0
     questions.close_all(customer)
-    return Outcome(
+    outcome = Outcome(
         Result.DONE,
         [Reply(sender, "service.cancelled")],
         [Event("service", "cancelled", sender, {"fetion_number": number})],
+        facts=[ProductFact(sender, FETION, CANCELLED, given.now)],
     )
+    if matching_fact is not None:
+        outcome.replies[0].sentence = "service.cancelled.all"
+        outcome.events.append(Event("matching", "cancelled", sender))
+        outcome.facts.append(matching_fact)
+    return outcome
 
 
 def cancel_declined(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
@@ -86,11 +103,25 @@ def cancel_declined(world: World, understood: Instruction, given: Given, questio
 
 
 def state(world: World, understood: Instruction, given: Given) -> Outcome:
-    """CXFX: one SMS with the state, also for a handset that has not opened."""
-    del given
+    """CXFX: state, number, products and how much may still be sent; also for who has not opened."""
     sender = understood.sender
     customer = open_customer(world, sender)
     if customer is None:
         return Outcome(Result.DONE, [Reply(sender, "service.state.none")])
-    values = {"fetion_number": customer.fetion_number, "buddies": str(customer.buddies)}
-    return Outcome(Result.DONE, [Reply(sender, "service.state.open", values)])
+    values = {
+        "fetion_number": customer.fetion_number,
+        "buddies": str(customer.buddies),
+        "count": str(_messages_left(customer.sent, given)),
+    }
+    matching_too = customer.orders and customer.has(MATCHING)
+    sentence = "service.state.matching" if matching_too else "service.state.open"
+    return Outcome(Result.DONE, [Reply(sender, sentence, values)])
+
+
+def _messages_left(sent: Sent, given: Given) -> int:
+    """How many chat messages may still be sent today."""
+    limits = given.limits
+    if not sent.day:
+        return min(limits.sms_per_day, limits.sms_per_month)
+    sent = until_now(sent, given)
+    return max(0, min(limits.sms_per_day - sent.today, limits.sms_per_month - sent.this_month))

@@ -7,12 +7,16 @@ transport and it, wakes it at its deadline, and hands its events to an owner. Bo
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
-from gateway.smpp.session import Closing, Event, Session
+from gateway.smpp.session import Closing, Event, Session, State
 
 HIGH_WATER = 262_144
 """Octets unsent above which we stop reading that peer (it does not take what it asked for)."""
+
+
+GRACE: Final = 3.0
+"""Seconds that a closing connection has to take what is unsent."""
 
 
 class Owner(Protocol):
@@ -36,11 +40,12 @@ class Connection(asyncio.Protocol):
         self.session = session
         self.peer = ""
         self.peer_host = ""
-        self.closed = False
+        self._gone = False
         self._owner = owner
         self._clock = clock
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._grace: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._reason = ""
         self._paused = False
@@ -68,14 +73,16 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """asyncio: the peer sends no more; half-open sessions are of no use, so the transport closes."""
         self._reason = self._reason or "closed by peer"
+        self._limit_closing()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the socket is gone."""
-        self.closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._gone = True
+        for timer in (self._timer, self._grace):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._grace = None
         reason = self._reason or (f"connection error: {exc}" if exc else "closed by peer")
         self._owner.lost(self, self.session.lost(), reason)
 
@@ -92,6 +99,11 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing can be answered here any more: the session is over, or the socket gone."""
+        return self._gone or self.session.state is State.CLOSED
+
+    @property
     def clogged(self) -> bool:
         """Whether the peer leaves more than HIGH_WATER octets of ours untaken."""
         return self._paused
@@ -104,17 +116,28 @@ class Connection(asyncio.Protocol):
                 self._transport.write(octets)
         self._schedule()
 
+    def tick(self) -> None:
+        """See what the time means to the session. Its own timer does it, and whoever moves the clock."""
+        if not self._gone:
+            self._hand_over(self.session.tick(self._clock()))
+
     def unbind(self) -> None:
         """End politely: unbind where the state allows it, else close."""
         self.session.unbind(self._clock())
         self.flush()
 
     def close(self, reason: str) -> None:
-        """Close once what is queued has been written."""
+        """Close once what is queued has been written, or GRACE seconds later."""
         self._reason = self._reason or reason
         self.flush()
         if self._transport is not None:
             self._transport.close()
+            self._limit_closing()
+
+    def _limit_closing(self) -> None:
+        """What a peer does not take must not keep its connection for ever."""
+        if self._grace is None and not self._gone:
+            self._grace = self._loop.call_later(GRACE, self.abort, "peer does not read")
 
     def abort(self, reason: str) -> None:
         """Close at once, whatever is still queued."""
@@ -133,7 +156,7 @@ class Connection(asyncio.Protocol):
 
     def _schedule(self) -> None:
         """One timer handle per connection: deadlines mostly move later, so an early one just sets it anew."""
-        if self.closed:
+        if self._gone:
             return
         deadline = self.session.deadline()
         if self._timer is not None:
@@ -149,5 +172,4 @@ class Connection(asyncio.Protocol):
 
     def _wake(self) -> None:
         self._timer = None
-        if not self.closed:
-            self._hand_over(self.session.tick(self._clock()))
+        self.tick()

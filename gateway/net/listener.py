@@ -83,7 +83,7 @@ class Application(Protocol):
         """The last of a run of answers was handed over."""
 
     def lost(self, bind: Any, contexts: list[object], reason: str, *, polite: bool) -> None:
-        """A bound session is gone; polite: unbind was exchanged."""
+        """A bound session is gone; polite: the peer has read our answers."""
 
     def disconnected(self) -> None:
         """A connection is gone, bound or not."""

@@ -1,20 +1,29 @@
-"""The commands `handset send` and `handset chat`: a simulated handset for people and scripts."""
+"""The commands `handset send` and `handset chat`: a simulated handset for people and scripts.
+
+With --json each SMS is an object on a line of its own, the one that was sent first: time (RFC 3339, UTC, when
+it was answered or came), from, to, text, message_id (of the answer to it; null for one that came).
+"""
 
 import argparse
 import asyncio
+import json
 import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 from gateway.simulator.errors import NotConnectedError, SimulatorError
 from gateway.simulator.handset import SHIPPED, SPELLINGS, Account, Centre, Handset, Phone
 from gateway.simulator.sms import ENCODINGS, Expectation, Sms, bare
-from gateway.simulator.terminal import as_json, line_printer, lines_of, say
+from gateway.simulator.terminal import line_printer, lines_of, say
 from gateway.simulator.transcript import Transcript
 from gateway.smpp.errors import SmppError
+
+UNBOUND: Final = "unbound by peer"
+"""Why a connection is gone that the gateway ended in good order: what gateway.smpp.session says."""
 
 _MOBILE: Final = re.compile(r"1\d{10}")
 _NUMBER: Final = re.compile(r"\+?\d{1,20}")
@@ -59,10 +68,41 @@ handset_chat: Final = HandsetChat()
 
 
 async def _send(args: argparse.Namespace) -> int:
-    async with _phone(args, _printer(args)) as phone:
-        await phone.send(args.text, args.to, args.encoding)
+    shown = _Shown(args.sender, _printer(args))
+    async with _phone(args, shown.watch) as phone:
+        try:
+            message_id = await phone.send(args.text, args.to, args.encoding)
+            if args.json:
+                say(_as_json(Sms(args.sender, args.to, args.text), message_id))
+            else:
+                say(f"message id {message_id}: fetion-gateway trace {message_id}")
+        finally:
+            shown.release()
         await phone.wait_for(Expectation(regex=args.expect), args.wait)
     return 0
+
+
+class _Shown:
+    """Shows what leaves a handset at once, and what comes only when release() was called: an answer may be
+    here before the message id of what it answers has been shown."""
+
+    def __init__(self, owner: str, show: Callable[[Sms], None]) -> None:
+        self._owner = owner
+        self._show = show
+        self._held: list[Sms] | None = []
+
+    def watch(self, sms: Sms) -> None:
+        """One SMS left or came."""
+        if self._held is not None and sms.receiver == self._owner:
+            self._held.append(sms)
+        else:
+            self._show(sms)
+
+    def release(self) -> None:
+        """What came, and from now on whatever comes."""
+        held, self._held = self._held, None
+        for sms in held or ():
+            self._show(sms)
 
 
 @asynccontextmanager
@@ -90,7 +130,10 @@ async def _chat(args: argparse.Namespace) -> int:
                 await _type(handset)
                 reading.cancel()
         except ExceptionGroup as failed:  # the connection was lost
-            raise failed.exceptions[0] from None
+            if centre.esme.lost_because != UNBOUND:
+                raise failed.exceptions[0] from None
+            say("the gateway has said goodbye: it is stopping, or has ended this bind", sys.stderr)
+            return 1
     return 0
 
 
@@ -138,29 +181,41 @@ def _printer(args: argparse.Namespace) -> Callable[[Sms], None]:
 
     def show_json(sms: Sms) -> None:
         if sms.receiver == args.sender:
-            say(as_json(sms))
+            say(_as_json(sms))
 
     if args.json:
         return show_json
     return Transcript({}, time.monotonic, line_printer(sys.stdout)).add
 
 
+def _as_json(sms: Sms, message_id: str | None = None) -> str:
+    """One SMS as a JSON object on one line. message_id: of one that left; one that comes has none to show."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    values = {"time": now, "from": sms.sender, "to": sms.receiver, "text": sms.text, "message_id": message_id}
+    return json.dumps(values, ensure_ascii=False)
+
+
 def _account(args: argparse.Namespace) -> Account:
-    return Account(args.host, args.port, args.system_id, args.password)
+    return Account(
+        args.host or SHIPPED.host,
+        args.port or SHIPPED.port,
+        args.system_id or SHIPPED.system_id,
+        args.password or SHIPPED.password,
+    )
 
 
 def _add_account(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", dest="sender", required=True, type=_mobile, metavar="MSISDN", help="the handset's number"
     )
-    parser.add_argument("--host", default=SHIPPED.host, help=f"default: {SHIPPED.host}")
-    parser.add_argument("--port", type=_port, default=SHIPPED.port, help=f"default: {SHIPPED.port}")
-    parser.add_argument("--system-id", default=SHIPPED.system_id, help=f"default: {SHIPPED.system_id}")
-    parser.add_argument("--password", default=SHIPPED.password, help="default: that of the shipped account")
+    parser.add_argument("--host", help=f"default: {SHIPPED.host}")
+    parser.add_argument("--port", type=port_number, help=f"default: {SHIPPED.port}")
+    parser.add_argument("--system-id", type=_at_most(15), help=f"default: {SHIPPED.system_id}")
+    parser.add_argument("--password", type=_at_most(8), help="default: that of the shipped account")
     parser.add_argument(
         "--spelling", choices=tuple(SPELLINGS), default="national", help="how the centre writes the number"
     )
-    parser.add_argument("--json", action="store_true", help="print each SMS that comes as a JSON object")
+    parser.add_argument("--json", action="store_true", help="print each SMS as a JSON object")
 
 
 def _mobile(text: str) -> str:
@@ -178,11 +233,23 @@ def _number(text: str) -> str:
     return text
 
 
-def _port(text: str) -> int:
+def port_number(text: str) -> int:
     """argparse: a TCP port."""
     if not text.isdecimal() or not 0 < int(text) < 65_536:
         raise argparse.ArgumentTypeError(f"{text!r} is no port between 1 and 65535")
     return int(text)
+
+
+def _at_most(limit: int) -> Callable[[str], str]:
+    """argparse: a text that fits a field of a bind (SMPP 3.4 sections 5.2.1 and 5.2.2); not repeated, it may
+    be a password."""
+
+    def check(text: str) -> str:
+        if not (text.isascii() and text.isprintable() and 1 <= len(text) <= limit):
+            raise argparse.ArgumentTypeError(f"must have 1 to {limit} printable ASCII characters")
+        return text
+
+    return check
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -200,5 +267,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds between 0 and 3600")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, at most 3600")
     return seconds

@@ -10,9 +10,23 @@
     ├── CannotSendError      the text does not fit the wished encoding, or is too long
     ├── MailboxFullError     more unread SMS, or parts of unfinished ones, than a handset keeps
     ├── MissedError          the awaited SMS did not come in time (gateway.simulator.sms)
+    ├── UnexpectedError      an SMS came that should not (gateway.simulator.sms)
     ├── ScenarioError        a scenario file with faults (gateway.simulator.scenario)
+    ├── NoClockError         a scenario waits where no clock can be moved (gateway.simulator.runner)
     └── StepFailedError      a step of a scenario failed (gateway.simulator.runner)
 """
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ESME_RINVPASWD": ": --system-id and --password must be those of an account of the gateway",
+        "ESME_RINVDSTADR": ": fetion-gateway explain route {destination} says why",
+    }
+)
+"""What to do about a command_status, behind its name."""
 
 
 class SimulatorError(Exception):
@@ -27,7 +41,8 @@ class BindRefusedError(SimulatorError):
     """The gateway does not take the bind. status: name of its command_status, such as ESME_RINVPASWD."""
 
     def __init__(self, system_id: str, status: str) -> None:
-        super().__init__(f"bind of {system_id!r} refused: {status}")
+        remedy = _REMEDIES.get(status, "")
+        super().__init__(f"bind of {system_id!r} refused: {status}{remedy}")
         self.status = status
 
 
@@ -35,7 +50,8 @@ class SubmitRefusedError(SimulatorError):
     """The gateway answered an SMS with an error. status: name of its command_status."""
 
     def __init__(self, destination: str, status: str) -> None:
-        super().__init__(f"SMS to {destination} refused: {status}")
+        remedy = _REMEDIES.get(status, "").format(destination=destination)
+        super().__init__(f"SMS to {destination} refused: {status}{remedy}")
         self.status = status
 
 

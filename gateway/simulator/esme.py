@@ -123,11 +123,19 @@ class Esme:
         Raises NotConnectedError, NoResponseError (in both cases the other side may have the request),
         NotAllowedError and EncodeError.
         """
+        return await self._ask(lambda session, context: session.send(request, context, self._loop.time()))
+
+    async def enquire(self) -> None:
+        """A round trip: what the other side had sent before its answer has come. Raises NotConnectedError,
+        NoResponseError."""
+        await self._ask(lambda session, context: session.enquire(context, self._loop.time()))
+
+    async def _ask(self, send: Callable[[Session, object], int]) -> Response:
         await self._window.acquire()
         answered: asyncio.Future[Response] = self._loop.create_future()
         try:
             connection = self._connected()
-            connection.session.send(request, answered, self._loop.time())
+            send(connection.session, answered)
         except BaseException:
             self._window.release()
             raise

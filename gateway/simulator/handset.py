@@ -10,12 +10,27 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, Protocol, TypeAlias
 
-from gateway.simulator.errors import MailboxFullError, NotConnectedError, SubmitRefusedError
+from gateway.simulator.errors import (
+    MailboxFullError,
+    NoResponseError,
+    NotConnectedError,
+    SubmitRefusedError,
+)
 from gateway.simulator.esme import Delivery, Esme
-from gateway.simulator.sms import AUTO, Expectation, Mailbox, MissedError, Received, Sms, bare, encode
+from gateway.simulator.sms import (
+    AUTO,
+    Expectation,
+    Mailbox,
+    MissedError,
+    Received,
+    Sms,
+    UnexpectedError,
+    bare,
+    encode,
+)
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import BrokenUdhError
-from gateway.smpp.pdus import DeliverSm, SubmitSm
+from gateway.smpp.pdus import DeliverSm, SubmitSm, SubmitSmResp
 from gateway.smpp.status import CommandStatus, name_of
 
 Spelling: TypeAlias = Literal["national", "international", "plus"]
@@ -25,6 +40,10 @@ SPELLINGS: Final[Mapping[Spelling, tuple[str, int]]] = MappingProxyType(
     {"national": ("", 0), "international": ("86", 1), "plus": ("+86", 1)}
 )
 """What stands before the 11 digits, and the type of number (SMPP 3.4 section 5.2.5)."""
+
+QUIET_ROUNDS: Final = 2
+"""Round trips without a delivery that show silence. Two: an SMS leaves the gateway when its predecessor has
+been answered, and that answer may have met the first."""
 
 _E164: Final = 1  # numbering plan indicator, SMPP 3.4 section 5.2.6
 
@@ -50,8 +69,13 @@ class Phone(Protocol):
     def msisdn(self) -> str:
         """Its number, 11 digits."""
 
-    async def send(self, text: str, to: str, encoding: str = AUTO) -> None:
-        """Text a number; returns when the gateway has answered every part. Raises SimulatorError."""
+    async def send(self, text: str, to: str, encoding: str = AUTO) -> str:
+        """Text a number; returns when the gateway has answered every part, with the message id of the last
+        answer: the one that leads to the whole. Raises SimulatorError."""
+
+    async def silence(self, expectation: Expectation, within: float) -> None:
+        """No such SMS is unread or on its way; takes so many seconds at most. Raises UnexpectedError,
+        NotConnectedError, NoResponseError."""
 
     async def wait_for(self, expectation: Expectation, within: float) -> Sms:
         """The oldest unread SMS that fits, waiting so many seconds. Raises MissedError, NotConnectedError."""
@@ -128,11 +152,12 @@ class Handset:
         self._centre = centre
         self._changed = asyncio.Event()
         self._reference = 0
+        self._deliveries = 0
 
-    async def send(self, text: str, to: str, encoding: str = AUTO) -> None:
+    async def send(self, text: str, to: str, encoding: str = AUTO) -> str:
         """Text a number; a long text goes in parts, one after the other as a radio link would.
 
-        Returns when every part is answered. Raises CannotSendError, SubmitRefusedError, NoResponseError,
+        See Phone. Raises CannotSendError, SubmitRefusedError, NoResponseError,
         NotConnectedError.
         """
         centre = self._centre
@@ -140,6 +165,7 @@ class Handset:
         parts = encode(text, centre.alphabet, self._reference, encoding)
         if centre.watch is not None:
             centre.watch(Sms(self.msisdn, to, text))
+        message_id = ""
         for part in parts:
             response = await centre.esme.submit(
                 SubmitSm(
@@ -155,6 +181,9 @@ class Handset:
             )
             if response.command_status != CommandStatus.ROK:
                 raise SubmitRefusedError(to, name_of(response.command_status))
+            if isinstance(response, SubmitSmResp):
+                message_id = response.message_id
+        return message_id
 
     async def expect(
         self,
@@ -184,8 +213,34 @@ class Handset:
             raise MissedError(self.msisdn, expectation, within or 0.0, tuple(self.mailbox.unread)) from None
         return sms
 
+    async def expect_nothing(
+        self, within: float = 1.0, regex: str | None = None, sender: str | None = None
+    ) -> None:
+        """No SMS is unread or on its way, or none that fits. See silence."""
+        await self.silence(Expectation.of(regex, None, sender), within)
+
+    async def silence(self, expectation: Expectation, within: float) -> None:
+        """See Phone. Shown by round trips, so it takes a moment only: whatever the gateway sent before it
+        answers an enquire_link comes before that answer, and an SMS that waited for ours before the next.
+
+        What time alone would bring, a retry say, is not looked for.
+        """
+        still = 0
+        try:
+            async with asyncio.timeout(within):
+                while still < QUIET_ROUNDS:
+                    before = self._deliveries
+                    await self._centre.esme.enquire()
+                    still = still + 1 if self._deliveries == before else 0
+        except TimeoutError:
+            raise NoResponseError(f"{self.msisdn}: no end of deliveries within {within:g} s") from None
+        sms = self.mailbox.take(expectation)
+        if sms is not None:
+            raise UnexpectedError(self.msisdn, expectation, sms)
+
     def take(self, delivery: Delivery) -> int:
         """The centre has an SMS for this handset; gives the command_status that answers it."""
+        self._deliveries += 1
         octets = delivery.short_message if isinstance(delivery, DeliverSm) else b""
         # Only TLVs that may not be repeated matter here.
         tlvs = {tag: value for tag, value in delivery.tlvs.items() if not isinstance(value, tuple)}

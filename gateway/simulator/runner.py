@@ -1,14 +1,28 @@
 """Plays a scenario with handsets that somebody else has connected."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
 
 from gateway.simulator.errors import SimulatorError
 from gateway.simulator.handset import Phone
-from gateway.simulator.scenario import WHOLE_SENDER, Expects, Scenario, Sends, fill
+from gateway.simulator.scenario import (
+    WHOLE_SENDER,
+    Answers,
+    Expects,
+    ExpectsNothing,
+    Scenario,
+    Sends,
+    Verb,
+    Waits,
+    fill,
+)
 from gateway.simulator.sms import Expectation
 from gateway.simulator.transcript import Transcript
 from gateway.smpp.errors import SmppError
+
+Advance: TypeAlias = Callable[[float], Awaitable[None]]
+"""Moves the gateway's clock forward by so many seconds, and returns when that has had its effect."""
 
 
 class StepFailedError(SimulatorError):
@@ -20,35 +34,74 @@ class StepFailedError(SimulatorError):
         self.number = number
 
 
-async def play(scenario: Scenario, phones: Mapping[str, Phone], transcript: Transcript) -> dict[str, str]:
+class NoClockError(SimulatorError):
+    """A scenario waits, and whoever plays it cannot move the gateway's clock."""
+
+
+async def play(
+    scenario: Scenario,
+    phones: Mapping[str, Phone],
+    transcript: Transcript,
+    advance: Advance | None = None,
+) -> dict[str, str]:
     """Run the steps one after the other; gives what was captured, and the handsets' numbers.
 
     phones: name -> handset, for every handset of the scenario. transcript: what the handsets report
-    to, for the error. Raises StepFailedError at the first step that fails.
+    to, for the error. advance: for the steps that wait. Raises StepFailedError at the first step that fails,
+    and NoClockError before the first one.
     """
-    values = dict(scenario.handsets)
+    if advance is None and scenario.needs_clock:
+        raise NoClockError(
+            f"{scenario.name}: it waits on the gateway's clock, which only a gateway of its own can move:"
+            " fetion-gateway scenario run without --host and --port, or the pytest plugin"
+        )
+    player = _Player(scenario, phones, advance)
     for number, step in enumerate(scenario.steps, start=1):
         try:
-            if step.sends is not None:
-                await _send(step.sends, phones, values)
-            elif step.expects is not None:
-                values.update(await _expect(step.expects, phones, values))
+            await player.do(step.verb)
         except (SimulatorError, SmppError) as error:
             raise StepFailedError(scenario.name, number, str(error), transcript) from error
-    return values
+    return player.values
 
 
-async def _send(sends: Sends, phones: Mapping[str, Phone], values: Mapping[str, str]) -> None:
-    await phones[sends.sender].send(fill(sends.text, values), fill(sends.to, values), sends.encoding)
+class _Player:
+    """values: what later steps may name. senders: handset -> where the SMS it expected last came from."""
 
+    def __init__(self, scenario: Scenario, phones: Mapping[str, Phone], advance: Advance | None) -> None:
+        self.values = dict(scenario.handsets)
+        self._phones = phones
+        self._advance = advance
+        self._senders: dict[str, str] = {}
 
-async def _expect(expects: Expects, phones: Mapping[str, Phone], values: Mapping[str, str]) -> dict[str, str]:
-    literal = {name: re.escape(value) for name, value in values.items()}
-    expectation = Expectation.of(
-        None if expects.regex is None else fill(expects.regex, literal),
-        None if expects.text is None else fill(expects.text, values),
-        None if expects.sender is None else fill(expects.sender, literal),
-    )
-    sms = await phones[expects.at].wait_for(expectation, expects.within)
-    found = (expectation.groups(sms) or {}) | {WHOLE_SENDER: sms.sender}
-    return {name: found.get(group, "") for name, group in expects.captures.items()}
+    async def do(self, verb: Verb) -> None:
+        """One step."""
+        match verb:
+            case Sends():
+                text, to = fill(verb.text, self.values), fill(verb.to, self.values)
+                await self._phones[verb.sender].send(text, to, verb.encoding)
+            case Answers():
+                text = fill(verb.text, self.values)
+                await self._phones[verb.sender].send(text, self._senders[verb.sender], verb.encoding)
+            case Expects():
+                await self._expect(verb)
+            case ExpectsNothing():
+                unwanted = self._expectation(verb.regex, None, verb.sender)
+                await self._phones[verb.at].silence(unwanted, verb.within)
+            case Waits():
+                assert self._advance is not None
+                await self._advance(verb.in_seconds)
+
+    async def _expect(self, expects: Expects) -> None:
+        expectation = self._expectation(expects.regex, expects.text, expects.sender)
+        sms = await self._phones[expects.at].wait_for(expectation, expects.within)
+        self._senders[expects.at] = sms.sender
+        found = (expectation.groups(sms) or {}) | {WHOLE_SENDER: sms.sender}
+        self.values.update((name, found.get(group, "")) for name, group in expects.captures.items())
+
+    def _expectation(self, regex: str | None, text: str | None, sender: str | None) -> Expectation:
+        literal = {name: re.escape(value) for name, value in self.values.items()}
+        return Expectation.of(
+            None if regex is None else fill(regex, literal),
+            None if text is None else fill(text, self.values),
+            None if sender is None else fill(sender, literal),
+        )

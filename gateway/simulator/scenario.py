@@ -7,6 +7,10 @@
     steps:
       - sends: {from: alice, to: "161", text: KTFX}
       - expects: {at: alice, from: "12520034", regex: '(?P<number>\\d{9})', captures: {fetion: number}}
+      - expects_nothing: {at: alice}
+      - expects: {at: alice, regex: 是否}        # a question
+      - answers: {from: alice, text: 是}         # ... answered at the number that it came from
+      - waits: {hours: 24}                       # on the gateway's clock, where the player can move it
 
 `{alice}` stands for her number and `{fetion}` for what was captured, in each later text, pattern and
 number. Every value is read as the text that stands there: 0000 is no zero and N no false.
@@ -28,6 +32,8 @@ WHOLE_SENDER: Final = "sender"
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Msisdn: TypeAlias = Annotated[str, StringConstraints(pattern=r"^1\d{10}$")]
 Pattern: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
+Encoding: TypeAlias = Literal["auto", "ascii", "ucs2", "gbk"]
+Span: TypeAlias = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 
 _VARIABLE: Final = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _Place: TypeAlias = tuple[str | int, ...]
@@ -51,7 +57,7 @@ class Sends(_Closed):
     sender: str = Field(alias="from")
     to: str
     text: str
-    encoding: Literal["auto", "ascii", "ucs2", "gbk"] = "auto"
+    encoding: Encoding = "auto"
 
 
 class Expects(_Closed):
@@ -75,16 +81,71 @@ class Expects(_Closed):
         return self
 
 
+class ExpectsNothing(_Closed):
+    """A handset has no SMS unread that fits, and none is on its way. within: seconds it may take to see that.
+
+    `from` and `regex` as in expects; without them no SMS at all.
+    """
+
+    at: str
+    sender: Pattern | None = Field(default=None, alias="from")
+    regex: Pattern | None = None
+    within: float = Field(default=1.0, gt=0, le=600)
+
+
+class Answers(_Closed):
+    """A handset replies to the SMS that it expected last, at the number from which that came."""
+
+    sender: str = Field(alias="from")
+    text: str
+    encoding: Encoding = "auto"
+
+
+class Waits(_Closed):
+    """Time passes on the gateway's clock, not on ours."""
+
+    days: Span = 0
+    hours: Span = 0
+    minutes: Span = 0
+    seconds: Span = 0
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.in_seconds:
+            raise ValueError("say how long: days, hours, minutes, seconds")
+        return self
+
+    @property
+    def in_seconds(self) -> float:
+        """All of them together."""
+        return ((self.days * 24 + self.hours) * 60 + self.minutes) * 60 + self.seconds
+
+
+Verb: TypeAlias = Sends | Expects | ExpectsNothing | Answers | Waits
+"""What a step can be."""
+
+
 class Step(_Closed):
-    """One step: `sends` or `expects`."""
+    """One step: exactly one of these."""
 
     sends: Sends | None = None
     expects: Expects | None = None
+    expects_nothing: ExpectsNothing | None = None
+    answers: Answers | None = None
+    waits: Waits | None = None
+
+    @property
+    def verb(self) -> Verb:
+        """The one that is given."""
+        found = self.sends or self.expects or self.expects_nothing or self.answers or self.waits
+        assert found is not None
+        return found
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Self:
-        if (self.sends is None) == (self.expects is None):
-            raise ValueError("a step either sends or expects")
+    def _exactly_one(self) -> Self:
+        verbs = type(self).model_fields
+        if sum(getattr(self, verb) is not None for verb in verbs) != 1:
+            raise ValueError(f"a step has exactly one of {', '.join(verbs)}")
         return self
 
 
@@ -94,6 +155,11 @@ class Scenario(_Closed):
     name: str
     handsets: dict[Name, Msisdn] = Field(min_length=1)
     steps: list[Step] = Field(min_length=1)
+
+    @property
+    def needs_clock(self) -> bool:
+        """Whether it can be played only where the gateway's clock can be moved."""
+        return any(step.waits is not None for step in self.steps)
 
 
 def load(path: Path) -> Scenario:
@@ -161,35 +227,50 @@ def _note_lines(node: yaml.Node, place: _Place, lines: dict[_Place, int]) -> Ite
 def _inconsistencies(scenario: Scenario) -> Iterator[tuple[_Place, str]]:
     """What the schema cannot say: names that nothing defines, patterns that do not compile."""
     values = set(scenario.handsets)
+    reached: set[str] = set()  # handsets that have expected an SMS, which can be answered
     for number, step in enumerate(scenario.steps):
-        if step.sends is not None:
-            place: _Place = ("steps", number, "sends")
-            named = ("from", step.sends.sender)
-            templates = {"to": step.sends.to, "text": step.sends.text}
-        elif step.expects is not None:
-            place = ("steps", number, "expects")
-            named = ("at", step.expects.at)
-            texts = {"from": step.expects.sender, "text": step.expects.text, "regex": step.expects.regex}
-            templates = {field: text for field, text in texts.items() if text is not None}
-        key, handset = named
-        if handset not in scenario.handsets:
-            yield (*place, key), f"no handset {handset!r} (there is {', '.join(scenario.handsets)})"
+        verb = step.verb
+        name = next(iter(step.model_fields_set))
+        place: _Place = ("steps", number, name)
+        templates: dict[str, str | None] = {}
+        if isinstance(verb, Sends):
+            templates = {"to": verb.to, "text": verb.text}
+        elif isinstance(verb, Expects):
+            templates = {"from": verb.sender, "text": verb.text, "regex": verb.regex}
+        elif isinstance(verb, ExpectsNothing):
+            templates = {"from": verb.sender, "regex": verb.regex}
+        elif isinstance(verb, Answers):
+            templates = {"text": verb.text}
+            if verb.sender in scenario.handsets and verb.sender not in reached:
+                yield (*place, "from"), "no SMS that it expected before this step"
+        if not isinstance(verb, Waits):
+            yield from _handset_faults(verb, scenario, place)
         for field, template in templates.items():
-            for name in _VARIABLE.findall(template):
-                if name not in values:
-                    yield (*place, field), f"nothing before this step defines {{{name}}}"
-        if step.expects is not None:
-            yield from _pattern_faults(step.expects, place)
-            values.update(step.expects.captures)
+            for variable in _VARIABLE.findall(template or ""):
+                if variable not in values:
+                    yield (*place, field), f"nothing before this step defines {{{variable}}}"
+        if isinstance(verb, Expects | ExpectsNothing):
+            yield from _pattern_faults(verb, place)
+        if isinstance(verb, Expects):
+            values.update(verb.captures)
+            reached.add(verb.at)
 
 
-def _pattern_faults(expects: Expects, place: _Place) -> Iterator[tuple[_Place, str]]:
+def _handset_faults(
+    verb: Sends | Expects | ExpectsNothing | Answers, scenario: Scenario, place: _Place
+) -> Iterator[tuple[_Place, str]]:
+    key, handset = ("from", verb.sender) if isinstance(verb, Sends | Answers) else ("at", verb.at)
+    if handset not in scenario.handsets:
+        yield (*place, key), f"no handset {handset!r} (there is {', '.join(scenario.handsets)})"
+
+
+def _pattern_faults(expects: Expects | ExpectsNothing, place: _Place) -> Iterator[tuple[_Place, str]]:
     groups = {WHOLE_SENDER}
     for field, pattern in (("from", expects.sender), ("regex", expects.regex)):
         try:
             groups.update(re.compile(_VARIABLE.sub("0", pattern or "")).groupindex)
         except re.error as error:
             yield (*place, field), f"no pattern: {error}"
-    for name, group in expects.captures.items():
+    for name, group in expects.captures.items() if isinstance(expects, Expects) else ():
         if group not in groups:
             yield (*place, "captures", name), f"no group {group!r} in the patterns of this step"

@@ -23,7 +23,16 @@ from gateway.simulator.errors import (
     SubmitRefusedError,
 )
 from gateway.simulator.handset import SPELLINGS, Account, Spelling
-from gateway.simulator.sms import AUTO, Expectation, Mailbox, MissedError, Received, Sms, encode
+from gateway.simulator.sms import (
+    AUTO,
+    Expectation,
+    Mailbox,
+    MissedError,
+    Received,
+    Sms,
+    UnexpectedError,
+    encode,
+)
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import (
     MESSAGE_PAYLOAD,
@@ -64,7 +73,7 @@ class SmpplibHandset:
         self._alphabet = Alphabet.from_config({}, "gsm")
         self._mailbox = Mailbox(msisdn, self._alphabet)
         self._reference = 0
-        self._answers: dict[int, int] = {}  # sequence number -> command_status
+        self._answers: dict[int, tuple[int, str]] = {}  # sequence number -> command_status, message id
         self._client = smpplib.client.Client(
             account.host, account.port, logger_name=_logger.name, allow_unknown_opt_params=True
         )
@@ -95,21 +104,31 @@ class SmpplibHandset:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def send(self, text: str, to: str, encoding: str = AUTO) -> None:
+    async def send(self, text: str, to: str, encoding: str = AUTO) -> str:
         """See gateway.simulator.handset.Handset.send."""
         _check_length("destination_addr", to, 20)
         self._reference = (self._reference + 1) % 0x100
         parts = encode(text, self._alphabet, self._reference, encoding)
         if self._watch is not None:
             self._watch(Sms(self.msisdn, to, text))
+        message_id = ""
         for part in parts:
-            status = await asyncio.to_thread(self._submit, part, to)
+            status, message_id = await asyncio.to_thread(self._submit, part, to)
             if status != CommandStatus.ROK:
                 raise SubmitRefusedError(to, name_of(status))
+        return message_id
 
     async def wait_for(self, expectation: Expectation, within: float) -> Sms:
         """See gateway.simulator.handset.Phone."""
         return await asyncio.to_thread(self._wait_for, expectation, within)
+
+    async def silence(self, expectation: Expectation, within: float) -> None:
+        """See gateway.simulator.handset.Phone. Waits all that time, without a round trip to show it by."""
+        try:
+            sms = await self.wait_for(expectation, within)
+        except MissedError:
+            return
+        raise UnexpectedError(self.msisdn, expectation, sms)
 
     async def expect(
         self,
@@ -143,7 +162,7 @@ class SmpplibHandset:
             where = f"{self._account.host}:{self._account.port}"
             raise NotConnectedError(f"cannot reach {where}: {error or 'connection lost'}") from error
 
-    def _submit(self, part: Segment, to: str) -> int:
+    def _submit(self, part: Segment, to: str) -> tuple[int, str]:
         sent = self._client.send_message(
             source_addr_ton=self._ton,
             source_addr_npi=_E164,
@@ -181,7 +200,8 @@ class SmpplibHandset:
         return True
 
     def _answered(self, pdu: Any) -> None:
-        self._answers[pdu.sequence] = pdu.status
+        message_id = getattr(pdu, "message_id", None) or b""  # a refusal has none
+        self._answers[pdu.sequence] = pdu.status, message_id.decode("latin-1")
 
     def _delivered(self, pdu: Any) -> int:
         """smpplib: a deliver_sm came; gives the command_status of its response."""

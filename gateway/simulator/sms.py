@@ -105,6 +105,16 @@ class MissedError(SimulatorError):
         self.instead = instead
 
 
+class UnexpectedError(SimulatorError):
+    """An SMS came that should not have come."""
+
+    def __init__(self, receiver: str, expectation: Expectation, sms: Sms) -> None:
+        super().__init__(f"{receiver} expected not to get {expectation}\n  came: {sms.sender}: {sms.line}")
+        self.receiver = receiver
+        self.expectation = expectation
+        self.sms = sms
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """One delivered PDU in plain values, whichever client library took it off the wire."""

@@ -1,13 +1,11 @@
 """Standard input and output of the simulator's commands."""
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, TextIO
 
-from gateway.simulator.sms import Sms
 from gateway.simulator.transcript import Line
 
 _CHUNK: Final = 65_536
@@ -33,11 +31,6 @@ def say(text: str, stream: TextIO | None = None) -> None:
     out = stream or sys.stdout
     out.write(text + "\n")
     out.flush()
-
-
-def as_json(sms: Sms) -> str:
-    """One SMS as a JSON object on one line."""
-    return json.dumps({"from": sms.sender, "to": sms.receiver, "text": sms.text}, ensure_ascii=False)
 
 
 async def lines_of(descriptor: int) -> AsyncGenerator[str, None]:

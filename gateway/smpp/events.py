@@ -42,7 +42,7 @@ class Noted:
 class Closing:
     """The session is over: write what output() still has, then close the transport. Always the last event.
 
-    ``polite``: an unbind was exchanged, ours or the peer's, so nothing was cut off.
+    ``polite``: the peer has read our answers: it answered our unbind, or sent its own when we owed it none.
     """
 
     reason: str

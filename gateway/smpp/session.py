@@ -103,6 +103,7 @@ class Session:
         "_splitter",
         "_unbind_received",
         "_unbind_wanted",
+        "_was_owing",
         "_window",
         "last_received",
         "peer_version",
@@ -135,6 +136,7 @@ class Session:
         self._owed_octets = 0
         self._binding = False  # a bind is with the owner
         self._unbind_received: Unbind | None = None
+        self._was_owing = False  # when it came
         self._unbind_wanted = False
         self._closing: Closing | None = None
         self._out: list[bytes] = []
@@ -157,14 +159,14 @@ class Session:
         return max(0, self._limits.window_out - len(self._window) + self._own)
 
     @property
-    def ready(self) -> bool:
-        """Whether send() takes a request now: the state allows it, and the window has room."""
-        return bool(self._sends) and self.window_free > 0
-
-    @property
     def owed(self) -> int:
         """Requests of the peer that wait for answer() or refuse()."""
         return len(self._owed)
+
+    @property
+    def asking(self) -> bool:
+        """Whether the session's own enquire_link or unbind waits for its response."""
+        return self._own > 0
 
     @property
     def pending_output(self) -> int:
@@ -252,6 +254,7 @@ class Session:
             self._respond(request, CommandStatus.ROK)
         elif isinstance(request, Unbind) and self.state is not State.OPEN:
             self._unbind_received = request
+            self._was_owing = bool(self._owed)
             self._enter(State.UNBOUND)
             self._end_when_answered()
         elif request.response is None:
@@ -312,6 +315,18 @@ class Session:
         if request.response is not None:
             self._window.add(sequence, now, context, request.response.command_id)
         return sequence
+
+    def enquire(self, context: object, now: float) -> int:
+        """Queue an enquire_link for the owner, besides those of the session itself: its response comes as
+        Answered, behind everything that the peer had sent before. Gives the sequence_number.
+
+        Raises NotAllowedError after the end of the session, WindowFullError.
+        """
+        if self.state is State.CLOSED:
+            raise NotAllowedError("enquire_link after the end of the session")
+        if not self.window_free:
+            raise WindowFullError(f"{self._limits.window_out} requests without a response")
+        return self._send(EnquireLink(), context, now)
 
     def answer(self, request: Request, response: Response) -> None:
         """Queue the response to a request that came as an event; it gets the request's sequence_number.
@@ -450,7 +465,7 @@ class Session:
             return
         if self._unbind_received is not None:
             self._respond(self._unbind_received, CommandStatus.ROK)
-            self._close("unbound by peer", polite=True)
+            self._close("unbound by peer", polite=not self._was_owing)
         elif self._unbind_wanted:
             self._unbind_wanted = False
             self._own += 1

@@ -46,6 +46,12 @@ class Store(Protocol):
     slow: bool
     """Whether a commit takes so long that `sync` should run in a thread."""
 
+    def key_check(self) -> int | None:
+        """gateway.secrets.Keys.check of the key that this store was made with; None: no key yet."""
+
+    def set_key_check(self, check: int) -> None:
+        """From now on this is its key. Durable. Raises StoreFault, StoreFull."""
+
     def load(self, keys: Keys, world: World) -> None:
         """Put what the keys name into the world. Raises StoreFault."""
 
@@ -58,8 +64,15 @@ class Store(Protocol):
     def matching(self, start: int, limit: int) -> list[str]:
         """Mobiles of customers with matching, in order from `start` on and then from the first."""
 
+    def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
+        """(at, msisdn, text, destination, first sentence of the answer or "") of the SMS from `since` on, in
+        order, the last `limit` of them. None for the sentence: it was limited, not handled."""
+
     def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """SMS not yet closed, in order of their numbers, from behind `after`."""
+
+    def parked(self, number: int) -> MobileTerminated | None:
+        """The SMS with that number if it is parked as suspect."""
 
     def parts(self) -> list[StoredPart]:
         """Parts of long messages that wait for others."""
@@ -75,6 +88,11 @@ class Store(Protocol):
 
     def forget_uncertain(self, now: int) -> None:
         """Drop ranges whose time is over. Raises StoreFault."""
+
+    def forget(self, before: int, limit: int) -> int:
+        """Delete for good, in a commit of its own, what is older than `before`: at most `limit` rows of each
+        kind. Never an SMS that waits or is parked, nor one that a resend may repeat. Gives `limit` when there
+        may be more to delete, else less. May run in another thread. Raises StoreFault, StoreFull."""
 
     def close(self) -> None:
         """Release the store. Nothing may be called afterwards."""

@@ -28,8 +28,8 @@ _PLAIN: Final = tuple(
         "mood",
         "sex",
         "born",
-        "helped_at",
         "hinted",
+        "listed_until",
     )
 )
 """Fields that JSON knows as they are, with the value that is left out."""
@@ -57,6 +57,8 @@ def customer_row(customer: Customer) -> CustomerRow:
         doc["sent"] = (sent.day, sent.today, sent.month, sent.this_month)
     if customer.invited:
         doc["invited"] = customer.invited
+    if customer.helped:
+        doc["helped"] = customer.helped
     reach = customer.reach
     return (
         int(customer.msisdn),
@@ -93,7 +95,7 @@ def _fill(customer: Customer, doc: dict[str, Any]) -> None:
             customer.orders = tuple(Order(*fields) for fields in value)
         elif name == "sent":
             customer.sent = Sent(*value)
-        elif name == "invited":
-            customer.invited = tuple((who, at) for who, at in value)
+        elif name in {"invited", "helped"}:
+            setattr(customer, name, tuple((what, at) for what, at in value))
         else:
             setattr(customer, name, value)

@@ -19,6 +19,7 @@ import orjson
 from commands.model import Buddy, Keys, World
 from gateway.model import (
     Commit,
+    Delivery,
     MobileOriginated,
     MobileTerminated,
     StoredPart,
@@ -27,8 +28,11 @@ from gateway.model import (
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.records import customer_of, customer_row
+from gateway.storage.sqlite_retention import forget
 
 SCHEMA_VERSION = 2
+BUSY = 0.05
+"""Seconds to wait for a lock that somebody else has on the file: the loop stands still meanwhile."""
 SLOW_COMMIT = 0.002
 """Seconds: where the measured commit takes longer, `slow` asks for a thread."""
 
@@ -39,9 +43,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _OUTBOX = """
 INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference,
-    at, expires_at, state, parts)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    at, expires_at, state, parts, source_ton, source_npi)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_CHANGE = "UPDATE outbox SET state = ?, losses = ?, attempts = ?, error = ? WHERE number = ?"
 _CLOSE = """
 UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
     text = CASE WHEN secret THEN NULL ELSE text END
@@ -53,17 +58,26 @@ ON CONFLICT (msisdn) DO UPDATE SET fetion_number = excluded.fetion_number, state
     account = excluded.account, spelling = excluded.spelling, ton = excluded.ton, npi = excluded.npi,
     doc = excluded.doc, matching = excluded.matching
 """
-_BUDDY = "SELECT owner, other, name, since, blocked FROM buddy WHERE owner = ? AND other = ?"
-_BUDDIES = "SELECT owner, other, name, since, blocked FROM buddy WHERE owner = ?"
+_BUDDY = "SELECT owner, other, name, since, blocked, matched_at FROM buddy WHERE owner = ? AND other = ?"
+_BUDDIES = "SELECT owner, other, name, since, blocked, matched_at FROM buddy WHERE owner = ?"
 _PRODUCT = "INSERT INTO product_record VALUES (?, ?, ?, ?, ?, ?, ?)"
 _MATCHING = "SELECT msisdn FROM customer WHERE matching = 1 AND msisdn >= ? ORDER BY msisdn LIMIT ?"
+_RECENT = """
+SELECT at, msisdn, text, destination,
+    CASE WHEN outcome = 'limited' THEN NULL ELSE ifnull(detail ->> '$.replies[0]', '') END
+FROM journal
+WHERE number > ifnull((SELECT number FROM journal WHERE at < ? ORDER BY number DESC LIMIT 1), 0)
+    AND instruction != ''
+ORDER BY number DESC LIMIT ?
+"""
 _PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _UNCERTAIN = "INSERT INTO uncertain VALUES (?, ?, ?, ?, ?)"
-_WAITING = """
+_LEAVING = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
-    parts, attempts
-FROM outbox WHERE state = 0 AND number > ? ORDER BY number LIMIT ?
-"""
+    parts, attempts, losses, source_ton, source_npi
+FROM outbox"""
+_WAITING = f"{_LEAVING} WHERE state = 0 AND number > ? ORDER BY number LIMIT ?"
+_PARKED = f"{_LEAVING} WHERE state = 4 AND number = ?"
 _CUSTOMERS = "SELECT * FROM customer WHERE msisdn IN (SELECT value FROM json_each(?))"
 _HOLDERS = """
 SELECT fetion_number, msisdn FROM customer WHERE fetion_number IN (SELECT value FROM json_each(?))
@@ -122,7 +136,7 @@ class SqliteStore:
             # SQLite would give the WAL the permissions of the database: nobody else reads customers' texts.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, cached_statements=64
+                path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=64
             )
         except (sqlite3.Error, OSError) as error:
             os.close(lock)
@@ -162,6 +176,15 @@ class SqliteStore:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise typed(error, self._path) from error
+
+    def key_check(self) -> int | None:
+        """A row of meta."""
+        rows = self._read("SELECT value FROM meta WHERE key = 'key_check'")
+        return rows[0][0] if rows else None
+
+    def set_key_check(self, check: int) -> None:
+        """The same row, in a commit of its own."""
+        self._read("INSERT OR REPLACE INTO meta VALUES ('key_check', ?)", (check,))
 
     def load(self, keys: Keys, world: World) -> None:
         """One statement per kind of key."""
@@ -204,6 +227,8 @@ class SqliteStore:
                 db.executemany(_CUSTOMER, customers)
             if commit.outgoing:
                 db.executemany(_OUTBOX, [_outbox_row(m) for m in commit.outgoing])
+            if commit.changed:
+                db.executemany(_CHANGE, [_changed_row(m) for m in commit.changed])
             if commit.closed:
                 db.executemany(_CLOSE, [_closed_row(m) for m in commit.closed])
             self._write_rare(commit)
@@ -219,8 +244,8 @@ class SqliteStore:
                 db.execute("DELETE FROM buddy WHERE owner=? AND other=?", (int(owner), int(other)))
             else:
                 db.execute(
-                    "INSERT OR REPLACE INTO buddy VALUES (?, ?, ?, ?, ?)",
-                    (int(owner), int(other), buddy.name, buddy.since, int(buddy.blocked)),
+                    "INSERT OR REPLACE INTO buddy VALUES (?, ?, ?, ?, ?, ?)",
+                    (int(owner), int(other), buddy.name, buddy.since, int(buddy.blocked), buddy.matched_at),
                 )
         if commit.products:
             db.executemany(_PRODUCT, commit.products)
@@ -252,9 +277,19 @@ class SqliteStore:
             except sqlite3.Error:
                 return  # SQLite has rolled back by itself (full disk, I/O error)
 
+    def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
+        """Backwards from the end of the journal: its numbers grow with time, and `at` has no index."""
+        rows = self._read(_RECENT, (since, limit))
+        return [(at, *rest) for at, *rest in reversed(rows)]
+
     def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """Rows with state 0, as they were written; secret ones sealed."""
         return [_waiting_sms(row) for row in self._read(_WAITING, (after, limit))]
+
+    def parked(self, number: int) -> MobileTerminated | None:
+        """The row with that number, if its state is 4."""
+        rows = self._read(_PARKED, (number,))
+        return _waiting_sms(rows[0]) if rows else None
 
     def parts(self) -> list[StoredPart]:
         """All rows of the part table, oldest first."""
@@ -288,6 +323,14 @@ class SqliteStore:
         try:
             self._db.execute("DELETE FROM uncertain WHERE until <= ?", (now,))
         except sqlite3.Error as error:
+            raise typed(error, self._path) from error
+
+    def forget(self, before: int, limit: int) -> int:
+        """One step; see gateway.storage.sqlite_retention."""
+        try:
+            return forget(self._db, before, limit)
+        except sqlite3.Error as error:
+            self._roll_back()
             raise typed(error, self._path) from error
 
     def close(self) -> None:
@@ -327,6 +370,7 @@ def _outbox_row(m: MobileTerminated) -> tuple[Any, ...]:
     return (
         m.number, m.cause, m.msisdn, m.account, m.source, m.destination, m.ton, m.npi,
         m.sealed if m.secret else m.text, int(m.secret), m.reference, m.at, m.expires_at, 0, m.parts,
+        m.source_ton, m.source_npi,
     )  # fmt: skip
 
 
@@ -334,9 +378,15 @@ def _closed_row(m: MobileTerminated) -> tuple[Any, ...]:
     return (int(m.state), m.closed_at, m.parts_done, m.attempts, m.remote_id, m.error, m.number)
 
 
-def _buddy(row: tuple[int, int, str, int, int]) -> Buddy:
-    owner, other, name, since, blocked = row
-    return Buddy(str(owner), str(other), name, since, bool(blocked))
+def _changed_row(m: MobileTerminated) -> tuple[Any, ...]:
+    """One that has been closed meanwhile still counts as waiting here: closing it is a row of its own."""
+    state = m.state if m.state is Delivery.SUSPECT else Delivery.WAITING
+    return (int(state), m.losses, m.attempts, m.error, m.number)
+
+
+def _buddy(row: tuple[int, int, str, int, int, int]) -> Buddy:
+    owner, other, name, since, blocked, matched_at = row
+    return Buddy(str(owner), str(other), name, since, bool(blocked), matched_at)
 
 
 def _part_row(p: StoredPart) -> tuple[Any, ...]:
@@ -350,9 +400,10 @@ def _part_row(p: StoredPart) -> tuple[Any, ...]:
 def _waiting_sms(row: tuple[Any, ...]) -> MobileTerminated:
     """An SMS of an earlier run: it may have left already."""
     number, cause, msisdn, account, source, destination, ton, npi, text, secret, *rest = row
-    reference, at, expires_at, parts, attempts = rest
+    reference, at, expires_at, parts, attempts, losses, source_ton, source_npi = rest
     plain, sealed = ("", text) if secret else (text, b"")
     return MobileTerminated(
         number, cause, msisdn, account, 0, source, destination, ton, npi, plain, at, expires_at,
         bool(secret), sealed, reference, parts=parts, attempts=attempts, repeat=True,
+        losses=losses, source_ton=source_ton, source_npi=source_npi,
     )  # fmt: skip

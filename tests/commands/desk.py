@@ -1,10 +1,13 @@
 """Commands at work on plain dictionaries: what the pipeline and the store do, without either."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
+from commands.charging import MATCHING
 from commands.handlers.questions import HOUR
 from commands.keys import keys_of
 from commands.model import (
+    NO_WORDS,
     Buddy,
     Customer,
     Given,
@@ -15,6 +18,7 @@ from commands.model import (
     Outcome,
     Reply,
     Source,
+    Words,
     World,
 )
 from commands.service import Commands
@@ -22,6 +26,8 @@ from routing.table import Routing
 
 LI, WANG, ZHAO, SUN = "13800138000", "13912345678", "13700137000", "13500135000"
 START = 1_174_000_000_000
+LOADS = 8
+"""How often a handler may ask for more, as in the gateway."""
 
 
 @dataclass
@@ -36,6 +42,8 @@ class Desk:
     buddies: dict[tuple[str, str], Buddy] = field(default_factory=dict)
     numbers: list[str] = field(default_factory=lambda: [str(400_000_001 + step) for step in range(99)])
     said: list[Reply] = field(default_factory=list)
+    zone: tzinfo = UTC
+    words: Words = NO_WORDS
 
     def say(self, sender: str, text: str, to: str = "161", drawn: str = "W4rm2Fuz") -> Outcome:
         """One SMS, all the way: parse, load, handle (again when something was missing), keep the changes."""
@@ -43,13 +51,15 @@ class Desk:
         world = World()
         self._load(world, keys_of(understood))
         supplied = self._given(self.commands.draws(understood), understood, drawn)
-        while True:
+        for _ in range(LOADS):
             try:
                 outcome = self.commands.handle(world, understood, supplied)
                 break
             except Missing as missing:
                 world.drop()
                 self._load(world, missing.keys)
+        else:
+            raise AssertionError(f"{understood.id} asks for more and more")
         world.accept()
         self._keep(world)
         self._check(understood.id, outcome)
@@ -76,7 +86,14 @@ class Desk:
         self.now += int(hours * HOUR)
 
     def _given(self, draws: frozenset[str], understood: object, drawn: str) -> Given:
-        supplied = Given(self.now, "0" * 16, limits=self.limits)
+        supplied = Given(
+            self.now, f"{self.now // 1000:016x}", limits=self.limits, zone=self.zone, words=self.words
+        )
+        supplied.home = self.routing.home
+        if "candidates" in draws:
+            supplied.candidates = tuple(
+                each for each in sorted(self.customers) if self.customers[each].has(MATCHING)
+            )
         if "fetion_number" in draws:
             supplied.fetion_numbers = tuple(self.numbers[:2])
         if "password" in draws:
@@ -91,6 +108,8 @@ class Desk:
         world.customers.update({msisdn: self.customers.get(msisdn) for msisdn in keys.customers})
         world.holders.update({number: holders.get(number) for number in keys.holders})
         world.buddies.update({pair: self.buddies.get(pair) for pair in keys.buddies})
+        for owner in keys.lists:
+            world.lists[owner] = tuple(row for pair, row in self.buddies.items() if pair[0] == owner)
 
     def _keep(self, world: World) -> None:
         self.customers.update(world.changed_customers)
@@ -106,6 +125,8 @@ class Desk:
         general = table.uses - {name for row in table.rows.values() for name in row.replies}
         row = table.rows.get(row_id)
         allowed = general | (row.replies if row is not None else frozenset())
+        if row is not None and row.answers:  # 是 may take up a suggestion, which starts another row
+            allowed = table.uses
         for reply in outcome.replies:
             assert reply.sentence in allowed, (
                 f"{row_id} says {reply.sentence}, which is not among its replies"

@@ -70,4 +70,5 @@ def parser_of(rows: list[dict[str, Any]], folder: Path, routing: Routing) -> Par
     handlers = {each["id"] for each in content["rows"]}
     sentences = shipped("replies/zh.yaml")["sentences"]
     table = load_table(write(folder / "appendix8.yaml", content), handlers, sentences)
-    return Parser(table, routing.numbers.person, routing.operator)
+    provinces = {province.zh: province.code for province in routing.provinces.values()}
+    return Parser(table, routing.numbers.person, routing.operator, provinces)

@@ -1,5 +1,7 @@
 """Handlers at work: what customers do with each other, and every sentence they can be told."""
 
+from dataclasses import replace
+
 import pytest
 
 from commands.handlers.questions import HOUR
@@ -73,7 +75,7 @@ def test_everything_else_needs_an_opened_service(desk: Desk, text: str, to: str)
         ("BZ#天气", "usage.help"),
         ("是", "answer.none"),
         ("QXFX", "service.cancel.not_open"),
-        ("KFTX", "suggestion"),
+        ("KFTX", "suggestion.question"),
         ("0000", "hint.services"),
         ("你好", "not_open"),
         ("QX\ufffd", "not_open"),
@@ -132,7 +134,7 @@ def test_cancel_and_confirm(desk: Desk) -> None:
     assert (outcome.result, [event.name for event in outcome.events]) == (Result.DONE, ["cancelled"])
     gone = desk.customers[LI]
     assert (gone.state, gone.fetion_number, gone.opened_at, gone.password, gone.buddies) == (
-        State.NONE,
+        State.CLOSED,
         "",
         0,
         "",
@@ -215,7 +217,7 @@ def test_another_text_to_a_question(desk: Desk) -> None:
     address = number_of_question(desk.say(LI, "QXFX"))
     assert said(desk, LI, "CXFX", address)[1] == [(LI, "service.state.open"), (LI, "question.reminder")]
     assert said(desk, LI, "是的好", address) == (Result.MISUNDERSTOOD, [(LI, "question.reminder")])
-    assert said(desk, LI, "KFTX", address)[1] == [(LI, "suggestion"), (LI, "question.reminder")]
+    assert said(desk, LI, "KFTX", address)[1] == [(LI, "suggestion.question"), (LI, "question.reminder")]
     desk.say(LI, "否", address)
     assert said(desk, LI, "是的好", address)[1] == [(LI, "misunderstood")]
 
@@ -331,7 +333,7 @@ def test_buddies_of_a_customer_who_left(desk: Desk) -> None:
     desk.befriend(LI, WANG)
     waiting = desk.say(WANG, "QXFX")
     desk.say(WANG, "是", number_of_question(waiting))
-    assert said(desk, LI, "你好", f"12520{WANG}")[1] == [(LI, "chat.not_open")]
+    assert said(desk, LI, "你好", f"12520{WANG}")[1] == [(LI, "chat.closed")]
     desk.open(WANG)
     assert said(desk, LI, "你好", f"12520{WANG}")[1] == [(LI, "chat.not_buddy")]
     assert said(desk, WANG, "你好", f"12520{LI}")[1] == [(WANG, "chat.not_buddy")]
@@ -419,7 +421,7 @@ def test_numbers_without_instructions(desk: Desk, to: str, sentence: str) -> Non
     ("text", "to", "result", "sentence"),
     [
         ("你好", "161", Result.MISUNDERSTOOD, "misunderstood"),
-        ("KFTX", "161", Result.MISUNDERSTOOD, "suggestion"),
+        ("KFTX", "161", Result.MISUNDERSTOOD, "suggestion.question"),
         ("KT\ufffd", "161", Result.MISUNDERSTOOD, "garbled"),
         ("P abc123", "161", Result.MISUNDERSTOOD, "password.attempt"),
         ("CXFX", "10086", Result.MISUNDERSTOOD, "elsewhere.base"),
@@ -427,11 +429,12 @@ def test_numbers_without_instructions(desk: Desk, to: str, sentence: str) -> Non
     ],
 )
 def test_texts_that_are_not_understood(desk: Desk, text: str, to: str, result: Result, sentence: str) -> None:
-    """A customer who is not understood is told what to do instead, and nothing changes."""
+    """A customer who is not understood is told what to do instead, and no more than that is remembered."""
     desk.open(LI)
     before = desk.customers[LI]
     assert said(desk, LI, text, to) == (result, [(LI, sentence)])
-    assert desk.customers[LI] is before
+    after = desk.customers[LI]
+    assert replace(after, helped=(), questions=(), last_serial=0) == before
 
 
 def test_questions_expire_exactly_at_the_deadline(desk: Desk) -> None:

@@ -43,6 +43,11 @@ def add(*rows: dict[str, Any]) -> Change:
     return lambda content: content["rows"].extend(rows)
 
 
+def serial(shortest: int = 1) -> dict[str, Any]:
+    """An argument that takes the places of a list."""
+    return argument("place", "serial", shortest=shortest, longest=1)
+
+
 def help_row(words: list[str], *arguments: dict[str, Any]) -> Change:
     """Give the row `help` other words and arguments."""
     changed = row("help", words, arguments)
@@ -57,7 +62,7 @@ def help_row(words: list[str], *arguments: dict[str, Any]) -> Change:
         (help_row(["KTFX"]), "'KTFX' may mean 'KTFX' of line"),
         (help_row(["BZ", "BZ"]), "'BZ' may mean 'BZ' of line"),
         (help_row(["HY12"]), "'HY12' may mean 'HY' of line"),
-        (help_row(["CX", "CXX"], argument("page", "page")), None),
+        (help_row(["WC", "WCX"], argument("page", "page")), None),
         (help_row(["0000"]), "'0000' may mean '0000' of line"),
         (help_row(["bz"]), "no text equals 'bz'; write it as 'BZ'"),
         (help_row(["ＢＺ"]), "write it as 'BZ'"),
@@ -86,6 +91,11 @@ def help_row(words: list[str], *arguments: dict[str, Any]) -> Change:
         (set_in("help", effect={"value": "helps"}), "is missing"),
         (set_in("help", effect={"value": "helps", "provenance": "attested"}), "names its source"),
         (set_in("help", words=[{"value": "BZ", "provenance": "reconstructed"}]), "gives its ground"),
+        (set_in("help", arguments=[serial()]), "a row has words, or takes the whole text, or the serials"),
+        (add(row("a", [], [serial(), argument("page", "page")])), "a serial stands alone"),
+        (add(row("a", [], [serial(shortest=0)])), "from one digit on: shortest, longest"),
+        (add(row("a", [], [serial()])), "may mean '1' of line"),
+        (add(row("a", [], [serial()], where=[sourced("hotline")])), "takes the serials at hotline"),
         (set_in("help", charges=True), "unknown key; did you mean 'charged'?"),
         (lambda content: content["attempt"].update(row="password.rand"), "no row 'password.rand'"),
         (lambda content: content["attempt"].update({"password": "help"}), "help takes no password"),
@@ -136,11 +146,18 @@ def test_every_row_has_a_handler(commands: Commands) -> None:
 
 
 def test_rows_are_known_by_what_they_need(commands: Commands) -> None:
-    """Open, state, cancel, help, answers and mere numbers work without opening; the rest needs it."""
-    needs_open = {row.id for row in commands.table.rows.values() if row.needs_open}
-    assert needs_open == {"password.random", "password.set", "buddy.add", "chat"}
-    assert {row.id for row in commands.table.rows.values() if row.destructive} == {"service.cancel"}
-    assert {row.id for row in commands.table.rows.values() if row.charged} == set()
+    """Open, state, lists, cancel, help, answers and mere numbers work without opening; the rest needs it."""
+    for_everyone = {row.id for row in commands.table.rows.values() if not row.needs_open}
+    families = {row_id for row_id in for_everyone if row_id.startswith(("service.", "answer."))}
+    assert for_everyone - families == {"matching.cancel", "help", "province", "voice", "none"}
+    assert {row.id for row in commands.table.rows.values() if row.destructive} == {
+        "service.cancel",
+        "service.list.answer",
+        "service.cancel_all",
+        "matching.cancel",
+        "buddy.delete",
+    }
+    assert {row.id for row in commands.table.rows.values() if row.charged} == {"matching.open"}
     assert {row.id for row in commands.table.rows.values() if row.secret} == {
         "password.random",
         "password.set",
@@ -152,6 +169,7 @@ def test_a_sentence_that_nothing_says(tmp_path: Path, routing: Routing) -> None:
     replies = shipped("replies/zh.yaml")
     replies["sentences"]["forgotten"] = {"text": "没有人说", "gloss": "Nobody says this."}
     write(tmp_path / "appendix8.yaml", shipped())
+    write(tmp_path / "tariffs.yaml", shipped("tariffs.yaml"))
     path = write(tmp_path / "replies" / "zh.yaml", replies)
     with pytest.raises(
         TableError, match=r"sentences\.forgotten: no row and no rule says this sentence"
@@ -171,4 +189,5 @@ def test_the_version_names_the_files(tmp_path: Path, routing: Routing, commands:
     rows_of(content)["help"]["words"].append(sourced("JIUMING"))
     write(tmp_path / "appendix8.yaml", content)
     write(tmp_path / "replies" / "zh.yaml", shipped("replies/zh.yaml"))
+    write(tmp_path / "tariffs.yaml", shipped("tariffs.yaml"))
     assert Commands.load(routing, tmp_path).version != commands.version

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands import text as module
-from commands.text import Cursor, core_of, normalise, word_of
+from commands.text import Cursor, core_of, normalise, units, word_of
 
 TYPED = st.text(
     st.one_of(
@@ -114,3 +114,9 @@ def test_cursor_stops_at_its_end() -> None:
     cursor.skip_separators()
     assert cursor.take_digits() == "3"
     assert cursor.at_end()
+
+
+@given(st.text())
+def test_units_are_those_of_utf_16(text: str) -> None:
+    """The length of a text is that of its UTF-16 form, which an SMS carries."""
+    assert units(text) == len(text.encode("utf-16-be")) // 2

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.batch import SECRET
-from gateway.model import Delivery
+from gateway.model import SECRET, Delivery
 
 PASSWORD = re.compile(r"密码是([a-z0-9]{8})")
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from gateway.batch import SECRET
-from gateway.model import Delivery, number_of
+from gateway.model import SECRET, Delivery, number_of
 from tests.crash.evidence import PASSWORD, Executed, Sms, Stored, sms_of
 from tests.crash.load import Kind, Message
 

@@ -14,16 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from commands.handlers import Handler
+from commands.model import Given, Instruction, Outcome, Understood, World
+from commands.service import Commands
 from gateway.app import Gateway
 from gateway.logs import open_log
 from gateway.secrets import HashCost
 from gateway.settings import Settings, load
 from gateway.simulator.esme import Bind, Esme
-from gateway.smpp.codec import encode
+from gateway.smpp.codec import decode, encode
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.pdu import Response
+from gateway.smpp.pdu import Pdu, Response
 from gateway.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm
 from gateway.smpp.timers import Timers
 
@@ -51,6 +55,7 @@ def write_config(folder: Path, **sections: Any) -> Path:
     config: dict[str, Any] = {
         "smpp": {"listen": {"port": 0}},
         "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
+        "limits": {"instructions_per_minute": 10_000},
     }
     for name, section in sections.items():
         config[name] = {**config.get(name, {}), **section}
@@ -109,11 +114,11 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(config: Path) -> AsyncIterator[Served]:
-    """Start `serve` and wait until it is ready; kill what is left of it at the end."""
+async def serving(config: Path, *options: str) -> AsyncIterator[Served]:
+    """Start `serve` with options and wait until it is ready; kill what is left of it at the end."""
     log = config.parent / "gateway.log"
     before = log.stat().st_size if log.exists() else 0
-    served = start(config)
+    served = start(config, *options)
 
     def ready() -> bool:
         assert served.process.poll() is None, served.stderr
@@ -130,14 +135,14 @@ async def serving(config: Path) -> AsyncIterator[Served]:
         served.process.wait()
 
 
-def start(config: Path) -> Served:
+def start(config: Path, *options: str) -> Served:
     """The process, in the folder of its configuration, which has its temporary files too."""
     folder = config.parent
     (folder / "tmp").mkdir(exist_ok=True)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FETION__")}
     with (folder / "stdout").open("ab") as out, (folder / "stderr").open("ab") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve", "--config", str(config)],
+            [sys.executable, "-m", "gateway", "serve", "--config", str(config), *options],
             cwd=folder,
             env=environ | {"TMPDIR": str(folder / "tmp")},
             stdout=out,
@@ -161,6 +166,18 @@ async def inside(config: Path, **seams: Any) -> AsyncIterator[Gateway]:
 def settings_of(config: Path) -> Settings:
     """What a configuration file says, whatever the environment does."""
     return load(config, {})
+
+
+def handle_with(monkeypatch: pytest.MonkeyPatch, row: str, handler: Handler) -> None:
+    """Let another function handle a row of the instruction table."""
+    shipped = Commands.handle
+
+    def handle(self: Commands, world: World, understood: Understood, given: Given) -> Outcome:
+        if isinstance(understood, Instruction) and understood.id == row:
+            return handler(world, understood, given)
+        return shipped(self, world, understood, given)
+
+    monkeypatch.setattr(Commands, "handle", handle)
 
 
 async def bind(port: int, mode: Bind = "transceiver", address_range: str = "", **more: Any) -> Esme:
@@ -196,8 +213,7 @@ async def raw(port: int, *octets: bytes, system_id: str = "", half_close: bool =
         try:
             if system_id:
                 writer.write(encode(BindTransceiver(system_id=system_id, password=PASSWORD)))
-                length = int.from_bytes(await reader.readexactly(4), "big")
-                await reader.readexactly(length - 4)
+                await frame(reader)
             writer.writelines(octets)
             if half_close:
                 writer.write_eof()
@@ -210,6 +226,13 @@ async def raw(port: int, *octets: bytes, system_id: str = "", half_close: bool =
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
     return answer
+
+
+async def frame(reader: asyncio.StreamReader) -> Pdu:
+    """The next PDU of a raw connection."""
+    async with asyncio.timeout(PATIENCE):
+        head = await reader.readexactly(4)
+        return decode(head + await reader.readexactly(int.from_bytes(head, "big") - 4))
 
 
 async def accepted(esme: Esme, request: SubmitSm) -> str:

@@ -1,5 +1,6 @@
 """What an operator may do wrong: a clear error with place and remedy, the right exit code, nothing lost."""
 
+import asyncio
 import re
 import shutil
 import signal
@@ -14,6 +15,9 @@ import pytest
 import yaml
 
 from gateway.cli import main
+from gateway.model import Delivery
+from gateway.smpp.codec import encode
+from gateway.smpp.pdus import BindTransceiver, DeliverSm, DeliverSmResp, Unbind, UnbindResp
 from gateway.storage.sqlite import SqliteStore
 from routing.loader import FILES
 from routing.table import Routing
@@ -27,6 +31,8 @@ from tests.proofs.served import (
     bind,
     delivered,
     events,
+    frame,
+    inside,
     rows,
     serving,
     sms,
@@ -217,6 +223,29 @@ async def test_hang_up_reopens_the_log(tmp_path: Path) -> None:
         await until(lambda: "log.reopen_failed" in events(tmp_path / "old/gateway.log"), "the complaint")
     told = events(tmp_path / "old/gateway.log.1") + events(tmp_path / "old/gateway.log")
     assert told.count("sms.handled") == 2
+
+
+async def test_unbind_between_two_parts(tmp_path: Path) -> None:
+    """A handset's centre takes the first part of a reply and unbinds in the same breath: the rest waits for
+    the next bind, and the reply is not given up."""
+    config = write_config(tmp_path)
+    async with inside(config) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(encode(BindTransceiver(system_id=SYSTEM_ID, password=PASSWORD, sequence_number=1)))
+        await frame(reader)
+        writer.write(encode(sms(ONE, "161", "BZ", sequence_number=2)))
+        first = [pdu for pdu in (await frame(reader), await frame(reader)) if isinstance(pdu, DeliverSm)]
+        answer = DeliverSmResp(sequence_number=first[0].sequence_number)
+        writer.write(encode(answer) + encode(Unbind(sequence_number=3)))
+        assert isinstance(await frame(reader), UnbindResp)
+        writer.close()
+        await writer.wait_closed()
+        async with await bind(gateway.port) as handset:
+            assert (await delivered(handset)).esm_class & 0x40
+            await until(lambda: "sms.sent" in events(tmp_path / "gateway.log"), "the last part")
+    assert [row["state"] for row in rows(tmp_path / "var/fetion.db", "SELECT state FROM outbox")] == [
+        Delivery.SENT
+    ]
 
 
 async def stopped(gateway: Served, deadline: float) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from argon2.exceptions import HashingError
 
-from commands.handlers import HANDLERS
 from commands.model import Given, Instruction, Outcome, World
 from gateway.cli import main
 from gateway.simulator.errors import BindRefusedError
@@ -23,6 +22,7 @@ from tests.proofs.served import (
     accepted,
     bind,
     delivered,
+    handle_with,
     inside,
     raw,
     rows,
@@ -228,7 +228,7 @@ async def test_a_bug_does_not_tell_a_password(
         except KeyError as error:
             raise ValueError(f"{given.password!r} {given.password_hash} {understood!r} {given!r}") from error
 
-    monkeypatch.setattr("commands.service.HANDLERS", {**HANDLERS, "password.set": tell})
+    handle_with(monkeypatch, "password.set", tell)
     config = write_config(tmp_path, logging={"format": log_format})
     async with inside(config) as gateway, await bind(gateway.port) as handset:
         await accepted(handset, sms(ASKING, "161", "KTFX"))

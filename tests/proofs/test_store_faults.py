@@ -18,10 +18,12 @@ from gateway.smpp.status import CommandStatus
 from gateway.storage.contract import StoreFault
 from gateway.storage.sqlite import SqliteStore
 from tests.proofs.served import (
+    PATIENCE,
     accepted,
     bind,
     delivered,
     events,
+    handle_with,
     inside,
     lines,
     rows,
@@ -43,6 +45,7 @@ class TriedStore(SqliteStore):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.broken = False
+        self.holds_messages = False
         self.waits = threading.Event()
         self.held = threading.Event()
         self.held.set()
@@ -56,14 +59,15 @@ class TriedStore(SqliteStore):
         return store
 
     def write(self, commit: Commit) -> None:
-        """The rows; `waits` says that messages are among them."""
+        """The rows."""
         super().write(commit)
-        if commit.messages:
-            self.waits.set()
+        self.holds_messages = bool(commit.messages)
 
     def sync(self) -> None:
-        """The commit."""
-        self.held.wait()
+        """The commit; one with messages says that it waits, and does so."""
+        if self.holds_messages:
+            self.waits.set()
+            self.held.wait(PATIENCE)
         if self.broken:
             self._roll_back()
             raise StoreFault("disk: I/O error")
@@ -213,7 +217,7 @@ async def test_a_handler_that_raises(tmp_path: Path, monkeypatch: pytest.MonkeyP
         world.edit(understood.sender).nickname = "half done"
         raise LookupError("a bug")
 
-    monkeypatch.setattr("commands.service.HANDLERS", {**HANDLERS, "service.state": state})
+    handle_with(monkeypatch, "service.state", state)
     log, path = tmp_path / "gateway.log", tmp_path / "var/fetion.db"
     async with inside(write_config(tmp_path)) as gateway, await bind(gateway.port) as handset:
         await buddies(handset)
@@ -242,7 +246,7 @@ async def test_two_that_cannot_be_stored_together(tmp_path: Path, monkeypatch: p
         world.edit(understood.sender).fetion_number = "555555555"
         return outcome
 
-    monkeypatch.setattr("commands.service.HANDLERS", {**HANDLERS, "service.open": take_the_same})
+    handle_with(monkeypatch, "service.open", take_the_same)
     async with inside(write_config(tmp_path)) as gateway, await bind(gateway.port) as handset:
         requests = (sms(msisdn, "161", "KTFX") for msisdn in (ONE, OTHER))
         await asyncio.gather(*(accepted(handset, request) for request in requests))

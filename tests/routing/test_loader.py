@@ -33,7 +33,7 @@ def faults(folder: Path) -> list[Fault]:
             "rows[5].prefix.value",
             "must be text: put it in quotes",
         ),
-        ("appendix7", SUB_050, 'prefix: {value: "05x"', "rows[5].prefix.value", "should match pattern"),
+        ("appendix7", SUB_050, 'prefix: {value: "05x"', "rows[5].prefix.value", "must match"),
         ("appendix7", SUB_050, 'prefix: {valeu: "050"', "rows[5].prefix.valeu", "did you mean 'value'?"),
         (
             "appendix7",
@@ -73,7 +73,7 @@ def faults(folder: Path) -> list[Fault]:
         ),
         ("appendix7", '{value: "161", p', '{value: "13812345", p', "access_codes[0].value", "listed segment"),
         ("appendix7", '{value: "161", p', '{value: "134900", p', "access_codes[0].value", "listed segment"),
-        ("appendix7", '{value: "161", p', '{value: "16", p', "access_codes[0].value", "should match pattern"),
+        ("appendix7", '{value: "161", p', '{value: "16", p', "access_codes[0].value", "must match"),
         # appendix7.yaml: rows
         ("appendix7", TAIL_5, TAIL_5.replace("5 digits", "five"), "rows[2].tail", "is no tail: write"),
         (
@@ -115,19 +115,19 @@ def faults(folder: Path) -> list[Fault]:
         # provinces.yaml
         ("provinces", 'code: "471"', 'code: "100"', "provinces[4].code", "100 is taken by Beijing"),
         ("provinces", 'code: "471"', 'code: "071"', "provinces[4].code", "does not begin with 0"),
-        ("provinces", 'code: "471"', 'code: "47"', "provinces[4].code", "should match pattern"),
+        ("provinces", 'code: "471"', 'code: "47"', "provinces[4].code", "must match"),
         ("provinces", 'code: "471"', 'cod: "471"', "provinces[4].cod", "did you mean 'code'?"),
         ("provinces", 'code: "000"', 'code: "001"', "headquarters.code", "the headquarters have 000"),
         # numbers.yaml
         ("numbers", 'value: "13-19"', 'value: "19-13"', "mobile.begins[0].value", "is no span of prefixes"),
-        ("numbers", "value: 9,", "value: nine,", "fetion_number.digits.value", "valid integer"),
+        ("numbers", "value: 9,", "value: nine,", "fetion_number.digits.value", "whole number"),
         # appendix6.yaml
         (
             "appendix6",
             "value: refuse",
             "value: refused",
             "rows[0].action.value",
-            "Input should be 'refuse' or 'main'",
+            "must be 'refuse' or 'main'",
         ),
     ],
 )

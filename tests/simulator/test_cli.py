@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,14 +35,16 @@ async def handset(smsc: FakeSmsc, command: str, *arguments: str) -> int:
 
 @pytest.mark.parametrize("client", ["own", "smpplib"])
 async def test_send_prints_what_comes_back(client: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With either client: the SMS leaves, what comes is printed up to the expected one, exit code 0."""
+    """With either client: the SMS leaves, its message id and what comes up to the expected one are printed,
+    in this order; exit code 0."""
     async with FakeSmsc(welcome) as smsc:
         code = await handset(smsc, "send", "--to", "161", "ＫＴＦＸ", "--expect", "再", "--client", client)
         assert smsc.texts == ["ＫＴＦＸ"]
         assert smsc.binds[0].address_range == ALICE
-    lines = [line.split("s  ", 1)[1].split() for line in capsys.readouterr().out.splitlines()]
+    sent, answered, *came = capsys.readouterr().out.splitlines()
     assert code == 0
-    assert lines == [
+    assert answered == "message id 1: fetion-gateway trace 1"
+    assert [line.split("s  ", 1)[1].split() for line in (sent, *came)] == [
         [ALICE, "->", "161", "ＫＴＦＸ"],
         ["161034", "->", ALICE, "欢迎使用飞信", "/", "号码512345678"],
         ["161", "->", ALICE, "再见"],
@@ -61,23 +65,48 @@ async def test_send_without_the_expected_answer_fails(
 
 
 async def test_send_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """--json gives one object for each SMS that came, and nothing else."""
+    """--json gives one object for the SMS that left, then one for each that came, and nothing else."""
     async with FakeSmsc(welcome) as smsc:
         assert await handset(smsc, "send", "--to", "161", "x", "--expect", "飞信", "--json") == 0
-    first = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert first == {"from": "161034", "to": ALICE, "text": "欢迎使用飞信\n号码512345678"}
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    times = [sms.pop("time") for sms in shown]
+    assert shown[:2] == [
+        {"from": ALICE, "to": "161", "text": "x", "message_id": "1"},
+        {"from": "161034", "to": ALICE, "text": "欢迎使用飞信\n号码512345678", "message_id": None},
+    ]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time) for time in times)
+    assert times == sorted(times)
+
+
+async def test_the_account_of_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--config gives address and account; what the command line says goes over it."""
+    async with FakeSmsc(welcome) as smsc:
+        config = tmp_path / "config.yaml"
+        accounts = "[{system_id: other, password: canary, default: true}, {system_id: smsc, password: %s}]"
+        listen = f"{{host: 0.0.0.0, port: {smsc.account.port}}}"
+        account = accounts % smsc.account.password
+        config.write_text(f"smpp: {{listen: {listen}, accounts: {account}}}", "utf-8")
+        words = ["handset", "send", "--from", ALICE, "--to", "161", "x", "--config", str(config)]
+        assert await asyncio.to_thread(main, words) == 1
+        assert "bind of 'other' refused" in capsys.readouterr().err
+        assert await asyncio.to_thread(main, [*words, "--system-id", "smsc"]) == 0
+        assert (smsc.binds[-1].system_id, smsc.binds[-1].password) == ("smsc", smsc.account.password)
 
 
 @pytest.mark.parametrize("client", ["own", "smpplib"])
 async def test_refusals_are_one_line(client: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A refused SMS and a refused bind: exit code 1 and the status by name."""
+    """A refused SMS and a refused bind: exit code 1, the status by name, and the remedy."""
     async with FakeSmsc() as smsc:
         smsc.answer = CommandStatus.RINVDSTADR
         assert await handset(smsc, "send", "--to", "999", "x", "--client", client) == 1
         arguments = ("--to", "161", "x", "--password", "wrong", "--client", client)
         assert await handset(smsc, "send", *arguments) == 1
     errors = capsys.readouterr().err.splitlines()
-    assert errors == ["SMS to 999 refused: ESME_RINVDSTADR", "bind of 'smsc' refused: ESME_RINVPASWD"]
+    assert errors == [
+        "SMS to 999 refused: ESME_RINVDSTADR: fetion-gateway explain route 999 says why",
+        "bind of 'smsc' refused: ESME_RINVPASWD:"
+        " --system-id and --password must be those of an account of the gateway",
+    ]
 
 
 @pytest.mark.parametrize("client", ["own", "smpplib"])
@@ -100,6 +129,8 @@ async def test_nobody_listens(client: str, capsys: pytest.CaptureFixture[str]) -
         ["--from", ALICE, "--to", "161", "x", "--wait", "0"],
         ["--from", ALICE, "--to", "161", "x", "--wait", "soon"],
         ["--from", ALICE, "--to", "161", "x", "--port", "65536"],
+        ["--from", ALICE, "--to", "161", "x", "--password", "ninechars"],
+        ["--from", ALICE, "--to", "161", "x", "--system-id", "sixteen-octets--"],
         ["--from", ALICE, "--to", "161"],
     ],
 )
@@ -108,7 +139,16 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit) as exited:
         main(["handset", "send", *arguments])
     assert exited.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "usage: fetion-gateway handset send" in said
+    assert "ninechars" not in said
+
+
+def test_no_wait_at_all(capsys: pytest.CaptureFixture[str]) -> None:
+    """--wait 0 is refused with the numbers that are taken."""
+    with pytest.raises(SystemExit):
+        main(["handset", "send", "--from", ALICE, "--to", "161", "x", "--wait", "0"])
+    assert "'0' is no number of seconds above 0, at most 3600" in capsys.readouterr().err
 
 
 async def test_chat_sends_lines_and_prints_what_comes(
@@ -150,6 +190,25 @@ async def test_chat_ends_with_the_connection(
     os.close(writing)
     sys.stdin.close()
     assert "connection lost" in capsys.readouterr().err
+
+
+async def test_chat_ends_when_the_gateway_stops(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """When the gateway unbinds the chat ends with one sentence about it, and with 1."""
+    reading, writing = os.pipe()
+    monkeypatch.setattr(sys, "stdin", os.fdopen(reading))
+    async with FakeSmsc() as smsc:
+        chat = asyncio.create_task(handset(smsc, "chat"))
+        os.write(writing, b"161 x\n")
+        await smsc.arrived.get()
+        assert smsc.connection is not None
+        smsc.connection.unbind()
+        assert await chat == 1
+    os.close(writing)
+    sys.stdin.close()
+    said = capsys.readouterr().err
+    assert said == "the gateway has said goodbye: it is stopping, or has ended this bind\n"
 
 
 async def test_lines_of_a_file(tmp_path_factory: pytest.TempPathFactory) -> None:

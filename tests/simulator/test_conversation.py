@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import testing
 from gateway.simulator.demo import SCENARIO, converse
 from gateway.simulator.handset import SPELLINGS, Centre, Spelling
 from gateway.simulator.runner import play
@@ -19,8 +20,8 @@ SCENARIOS = sorted(Path(__file__).parent.parent.joinpath("scenarios").glob("*.ya
 @pytest.mark.parametrize("scenario", [SCENARIO, *SCENARIOS], ids=lambda path: path.name)
 async def test_scenarios_with_all_handsets_behind_one_bind(scenario: Path, tmp_path: Path) -> None:
     """Each scenario passes when one bind carries all its handsets."""
-    async with running_gateway(tmp_path) as account:
-        transcript = await converse(account, scenario=scenario)
+    async with testing.running_gateway(tmp_path) as gateway:
+        transcript = await converse(gateway.account, scenario=scenario, advance=gateway.advance_seconds)
     assert transcript.lines
 
 

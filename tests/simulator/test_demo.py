@@ -53,8 +53,28 @@ def test_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert "port 2775 on 127.0.0.1 is in use" in capsys.readouterr().err
 
 
-def test_stays_up_until_it_is_stopped() -> None:
-    """Without --once it prints its addresses and stays up; SIGINT stops it cleanly with exit code 0."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+def test_signal(number: signal.Signals, tmp_path: Path) -> None:
+    """Without --once it prints its addresses and stays up; Ctrl-C, SIGTERM and a closed terminal stop it
+    cleanly with exit code 0, and its store is gone."""
+    code, shown = demo_with_signal(number, "handset chat")
+    assert code == 0
+    assert "SMPP  127.0.0.1:2775  system_id smsc" in shown
+    assert events_of(log_of(shown))[-1] == "gateway.stopped"
+    assert folders_in(tmp_path) == []
+
+
+def test_early_stop(tmp_path: Path) -> None:
+    """SIGTERM while the handsets talk ends it cleanly too, and its store is gone."""
+    code, _ = demo_with_signal(signal.SIGTERM, "KTFX")
+    assert code == 0
+    assert folders_in(tmp_path) == []
+    (log,) = tmp_path.glob("*.log")
+    assert events_of(log)[-1] == "gateway.stopped"
+
+
+def demo_with_signal(number: signal.Signals, shown_before: str) -> tuple[int, str]:
+    """Exit code and output of a demo that gets a signal when it shows a word for the first time."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -66,11 +86,20 @@ def test_stays_up_until_it_is_stopped() -> None:
         [sys.executable, "-m", "gateway", "demo"], stdout=subprocess.PIPE, text=True, env=environ
     ) as process:
         assert process.stdout is not None
-        shown = ""
+        shown, sent = "", False
         for line in process.stdout:
             shown += line
-            if "handset chat" in line:
-                process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=15) == 0
-    assert "SMPP  127.0.0.1:2775  system_id smsc" in shown
-    assert log_of(shown).is_file()
+            if shown_before in line and not sent:
+                process.send_signal(number)
+                sent = True
+        return process.wait(timeout=15), shown
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Folders that a demo left behind."""
+    return [path for path in folder.iterdir() if path.is_dir()]
+
+
+def events_of(log: Path) -> list[str]:
+    """The events of a JSON log, in order."""
+    return [json.loads(line)["event"] for line in log.read_bytes().splitlines()]

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.simulator.demo import converse
 from gateway.simulator.handset import Centre
-from gateway.simulator.runner import StepFailedError, play
+from gateway.simulator.runner import NoClockError, StepFailedError, play
 from gateway.simulator.scenario import parse
 from gateway.simulator.sms import Sms
 from gateway.simulator.transcript import Line, Transcript
@@ -104,3 +104,61 @@ def test_a_line_for_a_terminal_says_the_same() -> None:
     for code in ("\033[2m", "\033[36m", "\033[0m"):
         coloured = coloured.replace(code, "")
     assert coloured == str(line)
+
+
+VERBS = r"""
+name: verbs
+handsets: {alice: 13800138000, bob: 13900139000}
+steps:
+  - sends: {from: bob, to: 12520, text: 'HY#1 2'}
+  - expects: {at: bob, from: '12520033\d{5}', text: 1+}
+  - answers: {from: bob, text: 是}
+  - expects: {at: bob, from: 12520, regex: nobody}
+  - answers: {from: bob, text: again}
+  - waits: {hours: 24, minutes: 1}
+  - expects_nothing: {at: bob, regex: nobody}
+  - expects_nothing: {at: alice}
+"""
+
+
+async def test_answers_go_to_where_the_last_expected_came_from() -> None:
+    """`answers` replies to the SMS that this handset expected last, and to no other that came meanwhile."""
+    asked: list[float] = []
+
+    async def advance(seconds: float) -> None:
+        asked.append(seconds)
+
+    def only_once(submit: SubmitSm) -> list[DeliverSm]:
+        return reacts(submit) if submit.destination_addr == "12520" and not asked and first(submit) else []
+
+    def first(submit: SubmitSm) -> bool:
+        return ALPHABET.decode(submit.short_message, submit.data_coding).startswith("HY#")
+
+    async with (
+        FakeSmsc(only_once) as smsc,
+        await Centre.connect(smsc.account, NAMES) as centre,
+    ):
+        phones = {name: centre.handsets[number] for number, name in NAMES.items()}
+        await play(parse(VERBS, "f.yaml"), phones, Transcript(NAMES, clock), advance)
+    sent = [(submit.destination_addr, text) for submit, text in zip(smsc.submitted, smsc.texts, strict=True)]
+    assert sent == [("12520", "HY#1 2"), ("1252003300001", "是"), ("12520", "again")]
+    assert asked == [24 * 3600 + 60]
+
+
+async def test_waits_needs_a_clock() -> None:
+    """Where the gateway's clock cannot be moved a scenario that waits is refused before its first step."""
+    async with FakeSmsc(reacts) as smsc, await Centre.connect(smsc.account, NAMES) as centre:
+        phones = {name: centre.handsets[number] for number, name in NAMES.items()}
+        with pytest.raises(NoClockError, match="verbs: it waits on the gateway's clock"):
+            await play(parse(VERBS, "f.yaml"), phones, Transcript(NAMES, clock))
+        assert smsc.submitted == []
+
+
+async def test_an_sms_that_should_not_come_fails_its_step() -> None:
+    """`expects_nothing` fails with the SMS that came."""
+    source = SOURCE.rsplit("\n", 2)[0] + "\n  - expects_nothing: {at: bob}\n"
+    async with FakeSmsc(reacts) as smsc:
+        with pytest.raises(
+            StepFailedError, match="step 5: 13900139000 expected not to get an SMS\n  came: 12520: "
+        ):
+            await played(smsc, Transcript(NAMES, clock), source)

@@ -34,15 +34,37 @@ def test_fill_leaves_repeat_counts_alone() -> None:
     assert fill(r"{bob} \d{9}", {"bob": "139"}) == r"139 \d{9}"
 
 
+ONE_VERB = "a step has exactly one of sends, expects, expects_nothing, answers, waits"
 STEP_FAULTS = {
     "two actions": (
         "  - sends: {from: alice, to: 161, text: x}\n    expects: {at: alice, text: x}",
-        "f.yaml:4: steps 1: Value error, a step either sends or expects",
+        f"f.yaml:4: steps 1: Value error, {ONE_VERB}",
     ),
-    "no action": ("  - {}", "f.yaml:4: steps 1: Value error, a step either sends or expects"),
+    "no action": ("  - {}", f"f.yaml:4: steps 1: Value error, {ONE_VERB}"),
     "unknown key": (
-        "  - sends: {from: alice, to: 161, text: x}\n  - waits: 5",
-        "f.yaml:5: steps 2.waits: Extra inputs are not permitted",
+        "  - sends: {from: alice, to: 161, text: x}\n  - sleeps: 5",
+        "f.yaml:5: steps 2.sleeps: Extra inputs are not permitted",
+    ),
+    "no time": (
+        "  - waits: {hours: 0}",
+        "f.yaml:4: steps 1.waits: Value error, say how long: days, hours, minutes, seconds",
+    ),
+    "nothing to answer": (
+        "  - expects: {at: bob, text: x}\n  - answers: {from: alice, text: y}",
+        "f.yaml:5: steps 2.answers.from: no SMS that it expected before this step",
+    ),
+    "nobody to answer": (
+        "  - answers: {from: carol, text: y}",
+        "f.yaml:4: steps 1.answers.from: no handset 'carol' (there is alice, bob)",
+    ),
+    "no pattern of nothing": (
+        "  - expects_nothing: {at: alice, regex: '('}",
+        "f.yaml:4: steps 1.expects_nothing.regex: no pattern: missing ), "
+        "unterminated subpattern at position 0",
+    ),
+    "nothing of nobody": (
+        "  - expects_nothing: {at: alice, from: '{question}'}",
+        "f.yaml:4: steps 1.expects_nothing.from: nothing before this step defines {question}",
     ),
     "missing key": ("  - sends: {from: alice, to: 161}", "f.yaml:4: steps 1.sends.text: Field required"),
     "key twice": (

@@ -344,3 +344,38 @@ def test_ten_thousand_round_trips_leave_nothing_behind() -> None:
         burst(esme, mc)
     assert (mc.owed, esme.window_free) == (0, 100)
     assert esme.lost() == []
+
+
+def test_an_owner_may_enquire() -> None:
+    """An enquire_link of the owner's takes a place in the window; its response comes behind what was sent
+    before it."""
+    mc, esme = bound_pair(limits=Limits(window_out=1))
+    mc.send(DeliverSm(), "delivery", 1.0)
+    esme.enquire("round trip", 1.0)
+    with pytest.raises(WindowFullError):
+        esme.enquire("another", 1.0)
+    assert not esme.asking
+    mc.receive(esme.output(), 1.0)
+    delivery, answered = esme.receive(mc.output(), 1.0)
+    assert isinstance(delivery, DeliverSm)
+    assert isinstance(answered, Answered)
+    assert (answered.context, esme.window_free) == ("round trip", 1)
+
+
+def test_nobody_enquires_after_the_end() -> None:
+    """On a session that is over an enquire_link is refused to its owner."""
+    mc, _ = bound_pair()
+    mc.lost()
+    with pytest.raises(NotAllowedError, match="after the end"):
+        mc.enquire(None, 1.0)
+
+
+def test_a_session_tells_that_it_asks() -> None:
+    """From its own enquire_link to the response to it a session is asking."""
+    mc, esme = bound_pair()
+    assert not mc.asking
+    mc.tick(mc.timers.enquire_link)
+    assert mc.asking
+    esme.receive(mc.output(), mc.timers.enquire_link)
+    mc.receive(esme.output(), mc.timers.enquire_link)
+    assert not mc.asking

@@ -1,0 +1,218 @@
+"""Who does what: from what a text means to the handler of its row, with everything that all rows share.
+
+In order: the states of the sender (line cut, account protected, not opened), suggestions that are taken
+up, the handler, the reminder of a question whose number was used for something else, and silence towards
+texts that no human wrote and towards whoever was helped a short while ago.
+"""
+
+from commands.codes import Code
+from commands.handlers import HANDLERS, answer, chat, questions, unknown
+from commands.handlers.people import open_customer, refused
+from commands.model import (
+    Chat,
+    Customer,
+    Given,
+    Instruction,
+    Misunderstood,
+    Outcome,
+    Question,
+    Reply,
+    Result,
+    Source,
+    State,
+    Understood,
+    World,
+)
+from commands.parser import Parser
+from commands.table import Row, Table
+from commands.text import normalise
+from routing.model import Accepts, Route
+
+HELPED = 10
+"""Different helps that one handset gets within limits.help_period; each of them once."""
+
+
+class Dispatch:
+    """Handles what the parser understood. Immutable."""
+
+    __slots__ = (
+        "_for_everyone",
+        "_general",
+        "_helps",
+        "_needs_open",
+        "_parser",
+        "_table",
+        "_works_protected",
+        "_works_suspended",
+    )
+
+    def __init__(self, table: Table, parser: Parser) -> None:
+        rows = table.rows.values()
+        self._table = table
+        self._parser = parser
+        self._general = table.general
+        self._needs_open = frozenset(row.id for row in rows if row.needs_open)
+        self._works_protected = frozenset(row.id for row in rows if row.works_protected)
+        self._works_suspended = frozenset(row.id for row in rows if row.works_suspended)
+        self._helps = frozenset(row.id for row in rows if row.helps)
+        self._for_everyone = frozenset(
+            (
+                table.general.suggestion,
+                *(place.elsewhere for place in table.places),
+                *(sentence for place in table.places for sentence in place.hints.values()),
+                *(row.usage for row in rows if not row.needs_open),
+            )
+        )
+
+    def handle(self, world: World, understood: Understood, given: Given) -> Outcome:
+        """Do what a text asks: changes are made in the world, the rest is in the outcome. Raises Missing."""
+        customer = world.customer(understood.sender)
+        if customer is not None and (customer.protected or customer.state is State.SUSPENDED):
+            stopped = self._stopped(customer, understood)
+            if stopped is not None:
+                return stopped
+        outcome = self._act(world, understood, given)
+        if understood.route.accepts is Accepts.ANSWER:
+            self._remind(world, understood, outcome, given.now)
+        result = outcome.result
+        if result is Result.REFUSED or result is Result.MISUNDERSTOOD or result is Result.USAGE:
+            self._keep_from_machines(understood, outcome)
+            self._note_explained(world, understood, outcome, given)
+        return outcome
+
+    def _stopped(self, customer: Customer, understood: Understood) -> Outcome | None:
+        """The one sentence for a sender whose line is cut or whose account is protected, where his state
+        forbids what he asks. Nothing is queued for later."""
+        if customer.state is State.SUSPENDED:
+            if understood.id in self._works_suspended:
+                return None
+            code, sentence = Code.SUSPENDED, self._general.suspended
+        elif understood.id in self._works_protected:
+            return None
+        else:
+            code, sentence = Code.PROTECTED, self._general.protected
+        return self._refused(understood, sentence, code)
+
+    def _refused(self, understood: Understood, sentence: str, code: Code) -> Outcome:
+        """One sentence: to a chat message from the number it was sent to, like every failure of chat."""
+        source = Source.DIALLED if isinstance(understood, Chat) else Source.REPLY
+        return Outcome(Result.REFUSED, [Reply(understood.sender, sentence, None, source)], code=code)
+
+    def _act(self, world: World, understood: Understood, given: Given) -> Outcome:
+        """What it leads to, once the sender's state allows it."""
+        if isinstance(understood, Misunderstood):
+            return self._explain(world, understood, given)
+        if understood.id in self._needs_open and open_customer(world, understood.sender) is None:
+            return self._refused(understood, self._general.not_open, Code.NOT_OPENED)
+        if isinstance(understood, Chat):
+            return chat.send(world, understood, given)
+        if self._table.rows[understood.id].answers:
+            question = answer.suggested(world, understood, given.now)
+            if question is not None:
+                return self._answer_suggestion(world, understood, given, question)
+        if understood.id in self._helps and not understood.arguments:
+            if _was_helped(world, understood.sender, understood.id, given):
+                return Outcome(Result.LIMITED)
+            _note_helped(world, understood.sender, understood.id, given)
+        return HANDLERS[understood.id](world, understood, given)
+
+    # What was not understood
+
+    def _explain(self, world: World, understood: Misunderstood, given: Given) -> Outcome:
+        """The sentence that helps most, with an offer to do what was probably meant."""
+        outcome = unknown.explain(world, understood, self._for_everyone, self._general.not_open)
+        if outcome.result is not Result.MISUNDERSTOOD:
+            return outcome
+        if _was_helped(world, understood.sender, _help_in(understood), given):
+            return Outcome(Result.LIMITED)
+        row = self._suggestable(understood.suggestion, understood.route) if understood.suggestion else None
+        if row is not None:
+            outcome.replies = [self._offer(world, understood, row, given)]
+        return outcome
+
+    def _suggestable(self, word: str, route: Route) -> Row | None:
+        """The row that 是 alone would start: one without arguments that needs nothing drawn but what is
+        drawn for every 是."""
+        table = self._table
+        row = (table.grammars.get(route.access_code) or table.places[0]).exact.get(word)
+        agrees = table.rows.get(answer.YES)
+        if row is None or agrees is None or row.needs_arguments or row.answers or row.secret:
+            return None
+        return row if row.draws <= agrees.draws else None
+
+    def _offer(self, world: World, understood: Misunderstood, row: Row, given: Given) -> Reply:
+        sender, base = understood.sender, understood.route.access_code
+        question = questions.suggest(world.edit(sender), row.id, base, given)
+        sentence = self._general.suggestion_question
+        return questions.sms(sender, sentence, question, given.now, word=understood.suggestion)
+
+    def _answer_suggestion(
+        self, world: World, understood: Instruction, given: Given, question: Question
+    ) -> Outcome:
+        """是: as if the word itself had been sent here, so a row that asks first still asks. 否: good."""
+        sender = understood.sender
+        agreed = understood.id != answer.NO
+        questions.close(world.edit(sender), question.serial, questions.YES if agreed else questions.NO)
+        if not agreed:
+            return Outcome(Result.DONE, [Reply(sender, self._general.suggestion_dropped)])
+        row = self._table.rows.get(question.note)
+        if row is None:  # another table since
+            return refused(sender, self._general.misunderstood)
+        return self._act(world, Instruction(row.id, sender, understood.route, row.words[0], {}), given)
+
+    # Who hears nothing
+
+    def _note_explained(self, world: World, understood: Understood, outcome: Outcome, given: Given) -> None:
+        """Remember that this was explained, unless a reminder stood for the explanation."""
+        if not isinstance(understood, Misunderstood) or outcome.result is not Result.MISUNDERSTOOD:
+            return
+        if outcome.replies[0].sentence != self._general.reminder:
+            _note_helped(world, understood.sender, _help_in(understood), given)
+
+    def _keep_from_machines(self, understood: Understood, outcome: Outcome) -> None:
+        """What a carrier or a handset answers by itself gets no answer, or the two would never end."""
+        pattern = self._table.automatic
+        if pattern is None or pattern.search(normalise(understood.text).folded.strip(" \n")) is None:
+            return
+        outcome.replies = [reply for reply in outcome.replies if reply.to != understood.sender]
+        outcome.result = Result.LIMITED
+
+    def _remind(self, world: World, understood: Understood, outcome: Outcome, now: int) -> None:
+        """Something else was sent to the number of a question that is still open: say so (rule 1)."""
+        if isinstance(understood, Instruction) and self._table.rows[understood.id].answers:
+            return
+        general, route = self._general, understood.route
+        addressed = self._parser.addressed(route)
+        reply = answer.reminder(world, understood.sender, addressed, general.reminder, now)
+        if reply is None:
+            return
+        if outcome.result is Result.LIMITED:
+            outcome.result = Result.MISUNDERSTOOD  # there is a reply after all
+        elif outcome.result is Result.MISUNDERSTOOD and outcome.replies[0].sentence == general.misunderstood:
+            outcome.replies.clear()  # "是的好" was an answer, if not a clear one
+        outcome.replies.append(reply)
+
+
+def _help_in(understood: Misunderstood) -> str:
+    """What the explanation of a text says."""
+    return f"{understood.reason} {understood.suggestion}".rstrip()
+
+
+def _was_helped(world: World, sender: str, what: str, given: Given) -> bool:
+    """Whether a handset got the same help within limits.help_period, or too many other ones.
+
+    BZ after "not understood, send BZ" is other help: it is answered.
+    """
+    customer = world.customer(sender)
+    lately = () if customer is None else _lately(customer.helped, given)
+    return len(lately) >= HELPED or any(each == what for each, _ in lately)
+
+
+def _note_helped(world: World, sender: str, what: str, given: Given) -> None:
+    customer = world.edit(sender)
+    customer.helped = (*_lately(customer.helped, given), (what, given.now))
+
+
+def _lately(helped: tuple[tuple[str, int], ...], given: Given) -> tuple[tuple[str, int], ...]:
+    since = given.now - given.limits.help_period * 1000
+    return tuple(each for each in helped if each[1] > since)

@@ -1,0 +1,92 @@
+"""What customers say about themselves, what others may see of it, and whether SMS of others reach them."""
+
+from datetime import datetime
+
+from commands.codes import Code
+from commands.handlers import questions
+from commands.handlers.people import refused
+from commands.handlers.questions import HOUR
+from commands.model import Event, Given, Instruction, Outcome, Reply, Result, World
+
+DAY = 24 * HOUR
+"""Milliseconds."""
+
+FOR_GOOD = 36_500
+"""Days that stand for ever (fetion.md section 3: sms-online-status 36500, attested)."""
+
+HIDE = "0"
+"""The argument of YS that hides the mobile; the other one shows it."""
+
+
+def nickname(world: World, understood: Instruction, given: Given) -> Outcome:
+    """NC#name: how buddies see the customer."""
+    return _tell(world, understood, given, "nickname")
+
+
+def mood(world: World, understood: Instruction, given: Given) -> Outcome:
+    """QM#text: a line for buddies."""
+    return _tell(world, understood, given, "mood")
+
+
+def privacy(world: World, understood: Instruction, given: Given) -> Outcome:
+    """YS#0 or 1: hide or show the mobile. Who hides it is known by Fetion number."""
+    del given
+    sender = understood.sender
+    hides = understood.arguments["choice"] == HIDE
+    customer = world.edit(sender)
+    customer.hides_mobile = hides
+    values = {"fetion_number": customer.fetion_number} if hides else None
+    reply = Reply(sender, "privacy.hidden" if hides else "privacy.shown", values)
+    return Outcome(Result.DONE, [reply], [Event("privacy", "mobile", sender, {"hidden": hides})])
+
+
+def refuse(world: World, understood: Instruction, given: Given) -> Outcome:
+    """JS#days: no SMS of others for so long, without days until HF.
+
+    Without days while a question is open, JS may be short for 接受 (accept): ask, do nothing (precedence
+    rule 8).
+    """
+    sender, days = understood.sender, understood.arguments.get("days")
+    customer = world.edit(sender)
+    if days is None and questions.open_questions(customer, given.now):
+        return Outcome(Result.USAGE, [Reply(sender, "presence.unclear")])
+    until = given.now + int(days or FOR_GOOD) * DAY
+    customer.refuse_until = until
+    event = Event("presence", "refused", sender, {"until": until})
+    if days is None:
+        return Outcome(Result.DONE, [Reply(sender, "presence.refused.for_good")], [event])
+    local = datetime.fromtimestamp(until // 1000, given.zone)
+    reply = Reply(sender, "presence.refused", {"until": f"{local:%Y-%m-%d %H:%M}"})
+    return Outcome(Result.DONE, [reply], [event])
+
+
+def accept(world: World, understood: Instruction, given: Given) -> Outcome:
+    """HF: SMS of others come again."""
+    sender = understood.sender
+    customer = world.edit(sender)
+    if customer.refuse_until <= given.now:
+        return refused(sender, "presence.accepted.already")
+    customer.refuse_until = 0
+    return Outcome(Result.DONE, [Reply(sender, "presence.accepted")], [Event("presence", "accepted", sender)])
+
+
+def unlock(world: World, understood: Instruction, given: Given) -> Outcome:
+    """U: lift the protection that answers with code 494."""
+    del given
+    sender = understood.sender
+    customer = world.edit(sender)
+    if not customer.protected:
+        return refused(sender, "account.unlocked.already")
+    customer.protected = False
+    return Outcome(Result.DONE, [Reply(sender, "account.unlocked")], [Event("account", "unlocked", sender)])
+
+
+def _tell(world: World, understood: Instruction, given: Given, what: str) -> Outcome:
+    """Keep a text that others will see, on one line; one with a sensitive word is not taken."""
+    sender = understood.sender
+    text = " ".join(understood.arguments["text"].split())
+    if given.words.found(text) is not None:
+        return refused(sender, "profile.sensitive", code=Code.SENSITIVE)
+    setattr(world.edit(sender), what, text)
+    event = Event("profile", what, sender, {"text": text})
+    return Outcome(Result.DONE, [Reply(sender, f"profile.{what}", {what: text})], [event])

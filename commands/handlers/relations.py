@@ -1,0 +1,72 @@
+"""Relations between customers: whose buddy somebody is, and how that begins and ends on both sides.
+
+A row says what one customer keeps about another. Two buddies have a row each, of the same age; a row
+without age is a black list's or a match's. So the counters of customers are always right.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from commands.model import Buddy, Customer, Keys, Missing, World
+
+
+def require(world: World, customers: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:
+    """Ask for many at once, where one read after the other would ask for each alone. Raises Missing."""
+    keys = Keys(
+        customers={msisdn for msisdn in customers if msisdn not in world.customers},
+        buddies={pair for pair in pairs if pair not in world.buddies},
+    )
+    if keys.customers or keys.buddies:
+        raise Missing(keys)
+
+
+def both_ways(one: str, others: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs of somebody with each of the others, in both directions."""
+    return [pair for other in others for pair in ((one, other), (other, one))]
+
+
+def buddies_of(world: World, owner: str) -> list[Buddy]:
+    """The buddies of a customer, those of the longest standing first. Raises Missing."""
+    buddies = [row for row in world.list_of(owner) if row.since]
+    return sorted(buddies, key=lambda row: (row.since, row.other))
+
+
+def blocks(world: World, owner: str, other: str) -> bool:
+    """Whether `other` is on the black list of `owner`. Raises Missing."""
+    row = world.buddy(owner, other)
+    return row is not None and row.blocked
+
+
+def become_buddies(world: World, asker: Customer, answerer: Customer, name: str, now: int) -> None:
+    """Begin it on both sides and count it; `name` is what the asker called himself. Raises Missing.
+
+    It takes either off the other's black list: both have just said that they want it.
+    """
+    for owner, other, known_as in ((asker, answerer, ""), (answerer, asker, name)):
+        row = world.buddy(owner.msisdn, other.msisdn) or Buddy(owner.msisdn, other.msisdn, "", 0)
+        if not row.since:
+            world.edit(owner.msisdn).buddies += 1
+        world.put_buddy(replace(row, name=known_as, since=now, blocked=False))
+
+
+def part(world: World, one: str, other: str) -> None:
+    """End it on both sides; who is on a black list stays there. Raises Missing."""
+    for owner, lost in ((one, other), (other, one)):
+        row = world.buddy(owner, lost)
+        if row is None or not row.since:
+            continue
+        if row.blocked:
+            world.put_buddy(Buddy(owner, lost, "", 0, blocked=True))
+        else:
+            world.remove_buddy(owner, lost)
+        world.edit(owner).buddies -= 1
+
+
+def leave(world: World, msisdn: str) -> None:
+    """A customer closes the service: his buddies lose him, what he kept about others goes. Raises Missing."""
+    rows = world.list_of(msisdn)
+    others = [row.other for row in rows]
+    require(world, others, both_ways(msisdn, others))
+    for other in others:
+        part(world, msisdn, other)
+        world.remove_buddy(msisdn, other)

@@ -1,0 +1,45 @@
+"""The move from one base to another (161 to 12520, fetion.md 1): what leaves from where, and who is told.
+
+With `service.migration: dual` each access code answers by itself and nothing of this is used. With
+`unified` everything that would leave from an old access code leaves from the same place of the new one, and
+each customer who still writes to an old one is told so once, where a reply has room for it.
+"""
+
+from typing import Final
+
+from commands.sentences import parts_of
+from commands.service import Commands
+from routing.model import Route
+from routing.table import Routing
+
+ONE_SMS: Final = 1
+
+
+class Migration:
+    """Which access codes have moved: those with the grammar of the code that notices leave from."""
+
+    __slots__ = ("_hint", "_moved", "_to")
+
+    def __init__(self, routing: Routing, commands: Commands) -> None:
+        self._to = routing.resolve(routing.notice_from()).access_code
+        grammars = commands.table.grammars
+        self._moved = frozenset(
+            code
+            for code, grammar in grammars.items()
+            if grammar is grammars.get(self._to) and code != self._to
+        )
+        self._hint = commands.sentences.render(commands.table.general.moved)
+
+    def concerns(self, route: Route) -> bool:
+        """Whether an SMS came to an access code that has moved."""
+        return route.access_code in self._moved
+
+    def source(self, address: str, route: Route) -> str:
+        """Where an SMS leaves from that would leave from `address`."""
+        old = route.access_code
+        return self._to + address[len(old) :] if address.startswith(old) else address
+
+    def hinted(self, text: str) -> str | None:
+        """A text with the hint behind it, None where it would not fit into the same one SMS."""
+        longer = text + self._hint
+        return longer if parts_of(longer) == ONE_SMS else None

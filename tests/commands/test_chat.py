@@ -1,0 +1,263 @@
+"""Chat in full: who may write to whom, how much, what may not be said, and how it is told."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from commands.codes import Code
+from commands.handlers import chat, people, voice
+from commands.limits import Limits
+from commands.model import Buddy, Outcome, Result, Source, State
+from commands.service import Commands
+from routing.table import Routing
+from tests.commands import said_chat
+from tests.commands.desk import LI, WANG, ZHAO, Desk, number_of_question
+from tests.commands.said_buddies import Listed
+
+DAY = 24 * 3_600_000
+
+
+@pytest.fixture
+def desk(commands: Commands, routing: Routing) -> Desk:
+    """Li and Wang are buddies, Zhao has opened."""
+    desk = Desk(commands, routing)
+    for each in (LI, WANG, ZHAO):
+        desk.open(each)
+        desk.numbers.pop(0)
+    desk.befriend(LI, WANG)
+    return desk
+
+
+def write(desk: Desk, to: str = WANG, text: str = "你好", sender: str = LI) -> Outcome:
+    """A chat message to a person's number."""
+    return desk.say(sender, text, f"12520{to}")
+
+
+def refusal(outcome: Outcome) -> tuple[int, str, Source]:
+    """Code, sentence and source of a chat that was not handed over: one SMS, to the sender."""
+    assert outcome.result is Result.REFUSED
+    (reply,) = outcome.replies
+    assert reply.to == LI
+    return outcome.code, reply.sentence, reply.source
+
+
+@pytest.mark.parametrize("way", ["to the number", "FS"])
+@pytest.mark.parametrize("by", ["mobile", "Fetion number"])
+def test_a_text_reaches_a_buddy(desk: Desk, way: str, by: str) -> None:
+    """Whatever way it takes, the text arrives word for word from a number that leads back; the sender hears
+    nothing."""
+    number = WANG if by == "mobile" else desk.customers[WANG].fetion_number
+    text = "  你好，王！\n#1 KTFX "
+    outcome = write(desk, number, text) if way == "to the number" else desk.say(LI, f"FS#{number}#{text}")
+    assert (outcome.result, outcome.code) == (Result.CHAT, Code.OK)
+    (message,) = outcome.replies
+    assert (message.to, message.source, message.detail) == (WANG, Source.CHAT, LI)
+    assert message.values == {"text": text if way == "to the number" else text.lstrip(" ")}
+
+
+def test_a_hidden_mobile_stays_hidden(desk: Desk) -> None:
+    """Who hides his mobile is shown by Fetion number, and the answer to it reaches him."""
+    desk.say(LI, "YS#0")
+    (message,) = write(desk).replies
+    assert message.detail == desk.customers[LI].fetion_number
+    assert LI not in repr(message)
+    assert write(desk, message.detail, sender=WANG).replies[0].to == LI
+
+
+def blocks(desk: Desk, owner: str, other: str) -> None:
+    """One puts the other on his black list."""
+    desk.buddies[(owner, other)] = replace(desk.buddies[(owner, other)], blocked=True)
+
+
+@pytest.mark.parametrize("way", ["to the number", "FS"])
+@pytest.mark.parametrize(
+    ("obstacle", "code", "sentence"),
+    [
+        ("suspended", 488, "chat.suspended"),
+        ("closed", 422, "chat.closed"),
+        ("not open", 422, "chat.not_open"),
+        ("unknown handset", 422, "chat.not_open"),
+        ("unknown Fetion number", 404, "chat.unknown"),
+        ("another operator", 403, "chat.foreign"),
+        ("refuses", 405, "chat.refusing"),
+        ("has blocked", 401, "chat.blocked"),
+        ("is blocked", 401, "chat.blocking"),
+        ("no buddy", 401, "chat.not_buddy"),
+        ("sensitive", 406, "chat.sensitive"),
+        ("oneself", 400, "chat.oneself"),
+        ("too long", 400, "chat.too_long"),
+    ],
+)
+def test_what_keeps_a_text_from_arriving(
+    desk: Desk, obstacle: str, code: int, sentence: str, way: str
+) -> None:
+    """Each obstacle has its code and its sentence, told from where the sender wrote to."""
+    to, text = WANG, "你好"
+    wang = desk.customers[WANG]
+    if obstacle in {"suspended", "closed", "not open"}:
+        wang.state = {"suspended": State.SUSPENDED, "closed": State.CLOSED}.get(obstacle, State.NONE)
+    elif obstacle == "refuses":
+        wang.refuse_until = desk.now + DAY
+    elif obstacle in {"has blocked", "is blocked"}:
+        blocks(desk, *((WANG, LI) if obstacle == "has blocked" else (LI, WANG)))
+    elif obstacle == "sensitive":
+        desk.words = Listed()
+    elif obstacle == "too long":
+        text = "字" * 181
+    else:
+        others = {
+            "unknown handset": said_chat.STRANGER,
+            "unknown Fetion number": "999999999",
+            "another operator": said_chat.FOREIGN,
+            "no buddy": ZHAO,
+        }
+        to = others.get(obstacle, LI)
+    before = desk.customers[LI].sent
+    outcome = write(desk, to, text) if way == "to the number" else desk.say(LI, f"FS#{to}#{text}")
+    source = Source.DIALLED if way == "to the number" else Source.REPLY
+    assert refusal(outcome) == (code, sentence, source)
+    assert desk.customers[LI].sent == before
+
+
+def test_refusing_ends_by_itself(desk: Desk) -> None:
+    """SMS are refused until the moment that the customer chose, and no longer."""
+    desk.customers[WANG].refuse_until = desk.now + DAY
+    assert write(desk).code == Code.NOT_ACCEPTED
+    desk.now = desk.customers[WANG].refuse_until
+    assert write(desk).result is Result.CHAT
+
+
+def test_strangers_learn_nothing_about_a_line(desk: Desk) -> None:
+    """Who is no buddy hears that, and not whether the line is cut or SMS are refused."""
+    desk.customers[ZHAO].state = State.SUSPENDED
+    desk.customers[ZHAO].refuse_until = desk.now + DAY
+    assert refusal(write(desk, ZHAO))[:2] == (401, "chat.not_buddy")
+
+
+def test_long_texts(desk: Desk) -> None:
+    """A message has at most limits.message_length characters: as many arrive, one more does not."""
+    assert write(desk, text="字" * 180).result is Result.CHAT
+    assert refusal(write(desk, text="字" * 181))[:2] == (400, "chat.too_long")
+    desk.limits = Limits(message_length=70)
+    assert write(desk, text="字" * 70).result is Result.CHAT
+    assert refusal(write(desk, text="字" * 71))[:2] == (400, "chat.too_long")
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u3000\n"])
+def test_empty_texts(desk: Desk, text: str) -> None:
+    """A message without content is not handed over."""
+    assert refusal(write(desk, text=text))[:2] == (400, "chat.empty")
+
+
+def test_the_quota_of_a_day(desk: Desk) -> None:
+    """So many messages a day; the next is refused with 486, until midnight in the service's zone."""
+    desk.zone = ZoneInfo("Asia/Shanghai")
+    desk.limits = Limits(sms_per_day=2)
+    desk.now = milliseconds(2007, 3, 31, 15, 59)  # 23:59 in Shanghai
+    assert [write(desk).code for _ in range(3)] == [200, 200, 486]
+    assert refusal(write(desk))[1] == "chat.quota_day"
+    desk.now = milliseconds(2007, 3, 31, 16, 0)
+    assert [write(desk).code for _ in range(3)] == [200, 200, 486]
+
+
+def test_the_quota_of_a_month(desk: Desk) -> None:
+    """So many messages a month, over its days; the next month begins at midnight in the service's zone."""
+    desk.zone = ZoneInfo("Asia/Shanghai")
+    desk.limits = Limits(sms_per_month=3)
+    desk.now = milliseconds(2007, 3, 30, 4, 0)
+    assert [write(desk).code for _ in range(2)] == [200, 200]
+    desk.now = milliseconds(2007, 3, 31, 4, 0)
+    assert [write(desk).code for _ in range(2)] == [200, 486]
+    assert refusal(write(desk))[1] == "chat.quota_month"
+    desk.now = milliseconds(2007, 3, 31, 16, 0)
+    assert write(desk).code == 200
+
+
+def milliseconds(*moment: int) -> int:
+    """A moment in UTC."""
+    year, month, day, hour, minute = moment
+    return int(datetime(year, month, day, hour, minute, tzinfo=UTC).timestamp() * 1000)
+
+
+def test_matched_strangers_may_write(desk: Desk) -> None:
+    """Whom the service brought together may write for a day, in both directions, without showing a mobile."""
+    desk.buddies[(LI, ZHAO)] = Buddy(LI, ZHAO, "", 0, matched_at=desk.now)
+    for sender, other in ((LI, ZHAO), (ZHAO, LI)):
+        outcome = write(desk, desk.customers[other].fetion_number, sender=sender)
+        assert outcome.result is Result.CHAT
+        assert outcome.replies[0].detail == desk.customers[sender].fetion_number
+    desk.now += people.MATCHED_FOR
+    assert refusal(write(desk, ZHAO))[1] == "chat.not_buddy"
+
+
+def test_a_match_ends_with_the_service(desk: Desk) -> None:
+    """Who cancelled and opened again is a stranger to those he was matched with."""
+    desk.buddies[(LI, ZHAO)] = Buddy(LI, ZHAO, "", 0, matched_at=desk.now)
+    desk.now += 1000
+    desk.customers[ZHAO].opened_at = desk.now
+    assert refusal(write(desk, ZHAO))[1] == "chat.not_buddy"
+
+
+@pytest.mark.parametrize(
+    ("text", "to"),
+    [
+        ("HYLB", "161"),
+        ("QXFX", "10086"),
+        ("是", "161"),
+        ("P", "161"),
+        ("abc123", "12520050"),
+        ("你好", "161"),
+        ("你好", f"12520{WANG}"),
+        (f"FS#{WANG}#你好", "161"),
+        ("HY#", "161"),
+        ("KTFX", "12520471"),
+    ],
+)
+def test_states_of_the_sender(desk: Desk, text: str, to: str) -> None:
+    """A sender whose line is cut, or whose account is protected, gets one sentence, and nothing is done."""
+    li = desk.customers[LI]
+    li.state = State.SUSPENDED
+    outcome = desk.say(LI, text, to)
+    assert (outcome.result, outcome.code) == (Result.REFUSED, Code.SUSPENDED)
+    assert [(reply.to, reply.sentence) for reply in outcome.replies] == [(LI, "suspended")]
+    li.state, li.protected = State.OPEN, True
+    outcome = desk.say(LI, text, to)
+    assert (outcome.result, outcome.code) == (Result.REFUSED, Code.PROTECTED)
+    assert [(reply.to, reply.sentence) for reply in outcome.replies] == [(LI, "protected")]
+    assert desk.customers[LI] is li
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("BZ", "help"),
+        ("BZ#U", "usage.account.unlock"),
+        ("KTFX", "service.open.already"),
+        ("U", "account.unlocked"),
+        ("CXFX", "service.state.open"),
+    ],
+)
+def test_what_works_in_every_state(desk: Desk, text: str, sentence: str) -> None:
+    """Help works for everybody; opening, state and U for a protected account, not for a line that is cut."""
+    li = desk.customers[LI]
+    li.state = State.SUSPENDED
+    answered = desk.say(LI, text).replies[0].sentence
+    assert answered == (sentence if text.startswith("BZ") else "suspended")
+    desk.pass_hours(1)
+    desk.customers[LI].state, desk.customers[LI].protected = State.OPEN, True
+    assert desk.say(LI, text).replies[0].sentence == sentence
+
+
+def test_every_barrier_has_an_answer() -> None:
+    """Whatever keeps one from another, chat and voice chat have a code and a sentence for it."""
+    assert set(chat.BARRED) == set(voice.BARRED) == set(people.Barrier)
+
+
+def test_answers_go_back_to_the_chat(desk: Desk) -> None:
+    """A text to somebody's number is chat, even the word of an instruction, and opens no question."""
+    outcome = write(desk, text="QXFX")
+    assert (outcome.result, outcome.replies[0].values) == (Result.CHAT, {"text": "QXFX"})
+    assert not any(each.is_open(desk.now) for each in desk.customers[LI].questions)
+    assert number_of_question(desk.say(LI, "QXFX")).startswith("12520033")

@@ -1,0 +1,399 @@
+"""Products: matching ordered, charged and cancelled; the list answered by serial; everything at once."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from commands.charging import FETION, MATCHING
+from commands.handlers.people import MATCHED_FOR
+from commands.model import Buddy, Limits, Order, Outcome, ProductFact, Result, Source, State
+from commands.service import Commands
+from routing.table import Routing
+from tests.commands.desk import LI, START, SUN, WANG, ZHAO, Desk, number_of_question
+from tests.commands.said_products import give_up, open_all, order
+
+CHINA = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.fixture
+def desk(commands: Commands, routing: Routing) -> Desk:
+    """Nobody has opened yet; the months are China's."""
+    return Desk(commands, routing, zone=CHINA)
+
+
+def at(desk: Desk, text: str) -> None:
+    """Set the clock: "2007-02-28 10:00" in China."""
+    desk.now = round(datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
+
+
+def sentences(outcome: Outcome) -> list[str]:
+    """What was said."""
+    return [reply.sentence for reply in outcome.replies]
+
+
+def test_opening_fetion_is_a_charging_record(desk: Desk) -> None:
+    """KTFX and QXFX leave an order and a cancellation of IIC, which costs nothing."""
+    opened = desk.say(LI, "KTFX")
+    assert opened.facts == [ProductFact(LI, FETION, "order", START)]
+    asked = desk.say(LI, "QXFX")
+    assert asked.facts == []
+    gone = desk.say(LI, "是")
+    assert gone.facts == [ProductFact(LI, FETION, "cancel", START + 2000)]
+    assert desk.customers[LI].state is State.CLOSED
+
+
+def test_matching_is_asked_and_then_ordered(desk: Desk) -> None:
+    """KTFXJY names the price and the free hours; only 是 orders, from 034, with a record of the trial."""
+    desk.open(LI)
+    asked = desk.say(LI, "KTFXJY", "10086")
+    assert (asked.result, asked.facts) == (Result.ASKED, [])
+    assert "每月5元" in desk.texts(asked)[0]
+    assert "72小时" in desk.texts(asked)[0]
+    assert not desk.customers[LI].has(MATCHING)
+    since = desk.now
+    done = desk.say(LI, "是", number_of_question(asked))
+    assert (done.result, sentences(done)) == (Result.DONE, ["matching.opened"])
+    assert done.replies[0].source is Source.OPENING
+    assert done.facts == [ProductFact(LI, MATCHING, "order", since, trial=True)]
+    assert [(event.family, event.name) for event in done.events] == [("matching", "opened")]
+    assert desk.customers[LI].orders == (Order(MATCHING, since),)
+    assert sentences(desk.say(LI, "KTFXJY")) == ["matching.open.already"]
+
+
+def test_matching_declined_orders_nothing(desk: Desk) -> None:
+    """否, or no answer in time, orders nothing; asked again it is the same question."""
+    desk.open(LI)
+    asked = desk.say(LI, "KTFXJY")
+    again = desk.say(LI, "KTFXJY", "10086")
+    assert number_of_question(again) == number_of_question(asked)
+    declined = desk.say(LI, "否", number_of_question(asked))
+    assert (sentences(declined), declined.facts) == (["matching.open.declined"], [])
+    late = number_of_question(desk.say(LI, "KTFXJY"))
+    desk.pass_hours(24)
+    assert sentences(desk.say(LI, "是", late)) == ["answer.late"]
+    assert desk.customers[LI].orders == ()
+
+
+def test_matching_needs_fetion(desk: Desk) -> None:
+    """Without Fetion, KTFXJY and SP name KTFX; there is nothing to cancel either."""
+    for text in ("KTFXJY", "SP"):
+        outcome = desk.say(LI, text)
+        assert (outcome.result, sentences(outcome)) == (Result.REFUSED, ["not_open"])
+        assert "KTFX" in desk.texts(outcome)[0]
+    assert sentences(desk.say(LI, "QXFXJY", "10086")) == ["matching.cancel.not_open"]
+    desk.open(LI)
+    assert sentences(desk.say(LI, "QXFXJY")) == ["matching.cancel.not_open"]
+
+
+def test_cancelled_in_the_free_hours(desk: Desk) -> None:
+    """The first order cancelled within 72 hours and its month costs nothing, and says so."""
+    at(desk, "2007-03-10 10:00")
+    open_all(desk, LI)
+    at(desk, "2007-03-13 09:00")
+    gone = give_up(desk, LI)
+    assert (sentences(gone), [fact.trial for fact in gone.facts]) == (["matching.cancelled.free"], [True])
+    again = desk.say(LI, "KTFXJY")
+    assert sentences(again) == ["matching.open.question"]
+    ordered = desk.say(LI, "是", number_of_question(again))
+    assert [fact.trial for fact in ordered.facts] == [False]
+    gone = give_up(desk, LI)
+    assert (sentences(gone), [fact.trial for fact in gone.facts]) == (["matching.cancelled"], [False])
+
+
+def test_the_free_hours_end_with_the_month(desk: Desk) -> None:
+    """First ordered on 28 February 2007 and cancelled on 1 March: no trial any more."""
+    at(desk, "2007-02-28 10:00")
+    open_all(desk, LI)
+    at(desk, "2007-03-01 09:00")
+    gone = give_up(desk, LI)
+    assert (sentences(gone), [fact.trial for fact in gone.facts]) == (["matching.cancelled"], [False])
+
+
+def test_cancelling_can_be_declined(desk: Desk) -> None:
+    """否 to the question of QXFXJY keeps matching."""
+    open_all(desk, LI)
+    asked = desk.say(LI, "QXFXJY")
+    assert sentences(desk.say(LI, "否", number_of_question(asked))) == ["matching.cancel.kept"]
+    assert desk.customers[LI].has(MATCHING)
+
+
+def test_cancelling_fetion_cancels_matching(desk: Desk) -> None:
+    """QXFX ends matching too, with a record each; opened again, matching is no first order any more."""
+    open_all(desk, LI)
+    gone = desk.say(LI, "是", number_of_question(desk.say(LI, "QXFX", "10086")))
+    assert sentences(gone) == ["service.cancelled.all"]
+    assert [(fact.product, fact.operation) for fact in gone.facts] == [
+        (FETION, "cancel"),
+        (MATCHING, "cancel"),
+    ]
+    assert [(event.family, event.name) for event in gone.events] == [
+        ("service", "cancelled"),
+        ("matching", "cancelled"),
+    ]
+    desk.open(LI)
+    assert not desk.customers[LI].has(MATCHING)
+    assert sentences(desk.say(LI, "KTFXJY")) == ["matching.open.question"]
+
+
+def test_the_state_names_products_and_what_is_left(desk: Desk) -> None:
+    """CXFX says which products are open and how many messages may still be sent: of the day, or the month."""
+    desk.open(LI)
+    assert sentences(desk.say(LI, "CXFX")) == ["service.state.open"]
+    open_all(desk, WANG)
+    desk.befriend(WANG, LI)
+    desk.limits = Limits(sms_per_day=3, sms_per_month=4)
+    outcome = desk.say(WANG, "CXFX")
+    assert sentences(outcome) == ["service.state.matching"]
+    left = [outcome.replies[0].values]
+    for hours in (0, 0, 24, 24):
+        desk.pass_hours(hours)
+        desk.say(WANG, "你好", f"12520{LI}")
+        left.append(desk.say(WANG, "CXFX").replies[0].values)
+    assert [values and values["count"] for values in left] == ["3", "2", "1", "1", "0"]
+
+
+def test_the_list(desk: Desk) -> None:
+    """0000 lists what is ordered, with serials and prices; who has nothing gets no list to answer."""
+    assert sentences(desk.say(LI, "0000", "10086")) == ["service.list.none"]
+    assert sentences(desk.say(LI, "1", "10086")) == ["service.list.closed"]
+    desk.open(LI)
+    assert sentences(desk.say(LI, "0000", "10086")) == ["service.list.fetion"]
+    order(desk, LI)
+    outcome = desk.say(LI, "0000", "10086")
+    assert sentences(outcome) == ["service.list.matching"]
+    assert "2飞信交友，每月5元" in desk.texts(outcome)[0]
+
+
+@pytest.mark.parametrize(
+    ("serial", "sentence", "left"),
+    [("2", "matching.cancelled.free", [FETION]), ("02", "matching.cancelled.free", [FETION]),
+     ("1", "service.cancelled.all", [])],
+)  # fmt: skip
+def test_a_serial_cancels(serial: str, sentence: str, left: list[str], desk: Desk) -> None:
+    """A serial of the open list cancels that product at once; the list is answered with it."""
+    open_all(desk, LI)
+    desk.say(LI, "0000", "10086")
+    outcome = desk.say(LI, serial, "10086")
+    assert (outcome.result, sentences(outcome)) == (Result.DONE, [sentence])
+    customer = desk.customers[LI]
+    assert [FETION] * (customer.state is State.OPEN) + [MATCHING] * customer.has(MATCHING) == left
+    assert sentences(desk.say(LI, serial, "10086")) == ["service.list.closed"]
+
+
+def test_a_wrong_serial_cancels_nothing(desk: Desk) -> None:
+    """A serial that the customer's list has not is told so, and the list stays open."""
+    desk.open(LI)
+    desk.say(LI, "0000", "10086")
+    for serial in ("0", "2", "3", "10", "99"):
+        assert sentences(desk.say(LI, serial, "10086")) == ["service.list.unknown"]
+    assert desk.customers[LI].state is State.OPEN
+    assert sentences(desk.say(LI, "1", "10086")) == ["service.cancelled"]
+
+
+def test_the_list_is_open_for_two_hours(desk: Desk) -> None:
+    """After limits.list_hours a serial cancels nothing; a new list may be answered again."""
+    desk.open(LI)
+    desk.say(LI, "0000", "10086")
+    listed_at = desk.now - 1000
+    desk.now = listed_at + 2 * 3_600_000
+    assert sentences(desk.say(LI, "1", "10086")) == ["service.list.closed"]
+    desk.say(LI, "0000", "10086")
+    desk.now += 2 * 3_600_000 - 1001
+    assert sentences(desk.say(LI, "1", "10086")) == ["service.cancelled"]
+
+
+def test_the_place_tells_serials_from_answers(desk: Desk) -> None:
+    """1 at 10086 means the list, at a question's number or 12520 the question; the list is no question."""
+    desk.open(LI)
+    asked = number_of_question(desk.say(LI, "KTFXJY", "10086"))
+    desk.say(LI, "0000", "10086")
+    assert sentences(desk.say(LI, "0", "10086")) == ["service.list.unknown"]
+    assert sentences(desk.say(LI, "1", asked)) == ["matching.opened"]
+    assert sentences(desk.say(LI, "1", "12520")) == ["answer.none"]
+    desk.say(LI, "QXFXJY")
+    assert sentences(desk.say(LI, "1", "12520")) == ["matching.cancelled.free"]
+    assert desk.customers[LI].state is State.OPEN
+
+
+def test_a_cancelled_customers_list_is_closed(desk: Desk) -> None:
+    """Who cancels while his list is open and opens again does not cancel anew with a stray serial."""
+    desk.open(LI)
+    desk.say(LI, "0000", "10086")
+    desk.say(LI, "是", number_of_question(desk.say(LI, "QXFX")))
+    desk.open(LI)
+    assert sentences(desk.say(LI, "1", "10086")) == ["service.list.closed"]
+    assert desk.customers[LI].state is State.OPEN
+
+
+def test_a_list_answer_closes_the_question(desk: Desk) -> None:
+    """Matching cancelled from the list cannot be cancelled once more by its own open question."""
+    open_all(desk, LI)
+    asked = number_of_question(desk.say(LI, "QXFXJY"))
+    desk.say(LI, "0000", "10086")
+    desk.say(LI, "2", "10086")
+    assert sentences(desk.say(LI, "是", asked)) == ["answer.late"]
+
+
+def test_cancel_all(desk: Desk) -> None:
+    """00000 asks first; 是 cancels Fetion and matching, 否 keeps both; without Fetion there is nothing."""
+    assert sentences(desk.say(LI, "00000")) == ["service.cancel.not_open"]
+    open_all(desk, LI)
+    asked = desk.say(LI, "00000")
+    assert (asked.result, asked.facts) == (Result.ASKED, [])
+    assert number_of_question(desk.say(LI, "00000")) == number_of_question(asked)
+    assert sentences(desk.say(LI, "否", number_of_question(asked))) == ["service.cancel.kept"]
+    asked = desk.say(LI, "00000")
+    gone = desk.say(LI, "是", number_of_question(asked))
+    assert sentences(gone) == ["service.cancelled.all"]
+    assert len(gone.facts) == 2
+    assert desk.customers[LI].state is State.CLOSED
+
+
+def test_found(desk: Desk) -> None:
+    """SP tells a Fetion number and no mobile; the partner hears nothing, and both may write for a time."""
+    open_all(desk, LI, WANG)
+    found = desk.say(LI, "SP")
+    assert (found.result, [reply.to for reply in found.replies]) == (Result.DONE, [LI])
+    text, number = desk.texts(found)[0], desk.customers[WANG].fetion_number
+    assert f"12520{number}" in text
+    assert WANG not in text
+    outcome = desk.say(LI, "你好", f"12520{number}")
+    assert (outcome.result, outcome.replies[0].to) == (Result.CHAT, WANG)
+    mine = outcome.replies[0].detail
+    assert mine == desk.customers[LI].fetion_number
+    answered = desk.say(WANG, "你好呀", f"12520{mine}")
+    assert (answered.result, answered.replies[0].to) == (Result.CHAT, LI)
+    desk.now += MATCHED_FOR
+    assert sentences(desk.say(LI, "还在吗", f"12520{number}")) == ["chat.not_buddy"]
+    assert (desk.customers[LI].buddies, desk.customers[WANG].buddies) == (0, 0)
+
+
+def test_who_is_not_found(desk: Desk) -> None:
+    """Never found: oneself, buddies, who blocks or is blocked, refuses SMS, or is not open."""
+    open_all(desk, LI)
+    assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
+    open_all(desk, WANG)
+    for owner, other in ((LI, WANG), (WANG, LI)):
+        desk.buddies = {(owner, other): Buddy(owner, other, "", 0, blocked=True)}
+        assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
+    desk.buddies = {}
+    desk.customers[WANG].refuse_until = desk.now + 10_000
+    assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
+    desk.pass_hours(1)
+    assert sentences(desk.say(LI, "SP")) == ["matching.found"]
+    desk.befriend(LI, WANG)
+    assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
+    desk.customers[SUN] = desk.customers[WANG].copy()
+    desk.customers[SUN].msisdn, desk.customers[SUN].state = SUN, State.SUSPENDED
+    assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
+
+
+def test_matching_is_needed_to_find(desk: Desk) -> None:
+    """SP of a customer without matching names its price and its word, and draws nobody into it."""
+    desk.open(LI)
+    open_all(desk, WANG)
+    outcome = desk.say(LI, "SP")
+    assert (outcome.result, sentences(outcome)) == (Result.REFUSED, ["matching.needed"])
+    assert "5元" in desk.texts(outcome)[0]
+    assert desk.buddies == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("SP#女", True), ("SP#F", True), ("SP#男", False), ("SP#22", True), ("SP#20-22", True),
+        ("SP#23-30", False), ("SP#女#18到25", True), ("SP#男#18到25", False),
+    ],
+)  # fmt: skip
+def test_conditions(text: str, found: bool, desk: Desk) -> None:
+    """Sex and age are those of the candidate: WANG, a woman of 22 in 2007."""
+    open_all(desk, LI, WANG)
+    desk.customers[WANG].sex, desk.customers[WANG].born = "f", 1985
+    expected = "matching.found" if found else "matching.find.none"
+    assert sentences(desk.say(LI, text)) == [expected]
+
+
+def test_what_is_not_known_fits_no_wish(desk: Desk) -> None:
+    """A candidate who has not told sex and year of birth is found at random only."""
+    open_all(desk, LI, WANG)
+    for text in ("SP#女", "SP#男", "SP#20-30"):
+        assert sentences(desk.say(LI, text)) == ["matching.find.none"]
+    assert sentences(desk.say(LI, "SP")) == ["matching.found"]
+
+
+def test_the_province_is_that_of_the_number(desk: Desk, routing: Routing) -> None:
+    """A province asks for customers whose mobile is at home there."""
+    open_all(desk, LI, WANG)
+    home = routing.provinces[routing.home(WANG)]
+    elsewhere = next(each for each in routing.provinces.values() if each.code not in {home.code, "000"})
+    assert sentences(desk.say(LI, f"SP#{elsewhere.zh}")) == ["matching.find.none"]
+    assert sentences(desk.say(LI, f"SP#{home.zh}")) == ["matching.found"]
+
+
+HANDSETS = (LI, WANG, ZHAO)
+SAY = (
+    ("KTFX", "12520"), ("KTFXJY", "10086"), ("QXFXJY", "10086"), ("QXFX", "12520"), ("00000", "12520"),
+    ("0000", "10086"), ("1", "10086"), ("2", "10086"), ("是", "12520"), ("否", "12520"), ("是", "1008619"),
+    ("SP", "12520"),
+)  # fmt: skip
+
+
+class Products(RuleBasedStateMachine):
+    """Three handsets order and cancel in any order; their charging records are the model."""
+
+    routing = Routing.load()
+    commands = Commands.load(routing)
+
+    @initialize()
+    def begin(self) -> None:
+        """Nobody has opened."""
+        self.desk = Desk(self.commands, self.routing, zone=CHINA)
+        self.facts: list[ProductFact] = []
+
+    @rule(sender=st.sampled_from(HANDSETS), sms=st.sampled_from(SAY))
+    def says(self, sender: str, sms: tuple[str, str]) -> None:
+        """One SMS; asking never changes a product."""
+        used = {customer.fetion_number for customer in self.desk.customers.values()}
+        self.desk.numbers = [
+            str(400_000_001 + step) for step in range(9) if str(400_000_001 + step) not in used
+        ]
+        outcome = self.desk.say(sender, *sms)
+        assert not (outcome.facts and outcome.result is not Result.DONE)
+        self.facts += outcome.facts
+
+    @rule(hours=st.sampled_from([1, 3, 25, 80, 800]))
+    def waits(self, hours: int) -> None:
+        """Time goes by."""
+        self.desk.pass_hours(hours)
+
+    @invariant()
+    def records_tell_who_has_what(self) -> None:
+        """Orders and cancellations alternate, the last one says what he has; matching needs Fetion."""
+        for sender in HANDSETS:
+            customer = self.desk.customers.get(sender)
+            for product in (FETION, MATCHING):
+                mine = [
+                    fact.operation for fact in self.facts if (fact.msisdn, fact.product) == (sender, product)
+                ]
+                assert mine == ["order", "cancel"] * (len(mine) // 2) + ["order"] * (len(mine) % 2)
+                has = customer is not None and (
+                    customer.state is State.OPEN if product == FETION else customer.has(product)
+                )
+                assert has == bool(len(mine) % 2)
+            assert customer is None or customer.state is State.OPEN or not customer.has(MATCHING)
+
+    @invariant()
+    def only_the_first_order_is_free(self) -> None:
+        """Each customer has one trial of matching in his life."""
+        for sender in HANDSETS:
+            orders = [f for f in self.facts if f.msisdn == sender and f.product == MATCHING]
+            trials = [fact.trial for fact in orders if fact.operation == "order"]
+            assert trials == [True] * bool(trials) + [False] * (len(trials) - 1)
+
+
+Products.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestProducts = Products.TestCase

@@ -1,0 +1,401 @@
+"""One suite for every Store. A store joins by a row in ENGINES; one that is forgotten fails a test."""
+
+import importlib
+import pkgutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import gateway.storage
+from commands.model import Buddy, Customer, Keys, Question, Reach, State, World
+from gateway.model import Commit, Delivery, MobileOriginated, MobileTerminated, StoredPart, Uncertain
+from gateway.smpp.long import PartHeader
+from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
+from gateway.storage.sqlite import SCHEMA_VERSION, SqliteStore
+from tests.gateway.support import ALICE, BOB, SESSIONS, START_MS, leaving, received
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the suite needs of one kind of store, whose place is a folder.
+
+    fill: leave no room in it; make_room: take that back. age: make its schema one of a later version.
+    """
+
+    made_by: type
+    open: Callable[[Path], Store]
+    fill: Callable[[Store], None]
+    make_room: Callable[[Store], None]
+    age: Callable[[Path], None]
+
+
+def file_of(folder: Path) -> Path:
+    """The file of an SQLite store."""
+    return folder / "fetion.db"
+
+
+def pragma(store: Store, text: str) -> None:
+    """Set something in the engine below a store."""
+    assert isinstance(store, SqliteStore)
+    store._db.execute(f"PRAGMA {text}")
+
+
+def age_sqlite(folder: Path) -> None:
+    """Make the store one of the next version."""
+    with closing(sqlite3.connect(file_of(folder))) as database:
+        database.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+
+
+ENGINES = [
+    pytest.param(
+        Engine(
+            SqliteStore,
+            lambda folder: SqliteStore.open(file_of(folder)),
+            lambda store: pragma(store, "max_page_count=1"),
+            lambda store: pragma(store, "max_page_count=1000000"),
+            age_sqlite,
+        ),
+        id="sqlite",
+    )
+]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each of them."""
+    found = request.param
+    assert isinstance(found, Engine)
+    return found
+
+
+@pytest.fixture
+def store(engine: Engine, tmp_path: Path) -> Iterator[Store]:
+    """A new one."""
+    with closing(engine.open(tmp_path)) as opened:
+        yield opened
+
+
+def put(store: Store, commit: Commit) -> None:
+    """Write it, durably."""
+    store.write(commit)
+    store.sync()
+
+
+def everything(session: int = SESSIONS + 1) -> Commit:
+    """A commit with something of each kind."""
+    return Commit(
+        messages=[received(1, session=session, digest=b"one")],
+        customers=[Customer(ALICE, State.OPEN, "400000001"), Customer(BOB)],
+        buddies={(ALICE, BOB): Buddy(ALICE, BOB, "bob", START_MS)},
+        outgoing=[leaving(2)],
+        parts=[part(3)],
+        uncertain=[Uncertain(session, 1, 1, START_MS, START_MS + 10)],
+        settled=(1, START_MS),
+    )
+
+
+def part(number: int) -> StoredPart:
+    """A part that waits."""
+    header = PartHeader("udh8", 7, 3, 2)
+    return StoredPart(number, "smsc", ALICE, "161", header, 8, b"\0\xff\x80", START_MS + 1000)
+
+
+def holds_nothing(store: Store) -> bool:
+    """Whether nothing of everything() is there."""
+    world = World()
+    store.load(Keys({ALICE, BOB}, {"400000001"}, {(ALICE, BOB)}), world)
+    found = [*world.customers.values(), *world.holders.values(), *world.buddies.values()]
+    journal = store.digests(Uncertain(0, 0, 1 << 62, 0, 0))
+    return not (
+        any(found)
+        or journal
+        or store.waiting(0, 10)
+        or store.parts()
+        or store.uncertain()
+        or store.settled() != (0, 0)
+    )
+
+
+def fields(sms: MobileTerminated) -> dict[str, object]:
+    """Everything that a row keeps."""
+    names = (
+        "number cause msisdn account source destination ton npi text at expires_at secret sealed reference"
+    )
+    return {name: getattr(sms, name) for name in names.split()}
+
+
+def test_every_store_is_in_the_list() -> None:
+    """No class that writes commits is left out of this suite."""
+    listed = {engine.made_by for param in ENGINES for engine in param.values if isinstance(engine, Engine)}
+    found = set()
+    for module in pkgutil.iter_modules(gateway.storage.__path__, "gateway.storage."):
+        for each in vars(importlib.import_module(module.name)).values():
+            if isinstance(each, type) and each is not Store and hasattr(each, "forget_uncertain"):
+                found.add(each)
+    assert found == listed
+
+
+def test_a_new_store_is_empty(store: Store) -> None:
+    """A store that did not exist is made, without anything in it, and this is its first run."""
+    assert store.run == 1
+    assert holds_nothing(store)
+
+
+def test_runs_are_counted(engine: Engine, tmp_path: Path) -> None:
+    """Every opening has a number of its own, so that message numbers never come twice."""
+    runs = []
+    for _ in range(3):
+        with closing(engine.open(tmp_path)) as opened:
+            runs.append(opened.run)
+    assert runs == [1, 2, 3]
+
+
+def test_a_commit_is_there_after_a_restart(engine: Engine, tmp_path: Path) -> None:
+    """Journal, customers, buddies, outbox, parts, uncertain ranges and the watermark come back."""
+    commit = everything()
+    with closing(engine.open(tmp_path)) as opened:
+        put(opened, commit)
+    with closing(engine.open(tmp_path)) as again:
+        world = World()
+        again.load(Keys({ALICE, BOB, "13700137000"}, {"400000001", "400000002"}, {(ALICE, BOB)}), world)
+        assert world.customers == {
+            ALICE: Customer(ALICE, State.OPEN, "400000001"),
+            BOB: Customer(BOB),
+            "13700137000": None,
+        }
+        assert world.holders == {"400000001": ALICE, "400000002": None}
+        assert world.buddies == {(ALICE, BOB): Buddy(ALICE, BOB, "bob", START_MS)}
+        assert again.digests(Uncertain(0, 1, 1, 0, 0)) == [(1, b"one", 0)]
+        assert [fields(sms) for sms in again.waiting(0, 10)] == [fields(sms) for sms in commit.outgoing]
+        assert again.parts() == commit.parts
+        assert again.uncertain() == commit.uncertain
+        assert again.settled() == (1, START_MS)
+
+
+def test_a_customer_comes_back_whole(store: Store) -> None:
+    """Every field of a customer survives, and a later commit replaces all of them."""
+    question = Question(42, "buddy.add", "12520", BOB, "小爱", 1, 2, "yes")
+    customer = Customer(
+        ALICE,
+        State.OPEN,
+        "400000001",
+        opened_at=5,
+        hides_mobile=True,
+        nickname="昵称",
+        password="$argon2id$hash",
+        buddies=3,
+        last_serial=42,
+        questions=(question,),
+        reach=Reach("smsc", "8613800138000", 1, 1),
+    )
+    for each in (customer, Customer(ALICE)):
+        put(store, Commit(messages=[received(each.opened_at + 1)], customers=[each]))
+        world = World()
+        store.load(Keys({ALICE}), world)
+        assert world.customers[ALICE] == each
+
+
+def test_a_buddy_can_be_removed(store: Store) -> None:
+    """None in place of a buddy ends the relation, in its own direction only."""
+    both = {(ALICE, BOB): Buddy(ALICE, BOB, "b", 1), (BOB, ALICE): Buddy(BOB, ALICE, "a", 1)}
+    put(store, Commit(messages=[received(1)], buddies=both))
+    put(store, Commit(messages=[received(2)], buddies={(ALICE, BOB): None}))
+    world = World()
+    store.load(Keys(buddies=set(both)), world)
+    assert world.buddies == {(ALICE, BOB): None, (BOB, ALICE): both[(BOB, ALICE)]}
+
+
+def test_a_write_without_sync_is_no_commit(engine: Engine, tmp_path: Path) -> None:
+    """What was written but not made durable is gone after a restart, all of it."""
+    with closing(engine.open(tmp_path)) as opened:
+        opened.write(everything())
+    with closing(engine.open(tmp_path)) as again:
+        assert holds_nothing(again)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(
+            lambda commit: [*commit.customers, Customer(BOB, State.OPEN, "400000001")], id="Fetion number"
+        ),
+        pytest.param(lambda commit: commit.messages.append(received(1)), id="journal number"),
+        pytest.param(lambda commit: commit.outgoing.append(leaving(2)), id="outbox number"),
+    ],
+)
+def test_a_broken_rule_is_a_conflict(store: Store, spoil: Callable[[Commit], object]) -> None:
+    """A Fetion number with two holders and a number given twice raise Conflict; nothing of the batch is
+    stored, and the next batch is as if it had never been."""
+    commit = everything()
+    changed = spoil(commit)
+    if isinstance(changed, list):
+        commit.customers = changed
+    with pytest.raises(Conflict):
+        store.write(commit)
+    assert holds_nothing(store)
+    put(store, everything())
+    assert store.settled() == (1, START_MS)
+
+
+def test_a_full_store_keeps_nothing_of_a_batch(engine: Engine, store: Store) -> None:
+    """Without room StoreFull is raised and nothing is written; with room the same batch is taken."""
+    commit = everything()
+    commit.outgoing += [leaving(number, text="x" * 140) for number in range(100, 1000)]
+    engine.fill(store)
+    with pytest.raises(StoreFull, match="make room"):
+        put(store, commit)
+    assert holds_nothing(store)
+    engine.make_room(store)
+    put(store, commit)
+    assert len(store.waiting(0, 2000)) == 901
+
+
+def test_waiting_sms_come_in_order_and_in_pieces(store: Store) -> None:
+    """Waiting SMS come by number, from behind a number and so many at once, marked as repeats."""
+    put(store, Commit(outgoing=[leaving(number) for number in (5, 3, 9, 7)]))
+    assert [sms.number for sms in store.waiting(0, 10)] == [3, 5, 7, 9]
+    assert [sms.number for sms in store.waiting(3, 2)] == [5, 7]
+    assert all(sms.repeat and sms.state is Delivery.WAITING for sms in store.waiting(0, 10))
+
+
+def test_a_closed_sms_waits_no_more(store: Store) -> None:
+    """SMS that were sent, failed or expired do not come back."""
+    outgoing = [leaving(number) for number in (1, 2, 3, 4)]
+    put(store, Commit(outgoing=outgoing))
+    for sms, state in zip(outgoing[:3], (Delivery.SENT, Delivery.FAILED, Delivery.EXPIRED), strict=True):
+        sms.state = state
+    put(store, Commit(closed=outgoing[:3]))
+    assert [sms.number for sms in store.waiting(0, 10)] == [4]
+
+
+def test_a_secret_is_kept_sealed(engine: Engine, tmp_path: Path) -> None:
+    """Of a secret SMS the sealed form is kept and comes back, never the text; once closed, neither is."""
+    secret = leaving(1, text="your password is hunter77")
+    secret.secret, secret.sealed = True, b"\0sealed octets"
+    with closing(engine.open(tmp_path)) as opened:
+        put(opened, Commit(outgoing=[secret]))
+        [found] = opened.waiting(0, 10)
+        assert (found.secret, found.sealed, found.text) == (True, b"\0sealed octets", "")
+        secret.state = Delivery.SENT
+        put(opened, Commit(closed=[secret]))
+    with closing(engine.open(tmp_path)):
+        kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"hunter77" not in kept
+    with closing(sqlite3.connect(file_of(tmp_path))) as database:
+        assert database.execute("SELECT text FROM outbox").fetchall() == [(None,)]
+
+
+def test_parts_come_and_go(store: Store) -> None:
+    """Parts are kept until a commit names them as gone, their own commit too."""
+    put(store, Commit(parts=[part(3), part(4)]))
+    put(store, Commit(parts=[part(5), part(6)], parts_gone=[3, 5]))
+    assert store.parts() == [part(4), part(6)]
+
+
+def test_digests_of_a_range(store: Store) -> None:
+    """A range gives its numbers in order, of one session or of any, with the time of the last repeat."""
+    one, other = SESSIONS + 1, SESSIONS + 2
+    messages: list[MobileOriginated] = [
+        received(number, session=session, digest=b"%d" % number)
+        for number, session in ((11, one), (12, other), (13, one), (14, one))
+    ]
+    put(store, Commit(messages=messages))
+    put(store, Commit(repeats=[(START_MS + 5, 13)]))
+    assert store.digests(Uncertain(one, 11, 13, 0, 0)) == [(11, b"11", 0), (13, b"13", START_MS + 5)]
+    assert [number for number, _, _ in store.digests(Uncertain(0, 12, 99, 0, 0))] == [12, 13, 14]
+
+
+def test_uncertain_ranges_are_forgotten_in_time(store: Store) -> None:
+    """A range lasts until its time is over, and not longer."""
+    spans = [Uncertain(0, 1, 2, at, at + 100) for at in (10, 20, 30)]
+    put(store, Commit(uncertain=spans))
+    store.forget_uncertain(119)
+    assert store.uncertain() == spans[1:]
+    store.forget_uncertain(120)
+    assert store.uncertain() == spans[2:]
+
+
+def test_the_watermark_is_the_last_one_written(store: Store) -> None:
+    """The watermark of certain answers is replaced as a pair."""
+    for settled in ((5, 50), (9, 90)):
+        put(store, Commit(settled=settled))
+        assert store.settled() == settled
+
+
+def test_a_second_opening_is_refused(engine: Engine, store: Store, tmp_path: Path) -> None:
+    """A store that is open is refused with its path, to this process too; the first one goes on."""
+    with pytest.raises(StoreInUse, match=str(tmp_path)):
+        engine.open(tmp_path)
+    put(store, everything())
+
+
+def test_a_second_process_is_refused(engine: Engine, tmp_path: Path) -> None:
+    """Another process gets StoreInUse while the store is open, and the store once it is closed."""
+    program = f"""
+from pathlib import Path
+from gateway.storage.contract import StoreInUse
+from {engine.made_by.__module__} import {engine.made_by.__name__} as Store
+try:
+    print(Store.open(Path({str(file_of(tmp_path))!r})).run)
+except StoreInUse:
+    print("in use")
+"""
+
+    def said() -> str:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+        return done.stdout.strip()
+
+    with closing(engine.open(tmp_path)):
+        assert said() == "in use"
+    assert said() == "2"
+
+
+def test_a_newer_schema_is_refused(engine: Engine, tmp_path: Path) -> None:
+    """A store of a later version is not touched: the fault names both versions and the remedy."""
+    engine.open(tmp_path).close()
+    engine.age(tmp_path)
+    before = file_of(tmp_path).read_bytes()
+    with pytest.raises(StoreUnusable, match=f"version {SCHEMA_VERSION + 1}.*{SCHEMA_VERSION}.*newer gateway"):
+        engine.open(tmp_path)
+    assert file_of(tmp_path).read_bytes() == before
+
+
+def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
+    """Where no file can be is said at once, with the path."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnusable, match=r"file/var/fetion\.db"):
+        SqliteStore.open(tmp_path / "file" / "var" / "fetion.db")
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    """A file with something else in it is refused and stays as it is; the lock on it is given back."""
+    file_of(tmp_path).write_bytes(b"not a database" * 1000)
+    for _ in range(2):
+        with pytest.raises(StoreUnusable, match=r"fetion\.db"):
+            SqliteStore.open(file_of(tmp_path))
+    assert file_of(tmp_path).read_bytes() == b"not a database" * 1000
+
+
+def test_nobody_else_may_read_it(store: Store, tmp_path: Path) -> None:
+    """Database, write-ahead log and lock are for their owner only: customers' texts are in them."""
+    put(store, everything())
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert set(modes) >= {"fetion.db", "fetion.db-wal", "fetion.db.lock"}
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_store_remembers_its_key(engine: Engine, tmp_path: Path) -> None:
+    """A new store knows no key; the last one it was told outlives it, the largest too."""
+    with closing(engine.open(tmp_path)) as store:
+        assert store.key_check() is None
+        store.set_key_check(1)
+        store.set_key_check((1 << 63) - 1)
+    with closing(engine.open(tmp_path)) as store:
+        assert store.key_check() == (1 << 63) - 1
