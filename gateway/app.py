@@ -183,9 +183,7 @@ class Gateway:
         self.outbox = Outbox(self.binds, self._alphabets, self.reports, self._random, self._wake)
         intake = Intake(routing, commands.parser.parse, self._alphabets, numbers)
         limits = Limits(**settings.limits.model_dump())
-        self.guard = Guard(
-            limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS
-        )
+        self.guard = _guard(limits)
         replies = Replies(
             routing=routing,
             commands=commands,
@@ -440,6 +438,10 @@ class Gateway:
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """An oddity of a peer."""
         self.reports.remarked(peer, account, event)
+
+
+def _guard(limits: Limits) -> Guard:
+    return Guard(limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS)
 
 
 def _listener_account(account: AccountSettings) -> Account:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Final
 
 from commands.keys import keys_of
 from commands.model import (
@@ -38,6 +38,9 @@ from commands.service import Commands
 from gateway.model import MASKED, PART, SECRET, message_id, told
 from routing.model import Route
 from routing.table import Routing
+
+LOADS: Final = 8
+"""How often a handler may ask for more before it counts as failed, as in a batch."""
 
 
 @dataclass(slots=True)
@@ -145,12 +148,13 @@ class Replay:
 
     def _handle(self, understood: Understood, given: Given) -> Outcome:
         self._load(keys_of(understood, given.fetion_numbers))
-        while True:
+        for _ in range(LOADS):
             try:
                 return self._commands.handle(self._world, understood, given)
             except Missing as missing:
                 self._world.drop()
                 self._load(missing.keys)
+        raise RuntimeError(f"{understood.id} asked for more keys {LOADS} times")
 
     def _load(self, keys: Keys) -> None:
         """What the world does not know yet does not exist; but buddy lists have to be put together."""

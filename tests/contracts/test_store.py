@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
 
 import pytest
 
 import gateway.storage
-from commands.model import Buddy, Customer, Keys, Question, Reach, State, World
+from commands.model import Buddy, Customer, Keys, Order, Question, Reach, Sent, State, World
 from gateway.model import Commit, Delivery, MobileOriginated, MobileTerminated, StoredPart, Uncertain
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
@@ -194,8 +195,23 @@ def test_a_customer_comes_back_whole(store: Store) -> None:
         last_serial=42,
         questions=(question,),
         reach=Reach("smsc", "8613800138000", 1, 1),
+        protected=True,
+        refuse_until=7,
+        mood="爬山",
+        sex="f",
+        born=1980,
+        orders=(Order("IIC", 5), Order("MCHAT", 6, 7, first=False)),
+        sent=Sent(732_000, 3, 24_086, 30),
+        invited=((BOB, 8),),
+        helped=(("help", 9), ("suggestion KTFX", 10)),
+        hinted=True,
+        listed_until=11,
     )
-    for each in (customer, Customer(ALICE)):
+    usual = Customer(ALICE)
+    assert [
+        each.name for each in fields_of(Customer) if getattr(customer, each.name) == getattr(usual, each.name)
+    ] == ["msisdn"]
+    for each in (customer, usual):
         put(store, Commit(messages=[received(each.opened_at + 1)], customers=[each]))
         world = World()
         store.load(Keys({ALICE}), world)
@@ -204,7 +220,10 @@ def test_a_customer_comes_back_whole(store: Store) -> None:
 
 def test_a_buddy_can_be_removed(store: Store) -> None:
     """None in place of a buddy ends the relation, in its own direction only."""
-    both = {(ALICE, BOB): Buddy(ALICE, BOB, "b", 1), (BOB, ALICE): Buddy(BOB, ALICE, "a", 1)}
+    both = {
+        (ALICE, BOB): Buddy(ALICE, BOB, "b", 1),
+        (BOB, ALICE): Buddy(BOB, ALICE, "a", 0, blocked=True, matched_at=5),
+    }
     put(store, Commit(messages=[received(1)], buddies=both))
     put(store, Commit(messages=[received(2)], buddies={(ALICE, BOB): None}))
     world = World()
@@ -310,6 +329,21 @@ def test_digests_of_a_range(store: Store) -> None:
     put(store, Commit(repeats=[(START_MS + 5, 13)]))
     assert store.digests(Uncertain(one, 11, 13, 0, 0)) == [(11, b"11", 0), (13, b"13", START_MS + 5)]
     assert [number for number, _, _ in store.digests(Uncertain(0, 12, 99, 0, 0))] == [12, 13, 14]
+
+
+def test_what_was_handled_lately(store: Store) -> None:
+    """recent: in order, from a moment on, the last so many; what was limited says so, parts are left out."""
+    rows = [received(SESSIONS + number, digest=b"%d" % number, at=START_MS + number) for number in range(6)]
+    rows[2].detail = {"replies": ["service.opened", "other"]}
+    rows[3].result, rows[3].detail = "limited", {"replies": ["overused"]}
+    rows[4].instruction = ""
+    put(store, Commit(messages=rows))
+    found = [(START_MS + at, ALICE, "KTFX", "161", told) for at, told in ((1, ""), (2, "service.opened"))]
+    found += [(START_MS + 5, ALICE, "KTFX", "161", "")]
+    limited = (START_MS + 3, ALICE, "KTFX", "161", None)
+    assert store.recent(START_MS + 1, 100) == [*found[:2], limited, found[2]]
+    assert store.recent(START_MS + 1, 2) == [limited, found[2]]
+    assert store.recent(START_MS + 6, 100) == []
 
 
 def test_uncertain_ranges_are_forgotten_in_time(store: Store) -> None:

@@ -168,7 +168,9 @@ def questions_are_answered_once(ledger: Ledger, turn: Turn) -> None:
         question = next(each for each in turn.before[msisdn].questions if each.serial == serial)
         assert msisdn == turn.understood.sender
         assert turn.understood.id == f"answer.{how}"
-        assert question.is_open(turn.now)
+        assert not question.closed
+        assert question.asked_at <= turn.now < question.deadline
+        assert question.deadline - question.asked_at <= FEW.question_hours * 3_600_000
     for msisdn, customer in turn.before.items():
         after = {each.serial: each for each in turn.after[msisdn].questions}
         for question in customer.questions:

@@ -224,7 +224,8 @@ async def test_a_cut_before_the_answer(tmp_path: Path, gate: asyncio.Event) -> N
             await until(lambda: home.gateway.pipeline._held, "the SMS")
         await until(lambda: not home.gateway.binds.all(), "the end of the bind")
         gate.set()
-        await until(lambda: not home.gateway.pipeline._held, "the hash")
+        await until(lambda: home.gateway.pipeline.idle, "the hash and its batch")
+        assert home.journal("password.random") == []
         async with await bind(home.port) as esme:
             await accepted(esme, sms(ALICE, "12520", "P"))
             assert len(home.journal("password.random")) == 1

@@ -172,13 +172,15 @@ async def test_a_gateway_forgets_in_time(tmp_path: Path) -> None:
         assert answer
 
 
-async def test_a_gateway_catches_up_in_steps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slow", [False, True], ids=["in the loop", "in a thread"])
+async def test_a_gateway_catches_up_in_steps(slow: bool, tmp_path: Path) -> None:
     """More old rows than a step deletes go step by step, a tick after the other, never more in one."""
     count = 2 * FORGOTTEN + 100
     with closing(SqliteStore.open(tmp_path / "fetion.db")) as store:
         old = [received(number, at=NOON - 91 * DAY_MS) for number in range(count)]
         put(store, Commit(messages=old, settled=(count, NOON)))
     async with running_gateway(tmp_path) as gateway:
+        gateway.app.store.slow = slow
         left = []
         for housekeeping in (True, False, False):
             gateway.app.tick(housekeeping=housekeeping)

@@ -141,18 +141,22 @@ class Handsets(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, FEW.sms_per_day + 1))
     def chat(self, count: int) -> None:
-        """Some messages to a buddy, or to whomever."""
+        """Some messages to a buddy, or to whomever, from somebody who may hide his mobile."""
         pairs = [pair for pair, row in sorted(self.buddies().items()) if row.since]
         sender, other = self.random.choice([*pairs, (self.one(), self.one())])
+        if self.random.random() < 0.3:
+            self.say(sender, "YS#0", "161")
         for _ in range(count):
             self.say(sender, "在吗", f"12520{other}")
 
-    @rule()
-    def talk(self) -> None:
-        """A buddy is asked to talk."""
-        pairs = [pair for pair, row in sorted(self.buddies().items()) if row.since]
-        for sender, other in self.random.sample(pairs, min(1, len(pairs))):
-            self.say(sender, f"YY#{other}", "12520")
+    @rule(count=st.integers(1, 3))
+    def name_a_buddy(self, count: int) -> None:
+        """Instructions that name a person, with a buddy for it."""
+        naming = [row for row in commands().table.rows.values() if row.numbers]
+        for _ in range(count):
+            pairs = [pair for pair, row in sorted(self.buddies().items()) if row.since]
+            for sender, other in self.random.sample(pairs, min(1, len(pairs))):
+                self.say(sender, *written(self.random, self.random.choice(naming), (other,)))
 
     @rule(count=st.integers(1, 3))
     def order_matching(self, count: int) -> None:

@@ -76,7 +76,7 @@ def with_strangers(folder: Path, **timers: float) -> Path:
 async def test_garbage_and_silence(tmp_path: Path) -> None:
     """No SMPP, a command_length of 1 MB, half a PDU and then nothing, before and after a bind: each is told
     what can be told and cut off, and the next one is served."""
-    config = with_strangers(tmp_path, session_init=0.5, enquire_link=0.3, response=0.3)
+    config = with_strangers(tmp_path, session_init=0.5, enquire_link=0.5, response=1)
     half = encode(sms(ONE, "161", "KTFX"))[:20]
     large = (1 << 20).to_bytes(4, "big") + bytes.fromhex("00000004 00000000 00000001")
     async with serving(config) as gateway:
