@@ -318,7 +318,7 @@ def test_any_conversation_for_longer() -> None:
     """The same, drawn anew each time, and much longer."""
     run_state_machine_as_test(
         OnDictionaries,
-        settings=settings(deadline=None, max_examples=1500, stateful_step_count=60),
+        settings=settings(deadline=None, max_examples=600, stateful_step_count=60),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.cli_check import find_faults
 from gateway.testing import running_gateway
 from gateway.words import WordList, fold
 from routing.tablefile import TableError
@@ -107,3 +108,14 @@ async def test_read_again_on_sighup(tmp_path: Path) -> None:
         served.send(signal.SIGHUP)
         await until(lambda: events(served.log).count("words.loaded") == 2, "words.loaded")
         await served.stop()
+
+
+def test_check_looks_into_the_list(tmp_path: Path) -> None:
+    """`check` finds a list that is missing or has faults before anything is started; a good one passes."""
+    config = write_config(tmp_path, service={"sensitive_words": "words.txt"})
+    assert [fault.reason for fault in find_faults(config)] == ["cannot be read: No such file or directory"]
+    written(tmp_path, "好\n" + "字" * 51)
+    (fault,) = find_faults(config)
+    assert (fault.file, fault.line) == (str(tmp_path / "words.txt"), 2)
+    written(tmp_path)
+    assert find_faults(config) == []
