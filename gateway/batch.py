@@ -15,6 +15,7 @@ from commands.codes import Code
 from commands.keys import add_keys
 from commands.model import (
     Given,
+    Instruction,
     Keys,
     Limits,
     Missing,
@@ -55,8 +56,8 @@ LOADS: Final = 8
 """How often a handler may ask for more before it counts as failed."""
 _PASSWORDS: Final = frozenset(("password", "password_hash"))
 CANDIDATES: Final = 20
-"""Customers drawn for one search of a partner."""
-MOBILES: Final = 20_000_000_000
+CANDIDATES_TO_SIFT: Final = 100
+"""Customers drawn for one search of a partner: of anybody, of somebody special."""
 ProductRow = tuple[int, int, str, str, int, int, str]
 FETION_NUMBERS: Final = (400_000_000, 999_999_999)
 
@@ -251,8 +252,7 @@ class Batches:
                 if "fetion_number" in draws:
                     numbers = (self._draw_fetion_number(drawn, m.number),)
                 if "candidates" in draws:
-                    start = self._random.randrange(MOBILES)
-                    candidates = tuple(self._store.matching(start, CANDIDATES))
+                    candidates = self._draw_candidates(understood)
                     keys.customers.update(candidates)
             add_keys(keys, understood, numbers)
             given[m.number] = Given(
@@ -274,6 +274,13 @@ class Batches:
                 self._store.load(Keys(holders={text}), world)
                 given[owner].fetion_numbers = (text,)
         return given
+
+    def _draw_candidates(self, understood: Understood) -> tuple[str, ...]:
+        """Some customers with matching; more of them where conditions will leave few."""
+        wanted = isinstance(understood, Instruction) and understood.arguments
+        found = self._store.matching(self._random.random(), CANDIDATES_TO_SIFT if wanted else CANDIDATES)
+        self._random.shuffle(found)
+        return tuple(found)
 
     def _draw_fetion_number(self, drawn: dict[str, int], owner: int) -> str:
         """A number that no other SMS of this batch has been given."""

@@ -61,8 +61,11 @@ class Store(Protocol):
     def sync(self) -> None:
         """Make it durable. May run in another thread. Raises StoreFault, StoreFull: rolled back."""
 
-    def matching(self, start: int, limit: int) -> list[str]:
-        """Mobiles of customers with matching, in order from `start` on and then from the first."""
+    def matching(self, place: float, limit: int) -> list[str]:
+        """Mobiles of customers with matching, in order and then from the first again, each once.
+
+        place: where to begin, from 0 to 1 between the lowest and the highest of them.
+        """
 
     def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
         """(at, msisdn, text, destination, first sentence of the answer or "") of the SMS from `since` on, in

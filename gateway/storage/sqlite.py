@@ -61,6 +61,10 @@ ON CONFLICT (msisdn) DO UPDATE SET fetion_number = excluded.fetion_number, state
 _BUDDY = "SELECT owner, other, name, since, blocked, matched_at FROM buddy WHERE owner = ? AND other = ?"
 _BUDDIES = "SELECT owner, other, name, since, blocked, matched_at FROM buddy WHERE owner = ?"
 _PRODUCT = "INSERT INTO product_record VALUES (?, ?, ?, ?, ?, ?, ?)"
+_MATCHING_ENDS = """
+SELECT (SELECT min(msisdn) FROM customer WHERE matching = 1),
+    (SELECT max(msisdn) FROM customer WHERE matching = 1)
+"""
 _MATCHING = "SELECT msisdn FROM customer WHERE matching = 1 AND msisdn >= ? ORDER BY msisdn LIMIT ?"
 _RECENT = """
 SELECT at, msisdn, text, destination,
@@ -207,8 +211,12 @@ class SqliteStore:
         for owner in keys.lists:
             world.lists[owner] = tuple(_buddy(row) for row in self._read(_BUDDIES, (int(owner),)))
 
-    def matching(self, start: int, limit: int) -> list[str]:
+    def matching(self, place: float, limit: int) -> list[str]:
         """One search of the index, a second one from its beginning when the end was reached."""
+        lowest, highest = self._read(_MATCHING_ENDS)[0]
+        if lowest is None:
+            return []
+        start = lowest + round(place * (highest - lowest))
         found = [row[0] for row in self._read(_MATCHING, (start, limit))]
         if len(found) < limit:
             more = self._read(_MATCHING, (0, limit - len(found)))

@@ -231,6 +231,20 @@ def test_a_buddy_can_be_removed(store: Store) -> None:
     assert world.buddies == {(ALICE, BOB): None, (BOB, ALICE): both[(BOB, ALICE)]}
 
 
+def test_partners_begin_anywhere(store: Store) -> None:
+    """Customers with matching are given from any place on, each once; ended orders and others are not."""
+    assert store.matching(0.5, 3) == []
+    mobiles = [f"1380013800{digit}" for digit in range(5)]
+    ordered, ended = (Order("MCHAT", START_MS),), (Order("MCHAT", START_MS, START_MS + 1),)
+    with_it = [Customer(each, State.OPEN, f"40000000{each[-1]}", orders=ordered) for each in mobiles]
+    without = [Customer("13800138007", orders=ended), Customer("13800137000", State.OPEN, "400000009")]
+    put(store, Commit(customers=[*with_it, *without]))
+    assert store.matching(0.0, 2) == mobiles[:2]
+    assert store.matching(1.0, 3) == [mobiles[4], *mobiles[:2]]
+    for place in (0.0, 0.3, 0.5, 0.99, 1.0):
+        assert sorted(store.matching(place, 9)) == mobiles
+
+
 def test_a_write_without_sync_is_no_commit(engine: Engine, tmp_path: Path) -> None:
     """What was written but not made durable is gone after a restart, all of it."""
     with closing(engine.open(tmp_path)) as opened:

@@ -32,6 +32,12 @@ def write_config(folder: Path, **account: object) -> Path:
                 "smpp": {"listen": {"port": 0}, "accounts": [{**SHIPPED_ACCOUNT, **account}]},
                 "storage": {"url": f"sqlite:///{store_path(folder)}", "key_file": str(folder / "fetion.key")},
                 "logging": {"format": "json"},
+                # A handset of the load writes as much in a second as a person does in a day.
+                "limits": {
+                    "instructions_per_minute": 10_000,
+                    "sms_per_day": 1_000_000,
+                    "sms_per_month": 1_000_000,
+                },
             }
         ),
         "utf-8",

@@ -154,7 +154,10 @@ def test_timers_of_zero_never_end() -> None:
 
 
 def test_unbind_of_the_peer_waits_for_our_answers() -> None:
-    """What we owe is answered first, then the unbind, then we close; new requests are refused."""
+    """What we owe is answered first, then the unbind, then we close; new requests are refused.
+
+    Whether the peer has read those last answers nobody knows: the end is not polite.
+    """
     mc, _ = bound_pair()
     stream = encode(SubmitSm(sequence_number=1)) + encode(Unbind(sequence_number=2))
     [request] = mc.receive(stream, 1.0)
@@ -169,7 +172,7 @@ def test_unbind_of_the_peer_waits_for_our_answers() -> None:
         ("unbind_resp", 0, 2),
     ]
     assert mc.deadline() <= 1.0
-    assert mc.tick(1.0) == [Closing("unbound by peer", polite=True)]
+    assert mc.tick(1.0) == [Closing("unbound by peer", polite=False)]
     assert mc.deadline() == inf
 
 
