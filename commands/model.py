@@ -42,7 +42,7 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is built per SMS, and that costs a third
 class Reach:
     """How a handset last wrote to us, and so how an SMS gets back to it.
 
@@ -437,7 +437,7 @@ class Event:
     data: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ProductFact:
     """A product was ordered or cancelled: a charging record.
 

@@ -20,6 +20,7 @@ _COUNT: Final = (1 << 16) - 1
 _KNOWN: Final = 1 << 16
 _BEGAN: Final = 17
 _FIRST: Final = 1
+_FRESH: Final = _KNOWN | _COUNT
 
 
 class Limited(Enum):
@@ -88,10 +89,13 @@ class Guard:
         """Count an SMS; why it is not to be handled, None where it is. text: as the journal keeps it."""
         minute = self._minutes.get(msisdn)
         if minute is None:
-            minute = self._recall(msisdn, now)
+            if len(self._minutes) >= self._handsets or not 0 <= now - self._born < self._same_ms:
+                self._turn(now)
+            minute = self._old_minutes.get(msisdn)
             if minute is None:
                 self._minutes[msisdn] = now << _BEGAN | _FIRST
                 return None
+            self._recall(msisdn)
         if not 0 <= now - (minute >> _BEGAN) < MINUTE_MS:
             minute = now << _BEGAN | _KNOWN
         count = (minute & _COUNT) + 1
@@ -106,7 +110,7 @@ class Guard:
 
     def handled(self, msisdn: str, text: str, to: str, exchange: str, now: int) -> None:
         """What an admitted SMS led to, in a word: the first sentence of the answer."""
-        if self._minutes[msisdn] & (_KNOWN | _COUNT) == _FIRST:
+        if self._minutes[msisdn] & _FRESH == _FIRST:
             return
         circle = self._circles.get(msisdn)
         if (
@@ -136,16 +140,14 @@ class Guard:
             if past.exchange is not None:
                 self.handled(past.msisdn, past.text, past.to, past.exchange, past.at)
 
-    def _recall(self, msisdn: str, now: int) -> int | None:
-        """What the older generation knew of a handset, in the younger from now on."""
-        if len(self._minutes) >= self._handsets or not 0 <= now - self._born < self._same_ms:
-            self._old_minutes, self._minutes = self._minutes, {}
-            self._old_circles, self._circles = self._circles, {}
-            self._born = now
-        minute = self._old_minutes.get(msisdn)
-        if minute is not None:
-            self._minutes[msisdn] = minute
-            circle = self._old_circles.get(msisdn)
-            if circle is not None:
-                self._circles[msisdn] = circle
-        return minute
+    def _turn(self, now: int) -> None:
+        """The younger generation becomes the older one, which is forgotten."""
+        self._old_minutes, self._minutes = self._minutes, {}
+        self._old_circles, self._circles = self._circles, {}
+        self._born = now
+
+    def _recall(self, msisdn: str) -> None:
+        """A handset of the older generation goes on in the younger one; the caller counts its minute."""
+        circle = self._old_circles.get(msisdn)
+        if circle is not None:
+            self._circles[msisdn] = circle

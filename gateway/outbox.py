@@ -265,6 +265,7 @@ class Outbox:
                 esm_class=piece.esm_class,
                 data_coding=piece.data_coding,
                 short_message=piece.octets,
+                tlvs=piece.tlvs,
             )
             bind.session.send(request, sms, now)
         except (EncodeError, ValueError) as error:

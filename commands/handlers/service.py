@@ -30,8 +30,10 @@ def open_service(world: World, understood: Instruction, given: Given) -> Outcome
     if customer is not None:
         values = {"fetion_number": customer.fetion_number}
         return Outcome(Result.REFUSED, [Reply(sender, "service.open.already", values, Source.OPENING)])
-    number = next((drawn for drawn in given.fetion_numbers if world.holder(drawn) is None), None)
-    if number is None:
+    for number in given.fetion_numbers:
+        if world.holder(number) is None:
+            break
+    else:
         return Outcome(Result.REFUSED, [Reply(sender, "service.open.no_number", source=Source.OPENING)])
     customer = world.edit(sender)
     customer.state = State.OPEN

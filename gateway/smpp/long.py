@@ -88,7 +88,7 @@ def segments(text: str, alphabet: Alphabet, reference: int, method: Method) -> l
     """
     data_coding, octets = alphabet.encode(text)
     if len(octets) <= _room(data_coding, 0):
-        return [Segment(octets, data_coding)]
+        return [Segment(octets, data_coding, 0, _NO_TLVS)]
     if method == "payload":
         return [Segment(b"", data_coding, 0, {MESSAGE_PAYLOAD: _payload(octets)})]
     pieces = _cut(octets, data_coding, alphabet, method)

@@ -3,6 +3,7 @@
 The document holds what differs from a customer who has done nothing, under the names of the fields.
 """
 
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -14,25 +15,15 @@ CustomerRow = tuple[int, int | None, str, str, str, int, int, str | None, int]
 MATCHING: Final = "MCHAT"
 """The product whose customers are searched for partners: the column `matching`."""
 
-_PLAIN: Final = tuple(
-    (name, getattr(Customer(""), name))
-    for name in (
-        "opened_at",
-        "hides_mobile",
-        "nickname",
-        "password",
-        "buddies",
-        "last_serial",
-        "protected",
-        "refuse_until",
-        "mood",
-        "sex",
-        "born",
-        "hinted",
-        "listed_until",
-    )
+_PLAIN: Final = (
+    *("opened_at", "hides_mobile", "nickname", "password", "buddies", "last_serial", "protected"),
+    *("refuse_until", "mood", "sex", "born", "hinted", "listed_until"),
 )
-"""Fields that JSON knows as they are, with the value that is left out."""
+"""Fields that JSON knows as they are."""
+
+_plain_of: Final = attrgetter(*_PLAIN)
+_USUAL: Final = _plain_of(Customer(""))
+"""Their values that are left out."""
 
 _NEVER_SENT: Final = Sent()
 _STATES: Final = {state.value: state for state in State}
@@ -41,10 +32,10 @@ _STATES: Final = {state.value: state for state in State}
 def customer_row(customer: Customer) -> CustomerRow:
     """(msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching) of a customer."""
     doc: dict[str, object] = {}
-    for name, usual in _PLAIN:
-        value = getattr(customer, name)
-        if value != usual:
-            doc[name] = value
+    plain = _plain_of(customer)
+    if plain != _USUAL:
+        fields = zip(_PLAIN, plain, _USUAL, strict=True)
+        doc = {name: value for name, value, usual in fields if value != usual}
     if customer.questions:
         doc["questions"] = [
             (q.serial, q.kind, q.base, q.about, q.note, q.asked_at, q.deadline, q.closed)
