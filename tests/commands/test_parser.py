@@ -13,7 +13,7 @@ from commands.service import Commands
 from routing.table import Routing
 
 CORPUS: list[dict[str, Any]] = yaml.safe_load(
-    (Path(__file__).parents[1] / "vectors" / "texts.yaml").read_text(encoding="utf-8")
+    (Path(__file__).parents[1] / "vectors" / "texts_by_hand.yaml").read_text(encoding="utf-8")
 )
 SENDER = "13800138000"
 ADDRESSES = (

@@ -1,4 +1,4 @@
-"""The made corpus, variants.yaml: the parser against a second reading of appendix 8."""
+"""The made corpus, texts.yaml: the parser against a second reading of appendix 8."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def meaning_of(commands: Commands, routing: Routing, case: dict[str, Any]) -> di
 
 
 def test_the_file_is_what_the_script_makes() -> None:
-    """variants.yaml is exactly what make_texts.py writes; there every rule and every word has an instance."""
+    """texts.yaml is exactly what make_texts.py writes; there every rule and every word has an instance."""
     assert make_texts.render() == WRITTEN, "run: python -m tests.vectors.make_texts"
 
 

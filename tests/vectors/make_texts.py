@@ -1,4 +1,4 @@
-"""Writes variants.yaml: what customers type, and what it means by the rules of appendix 8.
+"""Writes texts.yaml: what customers type, and what it means by the rules of appendix 8.
 
 It knows nothing of the gateway: rows, precedence and ways of typing stand here once more, as small tables
 made from the reference alone, so that the parser and its table are held against a second reading of it.
@@ -37,7 +37,7 @@ from tests.vectors.texts_tables import (
     Row,
 )
 
-FILE: Final = Path(__file__).with_name("variants.yaml")
+FILE: Final = Path(__file__).with_name("texts.yaml")
 QUESTION, NEWEST = "1252003300042", "1008619"
 PERSONS: Final = MappingProxyType({
     "1252013912345678": "13912345678",
