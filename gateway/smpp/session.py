@@ -31,7 +31,7 @@ from gateway.smpp.pdus import (
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Marks, Timers, deadline, due
 from gateway.smpp.tlvs import SC_INTERFACE_VERSION
-from gateway.smpp.window import Window
+from gateway.smpp.window import ReadMarks, Window
 from gateway.smpp.wire import RESPONSE_BIT
 
 __all__ = [
@@ -98,6 +98,7 @@ class Session:
         "_owed",
         "_owed_octets",
         "_own",
+        "_read",
         "_sends",
         "_serves",
         "_splitter",
@@ -131,6 +132,7 @@ class Session:
         self._splitter = FrameSplitter()
         self.limits = limits
         self._window = Window()
+        self._read = ReadMarks()
         self._own = 0  # requests of the session itself in the window
         self._owed: dict[int, Request] = {}  # by id(): peers use a sequence_number twice
         self._owed_octets = 0
@@ -172,6 +174,23 @@ class Session:
     def pending_output(self) -> int:
         """Octets that output() would give."""
         return self._out_octets
+
+    @property
+    def sent_sequence(self) -> int:
+        """The sequence_number of the newest request that we queued, the session's own included; 0 at first.
+
+        What is queued now stands behind that request in our octet stream, and before the next one.
+        """
+        return self._window.sequence
+
+    def read_before(self, moment: float) -> int:
+        """The sequence_number of the newest request of ours, the session's own included, whose response had
+        come at or before that moment; 0 for none. The peer has read all that we queued before that request.
+
+        Newest is by the order of sending; compare with window.not_after, the numbers begin again. For a
+        moment more than 10 s ago it may tell an older one, never a newer one. Known after the end as well.
+        """
+        return self._read.before(moment)
 
     # What comes in
 
@@ -235,6 +254,7 @@ class Session:
             events.append(Noted("response to no request", response))
             return
         self._window.remove(response.sequence_number)
+        self._read.note(response.sequence_number, self._now)
         if request.context is _OURS:
             self._own -= 1
             if request.response_id == UnbindResp.command_id:

@@ -1,5 +1,9 @@
-"""The requests that were sent and have no response yet, by sequence_number."""
+"""The requests that were sent: those without a response yet, and up to which one the peer has read.
 
+Sequence numbers go from 1 to 0x7FFFFFFF and begin again; 0 stands for none.
+"""
+
+from collections import deque
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -7,6 +11,20 @@ from typing import Final
 from gateway.smpp.timers import ends
 
 MAX_SEQUENCE: Final = 0x7FFFFFFF  #: SMPP 3.4 section 5.1.4
+GRAIN: Final = 0.25
+"""Seconds of which a ReadMarks remembers only the last response."""
+REMEMBERED: Final = 10.0
+"""Seconds for which a ReadMarks remembers when responses came."""
+
+
+def not_after(a: int, b: int) -> bool:
+    """Whether a request with number `a` was sent before that with `b`, or is the same one; none is before all.
+
+    Serial number arithmetic (as RFC 1982): right while fewer than 2^30 requests lie between the two.
+    """
+    if not a or not b:
+        return not a
+    return (b - a) % MAX_SEQUENCE <= MAX_SEQUENCE // 2
 
 
 @dataclass(slots=True)
@@ -25,11 +43,11 @@ class Window:
     limit is with the caller: it differs between requests of the application and those of the session.
     """
 
-    __slots__ = ("_requests", "_sequence")
+    __slots__ = ("_requests", "sequence")
 
     def __init__(self, sequence: int = 0) -> None:
         self._requests: dict[int, InFlight] = {}
-        self._sequence = sequence
+        self.sequence = sequence  # the newest number that was given
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -37,10 +55,10 @@ class Window:
     def next_sequence(self) -> int:
         """A sequence_number from 1 to 0x7FFFFFFF that no request in flight has; after the last comes 1."""
         requests = self._requests
-        sequence = self._sequence % MAX_SEQUENCE + 1
+        sequence = self.sequence % MAX_SEQUENCE + 1
         while sequence in requests:
             sequence = sequence % MAX_SEQUENCE + 1
-        self._sequence = sequence
+        self.sequence = sequence
         return sequence
 
     def add(self, sequence: int, now: float, context: object, response_id: int) -> None:
@@ -77,3 +95,49 @@ class Window:
         requests = list(self._requests.values())
         self._requests.clear()
         return requests
+
+
+class ReadMarks:
+    """Which request was the newest with a response, at each moment of the last REMEMBERED seconds.
+
+    Who answers a request has read everything that we had sent before it. Times are kept at a grain: what is
+    told of a moment may be older than the truth by GRAIN seconds, never newer.
+    """
+
+    __slots__ = ("_at", "_ends", "_marks", "_newest")
+
+    def __init__(self) -> None:
+        self._newest = 0
+        self._at = -inf  # when its response came
+        self._ends = -inf  # until then only the last response is remembered
+        self._marks: deque[tuple[float, int]] = deque()  # (at, newest) of earlier grains
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    def note(self, sequence: int, now: float) -> None:
+        """A response to the request with this number has come."""
+        if now >= self._ends:
+            self._begin(now)
+        newest = self._newest
+        if not newest or (sequence - newest) % MAX_SEQUENCE <= MAX_SEQUENCE // 2:
+            self._newest = sequence
+            self._at = now
+
+    def before(self, moment: float) -> int:
+        """The newest request whose response had come at or before that moment; 0: none is known."""
+        if self._at <= moment:
+            return self._newest
+        for at, newest in reversed(self._marks):
+            if at <= moment:
+                return newest
+        return 0
+
+    def _begin(self, now: float) -> None:
+        """A new grain. Of what is too old to be asked for, the newest stays."""
+        marks = self._marks
+        if self._newest and (not marks or marks[-1][1] != self._newest):
+            marks.append((self._at, self._newest))
+        while len(marks) > 1 and marks[1][0] <= now - REMEMBERED:
+            marks.popleft()
+        self._ends = now + GRAIN

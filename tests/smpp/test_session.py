@@ -324,7 +324,7 @@ def test_answer_out_of_place() -> None:
 def test_numbers_go_round() -> None:
     """A session that has used the last sequence_number goes on with 1."""
     mc, _ = bound_pair()
-    mc._window._sequence = MAX_SEQUENCE - 1
+    mc._window.sequence = MAX_SEQUENCE - 1
     assert [mc.send(DeliverSm(), None, 1.0) for _ in range(2)] == [MAX_SEQUENCE, 1]
 
 
