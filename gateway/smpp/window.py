@@ -18,7 +18,7 @@ REMEMBERED: Final = 10.0
 
 
 def not_after(a: int, b: int) -> bool:
-    """Whether a request with number `a` was sent before that with `b`, or is the same one; none is before all.
+    """Whether request number `a` was sent before number `b`, or is the same one; none (0) is before all.
 
     Serial number arithmetic (as RFC 1982): right while fewer than 2^30 requests lie between the two.
     """

@@ -100,7 +100,8 @@ def test_marks_against_the_whole_history(
 ) -> None:
     """However responses come, what is told of a moment is never newer than the truth; within the time that is
     remembered it is older by no more than a grain; and the marks are few."""
-    marks, history, now, newest = ReadMarks(), [], 0.0, start
+    marks, now, newest = ReadMarks(), 0.0, start
+    history: list[tuple[float, int]] = []
     for pause, ahead in steps:
         now += pause
         sequence = (newest - 1 + ahead) % MAX_SEQUENCE + 1
