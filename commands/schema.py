@@ -143,6 +143,7 @@ class GeneralRecord(Closed):
     suggestion_question: Id
     suggestion_dropped: Id
     garbled: Id
+    incomplete: Id
     not_open: Id
     suspended: Id
     protected: Id

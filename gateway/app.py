@@ -7,8 +7,9 @@ are waited for; binds are unbound; everything closes. All within shutdown.deadli
 
 import asyncio
 import contextlib
+import functools
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Final, Self
@@ -18,23 +19,25 @@ from commands.model import NO_WORDS, Limits, Words
 from commands.service import Commands
 from gateway.batch import Batches
 from gateway.binds import Bind, Binds, Claim
-from gateway.clock import Clock, SystemClock
+from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.control import Control, socket_path
-from gateway.duplicates import Duplicates
-from gateway.guard import HANDSETS, Guard, Past
+from gateway.guard import Guard
+from gateway.hashing import Hashing
 from gateway.intake import Intake
 from gateway.logs import Log
 from gateway.longmessages import LongMessages
 from gateway.migration import Migration
-from gateway.model import MobileTerminated, Numbers, StoredPart, message_id
+from gateway.model import MobileTerminated, Numbers
 from gateway.net.connection import Connection
 from gateway.net.listener import Account, Listener
 from gateway.operators import Operators
 from gateway.outbox import Outbox
 from gateway.pipeline import Pipeline
+from gateway.recovery import Recovery
 from gateway.replies import Reaching, Replies
 from gateway.reports import Reports
-from gateway.secrets import HashCost, Hasher, KeyFile, UnsealError, generate_password
+from gateway.retransmissions import Retransmissions
+from gateway.secrets import HashCost, Hasher, KeyFile, generate_password
 from gateway.settings import Account as AccountSettings
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -54,6 +57,8 @@ UNBINDING: Final = 2.0
 """Seconds of shutdown.deadline that are kept for the unbinds."""
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
+LINGERING: Final = 0.5
+"""Seconds that the last commit may take before it is said that it lasts."""
 HOUSEKEEPING: Final = 50
 """Ticks between two housekeepings."""
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
@@ -83,10 +88,11 @@ class Gateway:
     ) -> None:
         self.settings = settings
         self.port = 0
+        self.stored = True  # after the end: whether everything that had to be is in the store
         self.binds = Binds()
         self._log = log
         self._logger = log.logger
-        self._clock = clock or SystemClock()
+        self._clock = SteadyClock(clock or SystemClock())
         self._random = random or Random()
         self._choice = choice
         self._hash_cost = hash_cost
@@ -94,43 +100,42 @@ class Gateway:
         self._new_key = new_key
         self._changed = asyncio.Event()
         self._counter = 0
-        self._opened = contextlib.ExitStack()
+        self._opened = contextlib.AsyncExitStack()
+        self._clock_behind = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Build and start."""
-        with contextlib.ExitStack() as opened:
-            self._build(opened)
-            self._recover()
+        async with contextlib.AsyncExitStack() as opened:
+            await self._build(opened)
+            await self._recover()
             self._opened = opened.pop_all()
         try:
             await self._start()
         except BaseException:
-            await self._cancel_tasks()
-            self._opened.close()
+            await self._end_tasks()
+            await self._opened.aclose()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop in order, within shutdown.deadline."""
+        """Stop in order, within shutdown.deadline; only a commit that is under way may take longer."""
         self._logger.info("gateway.stopping", binds=len(self.binds.all()), waiting=self.outbox.depth)
         try:
             async with asyncio.timeout(self.settings.shutdown.deadline):
                 await self._wind_down()
         except TimeoutError:
             self._logger.warning("gateway.stop_deadline", in_flight=self.outbox.in_flight)
+        self.outbox.stopping = True
         for connection in list(self.listener.connections):
             connection.abort("gateway stopped")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._until(lambda: not self.listener.connections)
-        await self._cancel_tasks()
-        try:
-            self.pipeline.close()
-        except StorageError as error:
-            self._logger.error("storage.failed", error=str(error), kind=type(error).__name__)
-        self._opened.close()
-        self._logger.info("gateway.stopped", waiting=self.outbox.depth)
+        await self._end_tasks()
+        self.stored = await self.pipeline.close()
+        await self._opened.aclose()
+        self._logger.info("gateway.stopped", waiting=self.outbox.depth, stored=self.stored)
         self._log.flush()
 
     async def failed(self) -> None:
@@ -141,18 +146,17 @@ class Gateway:
 
     # Building
 
-    def _build(self, opened: contextlib.ExitStack) -> None:
+    async def _build(self, opened: contextlib.AsyncExitStack) -> None:
         settings = self.settings
         routing = Routing.load()
         commands = Commands.load(routing)
         self.tables = f"{routing.version}.{commands.version}"
         self._logger.info("tables.loaded", version=self.tables)
+        self.reports = Reports(self._log, self._clock, self.tables)
         self.store = self._open_store(settings.storage.path)
-        opened.callback(self.store.close)
-        known = self.store.key_check()
-        self._keys = KeyFile.open(settings.storage.key_file, None if self._new_key else known)
-        if self._keys.check != known:
-            self.store.set_key_check(self._keys.check)
+        opened.push_async_callback(self.store.close)
+        self._clock.not_before(await self.store.last_time())
+        await self._open_keys()
         hasher = Hasher(self._hash_cost)
         opened.callback(hasher.close)
         self._build_flow(routing, commands, hasher)
@@ -162,10 +166,23 @@ class Gateway:
             _timers(settings),
             self._clock.monotonic,
         )
-        self._control = Control(
-            socket_path(settings.storage.path),
-            Operators(self.store, self.outbox, self.binds, self._clock, self._readable, self._until).commands,
+        operators = Operators(
+            self.store, self.outbox, self.binds, self._clock, self._recovery.readable, self._until
         )
+        self._control = Control(socket_path(settings.storage.path), operators.commands)
+
+    async def _open_keys(self) -> None:
+        """The key of the store, or another one where its loss is accepted."""
+        known = await self.store.key_check()
+        self._keys = KeyFile.open(self.settings.storage.key_file, None if self._new_key else known)
+        if self._keys.check != known:
+            await self.store.set_key_check(self._keys.check)
+            if known is not None:
+                self._logger.warning(
+                    "key.replaced",
+                    file=str(self.settings.storage.key_file),
+                    consequence="what the other key sealed is lost: passwords and parts of long messages that wait",
+                )
 
     def _build_flow(self, routing: Routing, commands: Commands, hasher: Hasher) -> None:
         """What an SMS flows through, from intake to outbox."""
@@ -173,37 +190,52 @@ class Gateway:
         accounts = settings.smpp.accounts
         self._alphabets = {a.system_id: Alphabet.from_config(a.alphabet, a.latin) for a in accounts}
         windows = {a.system_id: int(a.duplicate * 1000) for a in accounts}
-        self._longest_window = max(windows.values())
-        numbers = Numbers(NODE, self.store.run)
-        self._numbers_from = numbers.draw()
+        self._numbers = Numbers(NODE, self.store.run)
+        before = self._numbers.draw()
         self._claims_warned: set[tuple[str, str]] = set()
-        self.reports = Reports(self._log, self._clock, self.tables)
-        self.duplicates = Duplicates(self.store)
+        self.retransmissions = Retransmissions(self.store, windows, int(2000 * settings.smpp.timers.response))
         self._longs = LongMessages()
         self.outbox = Outbox(self.binds, self._alphabets, self.reports, self._random, self._wake)
-        intake = Intake(routing, commands.parser.parse, self._alphabets, numbers)
-        limits = Limits(**settings.limits.model_dump())
-        self.guard = _guard(limits)
+        self._recovery = Recovery(
+            self.store,
+            self.outbox,
+            self._keys,
+            routing,
+            self._alphabets,
+            settings.smpp.default_account.system_id,
+            before,
+            self._clock,
+            self.reports,
+        )
+        intake = Intake(routing, commands.parser.parse, self._alphabets, self._numbers)
         replies = Replies(
             routing=routing,
             commands=commands,
-            numbers=numbers,
+            numbers=self._numbers,
             keys=self._keys,
             reaching={a.system_id: Reaching(_PREFIXES[a.msisdn_format], a.ton, a.npi) for a in accounts},
             default_account=settings.smpp.default_account.system_id,
             migration=Migration(routing, commands) if settings.service.migration == "unified" else None,
         )
+        self._build_pipeline(routing, commands, hasher, intake, replies)
+
+    def _build_pipeline(
+        self, routing: Routing, commands: Commands, hasher: Hasher, intake: Intake, replies: Replies
+    ) -> None:
+        """What works batch after batch."""
+        settings = self.settings
+        limits = Limits(**settings.limits.model_dump())
+        self.guard = _guard(limits)
         self._batches = Batches(
             routing=routing,
             commands=commands,
             store=self.store,
-            duplicates=self.duplicates,
+            retransmissions=self.retransmissions,
             longs=self._longs,
             intake=intake,
             outbox=self.outbox,
             keys=self._keys,
             alphabets=self._alphabets,
-            windows=windows,
             limits=limits,
             zone=ZoneInfo(settings.service.timezone),
             words=self._words(),
@@ -211,17 +243,16 @@ class Gateway:
             replies=replies,
             random=self._random,
         )
+        generate = functools.partial(generate_password, self._choice)
         self.pipeline = Pipeline(
-            commands=commands,
             intake=intake,
             batches=self._batches,
             store=self.store,
-            duplicates=self.duplicates,
+            retransmissions=self.retransmissions,
             longs=self._longs,
             outbox=self.outbox,
-            hasher=hasher,
-            generate=lambda: generate_password(self._choice),
-            windows=windows,
+            hashing=functools.partial(Hashing, commands, hasher, generate, self._clock),
+            numbers=self._numbers,
             retention_ms=settings.storage.retention.journal_days * DAY_MS,
             clock=self._clock,
             log=self.reports,
@@ -244,49 +275,14 @@ class Gateway:
         except TableError as error:
             self._logger.error("words.refused", reason=str(error))
 
-    def _recover(self) -> None:
-        """Take up what the last run left: resends to be expected, waiting parts, SMS not yet delivered."""
+    async def _recover(self) -> None:
+        """Take up what the last run left."""
         now_ms = self._clock.now_ms()
-        store = self.store
-        self.duplicates.recover(store.uncertain(), store.settled(), now_ms, self._longest_window)
-        self._longs.recover(list(self._readable_parts(store.parts())))
-        since = now_ms - self.settings.limits.same_text_minutes * MINUTE_MS
-        self.guard.rebuild(Past(*row) for row in store.recent(since, HANDSETS))
-        self._read_waiting_from: int | None = 0
-        self._read_waiting()
-
-    def _read_waiting(self) -> None:
-        """SMS of earlier runs, as many as fit; the rest when there is room."""
-        if self._read_waiting_from is None:
-            return
-        room = self.outbox.limit - self.outbox.depth
-        rows = self.store.waiting(self._read_waiting_from, room)
-        mine = [sms for sms in rows if sms.number < self._numbers_from]
-        self._read_waiting_from = mine[-1].number if mine and len(mine) == len(rows) == room else None
-        self.outbox.hand_over(list(self._readable(mine)), self._clock.monotonic(), self._clock.now_ms())
-
-    def _readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
-        for sms in rows:
-            if sms.account not in self._alphabets:
-                sms.account = self.settings.smpp.default_account.system_id
-            if sms.secret:
-                name = message_id(sms.number)
-                try:
-                    sms.text = self._keys.unseal(sms.sealed, name.encode())
-                except UnsealError as error:
-                    self._logger.error("outbox.sealed", message_id=name, reason=str(error))
-                    continue
-            yield sms
-
-    def _readable_parts(self, parts: list[StoredPart]) -> Iterator[StoredPart]:
-        for part in parts:
-            name = message_id(part.number)
-            try:
-                part.octets = self._keys.unseal_octets(part.octets, name.encode())
-            except UnsealError as error:
-                self._logger.error("part.sealed", message_id=name, reason=str(error))
-                continue
-            yield part
+        if dropped := await self.retransmissions.recover(now_ms):
+            self.reports.unrecognised(dropped)
+        await self._recovery.parts(self._longs)
+        await self._recovery.recent(self.guard, now_ms - self.settings.limits.same_text_minutes * MINUTE_MS)
+        await self._recovery.waiting()
 
     # Running
 
@@ -309,25 +305,32 @@ class Gateway:
         while True:
             await asyncio.sleep(TICK)
             count += 1
-            self.tick(housekeeping=count % HOUSEKEEPING == 0)
+            try:
+                await self.tick(housekeeping=count % HOUSEKEEPING == 0)
+            except Exception as error:  # the boundary for bugs in what is done by the clock
+                self.reports.broken("tick", error)
 
-    def tick(self, *, housekeeping: bool) -> None:
-        """What time brings, ten times a second: the log is flushed, what is due leaves; now and then the
-        house is kept. Whoever moves the clock calls it too."""
+    async def tick(self, *, housekeeping: bool) -> None:
+        """Ten times a second: the log is flushed, what is due leaves; now and then more is looked after.
+        Whoever moves the clock calls it too."""
         self._log.flush()
         self.pipeline.tick()
-        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        due = self.outbox.next_retry()
-        if due is not None and due <= now_ms:
-            self.outbox.tick(now, now_ms)
+        self.outbox.tick(self._clock.monotonic(), self._clock.now_ms())
         if housekeeping:
             self.pipeline.housekeep()
-            self.outbox.tick(now, now_ms)
+            self._watch_clock()
             try:
                 if self.outbox.depth < self.outbox.limit // 2:
-                    self._read_waiting()
+                    await self._recovery.waiting()
             except StorageError as error:
-                self.reports.storage_failed(error, 0.0)
+                self._logger.warning("outbox.unread", reason=str(error))
+
+    def _watch_clock(self) -> None:
+        """Say when the machine's clock has gone back, and when it is right again."""
+        ahead = self._clock.ahead_s
+        if (ahead > 1) is not self._clock_behind:
+            self._clock_behind = ahead > 1
+            self._logger.warning("clock.behind" if ahead > 1 else "clock.caught_up", seconds=round(ahead, 3))
 
     async def drained(self) -> None:
         """Wait until all that came is worked, and every SMS that could leave has been answered."""
@@ -353,10 +356,18 @@ class Gateway:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _cancel_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def _end_tasks(self) -> None:
+        """The pipeline ends behind the commit that is under way, however long that takes."""
+        if not self._tasks:
+            return
+        pipeline, ticks = self._tasks
+        ticks.cancel()
+        self.pipeline.end()
+        _, pending = await asyncio.wait((pipeline,), timeout=LINGERING)
+        if pending:
+            self._logger.warning("gateway.commit_outlasts_deadline")
+            self._log.flush()
+        await asyncio.gather(pipeline, ticks, return_exceptions=True)
 
     def _wake(self) -> None:
         self.pipeline.wake()

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 after an orderly stop, 1 when it could not start or ended by a fault."""
+    """0 after an orderly stop, 1 when it could not start, ended by a fault, or could not store what it had to."""
     settings = settings_of(args)
     try:
         log = open_log(settings.logging)
@@ -86,7 +86,7 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
         # uvloop leaves them behind, and this process would not hear them any more.
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(name)
-    return 0
+    return 0 if gateway.stored else 1
 
 
 def complain(reason: object) -> int:

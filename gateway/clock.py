@@ -3,6 +3,9 @@
 import time
 from typing import Protocol
 
+_CATCHING_UP = 0.5
+"""How fast a SteadyClock runs while it is ahead of the clock below it."""
+
 
 class Clock(Protocol):
     """Two readings of one time."""
@@ -26,3 +29,39 @@ class SystemClock:
     def now_ms(self) -> int:
         """time.time in milliseconds."""
         return time.time_ns() // 1_000_000
+
+
+class SteadyClock:
+    """A clock whose now_ms never goes back: stored deadlines fall due although the machine's clock is set back.
+
+    While the clock below shows an earlier time than was told already, this one runs at half the speed until the other
+    has caught up. A clock that is put forward is followed at once: the machine may have slept.
+    """
+
+    __slots__ = ("_clock", "_last", "_read_at")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._read_at = clock.monotonic()
+        self._last = float(clock.now_ms())
+
+    def monotonic(self) -> float:
+        """That of the clock below."""
+        return self._clock.monotonic()
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, UTC; never less than at the call before."""
+        now = self._clock.monotonic()
+        earliest = self._last + (now - self._read_at) * 1000 * _CATCHING_UP
+        self._read_at = now
+        self._last = max(earliest, float(self._clock.now_ms()))
+        return int(self._last)
+
+    def not_before(self, now_ms: int) -> None:
+        """That time was told already, by an earlier process."""
+        self._last = max(self._last, float(now_ms))
+
+    @property
+    def ahead_s(self) -> float:
+        """Seconds that it shows more than the clock below."""
+        return (self.now_ms() - self._clock.now_ms()) / 1000

@@ -108,10 +108,11 @@ class Guard:
             return Limited.CIRCLE if 0 <= now - circle.since < self._same_ms else None
         return None
 
-    def handled(self, msisdn: str, text: str, to: str, exchange: str, now: int) -> None:
-        """What an admitted SMS led to, in a word: the first sentence of the answer."""
+    def handled(self, msisdn: str, text: str, to: str, exchange: str, now: int) -> bool:
+        """What an admitted SMS led to, in a word: the first sentence of the answer. Whether it counted as one of
+        a circle; uncount() takes that back."""
         if self._minutes[msisdn] & _FRESH == _FIRST:
-            return
+            return False
         circle = self._circles.get(msisdn)
         if (
             circle is not None
@@ -123,12 +124,16 @@ class Guard:
             circle.times += 1
         else:
             self._circles[msisdn] = _Circle(text, to, exchange, now)
+        return True
 
     def give_back(self, msisdn: str) -> None:
         """An SMS that was admitted was not taken after all."""
         minute = self._minutes.get(msisdn, 0)
         if minute & _COUNT:
             self._minutes[msisdn] = minute - 1
+
+    def uncount(self, msisdn: str) -> None:
+        """What an SMS led to is not so after all."""
         circle = self._circles.get(msisdn)
         if circle is not None and circle.times:
             circle.times -= 1

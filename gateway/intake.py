@@ -3,6 +3,7 @@
 Pure but for the series of numbers. What cannot be taken raises Refusal, which says how to answer.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -15,7 +16,7 @@ from gateway.smpp.long import BrokenUdhError, part_of
 from gateway.smpp.pdus import DataSm, SubmitSm
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import USER_MESSAGE_REFERENCE
-from routing.model import Accepts, Route
+from routing.model import Accepts, Route, TailKind
 from routing.table import Routing
 
 MESSAGE_TYPE: Final = 0x3C
@@ -93,3 +94,21 @@ class Intake:
     def understand(self, m: MobileOriginated, text: str) -> Understood:
         """What a joined long message means."""
         return self._parse(text, m.route, m.msisdn)
+
+    def broken(
+        self, bind: Bind, pdu: SubmitSm | DataSm, arrived: float, error: Exception
+    ) -> MobileOriginated:
+        """An SMS that a bug kept from being read: as much as can be told of it without that. It is to be
+        journaled as failed, without its text, which may hold a password."""
+        number = self._numbers.draw()
+        none = Route("", "", "", TailKind.NONE, Accepts.NONE, "", None, "not read")
+        m = MobileOriginated(
+            number, message_id(number), bind, pdu, arrived, pdu.source_addr, pdu.source_addr_ton,
+            pdu.source_addr_npi, pdu.destination_addr, "", none, pdu.esm_class, pdu.data_coding,
+            pdu.short_message if isinstance(pdu, SubmitSm) else b"", bind.account, bind.number,
+            pdu.sequence_number, fault=error,
+        )  # fmt: skip
+        with contextlib.suppress(Exception):  # whatever was broken may be needed here too
+            m.route = self._routing.resolve(pdu.destination_addr)
+            m.msisdn = self._routing.numbers.msisdn(pdu.source_addr) or ""
+        return m

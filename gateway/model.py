@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from commands.model import Buddy, Customer, Event, Outcome, Understood
 from gateway.smpp.long import PartHeader
@@ -20,9 +20,7 @@ _MESSAGE_ID = re.compile("[0-7][0-9A-Fa-f]{15}")
 PART = "part"
 """What stands for the outcome of a part that waits for the others."""
 MASKED = "<masked>"
-"""What the journal keeps of a text that may hold a password."""
-SECRET = "<secret>"
-"""What the journal keeps of a text that is a password."""
+"""What tools show in place of a text that is not stored, because it is or might be a password."""
 DONE = 200
 """The result code of what went well; others stand in the journal."""
 
@@ -60,22 +58,67 @@ def _event(event: Event) -> dict[str, Any]:
     return held
 
 
+COUNTER: Final = 1 << 32
+"""Numbers of one run."""
+RUNS: Final = 1 << 24
+RESERVE: Final = 1 << 22
+"""Numbers that are left when another run is to be asked for: some minutes at any rate."""
+
+
 class Numbers:
-    """The series of SMS numbers of one run: 7 bits node, 24 bits run, 32 bits counter."""
+    """The series of SMS numbers of one process: 7 bits node, 24 bits run, 32 bits counter.
 
-    __slots__ = ("_next",)
+    A run that is used up goes over into the next one, which the store gives before (`wants_run`, `add_run`): so no
+    number is given twice, whatever later processes draw. counter: numbers of the run that are used up already.
+    """
 
-    def __init__(self, node: int, run: int) -> None:
+    __slots__ = ("_end", "_next", "_next_run", "_node")
+
+    def __init__(self, node: int, run: int, counter: int = 0) -> None:
         if not 0 <= node < 1 << 7:
             raise ValueError(f"node {node} is not in 0..127")
-        if not 0 <= run < 1 << 24:
-            raise ValueError(f"run {run} is not in 0..{(1 << 24) - 1}")
-        self._next = (node << 56) | (run << 32)
+        self._node = node
+        self._next = self._first(run) + counter
+        self._end = self._first(run) + COUNTER - 1
+        self._next_run: int | None = None
 
     def draw(self) -> int:
-        """The next number; none is given twice."""
+        """The next number. Raises NumbersUsedUp when the run is at its end and there is no other."""
+        if self._next >= self._end:
+            self._go_on()
         self._next += 1
         return self._next
+
+    @property
+    def wants_run(self) -> bool:
+        """Whether add_run should be called soon."""
+        return self._end - self._next < RESERVE and self._next_run is None
+
+    @property
+    def used_up(self) -> bool:
+        """Whether draw() would raise."""
+        return self._next >= self._end and self._next_run is None
+
+    def add_run(self, run: int) -> None:
+        """The run that the store has given, for the time when this one is used up."""
+        self._first(run)
+        self._next_run = run
+
+    def _go_on(self) -> None:
+        if self._next_run is None:
+            raise NumbersUsedUp("the numbers of this run are used up, and the store has given no other")
+        self._next = self._first(self._next_run)
+        self._end = self._next + COUNTER - 1
+        self._next_run = None
+
+    def _first(self, run: int) -> int:
+        if not 0 <= run < RUNS:
+            raise ValueError(f"run {run} is not in 0..{RUNS - 1}")
+        return (self._node << 56) | (run << 32)
+
+
+class NumbersUsedUp(Exception):
+    """No number is left, and the store has not given another run."""
 
 
 @dataclass(slots=True, eq=False)
@@ -84,7 +127,8 @@ class MobileOriginated:
 
     bind: the bind that it came on, request: its PDU; both are opaque here. arrived: monotonic seconds.
     text: None until decoded (a part of a long message has none of its own). stored_text is what the
-    journal keeps, with secrets blanked. joined: the parts that this one completed.
+    journal keeps: nothing where `hidden` says why. joined: the parts that this one completed. fault: what a
+    bug raised on its way here. admitted: the guard has counted it.
     """
 
     number: int
@@ -120,6 +164,9 @@ class MobileOriginated:
     replies: "Sequence[MobileTerminated]" = ()
     joined: tuple[int, ...] = ()
     parts: int = 1
+    hidden: str = ""
+    fault: Exception | None = None
+    admitted: bool = False
 
 
 class Delivery(IntEnum):
@@ -181,7 +228,9 @@ class MobileTerminated:
 class StoredPart:
     """One part of a long message that waits for the others. number: that of its own SMS.
 
-    octets: sealed in the store, it may hold a piece of a password.
+    source, ton, npi: the sender as spelled; msisdn: as understood. destination: without a country code. octets: sealed in
+    the store, they may hold a piece of a password. digest: of octets and data_coding, keyed. complete: the message was
+    complete, and this part, whose octets are gone, may come again.
     """
 
     number: int
@@ -192,20 +241,38 @@ class StoredPart:
     data_coding: int
     octets: bytes
     deadline: int
+    msisdn: str = ""
+    ton: int = 0
+    npi: int = 1
+    at: int = 0
+    digest: bytes = b""
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Uncertain:
-    """SMS first..last of one session (0: any) whose positive answers may not have arrived, as found at `at`.
+    """SMS first..last of one session (0: any) whose positive answers may not have arrived.
 
-    Their resends are recognised until `until`.
+    Their retransmissions are recognised until `until`: the store makes candidates of them (Store.expect).
     """
 
     session: int
     first: int
     last: int
-    at: int
     until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a step of Store.expect came to.
+
+    ranges: uncertain ranges that are left for further steps. candidates: SMS that may come again, as many as the
+    store knows now. dropped: SMS that will not be recognised, because there are too many candidates.
+    """
+
+    ranges: int
+    candidates: int
+    dropped: int = 0
 
 
 @dataclass(slots=True)
@@ -214,6 +281,11 @@ class Commit:
 
     products: (cause, msisdn, product, operation, at, trial, province) of orders and cancellations.
     changed: SMS that were not closed, but counted a loss, were parked, or taken out of the park.
+    parts_complete: (deadline, number) of parts whose message is complete: their octets go.
+    repeats: (number, session, at) of retransmissions: a candidate was used up, and answered on that session.
+    doubted: (until, number) of such ones whose answer is in doubt too: candidates again.
+    certain: (session, first, last) of SMS that are candidates no more: their answers have arrived.
+    settled: (number, at) up to which answers, and answers to retransmissions, are certain.
     """
 
     messages: list[MobileOriginated] = field(default_factory=list)
@@ -224,10 +296,13 @@ class Commit:
     changed: list[MobileTerminated] = field(default_factory=list)
     parts: list[StoredPart] = field(default_factory=list)
     parts_gone: list[int] = field(default_factory=list)
+    parts_complete: list[tuple[int, int]] = field(default_factory=list)
     products: list[tuple[int, int, str, str, int, int, str]] = field(default_factory=list)
-    repeats: list[tuple[int, int]] = field(default_factory=list)  # (at, number): answered once more
+    repeats: list[tuple[int, int, int]] = field(default_factory=list)
     uncertain: list[Uncertain] = field(default_factory=list)
-    settled: tuple[int, int] | None = None  # (number, at): answers up to here are certain
+    doubted: list[tuple[int, int]] = field(default_factory=list)
+    certain: list[tuple[int, int, int]] = field(default_factory=list)
+    settled: tuple[int, int] | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -240,5 +315,7 @@ class Commit:
             or self.parts_gone
             or self.repeats
             or self.uncertain
+            or self.doubted
+            or self.certain
             or self.settled
         )

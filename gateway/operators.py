@@ -43,7 +43,7 @@ class Operators:
 
     async def retry(self, message: str) -> str:
         """`fetion-gateway outbox retry ID`: a parked SMS leaves once more. Gives its state."""
-        sms = next(self._readable([self._parked(message)]), None)
+        sms = next(self._readable([await self._parked(message)]), None)
         if sms is None:
             raise CommandRefused(f"{message} was sealed with another key: it can only be dropped")
         self._outbox.retry(sms)
@@ -51,14 +51,14 @@ class Operators:
 
     async def drop(self, message: str) -> str:
         """`fetion-gateway outbox drop ID`: a parked SMS is given up. Gives its state."""
-        sms = self._parked(message)
+        sms = await self._parked(message)
         self._outbox.drop(sms, "dropped by an operator", self._clock.now_ms())
         return await self._decided(sms)
 
-    def _parked(self, message: str) -> MobileTerminated:
+    async def _parked(self, message: str) -> MobileTerminated:
         try:
             number = number_of(message)
-            sms = self._store.parked(number)
+            sms = await self._store.parked(number)
         except (ValueError, StorageError) as error:
             raise CommandRefused(str(error)) from error
         if sms is None or number in self._outbox.deciding:

@@ -201,6 +201,14 @@ class Outbox:
         self._log.failed(sms)
         self._wake()
 
+    def park_stored(self, sms: MobileTerminated, reason: str) -> None:
+        """An SMS, as the store has it, cannot leave: it is parked with the next commit."""
+        sms.state = Delivery.SUSPECT
+        sms.error = reason
+        self.changed.append(sms)
+        self._log.suspected(sms)
+        self._wake()
+
     def committed(self, written: Iterable[MobileTerminated], now: float, now_ms: int) -> None:
         """These rows are on the disk: those that an operator wanted retried leave now."""
         for sms in written:

@@ -1,29 +1,30 @@
 """The life of one SMS: taken in, put into a batch, executed, committed, answered, replied to.
 
-One task works batch after batch; a batch is what arrived meanwhile. Rows are written in the loop's
-thread; where a commit is slow (Store.slow) it alone moves to a thread. Nothing is answered
-positively before the commit that holds it, and everything of a batch is answered in one write per bind.
+One task works batch after batch; a batch is what arrived meanwhile. Nothing is answered positively before the commit
+that holds it, and everything of a batch is answered in one write per bind. This task alone commits.
+
+A bug in a hop fails the SMS that meets it, and no other: each hop has a boundary where what it raises is caught.
 """
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import chain
 from typing import Final, Protocol
 
-from commands.model import Instruction, Misunderstood, Understood
-from commands.service import Commands
 from gateway.batch import Batches, Prepared
 from gateway.binds import Bind
 from gateway.clock import Clock
-from gateway.duplicates import ANY_SESSION, LATE_MS, Duplicates
 from gateway.errors import OUTBOX_FULL, QUEUE_FULL, STOPPING, STORE_DOWN, STORE_FULL, Refusal
+from gateway.hashing import Hashing
 from gateway.intake import Intake
-from gateway.longmessages import LongMessages
-from gateway.model import Commit, MobileOriginated, message_id
+from gateway.longmessages import GivenUp, LongMessages
+from gateway.model import Commit, MobileOriginated, Numbers, message_id
 from gateway.outbox import Outbox
-from gateway.secrets import Busy, Hasher
+from gateway.retransmissions import LATE_MS, Retransmissions
 from gateway.smpp.pdus import DataSm, DataSmResp, SubmitSm, SubmitSmResp
+from gateway.smpp.status import CommandStatus
 from gateway.storage.contract import Conflict, StorageError, Store, StoreFull
 
 BATCH: Final = 256
@@ -35,8 +36,8 @@ SETTLE_EVERY: Final = 1.0
 """Seconds between two moves of the watermark of certain answers, at least."""
 FORGOTTEN: Final = 500
 """Old rows of each kind that one step of forgetting deletes: some 2 ms, ten times a second."""
-HASHES_PER_MINUTE: Final = 5
-"""Passwords that one handset may set or ask for in a minute: each costs 30 ms of a core."""
+CANDIDATES_LOOKED_AT: Final = 5_000
+"""Candidates that one step looks at for those whose time is over."""
 
 
 class MessageLog(Protocol):
@@ -46,19 +47,31 @@ class MessageLog(Protocol):
         """Committed and answered at `now_ms`, `latency` seconds after it came."""
 
     def repeated(self, m: MobileOriginated, number: int) -> None:
-        """A resend, answered with the number of the SMS that it repeats."""
+        """A retransmission, answered with the number of the SMS that it repeats."""
 
     def rejected(self, bind: Bind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
         """Answered negatively."""
 
     def failed(self, m: MobileOriginated, error: Exception) -> None:
-        """A handler has a bug, or the store refused what it did."""
+        """A hop has a bug, or the store refused what it did."""
 
-    def storage_failed(self, error: StorageError, pause: float) -> None:
-        """A batch was not stored; nothing is taken for `pause` seconds."""
+    def broken(self, where: str, error: Exception) -> None:
+        """A bug that no SMS is known for."""
+
+    def storage_failed(self, error: StorageError, failures: int, pause: float) -> None:
+        """A batch was not stored, for the so many-th time in a row; nothing is taken for `pause` seconds."""
+
+    def storage_recovered(self, failures: int, seconds: float) -> None:
+        """The store takes batches again, after so many failures in so many seconds."""
+
+    def storage_lost(self, error: StorageError, closed: int, changed: int) -> None:
+        """At the stop: what became of so many SMS to handsets could not be stored; they leave once more."""
+
+    def unrecognised(self, count: int) -> None:
+        """Retransmissions of so many SMS will not be recognised: too many answers are in doubt."""
 
     def incomplete(self, source: str, destination: str, parts: int) -> None:
-        """A long message was given up at its deadline."""
+        """A long message was given up."""
 
 
 class Pipeline:
@@ -67,16 +80,14 @@ class Pipeline:
     def __init__(
         self,
         *,
-        commands: Commands,
         intake: Intake,
         batches: Batches,
         store: Store,
-        duplicates: Duplicates,
+        retransmissions: Retransmissions,
         longs: LongMessages,
         outbox: Outbox,
-        hasher: Hasher,
-        generate: Callable[[], str],
-        windows: Mapping[str, int],
+        hashing: Callable[[Callable[[MobileOriginated], None]], Hashing],
+        numbers: Numbers,
         retention_ms: int,
         clock: Clock,
         log: MessageLog,
@@ -85,34 +96,31 @@ class Pipeline:
         self.stopping = False
         self.started = asyncio.Event()
         self._worked = worked
-        self._commands = commands
         self._intake = intake
         self._batches = batches
         self._store = store
-        self._duplicates = duplicates
+        self._retransmissions = retransmissions
         self._longs = longs
         self._outbox = outbox
-        self._hasher = hasher
-        self._generate = generate
-        self._windows = windows
+        self._hashing = hashing(self._enqueue)
+        self._numbers = numbers
         self._retention_ms = retention_ms
         self._clock = clock
         self._log = log
         self._queue: deque[MobileOriginated] = deque()
-        self._held: dict[str, deque[MobileOriginated]] = {}  # per handset: a password is being hashed
-        self._holding = 0
-        self._hashes: dict[str, deque[float]] = {}
         self._wake = asyncio.Event()
-        self._group: asyncio.TaskGroup | None = None
+        self._end = asyncio.Event()
         self._pause = 0.0
         self._paused_until = 0.0
         self._paused_by: Refusal = STORE_DOWN
+        self._failures = 0
+        self._failing_since = 0.0
         self._settled_at = -SETTLE_EVERY
         self._working = False
         self._forget_now = False
         self._more_to_forget = False
+        self._given_up: list[GivenUp] = []  # long messages whose senders the next commit tells
         self._parts_gone: list[int] = []  # of messages given up, for the next commit
-        self._parts_going: list[int] = []  # in the commit under way
 
     # Taking in
 
@@ -129,13 +137,9 @@ class Pipeline:
         except Refusal as refusal:
             self._refuse(bind, request, refusal)
             return
-        held = self._held.get(m.msisdn) if self._held else None
-        if held is not None:
-            self._holding += 1
-            held.append(m)
-        elif m.understood is not None and m.understood.secret and self._needs_hash(m.understood):
-            self._hold(m)
-        else:
+        except Exception as error:  # the boundary for bugs while an SMS is read and understood
+            m = self._intake.broken(bind, request, now, error)
+        if not self._hashing.takes(m):
             self._queue.append(m)
             self._wake.set()
 
@@ -143,21 +147,25 @@ class Pipeline:
         """A bind is gone: what waits of it is dropped (nobody was told it was taken), what was answered a
         short while ago may come again."""
         if polite:
-            self._duplicates.ended(bind.number)
+            self._retransmissions.ended(bind.number)
         else:
-            self._duplicates.lost(bind.number, self._clock.now_ms(), self._windows[bind.account])
+            self._retransmissions.lost(bind.number, self._clock.monotonic(), self._clock.now_ms())
         self._wake.set()
 
     @property
     def idle(self) -> bool:
         """Whether everything that came has been answered and every closed SMS is committed."""
         outbox = self._outbox
-        if self._wake.is_set() or self._working:
+        if self._wake.is_set() or self._working or self._retransmissions.expecting:
             return False
-        return not (self._queue or self._held or outbox.closed or outbox.changed)
+        return not (self._queue or self._hashing.waiting or outbox.closed or outbox.changed)
 
     def wake(self) -> None:
         """There is something to commit."""
+        self._wake.set()
+
+    def _enqueue(self, m: MobileOriginated) -> None:
+        self._queue.append(m)
         self._wake.set()
 
     def _closed(self, now: float) -> Refusal | None:
@@ -166,8 +174,10 @@ class Pipeline:
             return STOPPING
         if now < self._paused_until:
             return self._paused_by
-        if len(self._queue) + self._holding >= QUEUE:
+        if len(self._queue) + self._hashing.waiting >= QUEUE:
             return QUEUE_FULL
+        if self._numbers.used_up:
+            return STORE_DOWN
         return OUTBOX_FULL if self._outbox.full else None
 
     def _refuse(self, bind: Bind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
@@ -176,134 +186,133 @@ class Pipeline:
             self._outbox.touch(bind)
             self._log.rejected(bind, request, refusal)
 
-    # Passwords are hashed before the batch
-
-    def _needs_hash(self, understood: Understood) -> bool:
-        draws = self._commands.draws(understood)
-        return "password" in draws or "password_hash" in draws
-
-    def _hold(self, m: MobileOriginated) -> None:
-        """Hash its password in a task of the group; what the handset sends meanwhile waits behind it."""
-        assert self._group is not None
-        self._holding += 1
-        self._held[m.msisdn] = deque((m,))
-        self._group.create_task(self._hash(m.msisdn), name=f"hash {m.message_id}")
-
-    async def _hash(self, msisdn: str) -> None:
-        waiting = self._held[msisdn]
-        while waiting:
-            m = waiting[0]
-            understood = m.understood
-            if isinstance(understood, Instruction) and self._needs_hash(understood):
-                await self._hash_one(m, understood)
-            self._queue.append(waiting.popleft())
-            self._holding -= 1
-            self._wake.set()
-        del self._held[msisdn]
-
-    async def _hash_one(self, m: MobileOriginated, understood: Instruction) -> None:
-        now = self._clock.monotonic()
-        times = self._hashes.setdefault(m.msisdn, deque())
-        while times and now - times[0] >= 60.0:
-            times.popleft()
-        if len(times) >= HASHES_PER_MINUTE:
-            m.understood = self._too_often(understood)
-            return
-        times.append(now)
-        drawn = "password" in self._commands.draws(understood)
-        m.secret = self._generate() if drawn else understood.arguments["password"]
-        try:
-            m.secret_hash = await self._hasher.hash(m.secret)
-        except Busy:
-            m.understood = self._too_often(understood)
-
-    def _too_often(self, understood: Understood) -> Understood:
-        return Misunderstood(
-            "misunderstood",
-            understood.sender,
-            understood.route,
-            understood.text,
-            self._commands.table.general.too_often,
-            secret=True,
-        )
-
     # Working
 
     async def run(self) -> None:
-        """Work batches until cancelled. Tasks for hashing live in its group."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            self.started.set()
-            while True:
+        """Work batches until end() is called."""
+        self.started.set()
+        try:
+            while not self._end.is_set():
                 await self._wake.wait()
                 self._wake.clear()
                 self._working = True
-                wait = self._paused_until - self._clock.monotonic()
-                if wait > 0:
-                    await asyncio.sleep(wait)
-                await self._work(self._take())
-                if self._forget_now:
-                    await self._forget()
+                await self._step()
                 self._working = False
                 self._worked()
                 if self._queue:
                     self._wake.set()
                 await asyncio.sleep(0)  # let the sockets be read: what they bring is the next batch
+        finally:
+            self._working = False
+            await self._hashing.close()
+
+    def end(self) -> None:
+        """`run` returns when the commit that is under way has its outcome. What waits is not answered."""
+        self._end.set()
+        self._wake.set()
+
+    async def _step(self) -> None:
+        """What is to be done now. What a bug raises here has met no SMS by itself, or it would be caught below."""
+        wait = self._paused_until - self._clock.monotonic()
+        if wait > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._end.wait(), wait)
+        if self._end.is_set():
+            return
+        try:
+            await self._tend()
+            await self._work(self._take())
+            if self._forget_now:
+                await self._forget()
+        except StorageError as error:
+            self._fault(error, [])
+        except Exception as error:  # the boundary for bugs beside the way of an SMS
+            self._log.broken("pipeline", error)
+
+    async def _tend(self) -> None:
+        """What has to come before a batch: numbers for it, and the candidates that it may repeat."""
+        if self._numbers.wants_run:
+            self._numbers.add_run(await self._store.next_run())
+        if self._retransmissions.expecting:
+            if self._retransmissions.news:
+                await self._commit([])
+            found = await self._retransmissions.expect()
+            if found.dropped:
+                self._log.unrecognised(found.dropped)
+            if self._retransmissions.expecting:
+                self._wake.set()
 
     def _take(self) -> list[MobileOriginated]:
-        """The next batch, without those whose session is gone: they were never answered."""
+        """The next batch, without those whose session is gone: they were never answered. SMS of an account
+        whose candidates are not all known yet go on waiting."""
         queue = self._queue
+        expecting = self._retransmissions.expecting
         batch: list[MobileOriginated] = []
+        held: list[MobileOriginated] = []
         while queue and len(batch) < BATCH:
             m = queue.popleft()
-            if not m.bind.link.closed:
+            if m.bind.link.closed:
+                continue
+            if expecting and m.account in expecting:
+                held.append(m)
+            else:
                 batch.append(m)
+        queue.extendleft(reversed(held))
         return batch
 
     async def _work(self, batch: list[MobileOriginated]) -> None:
-        """Commit a batch; where one SMS breaks a rule of the store, each by itself."""
+        """Commit a batch; where one SMS breaks a rule of the store, or meets a bug, each by itself."""
         try:
             await self._commit(batch)
-        except Conflict as conflict:
+        except Exception as error:  # the boundary for a batch that fails as a whole
+            if not batch:
+                self._nothing_stored(error)
             for m in batch:
                 try:
                     await self._commit([m])
-                except Conflict as its:
-                    self._log.failed(m, its)
-                    await self._give_up(m)
-            if not batch:
-                self._fault(conflict, [])
+                except Exception as its:  # this SMS it is
+                    await self._give_up(m, its)
 
-    async def _give_up(self, m: MobileOriginated) -> None:
-        """Journal as failed what the store does not take; where it does not even take that, refuse it."""
+    async def _give_up(self, m: MobileOriginated, error: Exception) -> None:
+        """Journal as failed what cannot be stored; where not even that can be, refuse it."""
         try:
-            await self._commit([m], poison=True)
-        except Conflict as conflict:
-            self._fault(conflict, [m])
+            await self._commit([m], poison=error)
+        except Exception as again:  # the boundary for an SMS that cannot even fail
+            self._log.failed(m, again)
+            self._refuse(m.bind, m.request, Refusal(CommandStatus.RSYSERR, "cannot be stored"))
+            self._outbox.flush()
 
-    async def _commit(self, batch: list[MobileOriginated], *, poison: bool = False) -> None:
-        """prepare, write, sync, answer. Raises Conflict; other faults of the store are dealt with here."""
+    def _nothing_stored(self, error: Exception) -> None:
+        """A commit without SMS failed by a rule of the store, or by a bug."""
+        if isinstance(error, StorageError):
+            self._fault(error, [])
+        else:
+            self._log.broken("commit", error)
+
+    async def _commit(self, batch: list[MobileOriginated], poison: Exception | None = None) -> None:
+        """prepare, commit, answer. Raises Conflict, and what a bug raises before the commit; other faults of the
+        store are dealt with here."""
         now_ms = self._clock.now_ms()
-        prepared = Prepared(Commit(), self._clock.monotonic() - LATE_MS / 1000)
+        given_up, self._given_up = self._given_up, []
+        parts_gone, self._parts_gone = self._parts_gone, []
+        prepared = Prepared(Commit(), self._clock.monotonic() - LATE_MS / 1000, given_up=[*given_up])
+        commit = prepared.commit
         try:
-            self._duplicates.read_again()
-            self._batches.prepare(batch, prepared, now_ms, poison=poison)
-            self._add_housekeeping(prepared.commit, now_ms, batch)
-            if prepared.commit:
-                self._store.write(prepared.commit)
-                if self._store.slow:
-                    await asyncio.to_thread(self._store.sync)
-                else:
-                    self._store.sync()
-                self._pause = 0.0
-        except StorageError as error:
-            self._batches.take_back(batch, prepared, now_ms)
-            self._take_back_housekeeping(prepared.commit)
-            if isinstance(error, Conflict):
+            await self._batches.prepare(batch, prepared, now_ms, poison)
+            commit.parts_gone += parts_gone
+            self._add_housekeeping(commit, now_ms, batch)
+            if commit:
+                await self._store.commit(commit)
+                self._stored()
+        except Exception as error:  # nothing is stored; a bug is passed on like a Conflict
+            self._batches.take_back(batch, prepared)
+            self._given_up = given_up + self._given_up
+            self._parts_gone = parts_gone + self._parts_gone
+            self._take_back_housekeeping(commit)
+            if isinstance(error, Conflict) or not isinstance(error, StorageError):
                 raise
             self._fault(error, batch)
             return
-        self._parts_going = []
         self._answer(prepared)
 
     def _add_housekeeping(self, commit: Commit, now_ms: int, batch: list[MobileOriginated]) -> None:
@@ -311,107 +320,149 @@ class Pipeline:
         outbox = self._outbox
         commit.closed, outbox.closed = outbox.closed, []
         commit.changed, outbox.changed = outbox.changed, []
-        commit.uncertain = self._duplicates.take_new()
-        if self._parts_gone:
-            commit.parts_gone += self._parts_gone
-            self._parts_going, self._parts_gone = self._parts_gone, []
         now = self._clock.monotonic()
-        if now - self._settled_at >= SETTLE_EVERY or commit.uncertain:
+        if now - self._settled_at >= SETTLE_EVERY or self._retransmissions.news:
             self._settled_at = now
-            unanswered = chain(batch, self._queue, *self._held.values())
-            commit.settled = self._duplicates.settle(
-                now_ms, min((m.number for m in unanswered), default=None)
-            )
+            unanswered = chain(batch, self._queue, self._hashing)
+            pending = min((m.number for m in unanswered), default=None)
+            commit.settled = self._retransmissions.settle(now, now_ms, pending)
+            self._retransmissions.hand_in(commit)
 
     def _take_back_housekeeping(self, commit: Commit) -> None:
         self._outbox.closed = [*commit.closed, *self._outbox.closed]
         self._outbox.changed = [*commit.changed, *self._outbox.changed]
-        self._duplicates.put_back(commit.uncertain, commit.settled)
-        self._parts_gone += self._parts_going
-        self._parts_going = []
+        self._retransmissions.take_back(commit)
+
+    # Faults of the store
 
     def _fault(self, error: StorageError, batch: list[MobileOriginated]) -> None:
         """Nothing of the batch was stored: say so, and take nothing for a while."""
-        full = isinstance(error, StoreFull)
         self._pause = min(self._pause * 2 or PAUSE_FIRST, PAUSE_MOST)
         self._paused_until = self._clock.monotonic() + self._pause
-        self._paused_by = STORE_FULL if full else STORE_DOWN
-        self._log.storage_failed(error, self._pause)
+        self._paused_by = STORE_FULL if isinstance(error, StoreFull) else STORE_DOWN
+        self._note_failure(error, self._pause)
         waiting, self._queue = list(self._queue), deque()
         for m in [*batch, *waiting]:
             self._refuse(m.bind, m.request, self._paused_by)
         self._outbox.flush()
         self._wake.set()
 
+    def _note_failure(self, error: StorageError, pause: float) -> None:
+        if not self._failures:
+            self._failing_since = self._clock.monotonic()
+        self._failures += 1
+        if self._failures & (self._failures - 1) == 0:  # 1, 2, 4, 8 ...: it may last for hours
+            self._log.storage_failed(error, self._failures, pause)
+
+    def _stored(self) -> None:
+        if self._failures:
+            self._log.storage_recovered(self._failures, self._clock.monotonic() - self._failing_since)
+            self._failures = 0
+            self._pause = 0.0
+
+    # Answering
+
     def _answer(self, prepared: Prepared) -> None:
         """The commit is on the disk: answer everything, hand replies over, one write per bind, then log."""
         now = self._clock.monotonic()
         now_ms = self._clock.now_ms()
         outbox = self._outbox
-        sure: dict[int, list[int]] = {}  # session -> lowest and highest number
-        doubtful: dict[int, list[int]] = {}
-        for m in prepared.done:
-            late = m.bind.link.closed or (now - m.arrived) * 1000 > LATE_MS
-            spans = doubtful if late else sure
-            span = spans.get(m.session)
-            if span is None:
-                spans[m.session] = [m.number, m.number]
-                outbox.touch(m.bind)
-            elif m.number > span[1]:
-                span[1] = m.number
-            elif m.number < span[0]:  # it was overtaken while its password was hashed
-                span[0] = m.number
-            _answer(m.bind, m, m.message_id)
-        for session, (first, last) in sure.items():
-            self._duplicates.answered(session, first, last, now_ms)
-        window = max(self._windows.values())
-        for session, (first, last) in doubtful.items():
-            self._duplicates.unanswered(session, first, last, now_ms, window)
+        commit = prepared.commit
+        if prepared.done:
+            self._answer_new(prepared.done, now, now_ms)
         for m, number in prepared.repeats:
-            if m.bind.link.closed or (now - m.arrived) * 1000 > LATE_MS:
-                self._duplicates.unanswered(ANY_SESSION, number, number, now_ms, self._windows[m.account])
+            self._positive(m, number)
+            if m.bind.link.closed:
+                self._retransmissions.unanswered_again(m.account, number, now_ms)
             else:
-                self._duplicates.repeated(m.session, number, m.at)
-            _answer(m.bind, m, message_id(number))
-            outbox.touch(m.bind)
+                self._retransmissions.repeated(m.session, m.account, m.bind.session, number, m.at)
         for m, number in prepared.echoes:
-            _answer(m.bind, m, message_id(number))
-            outbox.touch(m.bind)
+            self._positive(m, number)
         for m, refusal in prepared.refused:
             self._refuse(m.bind, m.request, refusal)
-        outbox.hand_over(prepared.commit.outgoing, now, now_ms)
+        outbox.hand_over(commit.outgoing, now, now_ms)
         if outbox.deciding:
-            outbox.committed((*prepared.commit.changed, *prepared.commit.closed), now, now_ms)
+            outbox.committed((*commit.changed, *commit.closed), now, now_ms)
+        self._tell(prepared, now, now_ms)
+
+    def _answer_new(self, done: list[MobileOriginated], now: float, now_ms: int) -> None:
+        """Answer what was executed, and note which answers are not certain yet."""
+        sure: dict[int, list[int]] = {}  # session -> lowest and highest number
+        late: dict[int, list[int]] = {}
+        gone: dict[int, list[int]] = {}
+        binds: dict[int, Bind] = {}
+        for m in done:
+            if m.bind.link.closed:
+                _widen(gone, m.session, m.number)
+            elif (now - m.arrived) * 1000 > LATE_MS:
+                _widen(late, m.session, m.number)
+            else:
+                _widen(sure, m.session, m.number)
+            binds[m.session] = m.bind
+            self._positive(m, m.number)
+        retransmissions = self._retransmissions
+        for session, (first, last) in chain(sure.items(), late.items()):
+            bind = binds[session]
+            retransmissions.answered(session, bind.account, bind.session, first, last, now_ms)
+        for session, (first, last) in late.items():
+            retransmissions.late(session, binds[session].account, first, last, now_ms)
+        for session, (first, last) in gone.items():
+            retransmissions.unanswered(session, binds[session].account, first, last, now_ms)
+
+    def _positive(self, m: MobileOriginated, number: int) -> None:
+        """The positive response; nothing when the session is gone."""
+        response = SubmitSmResp if type(m.request) is SubmitSm else DataSmResp
+        if m.bind.link.closed:
+            return
+        try:
+            m.bind.session.answer(m.request, response(message_id=message_id(number)))
+        except Exception as error:  # the boundary for bugs while an answer is written: it counts as not given
+            self._log.failed(m, error)
+        self._outbox.touch(m.bind)
+
+    def _tell(self, prepared: Prepared, now: float, now_ms: int) -> None:
+        """The log lines of a batch."""
         log = self._log
-        for m in prepared.done:
-            log.handled(m, now - m.arrived, now_ms)
-        for m, number in chain(prepared.repeats, prepared.echoes):
-            log.repeated(m, number)
-        for m, error in prepared.faults:
-            log.failed(m, error)
+        try:
+            for m in prepared.done:
+                log.handled(m, now - m.arrived, now_ms)
+            for m, number in chain(prepared.repeats, prepared.echoes):
+                log.repeated(m, number)
+            for m, error in prepared.faults:
+                log.failed(m, error)
+            for each in prepared.given_up:
+                log.incomplete(each.first.source, each.first.destination, len(each.numbers))
+        except Exception as error:  # the boundary for bugs in a log line: the SMS are stored and answered
+            log.broken("log", error)
+
+    # Beside the way of an SMS
 
     async def _forget(self) -> None:
         """One small step of deleting what is older than the retention."""
         self._forget_now = False
-        before = self._clock.now_ms() - self._retention_ms
+        self._more_to_forget = False
+        now_ms = self._clock.now_ms()
         try:
-            if self._store.slow:
-                gone = await asyncio.to_thread(self._store.forget, before, FORGOTTEN)
-            else:
-                gone = self._store.forget(before, FORGOTTEN)
-        except StorageError as error:
-            gone = 0
-            self._log.storage_failed(error, 0.0)
-        self._more_to_forget = gone >= FORGOTTEN
+            await self._retransmissions.forget(now_ms, CANDIDATES_LOOKED_AT)
+            gone = await self._store.forget(now_ms - self._retention_ms, FORGOTTEN)
+        except StorageError as error:  # SMS may well be stored all the same
+            self._note_failure(error, 0.0)
+        else:
+            self._more_to_forget = gone >= FORGOTTEN
 
-    def close(self) -> None:
-        """The last commit of an orderly stop: what has settled is written. Raises StorageError."""
+    async def close(self) -> bool:
+        """The last commit of an orderly stop: what has settled is written. Whether it could be."""
         commit = Commit()
         self._settled_at = -SETTLE_EVERY
         self._add_housekeeping(commit, self._clock.now_ms(), [])
-        if commit:
-            self._store.write(commit)
-            self._store.sync()
+        commit.parts_gone += self._parts_gone
+        try:
+            if commit:
+                await self._store.commit(commit)
+        except StorageError as error:
+            self._log.storage_lost(error, len(commit.closed), len(commit.changed))
+            return False
+        return True
 
     def tick(self) -> None:
         """Ten times a second: the next step of forgetting, while there is more to forget."""
@@ -422,24 +473,19 @@ class Pipeline:
     def housekeep(self) -> None:
         """Every few seconds: give up late parts, forget old candidates and rows, let the watermark move."""
         self._forget_now = True
-        now_ms = self._clock.now_ms()
-        for key, numbers in self._longs.expire(now_ms):
-            self._log.incomplete(key[1], key[2], len(numbers))
-            self._parts_gone += numbers
-        now = self._clock.monotonic()
-        for msisdn in [m for m, times in self._hashes.items() if now - times[-1] >= 60.0]:
-            del self._hashes[msisdn]
-        self._duplicates.forget(now_ms)
-        try:
-            self._duplicates.read_again()
-            self._store.forget_uncertain(now_ms)
-        except StorageError as error:
-            self._fault(error, [])
+        given_up, gone = self._longs.expire(self._clock.now_ms())
+        self._given_up += given_up
+        self._parts_gone += gone
+        self._hashing.forget()
         self._wake.set()
 
 
-def _answer(bind: Bind, m: MobileOriginated, text: str) -> None:
-    """The positive response; nothing when the session is gone."""
-    response = SubmitSmResp if type(m.request) is SubmitSm else DataSmResp
-    if not bind.link.closed:
-        bind.session.answer(m.request, response(message_id=text))
+def _widen(spans: dict[int, list[int]], session: int, number: int) -> None:
+    """Take a number into the span of its session. One that was overtaken while it was hashed is lower."""
+    span = spans.get(session)
+    if span is None:
+        spans[session] = [number, number]
+    elif number > span[1]:
+        span[1] = number
+    elif number < span[0]:
+        span[0] = number

@@ -6,7 +6,7 @@ handlers may not find out by themselves (time, Fetion numbers, candidates) is wh
 given; passwords are not in the journal, and a word stands for them.
 
 Not compared are parts of long messages (the one that completed them has the whole text), senders that are no
-mobiles, texts that were masked, and what the guard before the handlers kept from them.
+mobiles, texts that were not stored because they might hold a password, and what the guard before the handlers kept from them.
 """
 
 import json
@@ -35,10 +35,14 @@ from commands.model import (
     World,
 )
 from commands.service import Commands
-from gateway.model import MASKED, PART, SECRET, message_id, told
+from gateway.model import PART, message_id, told
 from routing.model import Route
 from routing.table import Routing
 
+ATTEMPT: Final = "attempt"
+"""In the column `hidden`: the text may have held a password."""
+UNKNOWN: Final = "unknown"
+"""Stands for a password, which the journal does not have."""
 LOADS: Final = 8
 """How often a handler may ask for more before it counts as failed, as in a batch."""
 
@@ -56,6 +60,7 @@ class Recorded:
     instruction: str
     outcome: str
     text: str
+    hidden: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -107,8 +112,8 @@ class Replay:
             return {"instruction": "", "outcome": "rejected", "reason": route.refused}
         understood = self._understood(row, route)
         is_now = self._execute(row, understood)
-        if understood.text == MASKED:
-            self.skipped["masked"] += 1
+        if row.hidden == ATTEMPT:
+            self.skipped["not stored"] += 1
             return None
         self.compared += 1
         was = _was(row)
@@ -118,18 +123,16 @@ class Replay:
 
     def _understood(self, row: Recorded, route: Route) -> Understood:
         """What its text means now. Of a text that is not there, as much as the rest of the row tells."""
-        if row.text not in (MASKED, SECRET):
+        if not row.hidden:
             return self._commands.parser.parse(row.text, route, row.msisdn)
         instruction = self._commands.table.rows.get(row.instruction)
-        if row.text == SECRET and instruction is not None:
-            arguments = {argument.name: SECRET for argument in instruction.arguments}
-            return Instruction(instruction.id, row.msisdn, route, SECRET, arguments, secret=True)
+        if row.hidden != ATTEMPT and instruction is not None:
+            arguments = {argument.name: UNKNOWN for argument in instruction.arguments}
+            return Instruction(instruction.id, row.msisdn, route, "", arguments, secret=True)
         sentences = row.detail.get("replies") or [self._commands.table.general.misunderstood]
         # What was answered counts for the help of the next minutes, so it is done again, but not compared.
         result = Result.USAGE if row.outcome == Result.USAGE else Result.MISUNDERSTOOD
-        return Misunderstood(
-            "misunderstood", row.msisdn, route, MASKED, sentences[0], secret=True, result=result
-        )
+        return Misunderstood("misunderstood", row.msisdn, route, "", sentences[0], secret=True, result=result)
 
     def _execute(self, row: Recorded, understood: Understood) -> dict[str, Any]:
         try:
@@ -174,8 +177,8 @@ class Replay:
             row.at,
             message_id(row.number),
             tuple(given.get("fetion_numbers", ())),
-            SECRET,
-            SECRET,
+            UNKNOWN,
+            UNKNOWN,
             self._limits,
             tuple(given.get("candidates", ())),
             self._zone,

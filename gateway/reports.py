@@ -11,6 +11,7 @@ from gateway.clock import Clock
 from gateway.errors import Refusal
 from gateway.logs import Log
 from gateway.model import PART, MobileOriginated, MobileTerminated, message_id
+from gateway.secrets import UnsealError
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdus import DataSm, SubmitSm
 from gateway.smpp.status import name_of
@@ -113,9 +114,46 @@ class Reports:
                 reason=sms.error,
             )
 
-    def storage_failed(self, error: StorageError, pause: float) -> None:
+    def broken(self, where: str, error: Exception) -> None:
+        """gateway.fault: a bug that no SMS is known for, and its place."""
+        self._log.error("gateway.fault", where=where, reason=type(error).__name__, exception=places(error))
+
+    def storage_failed(self, error: StorageError, failures: int, pause: float) -> None:
         """storage.failed: nothing is taken for a while."""
-        self._log.error("storage.failed", error=str(error), kind=type(error).__name__, pause_s=pause)
+        self._log.error(
+            "storage.failed",
+            error=str(error),
+            kind=type(error).__name__,
+            failures=failures,
+            pause_s=pause,
+        )
+
+    def storage_recovered(self, failures: int, seconds: float) -> None:
+        """storage.recovered: it takes batches again."""
+        self._log.warning("storage.recovered", failures=failures, failing_s=round(seconds, 3))
+
+    def storage_lost(self, error: StorageError, closed: int, changed: int) -> None:
+        """storage.lost: at the stop, and what it means."""
+        self._log.error(
+            "storage.lost",
+            error=str(error),
+            kind=type(error).__name__,
+            closed=closed,
+            changed=changed,
+            consequence="SMS that were delivered, or given up, leave once more after the next start",
+        )
+
+    def sealed(self, event: str, message_id: str, error: UnsealError) -> None:
+        """outbox.sealed, part.sealed: a row that the key does not open."""
+        self._log.error(event, message_id=message_id, reason=str(error))
+
+    def unrecognised(self, count: int) -> None:
+        """retransmissions.dropped: too many answers are in doubt."""
+        self._log.warning(
+            "retransmissions.dropped",
+            count=count,
+            consequence="if one of these SMS comes again, it is executed again",
+        )
 
     def incomplete(self, source: str, destination: str, parts: int) -> None:
         """sms.incomplete: a long message was given up."""

@@ -65,8 +65,6 @@ FREE, BY_MESSAGE, BY_MONTH = "01", "02", "03"
 
 UPLINK, DOWNLINK = 0, 1
 OK: Final = 200
-HIDDEN: Final = frozenset(("<secret>", "<masked>"))
-"""What the journal has in place of a text with a password."""
 
 Record = Mapping[str, object]
 
@@ -135,7 +133,7 @@ class Records:
             if row["outcome"] == PART:
                 continue
             fee = self._tariffs.uplink * row["parts"] if row["msisdn"] else 0
-            hidden = row["text"] in HIDDEN
+            hidden = bool(row["hidden"])
             yield self._message(
                 row["number"],
                 service_id=row["instruction"],

@@ -142,7 +142,7 @@ class RunningGateway:
             if not any(connection.session.asking for connection in connections):
                 break
             await asyncio.sleep(GLANCE)
-        self.app.tick(housekeeping=True)
+        await self.app.tick(housekeeping=True)
         await self.settle()
 
 

@@ -4,7 +4,6 @@ import asyncio
 import csv
 import json
 import stat
-from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,9 +17,8 @@ from gateway.settings import load
 from gateway.settlement import COLUMNS, Span
 from gateway.simulator.handset import Centre
 from gateway.storage import sqlite_reader
-from gateway.storage.sqlite import SqliteStore
 from gateway.testing import running_gateway
-from tests.gateway.support import ALICE, BOB, leaving, received
+from tests.gateway.support import ALICE, BOB, at_once, leaving, received, store_at
 from tests.proofs.served import write_config
 
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -35,9 +33,9 @@ def at(text: str) -> int:
 def config(tmp_path: Path) -> Path:
     """A configuration whose store holds a few days of 2007."""
     path = write_config(tmp_path, storage={"retention": {"journal_days": 100_000}})
-    with closing(SqliteStore.open(load(path, {}).storage.path)) as store:
-        store.write(some_days())
-        store.sync()
+    store = store_at(load(path, {}).storage.path)
+    at_once(store.commit(some_days()))
+    store.release()
     return path
 
 
@@ -58,7 +56,7 @@ def some_days() -> Commit:
     part = received(4, at=at("2007-03-02 08:59"))
     part.result, part.instruction, part.stored_text = "part", "", ""
     secret = received(6, at=at("2007-03-02 10:00"))
-    secret.stored_text = "<secret>"
+    secret.stored_text, secret.hidden = "", "password"
     refused = received(7, at=at("2007-03-03 23:59"))
     refused.result, refused.detail = "refused", {"code": 520}
     machine = received(8, at=at("2007-03-02 11:00"), source="10658000")
@@ -180,7 +178,6 @@ def test_files(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert octets.startswith(",".join(columns).encode() + b"\r\n")
         assert octets.endswith(b"\r\n")
         assert stat.S_IMODE((out / f"{name}.csv").stat().st_mode) == 0o600
-    assert b"<secret>" not in b"".join(before.values())
     assert settle(config, out, "2007-03-01", "2007-03-03") == 0
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
@@ -202,10 +199,11 @@ def test_pages(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_store_is_only_read(config: Path, tmp_path: Path) -> None:
     """Settling changes no row, and works beside a gateway that has the store open."""
-    with closing(SqliteStore.open(load(config, {}).storage.path)) as store:
-        before = store.settled(), store.uncertain()
-        assert settle(config, tmp_path / "out", "2007-03-01", "2007-03-03") == 0
-        assert (store.settled(), store.uncertain()) == before
+    store = store_at(load(config, {}).storage.path)
+    before = list(store._db.iterdump())
+    assert settle(config, tmp_path / "out", "2007-03-01", "2007-03-03") == 0
+    assert list(store._db.iterdump()) == before
+    store.release()
 
 
 @pytest.mark.parametrize(
@@ -245,7 +243,7 @@ def test_out_is_no_folder(config: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_old_days_are_warned_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Days older than the journal is kept: a warning, for their files may lack records."""
     config = write_config(tmp_path)
-    SqliteStore.open(load(config, {}).storage.path).close()
+    store_at(load(config, {}).storage.path).release()
     assert settle(config, tmp_path / "out", "2007-03-01", "2007-03-01") == 0
     assert "storage.retention.journal_days" in capsys.readouterr().err
 

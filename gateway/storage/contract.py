@@ -1,16 +1,22 @@
 """What a store must do, whatever the engine. tests/contracts runs the same suite over every one.
 
-1. `commit` writes all or nothing, and returns only when it is on stable storage.
+1. `commit` writes all or nothing, and returns only when it is on stable storage. A commit that was begun comes to
+   its end, also when the caller is cancelled meanwhile.
 2. `load` fills the World with what the keys name, None where nothing is known.
-3. Faults are StoreFault (try later), StoreFull (no room) or Conflict (this batch breaks a rule of the
-   store; run it message by message). After any of them nothing of the batch is in the store.
-4. One process owns a store: a second one gets StoreInUse, with the path.
+3. No call sees, or meets, what is not committed: while a commit is under way, every other call waits for its end.
+4. Faults are StoreFault (try later), StoreFull (no room) or Conflict (this batch breaks a rule of the store; run it
+   message by message). After any of them nothing of the batch is in the store.
+5. One process owns a store: a second one gets StoreInUse, with the path.
+6. `close` waits for a commit that is under way.
+
+All calls are made from the event loop's thread. A driver that does not need to wait does not suspend.
 """
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from commands.model import Keys, World
-from gateway.model import Commit, MobileTerminated, StoredPart, Uncertain
+from gateway.model import Commit, Expected, MobileTerminated, StoredPart
 
 
 class StorageError(Exception):
@@ -38,64 +44,69 @@ class Conflict(StorageError):
 
 
 class Store(Protocol):
-    """A durable store, opened. All calls are synchronous and made from one thread, `sync` excepted."""
+    """A durable store, opened. Every call may raise StoreFault, those that write StoreFull too."""
 
     run: int
-    """How often this store has been opened, counted from 1; part of message numbers."""
+    """The run that this opening drew: part of message numbers."""
 
-    slow: bool
-    """Whether a commit takes so long that `sync` should run in a thread."""
-
-    def key_check(self) -> int | None:
+    async def key_check(self) -> int | None:
         """gateway.secrets.Keys.check of the key that this store was made with; None: no key yet."""
 
-    def set_key_check(self, check: int) -> None:
-        """From now on this is its key. Durable. Raises StoreFault, StoreFull."""
+    async def set_key_check(self, check: int) -> None:
+        """From now on this is its key. Durable."""
 
-    def load(self, keys: Keys, world: World) -> None:
-        """Put what the keys name into the world. Raises StoreFault."""
+    async def next_run(self) -> int:
+        """Draw one more run: a number that no opening and no other call has had. Durable."""
 
-    def write(self, commit: Commit) -> None:
-        """Write the rows, not yet durable. Raises StoreFault, StoreFull, Conflict: all rolled back."""
+    async def last_time(self) -> int:
+        """The latest time of anything that was stored, 0 at first: a clock that went back is behind it."""
 
-    def sync(self) -> None:
-        """Make it durable. May run in another thread. Raises StoreFault, StoreFull: rolled back."""
+    async def load(self, keys: Keys, world: World) -> None:
+        """Put what the keys name into the world."""
 
-    def matching(self, place: float, limit: int) -> list[str]:
+    async def commit(self, commit: Commit) -> None:
+        """Store everything of it, durably. Raises Conflict as well."""
+
+    async def matching(self, place: float, limit: int) -> list[str]:
         """Mobiles of customers with matching, in order and then from the first again, each once.
 
         place: where to begin, from 0 to 1 between the lowest and the highest of them.
         """
 
-    def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
+    async def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
         """(at, msisdn, text, destination, first sentence of the answer or "") of the SMS from `since` on, in
         order, the last `limit` of them. None for the sentence: it was limited, not handled."""
 
-    def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
+    async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """SMS not yet closed, in order of their numbers, from behind `after`."""
 
-    def parked(self, number: int) -> MobileTerminated | None:
+    async def parked(self, number: int) -> MobileTerminated | None:
         """The SMS with that number if it is parked as suspect."""
 
-    def parts(self) -> list[StoredPart]:
-        """Parts of long messages that wait for others."""
+    async def parts(self) -> list[StoredPart]:
+        """Parts of long messages that wait for others, and those of complete ones that may come again."""
 
-    def uncertain(self) -> list[Uncertain]:
-        """Ranges noted by earlier commits whose answers may not have arrived."""
-
-    def settled(self) -> tuple[int, int]:
+    async def settled(self) -> tuple[int, int]:
         """(number, at) up to which answers are certain; (0, 0) at first."""
 
-    def digests(self, span: Uncertain) -> list[tuple[int, bytes, int]]:
-        """(number, digest, time of the last repeat or 0) of the messages in a range."""
+    async def recover(self, until: int) -> None:
+        """At the start: all SMS above the watermark become an uncertain range, and candidates whose answers to a
+        retransmission are not certain are candidates again, until `until`."""
 
-    def forget_uncertain(self, now: int) -> None:
-        """Drop ranges whose time is over. Raises StoreFault."""
+    async def expect(self, limit: int) -> Expected:
+        """Make candidates of the next SMS of the uncertain ranges, looking at `limit` of them at most, in a commit
+        of its own."""
 
-    def forget(self, before: int, limit: int) -> int:
+    async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
+        """(digest, number) of the SMS with one of these digests that may come again, by their numbers."""
+
+    async def forget_candidates(self, now: int, limit: int) -> int:
+        """Drop candidates whose time is over, looking at the `limit` oldest. Gives how many the store still has."""
+
+    async def forget(self, before: int, limit: int) -> int:
         """Delete for good, in a commit of its own, what is older than `before`: at most `limit` rows of each
-        kind. Never an SMS that waits or is parked, nor one that a resend may repeat. Gives `limit` when there
-        may be more to delete, else less. May run in another thread. Raises StoreFault, StoreFull."""
+        kind. Never an SMS that waits or is parked, nor one of an uncertain range. Gives `limit` when there may be
+        more to delete, else less."""
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Release the store. Nothing may be called afterwards."""

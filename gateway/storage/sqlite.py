@@ -1,36 +1,40 @@
 """The store on SQLite: WAL, synchronous=FULL, one connection, one writing process.
 
-`write` opens a transaction and puts the rows in, `sync` commits it: the commit is the fsync of the
-write-ahead log. Measured per 100 messages in docs/performance.md.
+A commit is `write`, which opens a transaction and puts the rows in, and `sync`, which is the fsync of the write-ahead
+log. Both run in the loop's thread; where an fsync is slow, `sync` alone moves to another thread, and whoever
+calls meanwhile waits: the connection has one owner at a time.
 """
 
+import asyncio
+import contextlib
 import fcntl
 import os
 import sqlite3
 import statistics
 import time
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from commands.model import Buddy, Keys, World
 from gateway.model import (
+    RUNS,
     Commit,
     Delivery,
+    Expected,
     MobileOriginated,
     MobileTerminated,
     StoredPart,
-    Uncertain,
 )
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.records import customer_of, customer_row
+from gateway.storage.sqlite_candidates import Candidates
+from gateway.storage.sqlite_migration import migrate
 from gateway.storage.sqlite_retention import forget
 
-SCHEMA_VERSION = 2
 BUSY = 0.05
 """Seconds to wait for a lock that somebody else has on the file: the loop stands still meanwhile."""
 SLOW_COMMIT = 0.002
@@ -38,8 +42,8 @@ SLOW_COMMIT = 0.002
 
 _JOURNAL = """
 INSERT INTO journal (number, at, account, session, sequence, source, destination, msisdn, access_code,
-    sub_code, province, esm_class, data_coding, parts, instruction, outcome, text, detail, digest)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    sub_code, province, esm_class, data_coding, parts, instruction, outcome, text, detail, digest, hidden)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _OUTBOX = """
 INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference,
@@ -74,8 +78,11 @@ WHERE number > ifnull((SELECT number FROM journal WHERE at < ? ORDER BY number D
     AND instruction != ''
 ORDER BY number DESC LIMIT ?
 """
-_PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_UNCERTAIN = "INSERT INTO uncertain VALUES (?, ?, ?, ?, ?)"
+_PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_LAST_TIME = """
+SELECT max(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
+    coalesce((SELECT at FROM journal ORDER BY number DESC LIMIT 1), 0))
+"""
 _LEAVING = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
     parts, attempts, losses, source_ton, source_npi
@@ -86,10 +93,10 @@ _CUSTOMERS = "SELECT * FROM customer WHERE msisdn IN (SELECT value FROM json_eac
 _HOLDERS = """
 SELECT fetion_number, msisdn FROM customer WHERE fetion_number IN (SELECT value FROM json_each(?))
 """
-_DIGESTS = """
-SELECT number, digest, repeated_at FROM journal
-WHERE number BETWEEN ? AND ? AND (? = 0 OR session = ?) ORDER BY number
-"""
+
+
+Execute = Callable[..., sqlite3.Cursor]
+T = TypeVar("T")
 
 
 def typed(error: sqlite3.Error, path: Path) -> StorageError:
@@ -115,6 +122,7 @@ class SqliteStore:
         self._path = path
         self._db = connection
         self._lock = lock
+        self._committing: asyncio.Future[Any] | None = None
         self.run = 0
         self.slow = False
 
@@ -149,10 +157,10 @@ class SqliteStore:
         try:
             store._prepare()
         except sqlite3.Error as error:
-            store.close()
+            store.release()
             raise unusable(path, error) from error
         except StoreUnusable:
-            store.close()
+            store.release()
             raise
         return store
 
@@ -172,56 +180,132 @@ class SqliteStore:
             )
             times.append(time.perf_counter() - start)
         self.slow = statistics.median(times) > SLOW_COMMIT
-        db.execute("INSERT INTO meta VALUES ('run', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1")
-        self.run = int(db.execute("SELECT value FROM meta WHERE key='run'").fetchone()[0])
+        self.run = self._draw_run()
+        self._candidates = Candidates(db)
 
-    def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _draw_run(self) -> int:
+        """Raises StoreUnusable at the end of the series."""
+        db = self._db
+        found = db.execute("SELECT value FROM meta WHERE key = 'run'").fetchone()
+        run = int(found[0]) + 1 if found else 1
+        if run >= RUNS:
+            raise StoreUnusable(
+                f"{self._path}: its {RUNS} runs are used up, no number for another SMS is left:"
+                " set storage.url to a new store"
+            )
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('run', ?)", (run,))
+        return run
+
+    async def _free(self) -> None:
+        """Wait until no commit is under way in another thread."""
+        while self._committing is not None:
+            await asyncio.wait((self._committing,))
+
+    @contextlib.contextmanager
+    def _typed(self) -> Iterator[sqlite3.Connection]:
+        """The connection; what it raises is one of the contract's errors."""
         try:
-            return self._db.execute(statement, values).fetchall()
+            yield self._db
         except sqlite3.Error as error:
             raise typed(error, self._path) from error
 
-    def key_check(self) -> int | None:
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A commit of its own, in this thread."""
+        with self._typed() as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+
+    async def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        if self._committing is not None:
+            await self._free()
+        with self._typed() as db:
+            return db.execute(statement, values).fetchall()
+
+    async def key_check(self) -> int | None:
         """A row of meta."""
-        rows = self._read("SELECT value FROM meta WHERE key = 'key_check'")
+        rows = await self._read("SELECT value FROM meta WHERE key = 'key_check'")
         return rows[0][0] if rows else None
 
-    def set_key_check(self, check: int) -> None:
+    async def set_key_check(self, check: int) -> None:
         """The same row, in a commit of its own."""
-        self._read("INSERT OR REPLACE INTO meta VALUES ('key_check', ?)", (check,))
+        await self._read("INSERT OR REPLACE INTO meta VALUES ('key_check', ?)", (check,))
 
-    def load(self, keys: Keys, world: World) -> None:
+    async def next_run(self) -> int:
+        """Another row of meta."""
+        await self._free()
+        with self._typed():
+            return self._draw_run()
+
+    async def last_time(self) -> int:
+        """Of the last SMS, or of the watermark, which moves without one."""
+        return int((await self._read(_LAST_TIME))[0][0])
+
+    async def load(self, keys: Keys, world: World) -> None:
         """One statement per kind of key."""
+        if self._committing is not None:
+            await self._free()
+        with self._typed() as db:
+            self._load(db.execute, keys, world)
+
+    def _load(self, execute: Execute, keys: Keys, world: World) -> None:
         if keys.customers:
             wanted = orjson.dumps([int(m) for m in keys.customers]).decode()
             for msisdn in keys.customers:
                 world.customers[msisdn] = None
-            for row in self._read(_CUSTOMERS, (wanted,)):
+            for row in execute(_CUSTOMERS, (wanted,)):
                 customer = customer_of(row)
                 world.customers[customer.msisdn] = customer
         if keys.holders:
             wanted = orjson.dumps([int(n) for n in keys.holders]).decode()
             for number in keys.holders:
                 world.holders[number] = None
-            for number, msisdn in self._read(_HOLDERS, (wanted,)):
+            for number, msisdn in execute(_HOLDERS, (wanted,)):
                 world.holders[str(number)] = str(msisdn)
         for owner, other in keys.buddies:
-            rows = self._read(_BUDDY, (int(owner), int(other)))
-            world.buddies[(owner, other)] = _buddy(rows[0]) if rows else None
+            row = execute(_BUDDY, (int(owner), int(other))).fetchone()
+            world.buddies[(owner, other)] = _buddy(row) if row else None
         for owner in keys.lists:
-            world.lists[owner] = tuple(_buddy(row) for row in self._read(_BUDDIES, (int(owner),)))
+            world.lists[owner] = tuple(_buddy(row) for row in execute(_BUDDIES, (int(owner),)))
 
-    def matching(self, place: float, limit: int) -> list[str]:
+    async def matching(self, place: float, limit: int) -> list[str]:
         """One search of the index, a second one from its beginning when the end was reached."""
-        lowest, highest = self._read(_MATCHING_ENDS)[0]
+        lowest, highest = (await self._read(_MATCHING_ENDS))[0]
         if lowest is None:
             return []
         start = lowest + round(place * (highest - lowest))
-        found = [row[0] for row in self._read(_MATCHING, (start, limit))]
+        found = [row[0] for row in await self._read(_MATCHING, (start, limit))]
         if len(found) < limit:
-            more = self._read(_MATCHING, (0, limit - len(found)))
+            more = await self._read(_MATCHING, (0, limit - len(found)))
             found += [row[0] for row in more if row[0] < start]
         return [str(msisdn) for msisdn in found]
+
+    async def commit(self, commit: Commit) -> None:
+        """write, then sync; a sync in another thread is waited for even when the caller is cancelled."""
+        if self._committing is not None:
+            await self._free()
+        self.write(commit)
+        if not self.slow:
+            self.sync()
+            return
+        await self._in_thread(self.sync)
+
+    async def _in_thread(self, work: Callable[..., T], *values: Any) -> T:
+        """The connection belongs to that thread until the work is done, also when the caller is cancelled."""
+        job = asyncio.get_running_loop().run_in_executor(None, work, *values)
+        self._committing = job
+        job.add_done_callback(self._in_thread_no_more)
+        return await asyncio.shield(job)
+
+    def _in_thread_no_more(self, job: asyncio.Future[Any]) -> None:
+        self._committing = None
+        if not job.cancelled():
+            job.exception()  # seen here: a caller that was cancelled does not look at it any more
 
     def write(self, commit: Commit) -> None:
         """All rows in one transaction, left open for sync."""
@@ -259,12 +343,14 @@ class SqliteStore:
             db.executemany(_PRODUCT, commit.products)
         if commit.parts:
             db.executemany(_PART, [_part_row(p) for p in commit.parts])
+        if commit.parts_complete:
+            db.executemany(
+                "UPDATE part SET complete = 1, octets = x'', deadline = ? WHERE number = ?",
+                commit.parts_complete,
+            )
         if commit.parts_gone:
             db.executemany("DELETE FROM part WHERE number=?", [(n,) for n in commit.parts_gone])
-        if commit.repeats:
-            db.executemany("UPDATE journal SET repeated_at=? WHERE number=?", commit.repeats)
-        for span in commit.uncertain:
-            db.execute(_UNCERTAIN, (span.session, span.first, span.last, span.at, span.until))
+        self._candidates.write(commit)
         if commit.settled is not None:
             number, at = commit.settled
             db.execute("INSERT OR REPLACE INTO meta VALUES ('settled', ?)", (number,))
@@ -284,84 +370,81 @@ class SqliteStore:
                 self._db.execute("ROLLBACK")
             except sqlite3.Error:
                 return  # SQLite has rolled back by itself (full disk, I/O error)
+        with contextlib.suppress(sqlite3.Error):
+            self._candidates.recount()
 
-    def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
+    async def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
         """Backwards from the end of the journal: its numbers grow with time, and `at` has no index."""
-        rows = self._read(_RECENT, (since, limit))
+        rows = await self._read(_RECENT, (since, limit))
         return [(at, *rest) for at, *rest in reversed(rows)]
 
-    def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
+    async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """Rows with state 0, as they were written; secret ones sealed."""
-        return [_waiting_sms(row) for row in self._read(_WAITING, (after, limit))]
+        return [_waiting_sms(row) for row in await self._read(_WAITING, (after, limit))]
 
-    def parked(self, number: int) -> MobileTerminated | None:
+    async def parked(self, number: int) -> MobileTerminated | None:
         """The row with that number, if its state is 4."""
-        rows = self._read(_PARKED, (number,))
+        rows = await self._read(_PARKED, (number,))
         return _waiting_sms(rows[0]) if rows else None
 
-    def parts(self) -> list[StoredPart]:
+    async def parts(self) -> list[StoredPart]:
         """All rows of the part table, oldest first."""
-        return [
-            StoredPart(
-                number, account, source, destination, PartHeader(kind, reference, total, place),
-                coding, octets, deadline,
-            )
-            for number, account, source, destination, kind, reference, total, place, coding, octets, deadline
-            in self._read("SELECT * FROM part ORDER BY number")
-        ]  # fmt: skip
+        return [_stored_part(row) for row in await self._read("SELECT * FROM part ORDER BY number")]
 
-    def uncertain(self) -> list[Uncertain]:
-        """All rows of the uncertain table, oldest first."""
-        return [Uncertain(*row) for row in self._read("SELECT * FROM uncertain ORDER BY at")]
-
-    def settled(self) -> tuple[int, int]:
+    async def settled(self) -> tuple[int, int]:
         """The watermark of certain answers."""
-        found = dict(self._read("SELECT key, value FROM meta WHERE key IN ('settled', 'settled_at')"))
+        rows = await self._read("SELECT key, value FROM meta WHERE key IN ('settled', 'settled_at')")
+        found = dict(rows)
         return found.get("settled", 0), found.get("settled_at", 0)
 
-    def digests(self, span: Uncertain) -> list[tuple[int, bytes, int]]:
-        """Journal rows of a range, in order."""
-        return self._read(
-            _DIGESTS,
-            (span.first, span.last, span.session, span.session),
-        )
+    async def recover(self, until: int) -> None:
+        """See gateway.storage.sqlite_candidates, like the next three."""
+        settled = await self.settled()
+        with self._transaction():
+            self._candidates.recover(settled, until)
 
-    def forget_uncertain(self, now: int) -> None:
-        """Delete at once: losing this is harmless, it is done again."""
-        try:
-            self._db.execute("DELETE FROM uncertain WHERE until <= ?", (now,))
-        except sqlite3.Error as error:
-            raise typed(error, self._path) from error
+    async def expect(self, limit: int) -> Expected:
+        """One step."""
+        await self._free()
+        with self._transaction():
+            return self._candidates.expect(limit)
 
-    def forget(self, before: int, limit: int) -> int:
+    async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
+        """One search of an index for each digest."""
+        await self._free()
+        with self._typed():
+            return self._candidates.find(digests, now)
+
+    async def forget_candidates(self, now: int, limit: int) -> int:
+        """One step."""
+        await self._free()
+        with self._transaction():
+            return self._candidates.forget(now, limit)
+
+    async def forget(self, before: int, limit: int) -> int:
         """One step; see gateway.storage.sqlite_retention."""
-        try:
-            return forget(self._db, before, limit)
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise typed(error, self._path) from error
+        await self._free()
+        if not self.slow:
+            return self._forget(before, limit)
+        return await self._in_thread(self._forget, before, limit)
 
-    def close(self) -> None:
+    def _forget(self, before: int, limit: int) -> int:
+        with self._typed() as db:
+            try:
+                return forget(db, before, limit)
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+
+    async def close(self) -> None:
+        """When no commit is under way: close the connection, then give the lock back."""
+        await self._free()
+        self.release()
+
+    def release(self) -> None:
         """Close the connection, then give the lock back."""
         self._db.close()
         os.close(self._lock)
-
-
-def migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring the schema to SCHEMA_VERSION, one numbered file after the other, each in its own transaction.
-
-    Raises StoreUnusable for a store of a newer version.
-    """
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if version > SCHEMA_VERSION:
-        raise StoreUnusable(
-            f"{path}: its schema is version {version}, this gateway knows up to {SCHEMA_VERSION}:"
-            " use a newer gateway"
-        )
-    folder = resources.files("gateway.storage") / "sqlite_schema"
-    for step in range(version + 1, SCHEMA_VERSION + 1):
-        script = (folder / f"{step:04}.sql").read_text(encoding="utf-8")
-        db.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={step};\nCOMMIT;")
 
 
 def _journal_row(m: MobileOriginated) -> tuple[Any, ...]:
@@ -370,7 +453,7 @@ def _journal_row(m: MobileOriginated) -> tuple[Any, ...]:
         m.number, m.at, m.account, m.session, m.sequence, m.source, m.destination, m.msisdn,
         route.access_code, route.prefix, m.province, m.esm_class, m.data_coding, m.parts,
         m.instruction, m.result, m.stored_text,
-        None if m.detail is None else orjson.dumps(m.detail).decode(), m.digest,
+        None if m.detail is None else orjson.dumps(m.detail).decode(), m.digest, m.hidden,
     )  # fmt: skip
 
 
@@ -401,7 +484,16 @@ def _part_row(p: StoredPart) -> tuple[Any, ...]:
     part = p.part
     return (
         p.number, p.account, p.source, p.destination, part.kind, part.reference, part.total, part.number,
-        p.data_coding, p.octets, p.deadline,
+        p.data_coding, p.octets, p.deadline, p.msisdn, p.ton, p.npi, p.at, p.digest, int(p.complete),
+    )  # fmt: skip
+
+
+def _stored_part(row: tuple[Any, ...]) -> StoredPart:
+    number, account, source, destination, kind, reference, total, place, coding, octets, *rest = row
+    deadline, msisdn, ton, npi, at, digest, complete = rest
+    return StoredPart(
+        number, account, source, destination, PartHeader(kind, reference, total, place), coding, octets,
+        deadline, msisdn, ton, npi, at, digest, bool(complete),
     )  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import orjson
 
 from commands.model import Order
-from gateway.model import Delivery
+from gateway.model import MASKED, Delivery
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.records import customer_of
-from gateway.storage.sqlite import SCHEMA_VERSION
+from gateway.storage.sqlite_migration import SCHEMA_VERSION
 
 REPLIES_WITHIN = 1_000_000
 """Numbers drawn between an SMS and its replies at most: what the queue holds, with its own replies, and more.
@@ -42,7 +42,7 @@ PAGE = 5000
 
 _WAITING = "SELECT * FROM outbox WHERE state = 0 ORDER BY number LIMIT ?"
 _JOURNAL = """
-SELECT number, at, account, source, destination, msisdn, instruction, outcome, text, detail
+SELECT number, at, account, source, destination, msisdn, instruction, outcome, text, hidden, detail
 FROM journal WHERE number > ? ORDER BY number LIMIT ?
 """
 PIECE = 1000
@@ -79,6 +79,8 @@ class SqliteReader:
         found = dict(row)
         found["detail"] = orjson.loads(found["detail"]) if found["detail"] else {}
         found["digest"] = found["digest"].hex()
+        if found["hidden"]:
+            found["text"] = MASKED
         return found
 
     def outgoing(self, number: int) -> dict[str, Any] | None:
@@ -102,7 +104,7 @@ class SqliteReader:
         return found
 
     def journal(self) -> Iterator[tuple[Any, ...]]:
-        """(number, at, account, source, destination, msisdn, instruction, outcome, text, detail) of every SMS
+        """(number, at, account, source, destination, msisdn, instruction, outcome, text, hidden, detail) of every SMS
         from a handset, in order; read in pieces, so that the gateway's checkpoints are not kept waiting."""
         after = -1
         while rows := self._db.execute(_JOURNAL, (after, PIECE)).fetchall():

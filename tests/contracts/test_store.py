@@ -1,4 +1,4 @@
-"""One suite for every Store. A store joins by a row in ENGINES; one that is forgotten fails a test."""
+"""One suite for every Store; one that is not in ENGINES fails a test."""
 
 import importlib
 import pkgutil
@@ -6,87 +6,25 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from dataclasses import fields as fields_of
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import gateway.storage
 from commands.model import Buddy, Customer, Keys, Order, Question, Reach, Sent, State, World
-from gateway.model import Commit, Delivery, MobileOriginated, MobileTerminated, StoredPart, Uncertain
+from gateway.model import Commit, Delivery, MobileTerminated, StoredPart, Uncertain
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
-from gateway.storage.sqlite import SCHEMA_VERSION, SqliteStore
+from gateway.storage.sqlite import SqliteStore
+from gateway.storage.sqlite_migration import SCHEMA_VERSION
+from tests.contracts.engines import ENGINES, Engine, file_of, opening, put
 from tests.gateway.support import ALICE, BOB, SESSIONS, START_MS, leaving, received
 
-
-@dataclass(frozen=True)
-class Engine:
-    """What the suite needs of one kind of store, whose place is a folder.
-
-    fill: leave no room in it; make_room: take that back. age: make its schema one of a later version.
-    """
-
-    made_by: type
-    open: Callable[[Path], Store]
-    fill: Callable[[Store], None]
-    make_room: Callable[[Store], None]
-    age: Callable[[Path], None]
-
-
-def file_of(folder: Path) -> Path:
-    """The file of an SQLite store."""
-    return folder / "fetion.db"
-
-
-def pragma(store: Store, text: str) -> None:
-    """Set something in the engine below a store."""
-    assert isinstance(store, SqliteStore)
-    store._db.execute(f"PRAGMA {text}")
-
-
-def age_sqlite(folder: Path) -> None:
-    """Make the store one of the next version."""
-    with closing(sqlite3.connect(file_of(folder))) as database:
-        database.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
-
-
-ENGINES = [
-    pytest.param(
-        Engine(
-            SqliteStore,
-            lambda folder: SqliteStore.open(file_of(folder)),
-            lambda store: pragma(store, "max_page_count=1"),
-            lambda store: pragma(store, "max_page_count=1000000"),
-            age_sqlite,
-        ),
-        id="sqlite",
-    )
-]
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> Engine:
-    """Each of them."""
-    found = request.param
-    assert isinstance(found, Engine)
-    return found
-
-
-@pytest.fixture
-def store(engine: Engine, tmp_path: Path) -> Iterator[Store]:
-    """A new one."""
-    with closing(engine.open(tmp_path)) as opened:
-        yield opened
-
-
-def put(store: Store, commit: Commit) -> None:
-    """Write it, durably."""
-    store.write(commit)
-    store.sync()
+LATER = START_MS + 1000
 
 
 def everything(session: int = SESSIONS + 1) -> Commit:
@@ -97,7 +35,7 @@ def everything(session: int = SESSIONS + 1) -> Commit:
         buddies={(ALICE, BOB): Buddy(ALICE, BOB, "bob", START_MS)},
         outgoing=[leaving(2)],
         parts=[part(3)],
-        uncertain=[Uncertain(session, 1, 1, START_MS, START_MS + 10)],
+        uncertain=[Uncertain(session, 1, 1, START_MS + 10)],
         settled=(1, START_MS),
     )
 
@@ -105,22 +43,35 @@ def everything(session: int = SESSIONS + 1) -> Commit:
 def part(number: int) -> StoredPart:
     """A part that waits."""
     header = PartHeader("udh8", 7, 3, 2)
-    return StoredPart(number, "smsc", ALICE, "161", header, 8, b"\0\xff\x80", START_MS + 1000)
+    return StoredPart(
+        number,
+        "smsc",
+        f"86{ALICE}",
+        "161",
+        header,
+        8,
+        b"\0\xff\x80",
+        START_MS + 1000,
+        ALICE,
+        1,
+        2,
+        START_MS,
+        b"d",
+    )
 
 
-def holds_nothing(store: Store) -> bool:
+async def holds_nothing(store: Store) -> bool:
     """Whether nothing of everything() is there."""
     world = World()
-    store.load(Keys({ALICE, BOB}, {"400000001"}, {(ALICE, BOB)}), world)
+    await store.load(Keys({ALICE, BOB}, {"400000001"}, {(ALICE, BOB)}), world)
     found = [*world.customers.values(), *world.holders.values(), *world.buddies.values()]
-    journal = store.digests(Uncertain(0, 0, 1 << 62, 0, 0))
     return not (
         any(found)
-        or journal
-        or store.waiting(0, 10)
-        or store.parts()
-        or store.uncertain()
-        or store.settled() != (0, 0)
+        or await store.recent(0, 10)
+        or await store.waiting(0, 10)
+        or await store.parts()
+        or (await store.expect(10)).candidates
+        or await store.settled() != (0, 0)
     )
 
 
@@ -138,34 +89,34 @@ def test_every_store_is_in_the_list() -> None:
     found = set()
     for module in pkgutil.iter_modules(gateway.storage.__path__, "gateway.storage."):
         for each in vars(importlib.import_module(module.name)).values():
-            if isinstance(each, type) and each is not Store and hasattr(each, "forget_uncertain"):
+            if isinstance(each, type) and each is not Store and hasattr(each, "forget_candidates"):
                 found.add(each)
     assert found == listed
 
 
-def test_a_new_store_is_empty(store: Store) -> None:
+async def test_a_new_store_is_empty(store: Store) -> None:
     """A store that did not exist is made, without anything in it, and this is its first run."""
     assert store.run == 1
-    assert holds_nothing(store)
+    assert await holds_nothing(store)
 
 
-def test_runs_are_counted(engine: Engine, tmp_path: Path) -> None:
+async def test_runs_are_counted(engine: Engine, tmp_path: Path) -> None:
     """Every opening has a number of its own, so that message numbers never come twice."""
     runs = []
     for _ in range(3):
-        with closing(engine.open(tmp_path)) as opened:
+        async with opening(engine, tmp_path) as opened:
             runs.append(opened.run)
     assert runs == [1, 2, 3]
 
 
-def test_a_commit_is_there_after_a_restart(engine: Engine, tmp_path: Path) -> None:
+async def test_a_commit_is_there_after_a_restart(engine: Engine, tmp_path: Path) -> None:
     """Journal, customers, buddies, outbox, parts, uncertain ranges and the watermark come back."""
     commit = everything()
-    with closing(engine.open(tmp_path)) as opened:
-        put(opened, commit)
-    with closing(engine.open(tmp_path)) as again:
+    async with opening(engine, tmp_path) as opened:
+        await put(opened, commit)
+    async with opening(engine, tmp_path) as again:
         world = World()
-        again.load(Keys({ALICE, BOB, "13700137000"}, {"400000001", "400000002"}, {(ALICE, BOB)}), world)
+        await again.load(Keys({ALICE, BOB, "13700137000"}, {"400000001", "400000002"}, {(ALICE, BOB)}), world)
         assert world.customers == {
             ALICE: Customer(ALICE, State.OPEN, "400000001"),
             BOB: Customer(BOB),
@@ -173,14 +124,15 @@ def test_a_commit_is_there_after_a_restart(engine: Engine, tmp_path: Path) -> No
         }
         assert world.holders == {"400000001": ALICE, "400000002": None}
         assert world.buddies == {(ALICE, BOB): Buddy(ALICE, BOB, "bob", START_MS)}
-        assert again.digests(Uncertain(0, 1, 1, 0, 0)) == [(1, b"one", 0)]
-        assert [fields(sms) for sms in again.waiting(0, 10)] == [fields(sms) for sms in commit.outgoing]
-        assert again.parts() == commit.parts
-        assert again.uncertain() == commit.uncertain
-        assert again.settled() == (1, START_MS)
+        assert [row[1] for row in await again.recent(0, 10)] == [ALICE]
+        assert [fields(sms) for sms in await again.waiting(0, 10)] == [fields(sms) for sms in commit.outgoing]
+        assert await again.parts() == commit.parts
+        assert (await again.expect(10)).candidates == 1
+        assert await again.candidates([b"one"], START_MS) == [(b"one", 1)]
+        assert await again.settled() == (1, START_MS)
 
 
-def test_a_customer_comes_back_whole(store: Store) -> None:
+async def test_a_customer_comes_back_whole(store: Store) -> None:
     """Every field of a customer survives, and a later commit replaces all of them."""
     question = Question(42, "buddy.add", "12520", BOB, "小爱", 1, 2, "yes")
     customer = Customer(
@@ -212,45 +164,37 @@ def test_a_customer_comes_back_whole(store: Store) -> None:
         each.name for each in fields_of(Customer) if getattr(customer, each.name) == getattr(usual, each.name)
     ] == ["msisdn"]
     for each in (customer, usual):
-        put(store, Commit(messages=[received(each.opened_at + 1)], customers=[each]))
+        await put(store, Commit(messages=[received(each.opened_at + 1)], customers=[each]))
         world = World()
-        store.load(Keys({ALICE}), world)
+        await store.load(Keys({ALICE}), world)
         assert world.customers[ALICE] == each
 
 
-def test_a_buddy_can_be_removed(store: Store) -> None:
+async def test_a_buddy_can_be_removed(store: Store) -> None:
     """None in place of a buddy ends the relation, in its own direction only."""
     both = {
         (ALICE, BOB): Buddy(ALICE, BOB, "b", 1),
         (BOB, ALICE): Buddy(BOB, ALICE, "a", 0, blocked=True, matched_at=5),
     }
-    put(store, Commit(messages=[received(1)], buddies=both))
-    put(store, Commit(messages=[received(2)], buddies={(ALICE, BOB): None}))
+    await put(store, Commit(messages=[received(1)], buddies=both))
+    await put(store, Commit(messages=[received(2)], buddies={(ALICE, BOB): None}))
     world = World()
-    store.load(Keys(buddies=set(both)), world)
+    await store.load(Keys(buddies=set(both)), world)
     assert world.buddies == {(ALICE, BOB): None, (BOB, ALICE): both[(BOB, ALICE)]}
 
 
-def test_partners_begin_anywhere(store: Store) -> None:
+async def test_partners_begin_anywhere(store: Store) -> None:
     """Customers with matching are given from any place on, each once; ended orders and others are not."""
-    assert store.matching(0.5, 3) == []
+    assert await store.matching(0.5, 3) == []
     mobiles = [f"1380013800{digit}" for digit in range(5)]
     ordered, ended = (Order("MCHAT", START_MS),), (Order("MCHAT", START_MS, START_MS + 1),)
     with_it = [Customer(each, State.OPEN, f"40000000{each[-1]}", orders=ordered) for each in mobiles]
     without = [Customer("13800138007", orders=ended), Customer("13800137000", State.OPEN, "400000009")]
-    put(store, Commit(customers=[*with_it, *without]))
-    assert store.matching(0.0, 2) == mobiles[:2]
-    assert store.matching(1.0, 3) == [mobiles[4], *mobiles[:2]]
+    await put(store, Commit(customers=[*with_it, *without]))
+    assert await store.matching(0.0, 2) == mobiles[:2]
+    assert await store.matching(1.0, 3) == [mobiles[4], *mobiles[:2]]
     for place in (0.0, 0.3, 0.5, 0.99, 1.0):
-        assert sorted(store.matching(place, 9)) == mobiles
-
-
-def test_a_write_without_sync_is_no_commit(engine: Engine, tmp_path: Path) -> None:
-    """What was written but not made durable is gone after a restart, all of it."""
-    with closing(engine.open(tmp_path)) as opened:
-        opened.write(everything())
-    with closing(engine.open(tmp_path)) as again:
-        assert holds_nothing(again)
+        assert sorted(await store.matching(place, 9)) == mobiles
 
 
 @pytest.mark.parametrize(
@@ -263,7 +207,7 @@ def test_a_write_without_sync_is_no_commit(engine: Engine, tmp_path: Path) -> No
         pytest.param(lambda commit: commit.outgoing.append(leaving(2)), id="outbox number"),
     ],
 )
-def test_a_broken_rule_is_a_conflict(store: Store, spoil: Callable[[Commit], object]) -> None:
+async def test_a_broken_rule_is_a_conflict(store: Store, spoil: Callable[[Commit], object]) -> None:
     """A Fetion number with two holders and a number given twice raise Conflict; nothing of the batch is
     stored, and the next batch is as if it had never been."""
     commit = everything()
@@ -271,120 +215,134 @@ def test_a_broken_rule_is_a_conflict(store: Store, spoil: Callable[[Commit], obj
     if isinstance(changed, list):
         commit.customers = changed
     with pytest.raises(Conflict):
-        store.write(commit)
-    assert holds_nothing(store)
-    put(store, everything())
-    assert store.settled() == (1, START_MS)
+        await store.commit(commit)
+    assert await holds_nothing(store)
+    await put(store, everything())
+    assert await store.settled() == (1, START_MS)
 
 
-def test_a_full_store_keeps_nothing_of_a_batch(engine: Engine, store: Store) -> None:
+async def test_a_full_store_keeps_nothing_of_a_batch(engine: Engine, store: Store) -> None:
     """Without room StoreFull is raised and nothing is written; with room the same batch is taken."""
     commit = everything()
     commit.outgoing += [leaving(number, text="x" * 140) for number in range(100, 1000)]
     engine.fill(store)
     with pytest.raises(StoreFull, match="make room"):
-        put(store, commit)
-    assert holds_nothing(store)
+        await put(store, commit)
+    assert await holds_nothing(store)
     engine.make_room(store)
-    put(store, commit)
-    assert len(store.waiting(0, 2000)) == 901
+    await put(store, commit)
+    assert len(await store.waiting(0, 2000)) == 901
 
 
-def test_waiting_sms_come_in_order_and_in_pieces(store: Store) -> None:
+async def test_waiting_sms_come_in_order_and_in_pieces(store: Store) -> None:
     """Waiting SMS come by number, from behind a number and so many at once, marked as repeats."""
-    put(store, Commit(outgoing=[leaving(number) for number in (5, 3, 9, 7)]))
-    assert [sms.number for sms in store.waiting(0, 10)] == [3, 5, 7, 9]
-    assert [sms.number for sms in store.waiting(3, 2)] == [5, 7]
-    assert all(sms.repeat and sms.state is Delivery.WAITING for sms in store.waiting(0, 10))
+    await put(store, Commit(outgoing=[leaving(number) for number in (5, 3, 9, 7)]))
+    assert [sms.number for sms in await store.waiting(0, 10)] == [3, 5, 7, 9]
+    assert [sms.number for sms in await store.waiting(3, 2)] == [5, 7]
+    assert all(sms.repeat and sms.state is Delivery.WAITING for sms in await store.waiting(0, 10))
 
 
-def test_a_closed_sms_waits_no_more(store: Store) -> None:
+async def test_a_closed_sms_waits_no_more(store: Store) -> None:
     """SMS that were sent, failed or expired do not come back."""
     outgoing = [leaving(number) for number in (1, 2, 3, 4)]
-    put(store, Commit(outgoing=outgoing))
+    await put(store, Commit(outgoing=outgoing))
     for sms, state in zip(outgoing[:3], (Delivery.SENT, Delivery.FAILED, Delivery.EXPIRED), strict=True):
         sms.state = state
-    put(store, Commit(closed=outgoing[:3]))
-    assert [sms.number for sms in store.waiting(0, 10)] == [4]
+    await put(store, Commit(closed=outgoing[:3]))
+    assert [sms.number for sms in await store.waiting(0, 10)] == [4]
 
 
-def test_a_secret_is_kept_sealed(engine: Engine, tmp_path: Path) -> None:
+def octets_in(folder: Path) -> bytes:
+    """All that is in its files."""
+    return b"".join(path.read_bytes() for path in folder.iterdir())
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    """Who may use its files."""
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+async def test_a_secret_is_kept_sealed(engine: Engine, tmp_path: Path) -> None:
     """Of a secret SMS the sealed form is kept and comes back, never the text; once closed, neither is."""
     secret = leaving(1, text="your password is hunter77")
     secret.secret, secret.sealed = True, b"\0sealed octets"
-    with closing(engine.open(tmp_path)) as opened:
-        put(opened, Commit(outgoing=[secret]))
-        [found] = opened.waiting(0, 10)
+    async with opening(engine, tmp_path) as opened:
+        await put(opened, Commit(outgoing=[secret]))
+        [found] = await opened.waiting(0, 10)
         assert (found.secret, found.sealed, found.text) == (True, b"\0sealed octets", "")
         secret.state = Delivery.SENT
-        put(opened, Commit(closed=[secret]))
-    with closing(engine.open(tmp_path)):
-        kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        await put(opened, Commit(closed=[secret]))
+    async with opening(engine, tmp_path):
+        kept = octets_in(tmp_path)
     assert b"hunter77" not in kept
     with closing(sqlite3.connect(file_of(tmp_path))) as database:
         assert database.execute("SELECT text FROM outbox").fetchall() == [(None,)]
 
 
-def test_parts_come_and_go(store: Store) -> None:
+async def test_parts_come_and_go(store: Store) -> None:
     """Parts are kept until a commit names them as gone, their own commit too."""
-    put(store, Commit(parts=[part(3), part(4)]))
-    put(store, Commit(parts=[part(5), part(6)], parts_gone=[3, 5]))
-    assert store.parts() == [part(4), part(6)]
+    await put(store, Commit(parts=[part(3), part(4)]))
+    await put(store, Commit(parts=[part(5), part(6)], parts_gone=[3, 5]))
+    assert await store.parts() == [part(4), part(6)]
 
 
-def test_digests_of_a_range(store: Store) -> None:
-    """A range gives its numbers in order, of one session or of any, with the time of the last repeat."""
-    one, other = SESSIONS + 1, SESSIONS + 2
-    messages: list[MobileOriginated] = [
-        received(number, session=session, digest=b"%d" % number)
-        for number, session in ((11, one), (12, other), (13, one), (14, one))
-    ]
-    put(store, Commit(messages=messages))
-    put(store, Commit(repeats=[(START_MS + 5, 13)]))
-    assert store.digests(Uncertain(one, 11, 13, 0, 0)) == [(11, b"11", 0), (13, b"13", START_MS + 5)]
-    assert [number for number, _, _ in store.digests(Uncertain(0, 12, 99, 0, 0))] == [12, 13, 14]
+async def test_a_complete_message_leaves_its_digests(store: Store) -> None:
+    """Of a message that is complete the parts stay for a while without their octets."""
+    await put(store, Commit(parts=[part(3), part(4)]))
+    await put(store, Commit(parts_complete=[(LATER + 9, 3)]))
+    [complete, waits] = await store.parts()
+    assert waits == part(4)
+    assert complete == replace(part(3), octets=b"", deadline=LATER + 9, complete=True)
 
 
-def test_what_was_handled_lately(store: Store) -> None:
+async def test_what_was_handled_lately(store: Store) -> None:
     """recent: in order, from a moment on, the last so many; what was limited says so, parts are left out."""
     rows = [received(SESSIONS + number, digest=b"%d" % number, at=START_MS + number) for number in range(6)]
     rows[2].detail = {"replies": ["service.opened", "other"]}
     rows[3].result, rows[3].detail = "limited", {"replies": ["overused"]}
     rows[4].instruction = ""
-    put(store, Commit(messages=rows))
+    await put(store, Commit(messages=rows))
     found = [(START_MS + at, ALICE, "KTFX", "161", told) for at, told in ((1, ""), (2, "service.opened"))]
     found += [(START_MS + 5, ALICE, "KTFX", "161", "")]
     limited = (START_MS + 3, ALICE, "KTFX", "161", None)
-    assert store.recent(START_MS + 1, 100) == [*found[:2], limited, found[2]]
-    assert store.recent(START_MS + 1, 2) == [limited, found[2]]
-    assert store.recent(START_MS + 6, 100) == []
+    assert await store.recent(START_MS + 1, 100) == [*found[:2], limited, found[2]]
+    assert await store.recent(START_MS + 1, 2) == [limited, found[2]]
+    assert await store.recent(START_MS + 6, 100) == []
 
 
-def test_uncertain_ranges_are_forgotten_in_time(store: Store) -> None:
-    """A range lasts until its time is over, and not longer."""
-    spans = [Uncertain(0, 1, 2, at, at + 100) for at in (10, 20, 30)]
-    put(store, Commit(uncertain=spans))
-    store.forget_uncertain(119)
-    assert store.uncertain() == spans[1:]
-    store.forget_uncertain(120)
-    assert store.uncertain() == spans[2:]
-
-
-def test_the_watermark_is_the_last_one_written(store: Store) -> None:
+async def test_the_watermark_is_the_last_one_written(store: Store) -> None:
     """The watermark of certain answers is replaced as a pair."""
     for settled in ((5, 50), (9, 90)):
-        put(store, Commit(settled=settled))
-        assert store.settled() == settled
+        await put(store, Commit(settled=settled))
+        assert await store.settled() == settled
 
 
-def test_a_second_opening_is_refused(engine: Engine, store: Store, tmp_path: Path) -> None:
+async def test_every_run_is_another_one(engine: Engine, tmp_path: Path) -> None:
+    """A run that is drawn while the store is open is not drawn again, by this process or a later one."""
+    runs = []
+    for _ in range(2):
+        async with opening(engine, tmp_path) as opened:
+            runs += [opened.run, await opened.next_run(), await opened.next_run()]
+    assert runs == [1, 2, 3, 4, 5, 6]
+
+
+async def test_the_latest_time(store: Store) -> None:
+    """It is that of the last SMS, or of the watermark where that is later."""
+    assert await store.last_time() == 0
+    await put(store, Commit(messages=[received(1, at=START_MS)]))
+    assert await store.last_time() == START_MS
+    await put(store, Commit(settled=(1, START_MS + 5)))
+    assert await store.last_time() == START_MS + 5
+
+
+async def test_a_second_opening_is_refused(engine: Engine, store: Store, tmp_path: Path) -> None:
     """A store that is open is refused with its path, to this process too; the first one goes on."""
     with pytest.raises(StoreInUse, match=str(tmp_path)):
         engine.open(tmp_path)
-    put(store, everything())
+    await put(store, everything())
 
 
-def test_a_second_process_is_refused(engine: Engine, tmp_path: Path) -> None:
+async def test_a_second_process_is_refused(engine: Engine, tmp_path: Path) -> None:
     """Another process gets StoreInUse while the store is open, and the store once it is closed."""
     program = f"""
 from pathlib import Path
@@ -400,14 +358,14 @@ except StoreInUse:
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
         return done.stdout.strip()
 
-    with closing(engine.open(tmp_path)):
+    async with opening(engine, tmp_path):
         assert said() == "in use"
     assert said() == "2"
 
 
-def test_a_newer_schema_is_refused(engine: Engine, tmp_path: Path) -> None:
+async def test_a_newer_schema_is_refused(engine: Engine, tmp_path: Path) -> None:
     """A store of a later version is not touched: the fault names both versions and the remedy."""
-    engine.open(tmp_path).close()
+    await engine.open(tmp_path).close()
     engine.age(tmp_path)
     before = file_of(tmp_path).read_bytes()
     with pytest.raises(StoreUnusable, match=f"version {SCHEMA_VERSION + 1}.*{SCHEMA_VERSION}.*newer gateway"):
@@ -431,19 +389,19 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     assert file_of(tmp_path).read_bytes() == b"not a database" * 1000
 
 
-def test_nobody_else_may_read_it(store: Store, tmp_path: Path) -> None:
+async def test_nobody_else_may_read_it(store: Store, tmp_path: Path) -> None:
     """Database, write-ahead log and lock are for their owner only: customers' texts are in them."""
-    put(store, everything())
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    await put(store, everything())
+    modes = modes_in(tmp_path)
     assert set(modes) >= {"fetion.db", "fetion.db-wal", "fetion.db.lock"}
     assert set(modes.values()) == {0o600}
 
 
-def test_a_store_remembers_its_key(engine: Engine, tmp_path: Path) -> None:
+async def test_a_store_remembers_its_key(engine: Engine, tmp_path: Path) -> None:
     """A new store knows no key; the last one it was told outlives it, the largest too."""
-    with closing(engine.open(tmp_path)) as store:
-        assert store.key_check() is None
-        store.set_key_check(1)
-        store.set_key_check((1 << 63) - 1)
-    with closing(engine.open(tmp_path)) as store:
-        assert store.key_check() == (1 << 63) - 1
+    async with opening(engine, tmp_path) as store:
+        assert await store.key_check() is None
+        await store.set_key_check(1)
+        await store.set_key_check((1 << 63) - 1)
+    async with opening(engine, tmp_path) as store:
+        assert await store.key_check() == (1 << 63) - 1

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import orjson
 
-from gateway.model import SECRET, Delivery
+from gateway.model import Delivery
 
+SECRET = "<secret>"
 PASSWORD = re.compile(r"密码是([a-z0-9]{8})")
 
 Sms = tuple[str, str, str]

@@ -113,10 +113,10 @@ class AnswersFirst(MortalStore):
         """Say that it is durable. It is not."""
         self._late = True
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Orderly all the same."""
         self._catch_up()
-        super().close()
+        await super().close()
 
     def _catch_up(self) -> None:
         if self._late:
@@ -171,10 +171,10 @@ class LateNotingStore(NotingStore):
         """Say that it is durable. It is not."""
         self._late = True
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Orderly all the same."""
         self._catch_up()
-        super().close()
+        await super().close()
 
     def _catch_up(self) -> None:
         if self._late:

@@ -6,15 +6,15 @@ The running gateway and its clients come from tests.proofs.served.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.binds import Bind, Binds, Claim
-from gateway.model import MobileOriginated, MobileTerminated, Uncertain, message_id
+from gateway.model import MobileOriginated, MobileTerminated, message_id
 from gateway.outbox import Outbox
 from gateway.smpp.codec import decode, encode
 from gateway.smpp.coding import Alphabet
@@ -30,6 +30,7 @@ from gateway.smpp.pdus import (
     SubmitSm,
 )
 from gateway.smpp.session import Answered, Event, Limits, Session, TimedOut, Timers
+from gateway.storage.sqlite import SqliteStore
 from routing.table import Routing
 from tests.proofs.served import PASSWORD, PATIENCE, SYSTEM_ID
 from tests.smpp.sessions import bound_pair
@@ -38,6 +39,7 @@ ALICE, BOB = "13800138000", "13900139000"
 START_MS = 1_200_000_000_000
 GSM = Alphabet.from_config({}, "gsm")
 P = TypeVar("P", bound=Pdu)
+T = TypeVar("T")
 SESSIONS = 1 << 32
 """Session numbers of the first run begin behind this one."""
 
@@ -164,23 +166,21 @@ def part_of_many(
     )
 
 
-class Journal:
-    """Digests by number, as a store gives them (gateway.duplicates.Digests)."""
+def store_at(path: Path) -> SqliteStore:
+    """The store of a file, whose commits are made in the caller's thread, however slow the disk is."""
+    store = SqliteStore.open(path)
+    store.slow = False
+    return store
 
-    def __init__(self) -> None:
-        self.rows: dict[int, tuple[int, bytes, int]] = {}
 
-    def put(self, number: int, session: int, digest: bytes) -> None:
-        """A message is committed."""
-        self.rows[number] = (session, digest, 0)
-
-    def digests(self, span: Uncertain) -> list[tuple[int, bytes, int]]:
-        """(number, digest, time of the last repeat or 0) of the messages in a range."""
-        return [
-            (number, digest, repeated_at)
-            for number, (session, digest, repeated_at) in sorted(self.rows.items())
-            if span.first <= number <= span.last and span.session in (0, session)
-        ]
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives that never has to wait: the store of store_at answers at once."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        found: T = end.value
+        return found
+    raise AssertionError("it waits")
 
 
 class Peer:

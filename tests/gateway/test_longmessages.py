@@ -1,12 +1,15 @@
 """Long messages on their way in: joined in any order, bounded, given up in time, undone with their batch."""
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from gateway.longmessages import (
     KEPT_MS,
     OCTETS_IN_ALL,
     OCTETS_PER_HANDSET,
+    OLD_MS,
+    REPEATABLE_MS,
     SETS_PER_HANDSET,
     Joined,
     LongMessages,
@@ -40,7 +43,12 @@ def add(
     """A part arrives as SMS `number`. header: kind, reference, total, place."""
     m = received(number, source=source, octets=octets, part=PartHeader(*header), at=at)
     m.account = account
-    return longs.add(m, GSM)
+    return longs.add(m, digest_of(octets), GSM)
+
+
+def digest_of(octets: bytes) -> bytes:
+    """What stands for the octets of a part."""
+    return b"digest of " + octets
 
 
 def fill(longs: LongMessages, source: str = ALICE) -> None:
@@ -49,24 +57,57 @@ def fill(longs: LongMessages, source: str = ALICE) -> None:
         add(longs, 1000 + reference, ("udh8", reference, 2, 1), b"x", source=source)
 
 
+def outcome(joined: Joined) -> tuple[str | None, tuple[int, ...]]:
+    """The text of the message that a part completed, and the SMS of its other parts."""
+    return joined.text, joined.joined
+
+
+def given_up(joined: Joined) -> tuple[int, ...] | None:
+    """The SMS of the message that a part ended."""
+    return joined.given_up.numbers if joined.given_up else None
+
+
+def expired(longs: LongMessages, at: int) -> list[tuple[int, ...]]:
+    """The SMS of the messages that are given up now."""
+    return [each.numbers for each in longs.expire(at)[0]]
+
+
 @given(order=strategies.permutations(range(1, 6)), kind=strategies.sampled_from(["udh8", "udh16", "sar"]))
 def test_parts_come_in_any_order(order: list[int], kind: Kind) -> None:
-    """The last part completes the text, whichever it is, and says which stored parts are done with."""
+    """The last part completes the text, whichever it is; the store keeps of all parts their digests."""
     longs = LongMessages()
     longs.begin()
     joined = [add(longs, 10 + place, (kind, 9, 5, place), b"%d-" % place) for place in order]
     assert [each.text for each in joined] == [None, None, None, None, "1-2-3-4-5-"]
-    assert joined[-1].gone == [10 + place for place in order[:-1]]
-    assert joined[-1].stored is None
-    assert [each.stored.number for each in joined[:-1] if each.stored] == joined[-1].gone
+    numbers = [10 + place for place in order]
+    assert joined[-1].joined == tuple(numbers[:-1])
+    assert joined[-1].gone == []
+    assert joined[-1].complete == [(START_MS + REPEATABLE_MS, number) for number in numbers[:-1]]
+    assert [each.stored.number for each in joined if each.stored] == numbers
+    last = joined[-1].stored
+    assert last is not None
+    assert (last.octets, last.complete) == (b"", True)
     assert len(longs) == 0
 
 
 def test_a_part_waits_with_its_deadline(longs: LongMessages) -> None:
     """What is stored of a part is all that it takes to go on after a restart. All share one deadline."""
+    header = PartHeader("udh8", 7, 3, 2)
     first = add(longs, 1, ("udh8", 7, 3, 2), b"two")
     assert first.stored == StoredPart(
-        1, "smsc", ALICE, "161", PartHeader("udh8", 7, 3, 2), 0, b"two", START_MS + KEPT_MS
+        1,
+        "smsc",
+        ALICE,
+        "161",
+        header,
+        0,
+        b"two",
+        START_MS + KEPT_MS,
+        ALICE,
+        0,
+        1,
+        START_MS,
+        digest_of(b"two"),
     )
     second = add(longs, 2, ("udh8", 7, 3, 1), b"one", at=START_MS + 1000)
     assert second.stored is not None
@@ -95,20 +136,67 @@ def test_what_makes_a_message_one(longs: LongMessages, header: Header, source: s
 def test_an_equal_repeat_changes_nothing(longs: LongMessages) -> None:
     """A part that is there already is neither stored nor counted again."""
     add(longs, 1, ("udh8", 7, 2, 1), b"one")
-    assert add(longs, 2, ("udh8", 7, 2, 1), b"one") == Joined(None, [], None)
-    assert add(longs, 3, ("udh8", 7, 2, 2), b"two") == Joined("onetwo", [1], None)
+    assert add(longs, 2, ("udh8", 7, 2, 1), b"one") == Joined()
+    assert outcome(add(longs, 3, ("udh8", 7, 2, 2), b"two")) == ("onetwo", (1,))
+
+
+def test_the_spelling_of_the_sender_does_not_matter(longs: LongMessages) -> None:
+    """Parts belong together by the number as it is understood."""
+    first = received(1, octets=b"one", part=PartHeader("udh8", 7, 2, 1))
+    first.source = f"+86{ALICE}"
+    longs.add(first, b"1", GSM)
+    assert add(longs, 2, ("udh8", 7, 2, 2), b"two").text == "onetwo"
 
 
 def test_a_conflict_closes_the_older_message(longs: LongMessages) -> None:
-    """Other octets in the same place begin another message: the parts of the older one are gone."""
+    """Other octets in the same place begin another message: the older one is given up, its parts are gone."""
     add(longs, 1, ("udh8", 7, 3, 1), b"one")
     add(longs, 2, ("udh8", 7, 3, 2), b"two")
     conflict = add(longs, 3, ("udh8", 7, 3, 1), b"ONE", at=START_MS + 5)
-    assert (conflict.text, conflict.gone) == (None, [1, 2])
+    assert (conflict.text, conflict.gone, given_up(conflict)) == (None, [1, 2], (1, 2))
     assert conflict.stored is not None
     assert conflict.stored.deadline == START_MS + 5 + KEPT_MS
     add(longs, 4, ("udh8", 7, 3, 2), b"TWO")
-    assert add(longs, 5, ("udh8", 7, 3, 3), b"THREE") == Joined("ONETWOTHREE", [3, 4], None)
+    assert outcome(add(longs, 5, ("udh8", 7, 3, 3), b"THREE")) == ("ONETWOTHREE", (3, 4))
+
+
+def test_a_repeat_after_completion_meets_no_other_message(longs: LongMessages) -> None:
+    """A part of a complete message comes again, then the next message of the same reference: each is whole."""
+    found = [
+        add(longs, number, ("udh16", 9, 2, place), octets)
+        for number, (place, octets) in enumerate(((1, b"A"), (2, b"B"), (2, b"B"), (1, b"C"), (2, b"D")), 1)
+    ]
+    assert [each.text for each in found] == [None, "AB", None, None, "CD"]
+    assert found[3].gone == [1, 2, 3]
+    assert [given_up(each) for each in found] == [None] * 5
+    assert len(longs) == 0
+
+
+def test_a_whole_message_that_comes_again_is_another_one(longs: LongMessages) -> None:
+    """All parts come once more on a session that lives: the same text twice is two SMS, a third time three."""
+    for time in range(3):
+        add(longs, 10 * time + 1, ("udh8", 7, 2, 1), b"one", at=START_MS + time)
+        assert add(longs, 10 * time + 2, ("udh8", 7, 2, 2), b"two", at=START_MS + time).text == "onetwo"
+
+
+def test_a_complete_message_is_forgotten_in_time(longs: LongMessages) -> None:
+    """Its digests go, and so do repeats of some of its parts, of which nobody is told."""
+    add(longs, 1, ("udh8", 7, 2, 1), b"one")
+    add(longs, 2, ("udh8", 7, 2, 2), b"two")
+    add(longs, 3, ("udh8", 7, 2, 2), b"two", at=START_MS + 1)
+    assert longs.expire(START_MS + REPEATABLE_MS - 1) == ([], [])
+    ended, gone = longs.expire(START_MS + REPEATABLE_MS)
+    assert (ended, gone) == ([], [1, 2])
+    assert [each.numbers for each in longs.expire(START_MS + KEPT_MS + 1)[0]] == [(3,)]
+
+
+@pytest.mark.parametrize(("pause", "text"), [(OLD_MS - 1, "NEWtwo"), (OLD_MS, None)])
+def test_a_first_part_long_after_the_others(longs: LongMessages, pause: int, text: str | None) -> None:
+    """The first part of a message whose reference an unfinished one had some minutes ago begins a new one."""
+    add(longs, 1, ("udh8", 7, 2, 2), b"two")
+    joined = add(longs, 2, ("udh8", 7, 2, 1), b"NEW", at=START_MS + pause)
+    assert joined.text == text
+    assert given_up(joined) == (None if text else (1,))
 
 
 def test_a_message_is_given_up_at_its_deadline(longs: LongMessages) -> None:
@@ -116,9 +204,11 @@ def test_a_message_is_given_up_at_its_deadline(longs: LongMessages) -> None:
     add(longs, 1, ("udh8", 7, 3, 1), b"one")
     add(longs, 2, ("udh8", 7, 3, 2), b"two", at=START_MS + 10)
     add(longs, 3, ("udh8", 8, 2, 1), b"later", at=START_MS + 10)
-    assert longs.expire(START_MS + KEPT_MS - 1) == []
-    assert [numbers for _, numbers in longs.expire(START_MS + KEPT_MS)] == [[1, 2]]
-    assert longs.expire(START_MS + KEPT_MS) == []
+    assert longs.expire(START_MS + KEPT_MS - 1) == ([], [])
+    [ended], gone = longs.expire(START_MS + KEPT_MS)
+    assert (ended.numbers, gone) == ((1, 2), [1, 2])
+    assert (ended.first.number, ended.first.msisdn, ended.first.destination) == (1, ALICE, "161")
+    assert longs.expire(START_MS + KEPT_MS) == ([], [])
     assert len(longs) == 1
 
 
@@ -167,10 +257,10 @@ def test_a_batch_that_fails_is_undone(longs: LongMessages) -> None:
     add(longs, 7, ("udh8", 4, 2, 1), b"opened")
     longs.roll_back()
     assert len(longs) == 3
-    assert add(longs, 8, ("udh8", 1, 2, 2), b"two") == Joined("onetwo", [1], None)
+    assert outcome(add(longs, 8, ("udh8", 1, 2, 2), b"two")) == ("onetwo", (1,))
     assert add(longs, 9, ("udh8", 2, 3, 2), b"again").stored is not None
-    assert add(longs, 10, ("udh8", 2, 3, 3), b"!") == Joined("keepagain!", [2, 9], None)
-    assert add(longs, 11, ("udh8", 3, 2, 2), b"er") == Joined("older", [3], None)
+    assert outcome(add(longs, 10, ("udh8", 2, 3, 3), b"!")) == ("keepagain!", (2, 9))
+    assert outcome(add(longs, 11, ("udh8", 3, 2, 2), b"er")) == ("older", (3,))
     assert len(longs) == 0
     fill(longs)  # and the room that it took is free
 
@@ -204,6 +294,78 @@ def test_a_restart_in_the_middle(longs: LongMessages) -> None:
     again = LongMessages()
     again.recover([part for part in kept if part is not None])
     again.begin()
-    assert add(again, 4, ("udh8", 7, 3, 1), b"one") == Joined(None, [], None)
-    assert add(again, 5, ("udh8", 7, 3, 2), b"two") == Joined("onetwothree", [1, 2], None)
-    assert [numbers for _, numbers in again.expire(START_MS + KEPT_MS + 5)] == [[3]]
+    assert add(again, 4, ("udh8", 7, 3, 1), b"one") == Joined()
+    assert outcome(add(again, 5, ("udh8", 7, 3, 2), b"two")) == ("onetwothree", (1, 2))
+    assert expired(again, START_MS + KEPT_MS + 5) == [(3,)]
+
+
+def test_a_restart_after_completion(longs: LongMessages) -> None:
+    """What came again before and after a restart is known as a repeat."""
+    kept = [
+        add(longs, 1, ("udh8", 7, 2, 1), b"A").stored,
+        add(longs, 2, ("udh8", 7, 2, 2), b"B").stored,
+        add(longs, 3, ("udh8", 7, 2, 2), b"B").stored,
+    ]
+    parts = [part for part in kept if part is not None]
+    parts[0].complete, parts[0].octets = True, b""
+    again = LongMessages()
+    again.recover(parts)
+    again.begin()
+    assert add(again, 4, ("udh8", 7, 2, 2), b"B") == Joined()
+    assert add(again, 5, ("udh8", 7, 2, 1), b"C").gone == [1, 2, 3]
+    assert add(again, 6, ("udh8", 7, 2, 2), b"D").text == "CD"
+
+
+class Machine(RuleBasedStateMachine):
+    """Messages of one reference, their parts in any order, some of them twice, some batches undone.
+
+    The model: nobody gets a text that nobody wrote.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.longs = LongMessages()
+        self.written: set[str] = set()
+        self.last: list[tuple[int, bytes]] = []
+        self.number = 0
+        self.at = START_MS
+
+    def _add(self, place: int, octets: bytes) -> None:
+        self.number += 1
+        self.at += 1
+        joined = add(self.longs, self.number, ("udh8", 9, 2, place), octets, at=self.at)
+        assert joined.text is None or joined.text in self.written, "two messages met"
+
+    @rule(order=strategies.sampled_from(["in order", "swapped", "with the tail of the last one"]))
+    def write(self, order: str) -> None:
+        """Both parts of a message come."""
+        self.longs.begin()
+        name = f"<{len(self.written)}"
+        tail = (
+            self.last[1][1] if self.last and order == "with the tail of the last one" else f"{name}>".encode()
+        )
+        self.written.add(name + tail.decode())
+        self.last = [(1, name.encode()), (2, tail)]
+        for place, octets in reversed(self.last) if order == "swapped" else self.last:
+            self._add(place, octets)
+
+    @rule(place=strategies.sampled_from([0, 1]), undone=strategies.booleans())
+    def repeat(self, place: int, undone: bool) -> None:
+        """A part of the last message comes again, perhaps in a batch that is not stored."""
+        if self.last:
+            self.longs.begin()
+            self._add(*self.last[place])
+            if undone:
+                self.longs.roll_back()
+
+    @rule()
+    def wait(self) -> None:
+        """Time passes until all is forgotten, and no part can come again."""
+        self.last = []
+        self.at += KEPT_MS + 1
+        self.longs.expire(self.at)
+        assert len(self.longs) == 0
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway import pipeline as pipeline_module
+from gateway.hashing import HASHES_PER_MINUTE
 from gateway.secrets import Hasher
 from gateway.simulator.esme import Bind, Esme
 from gateway.smpp.pdus import (
@@ -118,7 +119,7 @@ async def test_what_a_handset_sends_waits_for_its_password(tmp_path: Path, gate:
             asyncio.create_task(accepted(esme, sms(ALICE, "12520", "P"))),
             asyncio.create_task(accepted(esme, sms(ALICE, "161", QUERY))),
         ]
-        await until(lambda: home.gateway.pipeline._holding == 2, "both SMS")
+        await until(lambda: home.gateway.pipeline._hashing.waiting == 2, "both SMS")
         await accepted(esme, sms(BOB, "161", QUERY))
         assert (await delivered(esme)).destination_addr == BOB
         gate.set()
@@ -131,11 +132,11 @@ async def test_passwords_are_not_made_without_end(tmp_path: Path) -> None:
     async with house(tmp_path) as home, await bind(home.port) as esme:
         await opened(esme, ALICE)
         replies = []
-        for _ in range(pipeline_module.HASHES_PER_MINUTE + 1):
+        for _ in range(HASHES_PER_MINUTE + 1):
             await accepted(esme, sms(ALICE, "12520", "P"))
             replies.append(text_of(await delivered(esme)))
-        assert len(set(replies[:-1])) == pipeline_module.HASHES_PER_MINUTE
-        assert len(home.journal("password.random")) == pipeline_module.HASHES_PER_MINUTE
+        assert len(set(replies[:-1])) == HASHES_PER_MINUTE
+        assert len(home.journal("password.random")) == HASHES_PER_MINUTE
         home.clock.ahead += 61
         await accepted(esme, sms(ALICE, "12520", "P"))
         assert text_of(await delivered(esme)) not in replies
@@ -221,7 +222,7 @@ async def test_a_cut_before_the_answer(tmp_path: Path, gate: asyncio.Event) -> N
         async with Wire.to(home.port) as wire:
             await wire.bind()
             wire.send(sms(ALICE, "12520", "P"))
-            await until(lambda: home.gateway.pipeline._held, "the SMS")
+            await until(lambda: home.gateway.pipeline._hashing.waiting, "the SMS")
         await until(lambda: not home.gateway.binds.all(), "the end of the bind")
         gate.set()
         await until(lambda: home.gateway.pipeline.idle, "the hash and its batch")

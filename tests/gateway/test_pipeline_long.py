@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from gateway.longmessages import KEPT_MS, OCTETS_PER_HANDSET, SETS_PER_HANDSET
+from gateway.model import number_of
 from gateway.smpp.pdus import SubmitSm
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD, SAR_MSG_REF_NUM, SAR_SEGMENT_SEQNUM, SAR_TOTAL_SEGMENTS
 from tests.gateway.house import drained, house, opened, status, stays_silent
-from tests.gateway.support import ALICE, BOB, part_of_many
-from tests.proofs.served import accepted, bind, delivered, text_of, until
+from tests.gateway.support import ALICE, BOB, part_of_many, store_of
+from tests.proofs.served import accepted, bind, delivered, lines, rows, sms, text_of, until
 
 
 async def test_parts_over_two_binds(tmp_path: Path) -> None:
@@ -102,12 +103,50 @@ async def test_too_many_long_messages(tmp_path: Path) -> None:
 
 
 async def test_a_long_message_is_given_up(tmp_path: Path) -> None:
-    """At its deadline its parts leave the store; the late part begins another message."""
+    """At its deadline its parts leave the store, its sender gets one sentence from the number that he wrote to, in
+    his own spelling, and the log says so; the late part begins another message."""
     async with house(tmp_path) as home, await bind(home.port) as esme:
-        await accepted(esme, part_of_many(7, 2, 1, b"CX"))
+        first = part_of_many(7, 3, 1, b"CX", sender=f"86{ALICE}")
+        first.source_addr_ton = 1
+        number = await accepted(esme, first)
+        await accepted(esme, part_of_many(7, 3, 2, b"FX"))
         home.clock.ahead += KEPT_MS / 1000
         home.gateway.pipeline.housekeep()
-        await until(lambda: home.count("part") == 0, "the end of the part")
-        await accepted(esme, part_of_many(7, 2, 2, b"FX"))
+        told = await delivered(esme)
+        assert (told.source_addr, told.destination_addr, told.dest_addr_ton) == ("161", f"86{ALICE}", 1)
+        assert "没有收全" in text_of(told)
+        assert home.count("part") == 0
+        await accepted(esme, part_of_many(7, 3, 3, b"!"))
         assert home.count("part") == 1
         await stays_silent(esme)
+        [row] = rows(store_of(tmp_path), "SELECT cause FROM outbox WHERE text LIKE '%没有收全%'")
+        assert row["cause"] == number_of(number)
+    [line] = [line for line in lines(tmp_path / "gateway.log") if line["event"] == "sms.incomplete"]
+    assert line["parts"] == 2
+
+
+async def test_one_reference_again(tmp_path: Path) -> None:
+    """A part of a message that is complete comes again, then the next message of the same reference: the buddy gets
+    both as they were written, and nothing of one in the other."""
+    to = f"12520{BOB}"
+
+    def part(number: int, octets: bytes) -> SubmitSm:
+        return SubmitSm(
+            source_addr=ALICE,
+            destination_addr=to,
+            esm_class=0x40,
+            short_message=bytes((6, 8, 4, 0, 9, 2, number)) + octets,
+        )
+
+    async with house(tmp_path) as home, await bind(home.port) as esme:
+        await opened(esme, ALICE, BOB)
+        await accepted(esme, sms(ALICE, "161", f"HY#{BOB}"))
+        await accepted(esme, sms(BOB, "161", "是", 8))
+        await drained(esme)
+        for number, octets in ((1, b"A"), (2, b"B"), (2, b"B"), (1, b"C"), (2, b"D")):
+            await accepted(esme, part(number, octets))
+        assert [text_of(each) for each in await drained(esme)] == ["AB", "CD"]
+    async with house(tmp_path) as home, await bind(home.port) as esme:
+        for number, octets in ((2, b"D"), (1, b"E"), (2, b"F")):
+            await accepted(esme, part(number, octets))
+        assert [text_of(each) for each in await drained(esme)] == ["EF"]

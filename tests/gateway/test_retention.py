@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from gateway.pipeline import FORGOTTEN
 from gateway.storage.contract import StoreFault
 from gateway.storage.sqlite import SqliteStore
 from gateway.testing import NOON, running_gateway
-from tests.gateway.support import ALICE, BOB, START_MS, leaving, received
+from tests.gateway.support import ALICE, BOB, START_MS, at_once, leaving, received, store_at
 from tests.proofs.served import accepted, bind, delivered, lines, rows, sms
 
 DAY_MS = 86_400_000
@@ -24,14 +23,14 @@ LATER = START_MS + 90 * DAY_MS
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """A new one."""
-    with closing(SqliteStore.open(tmp_path / "fetion.db")) as opened:
-        yield opened
+    opened = store_at(tmp_path / "fetion.db")
+    yield opened
+    opened.release()
 
 
 def put(store: SqliteStore, commit: Commit) -> None:
     """Write it, durably."""
-    store.write(commit)
-    store.sync()
+    at_once(store.commit(commit))
 
 
 def closed(number: int, state: Delivery = Delivery.SENT, at: int = START_MS) -> MobileTerminated:
@@ -50,7 +49,7 @@ LEFT = {
 
 def numbers(store: SqliteStore, table: str) -> list[int]:
     """What is left."""
-    return [row[0] for row in store._read(LEFT[table])]
+    return [row[0] for row in store._db.execute(LEFT[table])]
 
 
 def fill(store: SqliteStore, count: int) -> None:
@@ -74,11 +73,11 @@ def fill(store: SqliteStore, count: int) -> None:
 def test_a_step_is_small(store: SqliteStore) -> None:
     """A step deletes at most so many rows of each kind, the oldest first, and says when there is no more."""
     fill(store, 25)
-    assert store.forget(LATER, 10) == 10
+    assert at_once(store.forget(LATER, 10)) == 10
     assert numbers(store, "journal") == list(range(20, 50, 2))
     assert numbers(store, "outbox") == list(range(21, 50, 2))
     assert numbers(store, "product_record") == list(range(20, 50, 2))
-    assert [store.forget(LATER, 10) for _ in range(3)] == [10, 5, 0]
+    assert [at_once(store.forget(LATER, 10)) for _ in range(3)] == [10, 5, 0]
     assert numbers(store, "journal") == numbers(store, "outbox") == []
 
 
@@ -86,8 +85,8 @@ def test_what_is_younger_stays(store: SqliteStore) -> None:
     """The limit is exact: what is as old as the retention stays, what is a millisecond older goes."""
     fill(store, 2)
     put(store, Commit(messages=[received(7, at=START_MS + 1)], settled=(7, START_MS)))
-    assert store.forget(START_MS, 10) == 0
-    assert store.forget(START_MS + 1, 10) == 2
+    assert at_once(store.forget(START_MS, 10)) == 0
+    assert at_once(store.forget(START_MS + 1, 10)) == 2
     assert numbers(store, "journal") == [7]
 
 
@@ -99,19 +98,19 @@ def test_what_waits_or_is_parked_stays(store: SqliteStore, state: Delivery) -> N
     put(store, Commit(outgoing=[kept]))
     kept.state = state
     put(store, Commit(changed=[kept]))
-    store.forget(LATER, 10)
+    at_once(store.forget(LATER, 10))
     assert numbers(store, "outbox") == [4]
     assert numbers(store, "journal") == []
 
 
-def test_what_a_resend_may_repeat_stays(store: SqliteStore) -> None:
-    """SMS above the watermark of certain answers, and those of an uncertain range, are kept until certain."""
+def test_what_may_come_again_stays(store: SqliteStore) -> None:
+    """SMS above the watermark of certain answers are kept, and those of an uncertain range until they are candidates."""
     fill(store, 5)
-    put(store, Commit(settled=(5, START_MS), uncertain=[Uncertain(0, 4, 4, START_MS, START_MS + 50)]))
-    store.forget(LATER, 10)
+    put(store, Commit(settled=(5, START_MS), uncertain=[Uncertain(0, 4, 4, START_MS + 50)]))
+    at_once(store.forget(LATER, 10))
     assert numbers(store, "journal") == [4, 6, 8]
-    store.forget_uncertain(START_MS + 50)
-    store.forget(LATER, 10)
+    at_once(store.expect(10))
+    at_once(store.forget(LATER, 10))
     assert numbers(store, "journal") == [6, 8]
 
 
@@ -131,10 +130,10 @@ def test_nothing_needed_goes(old: list[bool], settled: int, uncertain: list[int]
         Commit(
             messages=[received(n, at=START_MS + (0 if is_old else 5)) for n, is_old in enumerate(old)],
             settled=(settled, START_MS),
-            uncertain=[Uncertain(0, n, n, START_MS, LATER) for n in uncertain],
+            uncertain=[Uncertain(0, n, n, LATER) for n in uncertain],
         ),
     )
-    while store.forget(START_MS + 5, limit) >= limit:
+    while at_once(store.forget(START_MS + 5, limit)) >= limit:
         pass
     gone = set(range(len(old))) - set(numbers(store, "journal"))
     assert all(old[n] and n <= settled and n not in uncertain for n in gone)
@@ -146,7 +145,7 @@ def test_a_failing_step_leaves_the_store_usable(store: SqliteStore) -> None:
     fill(store, 3)
     store._db.execute("ALTER TABLE product_record RENAME TO elsewhere")
     with pytest.raises(StoreFault, match="product_record"):
-        store.forget(LATER, 10)
+        at_once(store.forget(LATER, 10))
     assert len(numbers(store, "journal")) == 3
     put(store, Commit(messages=[received(99)]))
 
@@ -176,14 +175,17 @@ async def test_a_gateway_forgets_in_time(tmp_path: Path) -> None:
 async def test_a_gateway_catches_up_in_steps(slow: bool, tmp_path: Path) -> None:
     """More old rows than a step deletes go step by step, a tick after the other, never more in one."""
     count = 2 * FORGOTTEN + 100
-    with closing(SqliteStore.open(tmp_path / "fetion.db")) as store:
-        old = [received(number, at=NOON - 91 * DAY_MS) for number in range(count)]
-        put(store, Commit(messages=old, settled=(count, NOON)))
+    store = store_at(tmp_path / "fetion.db")
+    old = [received(number, at=NOON - 91 * DAY_MS) for number in range(count)]
+    put(store, Commit(messages=old, settled=(count, NOON)))
+    store.release()
     async with running_gateway(tmp_path) as gateway:
-        gateway.app.store.slow = slow
+        opened = gateway.app.store
+        assert isinstance(opened, SqliteStore)
+        opened.slow = slow
         left = []
         for housekeeping in (True, False, False):
-            gateway.app.tick(housekeeping=housekeeping)
+            await gateway.app.tick(housekeeping=housekeeping)
             await gateway.settle()
             left.append(rows(tmp_path / "fetion.db", "SELECT count(*) AS n FROM journal")[0]["n"])
         assert left[-1] == 0

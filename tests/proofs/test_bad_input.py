@@ -58,8 +58,7 @@ def refused(config: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 def used_store(folder: Path) -> Path:
     """A store that a gateway has used, closed again."""
-    store = SqliteStore.open(folder / "var/fetion.db")
-    store.close()
+    SqliteStore.open(folder / "var/fetion.db").release()
     return folder / "var/fetion.db"
 
 

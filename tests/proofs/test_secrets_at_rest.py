@@ -189,7 +189,7 @@ async def test_no_password_stands_in_clear(tmp_path: Path, capsys: pytest.Captur
         assert {"var/fetion.db", "var/fetion.key"} <= set(files)
         assert found([CHAT], files) != [], f"{state}: a search that finds nothing at all"
         assert found([ASKING], {"log": files["gateway.log"]}) != []
-    assert b"<secret>" in told
+    assert b"<masked>" in told
 
 
 def merged(states: Mapping[str, Snapshot]) -> Snapshot:

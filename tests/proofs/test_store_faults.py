@@ -17,6 +17,7 @@ from gateway.smpp.pdu import Response
 from gateway.smpp.status import CommandStatus
 from gateway.storage.contract import StoreFault
 from gateway.storage.sqlite import SqliteStore
+from tests.gateway.support import at_once
 from tests.proofs.served import (
     PATIENCE,
     accepted,
@@ -150,8 +151,9 @@ async def test_a_full_store(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_fails(tmp_path: Path) -> None:
-    """While commits fail every message gets RSYSERR, and the disk is tried further apart each time; when
-    it is well again the same messages are taken and done once each, in order."""
+    """While commits fail every message gets RSYSERR, and the disk is tried further apart each time; the first failure,
+    the second, the fourth and so on are told. When it is well again the same messages are taken and done once each, in
+    order, and that is told too."""
     store = TriedStore.of(tmp_path / "var/fetion.db")
     log = tmp_path / "gateway.log"
     config = write_config(tmp_path)
@@ -174,8 +176,10 @@ async def test_a_disk_that_fails(tmp_path: Path) -> None:
         read = [text[:8] for _, text in await texts(handset, CHATS)]
     assert read == [f"chat {number:03}" for number in range(CHATS)]
     assert [text[:8] for _, text in chats(tmp_path / "var/fetion.db")] == read
-    pauses = [line["pause_s"] for line in lines(log) if line["event"] == "storage.failed"]
-    assert pauses[:3] == [0.1, 0.2, 0.4]
+    told = [line for line in lines(log) if line["event"] == "storage.failed"]
+    assert [(line["failures"], line["pause_s"]) for line in told[:3]] == [(1, 0.1), (2, 0.2), (4, 0.8)]
+    [recovered] = [line for line in lines(log) if line["event"] == "storage.recovered"]
+    assert recovered["failures"] >= 4
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -261,11 +265,11 @@ def test_a_commit_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """The store that these tests use really takes back what it could not commit."""
     store = TriedStore.of(tmp_path / "fetion.db")
     store.broken = True
-    store.write(Commit(repeats=[(1, 2)]))
+    store.write(Commit(repeats=[(1, 2, 3)]))
     with pytest.raises(StoreFault):
         store.sync()
     store.broken = False
     store.write(Commit(settled=(7, 1)))
     store.sync()
-    assert store.settled() == (7, 1)
-    store.close()
+    assert at_once(store.settled()) == (7, 1)
+    store.release()

@@ -60,11 +60,10 @@ async def unlock(gateway: RunningGateway) -> None:
     alice = await gateway.handset(ALICE)
     await alice.send("KTFX", to="161")
     world = World()
-    gateway.app.store.load(Keys(customers={ALICE}), world)
+    await gateway.app.store.load(Keys(customers={ALICE}), world)
     world.edit(ALICE).protected = True
     world.accept()
-    gateway.app.store.write(Commit(customers=world.changed_customers.values()))
-    gateway.app.store.sync()
+    await gateway.app.store.commit(Commit(customers=world.changed_customers.values()))
     await alice.send("HYLB", to="161")
     await alice.expect("保护状态")
     await alice.send("U", to="161")

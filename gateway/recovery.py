@@ -1,0 +1,104 @@
+"""What the last run left: SMS that wait to leave, parts that wait for others, the last minutes of every handset."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from gateway.clock import Clock
+from gateway.guard import HANDSETS, Guard, Past
+from gateway.longmessages import LongMessages
+from gateway.model import MobileTerminated, StoredPart, message_id
+from gateway.outbox import Outbox
+from gateway.secrets import Keys, UnsealError
+from gateway.storage.contract import Store
+from routing.table import Routing
+
+SEALED_BY_ANOTHER_KEY = "sealed with another key"
+
+
+class RecoveryLog(Protocol):
+    """Where it says what cannot be taken up."""
+
+    def sealed(self, event: str, message_id: str, error: UnsealError) -> None:
+        """A row that the key does not open."""
+
+
+class Recovery:
+    """Takes it up. accounts: of the configuration, the default one first; SMS of others leave through it.
+
+    before: SMS with a lower number are of earlier runs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        keys: Keys,
+        routing: Routing,
+        accounts: Mapping[str, object],
+        default_account: str,
+        before: int,
+        clock: Clock,
+        log: RecoveryLog,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._keys = keys
+        self._routing = routing
+        self._accounts = accounts
+        self._default_account = default_account
+        self._before = before
+        self._clock = clock
+        self._log = log
+        self._read_from: int | None = 0
+
+    async def parts(self, longs: LongMessages) -> None:
+        """Long messages that were not complete, or were a short while ago."""
+        longs.recover(list(self._readable_parts(await self._store.parts())))
+
+    async def recent(self, guard: Guard, since: int) -> None:
+        """What each handset wrote since then."""
+        guard.rebuild(Past(*row) for row in await self._store.recent(since, HANDSETS))
+
+    async def waiting(self) -> None:
+        """SMS of earlier runs, as many as there is room for; to be called again while there may be more."""
+        room = self._outbox.limit - self._outbox.depth
+        if self._read_from is None or room <= 0:
+            return
+        rows = await self._store.waiting(self._read_from, room)
+        mine = [sms for sms in rows if sms.number < self._before]
+        self._read_from = mine[-1].number if mine and len(mine) == len(rows) == room else None
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        self._outbox.hand_over(list(self.readable(mine)), now, now_ms)
+
+    def readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
+        """Those that can leave; one whose seal does not open is parked: an operator can only drop it."""
+        for sms in rows:
+            if sms.account not in self._accounts:
+                sms.account = self._default_account
+            if sms.secret:
+                name = message_id(sms.number)
+                try:
+                    sms.text = self._keys.unseal(sms.sealed, name.encode())
+                except UnsealError as error:
+                    self._log.sealed("outbox.sealed", name, error)
+                    self._outbox.park_stored(sms, SEALED_BY_ANOTHER_KEY)
+                    continue
+            yield sms
+
+    def _readable_parts(self, parts: list[StoredPart]) -> Iterator[StoredPart]:
+        """Parts with their octets, a part of an earlier version with what it lacks."""
+        for part in parts:
+            if part.complete:
+                yield part
+                continue
+            name = message_id(part.number)
+            try:
+                octets = self._keys.unseal_octets(part.octets, name.encode())
+            except UnsealError as error:
+                self._log.sealed("part.sealed", name, error)
+                continue
+            digest = self._keys.digest(octets, bytes((part.data_coding,)))
+            msisdn = part.msisdn or self._routing.numbers.msisdn(part.source) or ""
+            destination = self._routing.resolve(part.destination).address or part.destination
+            yield replace(part, octets=octets, digest=digest, msisdn=msisdn, destination=destination)

@@ -1,0 +1,531 @@
+"""Retransmissions: which SMS may come again, and which are two honest ones. Time is handed in, the store is real."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.model import Commit, Numbers
+from gateway.retransmissions import CERTAIN_AFTER, GRAIN_MS, SETTLE_MS, SPANS, Retransmissions
+from gateway.storage.contract import StoreFault
+from tests.gateway.support import at_once, received, store_at
+from tests.proofs.served import SYSTEM_ID
+
+HOUR = 3_600_000
+LATE = 120_000
+NOW = 1_200_000_000_000
+ONE, OTHER = 11, 12
+YES, NO = b"yes", b"no"
+
+
+class Client:
+    """The far end of a session, as Retransmissions asks for it: what was sent to it, and what it has answered."""
+
+    def __init__(self) -> None:
+        self.sent_sequence = 0
+        self.answers: list[tuple[float, int]] = []
+
+    def asked(self) -> None:
+        """We send one more request."""
+        self.sent_sequence += 1
+
+    def answers_at(self, moment: float) -> None:
+        """It answers all that was sent."""
+        self.answers.append((moment, self.sent_sequence))
+
+    def read_before(self, moment: float) -> int:
+        """The newest request that it had answered by then."""
+        return max((sequence for at, sequence in self.answers if at <= moment), default=0)
+
+
+class Known:
+    """Retransmissions over a real store, and what the pipeline does around them. Moments are NOW's milliseconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.now = NOW
+        self.clients: dict[int, Client] = {}
+        self.windows = {SYSTEM_ID: HOUR, "never": 0}
+        self._open()
+
+    def _open(self) -> None:
+        self.store = store_at(self.folder / "store.db")
+        self.store._db.execute("PRAGMA synchronous=OFF")  # no power is cut here
+        self.known = Retransmissions(self.store, self.windows, LATE)
+
+    @property
+    def moment(self) -> float:
+        """Monotonic seconds."""
+        return (self.now - NOW) / 1000
+
+    def client(self, session: int) -> Client:
+        """The far end of a session."""
+        return self.clients.setdefault(session, Client())
+
+    async def settle(self) -> None:
+        """The commit that the pipeline makes now and then, and the steps that follow it."""
+        await self.commit(Commit())
+        while self.known.expecting:
+            await self.known.expect()
+
+    async def commit(self, commit: Commit) -> None:
+        """With what is in doubt."""
+        commit.settled = self.known.settle(self.moment, self.now)
+        self.known.hand_in(commit)
+        if commit:
+            await self.store.commit(commit)
+
+    async def answer(
+        self, number: int, digest: bytes = YES, session: int = ONE, account: str = SYSTEM_ID
+    ) -> None:
+        """An SMS is committed and answered at once."""
+        await self.store.commit(Commit(messages=[received(number, session=session, digest=digest)]))
+        self.known.answered(session, account, self.client(session), number, number, self.now)
+
+    async def lose(self, session: int = ONE) -> None:
+        """A session is cut."""
+        self.known.lost(session, self.moment, self.now)
+        await self.settle()
+
+    async def find(self, digest: bytes) -> int | None:
+        """An SMS comes; the number that it repeats. That is committed, but not answered yet."""
+        number = (await self.known.find([digest], self.now)).take(digest)
+        if number is not None:
+            await self.commit(Commit(repeats=[(number, OTHER, self.now)]))
+        return number
+
+    async def comes_again(self, digest: bytes, session: int) -> int | None:
+        """The same, and it is answered on that session."""
+        number = await self.find(digest)
+        if number is not None:
+            self.known.repeated(session, SYSTEM_ID, self.client(session), number, self.now)
+        return number
+
+    async def restart(self) -> None:
+        """The process dies and another one begins."""
+        await self.store.close()
+        self._open()
+        await self.known.recover(self.now)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[Known]:
+    """A fresh one."""
+    known = Known(tmp_path)
+    yield known
+    await known.store.close()
+
+
+async def test_two_equal_texts_on_a_healthy_session_are_two(world: Known) -> None:
+    """What was answered on a session that lives is certain: the same octets again are another SMS."""
+    await world.answer(1)
+    await world.settle()
+    assert await world.find(YES) is None
+
+
+async def test_a_retransmission_after_a_loss_is_recognised_once(world: Known) -> None:
+    """A session is cut within 60 s after the answer: one retransmission gets the number it had, the next is new."""
+    await world.answer(1)
+    world.now += SETTLE_MS - 1
+    await world.lose()
+    assert await world.find(NO) is None
+    assert [await world.find(YES) for _ in range(2)] == [1, None]
+
+
+async def test_two_equal_ones_may_both_come_again(world: Known) -> None:
+    """Each SMS in doubt is a candidate of its own, the oldest first; of one batch each takes another one."""
+    for number in (1, 2):
+        await world.answer(number)
+    await world.lose()
+    found = await world.known.find([YES, YES, YES], world.now)
+    assert [found.take(YES) for _ in range(3)] == [1, 2, None]
+
+
+async def test_an_old_answer_is_certain(world: Known) -> None:
+    """What was answered a minute (and a second) before the loss has arrived; what came later has not."""
+    await world.answer(1)
+    world.now += SETTLE_MS
+    await world.answer(2, NO)
+    world.now += GRAIN_MS
+    await world.lose()
+    assert (await world.find(YES), await world.find(NO)) == (None, 2)
+
+
+async def test_an_answer_that_was_read_is_certain(world: Known) -> None:
+    """The peer has answered a request that we sent behind an answer, so it has read that; once the session has lived
+    on for CERTAIN_AFTER seconds only what was answered later is in doubt."""
+    client = world.client(ONE)
+    await world.answer(1, b"1")
+    client.asked()
+    await world.answer(2, b"2")
+    client.answers_at(world.moment)
+    world.now += int(CERTAIN_AFTER * 1000)
+    await world.answer(3, b"3")
+    await world.lose()
+    assert [await world.find(digest) for digest in (b"1", b"2", b"3")] == [None, 2, 3]
+
+
+async def test_a_loss_right_after_the_proof_leaves_the_doubt(world: Known) -> None:
+    """A peer that goes down a moment after it has read an answer may have lost it."""
+    await world.answer(1)
+    world.client(ONE).asked()
+    world.client(ONE).answers_at(world.moment)
+    world.now += int(CERTAIN_AFTER * 1000) - 1
+    await world.lose()
+    assert await world.find(YES) == 1
+
+
+async def test_a_proof_lets_the_watermark_move(world: Known) -> None:
+    """What was read is certain after a crash too."""
+    await world.answer(1)
+    world.client(ONE).asked()
+    world.client(ONE).answers_at(world.moment)
+    world.now += int(CERTAIN_AFTER * 1000)
+    await world.settle()
+    await world.restart()
+    assert await world.find(YES) is None
+
+
+async def test_another_session_is_not_touched(world: Known) -> None:
+    """The loss of one session leaves what was answered on another certain, whatever its numbers."""
+    await world.answer(1)
+    await world.answer(2, NO, OTHER)
+    await world.answer(3)
+    await world.lose()
+    assert await world.find(NO) is None
+    assert len(world.known) == 2
+
+
+async def test_unbind_leaves_nothing_uncertain(world: Known) -> None:
+    """A session that ended politely has no candidates, also of what was answered late or once more on it."""
+    await world.answer(1)
+    await world.lose()
+    assert await world.comes_again(YES, OTHER) == 1
+    await world.answer(2, NO, OTHER)
+    world.known.late(OTHER, SYSTEM_ID, 2, 2, world.now)
+    await world.settle()
+    world.known.ended(OTHER)
+    await world.settle()
+    assert [await world.find(digest) for digest in (YES, NO)] == [None, None]
+
+
+async def test_a_late_answer_is_in_doubt_for_a_short_time(world: Known) -> None:
+    """Its retransmission may be under way, for two response timers; hours later the same text is an honest SMS."""
+    for number in (1, 2):
+        await world.answer(number)
+        world.known.late(ONE, SYSTEM_ID, number, number, world.now)
+    await world.settle()
+    world.now += LATE - 1
+    assert await world.comes_again(YES, ONE) == 1
+    world.now += 1
+    assert await world.find(YES) is None
+
+
+async def test_a_late_answer_on_a_session_that_is_cut(world: Known) -> None:
+    """It is in doubt as long as the others then, and one candidate."""
+    await world.answer(1)
+    world.known.late(ONE, SYSTEM_ID, 1, 1, world.now)
+    await world.settle()
+    await world.lose()
+    world.now += HOUR - 1
+    assert [await world.find(YES) for _ in range(2)] == [1, None]
+
+
+async def test_an_answer_that_was_never_given(world: Known) -> None:
+    """The session was gone when the batch was committed: a candidate for the account's time."""
+    await world.store.commit(Commit(messages=[received(1, session=ONE, digest=YES)]))
+    world.known.unanswered(ONE, SYSTEM_ID, 1, 1, world.now)
+    await world.settle()
+    world.now += HOUR - 1
+    assert await world.find(YES) == 1
+
+
+@pytest.mark.parametrize("pause", [0, 2 * GRAIN_MS])
+@pytest.mark.parametrize("order", [(6, 8, 5), (5, 6, 8)])
+async def test_numbers_may_be_answered_out_of_order(world: Known, order: tuple[int, ...], pause: int) -> None:
+    """An SMS that waited for its password's hash is answered behind later ones: it is in doubt like them,
+    and the watermark stays below it."""
+    for number in order:
+        await world.answer(number, b"%d" % number)
+        world.now += pause
+    assert world.known.settle(world.moment, world.now) == (4, world.now - 1)
+    await world.lose()
+    assert [await world.find(b"%d" % number) for number in order] == list(order)
+
+
+async def test_a_retransmission_can_be_lost_again(world: Known) -> None:
+    """The answer to a retransmission is as uncertain as the first one was; every loss makes it one candidate."""
+    await world.answer(1)
+    await world.lose()
+    for session in (20, 21, 22):
+        assert await world.comes_again(YES, session) == 1
+        assert await world.find(YES) is None
+        world.now += SETTLE_MS - 1
+        await world.lose(session)
+    assert await world.comes_again(YES, 23) == 1
+    world.now += SETTLE_MS + GRAIN_MS
+    await world.lose(23)
+    assert await world.find(YES) is None
+
+
+async def test_candidates_have_their_time(world: Known) -> None:
+    """A retransmission is looked for during the account's window, and a window of 0 looks for none."""
+    await world.answer(1)
+    await world.answer(2)
+    await world.answer(3, NO, OTHER, "never")
+    await world.lose()
+    await world.lose(OTHER)
+    world.now += HOUR - 1
+    assert await world.find(YES) == 1
+    world.now += 1
+    assert await world.find(YES) is None
+    await world.known.forget(world.now, 100)
+    assert len(world.known) == 0
+    assert await world.find(NO) is None
+
+
+async def test_what_is_in_doubt_is_known_before_the_next_batch(world: Known) -> None:
+    """From a loss on, until its candidates are there, the account is expecting; no other one is."""
+    await world.answer(1)
+    world.known.lost(ONE, world.moment, world.now)
+    assert world.known.expecting == {SYSTEM_ID}
+    await world.settle()
+    assert world.known.expecting == set()
+
+
+async def test_a_commit_that_fails_is_made_up_for(world: Known, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the store fails nothing is forgotten, and the account waits: range and watermark come again."""
+    await world.answer(1)
+
+    async def broken(_: Commit) -> None:
+        raise StoreFault("disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "commit", broken)
+        world.known.lost(ONE, world.moment, world.now)
+        commit = Commit()
+        with pytest.raises(StoreFault):
+            await world.commit(commit)
+        world.known.take_back(commit)
+        assert (await world.known.expect()).ranges == 0
+        assert world.known.expecting == {SYSTEM_ID}
+    await world.settle()
+    assert await world.store.settled() == (1, world.now - 1)
+    assert [await world.find(YES) for _ in range(2)] == [1, None]
+
+
+async def test_ranges_do_not_grow_with_the_messages(world: Known) -> None:
+    """A second of a session is one range while we ask nothing, and there is a bound for whoever we ask much."""
+    client = world.client(ONE)
+    for number in range(1, 2 * SPANS):
+        world.known.answered(ONE, SYSTEM_ID, client, number, number, world.now)
+    assert len(world.known._sessions[ONE].spans) == 1
+    for number in range(2 * SPANS, 4 * SPANS):
+        client.asked()
+        world.known.answered(ONE, SYSTEM_ID, client, number, number, world.now)
+    assert len(world.known._sessions[ONE].spans) == SPANS
+
+
+async def test_the_watermark_waits_for_the_oldest_answer(world: Known) -> None:
+    """It stands below the first number that is not certain, moves when that has settled, never goes back,
+    and comes once per move."""
+    await world.answer(1)
+    world.now += 30_000
+    await world.answer(2)
+
+    def settles(now: int) -> tuple[int, int] | None:
+        world.now = NOW + now
+        return world.known.settle(world.moment, world.now)
+
+    assert settles(40_000) is None
+    assert settles(61_000) == (1, NOW + 60_999)
+    assert settles(62_000) is None
+    assert settles(91_000) == (2, NOW + 90_999)
+
+
+async def test_an_orderly_stop_leaves_nothing_uncertain(world: Known) -> None:
+    """All sessions unbound, the last commit written: after the start nothing is a candidate, not even what
+    was retransmitted a moment ago; what was cut before and never came again is."""
+    await world.answer(1)
+    await world.answer(2, NO)
+    await world.lose()
+    world.now += 5
+    assert await world.comes_again(YES, OTHER) == 1
+    world.known.ended(OTHER)
+    world.now += 5
+    await world.settle()
+    await world.restart()
+    assert (await world.find(YES), await world.find(NO)) == (None, 2)
+
+
+async def test_a_repeat_of_the_last_moment_is_uncertain_after_a_crash(world: Known) -> None:
+    """A retransmission whose answer had not settled when the process died may come once more."""
+    await world.answer(1)
+    await world.lose()
+    world.now += 5
+    assert await world.comes_again(YES, OTHER) == 1
+    world.now += 5
+    await world.restart()
+    assert [await world.find(YES) for _ in range(2)] == [1, None]
+
+
+async def test_a_crash_makes_all_recent_ones_uncertain(world: Known) -> None:
+    """After kill -9 what had not settled is a candidate, what had is not; a second crash changes nothing."""
+    await world.answer(1, b"old")
+    world.now += 70_000
+    await world.answer(2)
+    world.now += 10_000
+    await world.settle()
+    for _ in range(2):
+        await world.restart()
+    assert await world.find(b"old") is None
+    assert [await world.find(YES) for _ in range(2)] == [2, None]
+
+
+@dataclass
+class Text:
+    """What a client and its centre know of the SMS with one text.
+
+    doubted: acknowledged, maybe not heard of, to be sent again. maybe: may be candidates without need.
+    """
+
+    doubted: set[int] = field(default_factory=set)
+    maybe: set[int] = field(default_factory=set)
+
+
+class RetransmissionsMachine(RuleBasedStateMachine):
+    """Clients on some sessions, a real store, losses, proofs, failed commits, crashes and orderly stops.
+
+    Times move in steps of 7 s, and 1 ms for each SMS, so that no age falls into the second behind SETTLE_MS
+    in which both outcomes are right.
+    """
+
+    STEP = 7_000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.world = Known(Path(self.folder.name))
+        self.world.windows[SYSTEM_ID] = 1 << 40
+        self.texts = {b"%d" % number: Text() for number in range(3)}
+        self.text_of: dict[int, bytes] = {}
+        self.answered: dict[int, dict[int, int]] = {}  # session -> number -> when
+        self._begin()
+
+    def _begin(self) -> None:
+        run = self.world.store.run
+        self.numbers = Numbers(0, run)
+        self.last_session = run << 32
+        self.answered = {}
+
+    def teardown(self) -> None:
+        """Hypothesis: the end of an example."""
+        self.world.store.release()
+        self.folder.cleanup()
+
+    def _session(self, data: strategies.DataObject) -> int:
+        return int(data.draw(strategies.sampled_from(sorted(self.answered))))
+
+    @rule()
+    def bind(self) -> None:
+        """One more session."""
+        self.last_session += 1
+        self.answered[self.last_session] = {}
+
+    @rule(steps=strategies.integers(1, 12))
+    def wait(self, steps: int) -> None:
+        """Time passes; housekeeping is done."""
+        self.world.now += steps * self.STEP
+        at_once(self.world.settle())
+
+    @precondition(lambda self: self.answered)
+    @rule(data=strategies.data())
+    def prove(self, data: strategies.DataObject) -> None:
+        """We ask a peer, it answers, and the session lives on: what it was answered before is certain."""
+        session = self._session(data)
+        client = self.world.client(session)
+        client.asked()
+        client.answers_at(self.world.moment)
+        self.answered[session] = {}
+        self.world.now += self.STEP
+        at_once(self.world.settle())
+
+    @precondition(lambda self: self.answered)
+    @rule(data=strategies.data(), digest=strategies.sampled_from([b"0", b"1", b"2"]))
+    def submit(self, data: strategies.DataObject, digest: bytes) -> None:
+        """A text comes: a retransmission when one is due, else a new SMS. It is answered."""
+        session, text = self._session(data), self.texts[digest]
+        self.world.now += 1
+        number = at_once(self.world.comes_again(digest, session))
+        if text.doubted:
+            assert number is not None, "a retransmission was executed again"
+        assert number is None or number in text.doubted | text.maybe, "an honest SMS was swallowed"
+        if number is None:
+            number = self.numbers.draw()
+            self.text_of[number] = digest
+            at_once(self.world.answer(number, digest, session))
+        text.doubted.discard(number)
+        text.maybe.discard(number)
+        self.answered[session][number] = self.world.now
+
+    def _doubt(self, session: int) -> None:
+        for number, at in self.answered.pop(session).items():
+            if self.world.now - at < SETTLE_MS:
+                self.texts[self.text_of[number]].doubted.add(number)
+
+    @precondition(lambda self: self.answered)
+    @rule(data=strategies.data())
+    def lose(self, data: strategies.DataObject) -> None:
+        """A session is cut."""
+        session = self._session(data)
+        at_once(self.world.lose(session))
+        self._doubt(session)
+
+    @precondition(lambda self: self.answered)
+    @rule(data=strategies.data())
+    def unbind(self, data: strategies.DataObject) -> None:
+        """A session ends politely."""
+        session = self._session(data)
+        self.world.known.ended(session)
+        del self.answered[session]
+
+    @rule()
+    def crash(self) -> None:
+        """kill -9: what was not committed of our knowledge is gone, and more is in doubt than need be."""
+        for session in list(self.answered):
+            self._doubt(session)
+        watermark, repeats_to = at_once(self.world.store.settled())
+        rows = self.world.store._db.execute("SELECT number, repeated_at FROM journal").fetchall()
+        for number, repeated_at in rows:
+            if number > watermark or repeated_at > repeats_to:
+                self.texts[self.text_of[number]].maybe.add(number)
+        at_once(self.world.restart())
+        self._begin()
+
+    @rule()
+    def stop(self) -> None:
+        """Everybody unbinds, the last commit is made, and the gateway starts again: no new doubts."""
+        for session in list(self.answered):
+            self.world.known.ended(session)
+        self.world.now += 1
+        at_once(self.world.settle())
+        at_once(self.world.restart())
+        self._begin()
+
+    @invariant()
+    def candidates_are_those_in_doubt(self) -> None:
+        """No SMS is a candidate without a reason, and every one in doubt is."""
+        statement = "SELECT number FROM candidate WHERE used_at = 0 AND until > ?"
+        there = {row[0] for row in self.world.store._db.execute(statement, (self.world.now,))}
+        doubted = set().union(*(text.doubted for text in self.texts.values()))
+        maybe = set().union(*(text.maybe for text in self.texts.values()))
+        assert doubted <= there <= doubted | maybe
+        assert bool(self.world.known) >= bool(there)
+
+
+TestRetransmissions = RetransmissionsMachine.TestCase
+TestRetransmissions.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
