@@ -46,7 +46,7 @@ INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, np
     at, expires_at, state, parts, source_ton, source_npi)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_CHANGE = "UPDATE outbox SET state = ?, losses = ?, attempts = ?, error = ? WHERE number = ?"
+_CHANGE = "UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts_done = ?, error = ? WHERE number = ?"
 _CLOSE = """
 UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
     text = CASE WHEN secret THEN NULL ELSE text END
@@ -78,7 +78,7 @@ _PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _UNCERTAIN = "INSERT INTO uncertain VALUES (?, ?, ?, ?, ?)"
 _LEAVING = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
-    parts, attempts, losses, source_ton, source_npi
+    parts, parts_done, attempts, losses, source_ton, source_npi
 FROM outbox"""
 _WAITING = f"{_LEAVING} WHERE state = 0 AND number > ? ORDER BY number LIMIT ?"
 _PARKED = f"{_LEAVING} WHERE state = 4 AND number = ?"
@@ -389,7 +389,7 @@ def _closed_row(m: MobileTerminated) -> tuple[Any, ...]:
 def _changed_row(m: MobileTerminated) -> tuple[Any, ...]:
     """One that has been closed meanwhile still counts as waiting here: closing it is a row of its own."""
     state = m.state if m.state is Delivery.SUSPECT else Delivery.WAITING
-    return (int(state), m.losses, m.attempts, m.error, m.number)
+    return (int(state), m.losses, m.attempts, m.parts_done, m.error, m.number)
 
 
 def _buddy(row: tuple[int, int, str, int, int, int]) -> Buddy:
@@ -408,10 +408,10 @@ def _part_row(p: StoredPart) -> tuple[Any, ...]:
 def _waiting_sms(row: tuple[Any, ...]) -> MobileTerminated:
     """An SMS of an earlier run: it may have left already."""
     number, cause, msisdn, account, source, destination, ton, npi, text, secret, *rest = row
-    reference, at, expires_at, parts, attempts, losses, source_ton, source_npi = rest
+    reference, at, expires_at, parts, parts_done, attempts, losses, source_ton, source_npi = rest
     plain, sealed = ("", text) if secret else (text, b"")
     return MobileTerminated(
         number, cause, msisdn, account, 0, source, destination, ton, npi, plain, at, expires_at,
-        bool(secret), sealed, reference, parts=parts, attempts=attempts, repeat=True,
+        bool(secret), sealed, reference, parts=parts, parts_done=parts_done, attempts=attempts, repeat=True,
         losses=losses, source_ton=source_ton, source_npi=source_npi,
     )  # fmt: skip
