@@ -318,7 +318,7 @@ class Gateway:
         self.pipeline.tick()
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         due = self.outbox.next_retry()
-        if due is not None and due <= now_ms:
+        if due is not None and due <= now:
             self.outbox.tick(now, now_ms)
         if housekeeping:
             self.pipeline.housekeep()

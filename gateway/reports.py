@@ -111,6 +111,7 @@ class Reports:
                 system_id=sms.account,
                 attempts=sms.attempts,
                 reason=sms.error,
+                **({"exception": places(error)} if error is not None else {}),
             )
 
     def storage_failed(self, error: StorageError, pause: float) -> None:

@@ -110,7 +110,9 @@ IMPURE = frozenset(
     {"asyncio", "socket", "ssl", "time", "random", "os", "secrets", "subprocess", "threading", "logging"}
 )
 
-BOUNDARIES = frozenset({("gateway.batch", "_execute"), ("gateway.replay", "_execute")})
+BOUNDARIES = frozenset(
+    {("gateway.batch", "_execute"), ("gateway.outbox", "_transmit"), ("gateway.replay", "_execute")}
+)
 """Functions that may catch every Exception: where a bug in one message must not reach the next."""
 
 LONGEST_FILE = 500
