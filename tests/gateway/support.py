@@ -196,6 +196,7 @@ class Peer:
         self.peer = f"peer {number}"
         self.closed = False
         self.mute = False  # the far end does not even answer enquire_link
+        self.arrived = 0
         self.unanswered: list[DeliverSm] = []
         self.taken: list[DeliverSm] = []
         self._clock = clock
@@ -223,6 +224,7 @@ class Peer:
             if not isinstance(event, Closing):  # the far end has answered our unbind
                 assert isinstance(event, DeliverSm)
                 self.unanswered.append(event)
+                self.arrived += 1
 
     def heard(self) -> list[Event]:
         """What the far end's session says by itself; what that means to the gateway."""
