@@ -315,7 +315,10 @@ class Gateway:
         Whoever moves the clock calls it too."""
         self._log.flush()
         self.pipeline.tick()
-        self.outbox.tick(self._clock.monotonic(), self._clock.now_ms())
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        due = self.outbox.next_retry()
+        if housekeeping or (due is not None and due <= now):
+            self.outbox.tick(now, now_ms)
         if housekeeping:
             self.pipeline.housekeep()
             self._watch_clock()

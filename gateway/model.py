@@ -176,7 +176,7 @@ class Delivery(IntEnum):
     SENT = 1
     FAILED = 2
     EXPIRED = 3
-    SUSPECT = 4  # parked: in flight at too many session losses, for an operator to decide
+    SUSPECT = 4  # parked: unanswered too often, for an operator to decide
 
 
 @dataclass(slots=True, eq=False)
@@ -186,10 +186,13 @@ class MobileTerminated:
     cause: number of the SMS that led to it. account: where it goes out. bind: number of the bind that its
     cause came in on when it is a reply to the sender, else 0. source: our number. destination, ton, npi:
     the handset's number as it is spelled to that account. secret: at rest `sealed` stands for the text, and
-    is blanked at the end. attempts: how often it was sent, save those that a lost connection ended.
-    repeat: it may have been delivered before. avoid: numbers of binds that left the part in flight
-    unanswered. refusals: how often in a row it was refused for a while. losses: how many sessions were lost
-    while it was in flight.
+    is blanked at the end. attempts: how often it left, all of its parts in sequence being once; again after
+    a refusal, a timeout, a lost session or a restart. leaves_anew: the next PDU is another attempt. repeat:
+    it may have been delivered before (and, after a restart, have left once more than attempts says). avoid:
+    numbers of binds that left the part in flight unanswered; not_before: monotonic seconds, when the last of
+    them may have it again. refusals: how often in a row it was refused for a while. losses: how often it was
+    unanswered in time by a peer that answered others, or was the oldest unanswered one at the loss of a
+    session.
     """
 
     number: int
@@ -211,8 +214,10 @@ class MobileTerminated:
     parts: int = 1
     parts_done: int = 0
     attempts: int = 0
+    leaves_anew: bool = True
     repeat: bool = False
     avoid: tuple[int, ...] = ()
+    not_before: float = 0.0
     refusals: int = 0
     losses: int = 0
     source_ton: int = 0
@@ -280,7 +285,8 @@ class Commit:
     """Everything that one commit writes; all of it or nothing.
 
     products: (cause, msisdn, product, operation, at, trial, province) of orders and cancellations.
-    changed: SMS that were not closed, but counted a loss, were parked, or taken out of the park.
+    changed: SMS that were not closed, but are to leave again, had a part acknowledged, were parked, or
+    taken out of the park.
     parts_complete: (deadline, number) of parts whose message is complete: their octets go.
     repeats: (number, session, at) of retransmissions: a candidate was used up, and answered on that session.
     doubted: (until, number) of such ones whose answer is in doubt too: candidates again.

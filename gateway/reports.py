@@ -112,6 +112,7 @@ class Reports:
                 system_id=sms.account,
                 attempts=sms.attempts,
                 reason=sms.error,
+                **({"exception": places(error)} if error is not None else {}),
             )
 
     def broken(self, where: str, error: Exception) -> None:

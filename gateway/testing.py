@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
+from math import ceil
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -102,8 +103,9 @@ class RunningGateway:
         await self.settle()
         while True:
             now = self.clock.now_ms()
-            due = self.app.outbox.next_retry()
-            self.clock.move_to(end if due is None or not now < due < end else due)
+            retry = self.app.outbox.next_retry()
+            due = end if retry is None else now + ceil((retry - self.clock.monotonic()) * 1000)
+            self.clock.move_to(due if now < due < end else end)
             await self._pass_time()
             if self.clock.now_ms() >= end:
                 return

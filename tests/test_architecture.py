@@ -134,6 +134,7 @@ BOUNDARIES = frozenset(
         ("gateway.pipeline", "_give_up"),
         ("gateway.pipeline", "_positive"),
         ("gateway.pipeline", "_tell"),
+        ("gateway.outbox", "_transmit"),
         # Beside the way of an SMS: it is said, and the gateway goes on.
         ("gateway.pipeline", "_step"),
         ("gateway.app", "_tick"),

@@ -15,7 +15,8 @@ class Answered:
 
 @dataclass(slots=True)
 class TimedOut:
-    """A request of ours without a response in time. The peer may have acted on it."""
+    """A request of ours without a response in time, of a peer that answered a later one. The peer may have
+    acted on it."""
 
     context: object
 

@@ -4,25 +4,26 @@ The same class serves both sides. It answers by itself what needs no knowledge o
 unbind, malformed and misplaced requests, a peer that sends more than its window. Everything else
 becomes an event. Memory is bounded by ``Limits``; output is bounded by what the owner answers and sends,
 which it stops doing while ``pending_output`` grows.
+
+A request without a response in time is reported (TimedOut) only when the peer has answered a later one. Else
+an enquire_link asks whether it lives: its response lets those before it time out; without one the session is
+over, and ``silent``.
 """
 
-from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
+from gateway.smpp.buffers import Held, Limits, Output
+from gateway.smpp.codec import decode
 from gateway.smpp.errors import FrameError, NotAllowedError, PduError, WindowFullError
 from gateway.smpp.events import Answered, Closing, Event, Noted, Refused, TimedOut
-from gateway.smpp.framing import DEFAULT_LIMIT, FrameSplitter
-from gateway.smpp.operations import MAY_SEND, Side, State, may_receive
+from gateway.smpp.framing import FrameSplitter
+from gateway.smpp.malformed import answer_to
+from gateway.smpp.operations import BOUND, MAY_SEND, Side, State, may_receive
 from gateway.smpp.pdu import Request, Response
 from gateway.smpp.pdus import (
-    REQUESTS,
-    BindReceiver,
     BindRequest,
     BindResponse,
-    BindTransceiver,
-    BindTransmitter,
     EnquireLink,
     GenericNack,
     Unbind,
@@ -31,48 +32,18 @@ from gateway.smpp.pdus import (
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Marks, Timers, deadline, due
 from gateway.smpp.tlvs import SC_INTERFACE_VERSION
-from gateway.smpp.window import ReadMarks, Window
+from gateway.smpp.window import ReadMarks, Window, not_after
 from gateway.smpp.wire import RESPONSE_BIT
 
 __all__ = [
-    "Answered",
-    "Closing",
-    "Event",
-    "Limits",
-    "Noted",
-    "Refused",
-    "Session",
-    "Side",
-    "State",
-    "TimedOut",
+    "Answered", "Closing", "Event", "Limits", "Noted", "Refused", "Session", "Side", "State", "TimedOut",
     "Timers",
-]
+]  # fmt: skip
 
-_RESPONSES: Final = {request.command_id: request.response for request in REQUESTS}
-_BOUND: Final = {
-    BindReceiver.command_id | RESPONSE_BIT: State.BOUND_RX,
-    BindTransmitter.command_id | RESPONSE_BIT: State.BOUND_TX,
-    BindTransceiver.command_id | RESPONSE_BIT: State.BOUND_TRX,
-}
-_BINDS: Final = frozenset(response & ~RESPONSE_BIT for response in _BOUND)
+_BINDS: Final = frozenset(response & ~RESPONSE_BIT for response in BOUND)
 _SESSION_OWN: Final = frozenset({EnquireLink.command_id, Unbind.command_id})
 _OURS: Final = object()  # the context of the requests that the session sends for itself
 _VERSION_3_3: Final = 0x33
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one session may hold.
-
-    ``window_in`` and ``unanswered_octets``: requests of the peer that we have not answered; above either
-    the session throttles. ``window_out``: requests of ours without a response. ``max_pdu``: octets of
-    one PDU.
-    """
-
-    window_in: int = 1000
-    window_out: int = 100
-    max_pdu: int = DEFAULT_LIMIT
-    unanswered_octets: int = 262_144
 
 
 _TIMERS: Final = Timers()
@@ -84,17 +55,19 @@ class Session:
 
     ``serves`` are the command_ids of the requests that the owner handles; another request that the table
     knows is answered with RINVCMDID. ``peer_version`` is the peer's interface_version, 0 before the bind.
+    ``silent``: the session ended because the peer answered nothing any more.
     """
 
     __slots__ = (
         "_accepts",
         "_binding",
         "_closing",
+        "_enquired_at",
+        "_held",
         "_limits",
         "_marks",
         "_now",
         "_out",
-        "_out_octets",
         "_owed",
         "_owed_octets",
         "_own",
@@ -102,6 +75,7 @@ class Session:
         "_sends",
         "_serves",
         "_splitter",
+        "_unbind_at",
         "_unbind_received",
         "_unbind_wanted",
         "_was_owing",
@@ -109,6 +83,7 @@ class Session:
         "last_received",
         "peer_version",
         "side",
+        "silent",
         "state",
         "timers",
     )
@@ -126,6 +101,7 @@ class Session:
         self.timers = timers
         self.peer_version = 0
         self.last_received = now
+        self.silent = False
         self._serves = serves
         self._now = now
         self._marks = Marks(session_init=now if side is Side.MC else inf)
@@ -133,16 +109,17 @@ class Session:
         self.limits = limits
         self._window = Window()
         self._read = ReadMarks()
-        self._own = 0  # requests of the session itself in the window
+        self._own = 0  # requests of the session itself in the window: at most one of each of these
+        self._enquired_at = self._unbind_at = inf
         self._owed: dict[int, Request] = {}  # by id(): peers use a sequence_number twice
         self._owed_octets = 0
         self._binding = False  # a bind is with the owner
+        self._held = Held()  # what came behind it
         self._unbind_received: Unbind | None = None
         self._was_owing = False  # when it came
         self._unbind_wanted = False
         self._closing: Closing | None = None
-        self._out: list[bytes] = []
-        self._out_octets = 0
+        self._out = Output()
         self._enter(State.OPEN)
 
     @property
@@ -173,7 +150,7 @@ class Session:
     @property
     def pending_output(self) -> int:
         """Octets that output() would give."""
-        return self._out_octets
+        return self._out.octets
 
     @property
     def sent_sequence(self) -> int:
@@ -212,20 +189,33 @@ class Session:
             marks.pdu_read = inf
         elif frames or marks.pdu_read == inf:
             marks.pdu_read = now
-        for frame in frames:
-            self._receive_frame(frame, events)
-            if self._closing is not None:
-                return self._finish(events)
+        if self._held and not self._binding:
+            frames = self._held.release() + frames
+        if not self._receive_frames(frames, events):
+            return self._finish(events)
         if broken is not None:
-            self._queue(GenericNack(command_status=broken.command_status))
+            self._out.queue(GenericNack(command_status=broken.command_status))
             self._close(str(broken))
         return self._finish(events)
+
+    def _receive_frames(self, frames: list[bytes], events: list[Event]) -> bool:
+        """What they mean, in their order; False when that ended the session."""
+        for frame in frames:
+            if self._binding and self._held.add(frame, self._limits):
+                continue
+            self._receive_frame(frame, events)
+            if self._closing is not None:
+                return False
+        return True
 
     def _receive_frame(self, frame: bytes, events: list[Event]) -> None:
         try:
             pdu = decode(frame)
         except PduError as error:
-            self._refuse_malformed(error, events)
+            answer, event = answer_to(error)
+            if answer is not None:
+                self._out.queue(answer)
+            events.append(event)
             return
         if pdu.notes:
             events.append(Noted("; ".join(pdu.notes), pdu))
@@ -260,7 +250,8 @@ class Session:
             if request.response_id == UnbindResp.command_id:
                 self._close("unbound", polite=True)
             else:
-                self._marks.enquire_link = self._now
+                self._enquired_at, self._marks.enquire_link = inf, self._now
+                self._time_out_requests(events)
             return
         events.append(Answered(request.context, response))
         if isinstance(response, BindResponse) and response.command_status == CommandStatus.ROK:
@@ -279,6 +270,8 @@ class Session:
             self._end_when_answered()
         elif request.response is None:
             events.append(Noted(f"{request.name} received", request))
+        elif self._binding:
+            self._reject(request, CommandStatus.RTHROTTLED, "window exceeded behind a bind", events)
         elif isinstance(request, BindRequest) and self._is_second_bind():
             self._reject(request, CommandStatus.RALYBND, "second bind", events)
         elif not may_receive(self.side, self.state, request.command_id):
@@ -290,20 +283,7 @@ class Session:
             self._hand_over(request, events)
 
     def _is_second_bind(self) -> bool:
-        bound = self.state is not State.OPEN and self.state is not State.UNBOUND
-        return self.side is Side.MC and (self._binding or bound)
-
-    def _refuse_malformed(self, error: PduError, events: list[Event]) -> None:
-        if error.command_id & RESPONSE_BIT:  # nobody waits for an answer to an answer
-            events.append(Noted(f"response with {error}"))
-            return
-        response_class = _RESPONSES.get(error.command_id) or GenericNack
-        self._queue(
-            response_class(command_status=error.command_status, sequence_number=error.sequence_number)
-        )
-        request = BY_COMMAND_ID.get(error.command_id)
-        name = request.name if request is not None else f"0x{error.command_id:08X}"
-        events.append(Refused(name, error.command_status, error.sequence_number, str(error)))
+        return self.side is Side.MC and self.state is not State.OPEN and self.state is not State.UNBOUND
 
     def _reject(self, request: Request, status: CommandStatus, reason: str, events: list[Event]) -> None:
         self._respond(request, status)
@@ -331,7 +311,7 @@ class Session:
     def _send(self, request: Request, context: object, now: float) -> int:
         self._now = now
         sequence = request.sequence_number = self._window.next_sequence()
-        self._queue(request)
+        self._out.queue(request)
         if request.response is not None:
             self._window.add(sequence, now, context, request.response.command_id)
         return sequence
@@ -351,8 +331,9 @@ class Session:
     def answer(self, request: Request, response: Response) -> None:
         """Queue the response to a request that came as an event; it gets the request's sequence_number.
 
-        A positive bind response moves the state. After the end of the session nothing happens: nobody is
-        there to read it. Raises NotAllowedError when the request does not wait for an answer or the
+        A positive bind response moves the state. What came behind a bind is looked at from then on, in the
+        next receive() or tick(); deadline() is at once. After the end of the session nothing happens: nobody
+        is there to read it. Raises NotAllowedError when the request does not wait for an answer or the
         response belongs to another command, EncodeError; then the request still waits.
         """
         if self.state is State.CLOSED:
@@ -362,7 +343,7 @@ class Session:
         if response.command_id not in (request.command_id | RESPONSE_BIT, GenericNack.command_id):
             raise NotAllowedError(f"{response.name} does not answer {request.name}")
         response.sequence_number = request.sequence_number
-        self._queue(response)
+        self._out.queue(response)
         del self._owed[id(request)]
         self._owed_octets -= request.command_length
         if isinstance(request, BindRequest):
@@ -392,19 +373,11 @@ class Session:
 
     def output(self) -> bytes:
         """Everything that was queued since the last call."""
-        octets = self._out[0] if len(self._out) == 1 else b"".join(self._out)
-        self._out.clear()
-        self._out_octets = 0
-        return octets
+        return self._out.take()
 
     def _respond(self, request: Request, status: int) -> None:
         response_class = request.response or GenericNack
-        self._queue(response_class(command_status=status, sequence_number=request.sequence_number))
-
-    def _queue(self, pdu: Request | Response) -> None:
-        octets = encode(pdu)
-        self._out.append(octets)
-        self._out_octets += len(octets)
+        self._out.queue(response_class(command_status=status, sequence_number=request.sequence_number))
 
     # Time
 
@@ -412,15 +385,24 @@ class Session:
         """When tick() has something to do next, ``inf`` when never. Any other call may change it."""
         if self.state is State.CLOSED:
             return self._now if self._closing is not None else inf
-        self._marks.response = self._window.oldest()
+        if self._held and not self._binding:
+            return self._now
+        self._marks.response = self._waits_since()
         return deadline(self.timers, self._marks)
+
+    def _waits_since(self) -> float:
+        """From when the response timer runs. While the peer is asked whether it lives, that is what counts:
+        requests that are late wait for its answer, and those behind the question end behind it."""
+        return min(self._enquired_at, self._unbind_at) if self._own else self._window.oldest()
 
     def tick(self, now: float) -> list[Event]:
         """What the time means. May be called at any time, and late."""
         events: list[Event] = []
         if self.state is not State.CLOSED:
             self._now = now
-            self._marks.response = self._window.oldest()
+            if self._held and not self._binding and not self._receive_frames(self._held.release(), events):
+                return self._finish(events)
+            self._marks.response = self._waits_since()
             for name in due(self.timers, self._marks, now):
                 self._time_out(name, events)
                 if self._closing is not None:
@@ -429,12 +411,14 @@ class Session:
 
     def _time_out(self, timer: str, events: list[Event]) -> None:
         match timer:
+            case "response" if self._own:
+                self.silent = True
+                what = "enquire_link" if self._enquired_at <= self._unbind_at else "unbind"
+                self._close(f"{what} not answered")
             case "response":
                 self._time_out_requests(events)
             case "enquire_link":
-                self._marks.enquire_link = inf  # until it is answered
-                self._own += 1
-                self._send(EnquireLink(), _OURS, self._now)
+                self._enquire()
             case "inactivity":
                 self._marks.inactivity = inf
                 events.append(Noted("inactivity"))
@@ -443,13 +427,25 @@ class Session:
                 self._close(f"{timer} timer")
 
     def _time_out_requests(self, events: list[Event]) -> None:
-        for request in self._window.expired(self.timers.response, self._now):
-            if request.context is _OURS:
-                self._own -= 1
-                what = "unbind" if request.response_id == UnbindResp.command_id else "enquire_link"
-                self._close(f"{what} not answered")
-            else:
+        """Report the late requests that the peer has passed over; for others ask whether it lives."""
+        late = self._window.expired(self.timers.response, self._now)
+        newest = self._read.newest
+        for sequence, request in late:
+            # Before a bind nobody asks: the only request there is the bind.
+            if not_after(sequence, newest) or self.state is State.OPEN:
+                self._window.remove(sequence)
                 events.append(TimedOut(request.context))
+            else:  # nor has it passed over those behind
+                self._enquire()
+                return
+
+    def _enquire(self) -> None:
+        """Ask whether the peer lives, unless it is being asked."""
+        if self._enquired_at == inf:
+            self._marks.enquire_link = inf  # until it is answered
+            self._enquired_at = self._now
+            self._own += 1
+            self._send(EnquireLink(), _OURS, self._now)
 
     # The life of the session
 
@@ -461,8 +457,8 @@ class Session:
         self._enter(State.CLOSED)
         self._closing = None
         self._owed.clear()
-        self._owed_octets = 0
-        self._own = 0
+        self._held.release()
+        self._owed_octets = self._own = 0
         return [request.context for request in self._window.clear() if request.context is not _OURS]
 
     def _bound(self, response: Response, peer_version: int) -> None:
@@ -472,7 +468,7 @@ class Session:
         self.peer_version = peer_version
         self._marks.session_init = inf
         self._marks.enquire_link = self._marks.inactivity = self._now
-        self._enter(_BOUND[response.command_id])
+        self._enter(BOUND[response.command_id])
 
     def _enter(self, state: State) -> None:
         self.state = state
@@ -488,6 +484,7 @@ class Session:
             self._close("unbound by peer", polite=not self._was_owing)
         elif self._unbind_wanted:
             self._unbind_wanted = False
+            self._unbind_at = self._now
             self._own += 1
             self._send(Unbind(), _OURS, self._now)
 

@@ -39,7 +39,7 @@ class InFlight:
 class Window:
     """Requests in the order in which they were sent.
 
-    All wait equally long, so the first one is the first to time out and no request needs a timer. The
+    All wait equally long, so the first one is the first to be late and no request needs a timer. The
     limit is with the caller: it differs between requests of the application and those of the session.
     """
 
@@ -79,16 +79,14 @@ class Window:
             return request.sent_at
         return inf
 
-    def expired(self, limit: float, now: float) -> list[InFlight]:
-        """Take out the requests that have waited for ``limit`` seconds, oldest first; with 0 none has."""
+    def expired(self, limit: float, now: float) -> list[tuple[int, InFlight]]:
+        """The requests that have waited for ``limit`` seconds, oldest first; with 0 none has."""
         late = []
         for sequence, request in self._requests.items():
             if ends(request.sent_at, limit) > now:
                 break
             late.append((sequence, request))
-        for sequence, _ in late:
-            del self._requests[sequence]
-        return [request for _, request in late]
+        return late
 
     def clear(self) -> list[InFlight]:
         """Take out all requests, oldest first."""
@@ -104,10 +102,10 @@ class ReadMarks:
     told of a moment may be older than the truth by GRAIN seconds, never newer.
     """
 
-    __slots__ = ("_at", "_ends", "_marks", "_newest")
+    __slots__ = ("_at", "_ends", "_marks", "newest")
 
     def __init__(self) -> None:
-        self._newest = 0
+        self.newest = 0
         self._at = -inf  # when its response came
         self._ends = -inf  # until then only the last response is remembered
         self._marks: deque[tuple[float, int]] = deque()  # (at, newest) of earlier grains
@@ -119,15 +117,15 @@ class ReadMarks:
         """A response to the request with this number has come."""
         if now >= self._ends:
             self._begin(now)
-        newest = self._newest
+        newest = self.newest
         if not newest or (sequence - newest) % MAX_SEQUENCE <= MAX_SEQUENCE // 2:
-            self._newest = sequence
+            self.newest = sequence
             self._at = now
 
     def before(self, moment: float) -> int:
         """The newest request whose response had come at or before that moment; 0: none is known."""
         if self._at <= moment:
-            return self._newest
+            return self.newest
         for at, newest in reversed(self._marks):
             if at <= moment:
                 return newest
@@ -136,8 +134,8 @@ class ReadMarks:
     def _begin(self, now: float) -> None:
         """A new grain. Of what is too old to be asked for, the newest stays."""
         marks = self._marks
-        if self._newest and (not marks or marks[-1][1] != self._newest):
-            marks.append((self._at, self._newest))
+        if self.newest and (not marks or marks[-1][1] != self.newest):
+            marks.append((self._at, self.newest))
         while len(marks) > 1 and marks[1][0] <= now - REMEMBERED:
             marks.popleft()
         self._ends = now + GRAIN

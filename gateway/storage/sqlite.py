@@ -18,22 +18,29 @@ from typing import Any, TypeVar
 
 import orjson
 
-from commands.model import Buddy, Keys, World
+from commands.model import Keys, World
 from gateway.model import (
     RUNS,
     Commit,
-    Delivery,
     Expected,
-    MobileOriginated,
     MobileTerminated,
     StoredPart,
 )
-from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.records import customer_of, customer_row
 from gateway.storage.sqlite_candidates import Candidates
 from gateway.storage.sqlite_migration import migrate
 from gateway.storage.sqlite_retention import forget
+from gateway.storage.sqlite_rows import (
+    buddy_of,
+    changed_row,
+    closed_row,
+    journal_row,
+    outbox_row,
+    part_row,
+    stored_part,
+    waiting_sms,
+)
 
 BUSY = 0.05
 """Seconds to wait for a lock that somebody else has on the file: the loop stands still meanwhile."""
@@ -50,7 +57,7 @@ INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, np
     at, expires_at, state, parts, source_ton, source_npi)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_CHANGE = "UPDATE outbox SET state = ?, losses = ?, attempts = ?, error = ? WHERE number = ?"
+_CHANGE = "UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts_done = ?, error = ? WHERE number = ?"
 _CLOSE = """
 UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
     text = CASE WHEN secret THEN NULL ELSE text END
@@ -85,7 +92,7 @@ SELECT max(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
 """
 _LEAVING = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
-    parts, attempts, losses, source_ton, source_npi
+    parts, parts_done, attempts, losses, source_ton, source_npi
 FROM outbox"""
 _WAITING = f"{_LEAVING} WHERE state = 0 AND number > ? ORDER BY number LIMIT ?"
 _PARKED = f"{_LEAVING} WHERE state = 4 AND number = ?"
@@ -269,9 +276,9 @@ class SqliteStore:
                 world.holders[str(number)] = str(msisdn)
         for owner, other in keys.buddies:
             row = execute(_BUDDY, (int(owner), int(other))).fetchone()
-            world.buddies[(owner, other)] = _buddy(row) if row else None
+            world.buddies[(owner, other)] = buddy_of(row) if row else None
         for owner in keys.lists:
-            world.lists[owner] = tuple(_buddy(row) for row in execute(_BUDDIES, (int(owner),)))
+            world.lists[owner] = tuple(buddy_of(row) for row in execute(_BUDDIES, (int(owner),)))
 
     async def matching(self, place: float, limit: int) -> list[str]:
         """One search of the index, a second one from its beginning when the end was reached."""
@@ -313,16 +320,16 @@ class SqliteStore:
         try:
             db.execute("BEGIN IMMEDIATE")
             if commit.messages:
-                db.executemany(_JOURNAL, [_journal_row(m) for m in commit.messages])
+                db.executemany(_JOURNAL, [journal_row(m) for m in commit.messages])
             customers = [customer_row(c) for c in commit.customers]
             if customers:
                 db.executemany(_CUSTOMER, customers)
             if commit.outgoing:
-                db.executemany(_OUTBOX, [_outbox_row(m) for m in commit.outgoing])
+                db.executemany(_OUTBOX, [outbox_row(m) for m in commit.outgoing])
             if commit.changed:
-                db.executemany(_CHANGE, [_changed_row(m) for m in commit.changed])
+                db.executemany(_CHANGE, [changed_row(m) for m in commit.changed])
             if commit.closed:
-                db.executemany(_CLOSE, [_closed_row(m) for m in commit.closed])
+                db.executemany(_CLOSE, [closed_row(m) for m in commit.closed])
             self._write_rare(commit)
         except sqlite3.Error as error:
             self._roll_back()
@@ -342,7 +349,7 @@ class SqliteStore:
         if commit.products:
             db.executemany(_PRODUCT, commit.products)
         if commit.parts:
-            db.executemany(_PART, [_part_row(p) for p in commit.parts])
+            db.executemany(_PART, [part_row(p) for p in commit.parts])
         if commit.parts_complete:
             db.executemany(
                 "UPDATE part SET complete = 1, octets = x'', deadline = ? WHERE number = ?",
@@ -380,16 +387,16 @@ class SqliteStore:
 
     async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """Rows with state 0, as they were written; secret ones sealed."""
-        return [_waiting_sms(row) for row in await self._read(_WAITING, (after, limit))]
+        return [waiting_sms(row) for row in await self._read(_WAITING, (after, limit))]
 
     async def parked(self, number: int) -> MobileTerminated | None:
         """The row with that number, if its state is 4."""
         rows = await self._read(_PARKED, (number,))
-        return _waiting_sms(rows[0]) if rows else None
+        return waiting_sms(rows[0]) if rows else None
 
     async def parts(self) -> list[StoredPart]:
         """All rows of the part table, oldest first."""
-        return [_stored_part(row) for row in await self._read("SELECT * FROM part ORDER BY number")]
+        return [stored_part(row) for row in await self._read("SELECT * FROM part ORDER BY number")]
 
     async def settled(self) -> tuple[int, int]:
         """The watermark of certain answers."""
@@ -445,65 +452,3 @@ class SqliteStore:
         """Close the connection, then give the lock back."""
         self._db.close()
         os.close(self._lock)
-
-
-def _journal_row(m: MobileOriginated) -> tuple[Any, ...]:
-    route = m.route
-    return (
-        m.number, m.at, m.account, m.session, m.sequence, m.source, m.destination, m.msisdn,
-        route.access_code, route.prefix, m.province, m.esm_class, m.data_coding, m.parts,
-        m.instruction, m.result, m.stored_text,
-        None if m.detail is None else orjson.dumps(m.detail).decode(), m.digest, m.hidden,
-    )  # fmt: skip
-
-
-def _outbox_row(m: MobileTerminated) -> tuple[Any, ...]:
-    return (
-        m.number, m.cause, m.msisdn, m.account, m.source, m.destination, m.ton, m.npi,
-        m.sealed if m.secret else m.text, int(m.secret), m.reference, m.at, m.expires_at, 0, m.parts,
-        m.source_ton, m.source_npi,
-    )  # fmt: skip
-
-
-def _closed_row(m: MobileTerminated) -> tuple[Any, ...]:
-    return (int(m.state), m.closed_at, m.parts_done, m.attempts, m.remote_id, m.error, m.number)
-
-
-def _changed_row(m: MobileTerminated) -> tuple[Any, ...]:
-    """One that has been closed meanwhile still counts as waiting here: closing it is a row of its own."""
-    state = m.state if m.state is Delivery.SUSPECT else Delivery.WAITING
-    return (int(state), m.losses, m.attempts, m.error, m.number)
-
-
-def _buddy(row: tuple[int, int, str, int, int, int]) -> Buddy:
-    owner, other, name, since, blocked, matched_at = row
-    return Buddy(str(owner), str(other), name, since, bool(blocked), matched_at)
-
-
-def _part_row(p: StoredPart) -> tuple[Any, ...]:
-    part = p.part
-    return (
-        p.number, p.account, p.source, p.destination, part.kind, part.reference, part.total, part.number,
-        p.data_coding, p.octets, p.deadline, p.msisdn, p.ton, p.npi, p.at, p.digest, int(p.complete),
-    )  # fmt: skip
-
-
-def _stored_part(row: tuple[Any, ...]) -> StoredPart:
-    number, account, source, destination, kind, reference, total, place, coding, octets, *rest = row
-    deadline, msisdn, ton, npi, at, digest, complete = rest
-    return StoredPart(
-        number, account, source, destination, PartHeader(kind, reference, total, place), coding, octets,
-        deadline, msisdn, ton, npi, at, digest, bool(complete),
-    )  # fmt: skip
-
-
-def _waiting_sms(row: tuple[Any, ...]) -> MobileTerminated:
-    """An SMS of an earlier run: it may have left already."""
-    number, cause, msisdn, account, source, destination, ton, npi, text, secret, *rest = row
-    reference, at, expires_at, parts, attempts, losses, source_ton, source_npi = rest
-    plain, sealed = ("", text) if secret else (text, b"")
-    return MobileTerminated(
-        number, cause, msisdn, account, 0, source, destination, ton, npi, plain, at, expires_at,
-        bool(secret), sealed, reference, parts=parts, attempts=attempts, repeat=True,
-        losses=losses, source_ton=source_ton, source_npi=source_npi,
-    )  # fmt: skip

@@ -242,6 +242,23 @@ async def test_waiting_sms_come_in_order_and_in_pieces(store: Store) -> None:
     assert all(sms.repeat and sms.state is Delivery.WAITING for sms in await store.waiting(0, 10))
 
 
+async def test_what_changed_comes_back(store: Store) -> None:
+    """How often an SMS left, what counts against it and which parts were acknowledged are kept, in the park
+    and out of it."""
+    sms = leaving(1, text="x" * 400)
+    sms.parts = 3
+    await put(store, Commit(outgoing=[sms]))
+    sms.parts_done, sms.attempts, sms.losses, sms.error = 2, 4, 1, "ESME_RMSGQFUL"
+    await put(store, Commit(changed=[sms]))
+    [waiting] = await store.waiting(0, 10)
+    sms.state = Delivery.SUSPECT
+    await put(store, Commit(changed=[sms]))
+    parked = await store.parked(1)
+    assert parked is not None
+    for found in (waiting, parked):
+        assert (found.parts, found.parts_done, found.attempts, found.losses) == (3, 2, 4, 1)
+
+
 async def test_a_closed_sms_waits_no_more(store: Store) -> None:
     """SMS that were sent, failed or expired do not come back."""
     outgoing = [leaving(number) for number in (1, 2, 3, 4)]

@@ -29,7 +29,7 @@ from gateway.smpp.pdus import (
     DeliverSm,
     SubmitSm,
 )
-from gateway.smpp.session import Answered, Event, Limits, Session, TimedOut, Timers
+from gateway.smpp.session import Answered, Closing, Event, Limits, Session, TimedOut, Timers
 from gateway.storage.sqlite import SqliteStore
 from routing.table import Routing
 from tests.proofs.served import PASSWORD, PATIENCE, SYSTEM_ID
@@ -51,10 +51,14 @@ def routing() -> Routing:
 
 
 class HandClock:
-    """A clock that stands until it is moved (gateway.clock.Clock)."""
+    """A clock that stands until it is moved (gateway.clock.Clock).
+
+    wall: seconds by which somebody has put the time of day forward.
+    """
 
     def __init__(self) -> None:
         self.now = 1.0
+        self.wall = 0.0
 
     def monotonic(self) -> float:
         """Seconds."""
@@ -62,7 +66,7 @@ class HandClock:
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
-        return START_MS + round(self.now * 1000)
+        return START_MS + round((self.now + self.wall) * 1000)
 
 
 class MovedClock:
@@ -191,6 +195,8 @@ class Peer:
     ) -> None:
         self.peer = f"peer {number}"
         self.closed = False
+        self.mute = False  # the far end does not even answer enquire_link
+        self.arrived = 0
         self.unanswered: list[DeliverSm] = []
         self.taken: list[DeliverSm] = []
         self._clock = clock
@@ -215,8 +221,15 @@ class Peer:
     def flush(self) -> None:
         """What the gateway has queued arrives at once."""
         for event in self.far.receive(self.session.output(), self._clock.now):
-            assert isinstance(event, DeliverSm)
-            self.unanswered.append(event)
+            if not isinstance(event, Closing):  # the far end has answered our unbind
+                assert isinstance(event, DeliverSm)
+                self.unanswered.append(event)
+                self.arrived += 1
+
+    def heard(self) -> list[Event]:
+        """What the far end's session says by itself; what that means to the gateway."""
+        octets = self.far.output()
+        return [] if self.mute else self.session.receive(octets, self._clock.now)
 
     def unbind(self) -> None:
         """The gateway ends the session."""
@@ -284,12 +297,15 @@ class Sending:
         self._pass_on(peer, peer.answers(place, status))
 
     def advance(self, seconds: float) -> None:
-        """Time passes: retries that are due leave, responses that are late are given up."""
+        """Time passes: retries that are due leave, responses that are late are given up, sessions end."""
         self.clock.now += seconds
         for bind in self.binds.all():
             peer = bind.link
             assert isinstance(peer, Peer)
             self._pass_on(peer, peer.session.tick(self.clock.now))
+            if not peer.closed:
+                peer.flush()
+                self._pass_on(peer, peer.heard())
         self.outbox.tick(self.clock.now, self.clock.now_ms())
 
     def lose(self, peer: Peer) -> None:
@@ -308,7 +324,9 @@ class Sending:
             elif isinstance(event, TimedOut):
                 assert isinstance(event.context, MobileTerminated)
                 self.outbox.timed_out(peer.bind, event.context, now, now_ms)
-        if events:
+        if events and isinstance(events[-1], Closing):
+            self.lose(peer)
+        elif events:
             self.outbox.settle(peer.bind, now, now_ms)
 
     def _wake(self) -> None:
@@ -318,7 +336,7 @@ class Sending:
         """gateway.outbox.SendLog."""
         self.said.append(("sent", sms.number))
 
-    def failed(self, sms: MobileTerminated) -> None:
+    def failed(self, sms: MobileTerminated, _error: Exception | None = None) -> None:
         """gateway.outbox.SendLog."""
         self.said.append((sms.error, sms.number))
 

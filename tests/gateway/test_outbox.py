@@ -1,14 +1,9 @@
 """What leaves: order, retries, losses, expiry. Sessions in memory, time handed in."""
 
-import itertools
-from collections import Counter
-
 import pytest
-from hypothesis import settings, strategies
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.model import Delivery, MobileTerminated
-from gateway.outbox import LOSSES, RETRY_FIRST_MS, RETRY_MOST_MS
+from gateway.outbox import LOSSES, RETRY_FIRST, RETRY_MOST
 from gateway.smpp.long import UDHI
 from gateway.smpp.pdus import BindTransmitter, DeliverSm
 from gateway.smpp.status import CommandStatus
@@ -149,17 +144,18 @@ def test_the_pause_grows(sending: Sending) -> None:
     sending.hand_over(sms)
     for refusal in range(12):
         sending.answer(peer, BUSY)
-        most = min(RETRY_FIRST_MS << refusal, RETRY_MOST_MS)
+        most = min(RETRY_FIRST * 2**refusal, RETRY_MOST)
         due = sending.outbox.next_retry()
         assert due is not None
-        assert most / 2 <= due - sending.clock.now_ms() <= most
-        sending.clock.now = (due - START_MS) / 1000
+        assert most / 2 <= due - sending.clock.now <= most
+        sending.clock.now = due
         sending.advance(0)
+    assert sms.attempts == 13
     sending.answer(peer)
     sending.answer(peer, BUSY)
     due = sending.outbox.next_retry()
     assert due is not None
-    assert due - sending.clock.now_ms() <= RETRY_FIRST_MS
+    assert due - sending.clock.now <= RETRY_FIRST
 
 
 def test_a_permanent_failure_drops_the_other_parts(sending: Sending) -> None:
@@ -214,7 +210,7 @@ def test_an_sms_expires(sending: Sending) -> None:
 
 def test_after_a_loss_it_leaves_again(sending: Sending) -> None:
     """Unanswered when its session is cut: marked as a repeat, sent elsewhere at once or to the next bind,
-    and no new attempt."""
+    each time another attempt."""
     first, second, sms = sending.bind(), sending.bind(), leaving(1, text="a")
     sms.bind = first.bind.number
     sending.hand_over(sms)
@@ -226,7 +222,7 @@ def test_after_a_loss_it_leaves_again(sending: Sending) -> None:
     third = sending.bind()
     assert texts(third) == [(ALICE, "a")]
     sending.answer(third)
-    assert (sms.state, sms.repeat, sms.attempts) == (Delivery.SENT, True, 1)
+    assert (sms.state, sms.repeat, sms.attempts) == (Delivery.SENT, True, 3)
 
 
 def test_a_loss_repeats_only_the_part_in_flight(sending: Sending) -> None:
@@ -239,28 +235,6 @@ def test_a_loss_repeats_only_the_part_in_flight(sending: Sending) -> None:
     for _ in range(2):
         sending.answer(second)
     assert places(first.taken + second.taken) == [(7, PARTS, 1), (7, PARTS, 2), (7, PARTS, 3)]
-
-
-def test_after_a_timeout_never_on_the_same_session(sending: Sending) -> None:
-    """Unanswered in time: repeated on any other bind, one after the other, never on one that had it; then it
-    waits for a new one."""
-    peers = [sending.bind() for _ in range(3)]
-    sms = leaving(1, text="a", bind=peers[0].bind.number)
-    sending.hand_over(sms)
-    had: list[Peer] = []
-    for _ in peers:
-        [peer] = [each for each in peers if len(each.unanswered) > had.count(each)]
-        had.append(peer)
-        sending.advance(60)
-    assert had[0] is peers[0]
-    assert len(set(had)) == 3
-    sending.advance(600)
-    assert [len(peer.unanswered) for peer in peers] == [1, 1, 1]
-    assert sending.said == [("no receiver", 1)]
-    fourth = sending.bind()
-    assert texts(fourth) == [(ALICE, "a")]
-    sending.answer(fourth)
-    assert (sms.state, sms.repeat) == (Delivery.SENT, True)
 
 
 def test_the_next_part_may_use_a_bind_that_timed_out(sending: Sending) -> None:
@@ -347,120 +321,3 @@ def test_full(sending: Sending) -> None:
         full.append(sending.outbox.full)
     sending.answer(peer)
     assert [*full, sending.outbox.full] == [False, True, False]
-
-
-class OutboxMachine(RuleBasedStateMachine):
-    """A centre that answers anything, in any order, or not at all, on up to three binds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sending = Sending()
-        self.peers: list[Peer] = []
-        self.messages: dict[int, MobileTerminated] = {}
-        self.numbers = itertools.count(1)
-
-    @rule(
-        to=strategies.sampled_from(["13800138001", "13800138002", "13900139000"]),
-        length=strategies.sampled_from([1, 161]),
-        reply=strategies.booleans(),
-        data=strategies.data(),
-    )
-    def hand_over(self, to: str, length: int, reply: bool, data: strategies.DataObject) -> None:
-        """A commit with one more SMS, perhaps a reply to what came on one of the binds."""
-        number = next(self.numbers)
-        cause = data.draw(strategies.sampled_from(self.peers)) if reply and self.peers else None
-        text = f"{number:05}".ljust(length, "x")
-        self.messages[number] = leaving(number, to, text, bind=cause.bind.number if cause else 0)
-        self.sending.hand_over(self.messages[number])
-
-    @precondition(lambda self: len(self.peers) < 3)
-    @rule(
-        address_range=strategies.sampled_from(["", "138*", "13900139000"]), window=strategies.integers(1, 3)
-    )
-    def bind(self, address_range: str, window: int) -> None:
-        """Somebody binds."""
-        self.peers.append(self.sending.bind(address_range, window=window))
-
-    @precondition(lambda self: any(peer.unanswered for peer in self.peers))
-    @rule(
-        data=strategies.data(),
-        status=strategies.sampled_from([0, 0, 0, BUSY, int(CommandStatus.RTHROTTLED), REFUSED]),
-    )
-    def answer(self, data: strategies.DataObject, status: int) -> None:
-        """Any PDU that was delivered is answered, some of them late."""
-        peer = data.draw(strategies.sampled_from([peer for peer in self.peers if peer.unanswered]))
-        place = data.draw(strategies.integers(0, len(peer.unanswered) - 1))
-        self.sending.answer(peer, status, place)
-
-    @precondition(lambda self: self.peers)
-    @rule(data=strategies.data())
-    def lose(self, data: strategies.DataObject) -> None:
-        """A connection is cut."""
-        self.sending.lose(self.peers.pop(data.draw(strategies.integers(0, len(self.peers) - 1))))
-
-    @precondition(lambda self: self.peers)
-    @rule(data=strategies.data())
-    def unbind(self, data: strategies.DataObject) -> None:
-        """A peer begins to unbind; its connection goes later."""
-        peer = data.draw(strategies.sampled_from(self.peers))
-        peer.unbind()
-
-    @rule(seconds=strategies.sampled_from([0.5, 1.0, 30.0, 61.0]))
-    def wait(self, seconds: float) -> None:
-        """Time passes."""
-        self.sending.advance(seconds)
-
-    @rule()
-    def commit(self) -> None:
-        """What was closed or changed is written."""
-        self.sending.outbox.closed, self.sending.outbox.changed = [], []
-
-    @invariant()
-    def one_unanswered_pdu_per_handset(self) -> None:
-        """Of the PDUs whose session still waits for the answer no two are to one handset."""
-        waiting = [
-            request.context.msisdn
-            for peer in self.peers
-            for request in peer.session._window._requests.values()
-            if isinstance(request.context, MobileTerminated)
-        ]
-        assert max(Counter(waiting).values(), default=0) <= 1
-        assert len(waiting) == self.sending.outbox.in_flight
-
-    @invariant()
-    def each_handset_in_order(self) -> None:
-        """An SMS closes only when those before it to the same handset are closed or parked."""
-        for number, sms in self.messages.items():
-            if sms.state is not Delivery.WAITING:
-                earlier = [m for n, m in self.messages.items() if n < number and m.msisdn == sms.msisdn]
-                assert all(m.state is not Delivery.WAITING for m in earlier)
-
-    @invariant()
-    def nothing_is_lost(self) -> None:
-        """Every SMS waits or is over, none is over twice, and the depth is the number of those that wait."""
-        said = Counter(
-            number for what, number in self.sending.said if what not in {"no receiver", *_DEFERRED}
-        )
-        over = {number for number, sms in self.messages.items() if sms.state is not Delivery.WAITING}
-        assert set(said) == over
-        assert set(said.values()) <= {1}
-        assert self.sending.outbox.depth == len(self.messages) - len(over)
-
-    def teardown(self) -> None:
-        """In the end a centre binds that takes everything: nothing waits any more, and all was delivered that
-        was not refused or parked."""
-        for peer in list(self.peers):
-            self.sending.lose(peer)
-        last = self.sending.bind(window=2)
-        while self.sending.outbox.depth:
-            while last.unanswered:
-                self.sending.answer(last)
-            self.sending.advance(300)
-        states = {sms.state for sms in self.messages.values()}
-        assert states <= {Delivery.SENT, Delivery.FAILED, Delivery.SUSPECT}
-
-
-_DEFERRED = {"ESME_RMSGQFUL", "ESME_RTHROTTLED"}
-
-TestOutbox = OutboxMachine.TestCase
-TestOutbox.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

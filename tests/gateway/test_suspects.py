@@ -1,4 +1,4 @@
-"""SMS that were in flight at too many session losses: parked, and decided on by an operator."""
+"""SMS that were unanswered too often: parked, and decided on by an operator."""
 
 import asyncio
 import json
@@ -20,8 +20,8 @@ from tests.proofs.served import accepted, bind, delivered, lines, rows, sms, tex
 
 
 def test_the_third_loss_parks_it() -> None:
-    """An SMS in flight at three losses leaves no more by itself; until then it is sent again, and the SMS
-    behind it to the same handset leave when it is parked."""
+    """The oldest SMS in flight at three losses leaves no more by itself; until then it is sent again, and
+    the SMS behind it to the same handset leave when it is parked."""
     sending = Sending()
     suspect, follower = leaving(1, text="first"), leaving(2, text="second")
     peer = sending.bind()
@@ -127,7 +127,7 @@ async def test_it_is_parked_in_the_store(parked: Parked) -> None:
     """The park is committed with the count of losses and the reason, logged once, and not expired by time."""
     row = parked.row()
     assert (row["state"], row["losses"], row["closed_at"]) == (Delivery.SUSPECT, LOSSES, 0)
-    assert row["error"] == f"in flight at {LOSSES} session losses"
+    assert row["error"] == f"unanswered {LOSSES} times (timeouts, lost sessions)"
     await parked.gateway.advance(days=4)
     async with await bind(parked.gateway.account.port, "receiver") as receiver:
         await receiver.enquire()

@@ -20,6 +20,7 @@ from gateway.smpp.pdus import (
 from gateway.smpp.session import (
     Answered,
     Closing,
+    Limits,
     Noted,
     Refused,
     Session,
@@ -29,7 +30,11 @@ from gateway.smpp.session import (
     Timers,
 )
 from gateway.smpp.status import CommandStatus
+from gateway.smpp.window import MAX_SEQUENCE
 from tests.smpp.sessions import bound_pair, said, session
+
+QUIET = Timers(enquire_link=0)
+"""No question but those about late requests."""
 
 
 def closed(here: Session, events: list[object]) -> bool:
@@ -84,6 +89,7 @@ def test_silent_peer() -> None:
     assert mc.deadline() == 90.0
     events = mc.tick(90.0)
     assert events == [Closing("enquire_link not answered")]
+    assert mc.silent
 
 
 def test_enquire_link_is_answered_before_the_bind() -> None:
@@ -94,28 +100,133 @@ def test_enquire_link_is_answered_before_the_bind() -> None:
 
 
 def test_response_timer() -> None:
-    """A request without a response times out with its context; a later response is for the log."""
+    """A request without a response that the peer has passed over times out with its context, when its time is
+    over; a later response is for the log."""
     mc, _ = bound_pair()
     first = mc.send(DeliverSm(), "first", 5.0)
-    mc.send(DeliverSm(), "second", 6.0)
-    mc.receive(encode(GenericNack()), 40.0)
+    second = mc.send(DeliverSm(), "second", 6.0)
+    third = mc.send(DeliverSm(), "third", 7.0)
+    mc.receive(encode(GenericNack(sequence_number=third)), 40.0)
     assert mc.deadline() == 65.0
+    assert mc.tick(64.9) == []
     assert mc.tick(65.0) == [TimedOut("first")]
     assert mc.window_free == 9
-    [noted] = mc.receive(encode(GenericNack(sequence_number=first)), 66.0)
+    [noted] = mc.receive(encode(GenericNack(sequence_number=first)), 65.5)
     assert isinstance(noted, Noted)
-    assert mc.tick(66.0) == [TimedOut("second")]
-    assert mc.state is State.BOUND_TRX
+    assert mc.receive(encode(GenericNack(sequence_number=second)), 65.6)[0] == Answered(
+        "second", GenericNack(sequence_number=second)
+    )
+    assert (mc.tick(66.0), mc.state, mc.window_free) == ([], State.BOUND_TRX, 10)
 
 
-def test_late_tick_times_out_everything_once() -> None:
-    """A tick that comes late does what was due, once."""
+def asked(here: Session) -> int:
+    """The session asks whether its peer lives, and says nothing else; gives the number of its question."""
+    [(name, _, sequence)] = said(here)
+    assert name == "enquire_link"
+    return sequence
+
+
+def test_a_silent_peer_is_asked_before_a_request_times_out() -> None:
+    """Nothing that was sent later has been answered: the peer is asked, once. Its response lets those time
+    out that were sent before the question, each at its time, once."""
+    mc, _ = bound_pair(timers=QUIET)
+    for number, sent in enumerate((0.0, 1.0, 30.0, 60.0)):
+        mc.send(DeliverSm(), number, sent)
+    mc.output()
+    assert mc.tick(60.0) == []
+    question = asked(mc)
+    assert mc.deadline() == 120.0
+    assert mc.tick(61.5) == []
+    assert (mc.output(), mc.asking) == (b"", True)
+    answer = encode(EnquireLinkResp(sequence_number=question))
+    assert mc.receive(answer, 62.0) == [TimedOut(0), TimedOut(1)]
+    assert (mc.asking, mc.silent, mc.window_free) == (False, False, 8)
+    assert mc.deadline() == 90.0
+    assert mc.tick(90.0) == [TimedOut(2)]
+    assert mc.tick(120.0) == [TimedOut(3)]
+    assert mc.output() == b""
+
+
+def test_while_the_peer_is_asked_late_responses_count() -> None:
+    """The request that was late is answered late: nothing times out, and the question is still answered."""
+    mc, _ = bound_pair(timers=QUIET)
+    sequence = mc.send(DeliverSm(), "late", 0.0)
+    mc.output()
+    mc.tick(60.0)
+    nack = GenericNack(sequence_number=sequence)
+    assert mc.receive(encode(nack), 61.0) == [Answered("late", nack)]
+    assert mc.receive(encode(EnquireLinkResp(sequence_number=asked(mc))), 62.0) == []
+    assert mc.deadline() == inf
+
+
+def test_a_peer_that_answers_nothing_loses_its_session() -> None:
+    """Two response timers without a response: the session is over and silent, and what was unanswered comes
+    back from lost(), nothing as timed out. It may write to us as it likes meanwhile."""
+    mc, _ = bound_pair(timers=QUIET)
+    for number in range(3):
+        mc.send(DeliverSm(), number, float(number))
+    assert mc.tick(60.0) == mc.tick(62.0) == []
+    mc.receive(encode(SubmitSm()), 119.0)
+    assert mc.deadline() == 120.0
+    assert mc.tick(120.0) == [Closing("enquire_link not answered")]
+    assert mc.silent
+    assert mc.lost() == [0, 1, 2]
+
+
+def test_an_enquire_link_under_way_is_the_question() -> None:
+    """The session's own enquire_link behind a request asks already: no second one is sent."""
+    mc, _ = bound_pair()
+    mc.send(DeliverSm(), "sms", 1.0)
+    mc.output()
+    mc.tick(30.0)
+    question = asked(mc)
+    assert mc.tick(61.0) == []
+    assert mc.output() == b""
+    assert mc.receive(encode(EnquireLinkResp(sequence_number=question)), 62.0) == [TimedOut("sms")]
+
+
+def test_a_question_at_the_end_of_the_window() -> None:
+    """A full window keeps nobody from asking, and has room again when the late ones have timed out."""
+    mc, _ = bound_pair(timers=QUIET, limits=Limits(window_out=2))
+    for number in range(2):
+        mc.send(DeliverSm(), number, 0.0)
+    mc.output()
+    mc.tick(60.0)
+    assert mc.window_free == 0
+    mc.receive(encode(EnquireLinkResp(sequence_number=asked(mc))), 60.0)
+    assert mc.window_free == 2
+
+
+def test_a_question_behind_the_last_sequence_number() -> None:
+    """Passing over is judged by the order of sending, where the numbers begin again too."""
+    mc, _ = bound_pair(timers=QUIET)
+    mc._window.sequence = MAX_SEQUENCE - 1
+    assert mc.send(DeliverSm(), "last", 0.0) == MAX_SEQUENCE
+    one = mc.send(DeliverSm(), "one", 1.0)
+    mc.output()
+    assert mc.receive(encode(GenericNack(sequence_number=one)), 2.0)
+    assert mc.tick(60.0) == [TimedOut("last")]
+    assert mc.output() == b""
+
+
+def test_a_bind_that_is_not_answered_times_out() -> None:
+    """Before the bind an ESME asks nothing: the bind itself times out."""
+    esme = session(Side.ESME)
+    esme.send(BindTransceiver(), "bind", 0.0)
+    esme.output()
+    assert esme.tick(60.0) == [TimedOut("bind")]
+    assert esme.output() == b""
+
+
+def test_a_tick_that_comes_late_asks_first() -> None:
+    """After a long standstill of ours nobody is blamed: the peer is asked, once, then all time out, once."""
     mc, _ = bound_pair()
     for number in range(3):
         mc.send(DeliverSm(), number, float(number))
     mc.output()
-    assert mc.tick(1000.0) == [TimedOut(0), TimedOut(1), TimedOut(2)]
-    assert [name for name, _, _ in said(mc)] == ["enquire_link"]
+    assert mc.tick(1000.0) == []
+    answer = encode(EnquireLinkResp(sequence_number=asked(mc)))
+    assert mc.receive(answer, 1000.0) == [TimedOut(0), TimedOut(1), TimedOut(2)]
     assert mc.tick(1000.0) == []
 
 
