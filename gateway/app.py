@@ -181,7 +181,7 @@ class Gateway:
         self.duplicates = Duplicates(self.store)
         self._longs = LongMessages()
         self.outbox = Outbox(self.binds, self._alphabets, self.reports, self._random, self._wake)
-        intake = Intake(routing, commands.parser.parse, self._alphabets, numbers)
+        intake = Intake(routing, commands.parser, self._alphabets, numbers)
         limits = Limits(**settings.limits.model_dump())
         self.guard = _guard(limits)
         replies = Replies(

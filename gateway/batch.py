@@ -140,7 +140,7 @@ class Batches:
         given = self._load(fresh, world, now_ms)
         for m in fresh:
             if m.understood is None:
-                self._not_a_text(m)
+                self._wait(m)
             else:
                 self._execute(m, world, given[m.number], prepared, poison=poison)
             prepared.done.append(m)
@@ -208,8 +208,7 @@ class Batches:
             commit.parts.append(replace(joined.stored, octets=sealed))
         if joined.text is not None:
             m.joined = tuple(joined.gone)
-            if m.msisdn:
-                m.understood = self._without_hash(self._intake.understand(m, joined.text))
+            m.understood = self._without_hash(self._intake.understand(m, joined.text))
 
     def _without_hash(self, understood: Understood) -> Understood:
         """A password that was cut into parts comes too late to be hashed: it is explained how to send it."""
@@ -226,14 +225,11 @@ class Batches:
             result=Result.USAGE,
         )
 
-    def _not_a_text(self, m: MobileOriginated) -> None:
-        """A part that waits for others, or an SMS of a sender that is no mobile."""
-        waits = m.part is not None and not m.joined
-        m.result = PART if waits else Result.REFUSED.value
+    def _wait(self, m: MobileOriginated) -> None:
+        """A part that waits for others."""
+        m.result = PART
         m.province = m.route.province or "000"
         m.stored_text = ""
-        if not waits:
-            m.detail = {"reason": "the sender is no mobile"}
 
     def _load(self, fresh: list[MobileOriginated], world: World, now_ms: int) -> dict[int, Given]:
         """Draw what the handlers may not, and load what they will ask for, all in one go."""
