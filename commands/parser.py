@@ -92,6 +92,11 @@ class Parser:
                 return Instruction(row.id, sender, route, text, arguments, secret=row.secret)
         return self.decide(text, route, sender).understood
 
+    def password_in_doubt(self, route: Route, sender: str) -> Understood:
+        """A password whose last character cannot be told from padding: it is not guessed, and not kept."""
+        reason = self.table.general.password_in_doubt
+        return Misunderstood(MISUNDERSTOOD, sender, route, "", reason, secret=True, result=Result.USAGE)
+
     def explain(self, text: str, route: Route, sender: str = "") -> Explained:
         """The same decision with its reasons."""
         understood, rule = self.decide(text, route, sender)
@@ -105,7 +110,8 @@ class Parser:
         """`parse` without its short cut, and with the rule."""
         accepts = route.accepts
         if accepts is Accepts.CHAT:
-            return Decision(Chat(CHAT, sender, route, text, route.tail, self._is_foreign(route.tail)), 1)
+            to = route.person
+            return Decision(Chat(CHAT, sender, route, text, to, self._is_foreign(to)), 1)
         if accepts is not Accepts.BASE and accepts is not Accepts.ANSWER:
             return Decision(_whole_text(self.table.whole[accepts], text, route, sender), 1)
         folded = normalise(text)

@@ -152,6 +152,7 @@ class GeneralRecord(Closed):
     too_often: Id
     overused: Id
     moved: Id
+    password_in_doubt: Id
 
 
 class Appendix8(Closed):

@@ -51,7 +51,7 @@ class Commands:
             raise TableError(faults)
         octets = b"".join((folder / name).read_bytes() for name in (TABLE_FILE, SENTENCES_FILE, TARIFFS_FILE))
         provinces = {province.zh: province.code for province in routing.provinces.values()}
-        parser = Parser(table, routing.numbers.person, routing.operator, provinces)
+        parser = Parser(table, routing.person, routing.operator, provinces)
         return cls(table, sentences, parser, tariffs, hashlib.sha256(octets).hexdigest()[:12])
 
     def handle(self, world: World, understood: Understood, given: Given) -> Outcome:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from itertools import chain
 from types import MappingProxyType
 
+from routing.numbers import FILLERS, without_fillers
+
 _COUSINS = {
     ".": "。．·・",
     ",": "、",
@@ -36,7 +38,9 @@ SEPARATORS = frozenset("#*+:, \n")
 _BLOCKS = (range(0x3001), range(0xFE00, 0xFE10), (0xFEFF,), range(0xFFF9, 0xFFFC), range(0xE0001, 0xE0080))
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
-_RUN_OF_DIGITS = re.compile(r"\+?[0-9][0-9 -]*")
+_IN_NUMBERS = re.escape(FILLERS)
+_RUN_OF_DIGITS = re.compile(rf"[{_IN_NUMBERS}]*\+?[{_IN_NUMBERS}0-9]*")
+_CLOSING = MappingProxyType({"(": ")", "[": "]", "{": "}", "<": ">"})
 
 
 def _translation() -> MappingProxyType[int, str | None]:
@@ -149,13 +153,17 @@ class Cursor:
         return moved
 
     def take_digits(self) -> str:
-        """The run of digits here (with one leading +), less its blanks and hyphens; "" when there is none."""
+        """The run of digits here (with one leading +), less blanks, hyphens, dots and brackets among them.
+
+        "" when there is none. What stands behind the last digit is left, but for brackets that are open.
+        """
         match = _RUN_OF_DIGITS.match(self.text.folded, self.position, self.end)
-        if match is None:
+        run = match[0] if match is not None else ""
+        number = run.rstrip(FILLERS)
+        if not number or number[-1] == "+":
             return ""
-        run = match[0].rstrip(" -")
-        self.position += len(run)
-        return run.replace(" ", "").replace("-", "")
+        self.position += len(number) + _closed_behind(number, run[len(number) :])
+        return without_fillers(number)
 
     def take_field(self) -> tuple[int, int]:
         """Bounds of what stands before the next separator."""
@@ -168,3 +176,19 @@ class Cursor:
         """Bounds of everything that is left."""
         start, self.position = self.position, self.end
         return start, self.end
+
+
+def _closed_behind(number: str, behind: str) -> int:
+    """How many of the characters behind a number close brackets that it opened."""
+    open_ones = [_CLOSING[each] for each in number if each in _CLOSING]
+    for each in number:
+        if each in open_ones:
+            open_ones.remove(each)
+    taken = 0
+    for place, each in enumerate(behind):
+        if open_ones and each in open_ones:
+            open_ones.remove(each)
+            taken = place + 1
+        elif each != " ":
+            break
+    return taken

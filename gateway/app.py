@@ -207,7 +207,7 @@ class Gateway:
             self._clock,
             self.reports,
         )
-        intake = Intake(routing, commands.parser.parse, self._alphabets, self._numbers)
+        intake = Intake(routing, commands.parser, self._alphabets, self._numbers)
         replies = Replies(
             routing=routing,
             commands=commands,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from commands.service import Commands
-from routing.table import Routing
+from routing.table import SECOND_NUMBER_REFUSED, Routing
 from routing.tablefile import TableError
 
 T = TypeVar("T")
@@ -23,13 +23,14 @@ class ExplainRoute:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run(self, args: argparse.Namespace) -> int:
-        """See gateway.cli.Command. A refused address gives 1."""
+        """See gateway.cli.Command. A refused address or sender gives 1."""
         routing = _loaded(Routing.load)
         sender = _sender(args, routing)
         explanation = routing.explain(args.destination, sender)
+        code = 1 if explanation.route.refused or explanation.sender_refused else 0
         if args.json:
             _print_json(explanation.as_dict())
-            return 1 if explanation.route.refused else 0
+            return code
         found = explanation.as_dict()
         rows = found.pop("considered")
         province = routing.provinces.get(explanation.province or "")
@@ -40,7 +41,7 @@ class ExplainRoute:
             sign = "->" if row["chosen"] else "  "
             prefix = row["prefix"] or "(none)"
             sys.stdout.write(f"{sign} prefix {prefix}, {row['accepts']}, {row['purpose']}: {row['why']}\n")
-        return 1 if explanation.route.refused else 0
+        return code
 
 
 class ExplainText:
@@ -54,15 +55,17 @@ class ExplainText:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def run(self, args: argparse.Namespace) -> int:
-        """See gateway.cli.Command. A refused address gives 1."""
+        """See gateway.cli.Command. A refused address or sender gives 1."""
         routing = _loaded(Routing.load)
-        sender = _sender(args, routing)
+        sender = _sender(args, routing) or ""
+        customer = routing.main_number(sender)
         route = routing.resolve(args.to)
-        if route.refused:
-            sys.stderr.write(f"{args.to}: {route.refused}\n")
-            return 1
+        for number, refused in (args.to, route.refused), (sender, customer is None and SECOND_NUMBER_REFUSED):
+            if refused:
+                sys.stderr.write(f"{number}: {refused}\n")
+                return 1
         parser = _loaded(lambda: Commands.load(routing)).parser
-        explained = parser.explain(args.text, route, sender or "").as_dict()
+        explained = parser.explain(args.text, route, customer or "").as_dict()
         if args.json:
             _print_json(explained)
         else:

@@ -43,7 +43,7 @@ class Reports:
         route = m.route
         line = self._begin("sms.handled", now_ms)
         line["message_id"] = m.message_id
-        line["msisdn"] = m.msisdn or m.source
+        line["msisdn"] = m.msisdn
         line["access_code"] = route.access_code
         line["sub_code"] = route.prefix
         line["province"] = m.province
@@ -68,7 +68,7 @@ class Reports:
         self._info(
             "sms.duplicate",
             message_id=message_id(number),
-            msisdn=m.msisdn or m.source,
+            msisdn=m.msisdn,
             system_id=m.account,
             remote=m.bind.link.peer,
             session=m.session,

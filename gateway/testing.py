@@ -5,7 +5,7 @@
 - `session_pair`: two SMPP sessions that are bound to each other, in memory.
 - `BadLink`: a TCP line that cuts, holds back, delays and splits octets.
 
-With pytest the fixtures `gateway` and `handset` (gateway.pytest_plugin) do most of it.
+With pytest the fixtures `gateway` and `handset` (pytest_fetion_gateway) do most of it.
 """
 
 import asyncio

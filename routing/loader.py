@@ -69,7 +69,10 @@ def load_tables(folder: Path) -> Tables:
     cmcc = tuple(prefix for each in plan.value.cmcc for prefix in span(each.value))
     codes = _access_codes(appendix7, segments, cmcc, faults)
     never = tuple(codes)
-    numbers = Numbers(plan.value.mobile.shape(never), plan.value.fetion_number.shape(never))
+    call_prefixes = tuple(_call_prefixes(plan, codes, faults))
+    numbers = Numbers(plan.value.mobile.shape(never), plan.value.fetion_number.shape(never), call_prefixes)
+    if appendix6 is not None:
+        faults += _second_number_faults(appendix6, numbers.mobile)
     rows = RowCompiler(appendix7, codes, numbers, provinces)
     compiled = rows.compile()
     if faults := faults + rows.faults:
@@ -126,6 +129,38 @@ def _second_numbers(located: Located[Appendix6], faults: list[Fault]) -> Iterato
         yield SecondNumbers(first, last, record.main.value if record.main is not None else None)
 
 
+def _second_number_faults(located: Located[Appendix6], mobile: Digits) -> Iterator[Fault]:
+    """Ends of ranges that are no mobiles, and main numbers that are second numbers themselves."""
+    acting = [(place, record) for place, record in enumerate(located.value.rows) if not record.example]
+    for place, record in acting:
+        ends = {"first": record.first.value, "last": record.last.value}
+        if record.main is not None:
+            ends["main"] = record.main.value
+        for key, end in ends.items():
+            if not mobile.fits(end.ljust(mobile.longest, "0")):
+                yield located.fault(("rows", place, key), f"{end} begins no mobile ({mobile})")
+        if record.main is None:
+            continue
+        low = record.main.value
+        high = str(int(low) + int(record.last.value) - int(record.first.value)).ljust(mobile.longest, "9")
+        for other_place, other in acting:
+            if other.first.value <= high and low <= other.last.value.ljust(mobile.longest, "9"):
+                line = located.line_of(("rows", other_place))
+                reason = f"its main numbers are second numbers themselves, of the row on line {line}"
+                yield located.fault(("rows", place, "main"), reason)
+
+
+def _call_prefixes(located: Located[NumberPlan], codes: list[str], faults: list[Fault]) -> Iterator[str]:
+    """The call prefixes, none of which may be taken for an access code."""
+    for place, record in enumerate(located.value.call_prefixes):
+        prefix = record.value
+        code = next((code for code in codes if code.startswith(prefix) or prefix.startswith(code)), None)
+        if code is not None:
+            path = ("call_prefixes", place, "value")
+            faults.append(located.fault(path, f"{prefix} and access code {code} begin alike"))
+        yield prefix
+
+
 def _access_codes(
     located: Located[Appendix7], segments: Segments, cmcc: tuple[str, ...], faults: list[Fault]
 ) -> list[str]:
@@ -162,6 +197,7 @@ class RowCompiler:
     def compile(self) -> dict[str, AccessCode]:
         """Access codes, the longest first; use them only when `faults` is empty."""
         rows: dict[str, list[tuple[int, Row]]] = {code: [] for code in self._codes}
+        after_zero: dict[str, list[Row]] = {code: [] for code in self._codes}
         for position, record in enumerate(self._located.value.rows):
             row = self._row(position, record)
             for place, code in enumerate(self._codes_of(position, record)):
@@ -169,10 +205,15 @@ class RowCompiler:
                     self._check_length(position, place, code, row)
                     self._check_overlap(position, code, row, rows[code])
                     rows[code].append((position, row))
+                    if record.leading_zero is not None:
+                        after_zero[code].append(row.after_zero())
         if not self.faults:
             self._check_rows_exist(rows)
         longest_first = sorted(rows.items(), key=lambda each: -len(each[0]))
-        return {code: AccessCode(code, [row for _, row in found]) for code, found in longest_first}
+        return {
+            code: AccessCode(code, [*(row for _, row in found), *after_zero[code]])
+            for code, found in longest_first
+        }
 
     def _codes_of(self, position: int, record: RowRecord) -> Iterator[str]:
         seen: set[str] = set()
@@ -192,6 +233,10 @@ class RowCompiler:
         if tail is None or provinces is None:
             return None
         kind, digits = tail
+        if record.leading_zero is not None and (prefix != "none" or kind is not TailKind.MOBILE):
+            reason = "belongs to a row with prefix none and tail mobile"
+            self._fault(position, ("leading_zero",), reason)
+            return None
         closed = record.closed is not None or prefix.startswith("0")
         return Row(provinces, kind, digits, closed, record.accepts.value, record.purpose.value)
 

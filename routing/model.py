@@ -53,8 +53,9 @@ class Route:
     """What a destination address means.
 
     `province` None means the home of the sender. A refused route says why in `refused`; its other
-    fields hold as much as was understood, and its `accepts` is none. Cached per destination and
-    shared between messages, hence frozen.
+    fields hold as much as was understood, and its `accepts` is none. `main` is the main number of a
+    mobile in the tail that is a second number, else empty. Cached per destination and shared between
+    messages, hence frozen.
     """
 
     access_code: str
@@ -65,6 +66,12 @@ class Route:
     purpose: str
     province: str | None
     refused: str | None = None
+    main: str = ""
+
+    @property
+    def person(self) -> str:
+        """Whom an address that names a person names: the tail, or its main number."""
+        return self.main or self.tail
 
     @property
     def address(self) -> str:
@@ -86,16 +93,27 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A route with its reasons. `province` is resolved; None when it depends on a sender not given."""
+    """A route with its reasons. `province` is resolved; None when it depends on a sender not given.
+
+    `main_number` is what counts for a sender who wrote from a second number; `sender_refused` says why one
+    cannot use the service.
+    """
 
     destination: str
     route: Route
     province: str | None
     considered: tuple[Considered, ...]
+    main_number: str | None = None
+    sender_refused: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The object that `explain route --json` prints."""
+        """The object that `explain route --json` prints. What is about second numbers only for one."""
         route = self.route
+        second = {
+            "person": route.main,
+            "main_number": self.main_number,
+            "sender_refused": self.sender_refused,
+        }
         return {
             "access_code": route.access_code,
             "prefix": route.prefix,
@@ -104,5 +122,6 @@ class Explanation:
             "purpose": route.purpose,
             "province": self.province,
             "refused": route.refused,
+            **{key: value for key, value in second.items() if value},
             "considered": [asdict(row) for row in self.considered],
         }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routing.model import Accepts, Considered, Route, TailKind
 from routing.numbers import Digits, count
+
+TRUNK = "0"
+"""What people write before a number of another town, and before a mobile by the same habit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,8 @@ class Row:
     """A row of Appendix 7 as one access code has it.
 
     `provinces` maps each prefix to its province; None is the home of the sender. Several prefixes only
-    where one row stands for all provinces.
+    where one row stands for all provinces. `leading_zero`: its prefix is no sub-code but the TRUNK before
+    a mobile.
     """
 
     provinces: Mapping[str, str | None]
@@ -23,6 +27,11 @@ class Row:
     closed: bool
     accepts: Accepts
     purpose: str
+    leading_zero: bool = False
+
+    def after_zero(self) -> Row:
+        """The row of the same persons, for numbers that are written with a 0 before the mobile."""
+        return replace(self, provinces={TRUNK: self.provinces[""]}, closed=True, leading_zero=True)
 
     def prefix_of(self, rest: str) -> str | None:
         """The longest prefix of this row that begins `rest`."""
@@ -38,15 +47,17 @@ class AccessCode:
     """An access code with its rows. Immutable.
 
     A closed prefix that begins the address decides alone (the longest one, where several do). Else the
-    rows whose tail fits compete, and the longest prefix wins.
+    rows whose tail fits compete, and the longest prefix wins. TRUNK before a mobile comes off where no closed
+    prefix but TRUNK itself takes the address.
     """
 
-    __slots__ = ("_closed", "_closed_sizes", "_open", "_open_sizes", "code", "rows")
+    __slots__ = ("_after_zero", "_closed", "_closed_sizes", "_open", "_open_sizes", "code", "rows")
 
     def __init__(self, code: str, rows: Sequence[Row]) -> None:
         self.code = code
         self.rows = tuple(rows)
-        self._closed = _by_prefix(row for row in rows if row.closed)
+        self._after_zero = tuple(row for row in rows if row.leading_zero)
+        self._closed = _by_prefix(row for row in rows if row.closed and not row.leading_zero)
         self._closed_sizes = _sizes(self._closed)
         self._open = _by_prefix(row for row in rows if not row.closed)
         self._open_sizes = _sizes(self._open)
@@ -80,8 +91,12 @@ class AccessCode:
 
     def _choose(self, rest: str) -> tuple[Row, str] | None:
         decides = self._deciding(rest)
+        after_zero = _fitting(self._after_zero, TRUNK, rest) if rest.startswith(TRUNK) else None
         if decides is not None:
-            return _fitting(self._closed[decides], decides, rest)
+            choice = _fitting(self._closed[decides], decides, rest)
+            return after_zero or choice if decides == TRUNK else choice or after_zero
+        if after_zero is not None:
+            return after_zero
         for size in self._open_sizes:
             rows = self._open.get(rest[:size])
             if rows is not None and (choice := _fitting(rows, rest[:size], rest)) is not None:
@@ -101,14 +116,19 @@ class AccessCode:
         return Route(self.code, prefix, tail, kind, Accepts.NONE, "", None, reason)
 
     def _verdict(self, row: Row, prefix: str, rest: str) -> tuple[bool, str]:
+        choice = self._choose(rest)
+        chosen = choice is not None and choice[0] is row
+        if row.leading_zero and chosen:
+            return True, f"a {TRUNK} before a mobile comes off, and the tail is {row.tail}"
         decides = self._deciding(rest)
         if decides is not None and (decides != prefix or not row.closed):
             return False, f"the closed prefix {decides} decides"
         fault = row.tail_fault(rest[len(prefix) :])
         if fault is not None:
             return False, fault
-        choice = self._choose(rest)
-        if choice is not None and choice[0] is row:
+        if choice is not None and choice[0].leading_zero:
+            return False, f"its tail fits, but a {TRUNK} before a mobile comes off first"
+        if chosen:
             why = "this closed prefix decides" if row.closed else "no longer prefix fits"
             return True, f"{why}, and the tail is {row.tail}"
         return False, f"its tail fits, but prefix {choice[1] if choice else ''} is longer"

@@ -21,6 +21,7 @@ AccessCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,10}$")]
 Prefix = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,10}|none|provinces)$")]
 ProvinceCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{3}$")]
 Segment = Annotated[str, StringConstraints(pattern=r"^1[0-9]{2,10}$")]
+CallPrefix = Annotated[str, StringConstraints(pattern=r"^1[0-9]{2,7}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
 Span = Annotated[str, AfterValidator(_is_span)]
 SourcedText = Sourced[Text]
@@ -34,6 +35,7 @@ class RowRecord(Closed):
     prefix: Sourced[Prefix]
     tail: SourcedText
     closed: Sourced[Literal[True]] | None = None
+    leading_zero: Sourced[Literal[True]] | None = None
     accepts: Sourced[Accepts]
     purpose: SourcedText
     province: SourcedText
@@ -145,8 +147,9 @@ class ShapeRecord(Closed):
 
 
 class NumberPlan(Closed):
-    """numbers.yaml: mobiles, Fetion numbers, and the segments of China Mobile."""
+    """numbers.yaml: mobiles, Fetion numbers, call prefixes, and the segments of China Mobile."""
 
     mobile: ShapeRecord
     fetion_number: ShapeRecord
+    call_prefixes: list[Sourced[CallPrefix]] = Field(default_factory=list)
     cmcc: list[SourcedSpan] = Field(min_length=1)

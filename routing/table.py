@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from routing.loader import SecondNumbers, Tables, load_tables
 from routing.model import Accepts, Explanation, Operator, Province, Route, TailKind
-from routing.numbers import COUNTRY_PREFIXES, Numbers, Person
+from routing.numbers import COUNTRY_PREFIXES, FetionNumber, Mobile, Numbers, Person, without_fillers
 from routing.rows import AccessCode
 from routing.segments import UNKNOWN
 from routing.sources import SourceCompiler, Sources
@@ -17,6 +21,13 @@ from routing.tablefile import TableError
 
 ROUTES_CACHED = 16_384
 """Destinations whose routes are kept by default: some 8 MB when every one of them is in use."""
+
+SECOND_NUMBER_REFUSED = "a second number, which appendix 6 keeps from the service"
+"""Why a sender is refused whose mobile is one."""
+
+_PERSONS: Mapping[TailKind, type[Mobile | FetionNumber]] = MappingProxyType(
+    {TailKind.MOBILE: Mobile, TailKind.FETION_NUMBER: FetionNumber}
+)
 
 T = TypeVar("T")
 
@@ -33,6 +44,7 @@ class Routing:
         "_cmcc",
         "_codes",
         "_second_numbers",
+        "_second_numbers_from",
         "_segments",
         "_sources",
         "numbers",
@@ -48,7 +60,8 @@ class Routing:
         self._codes: tuple[AccessCode, ...] = tuple(tables.codes.values())
         self._cmcc: tuple[str, ...] = tables.cmcc
         self._segments = tables.segments
-        self._second_numbers: tuple[SecondNumbers, ...] = tables.second_numbers
+        self._second_numbers: list[SecondNumbers] = sorted(tables.second_numbers, key=attrgetter("first"))
+        self._second_numbers_from: list[str] = [row.first for row in self._second_numbers]
         self._cached = lru_cache(maxsize=routes_cached)(self._route)
         self._sources: Sources = self._compile_sources(tables)
 
@@ -60,7 +73,8 @@ class Routing:
     def resolve(self, destination: str) -> Route:
         """What an address means. Never raises: a bad address is a route with `refused`.
 
-        +86, 86 and 0086 come off before an access code. At most `routes_cached` routes are kept.
+        Blanks at either end, and +86, 86, 0086 or a + before an access code come off. At most
+        `routes_cached` routes are kept.
         """
         return self._cached(destination)
 
@@ -76,29 +90,56 @@ class Routing:
         """Whose an 11-digit mobile is, by its segment (numbers did not move between operators in 2007)."""
         return Operator.CMCC if msisdn.startswith(self._cmcc) else Operator.OTHER
 
+    @property
+    def has_second_numbers(self) -> bool:
+        """Whether `main_number` ever gives anything but what it is asked."""
+        return bool(self._second_numbers)
+
     def main_number(self, msisdn: str) -> str | None:
-        """The number that counts for a sender: a second number's main one; None when it is refused."""
-        for row in self._second_numbers:
-            start = msisdn[: len(row.first)]
-            if row.first <= start <= row.last:
-                if row.main is None:
-                    return None
-                return str(int(row.main) + int(start) - int(row.first)) + msisdn[len(start) :]
-        return msisdn
+        """The number that counts for a mobile: a second number's main one; None when it is refused."""
+        place = bisect_right(self._second_numbers_from, msisdn) - 1
+        if place < 0:
+            return msisdn
+        row = self._second_numbers[place]
+        start = msisdn[: len(row.first)]
+        if start > row.last:
+            return msisdn
+        if row.main is None:
+            return None
+        return str(int(row.main) + int(start) - int(row.first)) + msisdn[len(start) :]
+
+    def person(self, text: str) -> Person | None:
+        """The person whom an argument names, None for nobody.
+
+        Besides the spellings of `numbers.person` that is the address at which we show a person: an access
+        code (+ sub-code) + number, as the rows that accept chat have it. A second number names the person of
+        its main number; one that is refused stays as it is, and belongs to no customer.
+        """
+        person = self.numbers.person(text)
+        if person is None:
+            route = self._route(without_fillers(text))
+            kind = _PERSONS.get(route.tail_kind) if route.accepts is Accepts.CHAT else None
+            return None if kind is None else kind(route.person)
+        if isinstance(person, Mobile) and self._second_numbers:
+            return Mobile(self.main_number(person.digits) or person.digits)
+        return person
 
     def explain(self, destination: str, sender: str | None = None) -> Explanation:
         """The route of an address with every near row's verdict; not cached. Never raises."""
         route = self._route(destination)
         split = self._split(destination)
         considered = () if isinstance(split, str) else tuple(split[0].consider(split[1]))
+        msisdn = None if sender is None else self.numbers.msisdn(sender)
+        customer = None if msisdn is None else self.main_number(msisdn)
         if route.refused is not None:
             province = None
         elif route.province is None and sender is not None:
-            msisdn = self.numbers.msisdn(sender)
-            province = UNKNOWN if msisdn is None else self.home(msisdn)
+            province = UNKNOWN if customer is None else self.home(customer)
         else:
             province = route.province
-        return Explanation(destination, route, province, considered)
+        main = customer if customer != msisdn else None
+        sender_refused = SECOND_NUMBER_REFUSED if msisdn is not None and customer is None else None
+        return Explanation(destination, route, province, considered, main, sender_refused)
 
     def reply_from(self, route: Route) -> str:
         """The address a reply leaves from. Raises ValueError for a refused route, like the next two."""
@@ -131,11 +172,17 @@ class Routing:
         if isinstance(split, str):
             return Route("", "", "", TailKind.NONE, Accepts.NONE, "", None, split)
         code, rest = split
-        return code.route(rest)
+        route = code.route(rest)
+        if self._second_numbers and route.tail_kind is TailKind.MOBILE:
+            main = self.main_number(route.tail)
+            if main is not None and main != route.tail:
+                return replace(route, main=main)
+        return route
 
     def _split(self, destination: str) -> tuple[AccessCode, str] | str:
         """Access code and the digits behind it, or why there is none."""
-        for country in ("", *COUNTRY_PREFIXES):
+        destination = destination.strip(" ")
+        for country in ("", *COUNTRY_PREFIXES, "+"):
             if not destination.startswith(country):
                 continue
             number = destination[len(country) :]

@@ -15,7 +15,7 @@ TOP_LEVEL = frozenset(
     {
         *("gateway", "commands", "routing", "tests", "docs", ".ci"),
         *("config.yaml", "pyproject.toml", "requirements.lock", "Makefile", ".gitignore"),
-        *("README.md", "CHANGELOG.md", "LICENSE", "NOTICE"),
+        *("README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "pytest_fetion_gateway.py"),
     }
 )
 """Everything that may stand at the top."""
@@ -70,7 +70,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.words": frozenset({"commands.text", "routing.tablefile"}),
     "gateway.app": EVERYTHING,
     "gateway.testing": EVERYTHING,
-    "gateway.pytest_plugin": frozenset({"gateway.testing", "gateway.simulator"}),
+    "pytest_fetion_gateway": frozenset({"gateway.testing", "gateway.simulator"}),
     "gateway.replay": frozenset({"routing", "commands", "gateway.model"}),
     "gateway.cli": frozenset(),  # its targets are imported when they are used
     "gateway.cli_check": EVERYTHING,
@@ -88,7 +88,7 @@ ARROWS: dict[str, frozenset[str]] = {
 }
 """A module (with all below it) -> what it may import, besides itself. The longest name counts."""
 
-COMMAND_LINE = ("gateway.cli", "gateway.testing", "gateway.pytest_plugin", "gateway.__main__")
+COMMAND_LINE = ("gateway.cli", "gateway.testing", "gateway.__main__", "pytest_fetion_gateway")
 """Nobody imports these but themselves."""
 
 LIBRARIES: dict[str, frozenset[str]] = {
@@ -107,7 +107,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.cli_inspect": frozenset({"orjson"}),
     "gateway.cli_replay": frozenset({"orjson"}),
     "gateway.testing": frozenset({"yaml"}),
-    "gateway.pytest_plugin": frozenset({"pytest", "pytest_asyncio"}),
+    "pytest_fetion_gateway": frozenset({"pytest", "pytest_asyncio"}),
     "gateway.cli_serve": frozenset({"uvloop"}),
     "gateway.cli_demo": frozenset({"uvloop"}),
 }
@@ -159,9 +159,8 @@ def files_of(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-TREES = {
-    path: ast.parse(path.read_text("utf-8")) for path in files_of("gateway", "commands", "routing", "tests")
-}
+FILES = [*files_of("gateway", "commands", "routing", "tests"), ROOT / "pytest_fetion_gateway.py"]
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
 PRODUCT = {module_name(path): tree for path, tree in TREES.items() if not path.is_relative_to(ROOT / "tests")}
 TESTS = {module_name(path): tree for path, tree in TREES.items() if path.is_relative_to(ROOT / "tests")}
 

@@ -160,7 +160,7 @@ class Mailbox:
         """The whole text, or None while parts are missing."""
         header, octets = part_of(received.octets, received.esm_class, received.tlvs)
         if header is None:
-            return self._alphabet.decode(octets, received.data_coding)
+            return self._alphabet.decode_piece(octets, received.data_coding, marked=True, padded=False)
         key = (received.sender, header.kind, header.reference, header.total)
         parts = self._unfinished.get(key)
         if parts is None:
@@ -171,7 +171,7 @@ class Mailbox:
             added = self._begin(key).add(header.number, octets, received.data_coding)
         if added is not Added.COMPLETE:
             return None
-        return self._unfinished.pop(key).text(self._alphabet)
+        return self._unfinished.pop(key).text(self._alphabet, padded=False)
 
     def _begin(self, key: tuple[str, str, int, int]) -> PartSet:
         if len(self._unfinished) >= UNFINISHED_LIMIT:

@@ -9,7 +9,7 @@ import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Self, TypeAlias
+from typing import Final, Protocol, Self, TypeAlias
 
 from gateway.smpp import gsm
 
@@ -18,26 +18,65 @@ LATIN: Final = 0
 UCS2: Final = 8
 """data_coding of all other outgoing text."""
 
-_Decoder: TypeAlias = Callable[[bytes], str]
+_Utf16: TypeAlias = Callable[[bytes, str], tuple[str, int]]
 _LatinEncoder: TypeAlias = Callable[[str], bytes | None]
 _WideEncoder: TypeAlias = Callable[[str], tuple[bytes, int]]
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
+_SWAPPED_MARK: Final = "\ufffe"
+"""What the mark is in the wrong byte order; no character otherwise."""
 _REPLACEMENT: Final = "\ufffd"
 
 
-# Of UTF-16 the decoders leave aside what is cut at the end: a single octet, which is dropped, or a high
-# surrogate (with a single octet behind it, three octets), which counts as an undecodable character.
+class _Decoder(Protocol):
+    """Octets to text; whether a byte-order mark may stand in front, and NULs that are no text at the end."""
+
+    def __call__(self, octets: bytes, marked: bool = True, padded: bool = True, /) -> str: ...
 
 
-def _decode_ucs2(octets: bytes) -> str:
-    text, used = codecs.utf_16_be_decode(octets, "replace")
-    return text if len(octets) - used < 2 else text + _REPLACEMENT
+def _gsm(octets: bytes, _marked: bool = True, padded: bool = True) -> str:
+    """One NUL goes before decoding, which makes the letter @ of it. No mark exists in this alphabet."""
+    if padded and octets and not octets[-1]:
+        octets = octets[:-1]
+    return gsm.decode(octets)
 
 
-def _decode_ucs2_le(octets: bytes) -> str:
-    text, used = codecs.utf_16_le_decode(octets, "replace")
-    return text if len(octets) - used < 2 else text + _REPLACEMENT
+def _gsm_packed(octets: bytes, _marked: bool = True, padded: bool = True) -> str:
+    return gsm.decode(gsm.unpack(gsm.without_nul(octets) if padded else octets))
+
+
+def _by(decode: Callable[[bytes], str]) -> _Decoder:
+    """A codec whose NULs are no letters: they go after decoding, as many as there are."""
+
+    def decoder(octets: bytes, marked: bool = True, padded: bool = True) -> str:
+        text = decode(octets)
+        if padded:
+            text = text.rstrip("\0")
+        return text.removeprefix(_BYTE_ORDER_MARK) if marked else text
+
+    return decoder
+
+
+def _utf16(usual: _Utf16, other: _Utf16) -> _Decoder:
+    """UTF-16 in the usual byte order, or in the other one where a mark in front says so.
+
+    What is cut at the end is dropped, if it is a single octet; a high surrogate (with a single octet behind
+    it, three octets) counts as an undecodable character.
+    """
+
+    def decoder(octets: bytes, marked: bool = True, padded: bool = True) -> str:
+        text, used = usual(octets, "replace")
+        if marked and text and text[0] >= _BYTE_ORDER_MARK:
+            if text[0] == _SWAPPED_MARK:
+                octets = octets[2:]
+                text, used = other(octets, "replace")
+            else:
+                text = text.removeprefix(_BYTE_ORDER_MARK)
+        if len(octets) - used >= 2:
+            return text + _REPLACEMENT
+        return text.rstrip("\0") if padded else text
+
+    return decoder
 
 
 def _decode_gbk(octets: bytes) -> str:
@@ -52,16 +91,16 @@ def _decode_gbk(octets: bytes) -> str:
 
 _DECODERS: Final[Mapping[str, _Decoder]] = MappingProxyType(
     {
-        "gsm": gsm.decode,
-        "gsm-packed": lambda octets: gsm.decode(gsm.unpack(octets)),
-        "ascii": lambda octets: octets.decode("ascii", "replace"),
-        "latin-1": lambda octets: octets.decode("latin-1"),
-        "ucs2": _decode_ucs2,
-        "ucs2-le": _decode_ucs2_le,
-        "gbk": _decode_gbk,
-        "utf-8": lambda octets: octets.decode("utf-8", "replace"),
+        "gsm": _gsm,
+        "gsm-packed": _gsm_packed,
+        "ascii": _by(lambda octets: octets.decode("ascii", "replace")),
+        "latin-1": _by(lambda octets: octets.decode("latin-1")),
+        "ucs2": _utf16(codecs.utf_16_be_decode, codecs.utf_16_le_decode),
+        "ucs2-le": _utf16(codecs.utf_16_le_decode, codecs.utf_16_be_decode),
+        "gbk": _by(_decode_gbk),
+        "utf-8": _by(lambda octets: octets.decode("utf-8", "replace")),
         # No text at all. A text with U+FFFD is never an instruction, so data cannot become one.
-        "binary": lambda octets: _REPLACEMENT * len(octets),
+        "binary": _by(lambda octets: _REPLACEMENT * len(octets)),
     }
 )
 
@@ -104,7 +143,8 @@ class Alphabet:
     """data_coding -> name of its codec, for each data_coding that is known."""
     latin: str
     """What data_coding 0 means in outgoing text: `gsm` or `ascii`."""
-    _decoders: Mapping[int, _Decoder] = field(repr=False)
+    _decoders: tuple[_Decoder, ...] = field(repr=False)
+    """By data_coding, 0 to 255."""
     _encode_latin: _LatinEncoder = field(repr=False)
     _encode_wide: _WideEncoder = field(repr=False)
 
@@ -128,7 +168,7 @@ class Alphabet:
         return cls(
             codec_of=MappingProxyType(names),
             latin=latin,
-            _decoders={code: _DECODERS[name] for code, name in names.items()},
+            _decoders=tuple(_DECODERS[names.get(code, names[LATIN])] for code in range(0x100)),
             _encode_latin=_LATIN_ENCODERS[latin],
             _encode_wide=_WIDE_ENCODERS[names[UCS2]],
         )
@@ -138,15 +178,28 @@ class Alphabet:
         return data_coding in self.codec_of
 
     def decode(self, octets: bytes, data_coding: int) -> str:
-        """The text of the octets; never raises.
+        """The text of a whole message as it comes from a message centre; never raises.
 
         What is no character becomes U+FFFD, and so does each octet of binary data. A cut double byte at
-        the end, NULs at the end and a leading byte-order mark are dropped. UCS-2 is read as UTF-16. An
-        unknown data_coding is read as data_coding 0 (see `known`).
+        the end is dropped. UCS-2 is read as UTF-16. An unknown data_coding is read as data_coding 0 (see
+        `known`). A byte-order mark in front is dropped, and of UCS-2 it says the byte order. NULs at the end
+        are padding and dropped; in GSM 7-bit, where 0x00 is `@`, exactly one is.
         """
-        decoders = self._decoders
-        decoder = decoders.get(data_coding) or decoders[LATIN]
-        return decoder(octets).rstrip("\0").removeprefix(_BYTE_ORDER_MARK)
+        return self._decoders[data_coding](octets)
+
+    def decode_piece(self, octets: bytes, data_coding: int, *, marked: bool, padded: bool) -> str:
+        """`decode` for what is no whole message, or was written by `encode`, which neither marks nor pads.
+
+        marked: a byte-order mark may stand in front. padded: NULs that are no text may stand at the end.
+        """
+        return self._decoders[data_coding](octets, marked, padded)
+
+    def in_doubt(self, octets: bytes, data_coding: int) -> bool:
+        """Whether the octets end in a 0x00 that may be padding as well as `@`."""
+        name = self.codec_of.get(data_coding) or self.codec_of[LATIN]
+        if name == "gsm-packed":
+            return gsm.septets_of(octets).endswith(b"\0")
+        return name == "gsm" and octets.endswith(b"\0")
 
     def encode(self, text: str) -> tuple[int, bytes]:
         """data_coding and octets of a text: 0 when every character allows it, else 8 (UTF-16).

@@ -108,17 +108,32 @@ def pack(septets: bytes) -> bytes:
     return bytes(packed)
 
 
+def septets_of(octets: bytes) -> bytes:
+    """Every septet that packed octets hold, fill included: eight of seven octets."""
+    found = bytearray()
+    for start in range(0, len(octets), 7):
+        block = octets[start : start + 7]
+        bits = int.from_bytes(block, "little")
+        found += bytes(bits >> shift & 0x7F for shift in range(0, 8 * len(block) - 6, 7))
+    return bytes(found)
+
+
 def unpack(octets: bytes) -> bytes:
     """Seven octets into eight septets; never raises.
 
     The count of septets does not travel in SMPP. So a CR or `@` that ends on an octet boundary is
     taken as fill and dropped, as TS 23.038 section 6.1.2.3.1 has it for CR.
     """
-    septets = bytearray()
-    for start in range(0, len(octets), 7):
-        block = octets[start : start + 7]
-        bits = int.from_bytes(block, "little")
-        septets += bytes(bits >> shift & 0x7F for shift in range(0, 8 * len(block) - 6, 7))
-    if len(septets) % 8 == 0 and septets.endswith((b"\r", b"\0")):
-        del septets[-1]
-    return bytes(septets)
+    found = septets_of(octets)
+    return found[:-1] if len(found) % 8 == 0 and found.endswith((b"\r", b"\0")) else found
+
+
+def without_nul(octets: bytes) -> bytes:
+    """Packed octets without one octet 0x00 at the end, if nothing but `@` would go with it.
+
+    The high bits of a septet may be zeros: 0x00 is no NUL while it holds the rest of another character.
+    """
+    shorter = octets[:-1]
+    if octets.endswith(b"\0") and not any(septets_of(octets)[len(septets_of(shorter)) :]):
+        return shorter
+    return octets

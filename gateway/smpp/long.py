@@ -269,16 +269,26 @@ class PartSet:
         """All octets in the order of the numbers. Raises ValueError while parts are missing."""
         return b"".join(octets for octets, _ in self._in_order())
 
-    def text(self, alphabet: Alphabet) -> str:
+    def text(self, alphabet: Alphabet, *, padded: bool = True) -> str:
         """The text of the message. Raises ValueError while parts are missing.
+
+        padded: as for Alphabet.decode_piece; False for what our own side encoded.
 
         Octets are joined before they are decoded, as far as neighbours have the same data_coding, so a
         character cut between two parts comes out whole. Packed septets (codec gsm-packed) have fill bits
         after each header and cannot be joined like this: they are right in single messages only.
+
+        A byte-order mark counts at the front of the first part only, for all parts that are joined with it;
+        padding at the end of the last part only.
         """
-        runs = groupby(self._in_order(), key=lambda part: part[1])
+        runs = [
+            (data_coding, b"".join(octets for octets, _ in run))
+            for data_coding, run in groupby(self._in_order(), key=lambda part: part[1])
+        ]
+        last = len(runs) - 1
         return "".join(
-            alphabet.decode(b"".join(octets for octets, _ in run), data_coding) for data_coding, run in runs
+            alphabet.decode_piece(octets, data_coding, marked=place == 0, padded=padded and place == last)
+            for place, (data_coding, octets) in enumerate(runs)
         )
 
     def _in_order(self) -> list[tuple[bytes, int]]:

@@ -15,7 +15,7 @@ from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
 from tests.commands.tables import shipped, write
 
 CUSTOMERS_READ_LATIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#")
-PIPELINES_OWN = frozenset({"failed", "too_often", "overused", "moved", "incomplete"})
+PIPELINES_OWN = frozenset({"failed", "too_often", "overused", "moved", "incomplete", "password.in_doubt"})
 CHINESE_PUNCTUATION = frozenset("，。：；！？“”、")
 
 

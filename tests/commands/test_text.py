@@ -95,7 +95,7 @@ def test_core_and_word(line: str, core: str, word: str) -> None:
 
 
 def test_cursor_reads_digits() -> None:
-    """A run of digits keeps a leading + and loses blanks and hyphens; the cursor stands behind the run."""
+    """A run of digits keeps a leading + and loses what groups it; the cursor stands behind the run."""
     text = normalise("+86 139-1234 5678 小明")
     cursor = Cursor(text, 0, len(text.folded))
     assert cursor.take_digits() == "+8613912345678"
@@ -104,6 +104,50 @@ def test_cursor_reads_digits() -> None:
     assert cursor.at_end()
     assert not cursor.skip_separators()
     assert cursor.take_digits() == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "digits", "rest"),
+    [
+        ("139 0013 9000", "13900139000", ""),
+        ("139-0013-9000#x", "13900139000", "#X"),
+        ("139.0013.9000.", "13900139000", "."),
+        ("139。0013。9000", "13900139000", ""),
+        ("(+86) 139.0013.9000", "+8613900139000", ""),
+        ("（+86）139", "+86139", ""),
+        ("+86(0)139", "+860139", ""),
+        ("(13900139000)#x", "13900139000", "#X"),
+        ("((139)001 )x", "139001", "X"),
+        ("【139】，x", "139", ",X"),
+        ("<139>", "139", ""),
+        ("13900139000 (小王)", "13900139000", " (小王)"),
+        ("13900139000 )", "13900139000", " )"),
+        ("(139]", "139", "]"),
+        ("13900139000 - ", "13900139000", " - "),
+        ("139+139", "139", "+139"),
+        ("++139", "", "++139"),
+        ("(+)", "", "(+)"),
+        ("-- ()", "", "-- ()"),
+        ("小王", "", "小王"),
+    ],
+)
+def test_the_run_of_a_number(typed: str, digits: str, rest: str) -> None:
+    """Rule 4: digits, blanks, hyphens, dots and brackets, a + in front; what follows the last digit stays."""
+    text = normalise(typed)
+    cursor = Cursor(text, 0, len(text.folded))
+    assert (cursor.take_digits(), text.folded[cursor.position :]) == (digits, rest)
+
+
+@given(st.text(alphabet="0139+-.() []<>#小", max_size=40))
+def test_a_run_of_digits_is_read_once_and_whole(typed: str) -> None:
+    """The digits are those of what was passed over, and no digit stays next to it."""
+    text = normalise(typed)
+    cursor = Cursor(text, 0, len(text.folded))
+    digits = cursor.take_digits()
+    passed, left = text.folded[: cursor.position], text.folded[cursor.position :]
+    assert digits.removeprefix("+") == "".join(filter(str.isdigit, passed))
+    assert not left[:1].isdigit() or not digits
+    assert (digits == "") == (cursor.position == 0)
 
 
 def test_cursor_stops_at_its_end() -> None:

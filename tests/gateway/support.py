@@ -31,6 +31,7 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.session import Answered, Closing, Event, Limits, Session, TimedOut, Timers
 from gateway.storage.sqlite import SqliteStore
+from routing import loader
 from routing.table import Routing
 from tests.proofs.served import PASSWORD, PATIENCE, SYSTEM_ID
 from tests.smpp.sessions import bound_pair
@@ -48,6 +49,20 @@ SESSIONS = 1 << 32
 def routing() -> Routing:
     """The shipped tables, read once."""
     return Routing.load()
+
+
+SECOND, MAIN, REFUSED_SECOND = "13899951234", "13800001234", "13899900000"
+"""Second numbers of the examples in routing/appendix6.yaml, the first with the main number it counts for."""
+
+
+def operators_tables(folder: Path) -> Routing:
+    """The tables of an operator with second numbers: the shipped ones, whose examples act."""
+    shipped = Path(loader.__file__).parent
+    folder.mkdir()
+    for name in loader.FILES:
+        text = (shipped / name).read_text("utf-8")
+        (folder / name).write_text(text.replace("    example: true\n", ""), "utf-8")
+    return Routing.load(folder)
 
 
 class HandClock:

@@ -62,7 +62,17 @@ async def test_a_reply_goes_to_the_bind_of_its_cause(tmp_path: Path) -> None:
             assert (reply.source_addr, reply.destination_addr) == (to, handset)
 
 
-@pytest.mark.parametrize(("spelling", "ton"), [(ALICE, 0), ("8613800138000", 1), ("+8613800138000", 1)])
+@pytest.mark.parametrize(
+    ("spelling", "ton"),
+    [
+        (ALICE, 0),
+        ("8613800138000", 1),
+        ("+8613800138000", 1),
+        ("12593" + ALICE, 0),
+        ("0" + ALICE, 0),
+        ("138-0013-8000", 0),
+    ],
+)
 async def test_a_reply_is_spelled_like_its_cause(tmp_path: Path, spelling: str, ton: int) -> None:
     """The handset's number comes back exactly as it was written, with its TON and NPI."""
     async with house(tmp_path) as home, await bind(home.port) as esme:
@@ -87,6 +97,8 @@ async def test_data_sm_is_answered_in_kind(tmp_path: Path) -> None:
     [
         (sms(ALICE, "99999", QUERY), CommandStatus.RINVDSTADR),
         (sms("", "161", QUERY), CommandStatus.RINVSRCADR),
+        (sms("10086", "161", QUERY), CommandStatus.RINVSRCADR),
+        (sms("16103300001", "161", QUERY), CommandStatus.RINVSRCADR),
         (sms(ALICE, "161", QUERY, esm_class=0x04), CommandStatus.RINVESMCLASS),
         (part_of_many(1, 2, 1, b"secr", to="12520050"), CommandStatus.RINVMSGLEN),
     ],

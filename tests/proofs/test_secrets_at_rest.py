@@ -55,7 +55,7 @@ def planted() -> Iterator[tuple[str, int, SubmitSm | DataSm]]:
         "我的密码七长城": sms("13800138004", PASSWORDS, "我的密码七长城", 8),
         "Two words8x": sms("13800138004", PASSWORDS, "Two words8x"),
         "Unopened9_can": sms(UNOPENED, PASSWORDS, "Unopened9_can"),
-        "Nomobile10can": sms("10658", PASSWORDS, "Nomobile10can"),
+        "Doubt27_can": sms("13800138004", PASSWORDS, "Doubt27_can@"),  # ends in 0x00
         "Payload11@can": SubmitSm(
             source_addr="13800138005",
             destination_addr=PASSWORDS,
@@ -77,6 +77,7 @@ def planted() -> Iterator[tuple[str, int, SubmitSm | DataSm]]:
         "Lines19can": sms("13800138007", "12520", "\n Lines19can \n", 8),
     }
     yield from ((canary, ok, request) for canary, request in whole.items())
+    yield "Nomobile10can", CommandStatus.RINVSRCADR, sms("10658", PASSWORDS, "Nomobile10can")
     for number in range(6):  # more than a handset may set in a minute
         yield f"Crowd2{number}_can", ok, sms(CROWDED, PASSWORDS, f"Crowd2{number}_can")
     for number in (1, 2):

@@ -40,7 +40,7 @@ class Meaning(NamedTuple):
 
 def oracle(destination: str) -> Meaning | None:
     """The rules in words, one `if` each; None is a refusal."""
-    match = re.fullmatch(r"(?:\+86|0086|86)?(125862|12520|10086|161)([0-9]*)", destination)
+    match = re.fullmatch(r" *(?:\+86|0086|86|\+)?(125862|12520|10086|161)([0-9]*) *", destination)
     if match is None:
         return None
     code, rest = match[1], match[2]
@@ -58,6 +58,8 @@ def under_base(code: str, rest: str) -> Meaning | None:
     """Behind 161 and 12520: sub-codes begin with 0; else the length decides."""
     if not rest:
         return Meaning(code, "", "", "base", None)
+    if re.fullmatch("0" + MOBILE, rest):
+        return Meaning(code, "0", rest[1:], "chat", None)
     if rest[0] == "0":
         if rest[:3] not in SUB_CODES:
             return Meaning(code, "0", rest[1:], "base", "000") if 3 <= len(rest) <= 13 else None
@@ -77,7 +79,7 @@ rests = st.one_of(
     st.text(alphabet="0123456789", max_size=16),
     st.builds(
         str.__add__,
-        st.sampled_from([*SUB_CODES, *PROVINCES, "0", "19", "1610", "1"]),
+        st.sampled_from([*SUB_CODES, *PROVINCES, "0", "013", "019", "19", "1610", "1"]),
         st.from_regex(r"[0-9]{0,12}", fullmatch=True),
     ),
 )
@@ -86,9 +88,11 @@ destinations = st.one_of(
     st.text(alphabet="0123456789+", max_size=20),
     st.builds(
         lambda *parts: "".join(parts),
-        st.sampled_from(["", "", "86", "+86", "0086"]),
+        st.sampled_from(["", "", " "]),
+        st.sampled_from(["", "", "86", "+86", "0086", "+"]),
         st.sampled_from(["161", "12520", "10086", "125862"]),
         rests,
+        st.sampled_from(["", "", "  "]),
     ),
 )
 
@@ -99,6 +103,10 @@ destinations = st.one_of(
 @example("125200330001")
 @example("16103300001")
 @example("16116103300001")
+@example("125200139001390000")
+@example("12520013900139000")
+@example("125200161033000019")
+@example(" +1252013900139000 ")
 def test_every_destination_means_what_the_rules_say(tables: Routing, destination: str) -> None:
     """Any string is a route or a refusal with a reason, as the oracle has it, and explain agrees."""
     route = tables.resolve(destination)
@@ -108,7 +116,7 @@ def test_every_destination_means_what_the_rules_say(tables: Routing, destination
     else:
         assert route.refused is None
         assert Meaning(route.access_code, route.prefix, route.tail, route.accepts, route.province) == expected
-        assert destination.endswith(route.address)
+        assert destination.strip(" ").endswith(route.address)
     explanation = tables.explain(destination, "13900000001")
     assert explanation.route == route
     chosen = [row for row in explanation.considered if row.chosen]
@@ -127,6 +135,18 @@ def test_an_address_of_the_service_is_nobodys_number(tables: Routing, destinatio
     if route.refused is None:
         assert tables.numbers.msisdn(destination) is None
         assert tables.numbers.person(route.address) is None
+
+
+@given(destinations)
+def test_the_number_that_we_show_people_is_that_person(tables: Routing, destination: str) -> None:
+    """As an argument, an address that chats with a person names this person; any other address nobody."""
+    person = tables.person(destination)
+    if tables.numbers.person(destination) is None:
+        expected = oracle(destination)
+        shown = expected is not None and expected.accepts == "chat"
+        assert (person.digits if person is not None else None) == (
+            expected.tail if expected and shown else None
+        )
 
 
 @given(st.from_regex(r"1[3-57-9][0-9]{9}", fullmatch=True))

@@ -235,6 +235,87 @@ def test_rows_whose_addresses_differ_are_taken(
     assert Routing.load(folder).resolve(address).purpose == "a test"
 
 
+ACTING = [
+    ("refuse", "1389990", "1389994", None),
+    ("main", "1389995", "1389999", "1380000"),
+]
+
+
+def appendix6(rows: list[tuple[str, str, str, str | None]]) -> str:
+    """An operator's table of second numbers."""
+    text = "rows:\n"
+    for action, first, last, main in rows:
+        text += f'  - first: {{value: "{first}", provenance: standard}}\n'
+        text += f'    last: {{value: "{last}", provenance: standard}}\n'
+        text += f"    action: {{value: {action}, provenance: standard}}\n"
+        text += f'    main: {{value: "{main}", provenance: standard}}\n' if main else ""
+    return text
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "reason"),
+    [
+        (
+            ("main", "1389800", "1389804", "1389990"),
+            "main",
+            "second numbers themselves, of the row on line 2",
+        ),
+        (
+            ("main", "1389800", "1389804", "1389802"),
+            "main",
+            "second numbers themselves, of the row on line 9",
+        ),
+        (("main", "1389800", "1389804", "1610000"), "main", "1610000 begins no mobile"),
+        (("main", "1389800", "1389804", "1200000"), "main", "1200000 begins no mobile"),
+        (("refuse", "1200000", "1200001", None), "first", "1200000 begins no mobile"),
+    ],
+)
+def test_second_numbers_lead_to_a_main_number(
+    folder: Path, row: tuple[str, str, str, str | None], key: str, reason: str
+) -> None:
+    """A main number is a mobile and no second number: nobody's SMS count for a number that is none."""
+    (folder / "appendix6.yaml").write_text(appendix6([*ACTING, row]), encoding="utf-8")
+    found = faults(folder)
+    assert any(fault.key == f"rows[2].{key}" and reason in fault.reason for fault in found), found
+
+
+@pytest.mark.parametrize("prefix", ["161", "1252", "100865"])
+def test_a_call_prefix_is_no_access_code(folder: Path, change: Break, prefix: str) -> None:
+    """An address of the service would else be a person's number too."""
+    line = change("numbers.yaml", '{value: "17951"', f'{{value: "{prefix}"')
+    (fault,) = faults(folder)
+    assert (fault.line, fault.key) == (line, "call_prefixes[0].value")
+    assert "begin alike" in fault.reason
+
+
+def test_a_table_without_call_prefixes_is_read(folder: Path) -> None:
+    """An operator's files of before they were known stay good."""
+    text = (folder / "numbers.yaml").read_text("utf-8")
+    begin, end = text.index("call_prefixes:"), text.index("# China Mobile's segments")
+    (folder / "numbers.yaml").write_text(text[:begin] + text[end:], encoding="utf-8")
+    numbers = Routing.load(folder).numbers
+    assert numbers.msisdn("1795113900139000") is None
+    assert numbers.msisdn("8613900139000") == "13900139000"
+
+
+@pytest.mark.parametrize("code", ["139", "1340", "13912", "1391234567", "188", "1880000"])
+def test_an_access_code_that_begins_a_listed_segment_is_refused(
+    folder: Path, change: Break, code: str
+) -> None:
+    """Neither a segment of China Mobile nor one whose home is listed may begin with it, or it with one."""
+    change("appendix7.yaml", '{value: "125862", p', f'{{value: "{code}", p')
+    assert any("begins a listed segment" in fault.reason for fault in faults(folder))
+
+
+@pytest.mark.parametrize(("prefix", "tail"), [("none", "fetion number"), ("036", "mobile")])
+def test_a_leading_zero_belongs_to_a_bare_mobile(folder: Path, change: Break, prefix: str, tail: str) -> None:
+    """A 0 inside another address would be a sub-code."""
+    row = ROW % (prefix, tail)
+    row = row.replace("    accepts", "    leading_zero: {value: true, provenance: standard}\n    accepts")
+    change("appendix7.yaml", "sources:\n", row)
+    assert any(fault.key == "rows[15].leading_zero" for fault in faults(folder))
+
+
 def test_an_access_code_without_rows_is_refused(folder: Path, change: Break) -> None:
     """A number that is announced and never answered is a mistake of the table."""
     line = change("appendix7.yaml", "rows:\n", '  - {value: "12599", provenance: standard}\nrows:\n')

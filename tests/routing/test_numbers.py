@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from routing.numbers import Digits, FetionNumber, Mobile, Numbers, span
 
 CODES = ("125862", "12520", "10086", "161")
-NUMBERS = Numbers(Digits(11, 11, ("13-19",), CODES), Digits(9, 9, ("4-9",), CODES))
+CALL_PREFIXES = ("17951", "12593", "17909", "17911", "10193")
+NUMBERS = Numbers(Digits(11, 11, ("13-19",), CODES), Digits(9, 9, ("4-9",), CODES), CALL_PREFIXES)
 
 mobiles = st.from_regex(r"1(?:[3-57-9][0-9]|6[02-9])[0-9]{8}", fullmatch=True)
 fetion_numbers = st.from_regex(r"[4-9][0-9]{8}", fullmatch=True)
@@ -73,17 +74,106 @@ def test_a_fetion_number_may_begin_like_the_country_code() -> None:
     assert NUMBERS.person("861234567") == FetionNumber("861234567")
 
 
-def test_blanks_and_hyphens_only_where_asked() -> None:
-    """A typed number may be grouped; an address may not."""
-    assert NUMBERS.person("+86 139-0000 0001") is None
-    assert NUMBERS.person("+86 139-0000 0001", grouped=True) == Mobile("13900000001")
-    assert NUMBERS.person("4712-34567", grouped=True) == FetionNumber("471234567")
-    assert NUMBERS.person("- -", grouped=True) is None
+@pytest.mark.parametrize(
+    "written",
+    [
+        "013900000001",
+        "1795113900000001",
+        "1259313900000001",
+        "1790913900000001",
+        "1791113900000001",
+        "1019313900000001",
+        "17951013900000001",
+        "861795113900000001",
+        "+8617951013900000001",
+        "00861259313900000001",
+        "179518613900000001",
+        "17951008613900000001",
+        "86013900000001",
+        "0086013900000001",
+        " 13900000001",
+        "13900000001 ",
+        "139 0000 0001",
+        "139-0000-0001",
+        "139.0000.0001",
+        "(+86) 139.0000.0001",
+        "+86 (0) 139 0000 0001",
+        "[86]<139>{0000}0001",
+        "17951-13900000001",
+    ],
+)
+def test_a_mobile_as_people_and_centres_write_it(written: str) -> None:
+    """A leading 0, a call prefix, country codes before or behind it, and what groups digits, come off."""
+    assert NUMBERS.msisdn(written) == "13900000001"
+    assert NUMBERS.person(written) == Mobile("13900000001")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+13900000001",  # a number of North America
+        "0013900000001",
+        "08613900000001",
+        "01795113900000001",
+        "86861390000000",
+        "868613900000001",
+        "861795186139000000",
+        "86179518613900000001",
+        "179511795113900000001",
+        "1795111390000000",
+        "1795016103300001",
+        "1795116103300001",
+        "016103300001",
+        "17951471234567",
+        "0471234567",
+        "17951+8613900000001",
+        "13900000001+",
+        "139\t00000001",
+        "139_0000_0001",
+        "- -",
+        "()",
+        "1259012345678",
+    ],
+)
+def test_what_no_spelling_has(written: str) -> None:
+    """Each prefix once and in its place; nothing comes off nine digits; behind it no access code begins."""
+    assert NUMBERS.person(written) is None
+    assert NUMBERS.msisdn(written) is None
+
+
+def test_a_fetion_number_may_be_grouped() -> None:
+    """What groups digits is not part of a number."""
+    assert NUMBERS.person("4712-34567") == FetionNumber("471234567")
+    assert NUMBERS.person(" 471 234 567 ") == FetionNumber("471234567")
+
+
+def test_eleven_digits_are_a_mobile_before_they_hold_a_prefix() -> None:
+    """17951139001 is a mobile of 179, whatever its first five digits are."""
+    assert NUMBERS.msisdn("17951139001") == "17951139001"
 
 
 def test_kinds() -> None:
     """A person says which kind of number names it."""
     assert (Mobile("13900000001").kind, FetionNumber("471234567").kind) == ("mobile", "fetion_number")
+
+
+heads = st.one_of(
+    st.tuples(
+        st.sampled_from(["", "86", "+86", "0086"]),
+        st.sampled_from(["", *CALL_PREFIXES]),
+        st.sampled_from(["", "0"]),
+    ),
+    st.tuples(st.sampled_from(CALL_PREFIXES), st.sampled_from(["86", "0086"]), st.sampled_from(["", "0"])),
+).map("".join)
+
+
+@given(mobiles, heads, st.data())
+def test_a_number_is_the_same_however_it_is_written(digits: str, head: str, data: st.DataObject) -> None:
+    """Every head that is read, with any grouping of the digits, names the same person."""
+    groups = st.sampled_from(["", "", "", " ", "-", ".", "(", ")", " ("])
+    written = "".join(data.draw(groups) + each for each in head + digits) + data.draw(groups)
+    assert NUMBERS.msisdn(written) == digits
+    assert NUMBERS.person(written) == Mobile(digits)
 
 
 @given(mobiles, st.sampled_from(["", "86", "+86", "0086"]))
@@ -102,13 +192,15 @@ def test_every_fetion_number_is_read_bare_only(digits: str, country: str) -> Non
     assert NUMBERS.person(country + digits) is None
 
 
-@given(st.one_of(st.text(), st.text(alphabet="0123456789+- ", max_size=20), st.from_regex(r"161[0-9]{8}")))
+@given(st.one_of(st.text(), st.text(alphabet="0123456789+- .()", max_size=24), st.from_regex(r"161[0-9]{8}")))
 def test_whatever_is_read_is_well_formed(text: str) -> None:
     """Any text gives None or digits of the right shape, and never an access code."""
-    for person in (NUMBERS.person(text), NUMBERS.person(text, grouped=True)):
-        if person is not None:
-            assert re.fullmatch(r"1[3-9][0-9]{9}|[4-9][0-9]{8}", person.digits)
-            assert not person.digits.startswith(CODES)
+    person = NUMBERS.person(text)
+    if person is not None:
+        assert re.fullmatch(r"1[3-9][0-9]{9}|[4-9][0-9]{8}", person.digits)
+        assert not person.digits.startswith(CODES)
+        assert re.sub("[^0-9]", "", text).endswith(person.digits)
+    assert NUMBERS.msisdn(text) == (person.digits if isinstance(person, Mobile) else None)
 
 
 def test_spans() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from routing.model import Accepts, Operator, TailKind
+from routing.numbers import Mobile
 from routing.provenance import Provenance
 from routing.schema import Appendix7
 from routing.table import Routing
@@ -33,6 +34,8 @@ UNDER_A_BASE = [
     ("055", "none", "055", "", "digits", "000"),
     ("05512345678", "none", "055", "12345678", "digits", "000"),
     (MOBILE, "chat", "", MOBILE, "mobile", None),
+    ("0" + MOBILE, "chat", "0", MOBILE, "mobile", None),
+    ("0" + "12900000001", "base", "0", "12900000001", "digits", "000"),
     ("19900000001", "chat", "", "19900000001", "mobile", None),
     ("471234567", "chat", "", "471234567", "fetion_number", None),
     ("999999999", "chat", "", "999999999", "fetion_number", None),
@@ -88,7 +91,8 @@ REFUSED_ELSEWHERE = [
     "1252",
     MOBILE,
     "86" + MOBILE,
-    "+12520",
+    "++12520",
+    "+86+12520",
     "86",
     "+86",
     "868612520",
@@ -99,6 +103,32 @@ REFUSED_ELSEWHERE = [
     "161\n",
     "fetion",
 ]
+
+ROW_013 = """  - codes: [{value: "12520", provenance: standard}]
+    prefix: {value: "0139", provenance: standard}
+    tail: {value: 8 digits, provenance: standard}
+    accepts: {value: none, provenance: standard}
+    purpose: {value: a test, provenance: standard}
+    province: {value: "000", provenance: standard}
+  - codes: [{value: "12520", provenance: standard}]
+    prefix: {value: "0138", provenance: standard}
+    tail: {value: 7 digits, provenance: standard}
+    accepts: {value: none, provenance: standard}
+    purpose: {value: a test, provenance: standard}
+    province: {value: "000", provenance: standard}
+sources:
+"""
+"""Sub-codes that begin like a mobile behind a 0."""
+
+
+@pytest.mark.parametrize(
+    "written", ["+161", "86161", "+86161", "0086161", " 161", "161  ", " +86161 ", "  0086161"]
+)
+def test_spellings_of_an_address(tables: Routing, written: str) -> None:
+    """Country code, + and the blanks of a padded field come off before an access code."""
+    assert tables.resolve(written).address == "161"
+    assert tables.resolve(written) == tables.resolve("161")
+    assert tables.explain(written).route == tables.resolve("161")
 
 
 @pytest.mark.parametrize("base", ["161", "12520"])
@@ -243,6 +273,40 @@ def test_the_province_of_an_explanation(
         assert tables.province(explanation.route, sender) == province
 
 
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("1252013900139000", "13900139000"),
+        ("161 139 0013 9000", "13900139000"),
+        ("12520-026-13900139000", "13900139000"),
+        ("1610701390013900", None),
+        ("12520036" + "13900139000", "13900139000"),
+        ("+8612520013900139000", "13900139000"),
+        ("12520471234567", "471234567"),
+        ("161861234567", "861234567"),
+        ("16103300001", None),
+        ("12520", None),
+        ("1252047112345", None),
+        ("1008613900139000", None),
+        ("1252012345678", None),
+    ],
+)
+def test_the_address_of_a_person_as_an_argument(tables: Routing, text: str, digits: str | None) -> None:
+    """Customers write back what their handset shows: an access code, perhaps a sub-code, and the number."""
+    person = tables.person(text)
+    assert (person.digits if person is not None else None) == digits
+
+
+def test_a_longer_sub_code_comes_before_a_mobile_with_a_zero(folder: Path, change: Break) -> None:
+    """A row whose prefix begins with 0 decides first where its tail fits; where it does not, 0 comes off."""
+    change("appendix7.yaml", "sources:\n", ROW_013)
+    tables = Routing.load(folder)
+    assert tables.resolve("12520013900139000").purpose == "a test"
+    assert tables.resolve("12520013800138000").tail == "13800138000"
+    considered = tables.explain("12520013800138000").considered
+    assert [row.prefix for row in considered if row.chosen] == ["0"]
+
+
 def test_an_explanation_as_json(tables: Routing) -> None:
     """The object of `explain route --json`, with plain values only."""
     shown = json.loads(json.dumps(tables.explain("161", "13800100000").as_dict()))
@@ -306,17 +370,57 @@ def test_shipped_second_numbers_are_examples_only(tables: Routing) -> None:
     assert tables.main_number("13899951234") == "13899951234"
 
 
-def test_second_numbers_are_refused_or_count_for_the_main_number(folder: Path, change: Break) -> None:
+@pytest.fixture
+def with_second_numbers(folder: Path, change: Break) -> Routing:
+    """The shipped tables, whose examples of second numbers act."""
+    change("appendix6.yaml", "    example: true\n", "")
+    change("appendix6.yaml", "    example: true\n", "")
+    return Routing.load(folder)
+
+
+def test_second_numbers_are_refused_or_count_for_the_main_number(with_second_numbers: Routing) -> None:
     """An operator's rows act: the ends of a range belong to it, the digits behind the segment stay."""
-    change("appendix6.yaml", "    example: true\n", "")
-    change("appendix6.yaml", "    example: true\n", "")
-    tables = Routing.load(folder)
+    tables = with_second_numbers
     assert tables.main_number("13899899999") == "13899899999"
     assert tables.main_number("13899900000") is None
     assert tables.main_number("13899949999") is None
     assert tables.main_number("13899951234") == "13800001234"
     assert tables.main_number("13899999999") == "13800049999"
     assert tables.main_number("13900000000") == "13900000000"
+    assert tables.main_number("13800001234") == "13800001234"
+
+
+@pytest.mark.parametrize(
+    "text", ["13899951234", "+86 138-9995-1234", "1252013899951234", "12520013899951234"]
+)
+def test_a_second_number_names_its_main_number(with_second_numbers: Routing, text: str) -> None:
+    """As an argument, and in the address of a chat, in any spelling."""
+    assert with_second_numbers.person(text) == Mobile("13800001234")
+
+
+def test_a_refused_second_number_is_nobody_elses(with_second_numbers: Routing) -> None:
+    """It stays as it is, as an argument and in an address: it belongs to no customer."""
+    assert with_second_numbers.person("13899900000") == Mobile("13899900000")
+    assert with_second_numbers.resolve("1252013899900000").person == "13899900000"
+
+
+def test_an_address_of_a_second_number_is_answered_from_itself(with_second_numbers: Routing) -> None:
+    """The person is the main number's, the address what was dialled."""
+    route = with_second_numbers.resolve("1252013899951234")
+    assert (route.person, route.tail, route.address) == ("13800001234", "13899951234", "1252013899951234")
+    assert with_second_numbers.resolve("1252013800001234").person == "13800001234"
+    assert with_second_numbers.resolve("12520471234567").person == "471234567"
+
+
+def test_an_explanation_says_for_whom_a_second_number_counts(with_second_numbers: Routing) -> None:
+    """The main number, with its home; for a refused one the reason; nothing for anybody else."""
+    shown = with_second_numbers.explain("12520", "8613899951234").as_dict()
+    home = with_second_numbers.home("13800001234")
+    assert (shown["main_number"], shown["province"]) == ("13800001234", home)
+    assert "appendix 6" in with_second_numbers.explain("12520", "13899900000").as_dict()["sender_refused"]
+    assert with_second_numbers.explain("1252013899951234").as_dict()["person"] == "13800001234"
+    plain = with_second_numbers.explain("12520", "13900139000").as_dict()
+    assert not {"person", "main_number", "sender_refused"} & set(plain)
 
 
 def test_the_version_names_the_tables(folder: Path, tables: Routing, change: Break) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.smpp import gsm
 from gateway.smpp.coding import LATIN, UCS2, Alphabet
 
 GSM = Alphabet.from_config({}, "gsm")
@@ -16,7 +17,8 @@ CODECS = ("gsm", "gsm-packed", "ascii", "latin-1", "ucs2", "ucs2-le", "gbk", "ut
     ("octets", "data_coding", "text"),
     [
         ("4b544658", 0, "KTFX"),
-        ("1b651b3c1b3e00", 0, "€[]@"),
+        ("1b651b3c1b3e00", 0, "€[]"),
+        ("1b651b3c1b3e0000", 0, "€[]@"),
         ("4b544658", 1, "KTFX"),
         ("4be9", 1, "K\ufffd"),
         ("4be9", 3, "Ké"),
@@ -81,7 +83,8 @@ def test_damaged_and_padded_octets(octets: str, data_coding: int, text: str) -> 
 @pytest.mark.parametrize(
     ("codec", "octets", "text"),
     [
-        ("gsm", "00", "@"),
+        ("gsm", "0000", "@"),
+        ("gsm", "00", ""),
         ("gsm-packed", "e8329bfd06", "hello"),
         ("ascii", "40", "@"),
         ("latin-1", "e9", "é"),
@@ -123,6 +126,7 @@ def test_an_unknown_data_coding_reads_as_zero(data_coding: int) -> None:
     """decode falls back to data_coding 0 of the account, and `known` tells."""
     assert not GSM.known(data_coding)
     assert GSM.decode(b"\x00$", data_coding) == "@¤"
+    assert GSM.decode(b"$\x00", data_coding) == "¤"
     assert ASCII.decode(b"@$", data_coding) == "@$"
 
 
@@ -139,13 +143,92 @@ def test_any_octets_decode(octets: bytes, data_coding: int, overrides: dict[int,
     text = Alphabet.from_config(overrides, latin).decode(octets, data_coding)
     text.encode()
     assert not text.endswith("\0")
+    piece = Alphabet.from_config(overrides, latin).decode_piece(
+        octets, data_coding, marked=False, padded=False
+    )
+    assert text in piece or octets[:2] in (b"\xff\xfe", b"\xfe\xff")
 
 
 @given(st.sampled_from((GSM, ASCII, LITTLE_ENDIAN)), st.text())
 def test_decode_of_encode_is_the_text(alphabet: Alphabet, text: str) -> None:
-    """Any text comes back, but for a leading byte-order mark and NULs at the end."""
+    """Any text comes back when nothing is taken for a mark or padding, and nearly any as a whole message."""
     data_coding, octets = alphabet.encode(text)
-    assert alphabet.decode(octets, data_coding) == text.rstrip("\0").removeprefix("\ufeff")
+    assert alphabet.decode_piece(octets, data_coding, marked=False, padded=False) == text
+    if data_coding == LATIN and alphabet.latin == "gsm":
+        assert alphabet.decode(octets, data_coding) == text.removesuffix("@")
+    elif not text.startswith("\ufffe"):
+        assert alphabet.decode(octets, data_coding) == text.removeprefix("\ufeff").rstrip("\0")
+
+
+GSM_DATA_CODINGS = [0, *range(0x10, 0x14), *range(0xC0, 0xE0), *range(0xF0, 0xF4)]
+
+
+@given(st.sampled_from(GSM_DATA_CODINGS), st.text(alphabet="KTFXktfx019 @€[£é"))
+def test_exactly_one_nul_goes_in_every_gsm_data_coding(data_coding: int, text: str) -> None:
+    """A text that is closed by a NUL reads as the text; an @ that is meant stays when a NUL follows it."""
+    octets = gsm.encode(text)
+    assert octets is not None
+    assert GSM.decode(octets + b"\0", data_coding) == text
+    assert GSM.decode(octets, data_coding) == text.removesuffix("@")
+
+
+@pytest.mark.parametrize("data_coding", GSM_DATA_CODINGS)
+def test_an_instruction_that_a_nul_closes(data_coding: int) -> None:
+    """KTFX and a NUL is KTFX, and no instruction with an @ behind it."""
+    assert GSM.decode(b"KTFX\0", data_coding) == "KTFX"
+    assert GSM.in_doubt(b"KTFX\0", data_coding)
+    assert not GSM.in_doubt(b"KTFX", data_coding)
+
+
+def test_the_account_says_where_gsm_is() -> None:
+    """The NUL goes by codec and not by number: 0 may be ASCII, anything may be GSM."""
+    alphabet = Alphabet.from_config({0: "latin-1", 3: "gsm", 0x55: "gsm-packed"}, "gsm")
+    assert alphabet.decode(b"a@\0\0", 0) == "a@"
+    assert alphabet.decode(b"a\0\0", 3) == "a@"
+    assert [alphabet.in_doubt(b"a\0", data_coding) for data_coding in (0, 3, 8, 15, 0x99)] == [
+        *(False, True, False, False, False)
+    ]
+    assert GSM.in_doubt(b"a\0", 0x99), "an unknown data_coding is read as 0"
+    assert alphabet.in_doubt(gsm.pack(b"secret7") + b"\0", 0x55)
+    assert not alphabet.in_doubt(gsm.pack(b"secret7"), 0x55)
+
+
+@given(st.text(alphabet="KTFX019 £eé", max_size=40))
+def test_a_packed_text_that_a_nul_closes(text: str) -> None:
+    """One octet 0x00 behind packed septets goes, and never takes a character with it."""
+    alphabet = Alphabet.from_config({0: "gsm-packed"}, "gsm")
+    octets = gsm.encode(text)
+    assert octets is not None
+    assert alphabet.decode(gsm.pack(octets), 0) == text
+    assert alphabet.decode(gsm.pack(octets) + b"\0", 0) == text
+
+
+@given(st.sampled_from(("ucs2", "ucs2-le")), st.text().filter(lambda text: not text.startswith("\ufffe")))
+def test_a_byte_order_mark_decides(codec: str, text: str) -> None:
+    """With FF FE in front UCS-2 is little-endian, with FE FF big-endian, whatever the account says."""
+    alphabet = Alphabet.from_config({8: codec}, "gsm")
+    for mark, order in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        assert alphabet.decode(mark + text.encode(order), 8) == text.rstrip("\0")
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        ("fffe2f66", "是"),
+        ("fffe2f660000", "是"),
+        ("fffe", ""),
+        ("fffe2f", ""),
+        ("fffe2f6666", "是"),
+        ("fffe3dd8", "\ufffd"),
+        ("fffe4b0054004600580000", "KTFX"),
+        ("feff662f", "是"),
+    ],
+)
+def test_marks_in_front(octets: str, text: str) -> None:
+    """What a handset or centre of the other byte order sends, and what is left of it when it is cut."""
+    assert GSM.decode(bytes.fromhex(octets), 8) == text
+    assert GSM.decode(bytes.fromhex(octets), 0x18) == text
+    assert LITTLE_ENDIAN.decode(bytes.fromhex(octets), 8) == text
 
 
 @pytest.mark.parametrize(
@@ -219,5 +302,8 @@ def test_a_boundary_is_between_characters(alphabet: Alphabet, text: str, data: s
     if data_coding == UCS2:
         assert octets[:cut].decode(encoding) + octets[cut:].decode(encoding) == text + "ab"
     else:
-        halves = [alphabet.encode(alphabet.decode(half, LATIN))[1] for half in (octets[:cut], octets[cut:])]
-        assert b"".join(halves).rstrip(b"\0") == octets.rstrip(b"\0")
+        pieces = (
+            alphabet.decode_piece(half, LATIN, marked=False, padded=False)
+            for half in (octets[:cut], octets[cut:])
+        )
+        assert "".join(pieces) == text + "ab"

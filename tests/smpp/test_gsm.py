@@ -130,3 +130,20 @@ def test_unpack_of_pack_is_the_septets(septets: bytes) -> None:
     if len(septets) % 8 == 0 and septets.endswith((b"\r", b"\0")):
         septets = septets[:-1]
     assert gsm.unpack(gsm.pack(septets)) == septets
+
+
+@given(st.binary(max_size=30))
+def test_a_nul_holds_no_other_character(packed: bytes) -> None:
+    """At most one octet 0x00 goes, and with it nothing but zeros."""
+    shorter = gsm.without_nul(packed)
+    assert packed in (shorter, shorter + b"\0")
+    before, after = gsm.septets_of(packed), gsm.septets_of(shorter)
+    assert before.startswith(after)
+    assert not any(before[len(after) :])
+
+
+def test_zero_bits_of_another_character_are_no_nul() -> None:
+    """The second of two septets has its high bits in the second octet: zeros there may be its own."""
+    assert gsm.without_nul(gsm.pack(b"a\x01")) == gsm.pack(b"a\x01") == b"\xe1\x00"
+    assert gsm.without_nul(b"\xe1\x00\x00") == b"\xe1\x00"
+    assert gsm.without_nul(b"") == b""
