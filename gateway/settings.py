@@ -201,7 +201,10 @@ class Service(Closed):
 
 
 class Limits(Closed):
-    """What a customer may at most; the meaning of each stands at commands.model.Limits."""
+    """What a customer may at most; the meaning of each stands at commands.model.Limits.
+
+    0 is no limit for instructions_per_minute and same_text, for a load test; every other is 1 or more.
+    """
 
     buddies: Positive = 300
     open_questions: Positive = 20
@@ -213,8 +216,8 @@ class Limits(Closed):
     sms_per_month: Positive = 10_000
     invitations_per_month: Positive = 1
     free_hours: Positive = 72
-    instructions_per_minute: Annotated[int, Field(gt=0, le=10_000)] = 30
-    same_text: Positive = 20
+    instructions_per_minute: Annotated[int, Field(ge=0, le=10_000)] = 30
+    same_text: Annotated[int, Field(ge=0)] = 20
     same_text_minutes: Positive = 10
     help_period: Positive = 600
 
@@ -239,11 +242,15 @@ class Storage(Closed):
 
 
 class Logging(Closed):
-    """format auto: console on a terminal, JSON lines otherwise. file null: standard output."""
+    """format auto: console on a terminal, JSON lines otherwise. file null: standard output.
+
+    backlog: octets that may wait for a file or reader that takes none; lines beyond it are lost and counted.
+    """
 
     format: Literal["auto", "console", "json"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
     file: Path | None = None
+    backlog: Annotated[int, Field(ge=65_536)] = 16_777_216
     mask_msisdn: bool = False
 
 
