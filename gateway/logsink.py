@@ -20,6 +20,9 @@ from typing import BinaryIO
 BUFFER_SIZE = 65_536
 """Octets after which the collected lines are handed to the writer."""
 
+TOGETHER = 1_048_576
+"""Octets from which the writer begins a new write."""
+
 CLOSING = 1.0
 """Seconds that the end waits for a file that takes nothing."""
 
@@ -184,15 +187,33 @@ class Writer:
     # In the thread
 
     def _run(self) -> None:
-        while (item := self._items.get()) is not None:
+        lines: list[bytes] = []
+        octets = 0
+        while True:
+            # All that waits goes in one write: a busy loop lets this thread run a few hundred times a second.
+            if lines and (octets >= TOGETHER or self._items.empty()):
+                octets = self._write_all(lines)
+            item = self._items.get()
             if isinstance(item, bytes):
-                self._write(item)
-                self._done += len(item)
-            else:
-                item()
+                lines.append(item)
+                octets += len(item)
+                continue
+            octets = self._write_all(lines)
+            if item is None:
+                break
+            item()
         if self._path is not None:
             with suppress(OSError):
                 self._file.close()
+
+    def _write_all(self, lines: list[bytes]) -> int:
+        """Write them and forget them; gives how many octets are left, which is none."""
+        if lines:
+            together = b"".join(lines)
+            lines.clear()
+            self._write(together)
+            self._done += len(together)
+        return 0
 
     def _write(self, lines: bytes) -> None:
         if self._torn:  # what is half there must not take the next line with it
