@@ -94,15 +94,22 @@ def _one_of(names: Mapping[int, str]) -> AfterValidator:
 
 def _network(value: object) -> IPv4Network | IPv6Network:
     if isinstance(value, (IPv4Network, IPv6Network)):
-        return value
+        return _unmapped(value)
     try:
         wide = ip_network(str(value), strict=False)
     except ValueError:
         raise ValueError("must be a network such as 10.0.0.0/8 or ::1/128") from None
     try:
-        return ip_network(str(value))
+        return _unmapped(ip_network(str(value)))
     except ValueError:
         raise ValueError(f"must be a network, not an address in one: {wide} has this one") from None
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """::ffff:10.0.0.0/104 is 10.0.0.0/8, as the addresses in it are IPv4 addresses."""
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+        return IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
+    return network
 
 
 def _zone(name: str) -> str:
@@ -123,10 +130,17 @@ def _url(url: str) -> str:
 
 
 class Listen(Closed):
-    """Where SMPP clients connect. port 0: any free one."""
+    """Where SMPP clients connect. port 0: any free one.
+
+    connections: at most. per_address: of one IPv4 address or IPv6 /64. unbound: that have not bound yet; of
+    more the oldest of the address with the most is closed, never a bound one.
+    """
 
     host: Annotated[str, Field(pattern=r"^\S+$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 2775
+    connections: Positive = 1000
+    per_address: Positive = 250
+    unbound: Positive = 200
 
 
 class Timers(Closed):
