@@ -93,23 +93,17 @@ def _one_of(names: Mapping[int, str]) -> AfterValidator:
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
-    if isinstance(value, (IPv4Network, IPv6Network)):
-        return _unmapped(value)
+    """A network; ::ffff:10.0.0.0/104 is 10.0.0.0/8, as the addresses in it are IPv4 addresses."""
     try:
         wide = ip_network(str(value), strict=False)
     except ValueError:
         raise ValueError("must be a network such as 10.0.0.0/8 or ::1/128") from None
     try:
-        return _unmapped(ip_network(str(value)))
+        network = ip_network(str(value))
     except ValueError:
         raise ValueError(f"must be a network, not an address in one: {wide} has this one") from None
-
-
-def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """::ffff:10.0.0.0/104 is 10.0.0.0/8, as the addresses in it are IPv4 addresses."""
-    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
-        return IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
-    return network
+    mapped = isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped else network
 
 
 def _zone(name: str) -> str:
@@ -215,10 +209,7 @@ class Service(Closed):
 
 
 class Limits(Closed):
-    """What a customer may at most; the meaning of each stands at commands.model.Limits.
-
-    0 is no limit for instructions_per_minute and same_text, for a load test; every other is 1 or more.
-    """
+    """What a customer may at most; the meaning of each stands at commands.model.Limits. 0: no limit."""
 
     buddies: Positive = 300
     open_questions: Positive = 20
