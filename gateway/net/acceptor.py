@@ -5,6 +5,7 @@ and both loops build a connection before anybody can look at its address.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,6 +15,9 @@ BURST: Final = 64
 """Connections taken in a row before other things have their turn."""
 PAUSE: Final = 1.0
 """Seconds after which an accept that failed is tried again; who connects meanwhile waits in the backlog."""
+
+NOT_HERE: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+"""A name may have addresses that this machine has not (::1 without IPv6): the others do."""
 
 Taken = Callable[[socket.socket, Any], None]
 """A connection and the address it comes from, as socket.accept gives them."""
@@ -37,22 +41,38 @@ class Acceptor:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         ends = list(dict.fromkeys((family, where) for family, _, _, _, where in found))
+        missing: OSError | None = None
         try:
             for family, where in ends:
-                listening = socket.socket(family, socket.SOCK_STREAM)
-                self._sockets.append(listening)
-                listening.settimeout(0)
-                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:  # :: takes IPv4 as well, unless that has a socket of its own
-                    listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, len(ends) > 1)
-                listening.bind((where[0], port, *where[2:]))
-                listening.listen(BACKLOG)
-                port = port or listening.getsockname()[1]
+                try:
+                    port = self._open(family, (where[0], port, *where[2:]), only=len(ends) > 1)
+                except OSError as error:
+                    if error.errno not in NOT_HERE:
+                        raise
+                    missing = error
+            if missing is not None and not self._sockets:
+                raise missing
         except OSError:
             self.close()
             raise
         self._go_on()
         return port
+
+    def _open(self, family: int, where: Any, *, only: bool) -> int:
+        """Listen on one address; only: one of IPv6 takes no IPv4, which has a socket of its own."""
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.settimeout(0)
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+            listening.bind(where)
+            listening.listen(BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+        self._sockets.append(listening)
+        return int(listening.getsockname()[1])
 
     def close(self) -> None:
         """Stop listening."""
