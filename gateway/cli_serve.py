@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         log = open_log(settings.logging)
     except OSError as error:
-        return complain(f"logging.file: {error}: it must be in a writable folder")
+        return complain(f"logging.file: {error}: name a file in a writable folder")
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(serve(settings, log, new_key=args.new_key))

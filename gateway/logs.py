@@ -22,7 +22,7 @@ import orjson
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
-from gateway.logsink import CLOSING, Sink, Writer
+from gateway.logsink import CLOSING, Sink, Writer, append
 
 REDACTED = "<secret>"
 SECRET_KEYS = frozenset({"password", "secret", "text", "short_message", "message_payload"})
@@ -164,9 +164,10 @@ def open_log(
     """Open the log that the settings describe.
 
     stream: where lines go when there is no file (default: standard output). clock: seconds since the
-    epoch. Raises OSError when the file cannot be opened.
+    epoch. Raises OSError when the file cannot be opened, or there is no standard output.
     """
-    writer = Writer(settings.file, _standard_output() if stream is None else stream, settings.backlog)
+    file = append(settings.file) if settings.file else stream or _standard_output()
+    writer = Writer(file, settings.file, settings.backlog)
     console = settings.format == "console" or (settings.format == "auto" and writer.isatty())
     processors: list[Processor] = [redact]
     if settings.mask_msisdn:
@@ -280,6 +281,8 @@ class _Bridge(logging.Handler):
 
 def _standard_output() -> BinaryIO:
     """Standard output without Python's buffer, which would keep what a reader that went away did not take."""
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
     sys.stdout.flush()
     raw: BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
     return raw

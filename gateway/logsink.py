@@ -100,6 +100,7 @@ class Sink:
 class Writer:
     """A thread that owns the file: it alone writes, and so it alone waits.
 
+    path: where the file was opened with append(), and may be opened anew; None: a stream of somebody else.
     backlog: octets that may wait for the file, within one buffer; what comes beyond it is dropped.
 
     A file that cannot be written (disk full, reader gone) must not stop the gateway: its lines are dropped
@@ -107,11 +108,11 @@ class Writer:
     failed. Standard error is told once of either: the log itself is where nobody can read it.
     """
 
-    def __init__(self, path: Path | None, stream: BinaryIO, backlog: int) -> None:
+    def __init__(self, file: BinaryIO, path: Path | None, backlog: int) -> None:
         self.failing = False
         self._backlog = backlog
         self._path = path
-        self._file = _append(path) if path else stream
+        self._file = file
         self._items: SimpleQueue[bytes | Callable[[], None] | None] = SimpleQueue()
         self._writing = b""
         self._torn = False
@@ -252,7 +253,7 @@ class Writer:
         self._reopening = False
         assert self._path is not None
         try:
-            new = _append(self._path)
+            new = append(self._path)
         except OSError as error:
             self._refusal = str(error)
             return
@@ -276,6 +277,7 @@ def _say(text: str) -> None:
             write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace"))
 
 
-def _append(path: Path) -> BinaryIO:
+def append(path: Path) -> BinaryIO:
+    """A file to write on at its end, its folder made. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return io.FileIO(path, "a")

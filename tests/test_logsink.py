@@ -179,6 +179,20 @@ def test_a_disk_that_fills_and_empties(rooms: list[int]) -> None:
     assert b"\n\n" not in disk.octets
 
 
+def test_a_paused_terminal() -> None:
+    """Ctrl-S on the terminal that shows the log: nobody waits; after Ctrl-Q the lines come."""
+    terminal, ours = os.openpty()
+    with io.FileIO(ours, "w") as stream, io.FileIO(terminal, "r") as screen:
+        log = opened(stream)
+        logged(log, range(100))
+        log.flush()
+        assert not log.written(0.01)
+        shown = b""
+        while b'"number":99,' not in shown:
+            shown += screen.read(65_536)
+        log.close(PATIENCE)
+
+
 def test_the_pipe_of_others_stays_as_it_is() -> None:
     """The shell that started us shares our standard output: it does not become non-blocking."""
     with piped() as pipe:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.proofs.served import PATIENCE, accepted, bind, delivered, sms, until, write_config
 
 
@@ -25,9 +27,11 @@ def port_in(reading: int) -> int:
     return int(json.loads(told.splitlines()[-1])["smpp_port"])
 
 
-def started(config: Path, stdout: int, stderr: Path) -> "subprocess.Popen[bytes]":
-    """`serve` with its output going there."""
+def started(config: Path, stdout: int, stderr: Path | None) -> "subprocess.Popen[bytes]":
+    """`serve` with its output going there; stderr None: both into one."""
     words = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
+    if stderr is None:
+        return subprocess.Popen(words, stdout=stdout, stderr=stdout)
     with stderr.open("wb") as told:
         return subprocess.Popen(words, stdout=stdout, stderr=told)
 
@@ -58,14 +62,16 @@ async def test_a_reader_that_goes_away(tmp_path: Path) -> None:
 
 
 @contextmanager
-def stalled(folder: Path, deadline: float) -> Iterator[tuple["subprocess.Popen[bytes]", int, int]]:
+def stalled(
+    folder: Path, deadline: float, *, shared: bool = False
+) -> Iterator[tuple["subprocess.Popen[bytes]", int, int]]:
     """`serve` with a small pipe for its log, of which only the beginning is read: the process, what to read
-    on, and the port."""
+    on, and the port. shared: standard error goes into the same pipe."""
     logging = {"file": None, "level": "info", "backlog": 65_536}
     config = write_config(folder, logging=logging, shutdown={"deadline": deadline})
     reading, writing = os.pipe()
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
-    process = started(config, writing, folder / "stderr")
+    process = started(config, writing, None if shared else folder / "stderr")
     os.close(writing)
     try:
         yield process, reading, port_in(reading)
@@ -113,11 +119,27 @@ async def test_a_reader_that_stalls(tmp_path: Path) -> None:
     assert (tmp_path / "stderr").read_text("utf-8").count("the log takes no lines") == 1
 
 
-async def test_stopped_while_the_reader_stalls(tmp_path: Path) -> None:
-    """SIGTERM ends the process within its deadline with 0; standard error says how many lines are lost."""
-    with stalled(tmp_path, 3) as (process, _, port):
+@pytest.mark.parametrize("shared", [False, True], ids=["a pipe each", "one pipe"])
+async def test_stopped_while_the_reader_stalls(tmp_path: Path, *, shared: bool) -> None:
+    """SIGTERM ends the process within its deadline with 0; standard error says how many lines are lost, and
+    keeps nobody when it is stalled as well."""
+    with stalled(tmp_path, 3, shared=shared) as (process, _, port):
         await texted(port, 13_800_000_000, 400)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(process.wait, 3) == 0
-    said = (tmp_path / "stderr").read_text("utf-8").splitlines()
-    assert "lost at the end" in said[-1]
+    if not shared:
+        said = (tmp_path / "stderr").read_text("utf-8").splitlines()
+        assert "lost at the end" in said[-1]
+
+
+def test_no_standard_output(tmp_path: Path) -> None:
+    """`serve >&-`: there is nowhere to log to, which is said with the remedy, before a port opens."""
+    config = write_config(tmp_path, logging={"file": None})
+    words = [sys.executable, "-m", "gateway", "serve", "--config", str(config)]
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" "$@" >&-', *words], capture_output=True, timeout=PATIENCE, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        b"fetion-gateway: logging.file: standard output is closed: name a file in a writable folder\n"
+    )
