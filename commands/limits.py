@@ -14,7 +14,8 @@ class Limits:
     sms_per_month: chat messages of one customer. invitations_per_month: to one mobile by one customer.
     free_hours: of the first order of matching. instructions_per_minute: of one handset. same_text:
     how often in a row, within same_text_minutes, the same text of one handset may lead to the same answer.
-    help_period: seconds in which one handset gets the same help once.
+    help_period: seconds in which one handset gets the same help once. instructions_per_minute and same_text
+    may be 0: no limit.
     """
 
     buddies: int = 300

@@ -28,6 +28,7 @@ from gateway.logs import Log
 from gateway.longmessages import LongMessages
 from gateway.migration import Migration
 from gateway.model import MobileTerminated, Numbers
+from gateway.net.admission import Numbers as ConnectionNumbers
 from gateway.net.connection import Connection
 from gateway.net.listener import Account, Listener
 from gateway.operators import Operators
@@ -165,6 +166,7 @@ class Gateway:
             self,
             _timers(settings),
             self._clock.monotonic,
+            numbers=_numbers(settings),
         )
         operators = Operators(
             self.store, self.outbox, self.binds, self._clock, self._recovery.readable, self._until
@@ -449,6 +451,14 @@ class Gateway:
         """Somebody was not let in."""
         self.reports.bind_refused(peer, system_id, reason, command_status)
 
+    def turned_away(self, peer: str, reason: str) -> None:
+        """A connection was closed before a bind."""
+        self.reports.turned_away(peer, reason)
+
+    def accepting(self, error: OSError | None) -> None:
+        """No connection can be taken for a while, or they can again."""
+        self.reports.accepting(error, len(self.listener.connections))
+
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """An oddity of a peer."""
         self.reports.remarked(peer, account, event)
@@ -467,6 +477,11 @@ def _listener_account(account: AccountSettings) -> Account:
         account.allow_from,
         account.modes,
     )
+
+
+def _numbers(settings: Settings) -> ConnectionNumbers:
+    listen = settings.smpp.listen
+    return ConnectionNumbers(listen.connections, listen.per_address, listen.unbound)
 
 
 def _timers(settings: Settings) -> Timers:

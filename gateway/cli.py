@@ -146,7 +146,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if surplus:  # told by the command itself: its usage is the one that helps
             args.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
         code = cast(Command, args.command).run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the shell: >&-
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

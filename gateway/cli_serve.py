@@ -11,6 +11,7 @@ from gateway.app import Gateway
 from gateway.cli_config import add_config, settings_of
 from gateway.control import PathTooLong
 from gateway.logs import Log, open_log
+from gateway.logsink import CLOSING
 from gateway.secrets import KeyFileError
 from gateway.settings import Settings
 from gateway.storage.contract import StorageError
@@ -43,12 +44,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         log = open_log(settings.logging)
     except OSError as error:
-        return complain(f"logging.file: {error}: it must be in a writable folder")
+        return complain(f"logging.file: {error}: name a file in a writable folder")
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(serve(settings, log, new_key=args.new_key))
     finally:
-        log.close()
+        log.close(min(CLOSING, settings.shutdown.deadline))
 
 
 async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
@@ -57,7 +58,7 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reopen, log)
+    loop.add_signal_handler(signal.SIGHUP, log.reopen)
     try:
         async with Gateway(settings, log, new_key=new_key) as gateway:
             loop.add_signal_handler(signal.SIGHUP, reload, log, gateway)
@@ -97,13 +98,5 @@ def complain(reason: object) -> int:
 
 def reload(log: Log, gateway: Gateway) -> None:
     """SIGHUP to a running gateway: go on in a new log file, read the sensitive words again."""
-    reopen(log)
+    log.reopen()
     gateway.reload_words()
-
-
-def reopen(log: Log) -> None:
-    """SIGHUP: go on in a new log file."""
-    try:
-        log.reopen()
-    except OSError as error:
-        log.logger.error("log.reopen_failed", reason=str(error))

@@ -79,7 +79,7 @@ class Control:
                 writer.write(orjson.dumps(await self._answer(line), default=str) + b"\n")
                 await writer.drain()
         except (TimeoutError, OSError, ValueError):
-            pass  # the asker is gone, or is no asker
+            writer.transport.abort()  # the asker is gone, is no asker, or does not read
         finally:
             writer.close()
 

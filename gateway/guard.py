@@ -6,6 +6,7 @@ forgotten when the younger is full or old enough. A flood of fresh handsets so m
 the gateway no larger.
 """
 
+import sys
 from collections.abc import Iterable
 from enum import Enum, auto
 from typing import Final, NamedTuple
@@ -59,7 +60,8 @@ class Guard:
 
     per_minute: SMS of one handset in a minute, which begins with its first. same: how often in a row the
     same text to the same number may lead to the same exchange within same_ms; the very first SMS of a
-    handset is not looked at, or every fresh handset would cost twice as much. handsets: of a generation.
+    handset is not looked at, or every fresh handset would cost twice as much. Either may be 0: no limit.
+    handsets: of a generation.
     """
 
     __slots__ = (
@@ -75,8 +77,8 @@ class Guard:
     )
 
     def __init__(self, per_minute: int, same: int, same_ms: int, handsets: int = HANDSETS) -> None:
-        self._per_minute = per_minute
-        self._same = same
+        self._per_minute = per_minute or _COUNT + 1  # which no count exceeds
+        self._same = same or sys.maxsize
         self._same_ms = same_ms
         self._handsets = handsets
         self._born = 0

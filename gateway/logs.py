@@ -1,23 +1,20 @@
 """The structured log: one event a line, JSON in a file or a pipe, columns on a terminal.
 
 Every line begins with `timestamp` (RFC 3339, UTC, milliseconds), `level` and `event`. Lines are
-collected and written together: when 64 KiB have come together, at once for an error, and whenever the
-owner calls flush() (the gateway does when it has nothing to work, every 100 ms, and at its end).
+collected and handed to the writer together: when 64 KiB have come together, at once for an error, and
+whenever the owner calls flush() (the gateway does when it has nothing to work, every 100 ms, and at its end).
+gateway.logsink writes them, in a thread of its own.
 
 What must never be logged is kept out here, whoever logs it: the values of SECRET_KEYS, at any depth.
 """
 
 import atexit
-import errno
-import io
 import json
 import logging
-import os
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -25,8 +22,7 @@ import orjson
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
-BUFFER_SIZE = 65_536
-"""Octets after which the collected lines are written."""
+from gateway.logsink import CLOSING, Sink, Writer, append
 
 REDACTED = "<secret>"
 SECRET_KEYS = frozenset({"password", "secret", "text", "short_message", "message_payload"})
@@ -74,6 +70,10 @@ class LogSettings(Protocol):
         """Where the lines go; None: standard output."""
 
     @property
+    def backlog(self) -> int:
+        """Octets that may wait for a file that takes none."""
+
+    @property
     def mask_msisdn(self) -> bool:
         """Whether the middle four digits of mobile numbers are hidden."""
 
@@ -86,11 +86,10 @@ class Log:
     All of it belongs to one thread.
     """
 
-    def __init__(self, sink: "Sink", stamp: "Stamp", processors: list[Processor], level: str) -> None:
-        self._sink = sink
+    def __init__(self, writer: Writer, stamp: "Stamp", processors: list[Processor], level: str) -> None:
+        self._sink = sink = Sink(writer, self._lost)
         self._stamp = stamp
         self._processors = processors
-        self._told = 0
         self._wide = level in {"debug", "info"}
         self._finish: list[Any] = [process for process in processors if process is not redact]
         lazy = structlog.wrap_logger(
@@ -103,7 +102,7 @@ class Log:
         self.logger = cast(FilteringBoundLogger, lazy.bind())
         self._bridge = _Bridge(self.logger)
         logging.getLogger().addHandler(self._bridge)
-        atexit.register(sink.flush)
+        atexit.register(sink.close)
 
     def begin(self, event: str, now_ms: int) -> dict[str, Any]:
         """The head of a line for wide(): timestamp, level info and event. now_ms: since the epoch."""
@@ -120,24 +119,43 @@ class Log:
             self._sink.info(done)
 
     def flush(self) -> None:
-        """Write what has been collected. Lines lost to a full disk are told of once it has room again."""
+        """Hand over what has been collected; never waits for the file. Lost lines are told of by `log.lost`,
+        before the first line that gets out again."""
         self._sink.flush()
-        if self._sink.lost != self._told and not self._sink.failing:
-            self._told = self._sink.lost
-            self.logger.warning("log.lost", total=self._told)
+        refusal = self._sink.refusal()
+        if refusal:
+            self.logger.error("log.reopen_failed", reason=refusal)
+
+    def written(self, patience: float) -> bool:
+        """Flush and wait until all of it is in the file; False when it is not within so many seconds.
+
+        Not for the loop: it stands still meanwhile.
+        """
+        return self._sink.written(patience)
 
     def reopen(self) -> None:
-        """Flush, and go on in a new file of the same name (SIGHUP, after the old one was moved away).
+        """Go on in a new file of the same name (SIGHUP, after the old one was moved away); never waits.
 
-        Raises OSError when it cannot be opened; the old file then stays in use.
+        When it cannot be opened the old file stays in use, and `log.reopen_failed` says why.
         """
         self._sink.reopen()
 
-    def close(self) -> None:
-        """Flush and let go of the file. Lines that come later are dropped."""
+    def close(self, patience: float = CLOSING) -> None:
+        """Write what there is and let go of the file. Lines that come later are dropped.
+
+        A file that takes nothing is waited for so many seconds; standard error then says what is lost.
+        """
         logging.getLogger().removeHandler(self._bridge)
-        self._sink.close()
-        atexit.unregister(self._sink.flush)
+        self._sink.close(patience)
+        atexit.unregister(self._sink.close)
+
+    def _lost(self, total: int) -> bytes:
+        """log.lost: the lines that were lost since the start, in all."""
+        line: Any = {"event": "log.lost", "total": total}
+        processors: list[Processor] = [self._stamp, *self._processors]
+        for process in processors:
+            line = process(None, "warning", line)
+        return cast(bytes, line)
 
 
 def open_log(
@@ -146,100 +164,16 @@ def open_log(
     """Open the log that the settings describe.
 
     stream: where lines go when there is no file (default: standard output). clock: seconds since the
-    epoch. Raises OSError when the file cannot be opened.
+    epoch. Raises OSError when the file cannot be opened, or there is no standard output.
     """
-    sink = Sink(settings.file, _standard_output() if stream is None else stream)
-    console = settings.format == "console" or (settings.format == "auto" and sink.isatty())
+    file = append(settings.file) if settings.file else stream or _standard_output()
+    writer = Writer(file, settings.file, settings.backlog)
+    console = settings.format == "console" or (settings.format == "auto" and writer.isatty())
     processors: list[Processor] = [redact]
     if settings.mask_msisdn:
         processors.append(mask_numbers)
-    processors.append(_console(sink.isatty()) if console else render_json)
-    return Log(sink, Stamp(clock), processors, settings.level)
-
-
-class Sink:
-    """Where finished lines end: a buffer before a file. Its methods are the ones structlog calls.
-
-    A file that cannot be written (disk full, reader gone) must not stop the gateway: the lines are
-    dropped and counted in `lost`. `failing` says whether the last write failed. The first time standard
-    error is told: the log itself is where nobody can read it.
-    """
-
-    __slots__ = ("_buffer", "_complained", "_file", "_path", "_torn", "failing", "lost")
-
-    def __init__(self, path: Path | None, stream: BinaryIO) -> None:
-        self.lost = 0
-        self.failing = False
-        self._path = path
-        self._file: BinaryIO | None = _append(path) if path else stream
-        # Octets, not a list of lines: lines that stay alive cost the allocator as much as all the rest.
-        self._buffer = bytearray()
-        self._torn = False
-        self._complained = False
-
-    def info(self, line: bytes) -> None:
-        """Take one line, with its newline."""
-        self._buffer += line
-        if len(self._buffer) > BUFFER_SIZE:
-            self.flush()
-
-    debug = warning = info
-
-    def error(self, line: bytes) -> None:
-        """Take one line and write everything."""
-        self._buffer += line
-        self.flush()
-
-    critical = error
-
-    def flush(self) -> None:
-        """Write what has been collected."""
-        if not self._buffer:
-            return
-        if self._torn:  # what is half there must not take the next line with it
-            self._buffer[:0] = b"\n"
-        octets = bytes(self._buffer)
-        written = 0
-        try:
-            while self._file is not None and written < len(octets):
-                written += self._file.write(octets[written:]) or _would_block()
-                self._file.flush()
-        except OSError as error:
-            self.lost += octets.count(b"\n", max(written, self._torn))
-            self._torn = self._torn or written > 0
-            self.failing = True
-            self._complain(error)
-        else:
-            self._torn = self.failing = False
-        self._buffer.clear()
-
-    def _complain(self, error: OSError) -> None:
-        if not self._complained:
-            self._complained = True
-            with suppress(OSError, ValueError):  # standard error may be gone as well
-                sys.stderr.write(
-                    f"fetion-gateway: the log cannot be written ({error.strerror or error}):"
-                    " its lines are lost until it can, and the gateway goes on\n"
-                )
-
-    def reopen(self) -> None:
-        """Flush and open the path anew; a stream stays."""
-        if self._path and self._file:
-            new = _append(self._path)
-            self.flush()
-            self._file.close()
-            self._file = new
-
-    def close(self) -> None:
-        """Flush and let go; a stream that we did not open stays open."""
-        self.flush()
-        if self._path and self._file:
-            self._file.close()
-        self._file = None
-
-    def isatty(self) -> bool:
-        """Whether somebody looks at it."""
-        return self._file is not None and self._file.isatty()
+    processors.append(_console(writer.isatty()) if console else render_json)
+    return Log(writer, Stamp(clock), processors, settings.level)
 
 
 class Stamp:
@@ -347,16 +281,8 @@ class _Bridge(logging.Handler):
 
 def _standard_output() -> BinaryIO:
     """Standard output without Python's buffer, which would keep what a reader that went away did not take."""
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
     sys.stdout.flush()
     raw: BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
     return raw
-
-
-def _would_block() -> int:
-    """Raise for a pipe that takes nothing now: nobody waits for it."""
-    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-
-
-def _append(path: Path) -> BinaryIO:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return io.FileIO(path, "a")

@@ -1,8 +1,11 @@
 """The log lines of CONTRACT: one wide line per SMS and direction, and those of binds.
 
-Negative answers are logged at a bounded rate: REJECTIONS lines a second, the rest counted in the next one.
+What a peer can provoke is logged at a bounded rate: REJECTIONS lines a second, the rest counted in the next
+one; apart for SMS, for bound peers, and for who is not bound: a stranger hides nothing but strangers.
 """
 
+import errno
+import resource
 import traceback
 from typing import Final
 
@@ -18,7 +21,36 @@ from gateway.smpp.status import name_of
 from gateway.storage.contract import StorageError
 
 REJECTIONS: Final = 20
+ACCEPT_PERIOD: Final = 60.0
+"""Seconds between two lines about an accept that goes on failing."""
+OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 HEAD: Final = ("timestamp", "level")
+
+
+class Rate:
+    """So many lines in a period, which begins with its first."""
+
+    __slots__ = ("_clock", "_ends", "_lines", "_most", "_period", "_suppressed")
+
+    def __init__(self, clock: Clock, most: int = REJECTIONS, period: float = 1.0) -> None:
+        self._clock = clock
+        self._most = most
+        self._period = period
+        self._ends = 0.0
+        self._lines = 0
+        self._suppressed = 0
+
+    def suppressed(self) -> int | None:
+        """How many lines were left out before this one; None: leave this one out as well."""
+        now = self._clock.monotonic()
+        if now >= self._ends:
+            self._ends, self._lines = now + self._period, 0
+        self._lines += 1
+        if self._lines > self._most:
+            self._suppressed += 1
+            return None
+        suppressed, self._suppressed = self._suppressed, 0
+        return suppressed
 
 
 class Reports:
@@ -31,9 +63,11 @@ class Reports:
         self._wide = log.wide
         self._clock = clock
         self._table_version = table_version
-        self._second = 0
-        self._in_second = 0
-        self._suppressed = 0
+        self._rejections = Rate(clock)
+        self._oddities = Rate(clock)
+        self._strangers = Rate(clock)
+        self._accepts = Rate(clock, 1, ACCEPT_PERIOD)
+        self._accept_failed = False
 
     # Messages in (gateway.pipeline.MessageLog)
 
@@ -77,7 +111,8 @@ class Reports:
 
     def rejected(self, bind: Bind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
         """sms.rejected, at a bounded rate."""
-        if self._may_say():
+        suppressed = self._rejections.suppressed()
+        if suppressed is not None:
             self._log.warning(
                 "sms.rejected",
                 msisdn=request.source_addr,
@@ -88,7 +123,7 @@ class Reports:
                 remote=bind.link.peer,
                 session=bind.number,
                 sequence=request.sequence_number,
-                suppressed=self._take_suppressed(),
+                suppressed=suppressed,
             )
 
     def failed(self, sms: MobileOriginated | MobileTerminated, error: Exception | None = None) -> None:
@@ -226,14 +261,44 @@ class Reports:
         )
 
     def bind_refused(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
-        """bind.refused: what the peer is told is less than the reason here."""
-        self._log.warning(
-            "bind.refused",
-            system_id=system_id,
-            remote=peer,
-            reason=reason,
-            command_status=name_of(command_status),
-        )
+        """bind.refused, at a bounded rate: what the peer is told is less than the reason here."""
+        suppressed = self._strangers.suppressed()
+        if suppressed is not None:
+            self._log.warning(
+                "bind.refused",
+                system_id=system_id,
+                remote=peer,
+                reason=reason,
+                command_status=name_of(command_status),
+                suppressed=suppressed,
+            )
+
+    def turned_away(self, peer: str, reason: str) -> None:
+        """connection.refused, at a bounded rate: closed before it was bound."""
+        suppressed = self._strangers.suppressed()
+        if suppressed is not None:
+            self._log.warning("connection.refused", remote=peer, reason=reason, suppressed=suppressed)
+
+    def accepting(self, error: OSError | None, open_now: int) -> None:
+        """accept.failed, once a minute while no connection can be taken; then accept.recovered."""
+        if error is None:
+            if self._accept_failed:
+                self._info("accept.recovered", connections=open_now)
+            self._accept_failed = False
+            return
+        suppressed = self._accepts.suppressed()
+        if suppressed is not None:
+            self._accept_failed = True
+            soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            remedy = "raise the limit of open files (ulimit -n, LimitNOFILE=) above smpp.listen.connections"
+            self._log.error(
+                "accept.failed",
+                reason=error.strerror or str(error),
+                connections=open_now,
+                open_files_limit=soft,
+                remedy=remedy if error.errno in OUT_OF_DESCRIPTORS else "none is needed: it is tried again",
+                suppressed=suppressed,
+            )
 
     def no_claim(self, bind: Bind, reason: str) -> None:
         """bind.address_range: it claims nothing, said once per bind."""
@@ -241,7 +306,8 @@ class Reports:
 
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """pdu.refused, pdu.noted: at a bounded rate."""
-        if not self._may_say():
+        suppressed = (self._oddities if account else self._strangers).suppressed()
+        if suppressed is None:
             return
         if isinstance(event, Refused):
             self._log.warning(
@@ -252,7 +318,7 @@ class Reports:
                 command_status=name_of(event.command_status),
                 sequence=event.sequence_number,
                 reason=event.reason,
-                suppressed=self._take_suppressed(),
+                suppressed=suppressed,
             )
         else:
             command = event.pdu.name if event.pdu is not None else ""
@@ -262,22 +328,8 @@ class Reports:
                 remote=peer,
                 command=command,
                 reason=event.reason,
-                suppressed=self._take_suppressed(),
+                suppressed=suppressed,
             )
-
-    def _may_say(self) -> bool:
-        second = int(self._clock.monotonic())
-        if second != self._second:
-            self._second, self._in_second = second, 0
-        self._in_second += 1
-        if self._in_second > REJECTIONS:
-            self._suppressed += 1
-            return False
-        return True
-
-    def _take_suppressed(self) -> int:
-        suppressed, self._suppressed = self._suppressed, 0
-        return suppressed
 
 
 def places(error: BaseException | None) -> str:

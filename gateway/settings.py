@@ -93,16 +93,17 @@ def _one_of(names: Mapping[int, str]) -> AfterValidator:
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
-    if isinstance(value, (IPv4Network, IPv6Network)):
-        return value
+    """A network; ::ffff:10.0.0.0/104 is 10.0.0.0/8, as the addresses in it are IPv4 addresses."""
     try:
         wide = ip_network(str(value), strict=False)
     except ValueError:
         raise ValueError("must be a network such as 10.0.0.0/8 or ::1/128") from None
     try:
-        return ip_network(str(value))
+        network = ip_network(str(value))
     except ValueError:
         raise ValueError(f"must be a network, not an address in one: {wide} has this one") from None
+    mapped = isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped
+    return IPv4Network((mapped, network.prefixlen - 96)) if mapped else network
 
 
 def _zone(name: str) -> str:
@@ -123,10 +124,17 @@ def _url(url: str) -> str:
 
 
 class Listen(Closed):
-    """Where SMPP clients connect. port 0: any free one."""
+    """Where SMPP clients connect. port 0: any free one.
+
+    connections: at most. per_address: of one IPv4 address or IPv6 /64. unbound: that have not bound yet; of
+    more the oldest of the address with the most is closed, never a bound one.
+    """
 
     host: Annotated[str, Field(pattern=r"^\S+$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 2775
+    connections: Positive = 1000
+    per_address: Positive = 250
+    unbound: Positive = 200
 
 
 class Timers(Closed):
@@ -201,7 +209,7 @@ class Service(Closed):
 
 
 class Limits(Closed):
-    """What a customer may at most; the meaning of each stands at commands.model.Limits."""
+    """What a customer may at most; the meaning of each stands at commands.model.Limits. 0: no limit."""
 
     buddies: Positive = 300
     open_questions: Positive = 20
@@ -213,8 +221,8 @@ class Limits(Closed):
     sms_per_month: Positive = 10_000
     invitations_per_month: Positive = 1
     free_hours: Positive = 72
-    instructions_per_minute: Annotated[int, Field(gt=0, le=10_000)] = 30
-    same_text: Positive = 20
+    instructions_per_minute: Annotated[int, Field(ge=0, le=10_000)] = 30
+    same_text: Annotated[int, Field(ge=0)] = 20
     same_text_minutes: Positive = 10
     help_period: Positive = 600
 
@@ -239,11 +247,15 @@ class Storage(Closed):
 
 
 class Logging(Closed):
-    """format auto: console on a terminal, JSON lines otherwise. file null: standard output."""
+    """format auto: console on a terminal, JSON lines otherwise. file null: standard output.
+
+    backlog: octets that may wait for a file or reader that takes none; lines beyond it are lost and counted.
+    """
 
     format: Literal["auto", "console", "json"] = "auto"
     level: Literal["debug", "info", "warning", "error"] = "info"
     file: Path | None = None
+    backlog: Annotated[int, Field(ge=65_536)] = 16_777_216
     mask_msisdn: bool = False
 
 

@@ -30,7 +30,7 @@ STAGES = (
     ("write", "rows into the transaction"),
     ("sync", "commit: fsync of the write-ahead log"),
     ("answer", "submit_sm_resp, deliver_sm, one log line"),
-    ("log", "the collected lines written"),
+    ("log", "the collected lines handed to the writer"),
     ("read deliver_sm_resp", "outbox row closed, one log line"),
 )
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from gateway.logs import BUFFER_SIZE, NUMBER_KEYS, REDACTED, SECRET_KEYS, Log, open_log
+from gateway.logs import NUMBER_KEYS, REDACTED, SECRET_KEYS, Log, open_log
+from gateway.logsink import BUFFER_SIZE
 from gateway.settings import Logging
+from tests.proofs.served import PATIENCE, until
 
 NOON = 1_164_196_800.0  # 2006-11-22T12:00:00Z
 
@@ -94,27 +96,27 @@ def test_levels_below_are_left_out(level: str) -> None:
     assert written == levels[levels.index(level) :] + ["wide"] * (level in {"debug", "info"})
 
 
-def test_lines_wait_for_a_flush() -> None:
+async def test_lines_wait_for_a_flush() -> None:
     """Lines are collected until flush(), and written at once for an error."""
     stream = io.BytesIO()
     log = opened(stream)
     log.logger.info("first")
     assert stream.getvalue() == b""
     log.flush()
-    assert len(lines_of(stream)) == 1
+    await until(lambda: len(lines_of(stream)) == 1, "the first")
     log.logger.warning("second")
-    assert len(lines_of(stream)) == 1
     log.logger.error("third")
+    await until(lambda: len(lines_of(stream)) == 3, "the error")
     assert [line["event"] for line in lines_of(stream)] == ["first", "second", "third"]
     log.close()
 
 
-def test_the_buffer_is_bounded() -> None:
+async def test_the_buffer_is_bounded() -> None:
     """Nobody flushing, no more than the buffer waits."""
     stream = io.BytesIO()
     log = opened(stream)
     log.logger.info("long", filler="x" * BUFFER_SIZE)
-    assert len(lines_of(stream)) == 1
+    await until(lambda: len(lines_of(stream)) == 1, "the line")
     log.close()
 
 
@@ -240,16 +242,19 @@ def test_a_file_is_appended_to_and_reopened(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_reopened_stays_in_use(tmp_path: Path) -> None:
-    """When the new file cannot be made the old one goes on, and the caller is told."""
+    """When the new file cannot be made the old one goes on, and says why."""
     folder = tmp_path / "log"
     log = open_log(Logging(file=folder / "a.log"))
     folder.rename(tmp_path / "old")
     folder.write_text("in the way")
-    with pytest.raises(OSError, match="exists"):
-        log.reopen()
+    log.reopen()
+    assert log.written(PATIENCE)
+    log.flush()
     log.logger.info("still here")
     log.close()
-    assert "still here" in (tmp_path / "old" / "a.log").read_text()
+    said = [json.loads(line) for line in (tmp_path / "old" / "a.log").read_text().splitlines()]
+    assert [line["event"] for line in said] == ["log.reopen_failed", "still here"]
+    assert "exists" in said[0]["reason"]
 
 
 def test_a_full_disk_costs_lines_but_never_raises() -> None:
@@ -260,6 +265,7 @@ def test_a_full_disk_costs_lines_but_never_raises() -> None:
     log.flush()
     log.logger.error("two")
     log.logger.error("three")
+    assert log.written(PATIENCE)
     disk.room = 10_000
     log.logger.info("four")
     log.flush()
@@ -272,13 +278,13 @@ def test_a_full_disk_costs_lines_but_never_raises() -> None:
     ]
 
 
-def test_a_lost_log_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_log_is_told_of_once(capfd: pytest.CaptureFixture[str]) -> None:
     """The first line that cannot be written is told of on standard error, the following ones are not."""
     log = opened(Disk(0))
     log.logger.error("one")
     log.logger.error("two")
     log.close()
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     assert said.startswith("fetion-gateway: the log cannot be written (No space left on device): ")
     assert said.count("\n") == 1
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.cli_config import load_settings
-from gateway.settings import ENVIRONMENT, Settings, load, unread
+from gateway.settings import ENVIRONMENT, Limits, Settings, load, unread
 from routing.tablefile import TableError
 
 ROOT = Path(__file__).parent.parent
@@ -169,6 +169,33 @@ def test_text_in_the_environment_is_taken_as_it_stands(password: str) -> None:
     settings = load(None, {"FETION__SMPP__ACCOUNTS__0__PASSWORD": password})
     assert settings.smpp.accounts[0].password == password
     assert settings.smpp.accounts[0].system_id == "smsc"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::ffff:10.0.0.1/128", "10.0.0.1/32"),
+        ("::/0", "::/0"),
+        ("2001:db8::/32", "2001:db8::/32"),
+    ],
+)
+def test_ipv4_networks_written_as_ipv6(tmp_path: Path, written: str, meant: str) -> None:
+    """IPv4 is IPv4, however a network of allow_from is written."""
+    account = f"{{system_id: a, password: b, allow_from: ['{written}']}}"
+    settings = load(config(tmp_path, f"smpp: {{accounts: [{account}]}}"), {})
+    assert [str(network) for network in settings.smpp.accounts[0].allow_from] == [meant]
+
+
+def test_limits_that_may_be_none(tmp_path: Path) -> None:
+    """0 is no limit where a load test needs it, and no value elsewhere."""
+    limits = load(config(tmp_path, "limits: {instructions_per_minute: 0, same_text: 0}"), {}).limits
+    assert (limits.instructions_per_minute, limits.same_text) == (0, 0)
+    for name in Limits.model_fields:
+        if name not in {"instructions_per_minute", "same_text"}:
+            (fault,) = faults_of(config(tmp_path, f"limits: {{{name}: 0}}"), {})
+            assert f"limits.{name}: must be above 0" in fault
 
 
 def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+from gateway.net.admission import Address, address_of, peer_of
 from gateway.smpp.session import Closing, Event, Session, State
 
 HIGH_WATER = 262_144
@@ -17,6 +18,8 @@ HIGH_WATER = 262_144
 
 GRACE: Final = 3.0
 """Seconds that a closing connection has to take what is unsent."""
+
+TOO_MUCH: Final = "too many octets before a bind"
 
 
 class Owner(Protocol):
@@ -34,12 +37,18 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """asyncio.Protocol around a Session. clock gives seconds on the loop's own scale."""
+    """asyncio.Protocol around a Session. clock gives seconds on the loop's own scale.
+
+    address, peer_host and peer say where it comes from; an IPv4 address is one, however the socket writes it.
+    allowance: octets that the peer may still send before it is cut off; None: any number.
+    """
 
     def __init__(self, session: Session, owner: Owner, clock: Callable[[], float]) -> None:
         self.session = session
         self.peer = ""
         self.peer_host = ""
+        self.address: Address | None = None
+        self.allowance: int | None = None
         self._gone = False
         self._owner = owner
         self._clock = clock
@@ -59,16 +68,28 @@ class Connection(asyncio.Protocol):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         name = transport.get_extra_info("peername")
         if name:
-            self.peer_host = str(name[0])
-            self.peer = f"{name[0]}:{name[1]}"
+            self.comes_from(str(name[0]), int(name[1]))
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        if self._reason:  # given up while it was being made
+            self._transport.abort()
+            return
         self._owner.opened(self)
         self._schedule()
+
+    def comes_from(self, host: str, port: int) -> None:
+        """The other end of the socket, as the socket names it."""
+        self.address = address_of(host)
+        self.peer_host = str(self.address or host)
+        self.peer = peer_of(self.peer_host, port)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: octets came."""
         events = self.session.receive(data, self._clock())
         self._hand_over(events)
+        if self.allowance is not None:
+            self.allowance -= len(data)
+            if self.allowance < 0:
+                self.abort(TOO_MUCH)
 
     def eof_received(self) -> bool:
         """asyncio: the peer sends no more; half-open sessions are of no use, so the transport closes."""

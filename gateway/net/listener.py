@@ -1,18 +1,31 @@
 """The SMPP listener: accepts connections, authenticates binds, hands everything else to the application.
 
-Settings come as values. A failed bind is answered late: 0.1 s doubling to 5 s per address and
-system_id; a good one clears that.
+Settings come as values. Before its bind a peer costs little: a stranger is closed at once, the others are
+counted (gateway.net.admission) and may send ALLOWANCE octets. A failed bind is answered late: 0.1 s doubling
+to 5 s per address and system_id; a good one clears that.
 """
 
 import asyncio
 import hmac
+import socket
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from functools import partial
 from typing import Any, Final, Protocol
 
-from gateway.net.connection import Connection
+from gateway.net.acceptor import Acceptor
+from gateway.net.admission import (
+    STRANGER,
+    Admission,
+    Network,
+    Numbers,
+    address_of,
+    group_of,
+    is_within,
+    peer_of,
+)
+from gateway.net.connection import TOO_MUCH, Connection
 from gateway.smpp.pdu import Pdu, Request
 from gateway.smpp.pdus import (
     BindReceiver,
@@ -45,8 +58,12 @@ OFFENDERS: Final = 10_000
 SERVED: Final = frozenset(
     request.command_id for request in (BindReceiver, BindTransmitter, BindTransceiver, SubmitSm, DataSm)
 )
-CONNECTIONS: Final = 1_000
-"""Open connections at most; beyond it a new one is closed at once."""
+ALLOWANCE: Final = 16_384
+"""Octets that a peer may send before it is bound: many binds, and some requests behind the right one."""
+CROWDED: Final = "gave way to a newer one: too many connections that are not bound"
+
+
+_NUMBERS: Final = Numbers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,7 @@ class Account:
     password: str
     window_in: int
     window_out: int
-    allow_from: tuple[IPv4Network | IPv6Network, ...]
+    allow_from: tuple[Network, ...]
     modes: frozenset[str]
 
 
@@ -91,6 +108,12 @@ class Application(Protocol):
     def refused_bind(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
         """Somebody was not let in."""
 
+    def turned_away(self, peer: str, reason: str) -> None:
+        """A connection was closed before a bind."""
+
+    def accepting(self, error: OSError | None) -> None:
+        """Why no connection can be taken for a while; None: they can again."""
+
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """Something for the log: a request that the session refused, an oddity of the peer."""
 
@@ -105,6 +128,7 @@ class Listener:
         timers: Timers,
         clock: Callable[[], float],
         system_id: str = "fetion",
+        numbers: Numbers = _NUMBERS,
     ) -> None:
         self.connections: set[Connection] = set()
         self.port = 0
@@ -113,20 +137,61 @@ class Listener:
         self._timers = timers
         self._clock = clock
         self._system_id = system_id
-        self._server: asyncio.Server | None = None
+        networks = (network for account in accounts.values() for network in account.allow_from)
+        self._admission: Admission[Connection] = Admission(numbers, networks)
+        self._acceptor = Acceptor(self._taken, application.accepting)
+        self._opening: set[asyncio.Task[Any]] = set()
         self._failures: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def start(self, host: str, port: int) -> None:
         """Open the port (0: any free one). Raises OSError when it is taken."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, host, port, backlog=256)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = await self._acceptor.start(host, port)
 
     def close(self) -> None:
         """Stop listening; what is connected stays connected."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        self._acceptor.close()
+
+    def _taken(self, accepted: socket.socket, where: tuple[str, int]) -> None:
+        """Somebody connects: a stranger costs no more than this."""
+        host, port = where[:2]
+        address = address_of(host)
+        if not self._admission.allows(address):
+            accepted.close()
+            self._application.turned_away(peer_of(str(address), port), STRANGER)
+            return
+        connection = self._connection()
+        connection.comes_from(host, port)
+        reason, last = self._admission.enter(connection, connection.address)
+        if reason:
+            accepted.close()
+            self._application.turned_away(connection.peer, reason)
+            return
+        if last is not None:
+            self._application.turned_away(last.peer, CROWDED)
+            last.abort(CROWDED)
+        self.connections.add(connection)
+        loop = asyncio.get_running_loop()
+        accepted.settimeout(0)
+        opening = loop.create_task(
+            loop.connect_accepted_socket(lambda: connection, accepted), name=f"accept {connection.peer}"
+        )
+        self._opening.add(opening)
+        opening.add_done_callback(partial(self._opened, connection, accepted))
+
+    def _opened(self, connection: Connection, accepted: socket.socket, opening: "asyncio.Task[Any]") -> None:
+        """A transport was made of the socket, or could not be."""
+        self._opening.discard(opening)
+        error = None if opening.cancelled() else opening.exception()
+        if error is not None or opening.cancelled():
+            accepted.close()
+            self.gone(connection)
+            self._application.turned_away(connection.peer, str(error or "stopped"))
+
+    def gone(self, connection: Connection) -> None:
+        """A connection that was taken has ended."""
+        self.connections.discard(connection)
+        self._admission.leave(connection)
+        self._application.disconnected()
 
     def _connection(self) -> Connection:
         session = Session(
@@ -136,7 +201,9 @@ class Listener:
             limits=Limits(),
             serves=SERVED,
         )
-        return Connection(session, _Peer(self), self._clock)
+        connection = Connection(session, _Peer(self), self._clock)
+        connection.allowance = ALLOWANCE
+        return connection
 
     def check(self, connection: Connection, request: BindRequest) -> str:
         """Why a bind is refused, "" when it is not. The time it takes does not depend on the password."""
@@ -147,8 +214,7 @@ class Listener:
             return "unknown system_id"
         if not same:
             return "wrong password"
-        address = ip_address(connection.peer_host.partition("%")[0])
-        if not any(address.version == net.version and address in net for net in account.allow_from):
+        if not is_within(connection.address, account.allow_from):
             return "address not in allow_from"
         return ""
 
@@ -159,18 +225,20 @@ class Listener:
         mode = request.name.removeprefix("bind_")
         if not reason and mode not in self._accounts[request.system_id].modes:
             reason, status = f"mode {mode} not allowed", CommandStatus.RBINDFAIL
-        offender = (connection.peer_host, request.system_id)
+        offender = (group_of(connection.address), request.system_id)
         if reason:
             delay = self._failures.pop(offender, DELAY_FIRST / 2) * 2
             self._failures[offender] = min(delay, DELAY_MOST)
             if len(self._failures) > OFFENDERS:
                 self._failures.popitem(last=False)
             self._application.refused_bind(connection.peer, request.system_id, reason, status)
-            asyncio.get_running_loop().call_later(
+            peer.refusal = asyncio.get_running_loop().call_later(
                 min(delay, DELAY_MOST), _refuse_later, connection, request, int(status)
             )
             return
         self._failures.pop(offender, None)
+        self._admission.bound(connection)
+        connection.allowance = None
         account = self._accounts[request.system_id]
         session = connection.session
         session.limits = Limits(window_in=account.window_in, window_out=account.window_out)
@@ -196,21 +264,17 @@ def _refuse_later(connection: Connection, request: Request, command_status: int)
 class _Peer:
     """The owner of one accepted connection (gateway.net.connection.Owner)."""
 
-    __slots__ = ("_listener", "account", "bind", "polite")
+    __slots__ = ("_listener", "account", "bind", "polite", "refusal")
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self.bind: Any = None
         self.account = ""
         self.polite = False
+        self.refusal: asyncio.TimerHandle | None = None
 
     def opened(self, connection: Connection) -> None:
-        """A peer has connected."""
-        listener = self._listener
-        if len(listener.connections) >= CONNECTIONS:
-            connection.abort("too many connections")
-            return
-        listener.connections.add(connection)
+        """A peer has connected; the listener knows it since it was accepted."""
 
     def received(self, connection: Connection, events: list[Event]) -> None:
         """Sort events; the hot path is SubmitSm and Answered."""
@@ -238,7 +302,11 @@ class _Peer:
 
     def lost(self, connection: Connection, contexts: list[object], reason: str) -> None:
         """The connection is gone."""
-        self._listener.connections.discard(connection)
+        if self.refusal is not None:
+            self.refusal.cancel()  # or who comes and goes leaves one after the other behind
+        application = self._listener._application
         if self.bind is not None:
-            self._listener._application.lost(self.bind, contexts, reason, polite=self.polite)
-        self._listener._application.disconnected()
+            application.lost(self.bind, contexts, reason, polite=self.polite)
+        elif reason == TOO_MUCH:
+            application.turned_away(connection.peer, reason)
+        self._listener.gone(connection)

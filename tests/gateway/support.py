@@ -380,9 +380,10 @@ class Wire:
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, port: int) -> AsyncIterator["Wire"]:
-        """Connected until the end of the block, then closed without a word."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def to(cls, port: int, host: str = "127.0.0.1", source: str | None = None) -> AsyncIterator["Wire"]:
+        """Connected until the end of the block, then closed without a word. source: our own address."""
+        local = (source, 0) if source else None
+        reader, writer = await asyncio.open_connection(host, port, local_addr=local)
         try:
             yield cls(reader, writer)
         finally:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from gateway.control import (
 from tests.gateway.support import store_of
 from tests.proofs.served import bind, inside, write_config
 
+LARGE = 16 * 1024 * 1024
+
 
 async def echo(text: str) -> list[str]:
     """Says it twice."""
@@ -35,6 +37,11 @@ async def refuse() -> None:
     raise CommandRefused("not today")
 
 
+async def large() -> str:
+    """More than any socket holds."""
+    return "x" * LARGE
+
+
 async def hang() -> None:
     """Never ends."""
     await asyncio.Event().wait()
@@ -43,7 +50,7 @@ async def hang() -> None:
 @asynccontextmanager
 async def answering(store: Path) -> AsyncIterator[Control]:
     """A control socket with these commands."""
-    control = Control(socket_path(store), {"echo": echo, "refuse": refuse, "hang": hang})
+    control = Control(socket_path(store), {"echo": echo, "refuse": refuse, "hang": hang, "large": large})
     await control.start()
     try:
         yield control
@@ -93,7 +100,7 @@ async def test_a_refusal_has_its_reason(store: Path) -> None:
         (b"[1]\n", "JSON object"),
         (b"7\n", "JSON object"),
         (b"\xff\xfe\n", "JSON object"),
-        (b'{"command": "nothing"}\n', "there are: echo, refuse, hang"),
+        (b'{"command": "nothing"}\n', "there are: echo, refuse, hang, large"),
         (b'{"command": "echo"}\n', "echo takes these texts: text"),
         (b'{"command": "echo", "text": 7}\n', "echo takes these texts: text"),
         (b'{"command": "refuse", "text": "x"}\n', "refuse takes these texts: none"),
@@ -122,6 +129,22 @@ async def test_nobody_waits_for_ever(store: Path, monkeypatch: pytest.MonkeyPatc
             await ask(store, "hang")
         reader, writer = await asyncio.open_unix_connection(socket_path(store))
         assert await reader.read() == b""
+        writer.close()
+
+
+async def test_an_answer_that_nobody_reads(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An asker who does not read does not keep his answer, and its connection, for ever."""
+    monkeypatch.setattr(control_module, "PATIENCE", 0.02)
+    async with answering(store):
+        reader, writer = await asyncio.open_unix_connection(socket_path(store), limit=1)
+        writer.write(b'{"command": "large"}\n')
+        with pytest.raises(CommandRefused, match="no answer within"):
+            await ask(store, "hang")
+        octets = b""
+        with suppress(ConnectionError):
+            while piece := await reader.read(65_536):
+                octets += piece
+        assert len(octets) < LARGE
         writer.close()
 
 

@@ -80,6 +80,16 @@ def test_a_clock_that_goes_back() -> None:
     assert texted(watched, at=START_MS - TEN_MINUTES) is None
 
 
+def test_no_limit() -> None:
+    """0 switches a limit off, past the width of the counter; the other goes on."""
+    watched = guard(per_minute=0, same=0)
+    assert {texted(watched) for _ in range(70_000)} == {None}
+    circling = guard(per_minute=0, same=1)
+    assert [texted(circling) for _ in range(4)] == [None, None, Limited.CIRCLE, Limited.CIRCLE]
+    hasty = guard(per_minute=1, same=0)
+    assert [texted(hasty) for _ in range(3)] == [None, Limited.TELL, Limited.SILENCE]
+
+
 def test_memory_is_bounded() -> None:
     """Of so many handsets at most two generations are remembered; who writes on is not forgotten."""
     watched = guard(per_minute=3, handsets=10)
@@ -153,6 +163,16 @@ async def test_limits_live(tmp_path: Path) -> None:
     ]
     assert '"limited":"tell"' in journal[3]["detail"]
     assert '"limited":"silence"' in journal[4]["detail"]
+
+
+async def test_no_limits_live(tmp_path: Path) -> None:
+    """For a load test both limits go: one handset, one text, a hundred SMS, each answered."""
+    limits = {"instructions_per_minute": 0, "same_text": 0}
+    async with running_gateway(tmp_path, {"limits": limits}) as gateway:
+        alice = await gateway.handset(ALICE)
+        for _ in range(100):
+            await alice.send("CXFX", to="161")
+            await alice.expect("没有开通")
 
 
 async def test_two_machines_come_to_an_end(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.net import listener as listener_module
+from gateway.net.admission import Numbers
 from gateway.net.connection import Connection
 from gateway.net.listener import DELAY_FIRST, Account, Listener
 from gateway.smpp.codec import encode
@@ -50,6 +51,7 @@ from tests.gateway.support import Wire
 from tests.proofs.served import PASSWORD, SYSTEM_ID, until
 
 POLITE = True
+OTHER = "other"
 LOOPBACK: tuple[IPv4Network | IPv6Network, ...] = (IPv4Network("127.0.0.0/8"),)
 MODES = frozenset({"transmitter", "receiver", "transceiver"})
 SMS = SubmitSm(source_addr="13800138000", destination_addr="161", short_message=b"KTFX", sequence_number=2)
@@ -104,8 +106,16 @@ class Remembers:
 
     def refused_bind(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
         """Somebody was not let in."""
-        assert peer.startswith("127.0.0.1:")
+        assert peer.startswith("127.0.0.")
         self.said.append(("refused bind", system_id, reason, command_status))
+
+    def turned_away(self, peer: str, reason: str) -> None:
+        """A connection was closed before a bind."""
+        self.said.append(("turned away", peer.rpartition(":")[0], reason))
+
+    def accepting(self, error: OSError | None) -> None:
+        """Why no connection can be taken."""
+        self.said.append(("accepting", error))
 
     def remarked(self, _peer: str, account: str, event: Refused | Noted) -> None:
         """Something for the log."""
@@ -118,14 +128,22 @@ class Remembers:
 
 @asynccontextmanager
 async def listening(
-    application: Remembers, timers: Timers | None = None, **changes: Any
+    application: Remembers,
+    timers: Timers | None = None,
+    numbers: Numbers | None = None,
+    host: str = "127.0.0.1",
+    **changes: Any,
 ) -> AsyncIterator[Listener]:
-    """A listener with the shipped account, on a free port. changes: of the account."""
-    usual = {"window_in": 10, "window_out": 10, "allow_from": LOOPBACK, "modes": MODES}
-    account = Account(SYSTEM_ID, PASSWORD, **{**usual, **changes})
+    """A listener with the shipped account, and another one, on a free port. changes: of the shipped one."""
+    usual: dict[str, Any] = {"window_in": 10, "window_out": 10, "allow_from": LOOPBACK, "modes": MODES}
+    accounts = {
+        SYSTEM_ID: Account(SYSTEM_ID, PASSWORD, **{**usual, **changes}),
+        OTHER: Account(OTHER, PASSWORD, **{**usual, "allow_from": (IPv4Network("127.0.0.1/32"),)}),
+    }
     loop = asyncio.get_running_loop()
-    listener = Listener({SYSTEM_ID: account}, application, timers or Timers(), loop.time)
-    await listener.start("127.0.0.1", 0)
+    numbers = numbers or Numbers()
+    listener = Listener(accounts, application, timers or Timers(), loop.time, numbers=numbers)
+    await listener.start(host, 0)
     try:
         yield listener
     finally:
@@ -455,19 +473,6 @@ async def test_a_quiet_peer_is_asked() -> None:
         await wire.reads(EnquireLink)
         assert await wire.read() is None
     assert application.said[-2] == ("lost", [], "enquire_link not answered", not POLITE)
-
-
-async def test_connections_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the limit a new connection is closed at once; when one has gone there is room."""
-    monkeypatch.setattr(listener_module, "CONNECTIONS", 1)
-    async with listening(Remembers()) as listener:
-        async with Wire.to(listener.port) as first:
-            await first.bind()
-            async with Wire.to(listener.port) as second:
-                assert await second.read() is None
-        await until(lambda: not listener.connections, "the end of the first")
-        async with Wire.to(listener.port) as third:
-            assert (await third.bind()).command_status == 0
 
 
 async def test_after_close_nobody_new_comes_in() -> None:
