@@ -459,6 +459,10 @@ class Gateway:
         """No connection can be taken for a while, or they can again."""
         self.reports.accepting(error, len(self.listener.connections))
 
+    def broken(self, error: Exception) -> None:
+        """A bug met something that came on a bind."""
+        self.reports.broken("bind", error)
+
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """An oddity of a peer."""
         self.reports.remarked(peer, account, event)

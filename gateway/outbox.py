@@ -145,6 +145,12 @@ class Outbox:
     def answered(self, bind: Bind, sms: MobileTerminated, response: Pdu, now: float, now_ms: int) -> None:
         """The peer answered the part in flight. The caller calls settle() behind the last of its events."""
         self.in_flight -= 1
+        try:
+            self._take_answer(bind, sms, response, now, now_ms)
+        except Exception as error:  # the boundary for bugs behind an answer
+            self._break(sms, error, now_ms)
+
+    def _take_answer(self, bind: Bind, sms: MobileTerminated, response: Pdu, now: float, now_ms: int) -> None:
         status = response.command_status
         if status == 0:
             sms.parts_done += 1
@@ -264,6 +270,19 @@ class Outbox:
 
     def _send(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
         """Send the next part of the first SMS of a handset, or keep it where it will be found again."""
+        try:
+            self._send_or_keep(sms, now, now_ms)
+        except Exception as error:  # the boundary for bugs on the way out
+            self._break(sms, error, now_ms)
+
+    def _break(self, sms: MobileTerminated, error: Exception, now_ms: int) -> None:
+        """A bug has met an SMS: it fails, unless it is over already, and its followers go."""
+        if sms.state is Delivery.WAITING:
+            self._fail(sms, Delivery.FAILED, type(error).__name__, now_ms, error)
+        else:
+            self._log.failed(sms, error)
+
+    def _send_or_keep(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
         if now_ms >= sms.expires_at:
             self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
             return

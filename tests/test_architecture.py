@@ -136,6 +136,10 @@ BOUNDARIES = frozenset(
         ("gateway.pipeline", "_positive"),
         ("gateway.pipeline", "_tell"),
         ("gateway.outbox", "_transmit"),
+        ("gateway.outbox", "_send"),
+        ("gateway.outbox", "answered"),
+        ("gateway.smpp.session", "_receive_frame"),
+        ("gateway.net.listener", "received"),
         # Beside the way of an SMS: it is said, and the gateway goes on.
         ("gateway.pipeline", "_step"),
         ("gateway.app", "_tick"),

@@ -114,6 +114,9 @@ class Application(Protocol):
     def accepting(self, error: OSError | None) -> None:
         """Why no connection can be taken for a while; None: they can again."""
 
+    def broken(self, error: Exception) -> None:
+        """A bug of ours met an event; the others go on."""
+
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """Something for the log: a request that the session refused, an oddity of the peer."""
 
@@ -282,21 +285,24 @@ class _Peer:
         bind = self.bind
         answers = False
         for event in events:
-            if type(event) is SubmitSm or type(event) is DataSm:
-                application.submitted(bind, event)
-            elif type(event) is Answered:
-                answers = True
-                application.answered(bind, event.context, event.response)
-            elif type(event) is TimedOut:
-                answers = True
-                application.timed_out(bind, event.context)
-            elif isinstance(event, BindRequest):
-                self._listener.bind(self, connection, event)
-                bind = self.bind
-            elif isinstance(event, Refused | Noted):
-                application.remarked(connection.peer, self.account, event)
-            elif isinstance(event, Closing):
-                self.polite = event.polite
+            try:
+                if type(event) is SubmitSm or type(event) is DataSm:
+                    application.submitted(bind, event)
+                elif type(event) is Answered:
+                    answers = True
+                    application.answered(bind, event.context, event.response)
+                elif type(event) is TimedOut:
+                    answers = True
+                    application.timed_out(bind, event.context)
+                elif isinstance(event, BindRequest):
+                    self._listener.bind(self, connection, event)
+                    bind = self.bind
+                elif isinstance(event, Refused | Noted):
+                    application.remarked(connection.peer, self.account, event)
+                elif isinstance(event, Closing):
+                    self.polite = event.polite
+            except Exception as error:  # the boundary for bugs in what an event leads to
+                application.broken(error)
         if answers:
             application.settled(bind)
 

@@ -7,9 +7,25 @@ from gateway.smpp.errors import PduError
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Response
 from gateway.smpp.pdus import REQUESTS, GenericNack
+from gateway.smpp.status import CommandStatus
 from gateway.smpp.wire import RESPONSE_BIT
 
 _RESPONSES: Final = {request.command_id: request.response for request in REQUESTS}
+
+
+def broken(frame: bytes, error: Exception) -> PduError:
+    """What stands for a frame that meets a bug of ours: temporary to the peer, with the place of the bug."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "nowhere"
+    return PduError(
+        f"a bug of ours: {type(error).__name__} at {where}",
+        command_status=CommandStatus.RSYSERR,
+        command_id=int.from_bytes(frame[4:8], "big"),
+        sequence_number=int.from_bytes(frame[12:16], "big"),
+        field="decode",
+    )
 
 
 def answer_to(error: PduError) -> tuple[Response | None, Refused | Noted]:

@@ -334,6 +334,9 @@ class SqliteStore:
         except sqlite3.Error as error:
             self._roll_back()
             raise typed(error, self._path) from error
+        except BaseException:  # a bug: nothing of it may stay in the transaction
+            self._roll_back()
+            raise
 
     def _write_rare(self, commit: Commit) -> None:
         """What most batches do not hold."""

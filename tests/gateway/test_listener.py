@@ -117,6 +117,10 @@ class Remembers:
         """Why no connection can be taken."""
         self.said.append(("accepting", error))
 
+    def broken(self, error: Exception) -> None:
+        """A bug of ours."""
+        self.said.append(("broken", error))
+
     def remarked(self, _peer: str, account: str, event: Refused | Noted) -> None:
         """Something for the log."""
         self.said.append(("remarked", account, event.reason))
