@@ -172,7 +172,7 @@ class Account(Closed):
     npi: Annotated[int, _one_of(NUMBERING_PLANS)] = 1
     alphabet: Mapping[Octet, str] = {}
     latin: Literal["gsm", "ascii"] = "gsm"
-    duplicate: SecondsOrNever = 86_400
+    duplicate: SecondsOrNever = 3_600
 
     @model_validator(mode="before")
     @classmethod

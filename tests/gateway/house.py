@@ -55,9 +55,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, **sections: Any) -> AsyncIterator[House]:
+async def house(folder: Path, clock: MovedClock | None = None, **sections: Any) -> AsyncIterator[House]:
     """A gateway on a free port with its store in the folder; sections: of its configuration."""
-    clock = MovedClock()
+    clock = clock or MovedClock()
     async with inside(write_config(folder, **sections), clock=clock) as gateway:
         yield House(gateway, folder, clock)
 

@@ -85,10 +85,14 @@ class HandClock:
 
 
 class MovedClock:
-    """The machine's clock, put forward by `ahead` seconds: for a gateway whose timers really run."""
+    """The machine's clock, put forward by `ahead` seconds: for a gateway whose timers really run.
+
+    wall: seconds by which somebody has put the time of day forward, or back.
+    """
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self.wall = 0.0
 
     def monotonic(self) -> float:
         """Seconds."""
@@ -96,7 +100,7 @@ class MovedClock:
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
-        return round((time.time() + self.ahead) * 1000)
+        return round((time.time() + self.ahead + self.wall) * 1000)
 
 
 def received(

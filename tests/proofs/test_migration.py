@@ -1,0 +1,92 @@
+"""Stores of earlier versions open, and go on where they were.
+
+tests/vectors/store_2.db was made by version 0.1.0 at schema 2 on 2026-11-27, killed with kill -9 in the midst of its
+work: SMS that wait (one with a sealed password), one that is parked, a part that waits, ranges of answers in doubt, a
+retransmission that was answered, texts that were not stored, and a customer who texted the words <secret>.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import main
+from gateway.testing import FakeClock
+from tests.gateway.support import part_of_many, store_of
+from tests.proofs.served import accepted, bind, delivered, inside, rows, sms, text_of, write_config
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+KILLED_AT = 1_795_764_924_600
+"""Some milliseconds after the last row."""
+ALICE, BOB, CAROL, DAVE, ERIN = "13800138000", "13900139000", "13600136000", "13500135000", "13700137000"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration whose store is the old one."""
+    config = write_config(tmp_path)
+    store = store_of(tmp_path)
+    store.parent.mkdir()
+    shutil.copy(VECTORS / "store_2.db", store)
+    shutil.copy(VECTORS / "store_2.key", store.with_suffix(".key"))
+    store.with_suffix(".key").chmod(0o600)
+    return config
+
+
+async def test_what_waited_leaves_and_what_is_known_stays(config: Path, tmp_path: Path) -> None:
+    """The SMS that waited leave, the sealed password too; the parked one stays parked; customers, buddies and orders
+    are there; the part that waited is joined by its other half."""
+    async with inside(config, clock=FakeClock(KILLED_AT)) as gateway, await bind(gateway.port) as esme:
+        [waiting] = rows(VECTORS / "store_2.db", "SELECT sum(parts) AS parts FROM outbox WHERE state = 0")
+        told: dict[str, str] = {}
+        for each in [await delivered(esme) for _ in range(waiting["parts"])]:
+            told[each.destination_addr] = told.get(each.destination_addr, "") + text_of(each)
+        assert set(told) == {ALICE, BOB, CAROL, ERIN}
+        assert "密码是" in told[BOB]
+        await accepted(esme, part_of_many(9, 2, 2, b"second half", sender=BOB))
+        assert text_of(await delivered(esme)) == "first half second half"
+        assert BOB in told[ALICE]
+        await accepted(esme, sms(BOB, "161", f"CX#{ALICE}"))
+        assert ALICE in text_of(await delivered(esme))
+    parked = rows(store_of(tmp_path), "SELECT msisdn FROM outbox WHERE state = 4")
+    assert [row["msisdn"] for row in parked] == [DAVE]
+
+
+async def test_what_was_in_doubt_may_come_again(config: Path, tmp_path: Path) -> None:
+    """QXFX was answered on a session that was cut: its retransmission gets the number that it had; the CXFX that had come
+    again is expected once more, for its second answer was in doubt at the kill; an hour later both are new SMS."""
+    clock = FakeClock(KILLED_AT)
+    async with inside(config, clock=clock) as gateway, await bind(gateway.port, "transmitter") as esme:
+        assert await accepted(esme, sms(CAROL, "161", "QXFX")) == "0000000100000021"
+        assert await accepted(esme, sms(ERIN, "161", "CXFX")) == "0000000100000020"
+        clock.move_to(KILLED_AT + 3_600_000)
+        assert await accepted(esme, sms(ALICE, "161", "HYLB")) != "0000000100000027"
+    [row] = rows(store_of(tmp_path), "SELECT count(*) AS n FROM journal WHERE instruction = 'service.cancel'")
+    assert row["n"] == 1
+
+
+async def test_why_a_text_is_not_stored(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Marks in texts become a column: what a customer wrote is a text, also where it looks like a mark; tools show
+    <masked> in place of the others."""
+    async with inside(config, clock=FakeClock(KILLED_AT)):
+        pass
+    found = rows(
+        store_of(tmp_path),
+        "SELECT number, text, hidden, sub_code FROM journal WHERE text IN ('', '<secret>')",
+    )
+    by_reason = {(row["text"], row["hidden"]): row["number"] for row in found if row["hidden"] or row["text"]}
+    assert set(by_reason) == {("", "password"), ("", "attempt"), ("<secret>", "")}
+    assert main(["trace", f"{by_reason['', 'attempt']:016x}", "--config", str(config)]) == 0
+    assert "<masked>" in capsys.readouterr().out
+
+
+def test_an_old_store_is_not_read_beside_its_gateway(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands that only read do not migrate: they say which version it is, and change nothing."""
+    before = store_of(config.parent).read_bytes()
+    assert main(["trace", "0000000100000021", "--config", str(config)]) == 1
+    assert "version 2" in capsys.readouterr().err
+    assert store_of(config.parent).read_bytes() == before
