@@ -263,6 +263,7 @@ class Gateway:
         rows = self.store.waiting(self._read_waiting_from, room)
         mine = [sms for sms in rows if sms.number < self._numbers_from]
         self._read_waiting_from = mine[-1].number if mine and len(mine) == len(rows) == room else None
+        mine = [sms for sms in mine if not self.outbox.holds(sms)]
         self.outbox.hand_over(list(self._readable(mine)), self._clock.monotonic(), self._clock.now_ms())
 
     def _readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
