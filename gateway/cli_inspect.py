@@ -224,11 +224,22 @@ def _print_outgoing(sms: dict[str, Any], zone: ZoneInfo) -> None:
     say(f"SMS out       {message_id(sms['number'])}  {_local(sms['at'], zone)}  {sms['state']}")
     say(f"  from        {sms['source']} to {sms['destination']} (account {sms['account']})")
     say(f"  text        {sms['text']!r}" + (f" in {sms['parts']} parts" if sms["parts"] > 1 else ""))
+    left = _attempts(sms)
     if sms["closed_at"]:
-        closed = _local(sms["closed_at"], zone)
-        say(f"  closed      {closed} after {sms['attempts']} attempts {sms['error']}".rstrip())
+        say(f"  closed      {_local(sms['closed_at'], zone)} after {left} {sms['error']}".rstrip())
+    elif sms["state"] == "suspect":
+        say(f"  parked      after {left}: {sms['error']}")
     else:
-        say(f"  waits       until {_local(sms['expires_at'], zone)}")
+        say(f"  waits       until {_local(sms['expires_at'], zone)}, {left} so far")
+    if 0 < sms["parts_done"] < sms["parts"]:
+        say(f"  parts       {sms['parts_done']} of {sms['parts']} acknowledged")
+
+
+def _attempts(sms: dict[str, Any]) -> str:
+    """How often it left, as the store knows: of one in flight it learns when something becomes of it."""
+    count = sms["attempts"]
+    again = " (perhaps delivered before)" if sms.get("repeat") else ""
+    return f"{count} attempt{'' if count == 1 else 's'}{again}"
 
 
 def _binds(args: argparse.Namespace, settings: Settings) -> int:

@@ -125,6 +125,12 @@ class Outbox:
                 lane.append(sms)
         self._finish(now, now_ms)
 
+    def holds(self, sms: MobileTerminated) -> bool:
+        """Whether the SMS with that number waits here already, as one does that an operator took out of the
+        park while older ones are still to be read from the store."""
+        queue = self._lanes.get((sms.account, sms.msisdn), ())
+        return any(each.number == sms.number for each in queue)
+
     def touch(self, bind: Bind) -> None:
         """Somebody else has queued octets on that bind: they leave with the next flush()."""
         self._touched[bind.number] = bind

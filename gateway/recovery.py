@@ -68,6 +68,7 @@ class Recovery:
         rows = await self._store.waiting(self._read_from, room)
         mine = [sms for sms in rows if sms.number < self._before]
         self._read_from = mine[-1].number if mine and len(mine) == len(rows) == room else None
+        mine = [sms for sms in mine if not self._outbox.holds(sms)]  # an operator had it retried
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         self._outbox.hand_over(list(self.readable(mine)), now, now_ms)
 

@@ -245,12 +245,12 @@ class Session:
         events.append(request)
 
     def _receive_response(self, response: Response, events: list[Event]) -> None:
-        request = self._window.get(response.sequence_number)
+        request = self._window.requests.get(sequence := response.sequence_number)
         if request is None or response.command_id not in (request.response_id, GenericNack.command_id):
             events.append(Noted("response to no request", response))
             return
-        self._window.remove(response.sequence_number)
-        self._read.note(response.sequence_number, self._now)
+        del self._window.requests[sequence]
+        self._read.note(sequence, self._now)
         if request.context is _OURS:
             self._own -= 1
             if request.response_id == UnbindResp.command_id:

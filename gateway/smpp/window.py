@@ -39,22 +39,23 @@ class InFlight:
 class Window:
     """Requests in the order in which they were sent.
 
-    All wait equally long, so the first one is the first to be late and no request needs a timer. The
-    limit is with the caller: it differs between requests of the application and those of the session.
+    ``requests``: by sequence_number; to be looked up and deleted from outside, added to by add(). All wait
+    equally long, so the first one is the first to be late and no request needs a timer. The limit is with
+    the caller: it differs between requests of the application and those of the session.
     """
 
-    __slots__ = ("_requests", "sequence")
+    __slots__ = ("requests", "sequence")
 
     def __init__(self, sequence: int = 0) -> None:
-        self._requests: dict[int, InFlight] = {}
+        self.requests: dict[int, InFlight] = {}
         self.sequence = sequence  # the newest number that was given
 
     def __len__(self) -> int:
-        return len(self._requests)
+        return len(self.requests)
 
     def next_sequence(self) -> int:
         """A sequence_number from 1 to 0x7FFFFFFF that no request in flight has; after the last comes 1."""
-        requests = self._requests
+        requests = self.requests
         sequence = self.sequence % MAX_SEQUENCE + 1
         while sequence in requests:
             sequence = sequence % MAX_SEQUENCE + 1
@@ -63,26 +64,22 @@ class Window:
 
     def add(self, sequence: int, now: float, context: object, response_id: int) -> None:
         """Note a request that was sent under a number of next_sequence."""
-        self._requests[sequence] = InFlight(now, context, response_id)
-
-    def get(self, sequence: int) -> InFlight | None:
-        """The request with this number, if it is in flight."""
-        return self._requests.get(sequence)
+        self.requests[sequence] = InFlight(now, context, response_id)
 
     def remove(self, sequence: int) -> None:
         """The request with this number has its response."""
-        del self._requests[sequence]
+        del self.requests[sequence]
 
     def oldest(self) -> float:
         """When the first of the requests in flight was sent; ``inf`` when there is none."""
-        for request in self._requests.values():
+        for request in self.requests.values():
             return request.sent_at
         return inf
 
     def expired(self, limit: float, now: float) -> list[tuple[int, InFlight]]:
         """The requests that have waited for ``limit`` seconds, oldest first; with 0 none has."""
         late = []
-        for sequence, request in self._requests.items():
+        for sequence, request in self.requests.items():
             if ends(request.sent_at, limit) > now:
                 break
             late.append((sequence, request))
@@ -90,8 +87,8 @@ class Window:
 
     def clear(self) -> list[InFlight]:
         """Take out all requests, oldest first."""
-        requests = list(self._requests.values())
-        self._requests.clear()
+        requests = list(self.requests.values())
+        self.requests.clear()
         return requests
 
 

@@ -90,7 +90,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def lose(self, data: strategies.DataObject) -> None:
         """A connection is cut: that counts against the oldest PDU that it left unanswered, unless we stop."""
         peer = data.draw(strategies.sampled_from(self.peers))
-        contexts = [request.context for request in peer.session._window._requests.values()]
+        contexts = [request.context for request in peer.session._window.requests.values()]
         flying = [sms for sms in contexts if isinstance(sms, MobileTerminated)]
         expected = {sms.number: sms.losses for sms in flying}
         if flying and not self.stopping:
@@ -112,7 +112,7 @@ class OutboxMachine(RuleBasedStateMachine):
             (request.context, request.context.losses)
             for peer in self.peers
             if peer.mute and not peer.session._read.newest
-            for request in peer.session._window._requests.values()
+            for request in peer.session._window.requests.values()
             if isinstance(request.context, MobileTerminated)
         ]
         self.sending.advance(seconds)
@@ -167,7 +167,7 @@ class OutboxMachine(RuleBasedStateMachine):
         for peer in self.peers:
             assert peer.arrived == self.seen.get(peer.bind.number, 0) or not self.stopping
             self.seen[peer.bind.number] = peer.arrived
-            for request in peer.session._window._requests.values():
+            for request in peer.session._window.requests.values():
                 if isinstance(sms := request.context, MobileTerminated):
                     assert sms.state is Delivery.WAITING
                     assert request.sent_at <= self.sending.clock.now
@@ -184,7 +184,7 @@ class OutboxMachine(RuleBasedStateMachine):
         flying = [
             request.context
             for peer in self.peers
-            for request in peer.session._window._requests.values()
+            for request in peer.session._window.requests.values()
             if isinstance(request.context, MobileTerminated)
         ]
         assert len(flying) == outbox.in_flight
@@ -218,7 +218,7 @@ class OutboxMachine(RuleBasedStateMachine):
         waiting = Counter(
             request.context.msisdn
             for peer in self.peers
-            for request in peer.session._window._requests.values()
+            for request in peer.session._window.requests.values()
             if isinstance(request.context, MobileTerminated)
         )
         assert max(waiting.values(), default=0) <= 1

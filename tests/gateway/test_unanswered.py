@@ -300,6 +300,19 @@ def test_attempts_tell_how_often_it_left(sending: Sending) -> None:
     assert (never.state, never.attempts) == (Delivery.EXPIRED, 0)
 
 
+def test_it_knows_what_it_holds(sending: Sending) -> None:
+    """A row that is read from the store while its SMS waits here already, as one that an operator retried, is
+    known by its number until it is over."""
+    peer = sending.bind()
+    retried = leaving(2, text="b")
+    sending.outbox.retry(retried)
+    sending.outbox.committed([retried], sending.clock.now, sending.clock.now_ms())
+    assert sending.outbox.holds(leaving(2))
+    assert not sending.outbox.holds(leaving(3))
+    sending.answer(peer)
+    assert not sending.outbox.holds(leaving(2))
+
+
 def test_what_changed_stays_bounded(sending: Sending) -> None:
     """While the store takes nothing, each SMS stands among the changes a bounded number of times."""
     sending = Sending(limit=5)
