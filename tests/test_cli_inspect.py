@@ -144,7 +144,7 @@ def logged(log: Path, name: str) -> bool:
 
 
 async def test_the_line_is_there_right_after_the_answer(tmp_path: Path) -> None:
-    """A gateway with nothing else to do hands its log over at once, so that a search after an answer finds it."""
+    """A gateway with nothing else to do hands its log over at once: a search after an answer finds it."""
     config = write_config(tmp_path)
     async with inside(config) as gateway, await bind(gateway.port) as handset:
         for text in ("KTFX", "CXFX"):
