@@ -159,6 +159,9 @@ class Cursor:
         """
         match = _RUN_OF_DIGITS.match(self.text.folded, self.position, self.end)
         run = match[0] if match is not None else ""
+        if run.isdigit():  # as nearly everybody writes it
+            self.position += len(run)
+            return run
         number = run.rstrip(FILLERS)
         if not number or number[-1] == "+":
             return ""
@@ -180,15 +183,17 @@ class Cursor:
 
 def _closed_behind(number: str, behind: str) -> int:
     """How many of the characters behind a number close brackets that it opened."""
-    open_ones = [_CLOSING[each] for each in number if each in _CLOSING]
+    unclosed = dict.fromkeys(_CLOSING.values(), 0)
     for each in number:
-        if each in open_ones:
-            open_ones.remove(each)
+        if each in _CLOSING:
+            unclosed[_CLOSING[each]] += 1
+        elif unclosed.get(each):
+            unclosed[each] -= 1
     taken = 0
-    for place, each in enumerate(behind):
-        if open_ones and each in open_ones:
-            open_ones.remove(each)
-            taken = place + 1
+    for place, each in enumerate(behind, start=1):
+        if unclosed.get(each):
+            unclosed[each] -= 1
+            taken = place
         elif each != " ":
             break
     return taken

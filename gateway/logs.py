@@ -46,8 +46,9 @@ NUMBER_KEYS = frozenset(
 FIRST_KEYS = ("timestamp", "level", "event", "message_id", "msisdn", "outcome")
 """What a reader looks for: in front on a terminal, the others in the order in which they were given."""
 
-# The end of the value: a sub-code before a number (12520 + 13800138000) and 86 stay.
-_MOBILE = re.compile(r"(1[3-9]\d)\d{4}(\d{4})$")
+# The end of the value: a sub-code before a number (12520 + 13800138000) and 86 stay. Digits may be grouped.
+_GROUP = r"[ .()<>{}\[\]-]*"
+_MOBILE = re.compile(rf"(1{_GROUP}[3-9]{_GROUP}\d)(?:{_GROUP}\d){{4}}((?:{_GROUP}\d){{4}}{_GROUP})$")
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})  # what the lines of the hot path hold
 

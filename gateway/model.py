@@ -126,6 +126,8 @@ class MobileOriginated:
     """One SMS from a handset, from its arrival to its journal row.
 
     bind: the bind that it came on, request: its PDU; both are opaque here. arrived: monotonic seconds.
+    source: the address that it came from, as it was spelled. msisdn: the customer's number, which is the main
+    number where source is a second one.
     text: None until decoded (a part of a long message has none of its own). stored_text is what the
     journal keeps: nothing where `hidden` says why. joined: the parts that this one completed. fault: what a
     bug raised on its way here. admitted: the guard has counted it.

@@ -6,7 +6,7 @@ handlers may not find out by themselves (time, Fetion numbers, candidates) is wh
 given; passwords are not in the journal, and a word stands for them.
 
 Not compared are parts of long messages (the one that completed them has the whole text), senders that are no
-mobiles, texts that were not stored because they might hold a password, and what the guard before the handlers kept from them.
+mobiles (older versions took them), texts that were not stored, and what the guard kept from the handlers.
 """
 
 import json

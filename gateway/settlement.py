@@ -8,7 +8,7 @@ service.timezone; amounts are in fen; no file holds the text of an SMS. The colu
     service_code       product: IIC is Fetion, MCHAT matching
     service_id         instruction (of the cause), empty where nothing was understood
     operation          order or cancel; trial: 1 within the free hours of a first order
-    msisdn             the handset; charged_msisdn: who pays, empty where nobody can (no mobile)
+    msisdn             the handset; charged_msisdn: who pays, empty where nobody can
     access_number      our number, with its sub-code
     direction          0 uplink, 1 downlink
     submitted_at       RFC 3339; completed_at: of a downlink when it was closed
@@ -137,7 +137,7 @@ class Records:
             yield self._message(
                 row["number"],
                 service_id=row["instruction"],
-                msisdn=row["msisdn"] or row["source"],
+                msisdn=row["msisdn"] or row["source"],  # older versions took senders that are no mobile
                 charged_msisdn=row["msisdn"],
                 access_number=row["destination"],
                 direction=UPLINK,

@@ -53,9 +53,9 @@ class Route:
     """What a destination address means.
 
     `province` None means the home of the sender. A refused route says why in `refused`; its other
-    fields hold as much as was understood, and its `accepts` is none. `main` is the main number of a
-    mobile in the tail that is a second number, else empty. Cached per destination and shared between
-    messages, hence frozen.
+    fields hold as much as was understood, and its `accepts` is none. `person` is whom an address names:
+    the number in its tail or, where that is a second number, its main number; else empty. Cached per
+    destination and shared between messages, hence frozen.
     """
 
     access_code: str
@@ -66,12 +66,7 @@ class Route:
     purpose: str
     province: str | None
     refused: str | None = None
-    main: str = ""
-
-    @property
-    def person(self) -> str:
-        """Whom an address that names a person names: the tail, or its main number."""
-        return self.main or self.tail
+    person: str = ""
 
     @property
     def address(self) -> str:
@@ -110,7 +105,7 @@ class Explanation:
         """The object that `explain route --json` prints. What is about second numbers only for one."""
         route = self.route
         second = {
-            "person": route.main,
+            "person": route.person if route.person != route.tail else "",
             "main_number": self.main_number,
             "sender_refused": self.sender_refused,
         }

@@ -158,6 +158,9 @@ class Numbers:
 
     def person(self, text: str) -> Person | None:
         """The person whom `text` names, or None: a mobile in any spelling, or a bare Fetion number."""
+        match = self._plain(text)
+        if match is not None:
+            return Mobile(match[1])
         number = without_fillers(text)
         match = self._spelled(number)
         if match is not None:

@@ -71,7 +71,7 @@ class SecondNumberRecord(Closed):
 
     first: Sourced[Segment]
     last: Sourced[Segment]
-    action: Sourced[Literal["refuse", "main"]]
+    action: Sourced[Literal["refuse", "map", "main"]]
     main: Sourced[Segment] | None = None
     example: bool = False
 
@@ -80,8 +80,8 @@ class SecondNumberRecord(Closed):
         first, last = self.first.value, self.last.value
         if len(first) != len(last) or first > last:
             raise ValueError("first and last are equally long, first is not behind last")
-        if (self.action.value == "main") != (self.main is not None):
-            raise ValueError("the action main, and it alone, has main: the first segment of the main numbers")
+        if (self.action.value != "refuse") != (self.main is not None):
+            raise ValueError("the action map, and it alone, has main: the first segment of the main numbers")
         if self.main is not None:
             past_end = int(self.main.value) + int(last) - int(first)
             if len(self.main.value) != len(first) or len(str(past_end)) != len(first):

@@ -173,11 +173,10 @@ class Routing:
             return Route("", "", "", TailKind.NONE, Accepts.NONE, "", None, split)
         code, rest = split
         route = code.route(rest)
-        if self._second_numbers and route.tail_kind is TailKind.MOBILE:
-            main = self.main_number(route.tail)
-            if main is not None and main != route.tail:
-                return replace(route, main=main)
-        return route
+        if route.tail_kind not in _PERSONS:
+            return route
+        person = self.main_number(route.tail) if route.tail_kind is TailKind.MOBILE else route.tail
+        return replace(route, person=person or route.tail)
 
     def _split(self, destination: str) -> tuple[AccessCode, str] | str:
         """Access code and the digits behind it, or why there is none."""

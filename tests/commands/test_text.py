@@ -1,5 +1,6 @@
 """Normaliser and cursor."""
 
+import time
 import unicodedata
 
 import pytest
@@ -148,6 +149,22 @@ def test_a_run_of_digits_is_read_once_and_whole(typed: str) -> None:
     assert digits.removeprefix("+") == "".join(filter(str.isdigit, passed))
     assert not left[:1].isdigit() or not digits
     assert (digits == "") == (cursor.position == 0)
+
+
+@pytest.mark.parametrize("unit", ["(", "(1", "1)", "(1)", "1 ", " -.", "1", "+1"])
+def test_long_runs_cost_what_they_are_long(unit: str) -> None:
+    """Four times the length takes about four times as long, whatever it is made of."""
+
+    def cost(length: int) -> float:
+        text = normalise((unit + "1" + unit[::-1]) * length + "1" + ")" * length)
+        times = []
+        for _ in range(5):
+            before = time.process_time()
+            Cursor(text, 0, len(text.folded)).take_digits()
+            times.append(time.process_time() - before)
+        return min(times)
+
+    assert cost(16_000) < 4 * cost(4_000) * 2 + 0.005
 
 
 def test_cursor_stops_at_its_end() -> None:

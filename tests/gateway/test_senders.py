@@ -38,15 +38,16 @@ async def test_padded_addresses(tmp_path: Path) -> None:
         assert (home.journal()[0]["msisdn"], home.journal()[0]["source"]) == (ALICE, ALICE)
 
 
-async def test_a_sender_that_is_no_mobile_is_refused_and_logged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sender", ["10086", "16103300001", "471234567"])
+async def test_a_sender_that_is_no_mobile_is_refused_and_logged(tmp_path: Path, sender: str) -> None:
     """Not acknowledged and dropped: RINVSRCADR, sms.rejected with the reason, and no row."""
     async with house(tmp_path) as home, await bind(home.port) as esme:
-        assert await status(esme, sms("10086", "161", QUERY)) == CommandStatus.RINVSRCADR
+        assert await status(esme, sms(sender, "161", QUERY)) == CommandStatus.RINVSRCADR
         assert home.count("journal") == 0
         await until(lambda: "sms.rejected" in events(tmp_path / "gateway.log"), "the line of the refusal")
         [line] = [line for line in lines(tmp_path / "gateway.log") if line["event"] == "sms.rejected"]
         assert line["reason"] == "the sender is no mobile number"
-        assert (line["msisdn"], line["command_status"]) == ("10086", "ESME_RINVSRCADR")
+        assert (line["msisdn"], line["command_status"]) == (sender, "ESME_RINVSRCADR")
 
 
 async def test_a_nul_at_the_end_is_no_letter(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def faults(folder: Path) -> list[Fault]:
             "value: refuse",
             "value: refused",
             "rows[0].action.value",
-            "must be 'refuse' or 'main'",
+            "must be 'refuse', 'map' or 'main'",
         ),
     ],
 )
@@ -237,7 +237,7 @@ def test_rows_whose_addresses_differ_are_taken(
 
 ACTING = [
     ("refuse", "1389990", "1389994", None),
-    ("main", "1389995", "1389999", "1380000"),
+    ("map", "1389995", "1389999", "1380000"),
 ]
 
 
@@ -277,6 +277,16 @@ def test_second_numbers_lead_to_a_main_number(
     (folder / "appendix6.yaml").write_text(appendix6([*ACTING, row]), encoding="utf-8")
     found = faults(folder)
     assert any(fault.key == f"rows[2].{key}" and reason in fault.reason for fault in found), found
+
+
+def test_both_words_for_mapping_are_read(folder: Path, change: Break) -> None:
+    """`map`, and `main` as the first version had it; each demands the main numbers, `refuse` forbids them."""
+    for word in ("map", "main"):
+        text = appendix6([(word, "1389995", "1389999", "1380000")])
+        (folder / "appendix6.yaml").write_text(text, encoding="utf-8")
+        assert Routing.load(folder).main_number("13899951234") == "13800001234"
+        change("appendix6.yaml", f"value: {word}", "value: refuse")
+        assert "the action map, and it alone" in faults(folder)[0].reason
 
 
 @pytest.mark.parametrize("prefix", ["161", "1252", "100865"])
@@ -377,7 +387,7 @@ def test_second_numbers_that_share_a_range_are_refused(folder: Path, change: Bre
     change("appendix6.yaml", "    example: true\n", "")
     (fault,) = faults(folder)
     assert fault.key == "rows[1].first"
-    assert fault.reason == "shares numbers with the row on line 11"
+    assert fault.reason == "shares numbers with the row on line 12"
 
 
 def test_a_segment_of_an_unknown_province_is_refused(folder: Path, change: Break) -> None:
