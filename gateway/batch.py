@@ -15,6 +15,7 @@ from commands.codes import Code
 from commands.keys import add_keys
 from commands.model import (
     Given,
+    Hidden,
     Instruction,
     Keys,
     Limits,
@@ -213,7 +214,7 @@ class Batches:
 
     def _without_hash(self, understood: Understood) -> Understood:
         """A password that was cut into parts comes too late to be hashed: it is explained how to send it."""
-        if not understood.secret or _PASSWORDS.isdisjoint(self._commands.draws(understood)):
+        if not understood.hidden or _PASSWORDS.isdisjoint(self._commands.draws(understood)):
             return understood
         usage = self._commands.table.rows[understood.id].usage
         return Misunderstood(
@@ -222,7 +223,7 @@ class Batches:
             understood.route,
             understood.text,
             usage,
-            secret=True,
+            hidden=Hidden.PASSWORD,
             result=Result.USAGE,
         )
 
@@ -366,7 +367,7 @@ class Batches:
         assert understood is not None
         if m.route.accepts is Accepts.PASSWORD:
             return SECRET
-        if not understood.secret:
+        if not understood.hidden:
             return understood.text
         return MASKED if _PASSWORDS.isdisjoint(self._commands.draws(understood)) else SECRET
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Final, Protocol
 
-from commands.model import Instruction, Misunderstood, Understood
+from commands.model import Hidden, Instruction, Misunderstood, Understood
 from commands.service import Commands
 from gateway.batch import Batches, Prepared
 from gateway.binds import Bind
@@ -133,7 +133,7 @@ class Pipeline:
         if held is not None:
             self._holding += 1
             held.append(m)
-        elif m.understood is not None and m.understood.secret and self._needs_hash(m.understood):
+        elif m.understood is not None and m.understood.hidden and self._needs_hash(m.understood):
             self._hold(m)
         else:
             self._queue.append(m)
@@ -224,7 +224,7 @@ class Pipeline:
             understood.route,
             understood.text,
             self._commands.table.general.too_often,
-            secret=True,
+            hidden=Hidden.PASSWORD,
         )
 
     # Working

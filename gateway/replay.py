@@ -22,6 +22,7 @@ from commands.model import (
     Buddy,
     Customer,
     Given,
+    Hidden,
     Instruction,
     Keys,
     Limits,
@@ -123,12 +124,12 @@ class Replay:
         instruction = self._commands.table.rows.get(row.instruction)
         if row.text == SECRET and instruction is not None:
             arguments = {argument.name: SECRET for argument in instruction.arguments}
-            return Instruction(instruction.id, row.msisdn, route, SECRET, arguments, secret=True)
+            return Instruction(instruction.id, row.msisdn, route, SECRET, arguments, hidden=Hidden.PASSWORD)
         sentences = row.detail.get("replies") or [self._commands.table.general.misunderstood]
         # What was answered counts for the help of the next minutes, so it is done again, but not compared.
         result = Result.USAGE if row.outcome == Result.USAGE else Result.MISUNDERSTOOD
         return Misunderstood(
-            "misunderstood", row.msisdn, route, MASKED, sentences[0], secret=True, result=result
+            "misunderstood", row.msisdn, route, MASKED, sentences[0], hidden=Hidden.ATTEMPT, result=result
         )
 
     def _execute(self, row: Recorded, understood: Understood) -> dict[str, Any]:
