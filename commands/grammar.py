@@ -76,7 +76,10 @@ def asked_about(found: Match, line: Line) -> bool:
     What has no effect is done all the same.
     """
     row = found.row
-    return line.asks and not row.reads and not (found.rule == 4 and row.keeps_marks)
+    if not line.asks or row.reads:
+        return False
+    is_text = row.takes_free_text or (row.keeps_marks and line.marked > line.end)
+    return not (found.rule == 4 and is_text)
 
 
 def listed(grammar: Grammar, line: Line) -> Match | None:

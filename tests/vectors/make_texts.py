@@ -58,7 +58,8 @@ HEAD = """\
 #
 # text, at: the SMS and the number it is sent to. is: the row, chat, misunderstood, or usage (the row is
 # clear, its arguments are not). with: the arguments. of: the row of a usage. suggestion: the word suggested,
-# "" for none, absent where the rules leave it open. masked: whether it is an attempt at a password. rule: which says so.
+# "" for none, absent where the rules leave it open. masked: whether it is an attempt at a password.
+# rule: which says so.
 """
 
 
@@ -360,7 +361,7 @@ def garbled() -> Iterator[Entry]:
 
 
 def tried_passwords() -> Iterator[Entry]:
-    """Rule 7: a password word with something beside it, or what may be a password and nothing else: masked."""
+    """Rule 7: a password word with something beside it, or nothing but what may be a password: masked."""
     texts = (
         "P abc123",
         "P#abc123",

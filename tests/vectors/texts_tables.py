@@ -349,7 +349,8 @@ NO_PASSWORDS: Final = (
 )  # fmt: skip
 TRIED: Final = (
     "改密 777777a9 好吗", "PWD 123456", "我的密码是 222222b8", "密码：abc123", "口令888888", "MM123456",
-    "ｍｍ１２３４５６", "XGMM#111111#222222", "你好\n密码 222222b8", "222222b8", "222222b8 谢谢", "请 abc123 吧",
+    "ｍｍ１２３４５６", "XGMM#111111#222222", "你好\n密码 222222b8", "222222b8", "222222b8 谢谢",
+    "请 abc123 吧",
     "2007fetion", "123456", "p my new password", "abc123\n小明",
 )  # fmt: skip
 """Rule 7: what is an attempt at a password by its meaning, and what is none."""
