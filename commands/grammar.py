@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from commands.arguments import Readers, read, serial
 from commands.table import Grammar, Row
-from commands.text import OUTER, SEPARATORS, Cursor, Text, has_marks, peel
+from commands.text import OUTER, SEPARATORS, Cursor, Text, core_of, has_marks, peel
 
 _DIGIT = re.compile(r"[0-9]")
 _ASKS = re.compile(f"[{re.escape(OUTER)}\\n]*[?][?{re.escape(OUTER)}\\n]*")
@@ -44,12 +44,19 @@ def first_line(text: Text, position: int = 0) -> Line:
     folded = text.folded
     start = len(folded) - len(folded[position:].lstrip(" \n"))
     stop = folded.find("\n", start)
-    stop = len(folded) if stop < 0 else stop
-    start, end, marked, asks = peel(text, start, stop)
-    behind = folded[stop:].strip(" \n")
+    if stop < 0:
+        stop, behind = len(folded), ""
+    else:
+        behind = folded[stop:].strip(" \n")
+    core = folded[start:stop]
+    if len(core_of(core)) == len(core):  # nothing stands around it, as with most
+        end = marked = stop
+        asks = False
+    else:
+        start, end, marked, asks = peel(text, start, stop)
+        core = folded[start:end]
     if behind and not asks:
         asks = _ASKS.fullmatch(behind) is not None
-    core = folded[start:end]
     return Line(start, end, marked, stop, core.replace(" ", ""), not behind, asks)
 
 

@@ -25,19 +25,24 @@ _DIGIT = re.compile(r"[0-9]")
 class Passwords:
     """Recognises attempts. is_number: whether digits are a person's number or one of ours. Immutable."""
 
-    __slots__ = ("_attempt", "_chinese", "_courtesies", "_is_number", "_run")
+    __slots__ = ("_attempt", "_chinese", "_courtesies", "_is_number", "_run", "_spoken_of")
 
     def __init__(self, attempt: Attempt, is_number: Callable[[str], bool]) -> None:
         self._attempt = attempt
         self._is_number = is_number
         self._chinese = _any_of(attempt.chinese)
         self._courtesies = _any_of(attempt.courtesies)
+        latin = "|".join(sorted(attempt.latin))
+        chinese = "".join(f"|{re.escape(word)}" for word in attempt.chinese)
+        self._spoken_of = re.compile(f"(?<![A-Z0-9])(?:{latin or chr(0)}){chinese}")
         bounds = f"{{{attempt.shortest},{attempt.longest}}}"
         self._run = re.compile(f"[A-Z0-9{re.escape(_SIGNS)}]{bounds}")
 
     def are_spoken_of(self, folded: str) -> bool:
         """Whether a password word stands in a text, with something beside it."""
         attempt, spoken = self._attempt, False
+        if self._spoken_of.search(folded) is None:
+            return False  # what most texts come to, at little cost
 
         def unless_word(found: re.Match[str]) -> str:
             nonlocal spoken
@@ -53,6 +58,8 @@ class Passwords:
 
     def is_one(self, folded: str) -> bool:
         """Whether a text, or its first line, is one run that may be a password and is nothing else."""
+        if _DIGIT.search(folded) is None:
+            return False
         return self._is_run(folded) or self._is_run(folded.lstrip(" \n").partition("\n")[0])
 
     def may_be_in(self, garbled: str) -> bool:

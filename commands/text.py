@@ -191,8 +191,6 @@ def peel(text: Text, start: int, end: int) -> Core:
     """
     line = text.folded[start:end]
     core = core_of(line)
-    if len(core) == len(line):
-        return Core(start, end, end, asks=False)
     first = start + len(line) - len(line.lstrip(OUTER))
     last = first + len(core)
     if has_marks(text.folded[start:first] + text.folded[last:end]):

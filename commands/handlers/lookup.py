@@ -100,8 +100,9 @@ def _entry(world: World, row: Buddy) -> str:
     buddy = world.customer(row.other)
     if buddy is None:
         raise ValueError("a buddy who is no customer")
-    if not row.since:  # a stranger on the black list shows no more of himself than he did before
-        return row.name or buddy.fetion_number or buddy.msisdn
+    if not row.since:  # a stranger on the black list: by his mobile only where that was how he was known
+        by_mobile = row.name == buddy.msisdn and not buddy.hides_mobile
+        return buddy.msisdn if by_mobile else buddy.fetion_number or row.name or buddy.msisdn
     name = row.name or buddy.nickname
     return f"{name} {shown(buddy)}" if name else shown(buddy)
 
