@@ -7,11 +7,12 @@ customer typed, everything else from the folded form (commands.text).
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import TypeAlias
 
-from commands.text import Cursor, units, word_of
+from commands.text import MARKS, Cursor, units, word_of
 from routing.numbers import Mobile, Person
 
 
@@ -29,7 +30,8 @@ class Kind(StrEnum):
     PASSWORD = auto()  # the whole text, as typed
     SERIAL = auto()  # of a list: the text is these digits and nothing else, there is no word
     AGES = auto()  # 20 or 18-25; its value is always from-to
-    PROVINCE = auto()  # its value is the province's code
+    PROVINCE = auto()  # by name or code; its value is the code
+    BORN = auto()  # a birthday or a year; its value is the year
 
 
 FREE_KINDS = frozenset({Kind.TEXT})
@@ -41,11 +43,17 @@ GLUED_KINDS = frozenset({Kind.NUMBER, Kind.MOBILE, Kind.PAGE})
 PERSON_KINDS = frozenset({Kind.NUMBER, Kind.MOBILE})
 """Kinds that name a person."""
 
+MARKED_KINDS = frozenset({Kind.TEXT, Kind.NAME})
+"""Kinds whose value is written freely: a question mark behind it belongs to it."""
+
 LONGEST_COUNT = 3
 """Digits of a page or of days."""
 
 _PRINTABLE = range(0x21, 0x7F)
 _AGES = re.compile(r"([1-9][0-9])(?:[-~到至]([1-9][0-9]))?岁?")
+_BORN = re.compile(
+    r"((?:19|20)[0-9]{2})(?:年|([0-9]{2})([0-9]{2})|[-./年]([0-9]{1,2})(?:月|[-./月]([0-9]{1,2})日?)?)?"
+)
 _PROVINCE_KINDS = "省市"
 """What may stand behind a province's short name."""
 
@@ -102,8 +110,7 @@ def _number(cursor: Cursor, argument: Argument, readers: Readers, last: bool) ->
 
 def _count(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
     del argument, readers, last
-    start, end = cursor.take_field()
-    field = cursor.text.folded[start:end]
+    field = _field(cursor)
     if not (field.isascii() and field.isdigit() and len(field) <= LONGEST_COUNT):
         return None
     value = int(field)
@@ -113,14 +120,15 @@ def _count(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> 
 def _name(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
     del readers
     start, end = cursor.take_rest() if last else cursor.take_field()
+    if cursor.text.splits(start, end):
+        return None
     name = cursor.text.cut(start, end).strip()
     return name if argument.shortest <= units(name) <= argument.longest else None
 
 
 def _choice(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
     del readers, last
-    start, end = cursor.take_field()
-    field = cursor.text.folded[start:end]
+    field = _field(cursor)
     return field if field in argument.choices else None
 
 
@@ -132,16 +140,31 @@ def _topic(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> 
 
 def _ages(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
     del argument, readers, last
-    start, end = cursor.take_field()
-    ages = _AGES.fullmatch(cursor.text.folded, start, end)
+    ages = _AGES.fullmatch(_field(cursor))
     return "-".join(sorted((ages[1], ages[2] or ages[1]))) if ages else None
 
 
 def _province(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
     del argument, last
-    start, end = cursor.take_field()
-    name = cursor.text.folded[start:end]
+    name = _field(cursor)
     return readers.provinces.get(name) or readers.provinces.get(name.rstrip(_PROVINCE_KINDS))
+
+
+def _born(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
+    del argument, readers, last
+    found = _BORN.fullmatch(_field(cursor))
+    if found is None:
+        return None
+    month, day = found[2] or found[4] or "1", found[3] or found[5] or "1"
+    try:
+        return str(date(int(found[1]), int(month), int(day)).year)
+    except ValueError:
+        return None
+
+
+def _field(cursor: Cursor) -> str:
+    """What stands before the next separator, folded, without the pair of marks around it."""
+    return cursor.text.folded[slice(*cursor.take_field())].strip(MARKS)
 
 
 def serial(word: str, argument: Argument) -> str | None:
@@ -153,7 +176,10 @@ def serial(word: str, argument: Argument) -> str | None:
 
 def _text(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
     del readers, last
-    text = cursor.text.cut(*cursor.take_rest())
+    start, end = cursor.take_rest()
+    if cursor.text.splits(start, end):
+        return None
+    text = cursor.text.cut(start, end)
     length = units(text.strip())
     return text if length and argument.shortest <= length <= (argument.longest or length) else None
 
@@ -169,4 +195,5 @@ _READERS: Mapping[Kind, Reader] = MappingProxyType({
     Kind.TEXT: _text,
     Kind.AGES: _ages,
     Kind.PROVINCE: _province,
+    Kind.BORN: _born,
 })  # fmt: skip

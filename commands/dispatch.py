@@ -31,11 +31,16 @@ from routing.model import Accepts, Route
 HELPED = 10
 """Different helps that one handset gets within limits.help_period; each of them once."""
 
+MACHINES_HEAD = 280
+"""Characters of a text in which the patterns of machines are looked for, whatever a pattern costs."""
+
 
 class Dispatch:
     """Handles what the parser understood. Immutable."""
 
     __slots__ = (
+        "_about_answers",
+        "_always_told",
         "_for_everyone",
         "_general",
         "_helps",
@@ -55,9 +60,12 @@ class Dispatch:
         self._works_protected = frozenset(row.id for row in rows if row.works_protected)
         self._works_suspended = frozenset(row.id for row in rows if row.works_suspended)
         self._helps = frozenset(row.id for row in rows if row.helps)
+        self._about_answers = frozenset(row.usage for row in rows if row.answers)
+        self._always_told = "" if table.attempt is None else table.attempt.reply
         self._for_everyone = frozenset(
             (
                 table.general.suggestion,
+                "" if table.cancelling is None else table.cancelling.reply,
                 *(place.elsewhere for place in table.places),
                 *(sentence for place in table.places for sentence in place.hints.values()),
                 *(row.usage for row in rows if not row.needs_open),
@@ -72,6 +80,8 @@ class Dispatch:
             if stopped is not None:
                 return stopped
         outcome = self._act(world, understood, given)
+        if isinstance(understood, Instruction) and understood.unread:
+            self._say_unread(understood, outcome)
         if understood.route.accepts is Accepts.ANSWER:
             self._remind(world, understood, outcome, given.now)
         result = outcome.result
@@ -116,12 +126,23 @@ class Dispatch:
             _note_helped(world, understood.sender, understood.id, given)
         return HANDLERS[understood.id](world, understood, given)
 
+    def _say_unread(self, understood: Instruction, outcome: Outcome) -> None:
+        """A clause behind the first answer: a second line was an instruction too, and was not read."""
+        for reply in outcome.replies:
+            if reply.to == understood.sender:
+                reply.clause = self._general.unread
+                return
+
     # What was not understood
 
     def _explain(self, world: World, understood: Misunderstood, given: Given) -> Outcome:
         """The sentence that helps most, with an offer to do what was probably meant."""
+        if self._asks_about_an_answer(understood):
+            again = self._question_again(world, understood, given)
+            if again is not None:
+                return again
         outcome = unknown.explain(world, understood, self._for_everyone, self._general.not_open)
-        if outcome.result is not Result.MISUNDERSTOOD:
+        if outcome.result is not Result.MISUNDERSTOOD or understood.reason == self._always_told:
             return outcome
         if _was_helped(world, understood.sender, _help_in(understood), given):
             return Outcome(Result.LIMITED)
@@ -130,13 +151,38 @@ class Dispatch:
             outcome.replies = [self._offer(world, understood, row, given)]
         return outcome
 
+    def _asks_about_an_answer(self, understood: Understood) -> bool:
+        """Whether it is an answer with a question mark behind it, which answers nothing (rule 3)."""
+        return (
+            isinstance(understood, Misunderstood)
+            and understood.result is Result.USAGE
+            and understood.reason in self._about_answers
+        )
+
+    def _question_again(self, world: World, understood: Misunderstood, given: Given) -> Outcome | None:
+        """The question that such an answer is about, said again; None when there is none to be said."""
+        route = understood.route
+        addressed = self._parser.addressed(route) if route.accepts is Accepts.ANSWER else None
+        found = answer.asked_about(world, understood.sender, addressed, given.now)
+        if found is None or isinstance(found, Outcome):
+            return found
+        if found.kind != questions.SUGGESTION:
+            reply = answer.again(world, understood.sender, found, given)
+            return None if reply is None else Outcome(Result.USAGE, [reply])
+        row = self._table.rows.get(found.note)
+        if row is None:  # another table since
+            return None
+        sentence = self._general.suggestion_question
+        reply = questions.sms(understood.sender, sentence, found, given.now, word=row.words[0])
+        return Outcome(Result.USAGE, [reply])
+
     def _suggestable(self, word: str, route: Route) -> Row | None:
         """The row that 是 alone would start: one without arguments that needs nothing drawn but what is
         drawn for every 是."""
         table = self._table
         row = (table.grammars.get(route.access_code) or table.places[0]).exact.get(word)
         agrees = table.rows.get(answer.YES)
-        if row is None or agrees is None or row.needs_arguments or row.answers or row.secret:
+        if row is None or agrees is None or row.needs_arguments or row.answers or row.hidden:
             return None
         return row if row.draws <= agrees.draws else None
 
@@ -158,7 +204,8 @@ class Dispatch:
         row = self._table.rows.get(question.note)
         if row is None:  # another table since
             return refused(sender, self._general.misunderstood)
-        return self._act(world, Instruction(row.id, sender, understood.route, row.words[0], {}), given)
+        taken_up = Instruction(row.id, sender, understood.route, row.words[0], {})
+        return self._act(world, taken_up, given)
 
     # Who hears nothing
 
@@ -166,13 +213,16 @@ class Dispatch:
         """Remember that this was explained, unless a reminder stood for the explanation."""
         if not isinstance(understood, Misunderstood) or outcome.result is not Result.MISUNDERSTOOD:
             return
+        if understood.reason == self._always_told:
+            return
         if outcome.replies[0].sentence != self._general.reminder:
             _note_helped(world, understood.sender, _help_in(understood), given)
 
     def _keep_from_machines(self, understood: Understood, outcome: Outcome) -> None:
         """What a carrier or a handset answers by itself gets no answer, or the two would never end."""
         pattern = self._table.automatic
-        if pattern is None or pattern.search(normalise(understood.text).folded.strip(" \n")) is None:
+        head = understood.text.lstrip()[:MACHINES_HEAD]
+        if pattern is None or pattern.search(normalise(head).folded.strip(" \n")) is None:
             return
         outcome.replies = [reply for reply in outcome.replies if reply.to != understood.sender]
         outcome.result = Result.LIMITED
@@ -181,6 +231,8 @@ class Dispatch:
         """Something else was sent to the number of a question that is still open: say so (rule 1)."""
         if isinstance(understood, Instruction) and self._table.rows[understood.id].answers:
             return
+        if self._asks_about_an_answer(understood):
+            return  # the question itself has been said again
         general, route = self._general, understood.route
         addressed = self._parser.addressed(route)
         reply = answer.reminder(world, understood.sender, addressed, general.reminder, now)

@@ -1,33 +1,34 @@
-"""The precedence of appendix 8 at a place that takes instructions: rules 2, 3, 4, 6 and 7.
+"""The precedence of appendix 8 at a place that takes instructions: rules 2, 3 and 4.
 
 Rules are named by their number in the appendix. All functions are pure and look at folded text.
 """
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from rapidfuzz.distance import OSA
-
 from commands.arguments import Readers, read, serial
-from commands.table import SHORTEST_SUGGESTED, Attempt, Grammar, Row
-from commands.text import OUTER, SEPARATORS, Cursor, Text, core_of
+from commands.table import Grammar, Row
+from commands.text import OUTER, SEPARATORS, Cursor, Text, core_of, has_marks, peel
 
 _DIGIT = re.compile(r"[0-9]")
-_LATIN = re.compile(r"[A-Z]")
-_BLANK = re.compile(r"[ \n]")
+_ASKS = re.compile(f"[{re.escape(OUTER)}\\n]*[?][?{re.escape(OUTER)}\\n]*")
+"""Lines with nothing but question marks."""
 
 
 class Line(NamedTuple):
-    """The first line that is not blank, less the punctuation around it (rule 2).
+    """A line that is not blank, less the blanks and punctuation around it (rules 2 and 3).
 
-    start, end: its bounds in the folded text. word: as compared with words. alone: nothing follows it.
+    start, end: its bounds in the folded text; marked: with the question marks behind it. stop: where the next
+    line begins. word: as compared with words. alone: nothing follows it. asks: a question mark does.
     """
 
     start: int
     end: int
+    marked: int
+    stop: int
     word: str
     alone: bool
+    asks: bool
 
 
 class Match(NamedTuple):
@@ -38,15 +39,25 @@ class Match(NamedTuple):
     rule: int
 
 
-def first_line(folded: str) -> Line:
-    """The line that counts for rows without free text."""
-    start = len(folded) - len(folded.lstrip(" \n"))
+def first_line(text: Text, position: int = 0) -> Line:
+    """The first line from `position` on: the one that counts for rows without free text."""
+    folded = text.folded
+    start = len(folded) - len(folded[position:].lstrip(" \n"))
     stop = folded.find("\n", start)
-    line = folded[start:] if stop < 0 else folded[start:stop]
-    alone = stop < 0 or not folded[stop:].strip(" \n")
-    core = core_of(line)
-    start += len(line) - len(line.lstrip(OUTER))
-    return Line(start, start + len(core), core.replace(" ", "") if " " in core else core, alone)
+    if stop < 0:
+        stop, behind = len(folded), ""
+    else:
+        behind = folded[stop:].strip(" \n")
+    core = folded[start:stop]
+    if len(core_of(core)) == len(core):  # nothing stands around it, as with most
+        end = marked = stop
+        asks = False
+    else:
+        start, end, marked, asks = peel(text, start, stop)
+        core = folded[start:end]
+    if behind and not asks:
+        asks = _ASKS.fullmatch(behind) is not None
+    return Line(start, end, marked, stop, core.replace(" ", ""), not behind, asks)
 
 
 def match(grammar: Grammar, text: Text, line: Line, readers: Readers) -> Match | None:
@@ -60,10 +71,22 @@ def match(grammar: Grammar, text: Text, line: Line, readers: Readers) -> Match |
         row = grammar.heads.get(folded[line.start : behind])
         if row is None:
             continue
-        end = len(folded) if row.takes_free_text else line.end
+        end = _end_of_arguments(row, text, line)
         if behind < end and _may_follow(folded[behind], row):
             return Match(row, _arguments(row, Cursor(text, behind, end), readers), 4)
     return None
+
+
+def asked_about(found: Match, line: Line) -> bool:
+    """Rule 3: whether a question mark asks about a row, instead of belonging to its text or to a name.
+
+    What has no effect is done all the same.
+    """
+    row = found.row
+    if not line.asks or row.reads:
+        return False
+    is_text = row.takes_free_text or (row.keeps_marks and line.marked > line.end)
+    return not (found.rule == 4 and is_text)
 
 
 def listed(grammar: Grammar, line: Line) -> Match | None:
@@ -71,6 +94,21 @@ def listed(grammar: Grammar, line: Line) -> Match | None:
     row = grammar.listed
     value = None if row is None else serial(line.word, row.arguments[0])
     return None if row is None or value is None else Match(row, {row.arguments[0].name: value}, 3)
+
+
+def _end_of_arguments(row: Row, text: Text, line: Line) -> int:
+    """Where the arguments of a row end: free text with the text, a name with the marks behind it.
+
+    Free text between a pair of marks that stands around the whole ends with the pair.
+    """
+    if not row.takes_free_text:
+        return line.marked if row.keeps_marks else line.end
+    folded = text.folded
+    if has_marks(folded[: line.start]):
+        ends = [end for start, end in text.partners().items() if start < line.start <= end]
+        if ends and not folded[min(ends) :].strip(OUTER + "\n"):
+            return min(ends)
+    return len(folded)
 
 
 def _may_follow(character: str, row: Row) -> bool:
@@ -102,67 +140,3 @@ def _arguments(row: Row, cursor: Cursor, readers: Readers) -> dict[str, str] | N
             cursor.position = start
     cursor.skip_separators()
     return values if cursor.at_end() else None
-
-
-def hint(grammar: Grammar, core: str, word: str) -> Row | None:
-    """Rule 3: the row whose word begins the line, although nothing may stand behind it ("QXFX 是什么").
-
-    A letter glued to a Latin word makes another word of it; words of fewer than four characters hint
-    at nothing.
-    """
-    for known, row in grammar.exact_only:
-        if len(known) < SHORTEST_SUGGESTED:
-            break  # longest first
-        for line in (core, word):
-            rest = line.removeprefix(known) if line.startswith(known) else ""
-            if rest and not (known.isascii() and _LATIN.match(rest)):
-                return row
-    return None
-
-
-def suggest(grammar: Grammar, word: str, opposites: Iterable[tuple[str, str]]) -> Row | None:
-    """Rule 6: the one row with a word at distance 1 (optimal string alignment: a swap counts one).
-
-    None for a tie, for a text with digits, and between opposites (open and cancel).
-    """
-    if _DIGIT.search(word) is not None:
-        return None
-    found: Row | None = None
-    for known, row in grammar.near:
-        if abs(len(known) - len(word)) > 1 or OSA.distance(word, known, score_cutoff=1) > 1:
-            continue
-        if any(_opposed(word, known, pair) for pair in opposites):
-            continue
-        if found is not None and found is not row:
-            return None
-        found = row
-    return found
-
-
-def _opposed(word: str, known: str, pair: tuple[str, str]) -> bool:
-    return any(word.startswith(one) and known.startswith(two) for one, two in (pair, pair[::-1]))
-
-
-def is_attempt(attempt: Attempt, line: str) -> bool:
-    """Rule 7: a word, then one token as long as a password; glued to the word only when it holds a digit.
-
-    line: with its punctuation, which may be part of the password.
-    """
-    for word in attempt.words:
-        behind = line[len(word) :]
-        token = behind.lstrip("".join(SEPARATORS)).rstrip(" ")
-        if not line.startswith(word) or _BLANK.search(token) is not None:
-            continue
-        lengths = (len(behind.strip(" ")), len(token), len(token.rstrip(OUTER)))
-        fits = any(attempt.shortest <= length <= attempt.longest for length in lengths)
-        if fits and (behind[0] in SEPARATORS or _DIGIT.search(token) is not None):
-            return True
-    return False
-
-
-def may_hold_password(attempt: Attempt, folded: str) -> bool:
-    """Rule 7: a single token as long as a password, with a digit, may be one."""
-    token = folded.strip(" \n")
-    if not attempt.shortest <= len(token) <= attempt.longest:
-        return False
-    return _BLANK.search(token) is None and _DIGIT.search(token) is not None

@@ -317,13 +317,21 @@ class World:
         self._buddies = {}
 
 
+class Hidden(StrEnum):
+    """Why a text must be neither stored nor logged."""
+
+    NONE = ""
+    PASSWORD = "password"  # an instruction about passwords, or whatever came to the number for them
+    ATTEMPT = "attempt"  # it holds what may be a password, at a place where none belongs
+
+
 @dataclass(slots=True)
 class Instruction:
     """A text understood as row `id` of the instruction table, with its arguments by name.
 
     A `number` argument is a mobile of 11 digits or a Fetion number of 9. text: what the customer wrote.
-    foreign: an argument is a mobile of another operator. secret: text and arguments hold a password
-    and are stored and logged as `<masked>`.
+    foreign: an argument is a mobile of another operator. hidden: why text and arguments are not stored.
+    unread: a second line, which does not count, would be an instruction too.
     """
 
     id: str
@@ -332,7 +340,8 @@ class Instruction:
     text: str
     arguments: Mapping[str, str]
     foreign: bool = False
-    secret: bool = False
+    hidden: Hidden = Hidden.NONE
+    unread: bool = False
 
 
 @dataclass(slots=True)
@@ -348,7 +357,7 @@ class Chat:
     text: str
     to: str
     foreign: bool = False
-    secret: bool = False
+    hidden: Hidden = Hidden.NONE
 
 
 @dataclass(slots=True)
@@ -356,8 +365,8 @@ class Misunderstood:
     """A text that is no instruction here. id is "misunderstood".
 
     reason: id of the sentence that answers it. suggestion: the canonical word of the nearest row, or "".
-    secret: the text may hold a password and is stored and logged as `<masked>`. result: usage when the
-    row was recognised and only its arguments were not.
+    hidden: why the text is not stored. result: usage when the row was recognised and its arguments were not,
+    or when a question mark asked about it.
     """
 
     id: str
@@ -366,7 +375,7 @@ class Misunderstood:
     text: str
     reason: str
     suggestion: str = ""
-    secret: bool = False
+    hidden: Hidden = Hidden.NONE
     result: Result = Result.MISUNDERSTOOD
 
 
@@ -416,7 +425,8 @@ class Source(StrEnum):
 class Reply:
     """One SMS to send: a sentence of replies/zh.yaml with its values, to a mobile, from one of our numbers.
 
-    secret: a value must not be stored or logged in clear.
+    secret: a value must not be stored or logged in clear. clause: a sentence put behind it where both fit
+    one SMS.
     """
 
     to: str
@@ -425,6 +435,7 @@ class Reply:
     source: Source = Source.REPLY
     detail: str = ""
     secret: bool = False
+    clause: str = ""
 
 
 @dataclass(slots=True)

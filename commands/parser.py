@@ -12,17 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from commands.arguments import Kind, Readers, password
-from commands.grammar import (
-    Line,
-    first_line,
-    hint,
-    is_attempt,
-    listed,
-    match,
-    may_hold_password,
-    suggest,
-)
-from commands.model import Chat, Instruction, Misunderstood, Result, Understood
+from commands.grammar import Line, Match, asked_about, first_line, listed, match
+from commands.model import Chat, Hidden, Instruction, Misunderstood, Result, Understood
+from commands.passwords import REPLACEMENT, Passwords
+from commands.suggestions import means_cancelling, near
 from commands.table import Grammar, Row, Table
 from commands.text import Text, normalise
 from routing.model import Accepts, Operator, Route
@@ -30,9 +23,6 @@ from routing.numbers import Person
 
 CHAT = "chat"
 MISUNDERSTOOD = "misunderstood"
-
-REPLACEMENT = "\ufffd"
-"""Stands for octets that could not be decoded; a text that has it is never an instruction."""
 
 MOBILE_DIGITS = 11
 SERIAL_DIGITS = 5
@@ -68,9 +58,10 @@ class Parser:
     """The instruction table at work.
 
     person: whom a number names, None for nobody. operator: whose a mobile is. provinces: name -> code.
+    is_ours: whether an address is one of the service.
     """
 
-    __slots__ = ("_operator", "_readers", "table")
+    __slots__ = ("_is_ours", "_operator", "_passwords", "_readers", "table")
 
     def __init__(
         self,
@@ -78,10 +69,14 @@ class Parser:
         person: Callable[[str], Person | None],
         operator: Callable[[str], Operator],
         provinces: Mapping[str, str],
+        is_ours: Callable[[str], bool],
     ) -> None:
         self.table = table
         self._operator = operator
-        self._readers = Readers(person, table.topics, provinces)
+        self._is_ours = is_ours
+        codes = {code: code for code in provinces.values()}
+        self._readers = Readers(person, table.topics, {**provinces, **codes})
+        self._passwords = None if table.attempt is None else Passwords(table.attempt, self._is_number)
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
         """What `text`, sent by the mobile `sender` to `route`, means. Never raises."""
@@ -89,13 +84,15 @@ class Parser:
             row = self._grammar(route).plain.get(text)
             if row is not None:
                 arguments = {"serial": ""} if row.answers else {}
-                return Instruction(row.id, sender, route, text, arguments, secret=row.secret)
+                return Instruction(row.id, sender, route, text, arguments, hidden=row.hidden)
         return self.decide(text, route, sender).understood
 
     def password_in_doubt(self, route: Route, sender: str) -> Understood:
         """A password whose last character cannot be told from padding: it is not guessed, and not kept."""
         reason = self.table.general.password_in_doubt
-        return Misunderstood(MISUNDERSTOOD, sender, route, "", reason, secret=True, result=Result.USAGE)
+        return Misunderstood(
+            MISUNDERSTOOD, sender, route, "", reason, hidden=Hidden.PASSWORD, result=Result.USAGE
+        )
 
     def explain(self, text: str, route: Route, sender: str = "") -> Explained:
         """The same decision with its reasons."""
@@ -116,28 +113,54 @@ class Parser:
             return Decision(_whole_text(self.table.whole[accepts], text, route, sender), 1)
         folded = normalise(text)
         grammar = self._grammar(route)
-        line = first_line(folded.folded)
         if REPLACEMENT in text:
-            secret = self._is_attempt(folded, line)
-            return self._misunderstood(folded, route, sender, 0, self.table.general.garbled, secret=secret)
+            held = self._passwords is not None and self._passwords.may_be_in(folded.folded)
+            hidden = Hidden.ATTEMPT if held else Hidden.NONE
+            return self._misunderstood(folded, route, sender, 0, self.table.general.garbled, hidden=hidden)
+        line = first_line(folded)
         if accepts is Accepts.ANSWER:
             answer = self.table.answers.get(line.word)
+            if answer is not None and line.asks:
+                return Decision(_wrong_usage(answer, text, route, sender), 1)
             if answer is not None:
-                return Decision(Instruction(answer.id, sender, route, text, self.addressed(route)), 1)
+                arguments, unread = self.addressed(route), self._goes_on(grammar, folded, line)
+                return Decision(Instruction(answer.id, sender, route, text, arguments, unread=unread), 1)
         found = match(grammar, folded, line, self._readers)
         if found is None and accepts is Accepts.BASE:
             found = listed(grammar, line)
         if found is None:
             return self._not_understood(grammar, folded, line, route, sender)
+        return self._understood(grammar, folded, line, route, sender, found)
+
+    def _understood(
+        self, grammar: Grammar, text: Text, line: Line, route: Route, sender: str, found: Match
+    ) -> Decision:
+        """A row: done, unless its arguments are not what it wants, or a question mark asks about it."""
         row, arguments, rule = found
-        if row.answers:
-            return Decision(Instruction(row.id, sender, route, text, {"serial": ""}), 5)
-        if arguments is None:
-            return Decision(_wrong_usage(row, text, route, sender), rule)
+        if arguments is None or asked_about(found, line):
+            usage = _wrong_usage(row, text.original, route, sender)
+            behind = text.folded[line.start :]
+            for word in row.words:
+                behind = behind.removeprefix(word)
+            if not row.takes_free_text and self._speaks_of_passwords(behind):
+                usage.hidden = usage.hidden or Hidden.ATTEMPT
+            return Decision(usage, rule)
         foreign = False
         for name in row.numbers:
             foreign = foreign or self._is_foreign(arguments.get(name, ""))
-        return Decision(Instruction(row.id, sender, route, text, arguments, foreign, row.secret), rule)
+        if row.answers:
+            arguments, rule = {"serial": ""}, 5
+        unread = not row.takes_free_text and self._goes_on(grammar, text, line)
+        understood = Instruction(row.id, sender, route, text.original, arguments, foreign, row.hidden, unread)
+        return Decision(understood, rule)
+
+    def _goes_on(self, grammar: Grammar, text: Text, line: Line) -> bool:
+        """Whether the line behind the one that counts would be an instruction too (rule 2)."""
+        if line.alone:
+            return False
+        second = first_line(text, line.stop)
+        found = match(grammar, text, second, self._readers)
+        return found is not None and found.arguments is not None and not asked_about(found, second)
 
     def addressed(self, route: Route) -> dict[str, str]:
         """Which question an answer's number names: `serial`, or "" when its digits are none.
@@ -154,10 +177,12 @@ class Parser:
     def _is_foreign(self, number: str) -> bool:
         return len(number) == MOBILE_DIGITS and self._operator(number) is not Operator.CMCC
 
-    def _is_attempt(self, text: Text, line: Line) -> bool:
-        """Rule 7, on the first line with its punctuation, which may be part of a password."""
-        attempt = self.table.attempt
-        return attempt is not None and is_attempt(attempt, text.folded[line.start :].partition("\n")[0])
+    def _speaks_of_passwords(self, folded: str) -> bool:
+        return self._passwords is not None and self._passwords.are_spoken_of(folded)
+
+    def _is_number(self, digits: str) -> bool:
+        """Whether digits are a person's number, or one of ours that takes SMS."""
+        return self._readers.person(digits) is not None or self._is_ours(digits)
 
     def _not_understood(
         self, grammar: Grammar, text: Text, line: Line, route: Route, sender: str
@@ -167,18 +192,26 @@ class Parser:
         reply = grammar.hints.get(line.word)
         if reply is not None:
             return self._misunderstood(text, route, sender, 6, reply)
-        if table.attempt is not None and self._is_attempt(text, line):
-            return self._misunderstood(text, route, sender, 7, table.attempt.reply, secret=True)
+        if table.attempt is not None and self._is_attempt(text):
+            return self._misunderstood(text, route, sender, 7, table.attempt.reply, hidden=Hidden.ATTEMPT)
         for other in table.places:
             found = None if other is grammar else match(other, text, line, self._readers)
             if found is not None:
-                return self._misunderstood(text, route, sender, 1, other.elsewhere, secret=found.row.secret)
-        row, rule = hint(grammar, text.folded[line.start : line.end], line.word), 3
-        if row is None:
-            row, rule = suggest(grammar, line.word, table.opposites), 6
-        if row is None:
-            return self._misunderstood(text, route, sender, 0, table.general.misunderstood)
-        return self._misunderstood(text, route, sender, rule, table.general.suggestion, row.words[0])
+                return self._misunderstood(text, route, sender, 1, other.elsewhere, hidden=found.row.hidden)
+        core = text.folded[line.start : line.end]
+        row, rule = near(table, grammar, core, line)
+        if row is not None:
+            return self._misunderstood(text, route, sender, rule, table.general.suggestion, row.words[0])
+        cancelling = table.cancelling
+        if cancelling is not None and means_cancelling(cancelling, table.negations, core, line):
+            return self._misunderstood(text, route, sender, 6, cancelling.reply)
+        return self._misunderstood(text, route, sender, 0, table.general.misunderstood)
+
+    def _is_attempt(self, text: Text) -> bool:
+        """Rule 7."""
+        return self._speaks_of_passwords(text.folded) or (
+            self._passwords is not None and self._passwords.is_one(text.folded)
+        )
 
     def _misunderstood(
         self,
@@ -189,17 +222,15 @@ class Parser:
         reason: str,
         suggestion: str = "",
         *,
-        secret: bool = False,
+        hidden: Hidden = Hidden.NONE,
     ) -> Decision:
-        attempt = self.table.attempt
-        hidden = secret or (attempt is not None and may_hold_password(attempt, text.folded))
         understood = Misunderstood(MISUNDERSTOOD, sender, route, text.original, reason, suggestion, hidden)
         return Decision(understood, rule)
 
 
 def _wrong_usage(row: Row, text: str, route: Route, sender: str) -> Misunderstood:
     """A row was meant, and its arguments are not what it wants."""
-    return Misunderstood(MISUNDERSTOOD, sender, route, text, row.usage, "", row.secret, Result.USAGE)
+    return Misunderstood(MISUNDERSTOOD, sender, route, text, row.usage, "", row.hidden, Result.USAGE)
 
 
 def _whole_text(row: Row, text: str, route: Route, sender: str) -> Understood:
@@ -210,4 +241,4 @@ def _whole_text(row: Row, text: str, route: Route, sender: str) -> Understood:
         if argument.kind is Kind.PASSWORD and password(text, argument) is None:
             return _wrong_usage(row, text, route, sender)
         arguments[argument.name] = text
-    return Instruction(row.id, sender, route, text, arguments, secret=row.secret)
+    return Instruction(row.id, sender, route, text, arguments, hidden=row.hidden)

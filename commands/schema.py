@@ -73,8 +73,7 @@ class RowRecord(Closed):
     draws: list[Literal["fetion_number", "password", "password_hash", "candidates"]] = Field(
         default_factory=list
     )
-    charged: bool = False
-    destructive: bool = False
+    reads: bool = False
     secret: bool = False
     helps: bool = False
     usage: Id | None = None
@@ -128,10 +127,27 @@ class HintRecord(Closed):
 
 
 class AttemptRecord(Closed):
-    """A password written behind a word of `row`, although `password` wants it alone at its own place."""
+    """A password where it does not belong: `password` is the row that wants it, alone at its own place.
 
-    row: Id
+    words: a text with one of them and something beside it may hold a password. courtesies: what may stand
+    beside a password and says nothing.
+    """
+
     password: Id
+    words: list[SourcedText] = Field(min_length=1)
+    courtesies: list[SourcedText] = Field(default_factory=list)
+    reply: Id
+
+
+class CancellingRecord(Closed):
+    """Texts that mean to cancel, whose answer names the words that do it.
+
+    words: alone on their line. names: in a question they name cancelling. questions: what makes a question.
+    """
+
+    words: list[SourcedText] = Field(min_length=1)
+    names: list[SourcedText] = Field(default_factory=list)
+    questions: list[SourcedText] = Field(default_factory=list)
     reply: Id
 
 
@@ -153,6 +169,7 @@ class GeneralRecord(Closed):
     overused: Id
     moved: Id
     password_in_doubt: Id
+    unread: Id
 
 
 class Appendix8(Closed):
@@ -160,7 +177,10 @@ class Appendix8(Closed):
 
     places: dict[Id, PlaceRecord] = Field(min_length=1)
     opposites: list[Annotated[list[Filled], Field(min_length=2, max_length=2)]] = Field(default_factory=list)
+    negations: list[SourcedText] = Field(default_factory=list)
+    foreign: list[SourcedText] = Field(default_factory=list)
     hints: list[HintRecord] = Field(default_factory=list)
+    cancelling: CancellingRecord | None = None
     attempt: AttemptRecord | None = None
     automatic: list[Sourced[Pattern]] = Field(default_factory=list)
     general: GeneralRecord

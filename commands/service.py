@@ -7,7 +7,7 @@ from commands.dispatch import Dispatch
 from commands.handlers import HANDLED
 from commands.model import Given, Instruction, Outcome, Reply, Understood, World
 from commands.parser import Parser
-from commands.sentences import Sentences
+from commands.sentences import Sentences, parts_of
 from commands.table import Table, load_table
 from commands.tariffs import FILE as TARIFFS_FILE
 from commands.tariffs import Tariffs, load_tariffs
@@ -51,7 +51,13 @@ class Commands:
             raise TableError(faults)
         octets = b"".join((folder / name).read_bytes() for name in (TABLE_FILE, SENTENCES_FILE, TARIFFS_FILE))
         provinces = {province.zh: province.code for province in routing.provinces.values()}
-        parser = Parser(table, routing.person, routing.operator, provinces)
+        parser = Parser(
+            table,
+            routing.person,
+            routing.operator,
+            provinces,
+            lambda digits: routing.resolve(digits).refused is None,
+        )
         return cls(table, sentences, parser, tariffs, hashlib.sha256(octets).hexdigest()[:12])
 
     def handle(self, world: World, understood: Understood, given: Given) -> Outcome:
@@ -67,4 +73,8 @@ class Commands:
 
     def render(self, reply: Reply) -> str:
         """The text of a reply. KeyError when its sentence or a value is missing: a fault of the handler."""
-        return self.sentences.render(reply.sentence, reply.values)
+        text = self.sentences.render(reply.sentence, reply.values)
+        if reply.clause:
+            longer = text + self.sentences.render(reply.clause)
+            return longer if parts_of(longer) == 1 else text
+        return text

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from commands.arguments import FREE_KINDS, GLUED_KINDS, PERSON_KINDS, Argument, Kind, serial
+from commands.arguments import FREE_KINDS, GLUED_KINDS, MARKED_KINDS, PERSON_KINDS, Argument, Kind, serial
+from commands.model import Hidden
 from commands.schema import Appendix8, GeneralRecord, RowRecord
 from commands.text import SEPARATORS, normalise, word_of
 from routing.model import Accepts
@@ -29,10 +30,11 @@ class Row:
     """An instruction.
 
     usage: the sentence that explains it. replies: those that its handler may give. draws: what its handler
-    wants drawn beforehand. secret: its text is stored and logged as `<masked>`. answers: it answers a
+    wants drawn beforehand. reads: it has no effect. hidden: why its text is not stored. answers: it answers a
     question. numbers: its arguments that name persons. needs_open: only for customers who have opened.
     works_protected, works_suspended: also while the account is protected, while the line is cut. helps:
-    alone on its line it asks for help, which is given once in a while.
+    alone on its line it asks for help, which is given once in a while. keeps_marks: a question mark behind
+    its last argument belongs to that.
     """
 
     id: str
@@ -45,9 +47,8 @@ class Row:
     works_suspended: bool
     helps: bool
     draws: frozenset[str]
-    charged: bool
-    destructive: bool
-    secret: bool
+    reads: bool
+    hidden: Hidden
     usage: str
     replies: frozenset[str]
     answers: bool
@@ -55,6 +56,7 @@ class Row:
     needs_arguments: bool
     takes_free_text: bool
     takes_glued_digits: bool
+    keeps_marks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,28 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How a password written behind a word is recognised, and the sentence for it."""
+    """How a password at the wrong place is recognised, and the sentence for it.
 
-    words: tuple[str, ...]
+    latin, chinese: words that speak of a password. commands: what begins with one of these words is none.
+    shortest, longest: characters of a password.
+    """
+
+    latin: frozenset[str]
+    chinese: tuple[str, ...]
+    courtesies: tuple[str, ...]
+    commands: tuple[str, ...]
     shortest: int
     longest: int
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelling:
+    """Texts that mean to cancel, as in the table, and the sentence that names the words that do it."""
+
+    words: frozenset[str]
+    names: tuple[str, ...]
+    questions: tuple[str, ...]
     reply: str
 
 
@@ -95,7 +114,8 @@ class Table:
 
     grammars: by access code; `places` has each once, the first is for access codes without. whole: rows
     that take the whole text, by place. answers: words that answer a question. topics: word -> the sentence
-    that explains it. automatic: found in texts that no human wrote, None for never.
+    that explains it. negations, foreign: what keeps a text from a suggestion. automatic: found in
+    texts that no human wrote, None for never.
     """
 
     rows: Mapping[str, Row]
@@ -105,6 +125,9 @@ class Table:
     answers: Mapping[str, Row]
     topics: Mapping[str, str]
     opposites: tuple[tuple[str, str], ...]
+    negations: tuple[str, ...]
+    foreign: tuple[str, ...]
+    cancelling: Cancelling | None
     attempt: Attempt | None
     automatic: re.Pattern[str] | None
     general: GeneralRecord
@@ -135,6 +158,9 @@ def _compile(record: Appendix8) -> Table:
         answers={word: row for row in rows.values() if row.answers for word in row.words},
         topics={word: row.usage for row in rows.values() for word in row.words},
         opposites=tuple((one, two) for one, two in record.opposites),
+        negations=tuple(_values(record.negations)),
+        foreign=tuple(_values(record.foreign)),
+        cancelling=_cancelling(record),
         attempt=_attempt(record, rows),
         automatic=_automatic(record),
         general=record.general,
@@ -156,9 +182,8 @@ def _row(record: RowRecord) -> Row:
         works_suspended="suspended" in record.despite,
         helps=record.helps,
         draws=frozenset(record.draws),
-        charged=record.charged,
-        destructive=record.destructive,
-        secret=record.secret,
+        reads=record.reads,
+        hidden=Hidden.PASSWORD if record.secret else Hidden.NONE,
         usage=record.usage or "",
         replies=frozenset(record.replies),
         answers=Accepts.ANSWER in where,
@@ -166,6 +191,7 @@ def _row(record: RowRecord) -> Row:
         needs_arguments=any(argument.required for argument in arguments),
         takes_free_text=any(argument.kind in FREE_KINDS for argument in arguments),
         takes_glued_digits=_takes_glued_digits(record),
+        keeps_marks=bool(arguments) and arguments[-1].kind in MARKED_KINDS,
     )
 
 
@@ -216,8 +242,29 @@ def _values(sourced: Collection[Sourced[str]]) -> list[str]:
 def _attempt(record: Appendix8, rows: Mapping[str, Row]) -> Attempt | None:
     if record.attempt is None:
         return None
-    bounds = rows[record.attempt.password].arguments[0]
-    return Attempt(rows[record.attempt.row].words, bounds.shortest, bounds.longest, record.attempt.reply)
+    attempt = record.attempt
+    words, bounds = _values(attempt.words), rows[attempt.password].arguments[0]
+    return Attempt(
+        latin=frozenset(word for word in words if word.isascii()),
+        chinese=tuple(word for word in words if not word.isascii()),
+        courtesies=tuple(_values(attempt.courtesies)),
+        commands=tuple(word for row in rows.values() for word in row.words if not _stands_alone(word)),
+        shortest=bounds.shortest,
+        longest=bounds.longest,
+        reply=attempt.reply,
+    )
+
+
+def _cancelling(record: Appendix8) -> Cancelling | None:
+    cancelling = record.cancelling
+    if cancelling is None:
+        return None
+    return Cancelling(
+        words=frozenset(_values(cancelling.words)),
+        names=tuple(_values(cancelling.names)),
+        questions=tuple(_values(cancelling.questions)),
+        reply=cancelling.reply,
+    )
 
 
 def _automatic(record: Appendix8) -> re.Pattern[str] | None:
@@ -233,6 +280,8 @@ def _uses(record: Appendix8) -> Iterator[tuple[KeyPath, str]]:
         yield ("hints", index, "reply"), hint.reply
     if record.attempt is not None:
         yield ("attempt", "reply"), record.attempt.reply
+    if record.cancelling is not None:
+        yield ("cancelling", "reply"), record.cancelling.reply
     for name, sentence in record.general:
         yield ("general", name), sentence
     for index, row in enumerate(record.rows):
@@ -335,13 +384,13 @@ class _Checks:
     def _words(self) -> Iterator[Fault]:
         """Words that can never match, and precedence rule 9: words that could mean two rows."""
         seen: list[_Word] = []
-        for word in self._each_word():
+        for word in (*self._each_word(), *self._each_part()):
             folded = word_of(normalise(word.text).folded)
             if folded != word.text or SEPARATORS & set(word.text):
                 yield self.located.fault(
                     word.path, f"no text equals {word.text!r}; write it as {folded.strip('#*+')!r}"
                 )
-            for other in seen:
+            for other in seen if word.places else ():
                 if word.places & other.places and word.may_mean(other):
                     line, place = self.located.line_of(other.path), min(word.places & other.places)
                     reason = f"{word.text!r} may mean {other.text!r} of line {line} at {place}"
@@ -374,15 +423,34 @@ class _Checks:
         for index, hint in enumerate(self.record.hints):
             for number, word in enumerate(_values(hint.words)):
                 yield _Word(word, frozenset(_values(hint.where)), ("hints", index, "words", number))
+        everywhere = frozenset(self.record.places)
+        for number, word in enumerate(_values(self.record.foreign)):
+            yield _Word(word, everywhere, ("foreign", number))
+        if self.record.cancelling is not None:
+            for number, word in enumerate(_values(self.record.cancelling.words)):
+                yield _Word(word, everywhere, ("cancelling", "words", number))
+
+    def _each_part(self) -> Iterator["_Word"]:
+        """What is looked for inside texts, and so may be a word of a row too."""
+        lists: list[tuple[KeyPath, list[Sourced[str]]]] = [(("negations",), self.record.negations)]
+        if (cancelling := self.record.cancelling) is not None:
+            lists.append((("cancelling", "names"), cancelling.names))
+            lists.append((("cancelling", "questions"), cancelling.questions))
+        if (attempt := self.record.attempt) is not None:
+            lists.append((("attempt", "words"), attempt.words))
+            lists.append((("attempt", "courtesies"), attempt.courtesies))
+        for path, values in lists:
+            for number, word in enumerate(_values(values)):
+                yield _Word(word, frozenset(), (*path, number))
 
     def _attempt(self) -> Iterator[Fault]:
         attempt = self.record.attempt
         if attempt is None:
             return
         rows = {row.id: row for row in self.record.rows}
-        for key, row_id in (("row", attempt.row), ("password", attempt.password)):
-            if row_id not in rows:
-                yield self.located.fault(("attempt", key), f"no row {row_id!r}; {nearest(row_id, rows)}")
         row = rows.get(attempt.password)
-        if row is not None and [argument.kind.value for argument in row.arguments] != [Kind.PASSWORD]:
+        if row is None:
+            reason = f"no row {attempt.password!r}; {nearest(attempt.password, rows)}"
+            yield self.located.fault(("attempt", "password"), reason)
+        elif [argument.kind.value for argument in row.arguments] != [Kind.PASSWORD]:
             yield self.located.fault(("attempt", "password"), f"{row.id} takes no password")

@@ -12,13 +12,15 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import chain
 from types import MappingProxyType
+from typing import NamedTuple
 
 from routing.numbers import FILLERS, without_fillers
 
 _COUSINS = {
     ".": "。．·・",
     ",": "、",
-    '"': "“”„‟″‘’‚‛′",
+    "?": "❓❔؟",
+    '"': "“”„‟″‘’‚‛′〝〞〟",
     "-": "—–―‐‑‒−",
     "~": "〜",
     "<": "《〈",
@@ -28,8 +30,10 @@ _COUSINS = {
     "\n": "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029",
 }
 
-OUTER = " .,;:!~\"'()[]{}<>"
-"""Punctuation that means nothing around a word."""
+PLAIN = " .,;:!~"
+MARKS = "\"'()[]{}<>"
+OUTER = PLAIN + MARKS
+"""Punctuation that means nothing around a word; marks come in pairs, and come off in pairs."""
 
 SEPARATORS = frozenset("#*+:, \n")
 """What stands between a word and its arguments; a run of them counts as one."""
@@ -37,6 +41,12 @@ SEPARATORS = frozenset("#*+:, \n")
 # Where blanks, control characters and invisible ones are.
 _BLOCKS = (range(0x3001), range(0xFE00, 0xFE10), (0xFEFF,), range(0xFFF9, 0xFFFC), range(0xE0001, 0xE0080))
 
+_OPENER = MappingProxyType({")": "(", "]": "[", "}": "{", ">": "<"})
+_OPENING_QUOTES = "“„‟‘‚‛〝"
+_CLOSING_QUOTES = "”’〞〟"
+_MARK = re.compile(f"[{re.escape(MARKS)}]")
+_APOSTROPHE = re.compile("[A-Z]'[A-Z]")
+_QUESTION_MARKS = re.compile(f"[{re.escape(PLAIN)}]*[?][{re.escape(PLAIN)}?]*(?<=[?])")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _IN_NUMBERS = re.escape(FILLERS)
 _RUN_OF_DIGITS = re.compile(rf"[{_IN_NUMBERS}]*\+?[{_IN_NUMBERS}0-9]*")
@@ -88,6 +98,50 @@ class Text:
         # One character may have given several: what was cut in its middle is cut behind it.
         return self.original[self._starts[start] : max(stop, self._starts[end - 1] + 1)]
 
+    def partners(self) -> dict[int, int]:
+        """For each paired mark of `folded` the place of its partner; a mark without one is not in it.
+
+        A quote that looks the same at both ends ends the one that is open; an apostrophe is no quote.
+        """
+        folded, found = self.folded, dict[int, int]()
+        opened: dict[str, list[int]] = {}
+        for each in _MARK.finditer(folded):
+            place, mark = each.start(), each[0]
+            if (
+                mark == "'"
+                and folded[place - 1 : place].isalpha()
+                and folded[place + 1 : place + 2].isalpha()
+            ):
+                continue
+            opener = _OPENER.get(mark, mark)
+            waiting = opened.setdefault(opener, [])
+            if opener == mark and not self._closes(place, mark, waiting):
+                waiting.append(place)
+            elif waiting:
+                partner = waiting.pop()
+                found[partner], found[place] = place, partner
+        return found
+
+    def splits(self, start: int, end: int) -> bool:
+        """Whether `folded[start:end]` holds one mark of a pair without the other."""
+        folded = self.folded
+        if _MARK.search(folded, start, end) is None or not has_marks(folded[:start] + folded[end:]):
+            return False
+        pairs = self.partners().items()
+        return any(start <= one < end and not start <= other < end for one, other in pairs)
+
+    def _closes(self, place: int, mark: str, waiting: list[int]) -> bool:
+        """Whether a mark that may open a pair closes one: of quotes, as it was typed."""
+        if mark not in "\"'":
+            return False
+        typed = self.original[place if self._starts is None else self._starts[place]]
+        return typed in _CLOSING_QUOTES or (typed not in _OPENING_QUOTES and bool(waiting))
+
+
+def has_marks(folded: str) -> bool:
+    """Whether a text holds a mark that may be one of a pair."""
+    return _MARK.search(folded) is not None
+
 
 def normalise(text: str) -> Text:
     """Fold `text` (see the head of this module)."""
@@ -122,6 +176,51 @@ def core_of(line: str) -> str:
     """
     core = line.strip(OUTER)
     return core.rstrip("?" + OUTER) or "?" if core.endswith("?") else core
+
+
+class Core(NamedTuple):
+    """What a line says: `folded[start:end]`. asks: a question mark stands behind it; `marked` includes it."""
+
+    start: int
+    end: int
+    marked: int
+    asks: bool
+
+
+def peel(text: Text, start: int, end: int) -> Core:
+    """What the line `folded[start:end]` says, without the blanks and punctuation around it.
+
+    A mark comes off with its partner or not at all. A question mark comes off too, but only behind
+    something: alone it is a word (it asks for help).
+    """
+    line = text.folded[start:end]
+    core = core_of(line)
+    first = start + len(line) - len(line.lstrip(OUTER))
+    last = first + len(core)
+    if has_marks(text.folded[start:first] + text.folded[last:end]):
+        first, last = _with_partners(text, first, last, start, end)
+    behind = text.folded[last:end]
+    if "?" not in behind or core == "?":
+        return Core(first, last, last, asks=False)
+    marks = _QUESTION_MARKS.match(behind)
+    return Core(first, last, last + (marks.end() if marks else 0), asks=True)
+
+
+def _with_partners(text: Text, first: int, last: int, start: int, end: int) -> tuple[int, int]:
+    """`folded[first:last]` widened, within start and end, by the partners of the marks that it holds."""
+    partners, added = text.partners(), [(first, last)]
+    while added:
+        low, high = added.pop()
+        wanted = [partners[place] for place in range(low, high) if place in partners]
+        wanted = [place for place in wanted if start <= place < end and not first <= place < last]
+        for place in wanted:
+            if place < first:
+                added.append((place, first))
+                first = place
+            elif place >= last:
+                added.append((last, place + 1))
+                last = place + 1
+    return first, last
 
 
 def word_of(line: str) -> str:

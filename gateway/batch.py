@@ -15,6 +15,7 @@ from commands.codes import Code
 from commands.keys import add_keys
 from commands.model import (
     Given,
+    Hidden,
     Instruction,
     Keys,
     Limits,
@@ -254,7 +255,7 @@ class Batches:
 
     def _without_hash(self, understood: Understood) -> Understood:
         """A password that was cut into parts comes too late to be hashed: it is explained how to send it."""
-        if not understood.secret or _PASSWORDS.isdisjoint(self._commands.draws(understood)):
+        if not understood.hidden or _PASSWORDS.isdisjoint(self._commands.draws(understood)):
             return understood
         usage = self._commands.table.rows[understood.id].usage
         return Misunderstood(
@@ -263,7 +264,7 @@ class Batches:
             understood.route,
             understood.text,
             usage,
-            secret=True,
+            hidden=Hidden.PASSWORD,
             result=Result.USAGE,
         )
 
@@ -461,15 +462,10 @@ class Batches:
         self._outbox.compose(sms)
         return sms
 
-    def _hidden(self, m: MobileOriginated) -> str:
+    def _hidden(self, m: MobileOriginated) -> Hidden:
         """Why the journal keeps nothing of the text: it is, or might be, a password."""
-        understood = m.understood
-        assert understood is not None
-        if m.route.accepts is Accepts.PASSWORD:
-            return "password"
-        if not understood.secret:
-            return ""
-        return "attempt" if _PASSWORDS.isdisjoint(self._commands.draws(understood)) else "password"
+        assert m.understood is not None
+        return Hidden.PASSWORD if m.route.accepts is Accepts.PASSWORD else m.understood.hidden
 
 
 def exchange_of(outcome: Outcome) -> str:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from commands.model import Instruction, Misunderstood, Understood
+from commands.model import Hidden, Instruction, Misunderstood, Understood
 from commands.service import Commands
 from gateway.clock import Clock
 from gateway.model import MobileOriginated
@@ -45,7 +45,7 @@ class Hashing:
         held = self._held.get(m.msisdn) if self._held else None
         if held is not None:
             held.append(m)
-        elif m.understood is not None and m.understood.secret and self._needs_hash(m.understood):
+        elif m.understood is not None and m.understood.hidden and self._needs_hash(m.understood):
             self._held[m.msisdn] = deque((m,))
             task = asyncio.create_task(self._work(m.msisdn), name=f"hash {m.message_id}")
             self._tasks.add(task)
@@ -116,5 +116,5 @@ class Hashing:
             understood.route,
             understood.text,
             self._commands.table.general.too_often,
-            secret=True,
+            hidden=Hidden.PASSWORD,
         )

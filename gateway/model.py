@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
-from commands.model import Buddy, Customer, Event, Outcome, Understood
+from commands.model import Buddy, Customer, Event, Hidden, Outcome, Understood
 from gateway.smpp.long import PartHeader
 from routing.model import Route
 
@@ -166,7 +166,7 @@ class MobileOriginated:
     replies: "Sequence[MobileTerminated]" = ()
     joined: tuple[int, ...] = ()
     parts: int = 1
-    hidden: str = ""
+    hidden: Hidden = Hidden.NONE
     fault: Exception | None = None
     admitted: bool = False
 

@@ -22,6 +22,7 @@ from commands.model import (
     Buddy,
     Customer,
     Given,
+    Hidden,
     Instruction,
     Keys,
     Limits,
@@ -39,8 +40,6 @@ from gateway.model import PART, message_id, told
 from routing.model import Route
 from routing.table import Routing
 
-ATTEMPT: Final = "attempt"
-"""In the column `hidden`: the text may have held a password."""
 UNKNOWN: Final = "unknown"
 """Stands for a password, which the journal does not have."""
 LOADS: Final = 8
@@ -112,7 +111,7 @@ class Replay:
             return {"instruction": "", "outcome": "rejected", "reason": route.refused}
         understood = self._understood(row, route)
         is_now = self._execute(row, understood)
-        if row.hidden == ATTEMPT:
+        if row.hidden == Hidden.ATTEMPT:
             self.skipped["not stored"] += 1
             return None
         self.compared += 1
@@ -126,13 +125,15 @@ class Replay:
         if not row.hidden:
             return self._commands.parser.parse(row.text, route, row.msisdn)
         instruction = self._commands.table.rows.get(row.instruction)
-        if row.hidden != ATTEMPT and instruction is not None:
+        if row.hidden != Hidden.ATTEMPT and instruction is not None:
             arguments = {argument.name: UNKNOWN for argument in instruction.arguments}
-            return Instruction(instruction.id, row.msisdn, route, "", arguments, secret=True)
+            return Instruction(instruction.id, row.msisdn, route, "", arguments, hidden=Hidden.PASSWORD)
         sentences = row.detail.get("replies") or [self._commands.table.general.misunderstood]
         # What was answered counts for the help of the next minutes, so it is done again, but not compared.
         result = Result.USAGE if row.outcome == Result.USAGE else Result.MISUNDERSTOOD
-        return Misunderstood("misunderstood", row.msisdn, route, "", sentences[0], secret=True, result=result)
+        return Misunderstood(
+            "misunderstood", row.msisdn, route, "", sentences[0], hidden=Hidden.ATTEMPT, result=result
+        )
 
     def _execute(self, row: Recorded, understood: Understood) -> dict[str, Any]:
         try:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from commands.model import Customer, Order, State
+from commands.model import Customer, Hidden, Order, State
 from gateway.cli import main
 from gateway.model import Commit, Delivery, MobileTerminated, message_id
 from gateway.settings import load
@@ -56,7 +56,7 @@ def some_days() -> Commit:
     part = received(4, at=at("2007-03-02 08:59"))
     part.result, part.instruction, part.stored_text = "part", "", ""
     secret = received(6, at=at("2007-03-02 10:00"))
-    secret.stored_text, secret.hidden = "", "password"
+    secret.stored_text, secret.hidden = "", Hidden.PASSWORD
     refused = received(7, at=at("2007-03-03 23:59"))
     refused.result, refused.detail = "refused", {"code": 520}
     machine = received(8, at=at("2007-03-02 11:00"), source="10658000")

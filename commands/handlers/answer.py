@@ -35,6 +35,20 @@ _NO: Mapping[str, Answer] = MappingProxyType(
 )
 
 
+Again: TypeAlias = Callable[[World, str, Given, Question], Reply | None]
+
+_AGAIN: Mapping[str, Again] = MappingProxyType(
+    {
+        service.CANCEL: service.cancel_again,
+        products.CANCEL_ALL: products.cancel_all_again,
+        matching.OPEN: matching.open_again,
+        matching.CANCEL: matching.cancel_again,
+        buddy.ADD: buddy.add_again,
+        voice.INVITE: voice.invite_again,
+    },
+)
+
+
 def yes(world: World, understood: Instruction, given: Given) -> Outcome:
     """是 and its like."""
     return _answer(world, understood, given, _YES, questions.YES)
@@ -56,6 +70,28 @@ def suggested(world: World, understood: Instruction, now: int) -> Question | Non
     if customer is None or not customer.questions or questions.open_questions(customer, now):
         return None
     return questions.open_suggestion(customer, now)
+
+
+def asked_about(
+    world: World, sender: str, addressed: Mapping[str, str] | None, now: int
+) -> Question | Outcome | None:
+    """The open question that an answer with a question mark is about: at a base (addressed: None) the only
+    one, else the suggestion. Several real ones are listed."""
+    if addressed is not None:
+        question = _addressed(world, sender, addressed, now)
+        return question if question is not None and question.is_open(now) else None
+    customer = world.customer(sender)
+    if customer is None:
+        return None
+    waiting = questions.open_questions(customer, now)
+    if len(waiting) > 1:
+        return _which(sender, waiting)
+    return waiting[0] if waiting else questions.open_suggestion(customer, now)
+
+
+def again(world: World, sender: str, question: Question, given: Given) -> Reply | None:
+    """The sentence of a real question once more, from its own number; None when its other side is gone."""
+    return _AGAIN[question.kind](world, sender, given, question)
 
 
 def reminder(

@@ -49,6 +49,15 @@ def add(world: World, understood: Instruction, given: Given) -> Outcome:
     )
 
 
+def add_again(world: World, sender: str, given: Given, question: Question) -> Reply | None:
+    """The question of HY#, to whom it was put; None when the asker has left."""
+    asker = open_customer(world, question.about)
+    if asker is None:
+        return None
+    name = question.note or shown(asker)
+    return questions.sms(sender, "buddy.question", question, given.now, who=name)
+
+
 def accepted(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
     """是: both have each other from now on, and both are told."""
     answerer = open_customer(world, understood.sender)
@@ -117,7 +126,10 @@ def rename(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def block(world: World, understood: Instruction, given: Given) -> Outcome:
-    """HMD#number: nothing of him comes through any more. A buddy stays one, and nobody is told."""
+    """HMD#number: nothing of him comes through any more. A buddy stays one, and nobody is told.
+
+    Of a stranger HMDLB shows the number that was written here, and no other of his.
+    """
     sender, limit = understood.sender, given.limits.buddies
     who = {"who": understood.arguments["number"]}
     msisdn = mobile_of(world, who["who"])
@@ -127,6 +139,8 @@ def block(world: World, understood: Instruction, given: Given) -> Outcome:
     if other is None or not other.fetion_number:
         return refused(sender, "buddy.unknown", who, Code.UNKNOWN_NUMBER)
     row = world.buddy(sender, other.msisdn) or Buddy(sender, other.msisdn, "", 0)
+    if not row.since:
+        row = replace(row, name=who["who"])
     if row.blocked:
         return refused(sender, "buddy.blocked.already", who)
     if sum(each.blocked for each in world.list_of(sender)) >= limit:
@@ -145,7 +159,7 @@ def unblock(world: World, understood: Instruction, given: Given) -> Outcome:
     if row is None or not row.blocked:
         return refused(sender, "buddy.unblocked.already", {"who": number}, Code.UNKNOWN_NUMBER)
     if row.since or row.matched_at:
-        world.put_buddy(replace(row, blocked=False))
+        world.put_buddy(replace(row, blocked=False, name=row.name if row.since else ""))
     else:
         world.remove_buddy(sender, row.other)
     event = Event("buddy", "unblocked", sender, {"other": row.other})

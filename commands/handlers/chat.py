@@ -19,6 +19,7 @@ from commands.model import (
     Source,
     World,
 )
+from commands.text import units
 
 ID = "chat"
 
@@ -68,8 +69,8 @@ def _deliver(world: World, letter: Letter, given: Given) -> Outcome:
     text, limit = letter.text, given.limits.message_length
     if not text or text.isspace():
         return letter.failed(Code.BAD_PARAMETER, "chat.empty")
-    if len(text) > limit:
-        values = {"count": str(len(text)), "limit": str(limit)}
+    if (length := units(text)) > limit:
+        values = {"count": str(length), "limit": str(limit)}
         return letter.failed(Code.BAD_PARAMETER, "chat.too_long", values)
     found = _other(world, letter)
     if isinstance(found, Outcome):

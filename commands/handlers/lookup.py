@@ -37,6 +37,14 @@ def list_online(world: World, understood: Instruction, given: Given) -> Outcome:
     return _page(understood, online, "buddy.online" if rows else "buddy.list")
 
 
+def list_blocked(world: World, understood: Instruction, given: Given) -> Outcome:
+    """HMDLB [page]: everybody on the black list."""
+    del given
+    rows = [row for row in world.list_of(understood.sender) if row.blocked]
+    require(world, [row.other for row in rows])
+    return _page(understood, [_entry(world, row) for row in rows], "buddy.black_list")
+
+
 def profile(world: World, understood: Instruction, given: Given) -> Outcome:
     """CX#number: what a buddy lets others see; of oneself, what buddies see."""
     del given
@@ -92,6 +100,9 @@ def _entry(world: World, row: Buddy) -> str:
     buddy = world.customer(row.other)
     if buddy is None:
         raise ValueError("a buddy who is no customer")
+    if not row.since:  # a stranger on the black list: by his mobile only where that was how he was known
+        by_mobile = row.name == buddy.msisdn and not buddy.hides_mobile
+        return buddy.msisdn if by_mobile else buddy.fetion_number or row.name or buddy.msisdn
     name = row.name or buddy.nickname
     return f"{name} {shown(buddy)}" if name else shown(buddy)
 

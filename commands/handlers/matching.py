@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
-from types import MappingProxyType
 
 from commands.charging import MATCHING, cancel_fact, cancelled, order_fact, ordered, running
 from commands.codes import Code
 from commands.handlers import questions
-from commands.handlers.people import MATCHED_FOR, are_buddies, open_customer, refused
+from commands.handlers.people import MATCHED_FOR, SEXES, age_in, are_buddies, open_customer, refused
 from commands.handlers.relations import blocks, require
 from commands.model import (
     Buddy,
@@ -27,8 +25,6 @@ from commands.model import (
 
 OPEN, CANCEL = "matching.open", "matching.cancel"
 
-_SEXES: Mapping[str, str] = MappingProxyType({"男": "m", "M": "m", "女": "f", "F": "f"})
-
 
 def open_matching(world: World, understood: Instruction, given: Given) -> Outcome:
     """KTFXJY: it costs money, so ask first and name the price. Asked again it is the same question."""
@@ -38,10 +34,17 @@ def open_matching(world: World, understood: Instruction, given: Given) -> Outcom
         return refused(sender, "not_open", code=Code.NOT_OPENED)
     if customer.has(MATCHING):
         return refused(sender, "matching.open.already")
-    if any(order.product == MATCHING for order in customer.orders):
-        return _asked(world, understood, given, OPEN, "matching.open.question")
-    free = {"free_hours": str(given.limits.free_hours)}
-    return _asked(world, understood, given, OPEN, "matching.open.question.first", free)
+    question = _question(world, understood, given, OPEN)
+    return Outcome(Result.ASKED, [open_again(world, sender, given, question)])
+
+
+def open_again(world: World, sender: str, given: Given, question: Question) -> Reply:
+    """The question of KTFXJY; the first time it costs nothing for some hours."""
+    customer = world.customer(sender)
+    if customer is not None and any(order.product == MATCHING for order in customer.orders):
+        return questions.sms(sender, "matching.open.question", question, given.now)
+    free = str(given.limits.free_hours)
+    return questions.sms(sender, "matching.open.question.first", question, given.now, free_hours=free)
 
 
 def open_confirmed(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
@@ -74,7 +77,14 @@ def cancel(world: World, understood: Instruction, given: Given) -> Outcome:
     customer = world.customer(understood.sender)
     if customer is None or not customer.has(MATCHING):
         return refused(understood.sender, "matching.cancel.not_open")
-    return _asked(world, understood, given, CANCEL, "matching.cancel.question")
+    question = _question(world, understood, given, CANCEL)
+    return Outcome(Result.ASKED, [cancel_again(world, understood.sender, given, question)])
+
+
+def cancel_again(world: World, sender: str, given: Given, question: Question) -> Reply:
+    """The question of QXFXJY."""
+    del world
+    return questions.sms(sender, "matching.cancel.question", question, given.now)
 
 
 def cancel_confirmed(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
@@ -132,20 +142,11 @@ def find(world: World, understood: Instruction, given: Given) -> Outcome:
     return Outcome(Result.DONE, [Reply(sender, "matching.found", values)], [event])
 
 
-def _asked(
-    world: World,
-    understood: Instruction,
-    given: Given,
-    kind: str,
-    sentence: str,
-    values: Mapping[str, str] = MappingProxyType({}),
-) -> Outcome:
-    """The question of that kind: a new one, or the one that is open already."""
-    sender = understood.sender
-    question = questions.find(world.edit(sender), kind, "", given.now)
-    if question is None:
-        question = questions.ask(world.edit(sender), kind, understood.route.access_code, given)
-    return Outcome(Result.ASKED, [questions.sms(sender, sentence, question, given.now, **values)])
+def _question(world: World, understood: Instruction, given: Given, kind: str) -> Question:
+    """The question of that kind: the one that is open already, or a new one."""
+    customer = world.edit(understood.sender)
+    question = questions.find(customer, kind, "", given.now)
+    return question or questions.ask(customer, kind, understood.route.access_code, given)
 
 
 def _partners(
@@ -170,12 +171,11 @@ def _fits(other: Customer, wanted: Mapping[str, str], given: Given) -> bool:
     """Whether somebody may be found now, and is what is wanted; what he has not told fits no wish."""
     if not other.has(MATCHING) or other.refuse_until > given.now:
         return False
-    if "sex" in wanted and other.sex != _SEXES[wanted["sex"]]:
+    if "sex" in wanted and other.sex != SEXES[wanted["sex"]]:
         return False
     if "province" in wanted and given.home(other.msisdn) != wanted["province"]:
         return False
     if "ages" not in wanted:
         return True
     youngest, oldest = map(int, wanted["ages"].split("-"))
-    age = datetime.fromtimestamp(given.now / 1000, given.zone).year - other.born
-    return bool(other.born) and youngest <= age <= oldest
+    return bool(other.born) and youngest <= age_in(other.born, given) <= oldest

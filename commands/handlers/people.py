@@ -1,14 +1,21 @@
 """Who is who: what several families ask about customers."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from enum import Enum, auto
+from types import MappingProxyType
 
 from commands.codes import Code
-from commands.model import Buddy, Customer, Outcome, Reply, Result, Source, State, World
+from commands.model import Buddy, Customer, Given, Outcome, Reply, Result, Source, State, World
 
 MOBILE_DIGITS = 11
 
 MATCHED_FOR = 24 * 3_600_000
 """Milliseconds in which two strangers whom the service brought together may write to each other."""
+
+
+SEXES: Mapping[str, str] = MappingProxyType({"男": "m", "M": "m", "女": "f", "F": "f"})
+"""How customers write a sex -> how it is kept."""
 
 
 class Barrier(Enum):
@@ -21,6 +28,11 @@ class Barrier(Enum):
     STRANGER = auto()  # neither buddies nor brought together by the service
     SUSPENDED = auto()  # the other's line is cut
     REFUSING = auto()  # the other wants no SMS for some days
+
+
+def age_in(born: int, given: Given) -> int:
+    """The age that somebody born in that year reaches in this one."""
+    return datetime.fromtimestamp(given.now / 1000, given.zone).year - born
 
 
 def refused(to: str, sentence: str, values: dict[str, str] | None = None, code: int = Code.OK) -> Outcome:

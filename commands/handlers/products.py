@@ -7,7 +7,7 @@ from commands.charging import FETION, MATCHING, PRODUCTS
 from commands.codes import Code
 from commands.handlers import matching, questions, service
 from commands.handlers.people import open_customer, refused
-from commands.model import Customer, Given, Instruction, Outcome, Reply, Result, World
+from commands.model import Customer, Given, Instruction, Outcome, Question, Reply, Result, World
 
 CANCEL_ALL = "service.cancel_all"
 
@@ -47,7 +47,13 @@ def cancel_all(world: World, understood: Instruction, given: Given) -> Outcome:
     question = questions.find(customer, CANCEL_ALL, "", given.now)
     if question is None:
         question = questions.ask(world.edit(sender), CANCEL_ALL, understood.route.access_code, given)
-    return Outcome(Result.ASKED, [questions.sms(sender, "service.cancel_all.question", question, given.now)])
+    return Outcome(Result.ASKED, [cancel_all_again(world, sender, given, question)])
+
+
+def cancel_all_again(world: World, sender: str, given: Given, question: Question) -> Reply:
+    """The question of 00000."""
+    del world
+    return questions.sms(sender, "service.cancel_all.question", question, given.now)
 
 
 def _at(serial: str, customer: Customer) -> str | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from commands.codes import Code
 from commands.handlers import questions
-from commands.handlers.people import refused
+from commands.handlers.people import SEXES, age_in, refused
 from commands.handlers.questions import HOUR
 from commands.model import Event, Given, Instruction, Outcome, Reply, Result, World
 
@@ -13,6 +13,9 @@ DAY = 24 * HOUR
 
 FOR_GOOD = 36_500
 """Days that stand for ever (fetion.md section 3: sms-online-status 36500, attested)."""
+
+YOUNGEST, OLDEST = 10, 99
+"""The ages that SP can look for."""
 
 HIDE = "0"
 """The argument of YS that hides the mobile; the other one shows it."""
@@ -26,6 +29,26 @@ def nickname(world: World, understood: Instruction, given: Given) -> Outcome:
 def mood(world: World, understood: Instruction, given: Given) -> Outcome:
     """QM#text: a line for buddies."""
     return _tell(world, understood, given, "mood")
+
+
+def about(world: World, understood: Instruction, given: Given) -> Outcome:
+    """ZL#sex#birthday: for matching, which alone looks at them. Of the birthday the year is kept.
+
+    Without a birthday the one given before stays.
+    """
+    sender, sex, born = understood.sender, understood.arguments["sex"], understood.arguments.get("born")
+    age = age_in(int(born), given) if born else YOUNGEST
+    if not YOUNGEST <= age <= OLDEST:
+        return refused(sender, "profile.about.age", code=Code.BAD_PARAMETER)
+    customer = world.edit(sender)
+    customer.sex = SEXES[sex]
+    customer.born = int(born) if born else customer.born
+    values = {"sex": sex}
+    event = Event("profile", "about", sender, {"sex": customer.sex, "born": customer.born})
+    if not customer.born:
+        return Outcome(Result.DONE, [Reply(sender, "profile.about.sex", values)], [event])
+    values["year"] = str(customer.born)
+    return Outcome(Result.DONE, [Reply(sender, "profile.about", values)], [event])
 
 
 def privacy(world: World, understood: Instruction, given: Given) -> Outcome:

@@ -7,6 +7,7 @@ without age is a black list's or a match's. So the counters of customers are alw
 from collections.abc import Iterable
 from dataclasses import replace
 
+from commands.handlers.people import shown
 from commands.model import Buddy, Customer, Keys, Missing, World
 
 
@@ -56,7 +57,9 @@ def part(world: World, one: str, other: str) -> None:
         if row is None or not row.since:
             continue
         if row.blocked:
-            world.put_buddy(Buddy(owner, lost, "", 0, blocked=True))
+            customer = world.customer(lost)
+            number = "" if customer is None else shown(customer)  # by which the black list will show him
+            world.put_buddy(Buddy(owner, lost, number, 0, blocked=True))
         else:
             world.remove_buddy(owner, lost)
         world.edit(owner).buddies -= 1

@@ -57,7 +57,13 @@ def cancel(world: World, understood: Instruction, given: Given) -> Outcome:
     question = questions.find(customer, CANCEL, "", given.now)
     if question is None:
         question = questions.ask(world.edit(sender), CANCEL, understood.route.access_code, given)
-    return Outcome(Result.ASKED, [questions.sms(sender, "service.cancel.question", question, given.now)])
+    return Outcome(Result.ASKED, [cancel_again(world, sender, given, question)])
+
+
+def cancel_again(world: World, sender: str, given: Given, question: Question) -> Reply:
+    """The question of QXFX."""
+    del world
+    return questions.sms(sender, "service.cancel.question", question, given.now)
 
 
 def cancel_confirmed(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
@@ -82,6 +88,8 @@ def cancel_now(world: World, sender: str, given: Given) -> Outcome:
     customer.nickname = ""
     customer.password = ""
     customer.mood = ""
+    customer.sex = ""
+    customer.born = 0
     customer.refuse_until = 0
     customer.listed_until = 0
     questions.close_all(customer)

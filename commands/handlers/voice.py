@@ -75,6 +75,14 @@ def _ask(world: World, understood: Instruction, given: Given, asker: Customer, o
     )
 
 
+def invite_again(world: World, sender: str, given: Given, question: Question) -> Reply | None:
+    """The question of YY#, to whom it was put; None when the asker has left."""
+    asked, asker = world.customer(sender), open_customer(world, question.about)
+    if asked is None or asker is None:
+        return None
+    return questions.sms(sender, "voice.question", question, given.now, who=_name(world, asked, asker))
+
+
 def accepted(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
     """是: the call is requested with both parties, and both are told that the telephone will ring."""
     del given

@@ -15,7 +15,7 @@ def journal_row(m: MobileOriginated) -> tuple[Any, ...]:
         m.number, m.at, m.account, m.session, m.sequence, m.source, m.destination, m.msisdn,
         route.access_code, route.prefix, m.province, m.esm_class, m.data_coding, m.parts,
         m.instruction, m.result, m.stored_text,
-        None if m.detail is None else orjson.dumps(m.detail).decode(), m.digest, m.hidden,
+        None if m.detail is None else orjson.dumps(m.detail).decode(), m.digest, m.hidden._value_,
     )  # fmt: skip
 
 

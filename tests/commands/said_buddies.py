@@ -37,7 +37,8 @@ def converse(desk: Desk) -> set[str]:
     for row in desk.commands.table.rows.values():
         if row.words:
             desk.say(LI, f"BZ#{row.words[0]}")
-    return {reply.sentence for reply in desk.said}
+    clauses = {reply.clause for reply in desk.said if reply.clause}
+    return clauses | {reply.sentence for reply in desk.said}
 
 
 def _with_many_buddies(desk: Desk) -> None:
@@ -47,6 +48,12 @@ def _with_many_buddies(desk: Desk) -> None:
         desk.say(LI, f"MC#{each}#一二三四五六七八九十")
     desk.say(LI, f"MC#{WANG}#一二三四五六七八九十")
     desk.say(LI, "HYLB")
+    desk.say(LI, "HF\nHYLB")
+    desk.say(LI, "HMDLB")
+    for word in ("HMD", "JC"):
+        for each in (WANG, ZHAO, SUN):
+            desk.say(LI, f"{word}#{each}")
+        desk.say(LI, "HMDLB")
     desk.say(LI, "ZXHY")
     desk.say(LI, "ZXHY#2")
     desk.say(ZHAO, "YS#0")
@@ -61,6 +68,7 @@ def _with_obstacles(desk: Desk) -> None:
     """Black lists, refusals, lines that are cut, limits, words that are not allowed."""
     desk.say(LI, f"CX#{ZHAO}")
     desk.say(LI, f"HMD#{ZHAO}")
+    desk.say(LI, "HMDLB")
     desk.say(LI, f"HY#{ZHAO}")
     desk.say(ZHAO, f"HY#{LI}")
     desk.limits = Limits(buddies=1, open_questions=1)

@@ -65,10 +65,11 @@ def parser_of(rows: list[dict[str, Any]], folder: Path, routing: Routing) -> Par
     content = shipped()
     whole = [each for each in content["rows"] if each.get("whole_text")]
     content["rows"] = [*rows, *whole]
-    content.pop("attempt")
-    content["hints"] = []
+    for key in ("attempt", "cancelling"):
+        content.pop(key)
+    content["hints"] = content["foreign"] = []
     handlers = {each["id"] for each in content["rows"]}
     sentences = shipped("replies/zh.yaml")["sentences"]
     table = load_table(write(folder / "appendix8.yaml", content), handlers, sentences)
     provinces = {province.zh: province.code for province in routing.provinces.values()}
-    return Parser(table, routing.numbers.person, routing.operator, provinces)
+    return Parser(table, routing.numbers.person, routing.operator, provinces, lambda _: False)

@@ -424,7 +424,7 @@ def test_numbers_without_instructions(desk: Desk, to: str, sentence: str) -> Non
         ("KFTX", "161", Result.MISUNDERSTOOD, "suggestion.question"),
         ("KT\ufffd", "161", Result.MISUNDERSTOOD, "garbled"),
         ("P abc123", "161", Result.MISUNDERSTOOD, "password.attempt"),
-        ("CXFX", "10086", Result.MISUNDERSTOOD, "elsewhere.base"),
+        ("HYLB", "10086", Result.MISUNDERSTOOD, "elsewhere.base"),
         ("HY#1", "161", Result.USAGE, "usage.buddy.add"),
     ],
 )

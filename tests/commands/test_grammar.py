@@ -1,11 +1,12 @@
 """The grammar on rows that are not shipped yet: kinds of arguments, glued digits, free text, precedence."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from commands.model import Instruction, Misunderstood, Result, Understood
 from commands.parser import Parser
+from commands.text import units
 from routing.table import Routing
 from tests.commands.tables import argument, parser_of, row
 
@@ -149,6 +150,8 @@ def test_a_number_however_typed(
     assert (understood.id, understood.arguments) == ("add", {"number": "13912345678"})
 
 
+@example(text="#\U00010000", word="QM")
+@example(text="#13912345678#\U00010000\U00010000\U00010000\U00010000\U00010000", word="MC")
 @given(
     text=st.text(max_size=30),
     word=st.sampled_from([word["value"] for each in ROWS for word in each["words"]]),
@@ -165,7 +168,7 @@ def test_arguments_are_always_what_they_claim(text: str, word: str, parser: Pars
     )
     for name, value in understood.arguments.items():
         described = by_name[name]
-        assert len(value) >= described.shortest
-        assert not described.longest or len(value) <= described.longest
+        assert units(value) >= described.shortest
+        assert not described.longest or units(value) <= described.longest
         assert not described.choices or value in described.choices
         assert "number" not in described.kind or value.isdigit()

@@ -51,7 +51,7 @@ def test_corpus(case: dict[str, Any], commands: Commands, routing: Routing) -> N
         assert understood.reason == case["reason"]
         assert understood.suggestion == case.get("suggestion", "")
         assert (understood.result is Result.USAGE) == case["reason"].startswith("usage.")
-        assert understood.secret == case.get("secret", False)
+        assert understood.hidden == case.get("hidden", "")
     elif isinstance(understood, Chat):
         assert {"to": understood.to} == case["with"]
         assert understood.foreign == case.get("foreign", False)
@@ -59,7 +59,7 @@ def test_corpus(case: dict[str, Any], commands: Commands, routing: Routing) -> N
         assert understood.arguments == case.get("with", {})
         assert understood.foreign == case.get("foreign", False)
         row = commands.table.rows[understood.id]
-        assert understood.secret == row.secret
+        assert understood.hidden == row.hidden
 
 
 def test_corpus_reaches_every_row_and_is_large_enough(commands: Commands) -> None:
@@ -120,8 +120,12 @@ def cancels(text: str, address: str) -> str | None:
     """An independent reading of the rules: which row that cancels something says the first line, and
     nothing else?"""
     lines = [line.translate(FULL_WIDTH) for line in text.translate(INVISIBLE).split("\n")]
-    first = next((line for line in lines if line.strip()), "")
+    said = [line for line in lines if line.strip()] or [""]
+    first, others = said[0], "".join(said[1:])
     word = "".join(first.lstrip(BEFORE).rstrip(BEHIND).split()).upper()
+    asks = "?" in first[len(first.rstrip(BEHIND)) :] or ("?" in others and not others.strip(BEHIND))
+    if asks:
+        return None
     if word == "00000" and not address.startswith("10086"):
         return "service.cancel_all"
     if address == "10086" and word.isdigit() and len(word) <= 2:
@@ -137,7 +141,7 @@ def cancels(text: str, address: str) -> str | None:
 def test_nothing_else_cancels(text: str, address: str, commands: Commands, routing: Routing) -> None:
     """No text outside the rules reaches a destructive row, and every text inside them reaches its own."""
     understood = commands.parser.parse(text, routing.resolve(address), SENDER)
-    destructive = isinstance(understood, Instruction) and commands.table.rows[understood.id].destructive
+    destructive = understood.id in {*CANCELS.values(), "service.cancel_all", "service.list.answer"}
     expected = None if "\ufffd" in text else cancels(text, address)
     assert (understood.id if destructive else None) == expected
 

@@ -96,8 +96,17 @@ def help_row(words: list[str], *arguments: dict[str, Any]) -> Change:
         (add(row("a", [], [serial(shortest=0)])), "from one digit on: shortest, longest"),
         (add(row("a", [], [serial()])), "may mean '1' of line"),
         (add(row("a", [], [serial()], where=[sourced("hotline")])), "takes the serials at hotline"),
-        (set_in("help", charges=True), "unknown key; did you mean 'charged'?"),
-        (lambda content: content["attempt"].update(row="password.rand"), "no row 'password.rand'"),
+        (set_in("help", read=True), "unknown key; did you mean 'reads'?"),
+        (lambda content: content["attempt"].update({"password": "password.sett"}), "no row 'password.sett'"),
+        (lambda content: content["cancelling"]["words"].append(sourced("QXFX")), "'QXFX' may mean 'QXFX' of"),
+        (lambda content: content["foreign"].append(sourced("KTFX")), "'KTFX' may mean 'KTFX' of line"),
+        (lambda content: content["foreign"].append(sourced("ktgprs")), "write it as 'KTGPRS'"),
+        (lambda content: content["negations"].append(sourced("不 要")), "write it as '不要'"),
+        (lambda content: content["attempt"]["words"].append(sourced("ｐｗｄ")), "write it as 'PWD'"),
+        (lambda content: content["cancelling"].update(reply="canceling"), "did you mean 'cancelling'?"),
+        (help_row(["HMDLB"]), "'HMDLB' may mean 'HMDLB' of line"),
+        (help_row(["HMDLB2"]), "'HMDLB2' may mean 'HMDLB' of line"),
+        (help_row(["ZL"]), "'ZL' may mean 'ZL' of line"),
         (lambda content: content["attempt"].update({"password": "help"}), "help takes no password"),
         (lambda content: content["hints"][0].update(where=[sourced("answer")]), "no place 'answer'"),
         (lambda content: content["places"]["hotline"]["codes"].append(sourced("161")), "belongs to base"),
@@ -150,15 +159,16 @@ def test_rows_are_known_by_what_they_need(commands: Commands) -> None:
     for_everyone = {row.id for row in commands.table.rows.values() if not row.needs_open}
     families = {row_id for row_id in for_everyone if row_id.startswith(("service.", "answer."))}
     assert for_everyone - families == {"matching.cancel", "help", "province", "voice", "none"}
-    assert {row.id for row in commands.table.rows.values() if row.destructive} == {
-        "service.cancel",
-        "service.list.answer",
-        "service.cancel_all",
-        "matching.cancel",
-        "buddy.delete",
+    assert {row.id for row in commands.table.rows.values() if row.reads} == {
+        "service.list",
+        "service.state",
+        "buddy.list",
+        "buddy.online",
+        "buddy.blocked",
+        "buddy.profile",
+        "help",
     }
-    assert {row.id for row in commands.table.rows.values() if row.charged} == {"matching.open"}
-    assert {row.id for row in commands.table.rows.values() if row.secret} == {
+    assert {row.id for row in commands.table.rows.values() if row.hidden} == {
         "password.random",
         "password.set",
     }

@@ -36,7 +36,7 @@ def meaning_of(commands: Commands, routing: Routing, case: dict[str, Any]) -> di
         if "suggestion" in case:
             said["suggestion"] = understood.suggestion
         if "masked" in case:
-            said["masked"] = understood.secret
+            said["masked"] = bool(understood.hidden)
     elif isinstance(understood, Chat):
         assert understood.text == case["text"]
         said["with"] = {"to": understood.to}

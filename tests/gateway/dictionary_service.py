@@ -169,7 +169,8 @@ VALUES: Final[Mapping[Kind, Callable[[Argument], Sequence[str]]]] = MappingProxy
     Kind.PASSWORD: lambda _: ("kN4ryPw8", "Canary7@x"),
     Kind.SERIAL: lambda _: ("1", "2", "9"),
     Kind.AGES: lambda _: ("18-40",),
-    Kind.PROVINCE: lambda _: ("北京", "广东"),
+    Kind.PROVINCE: lambda _: ("北京", "广东", "250"),
+    Kind.BORN: lambda _: ("1985", "1970-01-31", "2007"),
 })  # fmt: skip
 """What may stand for an argument; whom a number names is told apart."""
 

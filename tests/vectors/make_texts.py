@@ -20,19 +20,25 @@ from typing import Final
 from tests.vectors.texts_tables import (
     BASES,
     BEHIND,
+    CANCELLING,
     CHAT_AT_A_BASE,
+    FOREIGN,
     FREE_TEXT,
     GLUED_NUMBERS,
     HOTLINE,
     LINE_CUTS,
+    MARKS,
     MOBILE,
     NEAR_MISSES,
+    NO_PASSWORDS,
     NUMBERS,
     PASSWORDS,
     PLACES,
     ROWS,
+    SAYS_NO,
     SEPARATORS,
     SUGGESTED,
+    TRIED,
     TYPING,
     Row,
 )
@@ -52,7 +58,8 @@ HEAD = """\
 #
 # text, at: the SMS and the number it is sent to. is: the row, chat, misunderstood, or usage (the row is
 # clear, its arguments are not). with: the arguments. of: the row of a usage. suggestion: the word suggested,
-# "" for none, absent where the rules leave it open. masked: it may hold a password. rule: which says so.
+# "" for none, absent where the rules leave it open. masked: whether it is an attempt at a password.
+# rule: which says so.
 """
 
 
@@ -66,7 +73,7 @@ class Entry:
     arguments: Mapping[str, str] = field(default_factory=dict)
     of: str = ""
     suggestion: str | None = None
-    masked: bool = False
+    masked: bool | None = None
     word: str = ""
 
 
@@ -85,7 +92,7 @@ def alone(text: str, at: str, row: Row, word: str) -> Entry:
     return understood(text, at, row, word=word)
 
 
-def misunderstood(text: str, at: str, suggestion: str | None = None, *, masked: bool = False) -> Entry:
+def misunderstood(text: str, at: str, suggestion: str | None = None, *, masked: bool | None = None) -> Entry:
     """A text that is no instruction."""
     return Entry(text, at, "misunderstood", suggestion=suggestion, masked=masked)
 
@@ -177,6 +184,49 @@ def number_spellings() -> Iterator[Entry]:
                 yield understood(
                     f"{row.words[0]}#{spelling}{rest}", BASES[0], row, {**arguments, "number": digits}
                 )
+
+
+def asked_about() -> Iterator[Entry]:
+    """Rule 3: a question mark asks about a word; what has no effect is answered as without it."""
+    marks = cycle(MARKS)
+    for row in ROWS:
+        for word, at in zip(row.words, cycle(row.at)):
+            text = f"{word}{next(marks)}"
+            if word == "?":
+                continue
+            if row.reads:
+                yield alone(text, at, row, word)
+            else:
+                of = "answer.yes" if row.answers else row.id  # both answers are explained by one sentence
+                yield Entry(text, at, "usage", of=of, word=word)
+        for digits, arguments in row.glued:
+            text = f"{row.words[0]}#{digits}{next(marks)}"
+            if "name" in arguments or "text" in arguments:
+                continue
+            if row.reads:
+                yield understood(text, BASES[0], row, arguments)
+            else:
+                yield Entry(text, BASES[0], "usage", of=row.id)
+    row = next(row for row in ROWS if row.id == "buddy.rename")
+    yield understood(f"MC#{MOBILE}#老板？", BASES[0], row, {"number": MOBILE, "name": "老板？"})
+
+
+def pairs_of_marks() -> Iterator[Entry]:
+    """Rule 3: paired marks are taken off in pairs, around the line and never around half an argument."""
+    row = next(row for row in ROWS if row.id == "buddy.rename")
+    for before, behind in ("《》", "“”", "‘’", '""', "()", "（）", "【】", "「」", "[]", "<>"):
+        for text, name in (
+            (f"MC#{MOBILE}#{before}小王{behind}", f"{before}小王{behind}"),
+            (f"{before}MC#{MOBILE}#小王{behind}", "小王"),
+            (f"{before}MC#{MOBILE}#{before}小王{behind}{behind}。", f"{before}小王{behind}"),
+            (f"MC#{MOBILE}#老{before}王{behind}", f"老{before}王{behind}"),
+            (f"MC#{MOBILE}#小王{behind}", "小王"),
+        ):
+            if before != behind or text.count(before) == 2:
+                yield understood(text, BASES[1], row, {"number": MOBILE, "name": name})
+        send = next(row for row in ROWS if row.id == "chat.send")
+        arguments = {"number": MOBILE, "text": "你好"}
+        yield understood(f"{before}FS#{MOBILE}#你好{behind}", BASES[0], send, arguments)
 
 
 def free_text() -> Iterator[Entry]:
@@ -276,6 +326,24 @@ def suggestions() -> Iterator[Entry]:
         yield misunderstood(text, BASES[1], suggestion)
 
 
+def says_no() -> Iterator[Entry]:
+    """Rule 6: a text that says no suggests nothing."""
+    for text, at in zip(SAYS_NO, cycle(BASES)):
+        yield misunderstood(text, at, "")
+
+
+def other_services() -> Iterator[Entry]:
+    """Rule 6: words of other services of the carrier suggest nothing."""
+    for text, at in zip(FOREIGN, cycle((*BASES, *HOTLINE))):
+        yield misunderstood(text, at, "")
+
+
+def means_cancelling() -> Iterator[Entry]:
+    """Rule 6: what means cancelling does nothing."""
+    for text, at in zip(CANCELLING, cycle((*BASES, *HOTLINE))):
+        yield misunderstood(text, at, "")
+
+
 def at_another_place() -> Iterator[Entry]:
     """Rule 1: what is understood at the base only means nothing at the hot line, and the other way round."""
     for row in ROWS:
@@ -293,7 +361,7 @@ def garbled() -> Iterator[Entry]:
 
 
 def tried_passwords() -> Iterator[Entry]:
-    """Rule 7: P and a token is an attempt at a password, and a token with a digit may be one: masked."""
+    """Rule 7: a password word with something beside it, or nothing but what may be a password: masked."""
     texts = (
         "P abc123",
         "P#abc123",
@@ -306,8 +374,14 @@ def tried_passwords() -> Iterator[Entry]:
     for at in (*BASES, *HOTLINE, QUESTION):
         for text in texts:
             yield misunderstood(text, at, "", masked=True)
-    for text in ("abc123", "13912345678", "我爱你1314", "2007fetion", "a1-b2-c3"):
-        yield misunderstood(text, BASES[0], "", masked=True)
+    for text, at in zip(TRIED, cycle((*BASES, *HOTLINE, QUESTION))):
+        yield misunderstood(text, at, "", masked=True)
+
+
+def no_passwords() -> Iterator[Entry]:
+    """Rule 7: what is no attempt is kept like any text."""
+    for text in NO_PASSWORDS:
+        yield misunderstood(text, BASES[0], masked=False)
 
 
 VARIANTS: Final[Mapping[str, Rule]] = MappingProxyType({
@@ -320,6 +394,8 @@ VARIANTS: Final[Mapping[str, Rule]] = MappingProxyType({
     "2 free text": free_text,
     "3 every word": every_word,
     "3 serials of a list": serials_of_a_list,
+    "3 question marks": asked_about,
+    "3 pairs of marks": pairs_of_marks,
     "4 arguments": with_arguments,
     "4 separators": separators,
     "4 glued digits": glued,
@@ -335,7 +411,11 @@ NEGATIVES: Final[Mapping[str, Rule]] = MappingProxyType({
     "3 behind a word": behind_a_word,
     "4 glued to a word": glued_to_a_word,
     "6 suggestions": suggestions,
+    "6 says no": says_no,
+    "6 other services": other_services,
+    "6 means cancelling": means_cancelling,
     "7 passwords": tried_passwords,
+    "7 no passwords": no_passwords,
 })  # fmt: skip
 
 
@@ -383,8 +463,8 @@ def line(rule: str, entry: Entry) -> str:
         parts.append(f"of: {entry.of}")
     if entry.suggestion is not None:
         parts.append(f"suggestion: {quoted(entry.suggestion)}")
-    if entry.masked:
-        parts.append("masked: true")
+    if entry.masked is not None:
+        parts.append(f"masked: {str(entry.masked).lower()}")
     return ", ".join([*parts, f"rule: {quoted(rule)}"])
 
 

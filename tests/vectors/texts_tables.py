@@ -19,6 +19,7 @@ class Row:
 
     arguments: behind a separator. glued: digits right behind the word. wrong: with the word, its usage.
     no_such: texts near it that mean nothing. mobile_only: a Fetion number is no argument of it.
+    reads: it has no effect, so a question mark behind it changes nothing.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Row:
     no_such: tuple[str, ...] = ()
     answers: bool = False
     mobile_only: bool = False
+    reads: bool = False
 
     @staticmethod
     def stands_alone(word: str) -> bool:
@@ -51,10 +53,12 @@ _NO_NUMBER: Final = (
 _PAGE: Final[Forms] = (("2", {"page": "2"}), ("12", {"page": "12"}))
 
 
-def _person(row: str, *words: str, no_such: tuple[str, ...]) -> Row:
+def _person(row: str, *words: str, no_such: tuple[str, ...], reads: bool = False) -> Row:
     """A row whose one argument is a person's number."""
     wrong = (*_NO_NUMBER, "#86471234567", "5", f"#{MOBILE}小明")
-    return Row(row, words, BASES, _NUMBER, required=True, glued=_NUMBER, wrong=wrong, no_such=no_such)
+    return Row(
+        row, words, BASES, _NUMBER, required=True, glued=_NUMBER, wrong=wrong, no_such=no_such, reads=reads
+    )
 
 
 def _text(row: str, *words: str, no_such: tuple[str, ...]) -> Row:
@@ -68,9 +72,9 @@ ROWS: Final = (
     Row("service.cancel", ("QXFX", "取消飞信"), (*HOTLINE, *BASES)),
     Row("matching.open", ("KTFXJY", "开通飞信交友"), (*HOTLINE, *BASES)),
     Row("matching.cancel", ("QXFXJY", "取消飞信交友"), (*HOTLINE, *BASES)),
-    Row("service.list", ("0000", "OOOO"), HOTLINE),
+    Row("service.list", ("0000", "OOOO"), HOTLINE, reads=True),
     Row("service.cancel_all", ("00000",)),
-    Row("service.state", ("CXFX", "查询飞信")),
+    Row("service.state", ("CXFX", "查询飞信"), (*BASES, *HOTLINE), reads=True),
     Row("password.random", ("P",), no_such=("PP", "PK", "P股", "P2")),
     Row("account.unlock", ("U",), no_such=("UU", "U盘", "U2", "UFO")),
     Row(
@@ -102,9 +106,19 @@ ROWS: Final = (
         glued=_PAGE,
         wrong=("#第二页", "#小明"),
         no_such=("HYLB第二页",),
+        reads=True,
     ),
-    Row("buddy.online", ("ZXHY", "在线好友"), arguments=_PAGE, glued=_PAGE, wrong=("#第二页",)),
-    _person("buddy.profile", "CX", "查询", no_such=("CXO", "CX小明", "查询话费", "查询余额")),
+    Row("buddy.online", ("ZXHY", "在线好友"), arguments=_PAGE, glued=_PAGE, wrong=("#第二页",), reads=True),
+    Row(
+        "buddy.blocked",
+        ("HMDLB", "黑名单"),
+        arguments=_PAGE,
+        glued=_PAGE,
+        wrong=("#第二页", "#小明"),
+        no_such=("HMDLB第二页", "黑名单里有谁"),
+        reads=True,
+    ),
+    _person("buddy.profile", "CX", "查询", no_such=("CXO", "CX小明", "查询话费", "查询余额"), reads=True),
     Row(
         "buddy.rename",
         ("MC", "备注"),
@@ -165,15 +179,32 @@ ROWS: Final = (
             ("男#18-25#北京", {"sex": "男", "ages": "18-25", "province": "100"}),
             ("女#广东", {"sex": "女", "province": "200"}),
             ("20-30", {"ages": "20-30"}),
+            ("女#20-25#200", {"sex": "女", "ages": "20-25", "province": "200"}),
+            ("471", {"province": "471"}),
         ),
         wrong=("#火星", "#女#女"),
         no_such=("SPORT", "SP女", "SP18"),
+    ),
+    Row(
+        "profile.about",
+        ("ZL", "资料"),
+        arguments=(
+            ("女", {"sex": "女"}),
+            ("男#1985", {"sex": "男", "born": "1985"}),
+            ("F#19850312", {"sex": "F", "born": "1985"}),
+            ("女#1985-3-12", {"sex": "女", "born": "1985"}),
+            ("女#1985年3月12日", {"sex": "女", "born": "1985"}),
+        ),
+        required=True,
+        wrong=("#", "#1985", "#女#85", "#女#19851301", "#女#1985-02-30", "#人#1985", "#女#1985#北京"),
+        no_such=("ZLL", "ZL女", "资料库", "资料女"),
     ),
     Row(
         "help",
         ("BZ", "帮助", "HELP", "?"),
         wrong=("#天气", " ME"),
         no_such=("BZHY", "BZ1", "HELPER", "?#KTFX"),
+        reads=True,
     ),
 )
 FREE_TEXT: Final = frozenset({"chat.send", "profile.nickname", "profile.mood"})
@@ -227,7 +258,6 @@ TYPING: Final[Mapping[str, Way]] = MappingProxyType({
     "angle brackets": _around("《", "》"),
     "square brackets": _around("【", "】"),
     "exclamation mark": _around("", "！"),
-    "question mark": _around("", "？"),
     "tilde": _around("", "~"),
     "signature": _around("", "\n小明"),
     "signature behind CR LF": _around("", "\r\n来自我的手机"),
@@ -277,9 +307,9 @@ BEHIND: Final = (" 是什么", "是什么？", " 谢谢", "#1", "，好吗", "�
 CHAT_AT_A_BASE: Final = (
     "你好", "在吗", "晚上一起吃饭吧", "好的", "谢谢", "我到了", "明天见", "你是谁", "生日快乐",
     "在哪里", "晚安", "hello", "ok", "thank you", ":)", "哈哈哈", "收到", "飞信", "我想取消飞信",
-    "怎么取消飞信", "请帮我开通飞信", "飞信怎么用", "我不要了", "不用了", "好友", "我要加好友",
-    "电话多少", "是不是", "要不要", "同不同意", "bye bye", "What is this", "test", "测试", "退订",
-    "TD", "停机了吗", "话费还有多少", "新年快乐", "恭喜发财", "我在开会", "待会儿回你", "你猜", "嗯",
+    "请帮我开通飞信", "飞信怎么用", "我不要了", "不用了", "好友", "我要加好友",
+    "电话多少", "是不是", "要不要", "同不同意", "bye bye", "What is this", "test", "测试",
+    "停机了吗", "话费还有多少", "新年快乐", "恭喜发财", "我在开会", "待会儿回你", "你猜", "嗯",
     "哦", "啊", "。。。", "！！！", "~", "[微笑]",
 )  # fmt: skip
 
@@ -289,7 +319,7 @@ NEAR_MISSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
         *("KTFXJ", "KTFXJYY", "KTJY", "TKFXJY", "KTFXJY是", "KTFXJY KTFXJY", "开通交友", "开通飞信交朋友"),
         *("QXFXJ", "QXFXJYY", "QXJY", "QXFXJY是", "取消交友", "不取消飞信", "别取消飞信", "取消飞信交友吗"),
         *("0000", "000", "000000", "00000是", "00000 是", "00000#1", "00-000", "0000O", "零零零零零"),
-        *("DELETE", "删除", "删除13912345678", "HM", "黑名单", "HMDD", "拉"),
+        *("DELETE", "删除", "删除13912345678", "HM", "黑名", "HMDD", "拉"),
         *("是是", "是1", "1 1", "不不", "好", "行", "可以", "OKOK", "同", "意"),
     ),
     "10086": (
@@ -299,6 +329,31 @@ NEAR_MISSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     ),
     "1252003300042": ("是的好", "是啊", "1是", "不是我", "QXFX是", "00000是", "好", "行", "同意了"),
 })  # fmt: skip
+
+MARKS: Final = ("？", "?", " ？", "??", "？！", "❓")
+"""Question marks behind a word, as handsets write them."""
+
+SAYS_NO: Final = (
+    "不QXFX", "别QXFX", "没KTFX", "不取消飞信", "别取消飞信", "没取消飞信", "未开通飞信", "勿取消飞信",
+    "不开通飞信", "还没开通飞信", "无需开通飞信", "不要取消飞信", "我还没开通飞信", "QXFX不要", "不CXFX",
+    "不删除好友", "没恢复接收", "别开通飞信交友", "不要QXFXJY", "不QXFXJY",
+)  # fmt: skip
+FOREIGN: Final = ("CXGFX", "cxgfx", "CXYE", "KTGPRS", "ktgprs", "KTCLTC", "KTSJYX", "CXYE。", "KTGPRS 谢谢")
+CANCELLING: Final = (
+    "TD", "td", "ＴＤ", "TD。", "退订", "退订！", "T", "t", "取消", "“取消”", "TD？",
+    "怎么取消飞信", "怎么取消飞信？", "怎样取消飞信交友", "如何退订", "飞信怎么取消", "能取消飞信吗",
+)  # fmt: skip
+NO_PASSWORDS: Final = (
+    "密码", "13912345678", "471234567", "8613912345678", "12520050", "12520", "10086", "abcdef", "12345",
+    "我爱你1314", "a1-b2-c3", "2007-3-1", "QXFX1234", "HYLBX12", "PLMM", "MP3",
+)  # fmt: skip
+TRIED: Final = (
+    "改密 777777a9 好吗", "PWD 123456", "我的密码是 222222b8", "密码：abc123", "口令888888", "MM123456",
+    "ｍｍ１２３４５６", "XGMM#111111#222222", "你好\n密码 222222b8", "222222b8", "222222b8 谢谢",
+    "请 abc123 吧",
+    "2007fetion", "123456", "p my new password", "abc123\n小明",
+)  # fmt: skip
+"""Rule 7: what is an attempt at a password by its meaning, and what is none."""
 
 SUGGESTED: Final = MappingProxyType({
     "KFTX": "KTFX", "KTF": "KTFX", "KTFC": "KTFX", "ｋｔｆｃ": "KTFX", "开同飞信": "KTFX", "KTXFX": "KTFX",

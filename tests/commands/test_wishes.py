@@ -1,0 +1,240 @@
+"""Texts that say no, that are another service's, that mean cancelling; passwords at the wrong place."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.limits import Limits
+from commands.model import Hidden, Instruction, Result, State
+from commands.service import Commands
+from routing.table import Routing
+from tests.commands.desk import LI, WANG, Desk, number_of_question
+
+
+@pytest.fixture
+def desk(commands: Commands, routing: Routing) -> Desk:
+    """Li has opened."""
+    desk = Desk(commands, routing)
+    desk.open(LI)
+    return desk
+
+
+def said(desk: Desk, text: str, to: str = "161") -> list[str]:
+    """The sentences that answer Li."""
+    return [reply.sentence for reply in desk.say(LI, text, to).replies]
+
+
+NEGATIONS = ("不", "别", "没", "未", "勿", "无需", "不要", "还没", "不想", "千万别", "请勿", "莫")
+
+
+@pytest.mark.parametrize("no", NEGATIONS)
+@pytest.mark.parametrize(
+    "word", ["QXFX", "KTFX", "取消飞信", "开通飞信", "KTFXJY", "取消飞信交友", "恢复接收", "CXFX"]
+)
+def test_a_negation_suggests_nothing(desk: Desk, no: str, word: str) -> None:
+    """不QXFX and 还没开通飞信 get help, no offer: 是 afterwards does nothing."""
+    assert said(desk, f"{no}{word}") == ["misunderstood"]
+    assert desk.customers[LI].questions == ()
+    assert said(desk, "是") == ["answer.none"]
+    assert desk.customers[LI].state is State.OPEN
+
+
+@pytest.mark.parametrize("text", ["QXFX 不要", "开通飞信？我不想", "取消飞信就不用了", "KTFXJY别"])
+def test_a_negation_behind_the_word(desk: Desk, text: str) -> None:
+    """Nor does a negation behind the word."""
+    assert said(desk, text) == ["misunderstood"]
+
+
+@pytest.mark.parametrize("text", ["开通飞信要不要钱", "QXFX 是不是取消", "KTFXJY有没有优惠", "KTFX 行不行"])
+def test_half_of_a_question_is_no_negation(desk: Desk, text: str) -> None:
+    """要不要 asks: the word that begins the line is suggested."""
+    assert said(desk, text) == ["suggestion.question"]
+
+
+@pytest.mark.parametrize(
+    "word", ["CXGFX", "cxgfx", "ＣＸＧＦＸ", "CXYE", "KTGPRS", "KTGPRS。", "CXGFX？", "KTCX", "QXCX"]
+)
+@pytest.mark.parametrize("to", ["12520", "10086"])
+def test_words_of_other_services(desk: Desk, word: str, to: str) -> None:
+    """A word of another service of the carrier is near no word of ours."""
+    assert said(desk, word, to) == ["misunderstood"]
+    assert desk.customers[LI].questions == ()
+
+
+CANCELS = (
+    "TD",
+    "td",
+    "退订",
+    "T",
+    "取消",
+    "怎么取消飞信",
+    "怎么取消飞信？",
+    "如何退订",
+    "能取消飞信交友吗",
+    "TD？",
+)
+
+
+@pytest.mark.parametrize("text", CANCELS)
+@pytest.mark.parametrize("to", ["12520", "10086"])
+def test_what_means_cancelling(desk: Desk, text: str, to: str) -> None:
+    """It is told the word that cancels, and nothing is cancelled, asked or offered."""
+    outcome = desk.say(LI, text, to)
+    assert "QXFX" in desk.texts(outcome)[0]
+    assert (outcome.result, outcome.events, outcome.facts) == (Result.MISUNDERSTOOD, [], [])
+    assert desk.customers[LI].questions == ()
+    assert desk.customers[LI].state is State.OPEN
+
+
+def test_cancelling_answers_no_question(desk: Desk) -> None:
+    """退订 to a question is neither yes nor no: the word is told, and the question stays open."""
+    address = number_of_question(desk.say(LI, "KTFXJY"))
+    assert said(desk, "退订", address) == ["cancelling", "question.reminder"]
+    assert [question.closed for question in desk.customers[LI].questions] == [""]
+
+
+@pytest.mark.parametrize("text", ["我不想取消飞信吗", "别取消了吧？", "取消不了", "你好吗？"])
+def test_what_does_not_mean_cancelling(desk: Desk, text: str) -> None:
+    """A question that denies it, or no question, is only misunderstood."""
+    assert said(desk, text) == ["misunderstood"]
+
+
+ATTEMPTS = (
+    "改密 777777a9 好吗",
+    "PWD 123456",
+    "我的密码是 222222b8",
+    "密码:abc",
+    "密码：１２３４５６",
+    "ＭＭ１２３４５６",
+    "mm123456",
+    "我的MM是222222b8",
+    "口令 888888",
+    "你好\n密码 abc123",
+    "XGMM#111111#222222",
+    "请帮我改成mm888888",
+    "222222b8",
+    "222222b8 谢谢",
+    "请 777777a9 吧",
+    "ａｂｃ１２３。",
+    "“abc123”",
+    "abc123\n小明",
+    "123456",
+    "p@ssw0rd",
+    "P abc",
+    "P my new password",
+    "Pabc123",
+    "修改密码",
+    "密碼123456",
+)
+
+
+@pytest.mark.parametrize("text", ATTEMPTS)
+@pytest.mark.parametrize("to", ["12520", "10086", "1252003300001"])
+def test_attempts_are_hidden_and_always_answered(desk: Desk, text: str, to: str) -> None:
+    """What may be a password is hidden, and told each time where a password belongs."""
+    understood = desk.commands.parser.parse(text, desk.routing.resolve(to), LI)
+    assert understood.hidden is Hidden.ATTEMPT
+    assert [said(desk, text, to) for _ in range(12)] == [["password.attempt"]] * 12
+    assert desk.customers[LI].helped == ()
+    assert desk.customers[LI].password == ""
+
+
+def test_attempts_use_up_no_help(desk: Desk) -> None:
+    """However often a password is tried, other help still comes; and the other way round."""
+    for number in range(Limits().help_period):
+        desk.say(LI, f"密码 {number}")
+    assert said(desk, "你好") == ["misunderstood"]
+    assert said(desk, "在吗") == []
+    assert said(desk, "密码 abc123") == ["password.attempt"]
+
+
+NO_ATTEMPTS = (
+    "你好",
+    "在吗？",
+    "13912345678",
+    "8613912345678",
+    "471234567",
+    "12520050",
+    "12520",
+    "10086",
+    "我爱你1314",
+    "2007-3-1",
+    "12:30",
+    "abcdef",
+    "12345",
+    "密码",
+    "QXFX1234",
+    "HY1234567",
+    "HYLB123456",
+    "HY#1391234567",
+    "PLMM",
+    "怎么取消飞信",
+    "KFTX",
+    f"SC#{WANG}",
+)
+
+
+@pytest.mark.parametrize("text", NO_ATTEMPTS)
+def test_false_alarms(desk: Desk, text: str) -> None:
+    """Numbers, service addresses, words of the table and chat are no attempts: they are stored."""
+    understood = desk.commands.parser.parse(text, desk.routing.resolve("161"), LI)
+    assert understood.hidden is Hidden.NONE
+    assert "password.attempt" not in said(desk, text)
+
+
+def test_free_text_is_the_customers_own(desk: Desk) -> None:
+    """A chat, FS, QM and NC with a password in them are stored like any other."""
+    for text, to in (
+        ("我的密码是 222222b8", f"12520{WANG}"),
+        (f"FS#{WANG}#我的密码是 222222b8", "161"),
+        ("QM#密码 222222b8", "161"),
+        ("NC#mm123456", "161"),
+    ):
+        assert not desk.commands.parser.parse(text, desk.routing.resolve(to), LI).hidden
+
+
+def test_why_texts_are_hidden(commands: Commands, routing: Routing) -> None:
+    """050 and P hide a password, also where there is none; garbled texts an attempt."""
+    for text, to, why in (
+        ("abc123", "12520050", Hidden.PASSWORD),
+        ("密码", "12520050", Hidden.PASSWORD),
+        ("P", "161", Hidden.PASSWORD),
+        ("P", "10086", Hidden.PASSWORD),
+        ("P？", "161", Hidden.PASSWORD),
+        ("P abc12\ufffd", "161", Hidden.ATTEMPT),
+        ("密\ufffd 222222b8", "161", Hidden.ATTEMPT),
+        ("HY 密码abc123", "161", Hidden.ATTEMPT),
+        ("KT\ufffd", "161", Hidden.NONE),
+        ("查询 密码", "161", Hidden.NONE),
+    ):
+        assert commands.parser.parse(text, routing.resolve(to), LI).hidden is why, text
+
+
+WORDS = st.sampled_from(["密码", "口令", "改密", "PWD", "password", "ｍｍ", "XGMM", "P"])
+PASSWORD = st.from_regex(r"[a-z]{1,7}[0-9]{3,8}", fullmatch=True).filter(lambda each: 6 <= len(each) <= 16)
+
+
+@given(
+    before=st.sampled_from(["", "我的", "请改", "你好，"]),
+    word=WORDS,
+    between=st.sampled_from([" ", "：", "是", "#", "\n"]),
+    password=PASSWORD,
+    behind=st.sampled_from(["", " 谢谢", "。", " 好吗", "\n小明"]),
+)
+def test_a_word_and_a_password(
+    before: str, word: str, between: str, password: str, behind: str, commands: Commands, routing: Routing
+) -> None:
+    """However a password is told: it is no instruction, or P, and its text is hidden."""
+    text = f"{before}{word}{between}{password}{behind}"
+    understood = commands.parser.parse(text, routing.resolve("161"), LI)
+    assert understood.hidden
+    if isinstance(understood, Instruction):
+        assert understood.id == "password.random"
+
+
+@given(text=st.text(max_size=30), to=st.sampled_from(["161", "10086", "1252003300001"]))
+def test_what_is_understood_is_stored(text: str, to: str, commands: Commands, routing: Routing) -> None:
+    """Only P is hidden among the instructions: rule 7 is for texts that are none."""
+    understood = commands.parser.parse(text, routing.resolve(to), LI)
+    if isinstance(understood, Instruction):
+        assert understood.hidden is commands.table.rows[understood.id].hidden
