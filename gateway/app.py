@@ -183,7 +183,7 @@ class Gateway:
                 self._logger.warning(
                     "key.replaced",
                     file=str(self.settings.storage.key_file),
-                    consequence="what the other key sealed is lost: passwords and parts of long messages that wait",
+                    consequence="passwords and parts of long messages that wait are lost",
                 )
 
     def _build_flow(self, routing: Routing, commands: Commands, hasher: Hasher) -> None:

@@ -67,8 +67,9 @@ class Prepared:
     """What a batch came to: the commit, and who is answered how once it is durable.
 
     late: what arrived before `late_before` (monotonic), so that its centre may have sent it again already;
-    echoes: such retransmissions in this very batch, with the number of the original. given_up: long messages whose
-    senders are told that they were not complete. counted: handsets whose circle the guard has counted on.
+    echoes: such retransmissions in this very batch, with the number of the original. given_up: long messages
+    whose senders are told that they were not complete. counted: handsets whose circle the guard has counted
+    on.
     """
 
     commit: Commit
@@ -398,7 +399,8 @@ class Batches:
         return None
 
     def _fail(self, m: MobileOriginated, error: Exception, world: World, prepared: Prepared) -> None:
-        """A bug of ours, or a rule of the store that it breaks: it is journaled as failed, and its sender told."""
+        """A bug of ours, or a rule of the store that it breaks: it is journaled as failed, and its sender
+        told."""
         world.drop()
         prepared.faults.append((m, error))
         if m.understood is not None:

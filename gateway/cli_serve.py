@@ -39,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 after an orderly stop, 1 when it could not start, ended by a fault, or could not store what it had to."""
+    """0 after an orderly stop, 1 when it could not start, ended by a fault, or could not store what it had
+    to."""
     settings = settings_of(args)
     try:
         log = open_log(settings.logging)

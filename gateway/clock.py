@@ -32,10 +32,11 @@ class SystemClock:
 
 
 class SteadyClock:
-    """A clock whose now_ms never goes back: stored deadlines fall due although the machine's clock is set back.
+    """A clock whose now_ms never goes back: stored deadlines fall due although the machine's clock is set
+    back.
 
-    While the clock below shows an earlier time than was told already, this one runs at half the speed until the other
-    has caught up. A clock that is put forward is followed at once: the machine may have slept.
+    While the clock below shows an earlier time than was told already, this one runs at half the speed until
+    the other has caught up. A clock that is put forward is followed at once: the machine may have slept.
     """
 
     __slots__ = ("_clock", "_last", "_read_at")

@@ -111,8 +111,8 @@ class Guard:
         return None
 
     def handled(self, msisdn: str, text: str, to: str, exchange: str, now: int) -> bool:
-        """What an admitted SMS led to, in a word: the first sentence of the answer. Whether it counted as one of
-        a circle; uncount() takes that back."""
+        """What an admitted SMS led to, in a word: the first sentence of the answer. Whether it counted as one
+        of a circle; uncount() takes that back."""
         if self._minutes[msisdn] & _FRESH == _FIRST:
             return False
         circle = self._circles.get(msisdn)

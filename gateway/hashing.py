@@ -1,4 +1,5 @@
-"""Passwords are hashed before their SMS go into a batch: outside the loop's thread, a few of a handset a minute.
+"""Passwords are hashed before their SMS go into a batch: outside the loop's thread, a few of a handset a
+minute.
 
 While a password is being hashed, what the same handset sends waits behind it, so that its order stays.
 """

@@ -1,9 +1,10 @@
 """Long messages on their way in: parts that wait for the others, in memory and (as StoredPart) in the store.
 
-A message is known by its account, sender, destination, kind of reference, reference and total. References are small
-and come again, so what belongs together is told apart by three rules:
+A message is known by its account, sender, destination, kind of reference, reference and total. References are
+small and come again, so what belongs together is told apart by three rules:
 
-- A part that equals one that is there is a repeat. So is one that equals a part of a message that was complete
+- A part that equals one that is there is a repeat. So is one that equals a part of a message that was
+complete
   REPEATABLE_MS ago or less; only when all of its parts have come again is it an SMS of its own.
 - A part that differs from the one in its place begins another message; the older one is given up.
 - A first part that comes OLD_MS after the last one of its set begins another message.
@@ -41,8 +42,8 @@ class NoRoom(Exception):
 
 @dataclass(slots=True)
 class _Waiting:
-    """One message. first: the part that came first. touched: when the last one came. numbers: the SMS whose parts
-    the store has. digests: of the parts by their place."""
+    """One message. first: the part that came first. touched: when the last one came. numbers: the SMS whose
+    parts the store has. digests: of the parts by their place."""
 
     parts: PartSet
     first: StoredPart
@@ -65,9 +66,10 @@ class _Complete:
 class Joined:
     """What a part led to.
 
-    text: the whole message when it was the last part, else None; joined: the SMS that its other parts came in.
-    stored: the part itself where the store has to keep it. gone: numbers of stored parts that are not needed any
-    more. complete: (deadline, number) of those whose octets are not. given_up: the message that it ended.
+    text: the whole message when it was the last part, else None; joined: the SMS that its other parts came
+    in. stored: the part itself where the store has to keep it. gone: numbers of stored parts that are not
+    needed any more. complete: (deadline, number) of those whose octets are not. given_up: the message that it
+    ended.
     """
 
     text: str | None = None
@@ -80,7 +82,8 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A message that will not be complete. first: the part that came first. numbers: the SMS of all that came."""
+    """A message that will not be complete. first: the part that came first. numbers: the SMS of all that
+    came."""
 
     first: StoredPart
     numbers: tuple[int, ...]

@@ -68,8 +68,9 @@ RESERVE: Final = 1 << 22
 class Numbers:
     """The series of SMS numbers of one process: 7 bits node, 24 bits run, 32 bits counter.
 
-    A run that is used up goes over into the next one, which the store gives before (`wants_run`, `add_run`): so no
-    number is given twice, whatever later processes draw. counter: numbers of the run that are used up already.
+    A run that is used up goes over into the next one, which the store gives before (`wants_run`, `add_run`):
+    so no number is given twice, whatever later processes draw. counter: numbers of the run that are used up
+    already.
     """
 
     __slots__ = ("_end", "_next", "_next_run", "_node")
@@ -235,9 +236,9 @@ class MobileTerminated:
 class StoredPart:
     """One part of a long message that waits for the others. number: that of its own SMS.
 
-    source, ton, npi: the sender as spelled; msisdn: as understood. destination: without a country code. octets: sealed in
-    the store, they may hold a piece of a password. digest: of octets and data_coding, keyed. complete: the message was
-    complete, and this part, whose octets are gone, may come again.
+    source, ton, npi: the sender as spelled; msisdn: as understood. destination: without a country code.
+    octets: sealed in the store, they may hold a piece of a password. digest: of octets and data_coding,
+    keyed. complete: the message was complete, and this part, whose octets are gone, may come again.
     """
 
     number: int
@@ -273,8 +274,8 @@ class Uncertain:
 class Expected:
     """What a step of Store.expect came to.
 
-    ranges: uncertain ranges that are left for further steps. candidates: SMS that may come again, as many as the
-    store knows now. dropped: SMS that will not be recognised, because there are too many candidates.
+    ranges: uncertain ranges that are left for further steps. candidates: SMS that may come again, as many as
+    the store knows now. dropped: SMS that will not be recognised, because there are too many candidates.
     """
 
     ranges: int

@@ -1,9 +1,10 @@
 """The life of one SMS: taken in, put into a batch, executed, committed, answered, replied to.
 
-One task works batch after batch; a batch is what arrived meanwhile. Nothing is answered positively before the commit
-that holds it, and everything of a batch is answered in one write per bind. This task alone commits.
+One task works batch after batch; a batch is what arrived meanwhile. Nothing is answered positively before the
+commit that holds it, and everything of a batch is answered in one write per bind. This task alone commits.
 
-A bug in a hop fails the SMS that meets it, and no other: each hop has a boundary where what it raises is caught.
+A bug in a hop fails the SMS that meets it, and no other: each hop has a boundary where what it raises is
+caught.
 """
 
 import asyncio
@@ -212,7 +213,8 @@ class Pipeline:
         self._wake.set()
 
     async def _step(self) -> None:
-        """What is to be done now. What a bug raises here has met no SMS by itself, or it would be caught below."""
+        """What is to be done now. What a bug raises here has met no SMS by itself, or it would be caught
+        below."""
         wait = self._paused_until - self._clock.monotonic()
         if wait > 0:
             with contextlib.suppress(TimeoutError):
@@ -290,8 +292,8 @@ class Pipeline:
             self._log.broken("commit", error)
 
     async def _commit(self, batch: list[MobileOriginated], poison: Exception | None = None) -> None:
-        """prepare, commit, answer. Raises Conflict, and what a bug raises before the commit; other faults of the
-        store are dealt with here."""
+        """prepare, commit, answer. Raises Conflict, and what a bug raises before the commit; other faults of
+        the store are dealt with here."""
         now_ms = self._clock.now_ms()
         given_up, self._given_up = self._given_up, []
         parts_gone, self._parts_gone = self._parts_gone, []

@@ -1,4 +1,5 @@
-"""What the last run left: SMS that wait to leave, parts that wait for others, the last minutes of every handset."""
+"""What the last run left: SMS that wait to leave, parts that wait for others, the last minutes of every
+handset."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace

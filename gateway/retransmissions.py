@@ -1,14 +1,16 @@
-"""Retransmissions: which SMS may come a second time although they were executed, because their answers are in doubt.
+"""Retransmissions: which SMS may come a second time although they were executed, because their answers are in
+doubt.
 
-An answer is in doubt when it was never given, when its session was lost or the process died within SETTLE_MS after it,
-or when it came later than LATE_MS. An answer is certain before that when the peer has answered a request of ours that
-was sent after it (it has read all that stood before), and the session then lived for CERTAIN_AFTER seconds.
-One retransmission uses up one candidate and is answered with the same message id. The same text twice on a healthy
-session is two SMS.
+An answer is in doubt when it was never given, when its session was lost or the process died within SETTLE_MS
+after it, or when it came later than LATE_MS. An answer is certain before that when the peer has answered a
+request of ours that was sent after it (it has read all that stood before), and the session then lived for
+CERTAIN_AFTER seconds. One retransmission uses up one candidate and is answered with the same message id. The
+same text twice on a healthy session is two SMS.
 
-Nothing is kept per message on a healthy session: the journal holds the digests, and here are only ranges of numbers
-of the last minute. What is in doubt becomes a range in the store, and then candidates that are found there by their
-digests (Store.expect, Store.candidates). Who uses this waits with the SMS of an account in `expecting`.
+Nothing is kept per message on a healthy session: the journal holds the digests, and here are only ranges of
+numbers of the last minute. What is in doubt becomes a range in the store, and then candidates that are found
+there by their digests (Store.expect, Store.candidates). Who uses this waits with the SMS of an account in
+`expecting`.
 
 Times are milliseconds since the epoch unless they are called moments: these are monotonic seconds.
 """
@@ -25,7 +27,8 @@ SETTLE_MS = 60_000
 LATE_MS = 5_000
 CERTAIN_AFTER = 5.0
 GRAIN_MS = 1_000
-"""Answers of one session within this time share a range, as long as no request of ours was sent between them."""
+"""Answers of one session within this time share a range, as long as no request of ours was sent between
+them."""
 SPANS = 4096
 """Ranges of one session; beyond it the newest one takes in what comes."""
 STEP = 5_000
@@ -45,7 +48,8 @@ class Peer(Protocol):
 
 @dataclass(slots=True)
 class _Span:
-    """SMS of one session, numbers first..last, answered within GRAIN_MS from `at` on, before request `mark` + 1."""
+    """SMS of one session, numbers first..last, answered within GRAIN_MS from `at` on, before request `mark` +
+    1."""
 
     first: int
     last: int
@@ -71,8 +75,8 @@ class _Session:
 class Retransmissions:
     """What is in doubt in one store.
 
-    windows: by account, for how many milliseconds a retransmission is looked for, 0 = never. late_window: the same for
-    answers that came late on a session that lives.
+    windows: by account, for how many milliseconds a retransmission is looked for, 0 = never. late_window: the
+    same for answers that came late on a session that lives.
     """
 
     def __init__(self, store: Store, windows: dict[str, int], late_window: int) -> None:
@@ -102,8 +106,8 @@ class Retransmissions:
     # What the store knows
 
     async def recover(self, now: int) -> int:
-        """At start: everything that was not certain when the last process ended is in doubt. Gives how many SMS
-        will not be recognised."""
+        """At start: everything that was not certain when the last process ended is in doubt. Gives how many
+        SMS will not be recognised."""
         self._settled, self._repeats_to = await self._store.settled()
         await self._store.recover(now + max(self._windows.values()))
         dropped = 0
@@ -139,7 +143,8 @@ class Retransmissions:
     # What happens on the sessions
 
     def answered(self, session: int, account: str, peer: Peer, first: int, last: int, now: int) -> None:
-        """Numbers first..last were answered on a live session just now, and nothing was queued there since."""
+        """Numbers first..last were answered on a live session just now, and nothing was queued there
+        since."""
         self._last = max(self._last, last)
         if self._windows[account]:
             known = self._session(session, account, peer)
@@ -151,8 +156,8 @@ class Retransmissions:
         self._session(session, account, peer).repeats.append(_Span(number, number, now, peer.sent_sequence))
 
     def late(self, session: int, account: str, first: int, last: int, now: int) -> None:
-        """Numbers first..last were answered so late, on a live session (see answered), that the peer may have sent
-        them again already."""
+        """Numbers first..last were answered so late, on a live session (see answered), that the peer may have
+        sent them again already."""
         window = min(self._windows[account], self._late_window)
         if window:
             self._sessions[session].late.append(_Span(first, last, now + window, 0))

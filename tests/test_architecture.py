@@ -333,7 +333,7 @@ def test_no_file_names_a_machine() -> None:
     """No committed file has a path of somebody's machine in it, and the lock file no address."""
     offences = []
     for path in committed_files():
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
             if MACHINE_PATH.search(line):
                 offences.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
     assert offences == []

@@ -217,14 +217,15 @@ def test_a_pipe_that_others_made_non_blocking() -> None:
 
 
 def test_a_busy_loop_loses_nothing(tmp_path: Path) -> None:
-    """Lines come as fast as one thread can make them, and a healthy file gets all of them."""
+    """Lines come as fast as one thread can make them, as many as may wait, and a healthy file gets all of
+    them."""
     log = opened(file=tmp_path / "log", backlog=16_777_216)
-    for first in range(0, 50_000, 100):
+    for first in range(0, 30_000, 100):
         logged(log, range(first, first + 100))
         log.flush()
     log.close(PATIENCE)
     lines = (tmp_path / "log").read_bytes().splitlines()
-    assert lost_of([json.loads(line) for line in lines], 50_000) == 0
+    assert lost_of([json.loads(line) for line in lines], 30_000) == 0
 
 
 def test_reopened_while_stalled(tmp_path: Path) -> None:

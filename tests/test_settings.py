@@ -59,7 +59,7 @@ def test_shipped_values() -> None:
         100,
     )
     assert [str(network) for network in account.allow_from] == ["127.0.0.0/8"]
-    assert (account.msisdn_format, account.ton, account.npi, account.duplicate) == ("national", 0, 1, 86_400)
+    assert (account.msisdn_format, account.ton, account.npi, account.duplicate) == ("national", 0, 1, 3_600)
     assert settings.storage.retention.journal_days == 90
     assert settings.limits.model_dump() == {
         "buddies": 300,

@@ -13,7 +13,7 @@ from gateway.smpp.wire import RESPONSE_BIT
 _RESPONSES: Final = {request.command_id: request.response for request in REQUESTS}
 
 
-def broken(frame: bytes, error: Exception) -> PduError:
+def _broken(frame: bytes, error: Exception) -> PduError:
     """What stands for a frame that meets a bug of ours: temporary to the peer, with the place of the bug."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
@@ -28,8 +28,14 @@ def broken(frame: bytes, error: Exception) -> PduError:
     )
 
 
-def answer_to(error: PduError) -> tuple[Response | None, Refused | Noted]:
-    """The answer, and what its owner is told. None: it was an answer, and nobody waits for one to it."""
+def answer_to(error: Exception, frame: bytes) -> tuple[Response | None, Refused | Noted]:
+    """The answer, and what the owner of the session is told. None: it was an answer, and nobody waits for one
+    to it.
+
+    error: what decoding the frame raised; what is no PduError is a bug of ours.
+    """
+    if not isinstance(error, PduError):
+        error = _broken(frame, error)
     if error.command_id & RESPONSE_BIT:
         return None, Noted(f"response with {error}")
     response_class = _RESPONSES.get(error.command_id) or GenericNack

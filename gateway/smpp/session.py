@@ -15,10 +15,10 @@ from typing import Final
 
 from gateway.smpp.buffers import Held, Limits, Output
 from gateway.smpp.codec import decode
-from gateway.smpp.errors import FrameError, NotAllowedError, PduError, WindowFullError
+from gateway.smpp.errors import FrameError, NotAllowedError, WindowFullError
 from gateway.smpp.events import Answered, Closing, Event, Noted, Refused, TimedOut
 from gateway.smpp.framing import FrameSplitter
-from gateway.smpp.malformed import answer_to, broken
+from gateway.smpp.malformed import answer_to
 from gateway.smpp.operations import BOUND, MAY_SEND, Side, State, may_receive
 from gateway.smpp.pdu import Request, Response
 from gateway.smpp.pdus import (
@@ -211,11 +211,11 @@ class Session:
     def _receive_frame(self, frame: bytes, events: list[Event]) -> None:
         try:
             pdu = decode(frame)
-        except PduError as error:
-            self._answer_malformed(error, events)
-            return
-        except Exception as error:  # the boundary for bugs while a PDU is read
-            self._answer_malformed(broken(frame, error), events)
+        except Exception as error:  # a PduError, or the boundary for bugs while a PDU is read
+            answer, event = answer_to(error, frame)
+            if answer is not None:
+                self._out.queue(answer)
+            events.append(event)
             return
         if pdu.notes:
             events.append(Noted("; ".join(pdu.notes), pdu))
@@ -226,12 +226,6 @@ class Session:
                 self._hand_over(pdu, events)
             else:
                 self._receive_other(pdu, events)
-
-    def _answer_malformed(self, error: PduError, events: list[Event]) -> None:
-        answer, event = answer_to(error)
-        if answer is not None:
-            self._out.queue(answer)
-        events.append(event)
 
     def _hand_over(self, request: Request, events: list[Event]) -> None:
         octets = self._owed_octets + request.command_length

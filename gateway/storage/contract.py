@@ -1,10 +1,12 @@
 """What a store must do, whatever the engine. tests/contracts runs the same suite over every one.
 
-1. `commit` writes all or nothing, and returns only when it is on stable storage. A commit that was begun comes to
+1. `commit` writes all or nothing, and returns only when it is on stable storage. A commit that was begun
+comes to
    its end, also when the caller is cancelled meanwhile.
 2. `load` fills the World with what the keys name, None where nothing is known.
-3. No call sees, or meets, what is not committed: while a commit is under way, every other call waits for its end.
-4. Faults are StoreFault (try later), StoreFull (no room) or Conflict (this batch breaks a rule of the store; run it
+3. No call sees, or meets, what is not committed: while a commit is under way, every other call waits for its
+end. 4. Faults are StoreFault (try later), StoreFull (no room) or Conflict (this batch breaks a rule of the
+store; run it
    message by message). After any of them nothing of the batch is in the store.
 5. One process owns a store: a second one gets StoreInUse, with the path.
 6. `close` waits for a commit that is under way.
@@ -90,23 +92,24 @@ class Store(Protocol):
         """(number, at) up to which answers are certain; (0, 0) at first."""
 
     async def recover(self, until: int) -> None:
-        """At the start: all SMS above the watermark become an uncertain range, and candidates whose answers to a
-        retransmission are not certain are candidates again, until `until`."""
+        """At the start: all SMS above the watermark become an uncertain range, and candidates whose answers
+        to a retransmission are not certain are candidates again, until `until`."""
 
     async def expect(self, limit: int) -> Expected:
-        """Make candidates of the next SMS of the uncertain ranges, looking at `limit` of them at most, in a commit
-        of its own."""
+        """Make candidates of the next SMS of the uncertain ranges, looking at `limit` of them at most, in a
+        commit of its own."""
 
     async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
         """(digest, number) of the SMS with one of these digests that may come again, by their numbers."""
 
     async def forget_candidates(self, now: int, limit: int) -> int:
-        """Drop candidates whose time is over, looking at the `limit` oldest. Gives how many the store still has."""
+        """Drop candidates whose time is over, looking at the `limit` oldest. Gives how many the store still
+        has."""
 
     async def forget(self, before: int, limit: int) -> int:
         """Delete for good, in a commit of its own, what is older than `before`: at most `limit` rows of each
-        kind. Never an SMS that waits or is parked, nor one of an uncertain range. Gives `limit` when there may be
-        more to delete, else less."""
+        kind. Never an SMS that waits or is parked, nor one of an uncertain range. Gives `limit` when there
+        may be more to delete, else less."""
 
     async def close(self) -> None:
         """Release the store. Nothing may be called afterwards."""

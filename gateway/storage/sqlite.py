@@ -1,8 +1,8 @@
 """The store on SQLite: WAL, synchronous=FULL, one connection, one writing process.
 
-A commit is `write`, which opens a transaction and puts the rows in, and `sync`, which is the fsync of the write-ahead
-log. Both run in the loop's thread; where an fsync is slow, `sync` alone moves to another thread, and whoever
-calls meanwhile waits: the connection has one owner at a time.
+A commit is `write`, which opens a transaction and puts the rows in, and `sync`, which is the fsync of the
+write-ahead log. Both run in the loop's thread; where an fsync is slow, `sync` alone moves to another thread,
+and whoever calls meanwhile waits: the connection has one owner at a time.
 """
 
 import asyncio

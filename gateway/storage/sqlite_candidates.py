@@ -1,7 +1,8 @@
 """Which SMS may come again (Store.expect, Store.candidates), on SQLite.
 
-A range of the journal whose answers are in doubt is noted by the commit that learns of it. Its rows then become rows of
-`candidate`, found by their digests, some thousand at a time: no message of a healthy session costs anything.
+A range of the journal whose answers are in doubt is noted by the commit that learns of it. Its rows then
+become rows of `candidate`, found by their digests, some thousand at a time: no message of a healthy session
+costs anything.
 """
 
 import sqlite3
@@ -10,7 +11,8 @@ from collections.abc import Iterable
 from gateway.model import Commit, Expected
 
 MOST = 500_000
-"""Candidates that are kept: some 40 MB of the file. Beyond it the oldest go, whose answers are most likely known."""
+"""Candidates that are kept: some 40 MB of the file. Beyond it the oldest go, whose answers are most likely
+known."""
 
 _NOTE = "INSERT INTO uncertain (session, first, last, until, done) VALUES (?, ?, ?, ?, ?)"
 _RANGE = "SELECT id, session, first, last, until, done FROM uncertain ORDER BY id LIMIT 1"
@@ -19,7 +21,8 @@ _REACH = """
 SELECT max(number), count(*) FROM (
     SELECT number FROM journal WHERE number > :done AND number <= :last ORDER BY number LIMIT :limit)
 """
-# Whether a row that came again was heard of is known from its own row here, so such rows of the journal are left out.
+# Whether a row that came again was heard of is known from its own row here, so such rows of the journal are
+# left out.
 _EXPECT = """
 INSERT OR IGNORE INTO candidate (number, digest, session, until)
 SELECT number, digest, session, :until FROM journal
@@ -39,7 +42,8 @@ _COUNT = "SELECT count(*) FROM candidate"
 
 
 class Candidates:
-    """The tables `uncertain` and `candidate` of one connection. Every method runs inside the caller's transaction."""
+    """The tables `uncertain` and `candidate` of one connection. Every method runs inside the caller's
+    transaction."""
 
     def __init__(self, db: sqlite3.Connection, most: int = MOST) -> None:
         self._db = db

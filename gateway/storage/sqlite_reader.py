@@ -104,8 +104,9 @@ class SqliteReader:
         return found
 
     def journal(self) -> Iterator[tuple[Any, ...]]:
-        """(number, at, account, source, destination, msisdn, instruction, outcome, text, hidden, detail) of every SMS
-        from a handset, in order; read in pieces, so that the gateway's checkpoints are not kept waiting."""
+        """(number, at, account, source, destination, msisdn, instruction, outcome, text, hidden, detail) of
+        every SMS from a handset, in order; read in pieces, so that the gateway's checkpoints are not kept
+        waiting."""
         after = -1
         while rows := self._db.execute(_JOURNAL, (after, PIECE)).fetchall():
             yield from map(tuple, rows)

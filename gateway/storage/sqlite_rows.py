@@ -1,4 +1,5 @@
-"""How an SMS, a part and a relation stand in rows of SQLite, and the way back. Customers: gateway.storage.records."""
+"""How an SMS, a part and a relation stand in rows of SQLite, and the way back. Customers:
+gateway.storage.records."""
 
 from typing import Any
 

@@ -29,8 +29,8 @@ async def expected(store: Store, digests: list[bytes], now: int = START_MS) -> l
 
 
 async def test_a_range_becomes_candidates_step_by_step(store: Store) -> None:
-    """The SMS of a range that are of its session are candidates once enough steps were made, and until their time is
-    over; the steps end."""
+    """The SMS of a range that are of its session are candidates once enough steps were made, and until their
+    time is over; the steps end."""
     digests = await journaled(store, ONE, OTHER, ONE, ONE, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 14, LATER)]))
     assert await expected(store, digests) == []
@@ -69,8 +69,8 @@ async def test_an_sms_in_doubt_twice_is_one_candidate(store: Store) -> None:
 
 
 async def test_a_candidate_is_used_up_once(store: Store) -> None:
-    """A retransmission uses up its candidate; when its answer is in doubt too the SMS is one again; when that is
-    certain, or its session ends politely, it is none for good."""
+    """A retransmission uses up its candidate; when its answer is in doubt too the SMS is one again; when that
+    is certain, or its session ends politely, it is none for good."""
     digests = await journaled(store, ONE, ONE, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 13, LATER)]))
     await store.expect(10)
@@ -83,8 +83,8 @@ async def test_a_candidate_is_used_up_once(store: Store) -> None:
 
 
 async def test_a_crash_puts_in_doubt_what_was_not_certain(store: Store) -> None:
-    """At a start everything above the watermark is a candidate, and so is what was answered once more later than it;
-    what was answered once more before is none, whatever ranges say."""
+    """At a start everything above the watermark is a candidate, and so is what was answered once more later
+    than it; what was answered once more before is none, whatever ranges say."""
     digests = await journaled(store, ONE, ONE, ONE, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)]))
     await store.expect(10)
@@ -121,7 +121,8 @@ async def test_a_failed_commit_changes_no_candidate(store: Store) -> None:
 
 
 async def test_what_came_again_and_was_heard_of_is_no_candidate(store: Store) -> None:
-    """An SMS that was answered once more, certainly, is none after a crash, though the watermark is still below it."""
+    """An SMS that was answered once more, certainly, is none after a crash, though the watermark is still
+    below it."""
     digests = await journaled(store, ONE, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)]))
     await store.expect(10)

@@ -1,4 +1,5 @@
-"""Retransmissions over a real store, and what the pipeline does around them, with a time that a test moves."""
+"""Retransmissions over a real store, and what the pipeline does around them, with a time that a test
+moves."""
 
 from pathlib import Path
 
@@ -15,7 +16,8 @@ YES, NO = b"yes", b"no"
 
 
 class Client:
-    """The far end of a session, as Retransmissions asks for it: what was sent to it, and what it has answered."""
+    """The far end of a session, as Retransmissions asks for it: what was sent to it, and what it has
+    answered."""
 
     def __init__(self) -> None:
         self.sent_sequence = 0
@@ -35,7 +37,8 @@ class Client:
 
 
 class Known:
-    """Retransmissions over a real store, and what the pipeline does around them. Moments are NOW's milliseconds."""
+    """Retransmissions over a real store, and what the pipeline does around them. Moments are NOW's
+    milliseconds."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

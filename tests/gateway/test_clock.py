@@ -27,7 +27,8 @@ def test_it_shows_the_time_while_all_is_well() -> None:
 
 
 def test_it_waits_for_a_clock_that_went_back() -> None:
-    """It goes on at half the speed until the other one has caught up, twice the time by which that went back."""
+    """It goes on at half the speed until the other one has caught up, twice the time by which that went
+    back."""
     below = HandClock()
     clock = SteadyClock(below)
     before = clock.now_ms()
@@ -58,7 +59,8 @@ def test_it_begins_where_the_last_process_ended() -> None:
     )
 )
 def test_it_never_goes_back_and_never_stands(steps: list[tuple[float, float]]) -> None:
-    """Whatever is done to the time of day, half of what passes is shown at least, and never less than before."""
+    """Whatever is done to the time of day, half of what passes is shown at least, and never less than
+    before."""
     below = HandClock()
     clock = SteadyClock(below)
     for passes, wall in steps:
@@ -91,8 +93,8 @@ LIMITS = {"help_period": 60}
 
 
 async def test_help_comes_again_though_the_clock_went_back(tmp_path: Path) -> None:
-    """The time of day is set back by an hour while the gateway runs: help is silent for its period, twice that at
-    most, and not for an hour; the log says that the clock is behind, and when it has caught up."""
+    """The time of day is set back by an hour while the gateway runs: help is silent for its period, twice
+    that at most, and not for an hour; the log says that the clock is behind, and when it has caught up."""
     async with house(tmp_path, limits=LIMITS) as home:
         assert await help_comes(home)
         home.clock.wall = -HOUR
@@ -107,7 +109,8 @@ async def test_help_comes_again_though_the_clock_went_back(tmp_path: Path) -> No
 
 
 async def test_help_comes_again_after_a_restart_with_an_earlier_clock(tmp_path: Path) -> None:
-    """The time of day is an hour earlier at the next start: what was stored with a later time is over all the same."""
+    """The time of day is an hour earlier at the next start: what was stored with a later time is over all the
+    same."""
     clock = MovedClock()
     async with house(tmp_path, clock, limits=LIMITS) as home:
         assert await help_comes(home)

@@ -161,7 +161,8 @@ def test_a_conflict_closes_the_older_message(longs: LongMessages) -> None:
 
 
 def test_a_repeat_after_completion_meets_no_other_message(longs: LongMessages) -> None:
-    """A part of a complete message comes again, then the next message of the same reference: each is whole."""
+    """A part of a complete message comes again, then the next message of the same reference: each is
+    whole."""
     found = [
         add(longs, number, ("udh16", 9, 2, place), octets)
         for number, (place, octets) in enumerate(((1, b"A"), (2, b"B"), (2, b"B"), (1, b"C"), (2, b"D")), 1)
@@ -173,7 +174,8 @@ def test_a_repeat_after_completion_meets_no_other_message(longs: LongMessages) -
 
 
 def test_a_whole_message_that_comes_again_is_another_one(longs: LongMessages) -> None:
-    """All parts come once more on a session that lives: the same text twice is two SMS, a third time three."""
+    """All parts come once more on a session that lives: the same text twice is two SMS, a third time
+    three."""
     for time in range(3):
         add(longs, 10 * time + 1, ("udh8", 7, 2, 1), b"one", at=START_MS + time)
         assert add(longs, 10 * time + 2, ("udh8", 7, 2, 2), b"two", at=START_MS + time).text == "onetwo"

@@ -54,7 +54,8 @@ def test_a_store_without_another_run_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_gateway_at_the_end_of_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run has 60 numbers only: 100 SMS with their replies are numbered once each, over three runs and a restart."""
+    """A run has 60 numbers only: 100 SMS with their replies are numbered once each, over three runs and a
+    restart."""
     monkeypatch.setattr(model, "COUNTER", 60)
     monkeypatch.setattr(model, "RESERVE", 30)
     ids: list[str] = []

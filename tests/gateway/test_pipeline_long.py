@@ -103,8 +103,8 @@ async def test_too_many_long_messages(tmp_path: Path) -> None:
 
 
 async def test_a_long_message_is_given_up(tmp_path: Path) -> None:
-    """At its deadline its parts leave the store, its sender gets one sentence from the number that he wrote to, in
-    his own spelling, and the log says so; the late part begins another message."""
+    """At its deadline its parts leave the store, its sender gets one sentence from the number that he wrote
+    to, in his own spelling, and the log says so; the late part begins another message."""
     async with house(tmp_path) as home, await bind(home.port) as esme:
         first = part_of_many(7, 3, 1, b"CX", sender=f"86{ALICE}")
         first.source_addr_ton = 1
@@ -126,8 +126,8 @@ async def test_a_long_message_is_given_up(tmp_path: Path) -> None:
 
 
 async def test_one_reference_again(tmp_path: Path) -> None:
-    """A part of a message that is complete comes again, then the next message of the same reference: the buddy gets
-    both as they were written, and nothing of one in the other."""
+    """A part of a message that is complete comes again, then the next message of the same reference: the
+    buddy gets both as they were written, and nothing of one in the other."""
     to = f"12520{BOB}"
 
     def part(number: int, octets: bytes) -> SubmitSm:

@@ -104,7 +104,8 @@ def test_what_waits_or_is_parked_stays(store: SqliteStore, state: Delivery) -> N
 
 
 def test_what_may_come_again_stays(store: SqliteStore) -> None:
-    """SMS above the watermark of certain answers are kept, and those of an uncertain range until they are candidates."""
+    """SMS above the watermark of certain answers are kept, and those of an uncertain range until they are
+    candidates."""
     fill(store, 5)
     put(store, Commit(settled=(5, START_MS), uncertain=[Uncertain(0, 4, 4, START_MS + 50)]))
     at_once(store.forget(LATER, 10))

@@ -1,4 +1,5 @@
-"""Retransmissions: which SMS may come again, and which are two honest ones. Time is handed in, the store is real."""
+"""Retransmissions: which SMS may come again, and which are two honest ones. Time is handed in, the store is
+real."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -29,7 +30,8 @@ async def test_two_equal_texts_on_a_healthy_session_are_two(world: Known) -> Non
 
 
 async def test_a_retransmission_after_a_loss_is_recognised_once(world: Known) -> None:
-    """A session is cut within 60 s after the answer: one retransmission gets the number it had, the next is new."""
+    """A session is cut within 60 s after the answer: one retransmission gets the number it had, the next is
+    new."""
     await world.answer(1)
     world.now += SETTLE_MS - 1
     await world.lose()
@@ -57,8 +59,8 @@ async def test_an_old_answer_is_certain(world: Known) -> None:
 
 
 async def test_an_answer_that_was_read_is_certain(world: Known) -> None:
-    """The peer has answered a request that we sent behind an answer, so it has read that; once the session has lived
-    on for CERTAIN_AFTER seconds only what was answered later is in doubt."""
+    """The peer has answered a request that we sent behind an answer, so it has read that; once the session
+    has lived on for CERTAIN_AFTER seconds only what was answered later is in doubt."""
     client = world.client(ONE)
     await world.answer(1, b"1")
     client.asked()
@@ -115,7 +117,8 @@ async def test_unbind_leaves_nothing_uncertain(world: Known) -> None:
 
 
 async def test_a_late_answer_is_in_doubt_for_a_short_time(world: Known) -> None:
-    """Its retransmission may be under way, for two response timers; hours later the same text is an honest SMS."""
+    """Its retransmission may be under way, for two response timers; hours later the same text is an honest
+    SMS."""
     for number in (1, 2):
         await world.answer(number)
         world.known.late(ONE, SYSTEM_ID, number, number, world.now)
@@ -159,7 +162,8 @@ async def test_numbers_may_be_answered_out_of_order(world: Known, order: tuple[i
 
 
 async def test_a_retransmission_can_be_lost_again(world: Known) -> None:
-    """The answer to a retransmission is as uncertain as the first one was; every loss makes it one candidate."""
+    """The answer to a retransmission is as uncertain as the first one was; every loss makes it one
+    candidate."""
     await world.answer(1)
     await world.lose()
     for session in (20, 21, 22):
@@ -220,7 +224,8 @@ async def test_a_commit_that_fails_is_made_up_for(world: Known, monkeypatch: pyt
 
 
 async def test_ranges_do_not_grow_with_the_messages(world: Known) -> None:
-    """A second of a session is one range while we ask nothing, and there is a bound for whoever we ask much."""
+    """A second of a session is one range while we ask nothing, and there is a bound for whoever we ask
+    much."""
     client = world.client(ONE)
     for number in range(1, 2 * SPANS):
         world.known.answered(ONE, SYSTEM_ID, client, number, number, world.now)

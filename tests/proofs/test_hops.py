@@ -1,8 +1,9 @@
-"""A bug in any hop fails the SMS that meets it, and nothing else: not its bind, not its batch, not the process.
+"""A bug in any hop fails the SMS that meets it, and nothing else: not its bind, not its batch, not the
+process.
 
-Each hop of the way is made to raise for one handset. Its SMS is journaled as failed, answered and apologised for where
-that is possible at all, and the log names the place; what other handsets send on the same bind, in the same segment, is
-done.
+Each hop of the way is made to raise for one handset. Its SMS is journaled as failed, answered and apologised
+for where that is possible at all, and the log names the place; what other handsets send on the same bind, in
+the same segment, is done.
 """
 
 from pathlib import Path
@@ -125,8 +126,8 @@ def outcomes(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("hop", [*BEFORE_THE_COMMIT, *WITHOUT_AN_APOLOGY])
 async def test_a_bug_before_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hop: str) -> None:
-    """All three are answered positively; the victim's SMS is journaled as failed, and its sender told where he can be;
-    the log has the place; the bind lives, and the process stops in order."""
+    """All three are answered positively; the victim's SMS is journaled as failed, and its sender told where
+    he can be; the log has the place; the bind lives, and the process stops in order."""
     breaks(monkeypatch, *{**BEFORE_THE_COMMIT, **WITHOUT_AN_APOLOGY}[hop])
     apologises = hop in BEFORE_THE_COMMIT
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
@@ -179,8 +180,8 @@ async def test_a_bug_while_parts_are_joined(
 
 @pytest.mark.parametrize("name", ["_load", "write"])
 async def test_a_bug_around_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A bug while a batch is loaded or written is narrowed down to its SMS; what cannot even be journaled is refused as
-    a temporary fault, and nothing of it stays in the transaction."""
+    """A bug while a batch is loaded or written is narrowed down to its SMS; what cannot even be journaled is
+    refused as a temporary fault, and nothing of it stays in the transaction."""
     breaks(monkeypatch, SqliteStore, name)
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
         await three(wire)
@@ -193,8 +194,8 @@ async def test_a_bug_around_the_store(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 async def test_a_bug_in_the_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A PDU that cannot be read by a bug is refused as a temporary fault with its own response; the log has the
-    place, and the bind lives."""
+    """A PDU that cannot be read by a bug is refused as a temporary fault with its own response; the log has
+    the place, and the bind lives."""
     breaks(monkeypatch, session_module, "decode")
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
         await three(wire)

@@ -1,8 +1,9 @@
 """Stores of earlier versions open, and go on where they were.
 
-tests/vectors/store_2.db was made by version 0.1.0 at schema 2 on 2026-11-27, killed with kill -9 in the midst of its
-work: SMS that wait (one with a sealed password), one that is parked, a part that waits, ranges of answers in doubt, a
-retransmission that was answered, texts that were not stored, and a customer who texted the words <secret>.
+tests/vectors/store_2.db was made by version 0.1.0 at schema 2 on 2026-11-27, killed with kill -9 in the midst
+of its work: SMS that wait (one with a sealed password), one that is parked, a part that waits, ranges of
+answers in doubt, a retransmission that was answered, texts that were not stored, and a customer who texted
+the words <secret>.
 """
 
 import shutil
@@ -34,8 +35,8 @@ def config(tmp_path: Path) -> Path:
 
 
 async def test_what_waited_leaves_and_what_is_known_stays(config: Path, tmp_path: Path) -> None:
-    """The SMS that waited leave, the sealed password too; the parked one stays parked; customers, buddies and orders
-    are there; the part that waited is joined by its other half."""
+    """The SMS that waited leave, the sealed password too; the parked one stays parked; customers, buddies and
+    orders are there; the part that waited is joined by its other half."""
     async with inside(config, clock=FakeClock(KILLED_AT)) as gateway, await bind(gateway.port) as esme:
         [waiting] = rows(VECTORS / "store_2.db", "SELECT sum(parts) AS parts FROM outbox WHERE state = 0")
         told: dict[str, str] = {}
@@ -53,8 +54,9 @@ async def test_what_waited_leaves_and_what_is_known_stays(config: Path, tmp_path
 
 
 async def test_what_was_in_doubt_may_come_again(config: Path, tmp_path: Path) -> None:
-    """QXFX was answered on a session that was cut: its retransmission gets the number that it had; the CXFX that had come
-    again is expected once more, for its second answer was in doubt at the kill; an hour later both are new SMS."""
+    """QXFX was answered on a session that was cut: its retransmission gets the number that it had; the CXFX
+    that had come again is expected once more, for its second answer was in doubt at the kill; an hour later
+    both are new SMS."""
     clock = FakeClock(KILLED_AT)
     async with inside(config, clock=clock) as gateway, await bind(gateway.port, "transmitter") as esme:
         assert await accepted(esme, sms(CAROL, "161", "QXFX")) == "0000000100000021"
@@ -68,8 +70,8 @@ async def test_what_was_in_doubt_may_come_again(config: Path, tmp_path: Path) ->
 async def test_why_a_text_is_not_stored(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Marks in texts become a column: what a customer wrote is a text, also where it looks like a mark; tools show
-    <masked> in place of the others."""
+    """Marks in texts become a column: what a customer wrote is a text, also where it looks like a mark; tools
+    show <masked> in place of the others."""
     async with inside(config, clock=FakeClock(KILLED_AT)):
         pass
     found = rows(

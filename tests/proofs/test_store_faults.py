@@ -151,9 +151,9 @@ async def test_a_full_store(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_fails(tmp_path: Path) -> None:
-    """While commits fail every message gets RSYSERR, and the disk is tried further apart each time; the first failure,
-    the second, the fourth and so on are told. When it is well again the same messages are taken and done once each, in
-    order, and that is told too."""
+    """While commits fail every message gets RSYSERR, and the disk is tried further apart each time; the first
+    failure, the second, the fourth and so on are told. When it is well again the same messages are taken and
+    done once each, in order, and that is told too."""
     store = TriedStore.of(tmp_path / "var/fetion.db")
     log = tmp_path / "gateway.log"
     config = write_config(tmp_path)
