@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from commands.codes import Code
 from commands.keys import add_keys
@@ -22,7 +22,6 @@ from commands.model import (
     Missing,
     Misunderstood,
     Outcome,
-    ProductFact,
     Reply,
     Result,
     Understood,
@@ -33,6 +32,7 @@ from commands.service import Commands
 from gateway.errors import Refusal
 from gateway.guard import Guard, Limited
 from gateway.intake import Intake
+from gateway.journaled import ProductRow, detail_of, exchange_of, product_row, told
 from gateway.longmessages import GivenUp, LongMessages, NoRoom
 from gateway.model import (
     PART,
@@ -40,7 +40,6 @@ from gateway.model import (
     MobileOriginated,
     MobileTerminated,
     message_id,
-    told,
 )
 from gateway.outbox import Outbox
 from gateway.replies import Replies, note_reach
@@ -58,7 +57,6 @@ _PASSWORDS: Final = frozenset(("password", "password_hash"))
 CANDIDATES: Final = 20
 CANDIDATES_TO_SIFT: Final = 100
 """Customers drawn for one search of a partner: of anybody, of somebody special."""
-ProductRow = tuple[int, int, str, str, int, int, str]
 FETION_NUMBERS: Final = (400_000_000, 999_999_999)
 
 
@@ -137,7 +135,8 @@ class Batches:
         for m in fresh if poison else ():
             m.fault = poison
         world = World()
-        given = await self._load(fresh, world, now_ms, prepared)
+        given = await self._load(fresh, world, prepared)
+        outgoing, done = prepared.commit.outgoing, prepared.done
         for m in fresh:
             if m.fault is not None:
                 self._fail(m, m.fault, world, prepared)
@@ -145,16 +144,10 @@ class Batches:
                 self._wait(m)
             else:
                 missing = self._begin(m, world, given[m.number], prepared)
-                for _ in range(LOADS):
-                    if missing is None:
-                        break
-                    await self._store.load(missing, world)
-                    missing = self._execute(m, world, given[m.number], prepared)
-                else:
-                    error = RuntimeError(f"{m.instruction} asked for more keys {LOADS} times")
-                    self._fail(m, error, world, prepared)
-            prepared.commit.outgoing += m.replies
-            prepared.done.append(m)
+                if missing is not None:
+                    await self._go_on(m, world, given[m.number], prepared, missing)
+            outgoing += m.replies
+            done.append(m)
         for each in prepared.given_up:
             await self._tell_incomplete(each, world, prepared, now_ms)
         commit = prepared.commit
@@ -188,8 +181,12 @@ class Batches:
             m.digest = self._digest(m)
         wanted = [m.digest for m in batch] if len(retransmissions) else []
         found = await retransmissions.find(wanted, now_ms)
+        late, late_before = prepared.late, prepared.late_before
         fresh = []
         for m in batch:
+            if not wanted and m.part is None and m.arrived >= late_before and not late:
+                fresh.append(m)  # as nearly all: nothing is in doubt, and it came a moment ago
+                continue
             try:
                 if self._is_new(m, prepared, found):
                     fresh.append(m)
@@ -203,8 +200,8 @@ class Batches:
         part = m.part
         return self._keys.digest(
             m.account.encode(),
-            m.source.encode("latin-1", "replace"),
-            m.destination.encode("latin-1", "replace"),
+            m.source.encode("latin-1"),
+            m.destination.encode("latin-1"),
             bytes((m.esm_class, m.data_coding)),
             b"" if part is None else f"{part.kind}.{part.reference}.{part.total}.{part.number}".encode(),
             b"" if m.reference is None else m.reference.to_bytes(2, "big"),
@@ -275,7 +272,7 @@ class Batches:
         m.province = m.route.province or "000"
 
     async def _load(
-        self, fresh: list[MobileOriginated], world: World, now_ms: int, prepared: Prepared
+        self, fresh: list[MobileOriginated], world: World, prepared: Prepared
     ) -> dict[int, Given]:
         """Draw what the handlers may not, and load what they will ask for, all in one go."""
         keys = Keys()
@@ -286,7 +283,12 @@ class Batches:
                 if m.fault is not None:
                     keys.customers.add(m.msisdn)
                 elif m.understood is not None:
-                    given[m.number] = await self._draw(m, m.understood, keys, drawn, now_ms)
+                    draws = self._commands.draws(m.understood)
+                    candidates: tuple[str, ...] = ()
+                    if "candidates" in draws:
+                        candidates = await self._draw_candidates(m.understood)
+                        keys.customers.update(candidates)
+                    given[m.number] = self._draw(m, draws, candidates, keys, drawn)
             except StorageError:
                 raise
             except Exception as error:  # the boundary for bugs before a handler runs
@@ -302,27 +304,21 @@ class Batches:
                 given[owner].fetion_numbers = (text,)
         return given
 
-    async def _draw(
+    def _draw(
         self,
         m: MobileOriginated,
-        understood: Understood,
+        draws: frozenset[str],
+        candidates: tuple[str, ...],
         keys: Keys,
         drawn: dict[str, int],
-        now_ms: int,
     ) -> Given:
         """What its handler is given; what it will ask for is added to the keys."""
-        numbers: tuple[str, ...] = ()
-        candidates: tuple[str, ...] = ()
-        draws = self._commands.draws(understood)
-        if draws:
-            if "fetion_number" in draws:
-                numbers = (self._draw_fetion_number(drawn, m.number),)
-            if "candidates" in draws:
-                candidates = await self._draw_candidates(understood)
-                keys.customers.update(candidates)
+        understood = m.understood
+        assert understood is not None
+        numbers = (self._draw_fetion_number(drawn, m.number),) if "fetion_number" in draws else ()
         add_keys(keys, understood, numbers)
         return Given(
-            now_ms,
+            m.at,
             m.message_id,
             numbers,
             m.secret,
@@ -381,8 +377,8 @@ class Batches:
             m.replies = [self._addressed(reply, m, world) for reply in outcome.replies]
             m.outcome = outcome
             m.result = outcome.result._value_
-            m.detail = _detail(m, outcome, given)
-            facts = [_product_row(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
+            m.detail = detail_of(m, outcome, given)
+            facts = [product_row(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
             if outcome.result is not Result.LIMITED:
                 exchange = exchange_of(outcome)
                 if self._guard.handled(m.msisdn, m.stored_text, m.destination, exchange, m.at):
@@ -397,6 +393,19 @@ class Batches:
             self._facts += facts
         world.accept()
         return None
+
+    async def _go_on(
+        self, m: MobileOriginated, world: World, given: Given, prepared: Prepared, missing: Keys
+    ) -> None:
+        """Load what its handler asked for, and run it again, until it has all it wants."""
+        wanted: Keys | None = missing
+        for _ in range(LOADS):
+            if wanted is None:
+                return
+            await self._store.load(wanted, world)
+            wanted = self._execute(m, world, given, prepared)
+        error = RuntimeError(f"{m.instruction} asked for more keys {LOADS} times")
+        self._fail(m, error, world, prepared)
 
     def _fail(self, m: MobileOriginated, error: Exception, world: World, prepared: Prepared) -> None:
         """A bug of ours, or a rule of the store that it breaks: it is journaled as failed, and its sender
@@ -468,24 +477,3 @@ class Batches:
         """Why the journal keeps nothing of the text: it is, or might be, a password."""
         assert m.understood is not None
         return Hidden.PASSWORD if m.route.accepts is Accepts.PASSWORD else m.understood.hidden
-
-
-def exchange_of(outcome: Outcome) -> str:
-    """What the guard knows an outcome by: the first sentence that is said."""
-    return outcome.replies[0].sentence if outcome.replies else ""
-
-
-def _detail(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, Any] | None:
-    """What a trace and a replay need beyond the columns."""
-    detail = told(outcome)
-    if m.joined:
-        detail["joined"] = m.joined
-    if given.fetion_numbers:
-        detail["given"] = {"fetion_numbers": given.fetion_numbers}
-    if given.candidates:
-        detail.setdefault("given", {})["candidates"] = given.candidates
-    return detail or None
-
-
-def _product_row(m: MobileOriginated, fact: ProductFact, province: str) -> ProductRow:
-    return (m.number, int(fact.msisdn), fact.product, fact.operation, fact.at, int(fact.trial), province)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
-from commands.model import Buddy, Customer, Event, Hidden, Outcome, Understood
+from commands.model import Buddy, Customer, Hidden, Outcome, Understood
 from gateway.smpp.long import PartHeader
 from routing.model import Route
 
@@ -37,25 +37,6 @@ def number_of(text: str) -> int:
     if not _MESSAGE_ID.fullmatch(text):
         raise ValueError(f"a message id has 16 hexadecimal digits, the first below 8: {text!r} has others")
     return int(text, 16)
-
-
-def told(outcome: Outcome) -> dict[str, Any]:
-    """What a journal row tells of an outcome besides its result: sentences, code and events."""
-    detail: dict[str, Any] = {}
-    if outcome.replies:
-        detail["replies"] = [reply.sentence for reply in outcome.replies]
-    if outcome.code != DONE:
-        detail["code"] = outcome.code
-    if outcome.events:
-        detail["events"] = [_event(event) for event in outcome.events]
-    return detail
-
-
-def _event(event: Event) -> dict[str, Any]:
-    held: dict[str, Any] = {"event": f"{event.family}/{event.name}", "msisdn": event.msisdn}
-    if event.data:
-        held["data"] = dict(event.data)
-    return held
 
 
 COUNTER: Final = 1 << 32

@@ -152,31 +152,28 @@ class Outbox:
         """The peer answered the part in flight. The caller calls settle() behind the last of its events."""
         self.in_flight -= 1
         try:
-            self._take_answer(bind, sms, response, now, now_ms)
+            status = response.command_status
+            if status == 0:
+                sms.parts_done += 1
+                sms.refusals = 0
+                sms.avoid = ()
+                if sms.parts_done < sms.parts:
+                    self._change(sms)
+                    self._send(sms, now, now_ms)
+                else:
+                    sms.error = ""
+                    sms.remote_id = str(getattr(response, "message_id", ""))
+                    bind.messages_out += 1
+                    self._close(sms, Delivery.SENT, now_ms)
+                    self._log.sent(sms, bind, now - sms.handed_over, now_ms)
+            elif retry_class(status) is Retry.PERMANENT:
+                self._fail(sms, Delivery.FAILED, name_of(status), now_ms)
+            else:
+                bind.throttled += 1
+                sms.error = name_of(status)
+                self._retry_later(sms, now, now_ms)
         except Exception as error:  # the boundary for bugs behind an answer
             self._break(sms, error, now_ms)
-
-    def _take_answer(self, bind: Bind, sms: MobileTerminated, response: Pdu, now: float, now_ms: int) -> None:
-        status = response.command_status
-        if status == 0:
-            sms.parts_done += 1
-            sms.refusals = 0
-            sms.avoid = ()
-            if sms.parts_done < sms.parts:
-                self._change(sms)
-                self._send(sms, now, now_ms)
-            else:
-                sms.error = ""
-                sms.remote_id = str(getattr(response, "message_id", ""))
-                bind.messages_out += 1
-                self._close(sms, Delivery.SENT, now_ms)
-                self._log.sent(sms, bind, now - sms.handed_over, now_ms)
-        elif retry_class(status) is Retry.PERMANENT:
-            self._fail(sms, Delivery.FAILED, name_of(status), now_ms)
-        else:
-            bind.throttled += 1
-            sms.error = name_of(status)
-            self._retry_later(sms, now, now_ms)
 
     def timed_out(self, bind: Bind, sms: MobileTerminated, now: float, now_ms: int) -> None:
         """No answer in time, of a peer that answers others: it may have been delivered. It leaves again, on
@@ -277,7 +274,28 @@ class Outbox:
     def _send(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
         """Send the next part of the first SMS of a handset, or keep it where it will be found again."""
         try:
-            self._send_or_keep(sms, now, now_ms)
+            if now_ms >= sms.expires_at:
+                self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
+                return
+            if self.stopping:
+                return
+            bind = self._binds.choose(sms.account, sms.msisdn, sms.bind, sms.avoid)
+            if bind is None and sms.avoid:
+                bind = self._choose_again(sms)
+                if bind is not None and bind.number == sms.avoid[-1] and now < sms.not_before:
+                    self._log.deferred(sms, "no response in time")
+                    self._wait_until(sms.not_before, sms, now, now_ms)
+                    return
+            if bind is None:
+                waiting = self._unbound.get(sms.account)
+                if waiting is None:
+                    waiting = self._unbound[sms.account] = deque()
+                    self._log.deferred(sms, "no receiver")
+                self._wait_in(waiting, sms)
+            elif bind.session.window_free <= 0 or bind.number in self._blocked:
+                self._wait_in(self._blocked.setdefault(bind.number, deque()), sms)
+            else:
+                self._transmit(sms, bind, now, now_ms)
         except Exception as error:  # the boundary for bugs on the way out
             self._break(sms, error, now_ms)
 
@@ -287,30 +305,6 @@ class Outbox:
             self._fail(sms, Delivery.FAILED, type(error).__name__, now_ms, error)
         else:
             self._log.failed(sms, error)
-
-    def _send_or_keep(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
-        if now_ms >= sms.expires_at:
-            self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
-            return
-        if self.stopping:
-            return
-        bind = self._binds.choose(sms.account, sms.msisdn, sms.bind, sms.avoid)
-        if bind is None and sms.avoid:
-            bind = self._choose_again(sms)
-            if bind is not None and bind.number == sms.avoid[-1] and now < sms.not_before:
-                self._log.deferred(sms, "no response in time")
-                self._wait_until(sms.not_before, sms, now, now_ms)
-                return
-        if bind is None:
-            waiting = self._unbound.get(sms.account)
-            if waiting is None:
-                waiting = self._unbound[sms.account] = deque()
-                self._log.deferred(sms, "no receiver")
-            self._wait_in(waiting, sms)
-        elif bind.session.window_free <= 0 or bind.number in self._blocked:
-            self._wait_in(self._blocked.setdefault(bind.number, deque()), sms)
-        else:
-            self._transmit(sms, bind, now, now_ms)
 
     def _choose_again(self, sms: MobileTerminated) -> Bind | None:
         """Every bind that may have it has left it unanswered: another one than last, else that one."""

@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Protocol
+from typing import Final
 
 from gateway.batch import Batches, Prepared
 from gateway.binds import Bind
@@ -21,6 +22,7 @@ from gateway.errors import OUTBOX_FULL, QUEUE_FULL, STOPPING, STORE_DOWN, STORE_
 from gateway.hashing import Hashing
 from gateway.intake import Intake
 from gateway.longmessages import GivenUp, LongMessages
+from gateway.message_log import MessageLog
 from gateway.model import Commit, MobileOriginated, Numbers, message_id
 from gateway.outbox import Outbox
 from gateway.retransmissions import LATE_MS, Retransmissions
@@ -41,38 +43,13 @@ CANDIDATES_LOOKED_AT: Final = 5_000
 """Candidates that one step looks at for those whose time is over."""
 
 
-class MessageLog(Protocol):
-    """Where the pipeline says what became of an SMS."""
+@dataclass(slots=True)
+class _Answers:
+    """SMS first..last of one bind, answered together."""
 
-    def handled(self, m: MobileOriginated, latency: float, now_ms: int) -> None:
-        """Committed and answered at `now_ms`, `latency` seconds after it came."""
-
-    def repeated(self, m: MobileOriginated, number: int) -> None:
-        """A retransmission, answered with the number of the SMS that it repeats."""
-
-    def rejected(self, bind: Bind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
-        """Answered negatively."""
-
-    def failed(self, m: MobileOriginated, error: Exception) -> None:
-        """A hop has a bug, or the store refused what it did."""
-
-    def broken(self, where: str, error: Exception) -> None:
-        """A bug that no SMS is known for."""
-
-    def storage_failed(self, error: StorageError, failures: int, pause: float) -> None:
-        """A batch was not stored, for the so many-th time in a row; nothing is taken for `pause` seconds."""
-
-    def storage_recovered(self, failures: int, seconds: float) -> None:
-        """The store takes batches again, after so many failures in so many seconds."""
-
-    def storage_lost(self, error: StorageError, closed: int, changed: int) -> None:
-        """At the stop: what became of so many SMS to handsets could not be stored; they leave once more."""
-
-    def unrecognised(self, count: int) -> None:
-        """Retransmissions of so many SMS will not be recognised: too many answers are in doubt."""
-
-    def incomplete(self, source: str, destination: str, parts: int) -> None:
-        """A long message was given up."""
+    bind: Bind
+    first: int
+    last: int
 
 
 class Pipeline:
@@ -140,9 +117,11 @@ class Pipeline:
             return
         except Exception as error:  # the boundary for bugs while an SMS is read and understood
             m = self._intake.broken(bind, request, now, error)
-        if not self._hashing.takes(m):
-            self._queue.append(m)
-            self._wake.set()
+        hashing, understood = self._hashing, m.understood
+        if (hashing.waiting or (understood is not None and understood.hidden)) and hashing.takes(m):
+            return
+        self._queue.append(m)
+        self._wake.set()
 
     def lost(self, bind: Bind, *, polite: bool) -> None:
         """A bind is gone: what waits of it is dropped (nobody was told it was taken), what was answered a
@@ -373,13 +352,16 @@ class Pipeline:
         if prepared.done:
             self._answer_new(prepared.done, now, now_ms)
         for m, number in prepared.repeats:
-            self._positive(m, number)
             if m.bind.link.closed:
                 self._retransmissions.unanswered_again(m.account, number, now_ms)
-            else:
-                self._retransmissions.repeated(m.session, m.account, m.bind.session, number, m.at)
+                continue
+            self._positive(m, message_id(number))
+            outbox.touch(m.bind)
+            self._retransmissions.repeated(m.session, m.account, m.bind.session, number, m.at)
         for m, number in prepared.echoes:
-            self._positive(m, number)
+            if not m.bind.link.closed:
+                self._positive(m, message_id(number))
+                outbox.touch(m.bind)
         for m, refusal in prepared.refused:
             self._refuse(m.bind, m.request, refusal)
         outbox.hand_over(commit.outgoing, now, now_ms)
@@ -389,38 +371,42 @@ class Pipeline:
 
     def _answer_new(self, done: list[MobileOriginated], now: float, now_ms: int) -> None:
         """Answer what was executed, and note which answers are not certain yet."""
-        sure: dict[int, list[int]] = {}  # session -> lowest and highest number
-        late: dict[int, list[int]] = {}
-        gone: dict[int, list[int]] = {}
-        binds: dict[int, Bind] = {}
+        sure: dict[int, _Answers] = {}
+        late: dict[int, _Answers] = {}
+        gone: dict[int, _Answers] = {}
+        late_before = now - LATE_MS / 1000
         for m in done:
-            if m.bind.link.closed:
-                _widen(gone, m.session, m.number)
-            elif (now - m.arrived) * 1000 > LATE_MS:
-                _widen(late, m.session, m.number)
+            bind, number = m.bind, m.number
+            if bind.link.closed:
+                answers = gone
             else:
-                _widen(sure, m.session, m.number)
-            binds[m.session] = m.bind
-            self._positive(m, m.number)
+                answers = late if m.arrived < late_before else sure
+                self._positive(m, m.message_id)
+            those = answers.get(m.session)
+            if those is None:
+                answers[m.session] = _Answers(bind, number, number)
+                self._outbox.touch(bind)
+            elif number > those.last:
+                those.last = number
+            elif number < those.first:  # it was overtaken while its password was hashed
+                those.first = number
         retransmissions = self._retransmissions
-        for session, (first, last) in chain(sure.items(), late.items()):
-            bind = binds[session]
-            retransmissions.answered(session, bind.account, bind.session, first, last, now_ms)
-        for session, (first, last) in late.items():
-            retransmissions.late(session, binds[session].account, first, last, now_ms)
-        for session, (first, last) in gone.items():
-            retransmissions.unanswered(session, binds[session].account, first, last, now_ms)
+        for session, those in chain(sure.items(), late.items()):
+            account, peer = those.bind.account, those.bind.session
+            retransmissions.answered(session, account, peer, those.first, those.last, now_ms)
+        for session, those in late.items():
+            retransmissions.late(session, those.bind.account, those.first, those.last, now_ms)
+        for session, those in gone.items():
+            retransmissions.unanswered(session, those.bind.account, those.first, those.last, now_ms)
 
-    def _positive(self, m: MobileOriginated, number: int) -> None:
-        """The positive response; nothing when the session is gone."""
-        response = SubmitSmResp if type(m.request) is SubmitSm else DataSmResp
-        if m.bind.link.closed:
-            return
+    def _positive(self, m: MobileOriginated, text: str) -> None:
+        """The positive response, with a message id."""
+        request = m.request
+        response = SubmitSmResp if type(request) is SubmitSm else DataSmResp
         try:
-            m.bind.session.answer(m.request, response(message_id=message_id(number)))
+            m.bind.session.answer(request, response(message_id=text))
         except Exception as error:  # the boundary for bugs while an answer is written: it counts as not given
             self._log.failed(m, error)
-        self._outbox.touch(m.bind)
 
     def _tell(self, prepared: Prepared, now: float, now_ms: int) -> None:
         """The log lines of a batch."""
@@ -480,14 +466,3 @@ class Pipeline:
         self._parts_gone += gone
         self._hashing.forget()
         self._wake.set()
-
-
-def _widen(spans: dict[int, list[int]], session: int, number: int) -> None:
-    """Take a number into the span of its session. One that was overtaken while it was hashed is lower."""
-    span = spans.get(session)
-    if span is None:
-        spans[session] = [number, number]
-    elif number > span[1]:
-        span[1] = number
-    elif number < span[0]:
-        span[0] = number

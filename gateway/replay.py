@@ -36,7 +36,8 @@ from commands.model import (
     World,
 )
 from commands.service import Commands
-from gateway.model import PART, message_id, told
+from gateway.journaled import told
+from gateway.model import PART, message_id
 from routing.model import Route
 from routing.table import Routing
 

@@ -7,6 +7,7 @@ timed. Per stage the fastest of all batches counts: it is the least disturbed on
 
 import asyncio
 import gc
+import inspect
 import sys
 import tempfile
 import time
@@ -99,7 +100,14 @@ async def measure(folder: Path) -> dict[str, list[float]]:
             finally:
                 times[stage].append(time.perf_counter() - start)
 
-        setattr(owner, name, wrapper)
+        async def waiting(*args: Any, **values: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return await function(*args, **values)
+            finally:
+                times[stage].append(time.perf_counter() - start)
+
+        setattr(owner, name, waiting if inspect.iscoroutinefunction(function) else wrapper)
 
     environ = {
         "FETION__STORAGE__URL": f"sqlite:///{folder}/store.db",

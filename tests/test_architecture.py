@@ -32,6 +32,7 @@ PIPELINE = frozenset(
             "gateway.outbox",
         ),
         *("gateway.reports", "gateway.guard", "gateway.migration", "gateway.replies", "gateway.hashing"),
+        *("gateway.message_log", "gateway.journaled"),
     }
 )
 """What the pipeline, the outbox and the pieces they are made of may import."""
@@ -58,7 +59,9 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.hashing": PIPELINE,
     "gateway.intake": PIPELINE,
     "gateway.guard": frozenset(),
+    "gateway.journaled": PIPELINE,
     "gateway.longmessages": PIPELINE,
+    "gateway.message_log": PIPELINE,
     "gateway.migration": PIPELINE,
     "gateway.operators": PIPELINE | {"gateway.control"},
     "gateway.outbox": PIPELINE,
@@ -72,7 +75,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.app": EVERYTHING,
     "gateway.testing": EVERYTHING,
     "pytest_fetion_gateway": frozenset({"gateway.testing", "gateway.simulator"}),
-    "gateway.replay": frozenset({"routing", "commands", "gateway.model"}),
+    "gateway.replay": frozenset({"routing", "commands", "gateway.model", "gateway.journaled"}),
     "gateway.cli": frozenset(),  # its targets are imported when they are used
     "gateway.cli_check": EVERYTHING,
     "gateway.cli_config": EVERYTHING,

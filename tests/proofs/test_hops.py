@@ -15,6 +15,7 @@ from commands.model import Reply
 from commands.parser import Parser
 from commands.service import Commands
 from gateway.batch import Batches
+from gateway.binds import Binds
 from gateway.guard import Guard
 from gateway.longmessages import LongMessages
 from gateway.model import Commit, MobileOriginated, MobileTerminated
@@ -225,7 +226,7 @@ async def test_a_bug_while_the_answer_is_written(tmp_path: Path, monkeypatch: py
 
 
 ON_THE_WAY_OUT: dict[str, tuple[Any, str]] = {
-    "choosing a bind": (Outbox, "_send_or_keep"),
+    "choosing a bind": (Binds, "choose"),
     "making its PDU": (Outbox, "_request"),
 }
 
