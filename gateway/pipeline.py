@@ -149,7 +149,7 @@ class Pipeline:
         if polite:
             self._retransmissions.ended(bind.number)
         else:
-            self._retransmissions.lost(bind.number, self._clock.monotonic(), self._clock.now_ms())
+            self._retransmissions.lost(bind.number, self._clock.monotonic())
         self._wake.set()
 
     @property
@@ -295,7 +295,8 @@ class Pipeline:
         now_ms = self._clock.now_ms()
         given_up, self._given_up = self._given_up, []
         parts_gone, self._parts_gone = self._parts_gone, []
-        prepared = Prepared(Commit(), self._clock.monotonic() - LATE_MS / 1000, given_up=[*given_up])
+        moment = self._clock.monotonic()
+        prepared = Prepared(Commit(), moment, moment - LATE_MS / 1000, given_up=[*given_up])
         commit = prepared.commit
         try:
             await self._batches.prepare(batch, prepared, now_ms, poison)
@@ -369,13 +370,15 @@ class Pipeline:
         outbox = self._outbox
         commit = prepared.commit
         if prepared.done:
-            self._answer_new(prepared.done, now, now_ms)
+            self._answer_new(prepared.done, now)
         for m, number in prepared.repeats:
             self._positive(m, number)
             if m.bind.link.closed:
-                self._retransmissions.unanswered_again(m.account, number, now_ms)
+                self._retransmissions.unanswered_again(m.account, number, now)
             else:
-                self._retransmissions.repeated(m.session, m.account, m.bind.session, number, m.at)
+                self._retransmissions.repeated(m.session, m.account, m.bind.session, number, m.at, now)
+                if (now - m.arrived) * 1000 > LATE_MS:
+                    self._retransmissions.late_again(m.account, number, now)
         for m, number in prepared.echoes:
             self._positive(m, number)
         for m, refusal in prepared.refused:
@@ -385,7 +388,7 @@ class Pipeline:
             outbox.committed((*commit.changed, *commit.closed), now, now_ms)
         self._tell(prepared, now, now_ms)
 
-    def _answer_new(self, done: list[MobileOriginated], now: float, now_ms: int) -> None:
+    def _answer_new(self, done: list[MobileOriginated], now: float) -> None:
         """Answer what was executed, and note which answers are not certain yet."""
         sure: dict[int, list[int]] = {}  # session -> lowest and highest number
         late: dict[int, list[int]] = {}
@@ -403,11 +406,11 @@ class Pipeline:
         retransmissions = self._retransmissions
         for session, (first, last) in chain(sure.items(), late.items()):
             bind = binds[session]
-            retransmissions.answered(session, bind.account, bind.session, first, last, now_ms)
+            retransmissions.answered(session, bind.account, bind.session, first, last, now)
         for session, (first, last) in late.items():
-            retransmissions.late(session, binds[session].account, first, last, now_ms)
+            retransmissions.late(session, binds[session].account, first, last, now)
         for session, (first, last) in gone.items():
-            retransmissions.unanswered(session, binds[session].account, first, last, now_ms)
+            retransmissions.unanswered(session, binds[session].account, first, last, now)
 
     def _positive(self, m: MobileOriginated, number: int) -> None:
         """The positive response; nothing when the session is gone."""
@@ -443,7 +446,7 @@ class Pipeline:
         self._more_to_forget = False
         now_ms = self._clock.now_ms()
         try:
-            await self._retransmissions.forget(now_ms, CANDIDATES_LOOKED_AT)
+            await self._retransmissions.forget(self._clock.monotonic(), CANDIDATES_LOOKED_AT)
             gone = await self._store.forget(now_ms - self._retention_ms, FORGOTTEN)
         except StorageError as error:  # SMS may well be stored all the same
             self._note_failure(error, 0.0)

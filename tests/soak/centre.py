@@ -32,7 +32,7 @@ from tests.soak.load import Load, Piece
 RESPONSE = 8.0
 """Seconds that the centre waits for an answer: more than the 5 s after which an answer counts as late."""
 
-WINDOW = 60
+WINDOW = 50
 LATENCY = 0.04
 """Seconds that octets take over a line, at most: something is always on the way when it is cut."""
 

@@ -70,7 +70,7 @@ def write_config(folder: Path, **account: object) -> Path:
                 "smpp": {
                     "listen": {"port": 0},
                     "timers": {"response": 1, "enquire_link": 2},
-                    "accounts": [{**SHIPPED_ACCOUNT, "window_in": 50, "window_out": 50, **account}],
+                    "accounts": [{**SHIPPED_ACCOUNT, "window_in": 60, "window_out": 50, **account}],
                 },
                 "storage": {"url": f"sqlite:///{store_path(folder)}", "key_file": str(folder / "fetion.key")},
                 "logging": {"format": "json", "backlog": 65_536},
