@@ -195,7 +195,13 @@ class Gateway:
         self._numbers = Numbers(NODE, self.store.run)
         before = self._numbers.draw()
         self._claims_warned: set[tuple[str, str]] = set()
-        self.retransmissions = Retransmissions(self.store, windows, int(2000 * settings.smpp.timers.response))
+        self.retransmissions = Retransmissions(
+            self.store,
+            windows,
+            int(2000 * settings.smpp.timers.response),
+            self._clock.now_ms(),
+            self._clock.monotonic(),
+        )
         self._longs = LongMessages()
         self.outbox = Outbox(self.binds, self._alphabets, self.reports, self._random, self._wake)
         self._recovery = Recovery(
@@ -280,7 +286,7 @@ class Gateway:
     async def _recover(self) -> None:
         """Take up what the last run left."""
         now_ms = self._clock.now_ms()
-        if dropped := await self.retransmissions.recover(now_ms):
+        if dropped := await self.retransmissions.recover(self._clock.monotonic()):
             self.reports.unrecognised(dropped)
         await self._recovery.parts(self._longs)
         await self._recovery.recent(self.guard, now_ms - self.settings.limits.same_text_minutes * MINUTE_MS)

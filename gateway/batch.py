@@ -64,13 +64,15 @@ FETION_NUMBERS: Final = (400_000_000, 999_999_999)
 class Prepared:
     """What a batch came to: the commit, and who is answered how once it is durable.
 
-    late: what arrived before `late_before` (monotonic), so that its centre may have sent it again already;
+    moment: when it began (monotonic). late: what arrived before `late_before`, so that its centre may have
+    sent it again already, and the number that such an SMS has;
     echoes: such retransmissions in this very batch, with the number of the original. given_up: long messages
     whose senders are told that they were not complete. counted: handsets whose circle the guard has counted
     on.
     """
 
     commit: Commit
+    moment: float = 0.0
     late_before: float = 0.0
     given_up: list[GivenUp] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
@@ -180,7 +182,7 @@ class Batches:
             m.at = now_ms
             m.digest = self._digest(m)
         wanted = [m.digest for m in batch] if len(retransmissions) else []
-        found = await retransmissions.find(wanted, now_ms)
+        found = await retransmissions.find(wanted, prepared.moment)
         late, late_before = prepared.late, prepared.late_before
         fresh = []
         for m in batch:
@@ -211,17 +213,20 @@ class Batches:
     def _is_new(self, m: MobileOriginated, prepared: Prepared, found: Found) -> bool:
         """Whether it goes on: retransmissions, and parts for which there is no room, do not."""
         if self._retransmissions.looks_for(m.account):
+            late = m.arrived < prepared.late_before
             number = found.take(m.digest)
             if number is not None:
                 prepared.repeats.append((m, number))
                 prepared.commit.repeats.append((number, m.session, m.at))
+                if late:
+                    prepared.late[m.digest] = number
                 return False
-            if m.arrived < prepared.late_before or prepared.late:
+            if late or prepared.late:
                 original = prepared.late.get(m.digest)
                 if original is not None:
                     prepared.echoes.append((m, original))
                     return False
-                if m.arrived < prepared.late_before:
+                if late:
                     prepared.late[m.digest] = m.number
         if m.part is not None and m.fault is None:
             try:

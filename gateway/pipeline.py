@@ -129,7 +129,7 @@ class Pipeline:
         if polite:
             self._retransmissions.ended(bind.number)
         else:
-            self._retransmissions.lost(bind.number, self._clock.monotonic(), self._clock.now_ms())
+            self._retransmissions.lost(bind.number, self._clock.monotonic())
         self._wake.set()
 
     @property
@@ -276,7 +276,8 @@ class Pipeline:
         now_ms = self._clock.now_ms()
         given_up, self._given_up = self._given_up, []
         parts_gone, self._parts_gone = self._parts_gone, []
-        prepared = Prepared(Commit(), self._clock.monotonic() - LATE_MS / 1000, given_up=[*given_up])
+        moment = self._clock.monotonic()
+        prepared = Prepared(Commit(), moment, moment - LATE_MS / 1000, given_up=[*given_up])
         commit = prepared.commit
         try:
             await self._batches.prepare(batch, prepared, now_ms, poison)
@@ -350,14 +351,16 @@ class Pipeline:
         outbox = self._outbox
         commit = prepared.commit
         if prepared.done:
-            self._answer_new(prepared.done, now, now_ms)
+            self._answer_new(prepared.done, now)
         for m, number in prepared.repeats:
             if m.bind.link.closed:
-                self._retransmissions.unanswered_again(m.account, number, now_ms)
+                self._retransmissions.unanswered_again(m.account, number, now)
                 continue
             self._positive(m, message_id(number))
             outbox.touch(m.bind)
-            self._retransmissions.repeated(m.session, m.account, m.bind.session, number, m.at)
+            self._retransmissions.repeated(m.session, m.account, m.bind.session, number, m.at, now)
+            if (now - m.arrived) * 1000 > LATE_MS:
+                self._retransmissions.late_again(m.account, number, now)
         for m, number in prepared.echoes:
             if not m.bind.link.closed:
                 self._positive(m, message_id(number))
@@ -369,7 +372,7 @@ class Pipeline:
             outbox.committed((*commit.changed, *commit.closed), now, now_ms)
         self._tell(prepared, now, now_ms)
 
-    def _answer_new(self, done: list[MobileOriginated], now: float, now_ms: int) -> None:
+    def _answer_new(self, done: list[MobileOriginated], now: float) -> None:
         """Answer what was executed, and note which answers are not certain yet."""
         sure: dict[int, _Answers] = {}
         late: dict[int, _Answers] = {}
@@ -393,11 +396,11 @@ class Pipeline:
         retransmissions = self._retransmissions
         for session, those in chain(sure.items(), late.items()):
             account, peer = those.bind.account, those.bind.session
-            retransmissions.answered(session, account, peer, those.first, those.last, now_ms)
+            retransmissions.answered(session, account, peer, those.first, those.last, now)
         for session, those in late.items():
-            retransmissions.late(session, those.bind.account, those.first, those.last, now_ms)
+            retransmissions.late(session, those.bind.account, those.first, those.last, now)
         for session, those in gone.items():
-            retransmissions.unanswered(session, those.bind.account, those.first, those.last, now_ms)
+            retransmissions.unanswered(session, those.bind.account, those.first, those.last, now)
 
     def _positive(self, m: MobileOriginated, text: str) -> None:
         """The positive response, with a message id."""
@@ -431,7 +434,7 @@ class Pipeline:
         self._more_to_forget = False
         now_ms = self._clock.now_ms()
         try:
-            await self._retransmissions.forget(now_ms, CANDIDATES_LOOKED_AT)
+            await self._retransmissions.forget(self._clock.monotonic(), CANDIDATES_LOOKED_AT)
             gone = await self._store.forget(now_ms - self._retention_ms, FORGOTTEN)
         except StorageError as error:  # SMS may well be stored all the same
             self._note_failure(error, 0.0)

@@ -12,7 +12,9 @@ numbers of the last minute. What is in doubt becomes a range in the store, and t
 there by their digests (Store.expect, Store.candidates). Who uses this waits with the SMS of an account in
 `expecting`.
 
-Times are milliseconds since the epoch unless they are called moments: these are monotonic seconds.
+Moments are monotonic seconds. Every window here runs on them: a wall clock that is put forward ends none.
+What the store keeps of them are milliseconds since the epoch as they were when this process began, plus what
+has passed since.
 """
 
 from collections import deque
@@ -49,12 +51,16 @@ class Peer(Protocol):
 @dataclass(slots=True)
 class _Span:
     """SMS of one session, numbers first..last, answered within GRAIN_MS from `at` on, before request `mark` +
-    1."""
+    1.
+
+    noted: of a repeat, when the journal has it.
+    """
 
     first: int
     last: int
     at: int
     mark: int
+    noted: int = 0
 
 
 @dataclass(slots=True)
@@ -76,14 +82,17 @@ class Retransmissions:
     """What is in doubt in one store.
 
     windows: by account, for how many milliseconds a retransmission is looked for, 0 = never. late_window: the
-    same for answers that came late on a session that lives.
+    same for answers that came late on a session that lives. now: milliseconds since the epoch at `moment`.
     """
 
-    def __init__(self, store: Store, windows: dict[str, int], late_window: int) -> None:
+    def __init__(
+        self, store: Store, windows: dict[str, int], late_window: int, now: int, moment: float
+    ) -> None:
         self.expecting: set[str] = set()  # accounts with uncertain ranges that are no candidates yet
         self._store = store
         self._windows = windows
         self._late_window = late_window
+        self._epoch = now - moment * 1000
         self._candidates = 0
         self._sessions: dict[int, _Session] = {}
         self._uncertain: list[Uncertain] = []
@@ -105,11 +114,11 @@ class Retransmissions:
 
     # What the store knows
 
-    async def recover(self, now: int) -> int:
+    async def recover(self, moment: float) -> int:
         """At start: everything that was not certain when the last process ended is in doubt. Gives how many
         SMS will not be recognised."""
         self._settled, self._repeats_to = await self._store.settled()
-        await self._store.recover(now + max(self._windows.values()))
+        await self._store.recover(self._time(moment) + max(self._windows.values()))
         dropped = 0
         left = True
         while left:
@@ -127,67 +136,78 @@ class Retransmissions:
             self.expecting.clear()
         return found
 
-    async def find(self, digests: list[bytes], now: int) -> "Found":
+    async def find(self, digests: list[bytes], moment: float) -> "Found":
         """The SMS that these digests may repeat. Raises StorageError."""
         found: dict[bytes, deque[int]] = {}
         if self._candidates:
-            for digest, number in await self._store.candidates(digests, now):
+            for digest, number in await self._store.candidates(digests, self._time(moment)):
                 found.setdefault(digest, deque()).append(number)
         return Found(found)
 
-    async def forget(self, now: int, limit: int) -> None:
+    async def forget(self, moment: float, limit: int) -> None:
         """Drop candidates whose time is over. Raises StorageError."""
         if self._candidates:
-            self._candidates = await self._store.forget_candidates(now, limit)
+            self._candidates = await self._store.forget_candidates(self._time(moment), limit)
 
     # What happens on the sessions
 
-    def answered(self, session: int, account: str, peer: Peer, first: int, last: int, now: int) -> None:
+    def answered(self, session: int, account: str, peer: Peer, first: int, last: int, moment: float) -> None:
         """Numbers first..last were answered on a live session just now, and nothing was queued there
         since."""
         self._last = max(self._last, last)
         if self._windows[account]:
             known = self._session(session, account, peer)
-            _append(known.spans, _Span(first, last, now, peer.sent_sequence))
+            _append(known.spans, _Span(first, last, self._time(moment), peer.sent_sequence))
 
-    def repeated(self, session: int, account: str, peer: Peer, number: int, now: int) -> None:
-        """A retransmission was answered, on a live session, with this number. now: as the commit noted it."""
-        self._last_repeat = max(self._last_repeat, now)
-        self._session(session, account, peer).repeats.append(_Span(number, number, now, peer.sent_sequence))
+    def repeated(
+        self, session: int, account: str, peer: Peer, number: int, noted: int, moment: float
+    ) -> None:
+        """A retransmission was answered, on a live session, with this number. noted: its time in the
+        commit."""
+        self._last_repeat = max(self._last_repeat, noted)
+        span = _Span(number, number, self._time(moment), peer.sent_sequence, noted)
+        self._session(session, account, peer).repeats.append(span)
 
-    def late(self, session: int, account: str, first: int, last: int, now: int) -> None:
+    def late(self, session: int, account: str, first: int, last: int, moment: float) -> None:
         """Numbers first..last were answered so late, on a live session (see answered), that the peer may have
         sent them again already."""
         window = min(self._windows[account], self._late_window)
         if window:
-            self._sessions[session].late.append(_Span(first, last, now + window, 0))
-            self._add(session, account, first, last, now + window)
+            until = self._time(moment) + window
+            self._sessions[session].late.append(_Span(first, last, until, 0))
+            self._add(session, account, first, last, until)
 
-    def unanswered(self, session: int, account: str, first: int, last: int, now: int) -> None:
+    def unanswered(self, session: int, account: str, first: int, last: int, moment: float) -> None:
         """Committed, but the session was gone before the answer."""
         self._last = max(self._last, last)
         if window := self._windows[account]:
-            self._add(session, account, first, last, now + window)
+            self._add(session, account, first, last, self._time(moment) + window)
 
-    def unanswered_again(self, account: str, number: int, now: int) -> None:
+    def unanswered_again(self, account: str, number: int, moment: float) -> None:
         """The answer to a retransmission could not be given: it may come once more."""
-        self._doubted.append((now + self._windows[account], number))
+        self._doubted.append((self._time(moment) + self._windows[account], number))
         self.expecting.add(account)
 
-    def lost(self, session: int, moment: float, now: int) -> None:
+    def late_again(self, account: str, number: int, moment: float) -> None:
+        """A retransmission was answered so late (see late) that it may come once more."""
+        window = min(self._windows[account], self._late_window)
+        self._doubted.append((self._time(moment) + window, number))
+        self.expecting.add(account)
+
+    def lost(self, session: int, moment: float) -> None:
         """A session was cut: what it was answered a short while ago may not have arrived."""
         known = self._sessions.pop(session, None)
         if known is None:
             return
-        self._let_settle(known, moment, now)
+        self._let_settle(known, moment)
         account = known.account
         if known.spans:
             # One range: its candidates are this session's SMS only, so gaps do no harm.
             first = min(span.first for span in known.spans)
             last = max(span.last for span in known.spans)
-            self._add(session, account, first, last, now + self._windows[account])
+            self._add(session, account, first, last, self._time(moment) + self._windows[account])
         for span in known.repeats:
-            self.unanswered_again(account, span.first, now)
+            self.unanswered_again(account, span.first, moment)
 
     def ended(self, session: int) -> None:
         """A session ended politely: by its unbind, or its answer to ours, the peer had read all answers."""
@@ -227,12 +247,12 @@ class Retransmissions:
         if pending is not None:
             oldest = min(oldest, pending)
         for number, session in list(self._sessions.items()):
-            for span in self._let_settle(session, moment, now):
+            for span in self._let_settle(session, moment):
                 self._certain.append((number, span.first, span.last))
             for span in session.spans:
                 oldest = min(oldest, span.first)
             if session.repeats:
-                repeats_to = min(repeats_to, session.repeats[0].at - 1)
+                repeats_to = min(repeats_to, session.repeats[0].noted - 1)
             if not (session.spans or session.late or session.repeats):
                 del self._sessions[number]
         moved = oldest - 1 > self._settled or self._repeats_to < self._last_repeat <= repeats_to
@@ -243,8 +263,9 @@ class Retransmissions:
         self._repeats_to = max(self._repeats_to, repeats_to)
         return self._settled, self._repeats_to
 
-    def _let_settle(self, session: _Session, moment: float, now: int) -> list[_Span]:
+    def _let_settle(self, session: _Session, moment: float) -> list[_Span]:
         """Take out what is certain now; gives the repeats among it."""
+        now = self._time(moment)
         read = session.peer.read_before(moment - CERTAIN_AFTER)
         while session.late and now >= session.late[0].at:
             session.late.popleft()
@@ -254,6 +275,10 @@ class Retransmissions:
         while session.repeats and _is_certain(session.repeats[0], read, now):
             certain.append(session.repeats.popleft())
         return certain
+
+    def _time(self, moment: float) -> int:
+        """What the store keeps of a moment."""
+        return round(self._epoch + moment * 1000)
 
     def _session(self, session: int, account: str, peer: Peer) -> _Session:
         known = self._sessions.get(session)

@@ -293,8 +293,8 @@ class BadLink:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pump(reader, far_writer))
                 both.create_task(self._pump(far_reader, writer))
-        except OSError:
-            pass  # nobody listens at the far end
+        except (OSError, asyncio.CancelledError):
+            pass  # nobody listens at the far end, or the link ends (asyncio's streams log a cancelled task)
         finally:
             self._lines.discard(line)
             self._writers -= ends

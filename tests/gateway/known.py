@@ -43,6 +43,7 @@ class Known:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.now = NOW
+        self.jumped = 0  # how far the wall clock was put forward
         self.clients: dict[int, Client] = {}
         self.windows = {SYSTEM_ID: HOUR, "never": 0}
         self._open()
@@ -50,7 +51,12 @@ class Known:
     def _open(self) -> None:
         self.store = store_at(self.folder / "store.db")
         self.store._db.execute("PRAGMA synchronous=OFF")  # no power is cut here
-        self.known = Retransmissions(self.store, self.windows, LATE)
+        self.known = Retransmissions(self.store, self.windows, LATE, self.wall, self.moment)
+
+    @property
+    def wall(self) -> int:
+        """What the wall clock shows."""
+        return self.now + self.jumped
 
     @property
     def moment(self) -> float:
@@ -69,7 +75,7 @@ class Known:
 
     async def commit(self, commit: Commit) -> None:
         """With what is in doubt."""
-        commit.settled = self.known.settle(self.moment, self.now)
+        commit.settled = self.known.settle(self.moment, self.wall)
         self.known.hand_in(commit)
         if commit:
             await self.store.commit(commit)
@@ -79,29 +85,29 @@ class Known:
     ) -> None:
         """An SMS is committed and answered at once."""
         await self.store.commit(Commit(messages=[received(number, session=session, digest=digest)]))
-        self.known.answered(session, account, self.client(session), number, number, self.now)
+        self.known.answered(session, account, self.client(session), number, number, self.moment)
 
     async def lose(self, session: int = ONE) -> None:
         """A session is cut."""
-        self.known.lost(session, self.moment, self.now)
+        self.known.lost(session, self.moment)
         await self.settle()
 
     async def find(self, digest: bytes) -> int | None:
         """An SMS comes; the number that it repeats. That is committed, but not answered yet."""
-        number = (await self.known.find([digest], self.now)).take(digest)
+        number = (await self.known.find([digest], self.moment)).take(digest)
         if number is not None:
-            await self.commit(Commit(repeats=[(number, OTHER, self.now)]))
+            await self.commit(Commit(repeats=[(number, OTHER, self.wall)]))
         return number
 
     async def comes_again(self, digest: bytes, session: int) -> int | None:
         """The same, and it is answered on that session."""
         number = await self.find(digest)
         if number is not None:
-            self.known.repeated(session, SYSTEM_ID, self.client(session), number, self.now)
+            self.known.repeated(session, SYSTEM_ID, self.client(session), number, self.wall, self.moment)
         return number
 
     async def restart(self) -> None:
         """The process dies and another one begins."""
         await self.store.close()
         self._open()
-        await self.known.recover(self.now)
+        await self.known.recover(self.moment)

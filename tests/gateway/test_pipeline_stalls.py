@@ -15,13 +15,14 @@ from tests.gateway.support import ALICE, part_of_many
 from tests.proofs.served import accepted, bind, delivered, sms, until
 
 
-def stall(home: House, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let so much time pass between the arrival of the next SMS and its batch, which takes both of two."""
+def stall(home: House, monkeypatch: pytest.MonkeyPatch, seconds: float, count: int = 2) -> None:
+    """Let so much time pass between the arrival of the next SMS and its batch, which takes so many at
+    once."""
     pipeline = home.gateway.pipeline
     take = pipeline._take
 
     def late() -> list[MobileOriginated]:
-        if len(pipeline._queue) < 2:
+        if len(pipeline._queue) < count:
             return []
         home.clock.ahead += seconds
         monkeypatch.undo()
@@ -43,6 +44,20 @@ async def test_the_same_sms_twice_in_one_batch(
         for _ in range(executed):
             assert (await delivered(esme)).destination_addr == ALICE
         assert len(home.journal()) == executed
+
+
+async def test_retransmissions_that_stall_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is late; so are those to two retransmissions, which share a batch; and there is a third. The
+    SMS runs once, all get its message id. What comes when that was answered in time is an SMS of its own."""
+    async with house(tmp_path) as home, await bind(home.port) as esme:
+        ids = []
+        for count in (1, 2):
+            stall(home, monkeypatch, 6.0, count)
+            ids += await asyncio.gather(*(accepted(esme, sms(ALICE, "161", QUERY)) for _ in range(count)))
+        ids.append(await accepted(esme, sms(ALICE, "161", QUERY)))
+        assert ids == ids[:1] * 4
+        assert len(home.journal()) == 1
+        assert await accepted(esme, sms(ALICE, "161", QUERY)) not in ids
 
 
 async def test_a_password_instruction_in_parts(tmp_path: Path) -> None:

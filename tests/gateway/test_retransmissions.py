@@ -44,7 +44,7 @@ async def test_two_equal_ones_may_both_come_again(world: Known) -> None:
     for number in (1, 2):
         await world.answer(number)
     await world.lose()
-    found = await world.known.find([YES, YES, YES], world.now)
+    found = await world.known.find([YES, YES, YES], world.moment)
     assert [found.take(YES) for _ in range(3)] == [1, 2, None]
 
 
@@ -56,6 +56,21 @@ async def test_an_old_answer_is_certain(world: Known) -> None:
     world.now += GRAIN_MS
     await world.lose()
     assert (await world.find(YES), await world.find(NO)) == (None, 2)
+
+
+async def test_a_wall_clock_that_is_put_forward_makes_nothing_certain(world: Known) -> None:
+    """It jumps by a day right behind the answers: whatever was in doubt stays so for as long as ever."""
+    for number, digest in ((1, b"cut"), (2, b"late")):
+        await world.answer(number, digest, number)
+    await world.answer(3, b"gone", ONE)
+    await world.lose(ONE)
+    world.known.late(2, SYSTEM_ID, 2, 2, world.moment)
+    await world.settle()
+    world.jumped += 24 * HOUR
+    await world.settle()
+    await world.known.forget(world.moment, 100)
+    await world.lose(1)
+    assert [await world.find(digest) for digest in (b"cut", b"late", b"gone")] == [1, 2, 3]
 
 
 async def test_an_answer_that_was_read_is_certain(world: Known) -> None:
@@ -109,7 +124,7 @@ async def test_unbind_leaves_nothing_uncertain(world: Known) -> None:
     await world.lose()
     assert await world.comes_again(YES, OTHER) == 1
     await world.answer(2, NO, OTHER)
-    world.known.late(OTHER, SYSTEM_ID, 2, 2, world.now)
+    world.known.late(OTHER, SYSTEM_ID, 2, 2, world.moment)
     await world.settle()
     world.known.ended(OTHER)
     await world.settle()
@@ -121,7 +136,7 @@ async def test_a_late_answer_is_in_doubt_for_a_short_time(world: Known) -> None:
     SMS."""
     for number in (1, 2):
         await world.answer(number)
-        world.known.late(ONE, SYSTEM_ID, number, number, world.now)
+        world.known.late(ONE, SYSTEM_ID, number, number, world.moment)
     await world.settle()
     world.now += LATE - 1
     assert await world.comes_again(YES, ONE) == 1
@@ -132,7 +147,7 @@ async def test_a_late_answer_is_in_doubt_for_a_short_time(world: Known) -> None:
 async def test_a_late_answer_on_a_session_that_is_cut(world: Known) -> None:
     """It is in doubt as long as the others then, and one candidate."""
     await world.answer(1)
-    world.known.late(ONE, SYSTEM_ID, 1, 1, world.now)
+    world.known.late(ONE, SYSTEM_ID, 1, 1, world.moment)
     await world.settle()
     await world.lose()
     world.now += HOUR - 1
@@ -188,7 +203,7 @@ async def test_candidates_have_their_time(world: Known) -> None:
     assert await world.find(YES) == 1
     world.now += 1
     assert await world.find(YES) is None
-    await world.known.forget(world.now, 100)
+    await world.known.forget(world.moment, 100)
     assert len(world.known) == 0
     assert await world.find(NO) is None
 
@@ -196,7 +211,7 @@ async def test_candidates_have_their_time(world: Known) -> None:
 async def test_what_is_in_doubt_is_known_before_the_next_batch(world: Known) -> None:
     """From a loss on, until its candidates are there, the account is expecting; no other one is."""
     await world.answer(1)
-    world.known.lost(ONE, world.moment, world.now)
+    world.known.lost(ONE, world.moment)
     assert world.known.expecting == {SYSTEM_ID}
     await world.settle()
     assert world.known.expecting == set()
@@ -211,7 +226,7 @@ async def test_a_commit_that_fails_is_made_up_for(world: Known, monkeypatch: pyt
 
     with monkeypatch.context() as patch:
         patch.setattr(world.store, "commit", broken)
-        world.known.lost(ONE, world.moment, world.now)
+        world.known.lost(ONE, world.moment)
         commit = Commit()
         with pytest.raises(StoreFault):
             await world.commit(commit)
@@ -228,11 +243,11 @@ async def test_ranges_do_not_grow_with_the_messages(world: Known) -> None:
     much."""
     client = world.client(ONE)
     for number in range(1, 2 * SPANS):
-        world.known.answered(ONE, SYSTEM_ID, client, number, number, world.now)
+        world.known.answered(ONE, SYSTEM_ID, client, number, number, world.moment)
     assert len(world.known._sessions[ONE].spans) == 1
     for number in range(2 * SPANS, 4 * SPANS):
         client.asked()
-        world.known.answered(ONE, SYSTEM_ID, client, number, number, world.now)
+        world.known.answered(ONE, SYSTEM_ID, client, number, number, world.moment)
     assert len(world.known._sessions[ONE].spans) == SPANS
 
 

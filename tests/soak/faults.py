@@ -1,0 +1,124 @@
+"""The faults of a soak, drawn from a seed: which, after how many SMS, and how long each lasts."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+from tests.soak.centre import Centre
+from tests.soak.controls import Controls, Disk
+from tests.soak.process import SoakedProcess
+
+MINUTE_MS = 60_000
+
+SILENCE = 4.0
+"""Seconds of a line that passes nothing, or a centre that reads nothing: the gateway ends a bind that answers
+nothing for two response timers."""
+
+EVERYDAY = (
+    *("cut", "cut", "cut inside a PDU", "cut inside a PDU", "silence", "centre that does not read"),
+    *("slow disk", "failing disk", "disk failing at the sync", "full disk"),
+    *("stalled log reader", "clock forward", "clock back"),
+)
+"""A hand of faults: all of them come before one comes again."""
+
+STANDSTILL = "disk standing still"
+"""One commit takes so long that the centre sends again what waits for it: long soaks only, like the death."""
+
+
+class Faults:
+    """Lets them happen: `submitted` is called behind each SMS that the centre sends.
+
+    every: SMS from one fault to the next, at most. lasting: seconds that most of them last, at most.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        centre: Centre,
+        controls: Controls,
+        *,
+        every: int,
+        lasting: float,
+        standstills: bool,
+    ) -> None:
+        self.process: SoakedProcess | None = None
+        self._random = Random(f"faults {seed}")
+        self._centre = centre
+        self._controls = controls
+        self._every = every
+        self._lasting = lasting
+        self._hand = (*EVERYDAY, STANDSTILL) if standstills else EVERYDAY
+        self._deck: list[str] = []
+        self._next = self._random.randint(every // 4, every)
+        self._ends: dict[str, asyncio.TimerHandle] = {}
+        self._loop = asyncio.get_running_loop()
+
+    def submitted(self) -> None:
+        """One more SMS was sent."""
+        self._next -= 1
+        if self._next > 0:
+            return
+        self._next = self._random.randint(self._every // 4, self._every)
+        if not self._deck:
+            self._deck = list(self._hand)
+            self._random.shuffle(self._deck)
+        name = self._deck.pop()
+        self._centre.ledger.counts[f"fault: {name}"] += 1
+        self._begin(name, self._random.uniform(0.2, self._lasting))
+
+    def end(self) -> None:
+        """All is well again, but for the clock."""
+        for handle in self._ends.values():
+            handle.cancel()
+        self._ends.clear()
+        self._heal_disk()
+        self._flow()
+
+    def _begin(self, name: str, lasting: float) -> None:
+        lines = [line for line in self._centre.lines if line.bound and line.link is not None]
+        line = self._random.choice(lines) if lines else None
+        match name:
+            case "cut" if line is not None and line.link is not None:
+                line.link.cut()
+            case "cut inside a PDU" if line is not None and line.link is not None:
+                line.link.cut_after(self._random.randint(1, 3000))
+            case "silence" if line is not None and line.link is not None:
+                line.link.stall()
+                # The line is a new one by then if the gateway has not only ended the bind.
+                self._loop.call_later(SILENCE, line.link.cut)
+            case "centre that does not read" if line is not None and line.connection is not None:
+                # It goes on sending, and all answers are lost.
+                line.connection.pause_writing()
+                self._loop.call_later(SILENCE, line.connection.abort, "nothing was read")
+            case "slow disk":
+                self._controls.delay_ms = self._random.randint(20, 80)
+                self._later("disk", lasting, self._heal_disk)
+            case "disk standing still":
+                self._controls.delay_ms = self._random.randint(5_500, 9_500)
+                self._later("disk", 0.3, self._heal_disk)
+            case "failing disk" | "disk failing at the sync" | "full disk":
+                kinds = {"failing disk": Disk.FAILS, "full disk": Disk.FULL}
+                self._controls.disk = kinds.get(name, Disk.FAILS_AT_SYNC)
+                self._later("disk", lasting, self._heal_disk)
+            case "stalled log reader" if self.process is not None:
+                self.process.flowing.clear()
+                self._later("log", 4 * lasting, self._flow)
+            case "clock forward":
+                self._centre.ledger.forward += 1
+                self._controls.offset_ms += self._random.randint(1, 180 * MINUTE_MS)
+            case "clock back":
+                self._controls.offset_ms -= self._random.randint(1, 180 * MINUTE_MS)
+
+    def _later(self, place: str, seconds: float, then: Callable[[], None]) -> None:
+        """Once, behind the last fault of that place."""
+        if place in self._ends:
+            self._ends[place].cancel()
+        self._ends[place] = self._loop.call_later(seconds, then)
+
+    def _heal_disk(self) -> None:
+        self._controls.delay_ms = 0
+        self._controls.disk = Disk.WELL
+
+    def _flow(self) -> None:
+        if self.process is not None:
+            self.process.flowing.set()

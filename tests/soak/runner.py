@@ -1,0 +1,126 @@
+"""`python -m tests.soak.runner`: what `fetion-gateway serve` runs, with a disk and a wall clock that the test
+moves."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from commands.model import Keys, World
+from gateway.app import Gateway
+from gateway.cli_serve import new_event_loop
+from gateway.logs import open_log
+from gateway.model import Commit, Expected
+from gateway.settings import load
+from gateway.storage.contract import StoreFault
+from gateway.storage.sqlite import SqliteStore
+from gateway.testing import CHEAP
+from tests.soak.controls import Controls, Disk
+
+UNLIMITED = 1_073_741_823
+"""SQLite's own limit of pages."""
+
+
+class MovedClock:
+    """The machine's clocks, the wall clock as the controls move it."""
+
+    def __init__(self, controls: Controls) -> None:
+        self._controls = controls
+
+    def monotonic(self) -> float:
+        """Nobody moves this one."""
+        return time.monotonic()
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000 + self._controls.offset_ms
+
+
+class MovedStore(SqliteStore):
+    """The real store on a disk that does as the controls say. It always commits in a thread."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int) -> None:
+        super().__init__(path, connection, lock)
+        self.controls: Controls | None = None
+        self._full = False
+
+    async def load(self, keys: Keys, world: World) -> None:
+        """As always, if the disk does."""
+        self._try()
+        await super().load(keys, world)
+
+    async def expect(self, limit: int) -> Expected:
+        """As always, if the disk does."""
+        self._try()
+        return await super().expect(limit)
+
+    async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
+        """As always, if the disk does."""
+        self._try()
+        return await super().candidates(digests, now)
+
+    def write(self, commit: Commit) -> None:
+        """As always, if the disk does."""
+        self._try()
+        full = self._disk is Disk.FULL
+        if full is not self._full:
+            self._full = full
+            (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+            self._db.execute(f"PRAGMA max_page_count={pages if full else UNLIMITED}")
+        super().write(commit)
+
+    def sync(self) -> None:
+        """As always, later, if the disk does."""
+        if self.controls is not None and self.controls.delay_ms:
+            threading.Event().wait(self.controls.delay_ms / 1000)
+        if self._disk is Disk.FAILS_AT_SYNC:
+            self._roll_back()
+            raise StoreFault("the disk fails at the sync, as the test wants it")
+        super().sync()
+
+    @property
+    def _disk(self) -> Disk:
+        return Disk.WELL if self.controls is None else self.controls.disk
+
+    def _try(self) -> None:
+        if self._disk is Disk.FAILS:
+            raise StoreFault("the disk fails, as the test wants it")
+
+
+async def serve(config: Path, controls: Controls) -> None:
+    """Run until SIGTERM."""
+
+    def open_store(path: Path) -> SqliteStore:
+        store = MovedStore.open(path)
+        assert isinstance(store, MovedStore)
+        store.slow = True
+        store.controls = controls
+        return store
+
+    settings = load(config, os.environ)
+    log = open_log(settings.logging)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    gateway = Gateway(settings, log, clock=MovedClock(controls), hash_cost=CHEAP, open_store=open_store)
+    async with gateway:
+        await stop.wait()
+    log.close()
+
+
+def main() -> None:
+    """Parse and run."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--controls", type=Path, required=True)
+    args = parser.parse_args()
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(serve(args.config, Controls(args.controls)))
+
+
+if __name__ == "__main__":
+    main()
