@@ -20,17 +20,16 @@ from commands.service import Commands
 from gateway.batch import Batches
 from gateway.binds import Bind, Binds, Claim
 from gateway.clock import Clock, SteadyClock, SystemClock
+from gateway.configured import MINUTE_MS, account_of, connection_limits_of, guard_of, timers_of
 from gateway.control import Control, socket_path
-from gateway.guard import Guard
 from gateway.hashing import Hashing
 from gateway.intake import Intake
 from gateway.logs import Log
 from gateway.longmessages import LongMessages
 from gateway.migration import Migration
 from gateway.model import MobileTerminated, Numbers
-from gateway.net.admission import Numbers as ConnectionNumbers
 from gateway.net.connection import Connection
-from gateway.net.listener import Account, Listener
+from gateway.net.listener import Listener
 from gateway.operators import Operators
 from gateway.outbox import Outbox
 from gateway.pipeline import Pipeline
@@ -39,13 +38,11 @@ from gateway.replies import Reaching, Replies
 from gateway.reports import Reports
 from gateway.retransmissions import Retransmissions
 from gateway.secrets import HashCost, Hasher, KeyFile, generate_password
-from gateway.settings import Account as AccountSettings
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
 from gateway.smpp.pdus import BindRequest, DataSm, SubmitSm
-from gateway.smpp.timers import Timers
 from gateway.storage.contract import StorageError, Store
 from gateway.storage.sqlite import SqliteStore
 from gateway.words import WordList
@@ -56,7 +53,6 @@ NODE: Final = 0
 TICK: Final = 0.1
 UNBINDING: Final = 2.0
 """Seconds of shutdown.deadline that are kept for the unbinds."""
-MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 LINGERING: Final = 0.5
 """Seconds that the last commit may take before it is said that it lasts."""
@@ -162,11 +158,11 @@ class Gateway:
         opened.callback(hasher.close)
         self._build_flow(routing, commands, hasher)
         self.listener = Listener(
-            {a.system_id: _listener_account(a) for a in settings.smpp.accounts},
+            {a.system_id: account_of(a) for a in settings.smpp.accounts},
             self,
-            _timers(settings),
+            timers_of(settings),
             self._clock.monotonic,
-            numbers=_numbers(settings),
+            limits=connection_limits_of(settings),
         )
         operators = Operators(
             self.store, self.outbox, self.binds, self._clock, self._recovery.readable, self._until
@@ -233,7 +229,7 @@ class Gateway:
         """What works batch after batch."""
         settings = self.settings
         limits = Limits(**settings.limits.model_dump())
-        self.guard = _guard(limits)
+        self.guard = guard_of(limits)
         self._batches = Batches(
             routing=routing,
             commands=commands,
@@ -472,33 +468,3 @@ class Gateway:
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """An oddity of a peer."""
         self.reports.remarked(peer, account, event)
-
-
-def _guard(limits: Limits) -> Guard:
-    return Guard(limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS)
-
-
-def _listener_account(account: AccountSettings) -> Account:
-    return Account(
-        account.system_id,
-        account.password,
-        account.window_in,
-        account.window_out,
-        account.allow_from,
-        account.modes,
-    )
-
-
-def _numbers(settings: Settings) -> ConnectionNumbers:
-    listen = settings.smpp.listen
-    return ConnectionNumbers(listen.connections, listen.per_address, listen.unbound)
-
-
-def _timers(settings: Settings) -> Timers:
-    timers = settings.smpp.timers
-    return Timers(
-        session_init=timers.session_init,
-        enquire_link=timers.enquire_link,
-        inactivity=timers.inactivity,
-        response=timers.response,
-    )

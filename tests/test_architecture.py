@@ -73,6 +73,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.simulator": frozenset({"gateway.smpp", "gateway.net"}),
     "gateway.words": frozenset({"commands.text", "routing.tablefile"}),
     "gateway.app": EVERYTHING,
+    "gateway.configured": EVERYTHING,
     "gateway.testing": EVERYTHING,
     "pytest_fetion_gateway": frozenset({"gateway.testing", "gateway.simulator"}),
     "gateway.replay": frozenset({"routing", "commands", "gateway.model", "gateway.journaled"}),

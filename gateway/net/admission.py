@@ -48,7 +48,7 @@ def is_within(address: Address | None, networks: Iterable[Network]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class ConnectionLimits:
     """Connections at most: in all, of one address, and not yet bound."""
 
     connections: int = 1000
@@ -59,8 +59,8 @@ class Numbers:
 class Admission(Generic[C]):
     """Keeps the connections that are let in, by their addresses."""
 
-    def __init__(self, numbers: Numbers, networks: Iterable[Network]) -> None:
-        self._numbers = numbers
+    def __init__(self, limits: ConnectionLimits, networks: Iterable[Network]) -> None:
+        self._limits = limits
         self._networks = frozenset(networks)
         self._groups: dict[C, str] = {}
         self._held: dict[str, int] = {}
@@ -73,14 +73,14 @@ class Admission(Generic[C]):
 
     def enter(self, connection: C, address: Address | None) -> tuple[str, C | None]:
         """Let in a connection that is not bound yet: why not, or ""; and which other one has to go for it."""
-        group, numbers = group_of(address), self._numbers
+        group, limits = group_of(address), self._limits
         held = self._held.get(group, 0)
         last: C | None = None
-        if held >= numbers.per_address:
+        if held >= limits.per_address:
             if group not in self._unbound:
                 return f"{held} connections of one address: smpp.listen.per_address", None
             last = next(iter(self._unbound[group]))
-        elif self._waiting >= numbers.unbound or len(self._groups) >= numbers.connections:
+        elif self._waiting >= limits.unbound or len(self._groups) >= limits.connections:
             if not self._unbound:
                 return f"{len(self._groups)} connections: smpp.listen.connections", None
             fullest = max(self._unbound, key=lambda each: len(self._unbound[each]))

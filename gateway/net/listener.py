@@ -18,8 +18,8 @@ from gateway.net.acceptor import Acceptor
 from gateway.net.admission import (
     STRANGER,
     Admission,
+    ConnectionLimits,
     Network,
-    Numbers,
     address_of,
     group_of,
     is_within,
@@ -63,7 +63,7 @@ ALLOWANCE: Final = 16_384
 CROWDED: Final = "gave way to a newer one: too many connections that are not bound"
 
 
-_NUMBERS: Final = Numbers()
+_CONNECTION_LIMITS: Final = ConnectionLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Listener:
         timers: Timers,
         clock: Callable[[], float],
         system_id: str = "fetion",
-        numbers: Numbers = _NUMBERS,
+        limits: ConnectionLimits = _CONNECTION_LIMITS,
     ) -> None:
         self.connections: set[Connection] = set()
         self.port = 0
@@ -141,7 +141,7 @@ class Listener:
         self._clock = clock
         self._system_id = system_id
         networks = (network for account in accounts.values() for network in account.allow_from)
-        self._admission: Admission[Connection] = Admission(numbers, networks)
+        self._admission: Admission[Connection] = Admission(limits, networks)
         self._acceptor = Acceptor(self._taken, application.accepting)
         self._opening: set[asyncio.Task[Any]] = set()
         self._failures: OrderedDict[tuple[str, str], float] = OrderedDict()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.net.admission import (
     STRANGER,
     Admission,
-    Numbers,
+    ConnectionLimits,
     address_of,
     group_of,
     is_within,
@@ -58,12 +58,12 @@ def test_no_address_is_in_no_network() -> None:
         st.tuples(st.sampled_from(["enter", "enter", "enter", "bound", "leave"]), st.integers(0, 9)),
         max_size=80,
     ),
-    numbers=st.builds(Numbers, st.integers(1, 12), st.integers(1, 8), st.integers(1, 6)),
+    limits=st.builds(ConnectionLimits, st.integers(1, 12), st.integers(1, 8), st.integers(1, 6)),
 )
-def test_whoever_comes_and_goes(steps: list[tuple[str, int]], numbers: Numbers) -> None:
+def test_whoever_comes_and_goes(steps: list[tuple[str, int]], limits: ConnectionLimits) -> None:
     """No number is ever exceeded; who has to go is not bound, is the oldest of its address, and that one
     holds the most or is the newcomer's own; nobody is refused while one who is not bound holds his place."""
-    admission: Admission[int] = Admission(numbers, ())
+    admission: Admission[int] = Admission(limits, ())
     held: dict[int, tuple[str, bool]] = {}  # connection -> address, whether it is bound
     for serial, (step, place) in enumerate(steps):
         host = f"10.0.0.{place % 4}"
@@ -74,7 +74,7 @@ def test_whoever_comes_and_goes(steps: list[tuple[str, int]], numbers: Numbers) 
             if reason:
                 rivals = (
                     waiting
-                    if len(mine) < numbers.per_address
+                    if len(mine) < limits.per_address
                     else {each: by for each, by in waiting.items() if by == host}
                 )
                 assert rivals == {}
@@ -95,9 +95,9 @@ def test_whoever_comes_and_goes(steps: list[tuple[str, int]], numbers: Numbers) 
                 admission.leave(connection)
                 del held[connection]
         by = [address for address, _ in held.values()]
-        assert len(held) <= numbers.connections
-        assert max(map(by.count, by), default=0) <= numbers.per_address
-        assert sum(not bound for _, bound in held.values()) <= numbers.unbound
+        assert len(held) <= limits.connections
+        assert max(map(by.count, by), default=0) <= limits.per_address
+        assert sum(not bound for _, bound in held.values()) <= limits.unbound
     for connection in held:
         admission.leave(connection)
         admission.leave(connection)
@@ -119,8 +119,8 @@ async def test_a_stranger_is_closed_at_once() -> None:
 async def test_one_address_cannot_take_all_places() -> None:
     """Many connections that never bind close their own oldest; bound ones and other addresses stay."""
     application = Remembers()
-    numbers = Numbers(connections=20, per_address=10, unbound=4)
-    async with listening(application, numbers=numbers) as listener, AsyncExitStack() as stack:
+    limits = ConnectionLimits(connections=20, per_address=10, unbound=4)
+    async with listening(application, limits=limits) as listener, AsyncExitStack() as stack:
 
         async def dial(source: str) -> Wire:
             return await stack.enter_async_context(Wire.to(listener.port, source=source))
@@ -142,7 +142,7 @@ async def test_one_address_cannot_take_all_places() -> None:
 async def test_bound_connections_of_one_address_are_counted() -> None:
     """Beyond the number of its address a new one is closed at once, and has room when one has gone."""
     application = Remembers()
-    async with listening(application, numbers=Numbers(per_address=2)) as listener:
+    async with listening(application, limits=ConnectionLimits(per_address=2)) as listener:
         async with Wire.to(listener.port) as first, Wire.to(listener.port) as second:
             await first.bind()
             await second.bind()
@@ -161,7 +161,7 @@ async def test_connections_are_counted() -> None:
     """Beyond the number in all a new one is closed at once; who is not bound gives way; when one has gone
     there is room."""
     application = Remembers()
-    async with listening(application, numbers=Numbers(connections=2)) as listener:
+    async with listening(application, limits=ConnectionLimits(connections=2)) as listener:
         async with Wire.to(listener.port) as first, Wire.to(listener.port) as idle:
             await first.bind()
             async with Wire.to(listener.port) as second:

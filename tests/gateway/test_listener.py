@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.net import listener as listener_module
-from gateway.net.admission import Numbers
+from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import DELAY_FIRST, Account, Listener
 from gateway.smpp.codec import encode
@@ -134,7 +134,7 @@ class Remembers:
 async def listening(
     application: Remembers,
     timers: Timers | None = None,
-    numbers: Numbers | None = None,
+    limits: ConnectionLimits | None = None,
     host: str = "127.0.0.1",
     **changes: Any,
 ) -> AsyncIterator[Listener]:
@@ -145,8 +145,8 @@ async def listening(
         OTHER: Account(OTHER, PASSWORD, **{**usual, "allow_from": (IPv4Network("127.0.0.1/32"),)}),
     }
     loop = asyncio.get_running_loop()
-    numbers = numbers or Numbers()
-    listener = Listener(accounts, application, timers or Timers(), loop.time, numbers=numbers)
+    limits = limits or ConnectionLimits()
+    listener = Listener(accounts, application, timers or Timers(), loop.time, limits=limits)
     await listener.start(host, 0)
     try:
         yield listener
