@@ -57,7 +57,9 @@ INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, np
     at, expires_at, state, parts, source_ton, source_npi)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_CHANGE = "UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts_done = ?, error = ? WHERE number = ?"
+_CHANGE = """
+UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts_done = ?, error = ?, repeat = ? WHERE number = ?
+"""
 _CLOSE = """
 UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
     text = CASE WHEN secret THEN NULL ELSE text END
@@ -410,8 +412,9 @@ class SqliteStore:
     async def recover(self, until: int) -> None:
         """See gateway.storage.sqlite_candidates, like the next three."""
         settled = await self.settled()
-        with self._transaction():
+        with self._transaction() as db:
             self._candidates.recover(settled, until)
+            db.execute("UPDATE outbox SET repeat = 1 WHERE state = 0")  # they may have left
 
     async def expect(self, limit: int) -> Expected:
         """One step."""

@@ -35,7 +35,7 @@ def closed_row(m: MobileTerminated) -> tuple[Any, ...]:
 def changed_row(m: MobileTerminated) -> tuple[Any, ...]:
     """One that has been closed meanwhile still counts as waiting here: closing it is a row of its own."""
     state = m.state if m.state is Delivery.SUSPECT else Delivery.WAITING
-    return (int(state), m.losses, m.attempts, m.parts_done, m.error, m.number)
+    return (int(state), m.losses, m.attempts, m.parts_done, m.error, int(m.repeat), m.number)
 
 
 def buddy_of(row: tuple[int, int, str, int, int, int]) -> Buddy:

@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import main
-from tests.proofs.served import accepted, bind, delivered, inside, rows, serving, sms, text_of, write_config
+from gateway.control import CommandRefused, ask
+from gateway.model import message_id
+from tests.proofs.served import (
+    accepted,
+    bind,
+    delivered,
+    inside,
+    lines,
+    rows,
+    serving,
+    sms,
+    text_of,
+    write_config,
+)
 
 ONE, OTHER = "13800138000", "13800138001"
 
@@ -70,6 +83,8 @@ async def test_the_loss_is_accepted_once(tmp_path: Path, gone: bool) -> None:
         key.write_bytes(secrets.token_bytes(32))
     async with inside(config, new_key=True):
         pass
+    [replaced] = [line for line in lines(tmp_path / "gateway.log") if line["event"] == "key.replaced"]
+    assert replaced["file"] == str(key)
     async with inside(config) as gateway, await bind(gateway.port) as handset:
         await accepted(handset, sms(ONE, "161", "CXFX"))
         assert "开通" in text_of(await delivered(handset))
@@ -95,3 +110,23 @@ async def test_a_lost_store_costs_no_key(tmp_path: Path) -> None:
         path.unlink()
     await used(config)
     assert key.read_bytes() == before
+
+
+async def test_what_the_lost_key_had_sealed_is_parked(tmp_path: Path) -> None:
+    """A password that waits cannot be read with another key: it is parked where an operator sees it, keeps
+    nobody waiting, and can be dropped."""
+    config = write_config(tmp_path)
+    key = await used(config)
+    async with inside(config) as gateway, await bind(gateway.port, "transmitter") as handset:
+        await accepted(handset, sms(ONE, "161", "P"))
+    key.unlink()
+    async with inside(config, new_key=True) as gateway, await bind(gateway.port) as handset:
+        await accepted(handset, sms(ONE, "161", "CXFX"))
+        assert "飞信号" in text_of(await delivered(handset))
+        store = tmp_path / "var/fetion.db"
+        [parked] = rows(store, "SELECT number, error FROM outbox WHERE state = 4")
+        assert parked["error"] == "sealed with another key"
+        with pytest.raises(CommandRefused, match="can only be dropped"):
+            await ask(store, "outbox retry", message=message_id(parked["number"]))
+        assert await ask(store, "outbox drop", message=message_id(parked["number"])) == "failed"
+    assert rows(store, "SELECT 1 FROM outbox WHERE state IN (0, 4)") == []
