@@ -10,8 +10,9 @@ Nothing is kept per message on a healthy session: the journal holds the digests,
 of the last minute. What is in doubt becomes a range in the store, and then candidates that are found there by their
 digests (Store.expect, Store.candidates). Who uses this waits with the SMS of an account in `expecting`.
 
-Moments are monotonic seconds. Every window here runs on them: a wall clock that is put forward ends none. What the
-store keeps of them are milliseconds since the epoch as they were when this process began, plus what has passed since.
+Moments are monotonic seconds. Every window here runs on them: a wall clock that is put forward ends none. What
+the store keeps of a moment are the milliseconds since the epoch when this process began, plus what has passed
+since then.
 """
 
 from collections import deque
@@ -146,9 +147,7 @@ class Retransmissions:
 
     # What happens on the sessions
 
-    def answered(
-        self, session: int, account: str, peer: Peer, first: int, last: int, moment: float
-    ) -> None:
+    def answered(self, session: int, account: str, peer: Peer, first: int, last: int, moment: float) -> None:
         """Numbers first..last were answered on a live session just now, and nothing was queued there since."""
         self._last = max(self._last, last)
         if self._windows[account]:

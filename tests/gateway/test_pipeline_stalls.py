@@ -16,7 +16,7 @@ from tests.proofs.served import accepted, bind, delivered, sms, until
 
 
 def stall(home: House, monkeypatch: pytest.MonkeyPatch, seconds: float, count: int = 2) -> None:
-    """Let so much time pass between the arrival of the next SMS and its batch, which takes so many at once."""
+    """Let so much time pass between the arrival of the next SMS and its batch of so many."""
     pipeline = home.gateway.pipeline
     take = pipeline._take
 
@@ -46,8 +46,8 @@ async def test_the_same_sms_twice_in_one_batch(
 
 
 async def test_retransmissions_that_stall_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The answer is late; so are those to two retransmissions, which share a batch; and there is a third. The SMS runs
-    once, all get its message id. What comes when that was answered in time is an SMS of its own."""
+    """The answer is late; so are those to two retransmissions, which share a batch; and there is a third. The
+    SMS runs once, all get its message id. What comes when that was answered in time is an SMS of its own."""
     async with house(tmp_path) as home, await bind(home.port) as esme:
         ids = []
         for count in (1, 2):

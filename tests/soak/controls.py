@@ -1,4 +1,5 @@
-"""What the test tells the gateway's process while it runs: how its disk does, and what its wall clock shows."""
+"""What the test tells the gateway's process while it runs: how its disk does, and what its wall clock
+shows."""
 
 import mmap
 import struct

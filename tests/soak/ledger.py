@@ -36,8 +36,8 @@ SHOWN = 20
 class Ledger:
     """Kept while the soak runs.
 
-    messages: everything that was sent. first: SMS to a handset -> place of its first arrival among all. states: who
-    has the answer to CXFX. counts: of what happened, by name.
+    messages: everything that was sent. first: SMS to a handset -> place of its first arrival among all.
+    states: who has the answer to CXFX. counts: of what happened, by name.
     """
 
     def __init__(self) -> None:
@@ -131,7 +131,9 @@ class Ledger:
         if len(whole) != sum(m.done and len(m.ids) == 1 for m in self.messages):
             yield "lost: two SMS were acknowledged with one id"
         texts = {m.text for m in self.messages if len(m.ids) > 1}
-        query = "SELECT number, instruction, outcome, source, destination, text FROM journal WHERE outcome != ?"
+        query = (
+            "SELECT number, instruction, outcome, source, destination, text FROM journal WHERE outcome != ?"
+        )
         for number, *row in db.execute(query, (PART,)):
             message = whole.pop(number, None)
             if message is None:
@@ -148,7 +150,9 @@ class Ledger:
 
         One that was not complete when the wall clock was put forward may have been given up as too old.
         """
-        query = "SELECT text, count(*), min(source), min(outcome) FROM journal WHERE parts > 1 AND outcome != ?"
+        query = (
+            "SELECT text, count(*), min(source), min(outcome) FROM journal WHERE parts > 1 AND outcome != ?"
+        )
         executed = {text: row for text, *row in db.execute(f"{query} GROUP BY text", (PART,))}
         numbers = {number for (number,) in db.execute("SELECT number FROM journal WHERE parts > 1")}
         known: set[int] = set()
@@ -166,11 +170,11 @@ class Ledger:
                 yield f"{count} times, {outcome}: {message}"
 
     def _wrong_replies(self, db: sqlite3.Connection) -> Iterator[str]:
-        """Each SMS led to one SMS, to the right handset; one that opens or asks leads to others, checked as it is
-        met. Nobody gets the answer of another."""
+        """Each SMS led to one SMS, to the right handset; one that opens or asks leads to others, checked as
+        it is met. Nobody gets the answer of another."""
         query = """
-            SELECT j.number, j.instruction, j.source, j.destination, j.text, count(o.number), min(o.destination),
-                min(o.text)
+            SELECT j.number, j.instruction, j.source, j.destination, j.text, count(o.number),
+            min(o.destination), min(o.text)
             FROM journal j LEFT JOIN outbox o ON o.cause = j.number
             WHERE j.instruction IN ('chat', 'buddy.rename', 'password.random', 'service.state')
             GROUP BY j.number"""
@@ -188,8 +192,8 @@ class Ledger:
             yield f"{strays} SMS without a cause"
 
     def _not_delivered(self, db: sqlite3.Connection) -> Iterator[str]:
-        """Each SMS has arrived, but those that the centre refused for good, and those that it left unanswered until
-        they were parked."""
+        """Each SMS has arrived, but those that the centre refused for good, and those that it left
+        unanswered until they were parked."""
         query = "SELECT destination, source, text, secret, reference, parts, state, losses, error FROM outbox"
         known = set()
         for to, source, text, secret, reference, parts, state, losses, error in db.execute(query):

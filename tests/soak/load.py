@@ -32,8 +32,8 @@ class Kind(StrEnum):
 class Message:
     """One SMS from a handset, whole. ids: message ids of its parts, "" before they are acknowledged.
 
-    began, ended: how often the wall clock had been put forward when its first part was sent, and when its last one
-    was acknowledged.
+    began, ended: how often the wall clock had been put forward when its first part was sent, and when its
+    last one was acknowledged.
     """
 
     order: int

@@ -15,8 +15,8 @@ EVERYDAY = (b'"sms.handled"', b'"sms.sent"', b'"sms.rejected"', b'"sms.duplicate
 
 
 class SoakedProcess(GatewayProcess):
-    """events: lines of the log by their event. lost: as the last log.lost said. While `flowing` is not set, nobody
-    reads the log."""
+    """events: lines of the log by their event. lost: as the last log.lost said. While `flowing` is not set,
+    nobody reads the log."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.flowing = asyncio.Event()
