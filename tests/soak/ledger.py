@@ -57,7 +57,7 @@ class Ledger:
     def sent(self, piece: Piece) -> None:
         """It is submitted, for the first time or again."""
         message = piece.message
-        if not any(message.ids) and piece.sent == 0 and not message.began:
+        if message.began < 0:
             message.began = self.forward
         if piece.place == 0 and piece.sent == 0:
             self.messages.append(message)

@@ -86,6 +86,7 @@ async def test_a_handset_that_is_silenced_is_found_out(tmp_path: Path, report: R
 @pytest.mark.timeout(SECONDS + 900)
 async def test_a_long_soak(tmp_path: Path, report: Report) -> None:
     """Half an hour of all of it; every fault comes, and the memory of the last process stays flat."""
+    report(f"again with: SOAK_SEED={SEED} SOAK_SECONDS={SECONDS:g}")
     verdict = await Soak(tmp_path, Plan(SEED, seconds=SECONDS)).run()
     check(verdict, report, SEED)
     for fault in (*EVERYDAY, STANDSTILL, "kill -9"):
