@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 help:
 	@echo "make run [ONCE=1]   play a conversation of two handsets; without ONCE stay up until Ctrl-C"
 	@echo "make test           ruff, mypy, import rules, pytest"
-	@echo "make test-long      the slower proofs"
+	@echo "make test-long      the slower proofs, with half an hour of all faults at once"
 	@echo "make lint           the gate without the suite"
 	@echo "make format         format the code"
 	@echo "make bench          decode and encode beside smpplib"

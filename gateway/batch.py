@@ -65,10 +65,9 @@ class Prepared:
     """What a batch came to: the commit, and who is answered how once it is durable.
 
     moment: when it began (monotonic). late: what arrived before `late_before`, so that its centre may have
-    sent it again already, and the number that such an SMS has;
-    echoes: such retransmissions in this very batch, with the number of the original. given_up: long messages
-    whose senders are told that they were not complete. counted: handsets whose circle the guard has counted
-    on.
+    sent it again already, with the number of each; echoes: such retransmissions in this very batch, with that
+    number. given_up: long messages whose senders are told that they were not complete. counted: handsets
+    whose circle the guard has counted on.
     """
 
     commit: Commit

@@ -13,8 +13,8 @@ there by their digests (Store.expect, Store.candidates). Who uses this waits wit
 `expecting`.
 
 Moments are monotonic seconds. Every window here runs on them: a wall clock that is put forward ends none.
-What the store keeps of them are milliseconds since the epoch as they were when this process began, plus what
-has passed since.
+What the store keeps of a moment are the milliseconds since the epoch when this process began, plus what has
+passed since then.
 """
 
 from collections import deque
@@ -33,8 +33,8 @@ GRAIN_MS = 1_000
 them."""
 SPANS = 4096
 """Ranges of one session; beyond it the newest one takes in what comes."""
-STEP = 5_000
-"""SMS of uncertain ranges that one step looks at: some 15 ms."""
+STEP = 2_000
+"""SMS of uncertain ranges that one step looks at: some 7 ms."""
 
 
 class Peer(Protocol):

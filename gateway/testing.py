@@ -294,7 +294,7 @@ class BadLink:
                 both.create_task(self._pump(reader, far_writer))
                 both.create_task(self._pump(far_reader, writer))
         except (OSError, asyncio.CancelledError):
-            pass  # nobody listens at the far end, or the link ends (asyncio's streams log a cancelled task)
+            pass  # nobody listens at the far end; or the link ends, and asyncio would log that as an error
         finally:
             self._lines.discard(line)
             self._writers -= ends

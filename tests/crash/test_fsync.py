@@ -20,8 +20,8 @@ from gateway.smpp.coding import Alphabet
 from gateway.smpp.framing import FrameSplitter
 from gateway.smpp.pdus import DeliverSm, SubmitSmResp
 from gateway.storage.sqlite import SqliteStore
+from tests.conftest import Report
 from tests.crash.centre import Centre
-from tests.crash.conftest import Report
 from tests.crash.ledger import Ledger
 from tests.crash.load import Kind, Load
 from tests.crash.process import SERVE, GatewayProcess, write_config

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Report
 from tests.crash.centre import Centre
-from tests.crash.conftest import Report
 from tests.crash.evidence import read_store
 from tests.crash.experiment import INSIDE, OUTSIDE, Experiment
 from tests.crash.ledger import Figures, Ledger

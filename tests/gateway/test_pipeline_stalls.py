@@ -16,8 +16,7 @@ from tests.proofs.served import accepted, bind, delivered, sms, until
 
 
 def stall(home: House, monkeypatch: pytest.MonkeyPatch, seconds: float, count: int = 2) -> None:
-    """Let so much time pass between the arrival of the next SMS and its batch, which takes so many at
-    once."""
+    """Let so much time pass between the arrival of the next SMS and its batch of so many."""
     pipeline = home.gateway.pipeline
     take = pipeline._take
 

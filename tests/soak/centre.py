@@ -1,7 +1,7 @@
 """The SMS centre of a soak: several binds over bad lines, one ledger.
 
-It does what an SMS centre does: what is not answered in time, or not before the loss of a bind, is sent again
-with the same octets, on any bind; a temporary refusal is taken as one.
+It does what an SMS centre does: what is not answered in time, or not before the loss of a bind, is sent
+again with the same octets, on any bind; a temporary refusal is taken as one.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from gateway.smpp.pdus import (
     SubmitSmResp,
 )
 from gateway.smpp.session import Limits, Session, Side, Timers
-from gateway.smpp.status import CommandStatus, Retry, retry_class
+from gateway.smpp.status import Retry, name_of, retry_class
 from gateway.testing import BadLink
 from tests.soak.ledger import Key, Ledger
 from tests.soak.load import Load, Piece
@@ -33,9 +33,6 @@ RESPONSE = 8.0
 """Seconds that the centre waits for an answer: more than the 5 s after which an answer counts as late."""
 
 WINDOW = 50
-LATENCY = 0.04
-"""Seconds that octets take over a line, at most: something is always on the way when it is cut."""
-
 PAUSE = 0.3
 """Seconds after a temporary refusal."""
 
@@ -64,11 +61,12 @@ class Moods:
         if not self.share:
             return 0
         place = self._random.random() / self.share
-        if key in self._deaf or place < 0.02:
+        if place < 0.02:
             self._deaf.add(key)
-            return self._none(key, ledger)
-        if place < 0.4:
-            return self._none(key, ledger)
+        if key in self._deaf or place < 0.4:
+            ledger.unanswered[key] += 1
+            ledger.counts["answers: none"] += 1
+            return None
         if place < 0.8 and self._temporary.get(key, 0) < MOST_REFUSALS:
             self._temporary[key] = self._temporary.get(key, 0) + 1
             ledger.counts["answers: temporary"] += 1
@@ -78,10 +76,6 @@ class Moods:
             ledger.refused_for_good.add(key)
             return self._random.choice(PERMANENT)
         return 0
-
-    def _none(self, key: Key, ledger: Ledger) -> None:
-        ledger.unanswered[key] += 1
-        ledger.counts["answers: none"] += 1
 
 
 class Line:
@@ -107,7 +101,7 @@ class Line:
             if self._centre.port == 0:
                 await asyncio.sleep(0.02)
                 continue
-            delay = self._centre.random.uniform(0, LATENCY)
+            delay = self._centre.random.uniform(0, self._centre.latency)
             with contextlib.suppress(OSError):
                 async with BadLink("127.0.0.1", self._centre.port, delay=delay) as link:
                     await self._once(link)
@@ -148,6 +142,20 @@ class Line:
             short_message=segment.octets,
         )
         self.connection.session.send(pdu, piece, self._loop.time())
+
+    def read_no_more(self) -> Callable[[], None]:
+        """Leave everything unread that comes from now on, and go on sending. Gives what ends the
+        connection."""
+        connection, link = self.connection, self.link
+        assert connection is not None
+        assert link is not None
+        connection.pause_writing()  # the way of a Connection to stop reading
+
+        def hang_up() -> None:
+            link.cut()
+            connection.abort("nothing was read")
+
+        return hang_up
 
     @property
     def window_free(self) -> int:
@@ -196,13 +204,15 @@ class Line:
 
 
 class Centre:
-    """All binds. port: of the gateway, 0 while there is none. rate: SMS a second, at most."""
+    """All binds. port: of the gateway, 0 while there is none. rate: SMS a second, at most. latency: seconds
+    that octets take over a line, at most; so something is always on the way when it is cut."""
 
-    def __init__(self, ledger: Ledger, load: Load, random: Random, rate: int) -> None:
+    def __init__(self, ledger: Ledger, load: Load, random: Random, rate: int, latency: float) -> None:
         self.ledger = ledger
         self.load = load
         self.random = random
         self.rate = rate
+        self.latency = latency
         self.port = 0
         self.ended = False
         self.moods = Moods(random)
@@ -256,7 +266,7 @@ class Centre:
             self._open -= 1
             self.ledger.acknowledged(piece, response.message_id)
         elif retry_class(status) is Retry.TEMPORARY:
-            self.ledger.counts[f"refused: {CommandStatus(status).name}"] += 1
+            self.ledger.counts[f"refused: {name_of(status)}"] += 1
             self._later.append((self._loop.time() + PAUSE, piece))
         else:
             self._open -= 1

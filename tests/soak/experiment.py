@@ -5,14 +5,16 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import yaml
 
+from gateway.net.connection import Connection
 from gateway.settings import SHIPPED_ACCOUNT
 from tests.crash.process import store_path
-from tests.soak.centre import Centre
+from tests.soak.centre import Centre, Line
 from tests.soak.controls import Controls
 from tests.soak.faults import Faults
 from tests.soak.ledger import Ledger
@@ -24,6 +26,9 @@ RUNNER = (sys.executable, "-m", "tests.soak.runner")
 PATIENCE = 90.0
 """Seconds for what should take seconds: a condition to wait for, no measurement."""
 
+ENOUGH = 100
+"""SMS that other binds have answered: what came before them on one that does not read was answered too."""
+
 MEGABYTE = 1_000_000
 
 
@@ -32,7 +37,8 @@ class Plan:
     """How much of it. messages: SMS before the peace; 0: as many as `seconds` let through.
 
     moods: share of the deliveries that the centre does not answer as it should. kills: kill -9 and a new
-    start, all in the first quarter, so that the last process lives long.
+    start, all in the first quarter, so that the last process lives long. patience: seconds within which
+    everybody is answered at the end.
     """
 
     seed: int
@@ -40,11 +46,13 @@ class Plan:
     seconds: float = 0.0
     pairs: int = 20
     rate: int = 250
+    latency: float = 0.04
     every: int = 400
     lasting: float = 2.0
     moods: float = 0.015
     kills: int = 3
     standstills: bool = True
+    patience: float = PATIENCE
 
 
 @dataclass(slots=True)
@@ -61,16 +69,16 @@ class Verdict:
         return f"{counts}; log: {', '.join(f'{n} {e}' for e, n in sorted(self.events.items()))}"
 
 
-def write_config(folder: Path, **account: object) -> Path:
-    """Small timers and windows, a small backlog of the log, no limits for handsets. account: what else it
-    has."""
+def write_config(folder: Path, response: float, **account: object) -> Path:
+    """Small timers and windows, a small backlog of the log, no limits for handsets. response: seconds in
+    which a deliver_sm has to be answered. account: what else it has."""
     path = folder / "config.yaml"
     path.write_text(
         yaml.safe_dump(
             {
                 "smpp": {
                     "listen": {"port": 0},
-                    "timers": {"response": 1, "enquire_link": 2},
+                    "timers": {"response": response, "enquire_link": 2},
                     "accounts": [{**SHIPPED_ACCOUNT, "window_in": 60, "window_out": 50, **account}],
                 },
                 "storage": {"url": f"sqlite:///{store_path(folder)}", "key_file": str(folder / "fetion.key")},
@@ -98,7 +106,9 @@ class Soak:
         self._began = self._loop.time()
         self._ledger = Ledger()
         self._load = Load(plan.seed, plan.pairs)
-        self._centre = Centre(self._ledger, self._load, Random(f"centre {plan.seed}"), plan.rate)
+        self._centre = Centre(
+            self._ledger, self._load, Random(f"centre {plan.seed}"), plan.rate, plan.latency
+        )
         self._controls = Controls(folder / "controls")
         self._faults = Faults(
             plan.seed,
@@ -112,9 +122,9 @@ class Soak:
         self._processes: list[SoakedProcess] = []
         self._memory: list[tuple[float, int]] = []
 
-    async def run(self, **account: object) -> Verdict:
-        """The whole of it. account: values of the account's configuration."""
-        config = write_config(self._folder, **account)
+    async def run(self, response: float = 1, **account: object) -> Verdict:
+        """The whole of it. response, account: of the configuration."""
+        config = write_config(self._folder, response, **account)
         async with AsyncExitStack() as stack:
             stack.callback(self._controls.close)
             await self._start(config, stack)
@@ -125,7 +135,10 @@ class Soak:
                     await self._prepare()
                     await self._storm(config, stack)
                     stuck = await self._peace()
-                    assert await self._processes[-1].stop() == 0
+                    if stuck:
+                        await self._processes[-1].end()
+                    else:
+                        assert await self._processes[-1].stop() == 0
                 finally:
                     self._centre.ended = True
                     for line in self._centre.lines:
@@ -137,6 +150,7 @@ class Soak:
         """A gateway, to which the lines bind by themselves."""
         command = (*RUNNER, "--config", str(config), "--controls", str(self._folder / "controls"))
         process = await SoakedProcess.start(command, self._folder / "gateway.log")
+        assert isinstance(process, SoakedProcess)
         stack.push_async_callback(process.end)
         self._processes.append(process)
         self._faults.process = process
@@ -167,7 +181,7 @@ class Soak:
             return (self._loop.time() - begin) / plan.seconds
 
         for moment in sorted(self._random.uniform(0.02, 0.25) for _ in range(plan.kills)):
-            await self._until(lambda moment=moment: share() >= moment, plan.seconds + PATIENCE)
+            await self._until(partial(_reached, share, moment), plan.seconds + PATIENCE)
             counts["fault: kill -9"] += 1
             self._centre.port = 0
             self._processes[-1].kill()
@@ -177,24 +191,39 @@ class Soak:
         assert await self._until(lambda: share() >= 1, plan.seconds + PATIENCE), (
             "the load came to a standstill"
         )
-        self._load.going = False
         self._centre.submitted = lambda: None
         self._centre.moods.share = 0
         self._faults.end()
 
     async def _peace(self) -> list[str]:
-        """No more faults: everything is acknowledged, and everybody gets an answer. Gives who does not."""
-        for line in self._centre.lines:
-            # What was left unanswered stays so, and would keep the bind from ending politely.
-            if line.link is not None:
-                line.link.cut()
-        if not await self._until(lambda: self._centre.quiet):
+        """One bind whose answers are surely lost, then no more faults: everything is acknowledged, and
+        everybody gets an answer. Gives who does not.
+
+        Nothing is cut here that has not been: what the centre left unanswered before must free itself.
+        """
+        centre, patience = self._centre, self._plan.patience
+        assert await self._answered(lambda: any(line.window_free for line in centre.lines)), "no bind is back"
+        line = next(line for line in centre.lines if line.window_free)
+        connection = line.connection
+        assert connection is not None
+        hang_up = line.read_no_more()
+        unread = partial(_unread, line, connection)
+        assert await self._answered(unread), "the other binds are not answered"
+        hang_up()
+        self._load.going = False
+        if not await self._until(lambda: centre.quiet, patience):
             return ["not everything is acknowledged at the end"]
         self._load.ask_all()
         everybody = set(self._load.handsets)
-        if not await self._until(lambda: self._centre.quiet and everybody <= self._ledger.states):
+        if not await self._until(lambda: centre.quiet and everybody <= self._ledger.states, patience):
             return [f"silenced: {msisdn}" for msisdn in sorted(everybody - self._ledger.states)]
         return []
+
+    async def _answered(self, condition: Callable[[], bool]) -> bool:
+        """Wait for ENOUGH answers, and for a condition."""
+        counts = self._ledger.counts
+        before = counts["acknowledged"]
+        return await self._until(lambda: counts["acknowledged"] > before + ENOUGH and condition())
 
     async def _until(self, condition: Callable[[], bool], within: float = PATIENCE) -> bool:
         """Send, sample, and wait for a condition; whether it came true."""
@@ -215,5 +244,16 @@ class Soak:
         for process in self._processes:
             for name, count in process.events.items():
                 events[name] = events.get(name, 0) + count
+            for reason, count in process.reasons.items():
+                events[f"bind.closed: {reason}"] = events.get(f"bind.closed: {reason}", 0) + count
             events["lines lost"] = events.get("lines lost", 0) + process.lost
         return Verdict(faults, dict(self._ledger.counts), events, [s for s in self._memory if s[1]])
+
+
+def _reached(share: Callable[[], float], moment: float) -> bool:
+    return share() >= moment
+
+
+def _unread(line: Line, connection: Connection) -> bool:
+    """Whether nothing more is sent there: its window is full, or the gateway has had enough of it."""
+    return line.connection is not connection or not connection.session.window_free

@@ -10,12 +10,14 @@ from tests.soak.process import SoakedProcess
 
 MINUTE_MS = 60_000
 
-SILENCE = 4.0
-"""Seconds of a line that passes nothing, or a centre that reads nothing: the gateway ends a bind that answers
-nothing for two response timers."""
+SILENCE = 3.0
+"""Seconds of a line that passes nothing, or a centre that reads nothing: the gateway ends a bind that
+answers nothing for two response timers."""
+
+ON_A_LINE = ("cut", "cut", "cut inside a PDU", "cut inside a PDU", "silence", "centre that does not read")
 
 EVERYDAY = (
-    *("cut", "cut", "cut inside a PDU", "cut inside a PDU", "silence", "centre that does not read"),
+    *ON_A_LINE,
     *("slow disk", "failing disk", "disk failing at the sync", "full disk"),
     *("stalled log reader", "clock forward", "clock back"),
 )
@@ -63,8 +65,8 @@ class Faults:
             self._deck = list(self._hand)
             self._random.shuffle(self._deck)
         name = self._deck.pop()
-        self._centre.ledger.counts[f"fault: {name}"] += 1
-        self._begin(name, self._random.uniform(0.2, self._lasting))
+        if self._begin(name, self._random.uniform(0.2, self._lasting)):
+            self._centre.ledger.counts[f"fault: {name}"] += 1
 
     def end(self) -> None:
         """All is well again, but for the clock."""
@@ -74,33 +76,24 @@ class Faults:
         self._heal_disk()
         self._flow()
 
-    def _begin(self, name: str, lasting: float) -> None:
-        lines = [line for line in self._centre.lines if line.bound and line.link is not None]
-        line = self._random.choice(lines) if lines else None
+    def _begin(self, name: str, lasting: float) -> bool:
+        """Let it happen; False when there is nothing that it could happen to."""
+        if name in ON_A_LINE:
+            return self._on_a_line(name)
         match name:
-            case "cut" if line is not None and line.link is not None:
-                line.link.cut()
-            case "cut inside a PDU" if line is not None and line.link is not None:
-                line.link.cut_after(self._random.randint(1, 3000))
-            case "silence" if line is not None and line.link is not None:
-                line.link.stall()
-                # The line is a new one by then if the gateway has not only ended the bind.
-                self._loop.call_later(SILENCE, line.link.cut)
-            case "centre that does not read" if line is not None and line.connection is not None:
-                # It goes on sending, and all answers are lost.
-                line.connection.pause_writing()
-                self._loop.call_later(SILENCE, line.connection.abort, "nothing was read")
             case "slow disk":
                 self._controls.delay_ms = self._random.randint(20, 80)
                 self._later("disk", lasting, self._heal_disk)
             case "disk standing still":
-                self._controls.delay_ms = self._random.randint(5_500, 9_500)
+                self._controls.delay_ms = self._random.randint(5_500, 20_000)
                 self._later("disk", 0.3, self._heal_disk)
             case "failing disk" | "disk failing at the sync" | "full disk":
                 kinds = {"failing disk": Disk.FAILS, "full disk": Disk.FULL}
                 self._controls.disk = kinds.get(name, Disk.FAILS_AT_SYNC)
                 self._later("disk", lasting, self._heal_disk)
-            case "stalled log reader" if self.process is not None:
+            case "stalled log reader":
+                if self.process is None:
+                    return False
                 self.process.flowing.clear()
                 self._later("log", 4 * lasting, self._flow)
             case "clock forward":
@@ -108,6 +101,27 @@ class Faults:
                 self._controls.offset_ms += self._random.randint(1, 180 * MINUTE_MS)
             case "clock back":
                 self._controls.offset_ms -= self._random.randint(1, 180 * MINUTE_MS)
+        return True
+
+    def _on_a_line(self, name: str) -> bool:
+        """A fault of one bind."""
+        lines = [line for line in self._centre.lines if line.submits]
+        if not lines:
+            return False
+        line = self._random.choice(lines)
+        link = line.link
+        assert link is not None
+        match name:
+            case "cut":
+                link.cut()
+            case "cut inside a PDU":
+                link.cut_after(self._random.randint(1, 3000))
+            case "silence":
+                link.stall()
+                self._loop.call_later(SILENCE, link.cut)
+            case "centre that does not read":
+                self._loop.call_later(SILENCE, line.read_no_more())
+        return True
 
     def _later(self, place: str, seconds: float, then: Callable[[], None]) -> None:
         """Once, behind the last fault of that place."""

@@ -57,7 +57,7 @@ class Ledger:
     def sent(self, piece: Piece) -> None:
         """It is submitted, for the first time or again."""
         message = piece.message
-        if not any(message.ids) and piece.sent == 0 and not message.began:
+        if message.began < 0:
             message.began = self.forward
         if piece.place == 0 and piece.sent == 0:
             self.messages.append(message)
@@ -174,8 +174,7 @@ class Ledger:
         it is met. Nobody gets the answer of another."""
         query = """
             SELECT j.number, j.instruction, j.source, j.destination, j.text, count(o.number),
-            min(o.destination),
-                min(o.text)
+            min(o.destination), min(o.text)
             FROM journal j LEFT JOIN outbox o ON o.cause = j.number
             WHERE j.instruction IN ('chat', 'buddy.rename', 'password.random', 'service.state')
             GROUP BY j.number"""
@@ -193,8 +192,8 @@ class Ledger:
             yield f"{strays} SMS without a cause"
 
     def _not_delivered(self, db: sqlite3.Connection) -> Iterator[str]:
-        """Each SMS has arrived, but those that the centre refused for good, and those that it left unanswered
-        until they were parked."""
+        """Each SMS has arrived, but those that the centre refused for good, and those that it left
+        unanswered until they were parked."""
         query = "SELECT destination, source, text, secret, reference, parts, state, losses, error FROM outbox"
         known = set()
         for to, source, text, secret, reference, parts, state, losses, error in db.execute(query):

@@ -42,8 +42,8 @@ class Message:
     destination: str
     text: str
     ids: list[str] = field(default_factory=list)
-    began: int = 0
-    ended: int = 0
+    began: int = -1
+    ended: int = -1
 
     @property
     def done(self) -> bool:

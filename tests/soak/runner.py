@@ -1,5 +1,5 @@
-"""`python -m tests.soak.runner`: what `fetion-gateway serve` runs, with a disk and a wall clock that the test
-moves."""
+"""`python -m tests.soak.runner`: what `fetion-gateway serve` runs, with a disk and a wall clock that the
+test moves."""
 
 import argparse
 import asyncio
