@@ -6,7 +6,7 @@ quadratic scan takes sixteen times as long for four times the length, a linear o
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,14 @@ BEFORE = (
 BEHIND = ("", "？", ")", "”", "\nQXFX")
 
 
+@pytest.fixture(autouse=True)
+def no_collector() -> Iterator[None]:
+    """The garbage of other tests is not looked through meanwhile."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 def cost(work: Work, text: str) -> float:
     """The least CPU time of several runs, in seconds."""
     best = float("inf")
@@ -88,7 +96,6 @@ def cost(work: Work, text: str) -> float:
 
 def grows(work: Work, unit: str, before: str = "", behind: str = "") -> float:
     """How many times as long it takes for four times the text, from half a millisecond on."""
-    gc.collect()
     times = []
     for factor in (1, 2, 4):
         count = LENGTH * factor // len(unit)
