@@ -284,7 +284,8 @@ class Gateway:
         now_ms = self._clock.now_ms()
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):
             self.reports.unrecognised(dropped)
-        await self._recovery.parts(self._longs)
+        lost = await self._recovery.parts(self._longs)
+        self.pipeline.give_up(lost, [number for each in lost for number in each.numbers])
         await self._recovery.recent(self.guard, now_ms - self.settings.limits.same_text_minutes * MINUTE_MS)
         await self._recovery.waiting()
 

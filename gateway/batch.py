@@ -43,7 +43,7 @@ from gateway.model import (
 )
 from gateway.outbox import Outbox
 from gateway.replies import Replies, note_reach
-from gateway.retransmissions import Found, Retransmissions
+from gateway.retransmissions import LATE_MS, Found, Retransmissions
 from gateway.secrets import Keys as SecretKeys
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.status import CommandStatus
@@ -65,9 +65,9 @@ class Prepared:
     """What a batch came to: the commit, and who is answered how once it is durable.
 
     moment: when it began (monotonic). late: what arrived before `late_before`, so that its centre may have
-    sent it again already, with the number of each; echoes: such retransmissions in this very batch, with that
-    number. given_up: long messages whose senders are told that they were not complete. counted: handsets
-    whose circle the guard has counted on.
+    sent it again already, with the number of each and when it came; echoes: such retransmissions in this very
+    batch, with that number. given_up: long messages whose senders are told that they were not complete.
+    counted: handsets whose circle the guard has counted on.
     """
 
     commit: Commit
@@ -75,7 +75,7 @@ class Prepared:
     late_before: float = 0.0
     given_up: list[GivenUp] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
-    late: dict[bytes, int] = field(default_factory=dict)
+    late: dict[bytes, tuple[int, float]] = field(default_factory=dict)
     echoes: list[tuple[MobileOriginated, int]] = field(default_factory=list)
     done: list[MobileOriginated] = field(default_factory=list)
     repeats: list[tuple[MobileOriginated, int]] = field(default_factory=list)
@@ -211,28 +211,29 @@ class Batches:
 
     def _is_new(self, m: MobileOriginated, prepared: Prepared, found: Found) -> bool:
         """Whether it goes on: retransmissions, and parts for which there is no room, do not."""
-        if self._retransmissions.looks_for(m.account):
-            late = m.arrived < prepared.late_before
+        looked_for = self._retransmissions.looks_for(m.account)
+        late = looked_for and m.arrived < prepared.late_before
+        if looked_for:
             number = found.take(m.digest)
             if number is not None:
                 prepared.repeats.append((m, number))
                 prepared.commit.repeats.append((number, m.session, m.at))
                 if late:
-                    prepared.late[m.digest] = number
+                    prepared.late[m.digest] = (number, m.arrived)
                 return False
-            if late or prepared.late:
-                original = prepared.late.get(m.digest)
-                if original is not None:
-                    prepared.echoes.append((m, original))
-                    return False
-                if late:
-                    prepared.late[m.digest] = m.number
+            original, arrived = prepared.late.get(m.digest, (None, 0.0))
+            # Nobody retransmits earlier: two equal SMS within that time are two.
+            if original is not None and m.arrived - arrived >= LATE_MS / 1000:
+                prepared.echoes.append((m, original))
+                return False
         if m.part is not None and m.fault is None:
             try:
                 self._join(m, prepared)
             except NoRoom as reason:
                 prepared.refused.append((m, Refusal(CommandStatus.RMSGQFUL, str(reason))))
                 return False
+        if late:
+            prepared.late[m.digest] = (m.number, m.arrived)
         return True
 
     def _join(self, m: MobileOriginated, prepared: Prepared) -> None:

@@ -88,6 +88,8 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
         # uvloop leaves them behind, and this process would not hear them any more.
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(name)
+            if stop.is_set():  # the process ends in order: a further signal does not change its exit code
+                signal.signal(name, signal.SIG_IGN)
     return 0 if gateway.stored else 1
 
 

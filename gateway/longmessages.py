@@ -31,6 +31,8 @@ KEPT_MS = 3_600_000
 REPEATABLE_MS = 600_000
 """How long a part of a complete message may come again: several response timers of a centre."""
 OLD_MS = 300_000
+SLACK = 1_000
+"""Entries of deadlines that are out of date, beside as many as there are messages."""
 
 Key: TypeAlias = tuple[str, str, str, str, int, int]
 """Account, msisdn, destination, kind of reference, reference, total."""
@@ -176,23 +178,26 @@ class LongMessages:
     def expire(self, now_ms: int) -> tuple[list[GivenUp], list[int]]:
         """Give up what is not complete at its deadline, and forget what was complete long ago.
 
-        Gives what to tell the senders, and the numbers of all parts that are not needed any more. roll_back()
-        does not bring them back.
+        Gives what to tell the senders, and the numbers of all parts that are not needed any more. Between two
+        batches only.
         """
         given_up: list[GivenUp] = []
         gone: list[int] = []
         while self._deadlines and self._deadlines[0][0] <= now_ms:
             _, key = heapq.heappop(self._deadlines)
             complete, waiting = self._complete.get(key), self._sets.get(key)
-            if waiting is not None and waiting.deadline <= now_ms:
-                ended = self._close(key)
-                gone += ended.numbers
-                if complete is None:  # else these were repeats, and nobody misses the others
-                    given_up.append(ended)
             if complete is not None and complete.deadline <= now_ms:
                 del self._complete[key]
                 gone += complete.numbers
-            self._before.pop(key, None)
+                if waiting is not None:  # repeats of that one, and nobody misses the others
+                    gone += self._close(key).numbers
+            elif complete is None and waiting is not None and waiting.deadline <= now_ms:
+                given_up.append(self._close(key))
+                gone += given_up[-1].numbers
+        if len(self._deadlines) > 2 * (len(self._sets) + len(self._complete)) + SLACK:
+            self._deadlines = [(each.deadline, key) for key, each in self._sets.items()]
+            self._deadlines += [(each.deadline, key) for key, each in self._complete.items()]
+            heapq.heapify(self._deadlines)
         return given_up, gone
 
     def __len__(self) -> int:
@@ -203,17 +208,21 @@ class LongMessages:
         """End the messages with the same reference that this part does not belong to."""
         complete, waiting = self._complete.get(key), self._sets.get(key)
         number = part.part.number
-        if complete is not None and complete.digests.get(number) != part.digest:
+        if complete is not None:
+            if complete.digests.get(number) == part.digest and part.at < complete.deadline:
+                return
             del self._complete[key]
             joined.gone += complete.numbers
-            if waiting is not None:  # repeats of that one only
+            # The parts before this one came again as they were: the new message begins like the last one.
+            begins_alike = waiting is not None and sorted(waiting.digests) == [*range(1, number)]
+            if waiting is not None and not begins_alike:
                 joined.gone += self._close(key).numbers
             return
-        if waiting is None or complete is not None:
+        if waiting is None:
             return
         known = waiting.digests.get(number)
         late = known is None and number == 1 and part.at - waiting.touched >= OLD_MS
-        if late or known not in (None, part.digest):
+        if late or known not in (None, part.digest) or part.at >= waiting.deadline:
             joined.given_up = self._close(key)
             joined.gone += joined.given_up.numbers
 
@@ -233,10 +242,13 @@ class LongMessages:
         heapq.heappush(self._deadlines, (deadline, key))
         self._close(key)
         if len(self._complete) > COMPLETE_IN_ALL:
-            joined.gone += self._complete.pop(next(iter(self._complete))).numbers
+            oldest = next(iter(self._complete))
+            self._before.setdefault(oldest, (deepcopy(self._sets.get(oldest)), self._complete[oldest]))
+            joined.gone += self._complete.pop(oldest).numbers
 
     def _check_room(self, key: Key, octets: int, *, new: bool) -> None:
-        keys = self._per_handset.get(key[:2], set())
+        held = self._per_handset.get(key[:2], ())
+        keys = [each for each in held if each not in self._complete]  # the others are repeats only
         size = sum(self._sets[k].parts.size for k in keys)
         if new and len(keys) >= SETS_PER_HANDSET:
             raise NoRoom(f"{SETS_PER_HANDSET} unfinished long messages of this handset")

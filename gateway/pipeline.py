@@ -10,7 +10,7 @@ caught.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -96,7 +96,9 @@ class Pipeline:
         self._settled_at = -SETTLE_EVERY
         self._working = False
         self._forget_now = False
+        self._expire_now = False
         self._more_to_forget = False
+        self._in_hand: list[MobileOriginated] = []  # the batch that is worked
         self._given_up: list[GivenUp] = []  # long messages whose senders the next commit tells
         self._parts_gone: list[int] = []  # of messages given up, for the next commit
 
@@ -214,14 +216,25 @@ class Pipeline:
         """What has to come before a batch: numbers for it, and the candidates that it may repeat."""
         if self._numbers.wants_run:
             self._numbers.add_run(await self._store.next_run())
+        if self._expire_now:
+            self._expire_now = False
+            self.give_up(*self._longs.expire(self._clock.now_ms()))
         if self._retransmissions.expecting:
             if self._retransmissions.news:
                 await self._commit([])
+            if self._retransmissions.news:
+                return  # the store has failed
             found = await self._retransmissions.expect()
             if found.dropped:
                 self._log.unrecognised(found.dropped)
             if self._retransmissions.expecting:
                 self._wake.set()
+
+    def give_up(self, given_up: Iterable[GivenUp], gone: Iterable[int]) -> None:
+        """Long messages that will not be complete: the next commit tells their senders, and drops their
+        parts."""
+        self._given_up += given_up
+        self._parts_gone += gone
 
     def _take(self) -> list[MobileOriginated]:
         """The next batch, without those whose session is gone: they were never answered. SMS of an account
@@ -243,6 +256,7 @@ class Pipeline:
 
     async def _work(self, batch: list[MobileOriginated]) -> None:
         """Commit a batch; where one SMS breaks a rule of the store, or meets a bug, each by itself."""
+        self._in_hand = batch
         try:
             await self._commit(batch)
         except Exception as error:  # the boundary for a batch that fails as a whole
@@ -253,6 +267,8 @@ class Pipeline:
                     await self._commit([m])
                 except Exception as its:  # this SMS it is
                     await self._give_up(m, its)
+        finally:
+            self._in_hand = []
 
     async def _give_up(self, m: MobileOriginated, error: Exception) -> None:
         """Journal as failed what cannot be stored; where not even that can be, refuse it."""
@@ -282,7 +298,7 @@ class Pipeline:
         try:
             await self._batches.prepare(batch, prepared, now_ms, poison)
             commit.parts_gone += parts_gone
-            self._add_housekeeping(commit, now_ms, batch)
+            self._add_housekeeping(commit, now_ms)
             if commit:
                 await self._store.commit(commit)
                 self._stored()
@@ -295,9 +311,14 @@ class Pipeline:
                 raise
             self._fault(error, batch)
             return
-        self._answer(prepared)
+        try:
+            self._answer(prepared)
+        except (
+            Exception
+        ) as error:  # the boundary for bugs behind the commit: what is stored is not done again
+            self._log.broken("behind the commit", error)
 
-    def _add_housekeeping(self, commit: Commit, now_ms: int, batch: list[MobileOriginated]) -> None:
+    def _add_housekeeping(self, commit: Commit, now_ms: int) -> None:
         """What else is due goes into the same commit: closed SMS, uncertain ranges, the watermark."""
         outbox = self._outbox
         commit.closed, outbox.closed = outbox.closed, []
@@ -305,7 +326,7 @@ class Pipeline:
         now = self._clock.monotonic()
         if now - self._settled_at >= SETTLE_EVERY or self._retransmissions.news:
             self._settled_at = now
-            unanswered = chain(batch, self._queue, self._hashing)
+            unanswered = chain(self._in_hand, self._queue, self._hashing)
             pending = min((m.number for m in unanswered), default=None)
             commit.settled = self._retransmissions.settle(now, now_ms, pending)
             self._retransmissions.hand_in(commit)
@@ -350,6 +371,17 @@ class Pipeline:
         now_ms = self._clock.now_ms()
         outbox = self._outbox
         commit = prepared.commit
+        try:
+            self._answer_all(prepared, now)
+        except Exception as error:  # the boundary for bugs behind the commit: nothing is done again
+            self._log.broken("answer", error)
+        outbox.hand_over(commit.outgoing, now, now_ms)
+        if outbox.deciding:
+            outbox.committed((*commit.changed, *commit.closed), now, now_ms)
+        self._tell(prepared, now, now_ms)
+
+    def _answer_all(self, prepared: Prepared, now: float) -> None:
+        """The answers to every SMS of a batch, new or not."""
         if prepared.done:
             self._answer_new(prepared.done, now)
         for m, number in prepared.repeats:
@@ -357,20 +389,16 @@ class Pipeline:
                 self._retransmissions.unanswered_again(m.account, number, now)
                 continue
             self._positive(m, message_id(number))
-            outbox.touch(m.bind)
+            self._outbox.touch(m.bind)
             self._retransmissions.repeated(m.session, m.account, m.bind.session, number, m.at, now)
             if (now - m.arrived) * 1000 > LATE_MS:
                 self._retransmissions.late_again(m.account, number, now)
         for m, number in prepared.echoes:
             if not m.bind.link.closed:
                 self._positive(m, message_id(number))
-                outbox.touch(m.bind)
+                self._outbox.touch(m.bind)
         for m, refusal in prepared.refused:
             self._refuse(m.bind, m.request, refusal)
-        outbox.hand_over(commit.outgoing, now, now_ms)
-        if outbox.deciding:
-            outbox.committed((*commit.changed, *commit.closed), now, now_ms)
-        self._tell(prepared, now, now_ms)
 
     def _answer_new(self, done: list[MobileOriginated], now: float) -> None:
         """Answer what was executed, and note which answers are not certain yet."""
@@ -445,8 +473,7 @@ class Pipeline:
         """The last commit of an orderly stop: what has settled is written. Whether it could be."""
         commit = Commit()
         self._settled_at = -SETTLE_EVERY
-        self._add_housekeeping(commit, self._clock.now_ms(), [])
-        commit.parts_gone += self._parts_gone
+        self._add_housekeeping(commit, self._clock.now_ms())
         try:
             if commit:
                 await self._store.commit(commit)
@@ -463,9 +490,6 @@ class Pipeline:
 
     def housekeep(self) -> None:
         """Every few seconds: give up late parts, forget old candidates and rows, let the watermark move."""
-        self._forget_now = True
-        given_up, gone = self._longs.expire(self._clock.now_ms())
-        self._given_up += given_up
-        self._parts_gone += gone
+        self._forget_now = self._expire_now = True
         self._hashing.forget()
         self._wake.set()

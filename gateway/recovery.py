@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.guard import HANDSETS, Guard, Past
-from gateway.longmessages import LongMessages
+from gateway.longmessages import KEPT_MS, GivenUp, LongMessages
 from gateway.model import MobileTerminated, StoredPart, message_id
 from gateway.outbox import Outbox
 from gateway.secrets import Keys, UnsealError
@@ -53,9 +53,20 @@ class Recovery:
         self._log = log
         self._read_from: int | None = 0
 
-    async def parts(self, longs: LongMessages) -> None:
-        """Long messages that were not complete, or were a short while ago."""
-        longs.recover(list(self._readable_parts(await self._store.parts())))
+    async def parts(self, longs: LongMessages) -> list[GivenUp]:
+        """Long messages that were not complete, or were a short while ago. Gives those that cannot be,
+        because their parts were sealed with another key."""
+        unreadable: dict[object, list[StoredPart]] = {}
+        readable = []
+        for part in await self._store.parts():
+            found = self._readable_part(part)
+            if found is None:
+                key = (part.account, part.source, part.destination, part.part.reference, part.part.total)
+                unreadable.setdefault(key, []).append(self._understood(part))
+            else:
+                readable.append(found)
+        longs.recover(readable)
+        return [GivenUp(each[0], tuple(part.number for part in each)) for each in unreadable.values()]
 
     async def recent(self, guard: Guard, since: int) -> None:
         """What each handset wrote since then."""
@@ -88,19 +99,26 @@ class Recovery:
                     continue
             yield sms
 
-    def _readable_parts(self, parts: list[StoredPart]) -> Iterator[StoredPart]:
-        """Parts with their octets, a part of an earlier version with what it lacks."""
-        for part in parts:
-            if part.complete:
-                yield part
-                continue
-            name = message_id(part.number)
-            try:
-                octets = self._keys.unseal_octets(part.octets, name.encode())
-            except UnsealError as error:
-                self._log.sealed("part.sealed", name, error)
-                continue
-            digest = self._keys.digest(octets, bytes((part.data_coding,)))
-            msisdn = part.msisdn or self._routing.numbers.msisdn(part.source) or ""
-            destination = self._routing.resolve(part.destination).address or part.destination
-            yield replace(part, octets=octets, digest=digest, msisdn=msisdn, destination=destination)
+    def _readable_part(self, part: StoredPart) -> StoredPart | None:
+        """The part with its octets; None where the key does not open it."""
+        if part.complete:
+            return part
+        name = message_id(part.number)
+        try:
+            octets = self._keys.unseal_octets(part.octets, name.encode())
+        except UnsealError as error:
+            self._log.sealed("part.sealed", name, error)
+            return None
+        digest = self._keys.digest(octets, bytes((part.data_coding,)))
+        return replace(self._understood(part), octets=octets, digest=digest)
+
+    def _understood(self, part: StoredPart) -> StoredPart:
+        """With what a part of an earlier version lacks: who sent it, and when."""
+        numbers, routing = self._routing.numbers, self._routing
+        sender = part.msisdn or numbers.msisdn(part.source) or ""
+        return replace(
+            part,
+            msisdn=part.msisdn or (routing.main_number(sender) if sender else None) or sender,
+            destination=routing.resolve(part.destination).address or part.destination,
+            at=part.at or part.deadline - KEPT_MS,
+        )

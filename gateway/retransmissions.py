@@ -132,7 +132,7 @@ class Retransmissions:
         """One step towards candidates; `expecting` is empty when it was the last one. Raises StorageError."""
         found = await self._store.expect(STEP)
         self._candidates = found.candidates
-        if not found.ranges and not self._uncertain:
+        if not found.ranges and not self._uncertain and not self._doubted:
             self.expecting.clear()
         return found
 

@@ -137,6 +137,7 @@ BOUNDARIES = frozenset(
         ("gateway.pipeline", "_commit"),
         ("gateway.pipeline", "_work"),
         ("gateway.pipeline", "_give_up"),
+        ("gateway.pipeline", "_answer"),
         ("gateway.pipeline", "_positive"),
         ("gateway.pipeline", "_tell"),
         ("gateway.outbox", "_transmit"),

@@ -13,6 +13,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -132,6 +133,9 @@ class SqliteStore:
         self._db = connection
         self._lock = lock
         self._committing: asyncio.Future[Any] | None = None
+        # Of its own, and started now: where no thread can be started later, a commit must not run unnoticed.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._thread.submit(lambda: None).result()
         self.run = 0
         self.slow = False
 
@@ -306,7 +310,7 @@ class SqliteStore:
 
     async def _in_thread(self, work: Callable[..., T], *values: Any) -> T:
         """The connection belongs to that thread until the work is done, also when the caller is cancelled."""
-        job = asyncio.get_running_loop().run_in_executor(None, work, *values)
+        job = asyncio.get_running_loop().run_in_executor(self._thread, work, *values)
         self._committing = job
         job.add_done_callback(self._in_thread_no_more)
         return await asyncio.shield(job)
@@ -456,5 +460,6 @@ class SqliteStore:
 
     def release(self) -> None:
         """Close the connection, then give the lock back."""
+        self._thread.shutdown()
         self._db.close()
         os.close(self._lock)

@@ -32,6 +32,11 @@ _EXPECT_LONGER = """
 UPDATE candidate SET until = max(until, :until)
 WHERE number > :done AND number <= :reach AND :session IN (0, session)
 """
+_DOUBT = "UPDATE candidate SET used_at = 0, until = ? WHERE number = ?"
+_EXPECT_AGAIN = """
+INSERT INTO candidate (number, digest, session, until)
+SELECT number, digest, session, ? FROM journal WHERE number = ?
+"""
 _TOO_MANY = "DELETE FROM candidate WHERE number IN (SELECT number FROM candidate ORDER BY number LIMIT ?)"
 _FIND = "SELECT number FROM candidate WHERE digest = ? AND used_at = 0 AND until > ? ORDER BY number"
 _OVER = """
@@ -60,13 +65,15 @@ class Candidates:
                 "UPDATE candidate SET used_at = ?, session = ? WHERE number = ?", (at, session, number)
             )
         for until, number in commit.doubted:
-            db.execute("UPDATE candidate SET used_at = 0, until = ? WHERE number = ?", (until, number))
+            if not db.execute(_DOUBT, (until, number)).rowcount:  # its time was over meanwhile
+                self.count += db.execute(_EXPECT_AGAIN, (until, number)).rowcount
+        for session, first, last, until in ((u.session, u.first, u.last, u.until) for u in commit.uncertain):
+            db.execute(_NOTE, (session, first, last, until, first - 1))
         for span in commit.certain:
             # A range of one session; of its SMS only those that were answered on it last.
             gone = db.execute("DELETE FROM candidate WHERE session = ? AND number BETWEEN ? AND ?", span)
             self.count -= gone.rowcount
-        for session, first, last, until in ((u.session, u.first, u.last, u.until) for u in commit.uncertain):
-            db.execute(_NOTE, (session, first, last, until, first - 1))
+            db.execute("DELETE FROM uncertain WHERE session = ? AND first >= ? AND last <= ?", span)
 
     def recover(self, settled: tuple[int, int], until: int) -> None:
         """See Store.recover."""
@@ -87,7 +94,8 @@ class Candidates:
             return Expected(0, self.count)
         key, session, first, last, until, done = found
         dropped = 0
-        if done < first and (skip := db.execute(_SKIP, (first, last, self._most)).fetchone()):
+        # After a crash only: of a session's range the rows of others would count.
+        if not session and done < first and (skip := db.execute(_SKIP, (first, last, self._most)).fetchone()):
             between = "SELECT count(*) FROM journal WHERE number BETWEEN ? AND ?"
             dropped = db.execute(between, (first, skip[0])).fetchone()[0]
             done = skip[0]

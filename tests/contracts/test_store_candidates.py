@@ -132,3 +132,24 @@ async def test_what_came_again_and_was_heard_of_is_no_candidate(store: Store) ->
     while (await store.expect(10)).ranges:
         pass
     assert await expected(store, digests) == [12]
+
+
+async def test_what_has_become_certain_is_not_expected_later(store: Store) -> None:
+    """A range that is certain before it was worked off is forgotten, in the same commit too."""
+    digests = await journaled(store, ONE, ONE)
+    await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)], certain=[(ONE, 11, 12)]))
+    await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)]))
+    await put(store, Commit(certain=[(ONE, 11, 12)]))
+    assert (await store.expect(10)).candidates == 0
+    assert await expected(store, digests) == []
+
+
+async def test_a_doubt_after_its_candidate_is_gone(store: Store) -> None:
+    """The time of a used candidate is over when its answer turns out to be in doubt: it is one again."""
+    digests = await journaled(store, ONE)
+    await put(store, Commit(uncertain=[Uncertain(ONE, 11, 11, LATER)]))
+    await store.expect(10)
+    await put(store, Commit(repeats=[(11, OTHER, START_MS + 1)]))
+    assert await store.forget_candidates(LATER, 10) == 0
+    await put(store, Commit(doubted=[(LATER + 9, 11)]))
+    assert await expected(store, digests, LATER) == [11]

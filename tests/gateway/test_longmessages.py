@@ -11,6 +11,7 @@ from gateway.longmessages import (
     OLD_MS,
     REPEATABLE_MS,
     SETS_PER_HANDSET,
+    SLACK,
     Joined,
     LongMessages,
     NoRoom,
@@ -182,14 +183,56 @@ def test_a_whole_message_that_comes_again_is_another_one(longs: LongMessages) ->
 
 
 def test_a_complete_message_is_forgotten_in_time(longs: LongMessages) -> None:
-    """Its digests go, and so do repeats of some of its parts, of which nobody is told."""
+    """Its digests go, and so do repeats of some of its parts, of which nobody is told: the message was
+    complete."""
     add(longs, 1, ("udh8", 7, 2, 1), b"one")
     add(longs, 2, ("udh8", 7, 2, 2), b"two")
     add(longs, 3, ("udh8", 7, 2, 2), b"two", at=START_MS + 1)
     assert longs.expire(START_MS + REPEATABLE_MS - 1) == ([], [])
-    ended, gone = longs.expire(START_MS + REPEATABLE_MS)
-    assert (ended, gone) == ([], [1, 2])
-    assert [each.numbers for each in longs.expire(START_MS + KEPT_MS + 1)[0]] == [(3,)]
+    assert longs.expire(START_MS + REPEATABLE_MS) == ([], [1, 2, 3])
+    assert longs.expire(START_MS + KEPT_MS + 1) == ([], [])
+    assert add(longs, 4, ("udh8", 7, 2, 2), b"TWO", at=START_MS + 2 * REPEATABLE_MS).text is None
+    assert add(longs, 5, ("udh8", 7, 2, 1), b"ONE", at=START_MS + 2 * REPEATABLE_MS).text == "ONETWO"
+
+
+def test_repeats_take_no_room(longs: LongMessages) -> None:
+    """A handset of whose complete messages some parts come again may begin as many others as ever."""
+    for reference in range(SETS_PER_HANDSET + 1):
+        add(longs, 10 * reference, ("udh8", reference, 2, 1), b"one")
+        add(longs, 10 * reference + 1, ("udh8", reference, 2, 2), b"two")
+        add(longs, 10 * reference + 2, ("udh8", reference, 2, 2), b"two")
+    assert add(longs, 999, ("udh8", 99, 2, 1), b"one").stored is not None
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (1, 3, 2), (3, 1, 2)])
+def test_a_message_that_begins_like_the_last_one(longs: LongMessages, order: tuple[int, ...]) -> None:
+    """A handset that always uses one reference writes the same long SMS with another end."""
+    for place, octets in ((1, b"A"), (2, b"B"), (3, b"C")):
+        add(longs, place, ("udh8", 7, 3, place), octets)
+    new = {1: b"A", 2: b"B", 3: b"D"}
+    found = [
+        add(longs, 10 + place, ("udh8", 7, 3, place), new[place], at=START_MS + 60_000) for place in order
+    ]
+    if order == (1, 2, 3):
+        assert found[-1].text == "ABD"
+    else:  # what came before its end is taken for a repeat, or not known to be one: its sender is told
+        assert all(each.text in (None, "ABD") for each in found)
+
+
+def test_a_set_beyond_its_deadline_takes_no_part(longs: LongMessages) -> None:
+    """The gateway was down for days: the part of today does not meet that of then."""
+    add(longs, 1, ("udh8", 7, 2, 1), b"A")
+    late = add(longs, 2, ("udh8", 7, 2, 2), b"D", at=START_MS + KEPT_MS)
+    assert (late.text, given_up(late)) == (None, (1,))
+
+
+def test_deadlines_do_not_pile_up(longs: LongMessages) -> None:
+    """However many messages come and go, there are no more entries of deadlines than messages, and a few."""
+    for number in range(3 * SLACK):
+        add(longs, 2 * number, ("udh8", 7, 2, 1), b"%d" % number)
+        add(longs, 2 * number + 1, ("udh8", 7, 2, 2), b"%d" % number)
+    longs.expire(START_MS)
+    assert len(longs._deadlines) <= SLACK + 2
 
 
 @pytest.mark.parametrize(("pause", "text"), [(OLD_MS - 1, "NEWtwo"), (OLD_MS, None)])
@@ -273,17 +316,6 @@ def test_a_batch_that_was_stored_is_not_undone(longs: LongMessages) -> None:
     longs.begin()
     longs.roll_back()
     assert add(longs, 2, ("udh8", 1, 2, 2), b"two").text == "onetwo"
-
-
-def test_what_was_given_up_meanwhile_stays_so(longs: LongMessages) -> None:
-    """A message that was given up while its batch was being stored does not come back with the undo."""
-    add(longs, 1, ("udh8", 1, 3, 1), b"one")
-    longs.begin()
-    add(longs, 2, ("udh8", 1, 3, 2), b"two")
-    longs.expire(START_MS + KEPT_MS)
-    longs.roll_back()
-    assert len(longs) == 0
-    fill(longs)
 
 
 def test_a_restart_in_the_middle(longs: LongMessages) -> None:

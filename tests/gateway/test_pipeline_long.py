@@ -1,5 +1,6 @@
 """Long messages on their way into a running gateway."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,21 @@ from gateway.smpp.pdus import SubmitSm
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD, SAR_MSG_REF_NUM, SAR_SEGMENT_SEQNUM, SAR_TOTAL_SEGMENTS
 from tests.gateway.house import drained, house, opened, status, stays_silent
-from tests.gateway.support import ALICE, BOB, part_of_many, store_of
-from tests.proofs.served import accepted, bind, delivered, lines, rows, sms, text_of, until
+from tests.gateway.support import ALICE, BOB, MovedClock, part_of_many, store_of
+from tests.gateway.test_pipeline_stalls import go_on, waits
+from tests.proofs.served import (
+    accepted,
+    bind,
+    delivered,
+    inside,
+    lines,
+    rows,
+    sms,
+    text_of,
+    until,
+    write_config,
+)
+from tests.proofs.test_store_faults import TriedStore
 
 
 async def test_parts_over_two_binds(tmp_path: Path) -> None:
@@ -150,3 +164,51 @@ async def test_one_reference_again(tmp_path: Path) -> None:
         for number, octets in ((2, b"D"), (1, b"E"), (2, b"F")):
             await accepted(esme, part(number, octets))
         assert [text_of(each) for each in await drained(esme)] == ["EF"]
+
+
+async def test_no_room_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part for which there is no room, and its retransmission in the same late batch: both are refused, for
+    nothing was stored."""
+    async with house(tmp_path) as home, await bind(home.port) as esme:
+        for reference in range(SETS_PER_HANDSET):
+            await accepted(esme, part_of_many(reference, 2, 1, b"x"))
+        later = waits(home, monkeypatch)
+        first = asyncio.create_task(status(esme, part_of_many(99, 2, 1, b"y")))
+        await later(1, 5.0)
+        second = asyncio.create_task(status(esme, part_of_many(99, 2, 1, b"y")))
+        await later(2, 6.0)
+        go_on(home, monkeypatch)
+        assert [await first, await second] == [CommandStatus.RMSGQFUL] * 2
+
+
+async def test_given_up_while_the_store_fails_and_stopped(tmp_path: Path) -> None:
+    """The sender is told after the next start at the latest, for the parts go with the sentence and not
+    before."""
+    clock = MovedClock()
+    store = TriedStore.of(store_of(tmp_path))
+    async with inside(write_config(tmp_path), clock=clock, open_store=lambda _: store) as gateway:
+        async with await bind(gateway.port) as esme:
+            await accepted(esme, part_of_many(7, 2, 1, b"lost"))
+        await until(lambda: gateway.pipeline.idle, "the end of what came before")
+        clock.ahead += KEPT_MS / 1000 + 1
+        store.broken = True
+        gateway.pipeline.housekeep()
+        await until(lambda: gateway.pipeline._failures, "the failure")
+        store.broken = False
+    async with inside(write_config(tmp_path), clock=clock) as gateway, await bind(gateway.port) as esme:
+        gateway.pipeline.housekeep()
+        assert "没有收全" in text_of(await delivered(esme))
+    assert rows(store_of(tmp_path), "SELECT 1 FROM part") == []
+
+
+async def test_parts_whose_key_is_lost(tmp_path: Path) -> None:
+    """They can never be joined: their sender is told after the start with the new key, and they are gone."""
+    config = write_config(tmp_path)
+    async with inside(config) as gateway, await bind(gateway.port) as esme:
+        await accepted(esme, part_of_many(7, 3, 1, b"one"))
+        await accepted(esme, part_of_many(7, 3, 2, b"two"))
+    store_of(tmp_path).with_suffix(".key").unlink()
+    async with inside(config, new_key=True) as gateway, await bind(gateway.port) as esme:
+        gateway.pipeline.housekeep()
+        assert "没有收全" in text_of(await delivered(esme))
+    assert rows(store_of(tmp_path), "SELECT 1 FROM part") == []

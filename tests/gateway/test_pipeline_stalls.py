@@ -1,17 +1,19 @@
 """What a stall of the store, or of the pipeline itself, must not lead to."""
 
 import asyncio
-from collections.abc import Callable
+import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from gateway.model import MobileOriginated
+from gateway.model import Commit, MobileOriginated
 from gateway.pipeline import PAUSE_FIRST, Pipeline
-from gateway.storage.contract import StoreFault
+from gateway.secrets import Hasher
+from gateway.storage.contract import Conflict, StoreFault
 from gateway.storage.sqlite import SqliteStore
 from tests.gateway.house import QUERY, House, house, opened
-from tests.gateway.support import ALICE, part_of_many
+from tests.gateway.support import ALICE, BOB, MovedClock, part_of_many
 from tests.proofs.served import accepted, bind, delivered, sms, until
 
 
@@ -30,33 +32,117 @@ def stall(home: House, monkeypatch: pytest.MonkeyPatch, seconds: float, count: i
     monkeypatch.setattr(pipeline, "_take", late)
 
 
-@pytest.mark.parametrize(("seconds", "executed"), [(6.0, 1), (0.0, 2)])
+Later = Callable[[int, float], Awaitable[None]]
+
+
+def waits(home: House, monkeypatch: pytest.MonkeyPatch) -> Later:
+    """No batch is begun until go_on(). The function waits until so many SMS are there, and puts the clock
+    forward."""
+    pipeline = home.gateway.pipeline
+    monkeypatch.setattr(pipeline, "_take", list)
+
+    async def later(count: int, seconds: float) -> None:
+        await until(lambda: len(pipeline._queue) == count, f"{count} SMS")
+        home.clock.ahead += seconds
+
+    return later
+
+
+def go_on(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch is begun."""
+    monkeypatch.undo()
+    home.gateway.pipeline.wake()
+
+
+@pytest.mark.parametrize(("pause", "executed"), [(5.0, 1), (1.0, 2)])
 async def test_the_same_sms_twice_in_one_batch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, executed: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: float, executed: int
 ) -> None:
-    """A batch that comes 6 s late may hold an SMS and its resend: it runs once, both get the same message id.
-    In a batch that is not late two equal SMS are two."""
+    """A batch that comes late may hold an SMS and its retransmission, which came 5 s after it or more: it
+    runs once, both get the same message id. Two equal SMS within a second are two, however late the batch
+    is."""
     async with house(tmp_path) as home, await bind(home.port) as esme:
-        stall(home, monkeypatch, seconds)
-        ids = await asyncio.gather(*(accepted(esme, sms(ALICE, "161", QUERY)) for _ in range(2)))
-        assert len(set(ids)) == executed
+        later = waits(home, monkeypatch)
+        one = asyncio.create_task(accepted(esme, sms(ALICE, "161", QUERY)))
+        await later(1, pause)
+        two = asyncio.create_task(accepted(esme, sms(ALICE, "161", QUERY)))
+        await later(2, 6.0)
+        go_on(home, monkeypatch)
+        assert len({await one, await two}) == executed
         for _ in range(executed):
             assert (await delivered(esme)).destination_addr == ALICE
         assert len(home.journal()) == executed
+
+
+async def test_two_equal_sms_in_a_batch_in_time(tmp_path: Path) -> None:
+    """In a batch that is not late two equal SMS are two."""
+    async with house(tmp_path) as home, await bind(home.port) as esme:
+        ids = await asyncio.gather(*(accepted(esme, sms(ALICE, "161", QUERY)) for _ in range(2)))
+        assert len(set(ids)) == 2
 
 
 async def test_retransmissions_that_stall_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is late; so are those to two retransmissions, which share a batch; and there is a third. The
     SMS runs once, all get its message id. What comes when that was answered in time is an SMS of its own."""
     async with house(tmp_path) as home, await bind(home.port) as esme:
-        ids = []
+        asked = []
         for count in (1, 2):
-            stall(home, monkeypatch, 6.0, count)
-            ids += await asyncio.gather(*(accepted(esme, sms(ALICE, "161", QUERY)) for _ in range(count)))
+            later = waits(home, monkeypatch)
+            for number in range(count):
+                asked.append(asyncio.create_task(accepted(esme, sms(ALICE, "161", QUERY))))
+                await later(number + 1, 6.0)
+            go_on(home, monkeypatch)
+            ids = [await each for each in asked]
         ids.append(await accepted(esme, sms(ALICE, "161", QUERY)))
         assert ids == ids[:1] * 4
         assert len(home.journal()) == 1
         assert await accepted(esme, sms(ALICE, "161", QUERY)) not in ids
+
+
+async def test_the_watermark_waits_for_a_batch_that_is_taken_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P was overtaken while it was hashed; its batch meets a Conflict and is worked SMS by SMS, a second
+    later. The process dies then: P is still known to have been answered a moment ago, and is recognised when
+    it comes again."""
+    go, hashed = asyncio.Event(), Hasher.hash
+
+    async def wait(self: Hasher, password: str) -> str:
+        await go.wait()
+        return await hashed(self, password)
+
+    clock = MovedClock()
+    async with house(tmp_path / "alive", clock) as home, await bind(home.port, "transmitter") as esme:
+        await accepted(esme, sms(ALICE, "161", "KTFX"))
+        with monkeypatch.context() as patch:
+            patch.setattr(Hasher, "hash", wait)
+            password = asyncio.create_task(accepted(esme, sms(ALICE, "161", "P")))
+            await until(lambda: home.gateway.pipeline._hashing.waiting, "the hash")
+            await accepted(esme, sms(BOB, "161", QUERY))
+            clock.ahead += 70
+            later = waits(home, patch)
+            other = asyncio.create_task(accepted(esme, sms(BOB, "161", QUERY)))
+            await later(1, 0)
+            go.set()
+            await later(2, 0)
+        store = home.gateway.store
+        assert isinstance(store, SqliteStore)
+        write = store.write
+
+        def conflict(commit: Commit) -> None:
+            if len(commit.messages) > 1:
+                clock.ahead += 1.1
+                raise Conflict("one of them")
+            write(commit)
+
+        monkeypatch.setattr(store, "write", conflict)
+        home.gateway.pipeline.wake()
+        number, _ = await password, await other
+        monkeypatch.undo()
+        # As kill -9 leaves it.
+        shutil.copytree(tmp_path / "alive", tmp_path / "dead", ignore=shutil.ignore_patterns("*.control"))
+    async with house(tmp_path / "dead", clock) as home, await bind(home.port, "transmitter") as esme:
+        assert await accepted(esme, sms(ALICE, "161", "P")) == number
 
 
 async def test_a_password_instruction_in_parts(tmp_path: Path) -> None:

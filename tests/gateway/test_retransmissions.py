@@ -305,3 +305,26 @@ async def test_a_crash_makes_all_recent_ones_uncertain(world: Known) -> None:
         await world.restart()
     assert await world.find(b"old") is None
     assert [await world.find(YES) for _ in range(2)] == [2, None]
+
+
+async def test_late_and_then_a_polite_end_before_the_commit(world: Known) -> None:
+    """An answer is late, and its session ends politely before the store knows: it is certain, and no
+    candidate."""
+    await world.answer(1)
+    world.known.late(ONE, SYSTEM_ID, 1, 1, world.moment)
+    world.known.ended(ONE)
+    await world.settle()
+    assert await world.find(YES) is None
+
+
+async def test_a_doubt_that_is_not_written_keeps_the_account_waiting(world: Known) -> None:
+    """The second answer could not be given and the store fails: no step clears the account before that is
+    stored."""
+    await world.answer(1)
+    await world.lose()
+    assert await world.find(YES) == 1
+    world.known.unanswered_again(SYSTEM_ID, 1, world.moment)
+    await world.known.expect()
+    assert world.known.expecting == {SYSTEM_ID}
+    await world.settle()
+    assert await world.find(YES) == 1

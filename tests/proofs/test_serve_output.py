@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs.served import PATIENCE, accepted, bind, delivered, sms, until, write_config
+from tests.proofs.served import PATIENCE, accepted, bind, delivered, serving, sms, until, write_config
 
 
 def port_in(reading: int) -> int:
@@ -143,3 +143,12 @@ def test_no_standard_output(tmp_path: Path) -> None:
     assert ended.stderr == (
         b"fetion-gateway: logging.file: standard output is closed: name a file in a writable folder\n"
     )
+
+
+async def test_signals_without_end(tmp_path: Path) -> None:
+    """Whoever stops it sends SIGTERM again and again: it ends once, in order, with exit code 0."""
+    async with serving(write_config(tmp_path)) as gateway:
+        while gateway.process.poll() is None:
+            gateway.send(signal.SIGTERM)
+            await asyncio.sleep(0.02)
+        assert gateway.process.returncode == 0

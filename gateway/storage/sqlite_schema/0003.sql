@@ -16,7 +16,11 @@ CREATE INDEX candidate_digest ON candidate (digest);
 -- An hour counts from now on: what earlier versions looked for during a day is looked for during an hour.
 INSERT INTO candidate (number, digest, session, until)
 SELECT j.number, j.digest, max(u.session), min(max(u.until), max(u.at) + 3600000)
-FROM uncertain u JOIN journal j ON j.number BETWEEN u.first AND u.last AND u.session IN (0, j.session)
+FROM (
+    SELECT session, min(first) AS first, max(last) AS last, max(at) AS at, max(until) AS until
+    FROM uncertain WHERE session != 0 GROUP BY session
+    UNION ALL SELECT session, first, last, at, until FROM uncertain WHERE session = 0
+) u JOIN journal j ON j.number BETWEEN u.first AND u.last AND u.session IN (0, j.session)
 WHERE NOT (j.repeated_at > u.at
     AND j.repeated_at <= coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0))
 GROUP BY j.number;
