@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import gc
 import importlib
 import signal
@@ -80,10 +81,12 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
         return complain(error)
     except OSError as error:
         listen = settings.smpp.listen
-        return complain(
-            f"{listen.host}:{listen.port}: {error.strerror or error}:"
-            " stop what listens there or set smpp.listen.port"
+        remedy = (
+            "stop what listens there or set smpp.listen.port"
+            if error.errno == errno.EADDRINUSE
+            else "set smpp.listen.host to an address of this machine"
         )
+        return complain(f"{listen.host}:{listen.port}: {error.strerror or error}: {remedy}")
     finally:
         # uvloop leaves them behind, and this process would not hear them any more.
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -173,7 +173,7 @@ class KeyFile:
         if len(key) != KEY_SIZE:
             raise KeyFileError(
                 f"{self.path}: not a key of {KEY_SIZE} octets: restore it from a backup, or move it away"
-                " for a new one"
+                " and accept the loss with serve --new-key"
             )
         return key
 
