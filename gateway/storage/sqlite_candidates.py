@@ -29,11 +29,17 @@ _EXPECT_LONGER = """
 UPDATE candidate SET until = max(until, :until)
 WHERE number > :done AND number <= :reach AND :session IN (0, session)
 """
+_AGAIN = """
+INSERT OR IGNORE INTO candidate (number, digest, session, until)
+SELECT number, digest, session, ? FROM journal WHERE number = ?
+"""
 _TOO_MANY = "DELETE FROM candidate WHERE number IN (SELECT number FROM candidate ORDER BY number LIMIT ?)"
 _FIND = "SELECT number FROM candidate WHERE digest = ? AND used_at = 0 AND until > ? ORDER BY number"
+# One that was used up goes when the answer to its retransmission is certain, or is a candidate again when it is not.
 _OVER = """
 DELETE FROM candidate WHERE number IN (
-    SELECT number FROM (SELECT number, until FROM candidate ORDER BY number LIMIT :limit) WHERE until <= :now)
+    SELECT number FROM (SELECT number, until, used_at FROM candidate ORDER BY number LIMIT :limit)
+    WHERE until <= :now AND used_at = 0)
 """
 _COUNT = "SELECT count(*) FROM candidate"
 
@@ -57,6 +63,8 @@ class Candidates:
             )
         for until, number in commit.doubted:
             db.execute("UPDATE candidate SET used_at = 0, until = ? WHERE number = ?", (until, number))
+            # Its time may have been over, and it forgotten, while its answer was on the way.
+            self.count += db.execute(_AGAIN, (until, number)).rowcount
         for span in commit.certain:
             # A range of one session; of its SMS only those that were answered on it last.
             gone = db.execute("DELETE FROM candidate WHERE session = ? AND number BETWEEN ? AND ?", span)
