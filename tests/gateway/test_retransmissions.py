@@ -227,8 +227,8 @@ async def test_candidates_have_their_time(world: Known) -> None:
     await world.lose()
     await world.lose(OTHER)
     world.now += HOUR - 1
-    assert await world.comes_again(YES, 20) == 1
-    world.known.ended(20)
+    assert await world.comes_again(YES, OTHER) == 1
+    world.known.ended(OTHER)
     await world.settle()
     world.now += 1
     assert await world.find(YES) is None
