@@ -36,7 +36,7 @@ from gateway.pipeline import Pipeline
 from gateway.recovery import Recovery
 from gateway.replies import Reaching, Replies
 from gateway.reports import Reports
-from gateway.retransmissions import Retransmissions
+from gateway.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.secrets import HashCost, Hasher, KeyFile, generate_password
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -194,7 +194,7 @@ class Gateway:
         self.retransmissions = Retransmissions(
             self.store,
             windows,
-            int(2000 * settings.smpp.timers.response),
+            max(int(2000 * settings.smpp.timers.response), SETTLE_MS + GRAIN_MS),
             self._clock.now_ms(),
             self._clock.monotonic(),
         )

@@ -56,6 +56,12 @@ class Hashing:
         self.waiting += 1
         return True
 
+    def give_back(self, m: MobileOriginated) -> None:
+        """An SMS was not taken after all and may come again: its password does not count."""
+        times = self._times.get(m.msisdn)
+        if m.secret_hash and times:
+            times.pop()
+
     def __iter__(self) -> Iterator[MobileOriginated]:
         """The SMS that wait."""
         for held in self._held.values():
@@ -64,7 +70,7 @@ class Hashing:
     def forget(self) -> None:
         """Drop what is known of handsets that have asked for nothing for a while."""
         now = self._clock.monotonic()
-        for msisdn in [m for m, times in self._times.items() if now - times[-1] >= _PERIOD]:
+        for msisdn in [m for m, times in self._times.items() if not times or now - times[-1] >= _PERIOD]:
             del self._times[msisdn]
 
     async def close(self) -> None:

@@ -31,6 +31,8 @@ KEPT_MS = 3_600_000
 REPEATABLE_MS = 600_000
 """How long a part of a complete message may come again: several response timers of a centre."""
 OLD_MS = 300_000
+ALIKE_MS = 10_000
+"""How soon behind the part before it a part comes of a message that begins like the last one."""
 SLACK = 1_000
 """Entries of deadlines that are out of date, beside as many as there are messages."""
 
@@ -213,9 +215,7 @@ class LongMessages:
                 return
             del self._complete[key]
             joined.gone += complete.numbers
-            # The parts before this one came again as they were: the new message begins like the last one.
-            begins_alike = waiting is not None and sorted(waiting.digests) == [*range(1, number)]
-            if waiting is not None and not begins_alike:
+            if waiting is not None and not _begins_alike(waiting, part):
                 joined.gone += self._close(key).numbers
             return
         if waiting is None:
@@ -275,3 +275,9 @@ class LongMessages:
             keys.discard(key)
             if not keys:
                 del self._per_handset[key[:2]]
+
+
+def _begins_alike(waiting: _Waiting, part: StoredPart) -> bool:
+    """Whether the parts before this one have just come as they stood in the message before: a handset that
+    always uses one reference writes the same with another end. Else they were repeats."""
+    return sorted(waiting.digests) == [*range(1, part.part.number)] and part.at - waiting.touched <= ALIKE_MS

@@ -246,6 +246,7 @@ class Pipeline:
         while queue and len(batch) < BATCH:
             m = queue.popleft()
             if m.bind.link.closed:
+                self._hashing.give_back(m)
                 continue
             if expecting and m.account in expecting:
                 held.append(m)
@@ -346,6 +347,7 @@ class Pipeline:
         self._note_failure(error, self._pause)
         waiting, self._queue = list(self._queue), deque()
         for m in [*batch, *waiting]:
+            self._hashing.give_back(m)
             self._refuse(m.bind, m.request, self._paused_by)
         self._outbox.flush()
         self._wake.set()

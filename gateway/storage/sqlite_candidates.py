@@ -39,9 +39,12 @@ SELECT number, digest, session, ? FROM journal WHERE number = ?
 """
 _TOO_MANY = "DELETE FROM candidate WHERE number IN (SELECT number FROM candidate ORDER BY number LIMIT ?)"
 _FIND = "SELECT number FROM candidate WHERE digest = ? AND used_at = 0 AND until > ? ORDER BY number"
+# One that was used up goes when the answer to its retransmission is certain, or is a candidate again when it
+# is not.
 _OVER = """
 DELETE FROM candidate WHERE number IN (
-    SELECT number FROM (SELECT number, until FROM candidate ORDER BY number LIMIT :limit) WHERE until <= :now)
+    SELECT number FROM (SELECT number, until, used_at FROM candidate ORDER BY number LIMIT :limit)
+    WHERE until <= :now AND used_at = 0)
 """
 _COUNT = "SELECT count(*) FROM candidate"
 

@@ -144,12 +144,12 @@ async def test_what_has_become_certain_is_not_expected_later(store: Store) -> No
     assert await expected(store, digests) == []
 
 
-async def test_a_doubt_after_its_candidate_is_gone(store: Store) -> None:
+async def test_a_doubt_after_the_time_of_its_candidate(store: Store) -> None:
     """The time of a used candidate is over when its answer turns out to be in doubt: it is one again."""
     digests = await journaled(store, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 11, LATER)]))
     await store.expect(10)
     await put(store, Commit(repeats=[(11, OTHER, START_MS + 1)]))
-    assert await store.forget_candidates(LATER, 10) == 0
+    await store.forget_candidates(LATER, 10)
     await put(store, Commit(doubted=[(LATER + 9, 11)]))
     assert await expected(store, digests, LATER) == [11]

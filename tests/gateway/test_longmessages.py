@@ -391,6 +391,7 @@ class Machine(RuleBasedStateMachine):
             self._add(*self.last[place])
             if undone:
                 self.longs.roll_back()
+            self.at += 60_000  # nobody retransmits at the moment in which the next message comes
 
     @rule()
     def wait(self) -> None:

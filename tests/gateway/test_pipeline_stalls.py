@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.hashing import HASHES_PER_MINUTE
 from gateway.model import Commit, MobileOriginated
 from gateway.pipeline import PAUSE_FIRST, Pipeline
 from gateway.secrets import Hasher
+from gateway.smpp.status import CommandStatus
 from gateway.storage.contract import Conflict, StoreFault
 from gateway.storage.sqlite import SqliteStore
 from tests.gateway.house import QUERY, House, house, opened
@@ -155,6 +157,23 @@ async def test_a_password_instruction_in_parts(tmp_path: Path) -> None:
         assert home.journal("password.random") == []
         [row] = home.journal("misunderstood")
         assert row["outcome"] == "usage"
+
+
+async def test_a_password_that_could_not_be_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store fails again and again, and the centre sends P again and again: what we refused does not count
+    against the handset. It gets its password, and is not told to ask less often."""
+    async with house(tmp_path) as home, await bind(home.port) as esme:
+        await opened(esme, ALICE)
+        pipeline = home.gateway.pipeline
+        for _ in range(HASHES_PER_MINUTE + 1):
+            with monkeypatch.context() as broken:
+                broken.setattr(home.gateway.store, "sync", _fail(home))
+                refused = await esme.submit(sms(ALICE, "12520", "P"))
+            assert refused.command_status == CommandStatus.RSYSERR
+            home.clock.ahead += pipeline._pause
+            await until(lambda: pipeline.idle, "the end of the pause")
+        await accepted(esme, sms(ALICE, "12520", "P"))
+        assert [row["outcome"] for row in home.journal("password.random")] == ["done"]
 
 
 async def test_the_pause_after_faults_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

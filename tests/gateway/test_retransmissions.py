@@ -192,6 +192,37 @@ async def test_a_retransmission_can_be_lost_again(world: Known) -> None:
     assert await world.find(YES) is None
 
 
+@pytest.mark.parametrize("crash", [False, True], ids=["cut", "crash"])
+async def test_a_retransmission_at_the_last_moment(world: Known, *, crash: bool) -> None:
+    """The time of the candidate that it used up is over when its session is cut, or the process dies: its
+    answer is in doubt all the same."""
+    await world.answer(1)
+    world.known.late(ONE, SYSTEM_ID, 1, 1, world.moment)
+    await world.settle()
+    world.now += LATE - 1
+    assert await world.comes_again(YES, OTHER) == 1
+    world.now += 1
+    await world.known.forget(world.moment, 100)
+    await (world.restart() if crash else world.lose(OTHER))
+    assert len(world.known) == 1
+    assert [await world.find(YES) for _ in range(2)] == [1, None]
+
+
+async def test_a_late_retransmission_is_forgotten_before_its_session_is_cut(world: Known) -> None:
+    """It was answered late, so that it was a candidate at once, for a time that is over: it is one again."""
+    await world.answer(1)
+    world.known.late(ONE, SYSTEM_ID, 1, 1, world.moment)
+    await world.settle()
+    assert await world.comes_again(YES, OTHER) == 1
+    world.known._late_window = SETTLE_MS // 2
+    world.known.late_again(SYSTEM_ID, 1, world.moment)
+    await world.settle()
+    world.now += SETTLE_MS // 2
+    await world.known.forget(world.moment, 100)
+    await world.lose(OTHER)
+    assert [await world.find(YES) for _ in range(2)] == [1, None]
+
+
 async def test_candidates_have_their_time(world: Known) -> None:
     """A retransmission is looked for during the account's window, and a window of 0 looks for none."""
     await world.answer(1)
@@ -200,7 +231,9 @@ async def test_candidates_have_their_time(world: Known) -> None:
     await world.lose()
     await world.lose(OTHER)
     world.now += HOUR - 1
-    assert await world.find(YES) == 1
+    assert await world.comes_again(YES, OTHER) == 1
+    world.known.ended(OTHER)
+    await world.settle()
     world.now += 1
     assert await world.find(YES) is None
     await world.known.forget(world.moment, 100)

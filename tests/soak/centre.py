@@ -197,6 +197,7 @@ class Line:
 
     def lost(self, _: Connection, contexts: list[object], reason: str) -> None:
         """The connection is gone: what was not answered goes out again."""
+        self._centre.ledger.counts["binds lost"] += self.bound
         self.bound = False
         self._centre.again.extend(each for each in contexts if isinstance(each, Piece))
         if not self._lost.done():

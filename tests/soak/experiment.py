@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -188,9 +189,10 @@ class Soak:
             assert await self._processes[-1].died() == -9
             self._controls.delay_ms, self._controls.disk = 0, self._controls.disk.WELL
             await self._start(config, stack)
-        assert await self._until(lambda: share() >= 1, plan.seconds + PATIENCE), (
-            "the load came to a standstill"
-        )
+        while share() < 1:
+            enough = counts["acknowledged"] + ENOUGH
+            going = await self._until(partial(_going, share, counts, enough))
+            assert going, "the load came to a standstill"
         self._centre.submitted = lambda: None
         self._centre.moods.share = 0
         self._faults.end()
@@ -252,6 +254,10 @@ class Soak:
 
 def _reached(share: Callable[[], float], moment: float) -> bool:
     return share() >= moment
+
+
+def _going(share: Callable[[], float], counts: Counter[str], enough: int) -> bool:
+    return share() >= 1 or counts["acknowledged"] >= enough
 
 
 def _unread(line: Line, connection: Connection) -> bool:

@@ -57,6 +57,8 @@ class MovedStore(SqliteStore):
     async def expect(self, limit: int) -> Expected:
         """As always, if the disk does."""
         self._try()
+        await self._free()
+        self._make_room()
         return await super().expect(limit)
 
     async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
@@ -67,11 +69,7 @@ class MovedStore(SqliteStore):
     def write(self, commit: Commit) -> None:
         """As always, if the disk does."""
         self._try()
-        full = self._disk is Disk.FULL
-        if full is not self._full:
-            self._full = full
-            (pages,) = self._db.execute("PRAGMA page_count").fetchone()
-            self._db.execute(f"PRAGMA max_page_count={pages if full else UNLIMITED}")
+        self._make_room()
         super().write(commit)
 
     def sync(self) -> None:
@@ -82,6 +80,15 @@ class MovedStore(SqliteStore):
             self._roll_back()
             raise StoreFault("the disk fails at the sync, as the test wants it")
         super().sync()
+
+    def _make_room(self) -> None:
+        """As much as the controls leave: SQLite itself says then that the disk is full. Whatever may meet
+        that comes here first, or the gateway would wait for room that is there."""
+        full = self._disk is Disk.FULL
+        if full is not self._full:
+            self._full = full
+            (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+            self._db.execute(f"PRAGMA max_page_count={pages if full else UNLIMITED}")
 
     @property
     def _disk(self) -> Disk:
