@@ -56,6 +56,8 @@ UNBINDING: Final = 2.0
 DAY_MS: Final = 86_400_000
 LINGERING: Final = 0.5
 """Seconds that the last commit may take before it is said that it lasts."""
+FLUSH_EVERY: Final = 0.01
+"""Seconds between two hand-overs of log lines at least, beside those of a tick."""
 HOUSEKEEPING: Final = 50
 """Ticks between two housekeepings."""
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
@@ -99,6 +101,7 @@ class Gateway:
         self._counter = 0
         self._opened = contextlib.AsyncExitStack()
         self._clock_behind = False
+        self._flushed_at = -FLUSH_EVERY
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -381,10 +384,13 @@ class Gateway:
         self.pipeline.wake()
 
     def _worked(self) -> None:
-        """A batch is done. When nothing else waits, its log lines are written at once: who looks for one
-        right after an answer finds it. One write a batch at most."""
+        """A batch is done. When nothing else waits, its log lines go to the writer: who looks for one right
+        after an answer finds it soon. Under load that is done now and then: each time wakes another
+        thread."""
         self._changed.set()
-        if self.pipeline.idle:
+        now = self._clock.monotonic()
+        if now - self._flushed_at >= FLUSH_EVERY and self.pipeline.idle:
+            self._flushed_at = now
             self._log.flush()
 
     # What the listener tells (gateway.net.listener.Application)
