@@ -96,7 +96,8 @@ class Ledger:
                 parts = self._sets[place] = PartSet(header.total)
                 added = parts.add(header.number, octets, pdu.data_coding)
             if added is Added.COMPLETE:
-                self._whole(to, source, self._sets.pop(place).text(self._alphabet, padded=False))
+                # It stays, as in a handset: a part of it that comes again is a repeat and begins nothing.
+                self._whole(to, source, parts.text(self._alphabet, padded=False))
         self.arrived[key] += 1
         return key
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.model import Delivery, message_id
-from gateway.smpp.long import Segment
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.long import Segment, segments
 from gateway.smpp.pdus import DeliverSm
 from tests.soak.ledger import Ledger
 from tests.soak.load import Kind, Message, Piece
@@ -119,3 +120,22 @@ def test_two_ids(tmp_path: Path) -> None:
     with closing(made(tmp_path / "store.db")) as db:
         db.commit()
         assert any(fault.startswith("two: ") for fault in ledger.faults(tmp_path / "store.db"))
+
+
+def test_a_part_that_came_again_is_of_no_later_message() -> None:
+    """The references of a handset's long SMS come round: after 256 of them, one part is met by another."""
+    ledger = Ledger()
+    alphabet = Alphabet.from_config({}, "gsm")
+    texts = ["message 1. " * 16, "message 2. " * 16]
+    early, late = (segments(text, alphabet, 7, "udh8") for text in texts)
+    for part in (*early, early[1], *late):
+        ledger.delivered(
+            DeliverSm(
+                source_addr="12520" + ONE,
+                destination_addr=OTHER,
+                esm_class=part.esm_class,
+                data_coding=part.data_coding,
+                short_message=part.octets,
+            )
+        )
+    assert [text for _, _, text in ledger.first] == texts
