@@ -20,7 +20,7 @@ from commands.limits import Words as Words
 from routing.model import Route
 
 
-class State(StrEnum):
+class CustomerState(StrEnum):
     """Where a customer stands with the service (reference: states of a Fetion account)."""
 
     NONE = "none"
@@ -110,7 +110,7 @@ class Customer:
     """
 
     msisdn: str
-    state: State = State.NONE
+    state: CustomerState = CustomerState.NONE
     fetion_number: str = ""
     opened_at: int = 0
     hides_mobile: bool = False

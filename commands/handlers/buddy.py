@@ -9,6 +9,7 @@ from commands.handlers.relations import become_buddies, blocks, part
 from commands.model import (
     Buddy,
     Customer,
+    CustomerState,
     Event,
     Given,
     Instruction,
@@ -16,7 +17,6 @@ from commands.model import (
     Question,
     Reply,
     Result,
-    State,
     World,
 )
 
@@ -175,9 +175,9 @@ def _whom_to_ask(world: World, understood: Instruction) -> Customer | Outcome:
     if msisdn == sender:
         return refused(sender, "buddy.oneself", code=Code.ONESELF)
     other = None if msisdn is None else world.customer(msisdn)
-    if other is not None and other.state is State.SUSPENDED:
+    if other is not None and other.state is CustomerState.SUSPENDED:
         return refused(sender, "buddy.suspended", who, Code.SUSPENDED)
-    if other is None or other.state is not State.OPEN:
+    if other is None or other.state is not CustomerState.OPEN:
         return refused(sender, "buddy.not_open", who, Code.UNKNOWN_NUMBER)
     return other
 

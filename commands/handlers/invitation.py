@@ -6,7 +6,7 @@ from zlib import crc32
 
 from commands.codes import Code
 from commands.handlers.people import notice, open_customer, refused, shown
-from commands.model import Customer, Event, Given, Instruction, Outcome, Reply, Result, State, World
+from commands.model import Customer, CustomerState, Event, Given, Instruction, Outcome, Reply, Result, World
 
 PHRASES: Final = (
     "invitation.using",
@@ -55,9 +55,9 @@ def _hindrance(understood: Instruction, invitee: Customer | None) -> Outcome | N
         return refused(sender, "buddy.invited.foreign", who, Code.UNKNOWN_NUMBER)
     if who["who"] == sender:
         return refused(sender, "buddy.own", code=Code.ONESELF)
-    if invitee is not None and invitee.state is State.SUSPENDED:
+    if invitee is not None and invitee.state is CustomerState.SUSPENDED:
         return refused(sender, "buddy.suspended", who, Code.SUSPENDED)
-    if invitee is not None and invitee.state is State.OPEN:
+    if invitee is not None and invitee.state is CustomerState.OPEN:
         return refused(sender, "buddy.invited.open", who)
     return None
 

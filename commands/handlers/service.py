@@ -6,6 +6,7 @@ from commands.handlers.chat import until_now
 from commands.handlers.people import open_customer, refused
 from commands.handlers.relations import leave
 from commands.model import (
+    CustomerState,
     Event,
     Given,
     Instruction,
@@ -16,7 +17,6 @@ from commands.model import (
     Result,
     Sent,
     Source,
-    State,
     World,
 )
 
@@ -36,7 +36,7 @@ def open_service(world: World, understood: Instruction, given: Given) -> Outcome
     else:
         return Outcome(Result.REFUSED, [Reply(sender, "service.open.no_number", source=Source.OPENING)])
     customer = world.edit(sender)
-    customer.state = State.OPEN
+    customer.state = CustomerState.OPEN
     customer.fetion_number = number
     customer.opened_at = given.now
     world.assign(number, sender)
@@ -81,7 +81,7 @@ def cancel_now(world: World, sender: str, given: Given) -> Outcome:
     leave(world, sender)
     number = customer.fetion_number
     world.assign(number, None)
-    customer.state = State.CLOSED
+    customer.state = CustomerState.CLOSED
     customer.fetion_number = ""
     customer.opened_at = 0
     customer.hides_mobile = False

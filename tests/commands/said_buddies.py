@@ -1,7 +1,7 @@
 """A conversation in which customers hear every sentence about buddies and profiles."""
 
 from commands.limits import Limits
-from commands.model import State
+from commands.model import CustomerState
 from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
 
 STRANGER = "13600136000"
@@ -80,7 +80,7 @@ def _with_obstacles(desk: Desk) -> None:
     question = number_of_question(desk.say(LI, "QXFX"))
     desk.say(LI, "JS")
     desk.say(LI, "否", question)
-    desk.customers[SUN].state = State.SUSPENDED
+    desk.customers[SUN].state = CustomerState.SUSPENDED
     desk.say(LI, f"HY#{SUN}")
     desk.customers[LI].protected = True
     desk.say(LI, "U")

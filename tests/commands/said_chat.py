@@ -1,7 +1,7 @@
 """A conversation in which customers hear every sentence about chat, voice chat, suggestions and states."""
 
 from commands.limits import Limits
-from commands.model import NO_WORDS, State
+from commands.model import NO_WORDS, CustomerState
 from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
 from tests.commands.said_buddies import Listed
 
@@ -66,7 +66,7 @@ def _meet_obstacles(desk: Desk) -> None:
     desk.say(LI, "你好", f"12520{WANG}")
     desk.say(WANG, "你好", f"12520{LI}")
     desk.say(WANG, f"JC#{LI}")
-    for state in (State.SUSPENDED, State.CLOSED):
+    for state in (CustomerState.SUSPENDED, CustomerState.CLOSED):
         desk.customers[WANG].state = state
         desk.say(LI, "你好", f"12520{WANG}")
         desk.say(WANG, "你好", f"12520{LI}")

@@ -11,7 +11,7 @@ from commands.handlers.invitation import PHRASES
 from commands.handlers.lookup import BETWEEN, PAGE, pages
 from commands.handlers.questions import HOUR
 from commands.limits import Limits
-from commands.model import Outcome, Result, Source, State
+from commands.model import CustomerState, Outcome, Result, Source
 from commands.sentences import SINGLE
 from commands.service import Commands
 from commands.text import units
@@ -78,7 +78,7 @@ def test_who_is_not_asked(desk: Desk, number: str, sentence: str, code: Code) ->
 
 def test_suspended_customers_are_not_asked(desk: Desk) -> None:
     """A customer whose line is cut is not asked: 488."""
-    desk.customers[ZHAO].state = State.SUSPENDED
+    desk.customers[ZHAO].state = CustomerState.SUSPENDED
     assert told(desk.say(LI, f"HY#{ZHAO}")) == refused("buddy.suspended", Code.SUSPENDED)
 
 
@@ -261,7 +261,7 @@ def test_online(desk: Desk) -> None:
     desk.befriend(LI, SUN)
     assert text_of(desk, LI, "ZXHY") == f"在线好友3位：{WANG}\n{ZHAO}\n{SUN}。"
     desk.say(WANG, "JS#1")
-    desk.customers[ZHAO].state = State.SUSPENDED
+    desk.customers[ZHAO].state = CustomerState.SUSPENDED
     assert text_of(desk, LI, "在线好友") == f"在线好友1位：{SUN}。"
     desk.say(SUN, f"HMD#{LI}")
     assert told(desk.say(LI, "ZXHY")) == (Result.DONE, Code.OK, [(LI, "buddy.online.none")])
@@ -425,7 +425,7 @@ def test_who_is_not_invited(desk: Desk) -> None:
     has_it = desk.say(LI, f"YQ#{ZHAO}")
     assert told(has_it)[2] == [(LI, "buddy.invited.open")]
     assert f"HY#{ZHAO}" in desk.texts(has_it)[0]
-    desk.customers[ZHAO].state = State.SUSPENDED
+    desk.customers[ZHAO].state = CustomerState.SUSPENDED
     assert told(desk.say(LI, f"YQ#{ZHAO}")) == refused("buddy.suspended", Code.SUSPENDED)
     assert told(desk.say(LI, f"YQ#{LI}")) == refused("buddy.own", Code.ONESELF)
     assert told(desk.say(LI, f"YQ#{FOREIGN}")) == refused("buddy.invited.foreign", Code.UNKNOWN_NUMBER)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from commands.dispatch import HELPED
 from commands.handlers import questions
 from commands.limits import Limits
-from commands.model import Result, Source, State
+from commands.model import CustomerState, Result, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, WANG, Desk, number_of_question
@@ -39,7 +39,7 @@ def test_an_offer_is_taken_up(desk: Desk, where: str) -> None:
     outcome = desk.say(LI, "是", number_of_question(offer) if where == "its own number" else "12520")
     assert (outcome.result, [event.name for event in outcome.events]) == (Result.DONE, ["opened"])
     assert [(each.sentence, each.source) for each in outcome.replies] == [("service.opened", Source.OPENING)]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
 
 
 def test_an_offer_never_skips_the_question_of_its_row(desk: Desk) -> None:
@@ -48,10 +48,10 @@ def test_an_offer_never_skips_the_question_of_its_row(desk: Desk) -> None:
     offer = desk.say(LI, "QXFX 是什么")
     asked = desk.say(LI, "是", number_of_question(offer))
     assert [reply.sentence for reply in asked.replies] == ["service.cancel.question"]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
     assert number_of_question(asked) != number_of_question(offer)
     desk.say(LI, "是")
-    assert desk.customers[LI].state is State.CLOSED
+    assert desk.customers[LI].state is CustomerState.CLOSED
 
 
 def test_an_offer_is_turned_down(desk: Desk) -> None:
@@ -59,7 +59,7 @@ def test_an_offer_is_turned_down(desk: Desk) -> None:
     desk.say(LI, "KFTX")
     assert sentences(desk, "否") == ["suggestion.dropped"]
     assert sentences(desk, "是") == ["answer.none"]
-    assert desk.customers[LI].state is State.NONE
+    assert desk.customers[LI].state is CustomerState.NONE
 
 
 def test_an_offer_lapses(desk: Desk) -> None:

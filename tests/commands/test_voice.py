@@ -7,7 +7,7 @@ import pytest
 from commands.codes import Code
 from commands.handlers.questions import HOUR
 from commands.limits import Limits
-from commands.model import Buddy, Result, Source, State
+from commands.model import Buddy, CustomerState, Result, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, WANG, ZHAO, Desk, number_of_question
@@ -105,7 +105,7 @@ def test_who_cannot_be_invited(desk: Desk, obstacle: str, code: int, sentence: s
     elif obstacle == "refuses":
         wang.refuse_until = desk.now + HOUR
     elif obstacle in {"suspended", "closed"}:
-        wang.state = State(obstacle)
+        wang.state = CustomerState(obstacle)
     elif obstacle == "busy":
         desk.say(ZHAO, f"HY#{WANG}")
         desk.limits = Limits(open_questions=1)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from commands.keys import keys_of
-from commands.model import Buddy, Customer, Keys, Missing, State, World
+from commands.model import Buddy, Customer, CustomerState, Keys, Missing, World
 from commands.service import Commands
 from routing.table import Routing
 
@@ -16,7 +16,7 @@ LI, WANG = "13800138000", "13912345678"
 def world() -> World:
     """Li has opened, Wang was looked up and is not known."""
     world = World()
-    world.customers = {LI: Customer(LI, State.OPEN, "400000001"), WANG: None}
+    world.customers = {LI: Customer(LI, CustomerState.OPEN, "400000001"), WANG: None}
     world.holders = {"400000001": LI, "400000002": None}
     world.buddies = {(LI, WANG): None}
     return world
@@ -36,7 +36,7 @@ def test_edit_copies(world: World) -> None:
 def test_drop_forgets(world: World) -> None:
     """After drop the world is as before the message."""
     world.edit(LI).buddies = 7
-    world.edit(WANG).state = State.OPEN
+    world.edit(WANG).state = CustomerState.OPEN
     world.assign("400000002", WANG)
     world.put_buddy(Buddy(LI, WANG, "", 1))
     world.drop()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import gateway.storage
-from commands.model import Buddy, Customer, Keys, Order, Question, Reach, Sent, State, World
+from commands.model import Buddy, Customer, CustomerState, Keys, Order, Question, Reach, Sent, World
 from gateway.model import Commit, Delivery, MobileTerminated, StoredPart, Uncertain
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
@@ -31,7 +31,7 @@ def everything(session: int = SESSIONS + 1) -> Commit:
     """A commit with something of each kind."""
     return Commit(
         messages=[received(1, session=session, digest=b"one")],
-        customers=[Customer(ALICE, State.OPEN, "400000001"), Customer(BOB)],
+        customers=[Customer(ALICE, CustomerState.OPEN, "400000001"), Customer(BOB)],
         buddies={(ALICE, BOB): Buddy(ALICE, BOB, "bob", START_MS)},
         outgoing=[leaving(2)],
         parts=[part(3)],
@@ -118,7 +118,7 @@ async def test_a_commit_is_there_after_a_restart(engine: Engine, tmp_path: Path)
         world = World()
         await again.load(Keys({ALICE, BOB, "13700137000"}, {"400000001", "400000002"}, {(ALICE, BOB)}), world)
         assert world.customers == {
-            ALICE: Customer(ALICE, State.OPEN, "400000001"),
+            ALICE: Customer(ALICE, CustomerState.OPEN, "400000001"),
             BOB: Customer(BOB),
             "13700137000": None,
         }
@@ -137,7 +137,7 @@ async def test_a_customer_comes_back_whole(store: Store) -> None:
     question = Question(42, "buddy.add", "12520", BOB, "小爱", 1, 2, "yes")
     customer = Customer(
         ALICE,
-        State.OPEN,
+        CustomerState.OPEN,
         "400000001",
         opened_at=5,
         hides_mobile=True,
@@ -188,8 +188,11 @@ async def test_partners_begin_anywhere(store: Store) -> None:
     assert await store.matching(0.5, 3) == []
     mobiles = [f"1380013800{digit}" for digit in range(5)]
     ordered, ended = (Order("MCHAT", START_MS),), (Order("MCHAT", START_MS, START_MS + 1),)
-    with_it = [Customer(each, State.OPEN, f"40000000{each[-1]}", orders=ordered) for each in mobiles]
-    without = [Customer("13800138007", orders=ended), Customer("13800137000", State.OPEN, "400000009")]
+    with_it = [Customer(each, CustomerState.OPEN, f"40000000{each[-1]}", orders=ordered) for each in mobiles]
+    without = [
+        Customer("13800138007", orders=ended),
+        Customer("13800137000", CustomerState.OPEN, "400000009"),
+    ]
     await put(store, Commit(customers=[*with_it, *without]))
     assert await store.matching(0.0, 2) == mobiles[:2]
     assert await store.matching(1.0, 3) == [mobiles[4], *mobiles[:2]]
@@ -201,7 +204,8 @@ async def test_partners_begin_anywhere(store: Store) -> None:
     "spoil",
     [
         pytest.param(
-            lambda commit: [*commit.customers, Customer(BOB, State.OPEN, "400000001")], id="Fetion number"
+            lambda commit: [*commit.customers, Customer(BOB, CustomerState.OPEN, "400000001")],
+            id="Fetion number",
         ),
         pytest.param(lambda commit: commit.messages.append(received(1)), id="journal number"),
         pytest.param(lambda commit: commit.outgoing.append(leaving(2)), id="outbox number"),
