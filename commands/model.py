@@ -439,7 +439,7 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Event:
+class ServiceEvent:
     """Something that happened, told to whoever subscribes: `family`/`name`, about one customer."""
 
     family: str
@@ -471,6 +471,6 @@ class Outcome:
 
     result: Result
     replies: list[Reply] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[ServiceEvent] = field(default_factory=list)
     code: int = 200
     facts: list[ProductFact] = field(default_factory=list)

@@ -6,7 +6,17 @@ from zlib import crc32
 
 from commands.codes import Code
 from commands.handlers.people import notice, open_customer, refused, shown
-from commands.model import Customer, CustomerState, Event, Given, Instruction, Outcome, Reply, Result, World
+from commands.model import (
+    Customer,
+    CustomerState,
+    Given,
+    Instruction,
+    Outcome,
+    Reply,
+    Result,
+    ServiceEvent,
+    World,
+)
 
 PHRASES: Final = (
     "invitation.using",
@@ -44,7 +54,7 @@ def invite(world: World, understood: Instruction, given: Given) -> Outcome:
             Reply(sender, "buddy.invited", {"who": mobile}),
             notice(mobile, phrase, {"who": name or shown(inviter)}),
         ],
-        [Event("buddy", "invited", sender, {"other": mobile})],
+        [ServiceEvent("buddy", "invited", sender, {"other": mobile})],
     )
 
 

@@ -7,7 +7,6 @@ from commands.handlers.people import open_customer, refused
 from commands.handlers.relations import leave
 from commands.model import (
     CustomerState,
-    Event,
     Given,
     Instruction,
     Outcome,
@@ -16,6 +15,7 @@ from commands.model import (
     Reply,
     Result,
     Sent,
+    ServiceEvent,
     Source,
     World,
 )
@@ -43,7 +43,7 @@ def open_service(world: World, understood: Instruction, given: Given) -> Outcome
     return Outcome(
         Result.DONE,
         [Reply(sender, "service.opened", {"fetion_number": number}, Source.OPENING)],
-        [Event("service", "opened", sender, {"fetion_number": number})],
+        [ServiceEvent("service", "opened", sender, {"fetion_number": number})],
         facts=[ProductFact(sender, FETION, ORDERED, given.now)],
     )
 
@@ -96,12 +96,12 @@ def cancel_now(world: World, sender: str, given: Given) -> Outcome:
     outcome = Outcome(
         Result.DONE,
         [Reply(sender, "service.cancelled")],
-        [Event("service", "cancelled", sender, {"fetion_number": number})],
+        [ServiceEvent("service", "cancelled", sender, {"fetion_number": number})],
         facts=[ProductFact(sender, FETION, CANCELLED, given.now)],
     )
     if matching_fact is not None:
         outcome.replies[0].sentence = "service.cancelled.all"
-        outcome.events.append(Event("matching", "cancelled", sender))
+        outcome.events.append(ServiceEvent("matching", "cancelled", sender))
         outcome.facts.append(matching_fact)
     return outcome
 
