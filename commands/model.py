@@ -181,7 +181,7 @@ class Buddy:
 
 
 @dataclass(slots=True)
-class Keys:
+class LoadKeys:
     """What a handler will ask the World for: mobiles, Fetion numbers, (owner, other) pairs, and owners
     whose whole buddy list is wanted."""
 
@@ -194,7 +194,7 @@ class Keys:
 class Missing(LookupError):
     """A handler asked for something that was not loaded. `keys` says what to load before the next try."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: LoadKeys) -> None:
         super().__init__(f"not loaded: {keys}")
         self.keys = keys
 
@@ -238,7 +238,7 @@ class World:
         try:
             return self.customers[msisdn]
         except KeyError:
-            raise Missing(Keys(customers={msisdn})) from None
+            raise Missing(LoadKeys(customers={msisdn})) from None
 
     def edit(self, msisdn: str) -> Customer:
         """The customer's copy of this message, for changing; a new one when we never met. Raises Missing."""
@@ -256,7 +256,7 @@ class World:
         try:
             return self.holders[fetion_number]
         except KeyError:
-            raise Missing(Keys(holders={fetion_number})) from None
+            raise Missing(LoadKeys(holders={fetion_number})) from None
 
     def assign(self, fetion_number: str, msisdn: str | None) -> None:
         """Note who holds a Fetion number from now on; what is stored is the customer's own field."""
@@ -272,14 +272,14 @@ class World:
         except KeyError:
             # Who asks for one direction asks for the other next; what is loaded must not be loaded again.
             both = {each for each in (pair, (other, owner)) if each not in self.buddies}
-            raise Missing(Keys(buddies=both)) from None
+            raise Missing(LoadKeys(buddies=both)) from None
 
     def list_of(self, owner: str) -> list[Buddy]:
         """Everything `owner` keeps about others, by their mobiles, as this batch has them. Raises Missing."""
         try:
             rows = {row.other: row for row in self.lists[owner]}
         except KeyError:
-            raise Missing(Keys(lists={owner})) from None
+            raise Missing(LoadKeys(lists={owner})) from None
         for changes in (self.changed_buddies, self._buddies):
             for (whose, other), row in changes.items():
                 if whose == owner:

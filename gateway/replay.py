@@ -24,8 +24,8 @@ from commands.model import (
     Given,
     Hidden,
     Instruction,
-    Keys,
     Limits,
+    LoadKeys,
     Missing,
     Misunderstood,
     Outcome,
@@ -161,7 +161,7 @@ class Replay:
                 self._load(missing.keys)
         raise RuntimeError(f"{understood.id} asked for more keys {LOADS} times")
 
-    def _load(self, keys: Keys) -> None:
+    def _load(self, keys: LoadKeys) -> None:
         """What the world does not know yet does not exist; but buddy lists have to be put together."""
         world = self._world
         for msisdn in keys.customers:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import gateway.storage
-from commands.model import Buddy, Customer, CustomerState, Keys, Order, Question, Reach, Sent, World
+from commands.model import Buddy, Customer, CustomerState, LoadKeys, Order, Question, Reach, Sent, World
 from gateway.model import Commit, Delivery, MobileTerminated, StoredPart, Uncertain
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
@@ -63,7 +63,7 @@ def part(number: int) -> StoredPart:
 async def holds_nothing(store: Store) -> bool:
     """Whether nothing of everything() is there."""
     world = World()
-    await store.load(Keys({ALICE, BOB}, {"400000001"}, {(ALICE, BOB)}), world)
+    await store.load(LoadKeys({ALICE, BOB}, {"400000001"}, {(ALICE, BOB)}), world)
     found = [*world.customers.values(), *world.holders.values(), *world.buddies.values()]
     return not (
         any(found)
@@ -116,7 +116,9 @@ async def test_a_commit_is_there_after_a_restart(engine: Engine, tmp_path: Path)
         await put(opened, commit)
     async with opening(engine, tmp_path) as again:
         world = World()
-        await again.load(Keys({ALICE, BOB, "13700137000"}, {"400000001", "400000002"}, {(ALICE, BOB)}), world)
+        await again.load(
+            LoadKeys({ALICE, BOB, "13700137000"}, {"400000001", "400000002"}, {(ALICE, BOB)}), world
+        )
         assert world.customers == {
             ALICE: Customer(ALICE, CustomerState.OPEN, "400000001"),
             BOB: Customer(BOB),
@@ -166,7 +168,7 @@ async def test_a_customer_comes_back_whole(store: Store) -> None:
     for each in (customer, usual):
         await put(store, Commit(messages=[received(each.opened_at + 1)], customers=[each]))
         world = World()
-        await store.load(Keys({ALICE}), world)
+        await store.load(LoadKeys({ALICE}), world)
         assert world.customers[ALICE] == each
 
 
@@ -179,7 +181,7 @@ async def test_a_buddy_can_be_removed(store: Store) -> None:
     await put(store, Commit(messages=[received(1)], buddies=both))
     await put(store, Commit(messages=[received(2)], buddies={(ALICE, BOB): None}))
     world = World()
-    await store.load(Keys(buddies=set(both)), world)
+    await store.load(LoadKeys(buddies=set(both)), world)
     assert world.buddies == {(ALICE, BOB): None, (BOB, ALICE): both[(BOB, ALICE)]}
 
 

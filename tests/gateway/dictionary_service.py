@@ -16,8 +16,8 @@ from commands.model import (
     Customer,
     Given,
     Instruction,
-    Keys,
     Limits,
+    LoadKeys,
     Missing,
     Outcome,
     Understood,
@@ -140,7 +140,7 @@ class DictionaryService:
             given.password_hash = hashed(arguments.get("password", given.password))
         return given
 
-    def _load(self, world: World, keys: Keys) -> None:
+    def _load(self, world: World, keys: LoadKeys) -> None:
         holders = {each.fetion_number: each.msisdn for each in self.customers.values() if each.fetion_number}
         world.customers.update({msisdn: self.customers.get(msisdn) for msisdn in keys.customers})
         world.holders.update({number: holders.get(number) for number in keys.holders})
