@@ -15,7 +15,7 @@ from typing import Any
 
 from commands.limits import DEFAULT_LIMITS as DEFAULT_LIMITS
 from commands.limits import NO_WORDS as NO_WORDS
-from commands.limits import Limits as Limits
+from commands.limits import ServiceLimits as ServiceLimits
 from commands.limits import Words as Words
 from routing.model import Route
 
@@ -403,7 +403,7 @@ class Given:
     fetion_numbers: tuple[str, ...] = ()
     password: str = field(default="", repr=False)
     password_hash: str = field(default="", repr=False)
-    limits: Limits = DEFAULT_LIMITS
+    limits: ServiceLimits = DEFAULT_LIMITS
     candidates: tuple[str, ...] = ()
     zone: tzinfo = UTC
     words: Words = NO_WORDS

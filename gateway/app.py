@@ -15,7 +15,7 @@ from random import Random
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, Limits, Words
+from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.service import Commands
 from gateway.batch import Batches
 from gateway.binds import Bind, Binds, Claim
@@ -231,7 +231,7 @@ class Gateway:
     ) -> None:
         """What works batch after batch."""
         settings = self.settings
-        limits = Limits(**settings.limits.model_dump())
+        limits = ServiceLimits(**settings.limits.model_dump())
         self.guard = guard_of(limits)
         self._batches = Batches(
             routing=routing,

@@ -12,11 +12,11 @@ from commands.model import (
     Customer,
     Given,
     Instruction,
-    Limits,
     LoadKeys,
     Missing,
     Outcome,
     Reply,
+    ServiceLimits,
     Source,
     Words,
     World,
@@ -37,7 +37,7 @@ class Desk:
 
     commands: Commands
     routing: Routing
-    limits: Limits = field(default_factory=Limits)
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
     now: int = START
     customers: dict[str, Customer] = field(default_factory=dict)
     buddies: dict[tuple[str, str], Buddy] = field(default_factory=dict)

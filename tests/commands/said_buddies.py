@@ -1,6 +1,6 @@
 """A conversation in which customers hear every sentence about buddies and profiles."""
 
-from commands.limits import Limits
+from commands.limits import ServiceLimits
 from commands.model import CustomerState
 from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
 
@@ -71,10 +71,10 @@ def _with_obstacles(desk: Desk) -> None:
     desk.say(LI, "HMDLB")
     desk.say(LI, f"HY#{ZHAO}")
     desk.say(ZHAO, f"HY#{LI}")
-    desk.limits = Limits(buddies=1, open_questions=1)
+    desk.limits = ServiceLimits(buddies=1, open_questions=1)
     desk.say(LI, f"HMD#{WANG}")
     desk.say(SUN, f"YQ#{STRANGER}")
-    desk.limits = Limits()
+    desk.limits = ServiceLimits()
     desk.say(SUN, "JS#1")
     desk.say(LI, f"HY#{SUN}")
     question = number_of_question(desk.say(LI, "QXFX"))

@@ -10,7 +10,7 @@ from commands.codes import Code
 from commands.handlers.invitation import PHRASES
 from commands.handlers.lookup import BETWEEN, PAGE, pages
 from commands.handlers.questions import HOUR
-from commands.limits import Limits
+from commands.limits import ServiceLimits
 from commands.model import CustomerState, Outcome, Result, Source
 from commands.sentences import SINGLE
 from commands.service import Commands
@@ -109,7 +109,7 @@ def test_full_and_asked_already(desk: Desk) -> None:
     """A full list is 520 on either side; asking again while the question is open is 486."""
     desk.say(LI, f"HY#{ZHAO}")
     assert told(desk.say(LI, f"HY#{ZHAO}")) == refused("buddy.asked.already", Code.TRY_LATER)
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     assert told(desk.say(LI, f"HY#{SUN}")) == refused("buddy.full", Code.LIST_FULL)
     assert desk.say(SUN, f"HY#{LI}").code == Code.LIST_FULL
 
@@ -185,7 +185,7 @@ def test_a_customer_who_leaves_counts_no_more(desk: Desk) -> None:
 
 def test_a_full_list_has_room_after_a_buddy_left(desk: Desk) -> None:
     """The limit counts buddies who are there: one who left makes room."""
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     desk.say(WANG, "QXFX")
     desk.say(WANG, "是")
     assert desk.say(LI, f"HY#{ZHAO}").result is Result.ASKED
@@ -367,7 +367,7 @@ def test_who_is_not_blocked(desk: Desk) -> None:
     assert told(desk.say(LI, f"HMD#{LI}")) == refused("buddy.own", Code.ONESELF)
     for number in (NOBODY, FOREIGN, "499999999"):
         assert told(desk.say(LI, f"HMD#{number}")) == refused("buddy.unknown", Code.UNKNOWN_NUMBER)
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     desk.say(LI, f"HMD#{ZHAO}")
     assert told(desk.say(LI, f"HMD#{SUN}")) == refused("buddy.blocked.full", Code.LIST_FULL)
 
@@ -408,14 +408,14 @@ def test_repeated_invitations(desk: Desk) -> None:
     desk.pass_hours(31 * 24)
     assert desk.say(LI, f"YQ#{NOBODY}").result is Result.DONE
     assert [who for who, _ in desk.customers[NOBODY].invited] == [LI]
-    desk.limits = Limits(invitations_per_month=2)
+    desk.limits = ServiceLimits(invitations_per_month=2)
     assert desk.say(LI, f"YQ#{NOBODY}").result is Result.DONE
     assert desk.say(LI, f"YQ#{NOBODY}").code == Code.TRY_LATER
 
 
 def test_many_invitations_of_others(desk: Desk) -> None:
     """One mobile gets no more invitations in a month than a customer may have open questions."""
-    desk.limits = Limits(open_questions=1)
+    desk.limits = ServiceLimits(open_questions=1)
     desk.say(WANG, f"YQ#{NOBODY}")
     assert told(desk.say(LI, f"YQ#{NOBODY}")) == refused("buddy.invited.often", Code.TRY_LATER)
 

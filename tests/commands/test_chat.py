@@ -8,7 +8,7 @@ import pytest
 
 from commands.codes import Code
 from commands.handlers import chat, people, voice
-from commands.limits import Limits
+from commands.limits import ServiceLimits
 from commands.model import Buddy, CustomerState, Outcome, Result, Source
 from commands.service import Commands
 from routing.table import Routing
@@ -142,7 +142,7 @@ def test_long_texts(desk: Desk) -> None:
     """A message has at most limits.message_length characters: as many arrive, one more does not."""
     assert write(desk, text="字" * 180).result is Result.CHAT
     assert refusal(write(desk, text="字" * 181))[:2] == (400, "chat.too_long")
-    desk.limits = Limits(message_length=70)
+    desk.limits = ServiceLimits(message_length=70)
     assert write(desk, text="字" * 70).result is Result.CHAT
     assert refusal(write(desk, text="字" * 71))[:2] == (400, "chat.too_long")
 
@@ -156,7 +156,7 @@ def test_empty_texts(desk: Desk, text: str) -> None:
 def test_the_quota_of_a_day(desk: Desk) -> None:
     """So many messages a day; the next is refused with 486, until midnight in the service's zone."""
     desk.zone = ZoneInfo("Asia/Shanghai")
-    desk.limits = Limits(sms_per_day=2)
+    desk.limits = ServiceLimits(sms_per_day=2)
     desk.now = milliseconds(2007, 3, 31, 15, 59)  # 23:59 in Shanghai
     assert [write(desk).code for _ in range(3)] == [200, 200, 486]
     assert refusal(write(desk))[1] == "chat.quota_day"
@@ -167,7 +167,7 @@ def test_the_quota_of_a_day(desk: Desk) -> None:
 def test_the_quota_of_a_month(desk: Desk) -> None:
     """So many messages a month, over its days; the next month begins at midnight in the service's zone."""
     desk.zone = ZoneInfo("Asia/Shanghai")
-    desk.limits = Limits(sms_per_month=3)
+    desk.limits = ServiceLimits(sms_per_month=3)
     desk.now = milliseconds(2007, 3, 30, 4, 0)
     assert [write(desk).code for _ in range(2)] == [200, 200]
     desk.now = milliseconds(2007, 3, 31, 4, 0)

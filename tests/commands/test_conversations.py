@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from commands.handlers.questions import HOUR
-from commands.model import CustomerState, Limits, Result, Source
+from commands.model import CustomerState, Result, ServiceLimits, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, START, WANG, ZHAO, Desk, number_of_question
@@ -305,7 +305,7 @@ def test_both_asked_each_other(desk: Desk) -> None:
 
 def test_full_lists(desk: Desk) -> None:
     """A full list of buddies stops the asker at once, and the answerer when it has filled up meanwhile."""
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     desk.open(LI, WANG)
     desk.numbers = desk.numbers[2:]
     desk.open(ZHAO)
@@ -321,7 +321,7 @@ def test_full_lists(desk: Desk) -> None:
 
 def test_many_open_questions(desk: Desk) -> None:
     """Others put no more questions to a customer than allowed; his own wish to cancel always gets its own."""
-    desk.limits = Limits(open_questions=1)
+    desk.limits = ServiceLimits(open_questions=1)
     desk.open(LI, WANG)
     desk.numbers = desk.numbers[2:]
     desk.open(ZHAO)

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from commands.charging import FETION, MATCHING
 from commands.handlers.people import MATCHED_FOR
-from commands.model import Buddy, CustomerState, Limits, Order, Outcome, ProductFact, Result, Source
+from commands.model import Buddy, CustomerState, Order, Outcome, ProductFact, Result, ServiceLimits, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, START, SUN, WANG, ZHAO, Desk, number_of_question
@@ -145,7 +145,7 @@ def test_the_state_names_products_and_what_is_left(desk: Desk) -> None:
     assert sentences(desk.say(LI, "CXFX")) == ["service.state.open"]
     open_all(desk, WANG)
     desk.befriend(WANG, LI)
-    desk.limits = Limits(sms_per_day=3, sms_per_month=4)
+    desk.limits = ServiceLimits(sms_per_day=3, sms_per_month=4)
     outcome = desk.say(WANG, "CXFX")
     assert sentences(outcome) == ["service.state.matching"]
     left = [outcome.replies[0].values]

@@ -6,7 +6,7 @@ import pytest
 
 from commands.codes import Code
 from commands.handlers.questions import HOUR
-from commands.limits import Limits
+from commands.limits import ServiceLimits
 from commands.model import Buddy, CustomerState, Result, Source
 from commands.service import Commands
 from routing.table import Routing
@@ -74,7 +74,7 @@ def test_nobody_is_invited_twice(desk: Desk) -> None:
     again = desk.say(LI, f"YY{desk.customers[WANG].fetion_number}")
     assert [(reply.to, reply.sentence) for reply in again.replies] == [(LI, "voice.asked.already")]
     assert desk.say(WANG, f"YY#{LI}").result is Result.ASKED
-    desk.pass_hours(Limits().question_hours)
+    desk.pass_hours(ServiceLimits().question_hours)
     assert desk.say(LI, f"语音聊天 {WANG}").result is Result.ASKED
 
 
@@ -108,7 +108,7 @@ def test_who_cannot_be_invited(desk: Desk, obstacle: str, code: int, sentence: s
         wang.state = CustomerState(obstacle)
     elif obstacle == "busy":
         desk.say(ZHAO, f"HY#{WANG}")
-        desk.limits = Limits(open_questions=1)
+        desk.limits = ServiceLimits(open_questions=1)
     else:
         others = {
             "no buddy": ZHAO,

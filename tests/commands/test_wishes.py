@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.limits import Limits
+from commands.limits import ServiceLimits
 from commands.model import CustomerState, Hidden, Instruction, Result
 from commands.service import Commands
 from routing.table import Routing
@@ -141,7 +141,7 @@ def test_attempts_are_hidden_and_always_answered(desk: Desk, text: str, to: str)
 
 def test_attempts_use_up_no_help(desk: Desk) -> None:
     """However often a password is tried, other help still comes; and the other way round."""
-    for number in range(Limits().help_period):
+    for number in range(ServiceLimits().help_period):
         desk.say(LI, f"密码 {number}")
     assert said(desk, "你好") == ["misunderstood"]
     assert said(desk, "在吗") == []

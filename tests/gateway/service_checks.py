@@ -19,9 +19,9 @@ from commands.model import (
     Customer,
     CustomerState,
     Instruction,
-    Limits,
     Misunderstood,
     Result,
+    ServiceLimits,
     Source,
 )
 from commands.sentences import parts_of
@@ -36,7 +36,7 @@ QuestionKey = tuple[str, int, int]
 """msisdn, serial, when it was asked."""
 
 
-def check_store(customers: Customers, buddies: Buddies, limits: Limits, now: int) -> None:
+def check_store(customers: Customers, buddies: Buddies, limits: ServiceLimits, now: int) -> None:
     """Lists symmetric, counters right, numbers unique, limits kept."""
     counted: Counter[str] = Counter()
     for (owner, other), row in buddies.items():
