@@ -11,6 +11,7 @@ from commands.handlers.people import open_customer, refused
 from commands.model import (
     Chat,
     Customer,
+    CustomerState,
     Given,
     Instruction,
     Misunderstood,
@@ -19,7 +20,6 @@ from commands.model import (
     Reply,
     Result,
     Source,
-    State,
     Understood,
     World,
 )
@@ -75,7 +75,7 @@ class Dispatch:
     def handle(self, world: World, understood: Understood, given: Given) -> Outcome:
         """Do what a text asks: changes are made in the world, the rest is in the outcome. Raises Missing."""
         customer = world.customer(understood.sender)
-        if customer is not None and (customer.protected or customer.state is State.SUSPENDED):
+        if customer is not None and (customer.protected or customer.state is CustomerState.SUSPENDED):
             stopped = self._stopped(customer, understood)
             if stopped is not None:
                 return stopped
@@ -93,7 +93,7 @@ class Dispatch:
     def _stopped(self, customer: Customer, understood: Understood) -> Outcome | None:
         """The one sentence for a sender whose line is cut or whose account is protected, where his state
         forbids what he asks. Nothing is queued for later."""
-        if customer.state is State.SUSPENDED:
+        if customer.state is CustomerState.SUSPENDED:
             if understood.id in self._works_suspended:
                 return None
             code, sentence = Code.SUSPENDED, self._general.suspended

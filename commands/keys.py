@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable
 
-from commands.model import Chat, Instruction, Keys, Understood
+from commands.model import Chat, Instruction, LoadKeys, Understood
 from commands.parser import MOBILE_DIGITS
 
 
-def keys_of(understood: Understood, fetion_numbers: Iterable[str] = ()) -> Keys:
+def keys_of(understood: Understood, fetion_numbers: Iterable[str] = ()) -> LoadKeys:
     """What add_keys adds, by itself."""
-    keys = Keys()
+    keys = LoadKeys()
     add_keys(keys, understood, fetion_numbers)
     return keys
 
 
-def add_keys(keys: Keys, understood: Understood, fetion_numbers: Iterable[str] = ()) -> None:
+def add_keys(keys: LoadKeys, understood: Understood, fetion_numbers: Iterable[str] = ()) -> None:
     """The sender, and the person whom the text names, with what each keeps about the other.
 
     fetion_numbers: numbers drawn for it, whose holders it will ask for. What else a handler needs (the
@@ -30,7 +30,7 @@ def add_keys(keys: Keys, understood: Understood, fetion_numbers: Iterable[str] =
             _add(keys, sender, number)
 
 
-def _add(keys: Keys, sender: str, number: str) -> None:
+def _add(keys: LoadKeys, sender: str, number: str) -> None:
     if len(number) == MOBILE_DIGITS:
         keys.customers.add(number)
         keys.buddies.update(((sender, number), (number, sender)))

@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServiceLimits:
     """What a customer may at most; the configuration's section `limits` (fetion.md 6, appendices.md 8).
 
     buddies: of one customer. open_questions: put to one customer and not answered. question_hours: how
@@ -34,7 +34,7 @@ class Limits:
     help_period: int = 600
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ServiceLimits()
 
 
 class Words(Protocol):

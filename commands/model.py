@@ -15,12 +15,12 @@ from typing import Any
 
 from commands.limits import DEFAULT_LIMITS as DEFAULT_LIMITS
 from commands.limits import NO_WORDS as NO_WORDS
-from commands.limits import Limits as Limits
+from commands.limits import ServiceLimits as ServiceLimits
 from commands.limits import Words as Words
 from routing.model import Route
 
 
-class State(StrEnum):
+class CustomerState(StrEnum):
     """Where a customer stands with the service (reference: states of a Fetion account)."""
 
     NONE = "none"
@@ -110,7 +110,7 @@ class Customer:
     """
 
     msisdn: str
-    state: State = State.NONE
+    state: CustomerState = CustomerState.NONE
     fetion_number: str = ""
     opened_at: int = 0
     hides_mobile: bool = False
@@ -181,7 +181,7 @@ class Buddy:
 
 
 @dataclass(slots=True)
-class Keys:
+class LoadKeys:
     """What a handler will ask the World for: mobiles, Fetion numbers, (owner, other) pairs, and owners
     whose whole buddy list is wanted."""
 
@@ -194,7 +194,7 @@ class Keys:
 class Missing(LookupError):
     """A handler asked for something that was not loaded. `keys` says what to load before the next try."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: LoadKeys) -> None:
         super().__init__(f"not loaded: {keys}")
         self.keys = keys
 
@@ -238,7 +238,7 @@ class World:
         try:
             return self.customers[msisdn]
         except KeyError:
-            raise Missing(Keys(customers={msisdn})) from None
+            raise Missing(LoadKeys(customers={msisdn})) from None
 
     def edit(self, msisdn: str) -> Customer:
         """The customer's copy of this message, for changing; a new one when we never met. Raises Missing."""
@@ -256,7 +256,7 @@ class World:
         try:
             return self.holders[fetion_number]
         except KeyError:
-            raise Missing(Keys(holders={fetion_number})) from None
+            raise Missing(LoadKeys(holders={fetion_number})) from None
 
     def assign(self, fetion_number: str, msisdn: str | None) -> None:
         """Note who holds a Fetion number from now on; what is stored is the customer's own field."""
@@ -272,14 +272,14 @@ class World:
         except KeyError:
             # Who asks for one direction asks for the other next; what is loaded must not be loaded again.
             both = {each for each in (pair, (other, owner)) if each not in self.buddies}
-            raise Missing(Keys(buddies=both)) from None
+            raise Missing(LoadKeys(buddies=both)) from None
 
     def list_of(self, owner: str) -> list[Buddy]:
         """Everything `owner` keeps about others, by their mobiles, as this batch has them. Raises Missing."""
         try:
             rows = {row.other: row for row in self.lists[owner]}
         except KeyError:
-            raise Missing(Keys(lists={owner})) from None
+            raise Missing(LoadKeys(lists={owner})) from None
         for changes in (self.changed_buddies, self._buddies):
             for (whose, other), row in changes.items():
                 if whose == owner:
@@ -403,7 +403,7 @@ class Given:
     fetion_numbers: tuple[str, ...] = ()
     password: str = field(default="", repr=False)
     password_hash: str = field(default="", repr=False)
-    limits: Limits = DEFAULT_LIMITS
+    limits: ServiceLimits = DEFAULT_LIMITS
     candidates: tuple[str, ...] = ()
     zone: tzinfo = UTC
     words: Words = NO_WORDS
@@ -439,7 +439,7 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Event:
+class ServiceEvent:
     """Something that happened, told to whoever subscribes: `family`/`name`, about one customer."""
 
     family: str
@@ -471,6 +471,6 @@ class Outcome:
 
     result: Result
     replies: list[Reply] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[ServiceEvent] = field(default_factory=list)
     code: int = 200
     facts: list[ProductFact] = field(default_factory=list)

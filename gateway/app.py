@@ -15,7 +15,7 @@ from random import Random
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, Limits, Words
+from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.service import Commands
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.configured import MINUTE_MS, account_of, connection_limits_of, guard_of, timers_of
@@ -231,7 +231,7 @@ class Gateway:
     ) -> None:
         """What works batch after batch."""
         settings = self.settings
-        limits = Limits(**settings.limits.model_dump())
+        limits = ServiceLimits(**settings.limits.model_dump())
         self.guard = guard_of(limits)
         self._batches = Batches(
             routing=routing,

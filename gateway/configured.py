@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from commands.model import Limits
+from commands.model import ServiceLimits
 from gateway.inbound.guard import Guard
 from gateway.net.admission import ConnectionLimits
 from gateway.net.listener import Account
@@ -13,7 +13,7 @@ from gateway.smpp.timers import Timers
 MINUTE_MS: Final = 60_000
 
 
-def guard_of(limits: Limits) -> Guard:
+def guard_of(limits: ServiceLimits) -> Guard:
     return Guard(limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS)
 
 

@@ -209,7 +209,7 @@ class Service(Closed):
 
 
 class Limits(Closed):
-    """What a customer may at most; the meaning of each stands at commands.model.Limits. 0: no limit."""
+    """What a customer may do at most. commands.model.ServiceLimits says what each means; 0: no limit."""
 
     buddies: Positive = 300
     open_questions: Positive = 20

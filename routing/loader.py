@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from routing.model import Province, TailKind
-from routing.numbers import Digits, Numbers, span
+from routing.numbers import Digits, NumberPlan, span
 from routing.rows import AccessCode, Row
-from routing.schema import Appendix6, Appendix7, NumberPlan, Provinces, RowRecord
+from routing.schema import Appendix6, Appendix7, NumberPlanRecord, Provinces, RowRecord
 from routing.segments import UNKNOWN, Segments, load_segments
 from routing.tablefile import Fault, Located, TableError, locate, nearest
 
@@ -43,7 +43,7 @@ class Tables:
     """The content of a folder of routing tables, checked. `version` names exactly these files."""
 
     version: str
-    numbers: Numbers
+    numbers: NumberPlan
     codes: Mapping[str, AccessCode]
     provinces: Mapping[str, Province]
     segments: Segments
@@ -55,7 +55,7 @@ class Tables:
 def load_tables(folder: Path) -> Tables:
     """The tables of a folder; raises TableError with every fault found."""
     faults: list[Fault] = []
-    plan = _attempt(faults, lambda: locate(folder / "numbers.yaml", NumberPlan))
+    plan = _attempt(faults, lambda: locate(folder / "numbers.yaml", NumberPlanRecord))
     appendix6 = _attempt(faults, lambda: locate(folder / "appendix6.yaml", Appendix6))
     appendix7 = _attempt(faults, lambda: locate(folder / "appendix7.yaml", Appendix7))
     records = _attempt(faults, lambda: locate(folder / "provinces.yaml", Provinces))
@@ -70,7 +70,7 @@ def load_tables(folder: Path) -> Tables:
     codes = _access_codes(appendix7, segments, cmcc, faults)
     never = tuple(codes)
     call_prefixes = tuple(_call_prefixes(plan, codes, faults))
-    numbers = Numbers(plan.value.mobile.shape(never), plan.value.fetion_number.shape(never), call_prefixes)
+    numbers = NumberPlan(plan.value.mobile.shape(never), plan.value.fetion_number.shape(never), call_prefixes)
     if appendix6 is not None:
         faults += _second_number_faults(appendix6, numbers.mobile)
     rows = RowCompiler(appendix7, codes, numbers, provinces)
@@ -150,7 +150,9 @@ def _second_number_faults(located: Located[Appendix6], mobile: Digits) -> Iterat
                 yield located.fault(("rows", place, "main"), reason)
 
 
-def _call_prefixes(located: Located[NumberPlan], codes: list[str], faults: list[Fault]) -> Iterator[str]:
+def _call_prefixes(
+    located: Located[NumberPlanRecord], codes: list[str], faults: list[Fault]
+) -> Iterator[str]:
     """The call prefixes, none of which may be taken for an access code."""
     for place, record in enumerate(located.value.call_prefixes):
         prefix = record.value
@@ -185,7 +187,7 @@ class RowCompiler:
         self,
         located: Located[Appendix7],
         codes: list[str],
-        numbers: Numbers,
+        numbers: NumberPlan,
         provinces: Mapping[str, Province],
     ) -> None:
         self.faults: list[Fault] = []

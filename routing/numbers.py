@@ -131,7 +131,7 @@ def without_fillers(text: str) -> str:
     return text.translate(_WITHOUT_FILLERS)
 
 
-class Numbers:
+class NumberPlan:
     """The number plan: what a mobile and a Fetion number look like here. Immutable.
 
     call_prefixes: what callers put before a number to call it through another network.

@@ -146,7 +146,7 @@ class ShapeRecord(Closed):
         return Digits(self.digits.value, self.digits.value, tuple(each.value for each in self.begins), never)
 
 
-class NumberPlan(Closed):
+class NumberPlanRecord(Closed):
     """numbers.yaml: mobiles, Fetion numbers, call prefixes, and the segments of China Mobile."""
 
     mobile: ShapeRecord

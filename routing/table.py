@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from routing.loader import SecondNumbers, Tables, load_tables
 from routing.model import Accepts, Explanation, Operator, Province, Route, TailKind
-from routing.numbers import COUNTRY_PREFIXES, FetionNumber, Mobile, Numbers, Person, without_fillers
+from routing.numbers import COUNTRY_PREFIXES, FetionNumber, Mobile, NumberPlan, Person, without_fillers
 from routing.rows import AccessCode
 from routing.segments import UNKNOWN
 from routing.sources import SourceCompiler, Sources
@@ -55,7 +55,7 @@ class Routing:
     def __init__(self, tables: Tables, *, routes_cached: int = ROUTES_CACHED) -> None:
         """Raises TableError when the sources of SMS do not agree with the rows."""
         self.version: str = tables.version
-        self.numbers: Numbers = tables.numbers
+        self.numbers: NumberPlan = tables.numbers
         self.provinces: Mapping[str, Province] = tables.provinces
         self._codes: tuple[AccessCode, ...] = tuple(tables.codes.values())
         self._cmcc: tuple[str, ...] = tables.cmcc

@@ -9,14 +9,14 @@ from commands.handlers.relations import become_buddies, blocks, part
 from commands.model import (
     Buddy,
     Customer,
-    Event,
+    CustomerState,
     Given,
     Instruction,
     Outcome,
     Question,
     Reply,
     Result,
-    State,
+    ServiceEvent,
     World,
 )
 
@@ -45,7 +45,7 @@ def add(world: World, understood: Instruction, given: Given) -> Outcome:
     return Outcome(
         Result.ASKED,
         [Reply(sender, "buddy.asked", who), question_sms],
-        [Event("buddy", "asked", sender, {"other": other.msisdn})],
+        [ServiceEvent("buddy", "asked", sender, {"other": other.msisdn})],
     )
 
 
@@ -82,7 +82,7 @@ def accepted(world: World, understood: Instruction, given: Given, question: Ques
             Reply(answerer.msisdn, "buddy.added", {**who, "number": shown(asker)}),
             notice(asker.msisdn, "buddy.accepted", theirs),
         ],
-        [Event("buddy", "added", asker.msisdn, {"other": answerer.msisdn})],
+        [ServiceEvent("buddy", "added", asker.msisdn, {"other": answerer.msisdn})],
     )
 
 
@@ -95,7 +95,7 @@ def declined(world: World, understood: Instruction, given: Given, question: Ques
     replies = [Reply(answerer.msisdn, "buddy.declined.thanks", {"who": name})]
     if asker is not None:
         replies.append(notice(asker.msisdn, "buddy.declined", {"who": shown(answerer)}))
-    event = Event("buddy", "declined", question.about, {"other": answerer.msisdn})
+    event = ServiceEvent("buddy", "declined", question.about, {"other": answerer.msisdn})
     return Outcome(Result.DONE, replies, [event])
 
 
@@ -108,7 +108,7 @@ def delete(world: World, understood: Instruction, given: Given) -> Outcome:
         return _not_buddy(understood)
     part(world, sender, row.other)
     who = {"who": understood.arguments["number"]}
-    event = Event("buddy", "deleted", sender, {"other": row.other})
+    event = ServiceEvent("buddy", "deleted", sender, {"other": row.other})
     return Outcome(Result.DONE, [Reply(sender, "buddy.deleted", who)], [event])
 
 
@@ -146,7 +146,7 @@ def block(world: World, understood: Instruction, given: Given) -> Outcome:
     if sum(each.blocked for each in world.list_of(sender)) >= limit:
         return refused(sender, "buddy.blocked.full", {"limit": str(limit)}, Code.LIST_FULL)
     world.put_buddy(replace(row, blocked=True))
-    event = Event("buddy", "blocked", sender, {"other": other.msisdn})
+    event = ServiceEvent("buddy", "blocked", sender, {"other": other.msisdn})
     return Outcome(Result.DONE, [Reply(sender, "buddy.blocked", who)], [event])
 
 
@@ -162,7 +162,7 @@ def unblock(world: World, understood: Instruction, given: Given) -> Outcome:
         world.put_buddy(replace(row, blocked=False, name=row.name if row.since else ""))
     else:
         world.remove_buddy(sender, row.other)
-    event = Event("buddy", "unblocked", sender, {"other": row.other})
+    event = ServiceEvent("buddy", "unblocked", sender, {"other": row.other})
     return Outcome(Result.DONE, [Reply(sender, "buddy.unblocked", {"who": number})], [event])
 
 
@@ -175,9 +175,9 @@ def _whom_to_ask(world: World, understood: Instruction) -> Customer | Outcome:
     if msisdn == sender:
         return refused(sender, "buddy.oneself", code=Code.ONESELF)
     other = None if msisdn is None else world.customer(msisdn)
-    if other is not None and other.state is State.SUSPENDED:
+    if other is not None and other.state is CustomerState.SUSPENDED:
         return refused(sender, "buddy.suspended", who, Code.SUSPENDED)
-    if other is None or other.state is not State.OPEN:
+    if other is None or other.state is not CustomerState.OPEN:
         return refused(sender, "buddy.not_open", who, Code.UNKNOWN_NUMBER)
     return other
 

@@ -6,7 +6,17 @@ from zlib import crc32
 
 from commands.codes import Code
 from commands.handlers.people import notice, open_customer, refused, shown
-from commands.model import Customer, Event, Given, Instruction, Outcome, Reply, Result, State, World
+from commands.model import (
+    Customer,
+    CustomerState,
+    Given,
+    Instruction,
+    Outcome,
+    Reply,
+    Result,
+    ServiceEvent,
+    World,
+)
 
 PHRASES: Final = (
     "invitation.using",
@@ -44,7 +54,7 @@ def invite(world: World, understood: Instruction, given: Given) -> Outcome:
             Reply(sender, "buddy.invited", {"who": mobile}),
             notice(mobile, phrase, {"who": name or shown(inviter)}),
         ],
-        [Event("buddy", "invited", sender, {"other": mobile})],
+        [ServiceEvent("buddy", "invited", sender, {"other": mobile})],
     )
 
 
@@ -55,9 +65,9 @@ def _hindrance(understood: Instruction, invitee: Customer | None) -> Outcome | N
         return refused(sender, "buddy.invited.foreign", who, Code.UNKNOWN_NUMBER)
     if who["who"] == sender:
         return refused(sender, "buddy.own", code=Code.ONESELF)
-    if invitee is not None and invitee.state is State.SUSPENDED:
+    if invitee is not None and invitee.state is CustomerState.SUSPENDED:
         return refused(sender, "buddy.suspended", who, Code.SUSPENDED)
-    if invitee is not None and invitee.state is State.OPEN:
+    if invitee is not None and invitee.state is CustomerState.OPEN:
         return refused(sender, "buddy.invited.open", who)
     return None
 

@@ -11,7 +11,6 @@ from commands.handlers.relations import blocks, require
 from commands.model import (
     Buddy,
     Customer,
-    Event,
     Given,
     Instruction,
     Outcome,
@@ -19,6 +18,7 @@ from commands.model import (
     Question,
     Reply,
     Result,
+    ServiceEvent,
     Source,
     World,
 )
@@ -61,7 +61,7 @@ def open_confirmed(world: World, understood: Instruction, given: Given, question
     return Outcome(
         Result.DONE,
         [Reply(sender, "matching.opened", source=Source.OPENING)],
-        [Event("matching", "opened", sender)],
+        [ServiceEvent("matching", "opened", sender)],
         facts=[order_fact(sender, mine.orders[-1])],
     )
 
@@ -105,7 +105,7 @@ def cancel_now(world: World, sender: str, given: Given) -> Outcome:
     if fact is None:
         return refused(sender, "matching.cancel.not_open")
     sentence = "matching.cancelled.free" if fact.trial else "matching.cancelled"
-    event = Event("matching", "cancelled", sender)
+    event = ServiceEvent("matching", "cancelled", sender)
     return Outcome(Result.DONE, [Reply(sender, sentence)], [event], facts=[fact])
 
 
@@ -138,7 +138,7 @@ def find(world: World, understood: Instruction, given: Given) -> Outcome:
     row = world.buddy(sender, partner.msisdn) or Buddy(sender, partner.msisdn, "", 0)
     world.put_buddy(replace(row, matched_at=given.now))
     values = {"fetion_number": partner.fetion_number, "hours": str(MATCHED_FOR // questions.HOUR)}
-    event = Event("matching", "found", sender, {"other": partner.msisdn})
+    event = ServiceEvent("matching", "found", sender, {"other": partner.msisdn})
     return Outcome(Result.DONE, [Reply(sender, "matching.found", values)], [event])
 
 

@@ -1,6 +1,6 @@
 """Passwords: a drawn one by SMS, or the customer's own. Only the hash is kept."""
 
-from commands.model import Event, Given, Instruction, Outcome, Reply, Result, World
+from commands.model import Given, Instruction, Outcome, Reply, Result, ServiceEvent, World
 
 
 def random(world: World, understood: Instruction, given: Given) -> Outcome:
@@ -22,5 +22,5 @@ def _store(world: World, understood: Instruction, given: Given) -> None:
     world.edit(understood.sender).password = given.password_hash
 
 
-def _changed(understood: Instruction) -> Event:
-    return Event("password", "changed", understood.sender)
+def _changed(understood: Instruction) -> ServiceEvent:
+    return ServiceEvent("password", "changed", understood.sender)

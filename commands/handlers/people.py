@@ -6,7 +6,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 from commands.codes import Code
-from commands.model import Buddy, Customer, Given, Outcome, Reply, Result, Source, State, World
+from commands.model import Buddy, Customer, CustomerState, Given, Outcome, Reply, Result, Source, World
 
 MOBILE_DIGITS = 11
 
@@ -43,7 +43,7 @@ def refused(to: str, sentence: str, values: dict[str, str] | None = None, code: 
 def open_customer(world: World, msisdn: str) -> Customer | None:
     """The customer with that mobile, None unless Fetion is open there. Raises Missing."""
     customer = world.customer(msisdn)
-    return customer if customer is not None and customer.state is State.OPEN else None
+    return customer if customer is not None and customer.state is CustomerState.OPEN else None
 
 
 def mobile_of(world: World, number: str) -> str | None:
@@ -72,8 +72,8 @@ def barrier(world: World, one: Customer, other: Customer, now: int) -> Barrier |
 
     Who is no buddy learns nothing about the line and the wishes of the other.
     """
-    if other.state is State.NONE or other.state is State.CLOSED:
-        return Barrier.NOT_OPEN if other.state is State.NONE else Barrier.CLOSED
+    if other.state is CustomerState.NONE or other.state is CustomerState.CLOSED:
+        return Barrier.NOT_OPEN if other.state is CustomerState.NONE else Barrier.CLOSED
     mine = world.buddy(one.msisdn, other.msisdn)
     theirs = world.buddy(other.msisdn, one.msisdn)
     if mine is not None and mine.blocked:
@@ -85,7 +85,7 @@ def barrier(world: World, one: Customer, other: Customer, now: int) -> Barrier |
         _were_matched(mine, opened, now) or _were_matched(theirs, opened, now)
     ):
         return Barrier.STRANGER
-    if other.state is State.SUSPENDED:
+    if other.state is CustomerState.SUSPENDED:
         return Barrier.SUSPENDED
     return Barrier.REFUSING if other.refuse_until > now else None
 

@@ -6,7 +6,7 @@ from commands.codes import Code
 from commands.handlers import questions
 from commands.handlers.people import SEXES, age_in, refused
 from commands.handlers.questions import HOUR
-from commands.model import Event, Given, Instruction, Outcome, Reply, Result, World
+from commands.model import Given, Instruction, Outcome, Reply, Result, ServiceEvent, World
 
 DAY = 24 * HOUR
 """Milliseconds."""
@@ -44,7 +44,7 @@ def about(world: World, understood: Instruction, given: Given) -> Outcome:
     customer.sex = SEXES[sex]
     customer.born = int(born) if born else customer.born
     values = {"sex": sex}
-    event = Event("profile", "about", sender, {"sex": customer.sex, "born": customer.born})
+    event = ServiceEvent("profile", "about", sender, {"sex": customer.sex, "born": customer.born})
     if not customer.born:
         return Outcome(Result.DONE, [Reply(sender, "profile.about.sex", values)], [event])
     values["year"] = str(customer.born)
@@ -60,7 +60,7 @@ def privacy(world: World, understood: Instruction, given: Given) -> Outcome:
     customer.hides_mobile = hides
     values = {"fetion_number": customer.fetion_number} if hides else None
     reply = Reply(sender, "privacy.hidden" if hides else "privacy.shown", values)
-    return Outcome(Result.DONE, [reply], [Event("privacy", "mobile", sender, {"hidden": hides})])
+    return Outcome(Result.DONE, [reply], [ServiceEvent("privacy", "mobile", sender, {"hidden": hides})])
 
 
 def refuse(world: World, understood: Instruction, given: Given) -> Outcome:
@@ -75,7 +75,7 @@ def refuse(world: World, understood: Instruction, given: Given) -> Outcome:
         return Outcome(Result.USAGE, [Reply(sender, "presence.unclear")])
     until = given.now + int(days or FOR_GOOD) * DAY
     customer.refuse_until = until
-    event = Event("presence", "refused", sender, {"until": until})
+    event = ServiceEvent("presence", "refused", sender, {"until": until})
     if days is None:
         return Outcome(Result.DONE, [Reply(sender, "presence.refused.for_good")], [event])
     local = datetime.fromtimestamp(until // 1000, given.zone)
@@ -90,7 +90,9 @@ def accept(world: World, understood: Instruction, given: Given) -> Outcome:
     if customer.refuse_until <= given.now:
         return refused(sender, "presence.accepted.already")
     customer.refuse_until = 0
-    return Outcome(Result.DONE, [Reply(sender, "presence.accepted")], [Event("presence", "accepted", sender)])
+    return Outcome(
+        Result.DONE, [Reply(sender, "presence.accepted")], [ServiceEvent("presence", "accepted", sender)]
+    )
 
 
 def unlock(world: World, understood: Instruction, given: Given) -> Outcome:
@@ -101,7 +103,9 @@ def unlock(world: World, understood: Instruction, given: Given) -> Outcome:
     if not customer.protected:
         return refused(sender, "account.unlocked.already")
     customer.protected = False
-    return Outcome(Result.DONE, [Reply(sender, "account.unlocked")], [Event("account", "unlocked", sender)])
+    return Outcome(
+        Result.DONE, [Reply(sender, "account.unlocked")], [ServiceEvent("account", "unlocked", sender)]
+    )
 
 
 def _tell(world: World, understood: Instruction, given: Given, what: str) -> Outcome:
@@ -111,5 +115,5 @@ def _tell(world: World, understood: Instruction, given: Given, what: str) -> Out
     if given.words.found(text) is not None:
         return refused(sender, "profile.sensitive", code=Code.SENSITIVE)
     setattr(world.edit(sender), what, text)
-    event = Event("profile", what, sender, {"text": text})
+    event = ServiceEvent("profile", what, sender, {"text": text})
     return Outcome(Result.DONE, [Reply(sender, f"profile.{what}", {what: text})], [event])

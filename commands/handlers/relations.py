@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from commands.handlers.people import shown
-from commands.model import Buddy, Customer, Keys, Missing, World
+from commands.model import Buddy, Customer, LoadKeys, Missing, World
 
 
 def require(world: World, customers: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:
     """Ask for many at once, where one read after the other would ask for each alone. Raises Missing."""
-    keys = Keys(
+    keys = LoadKeys(
         customers={msisdn for msisdn in customers if msisdn not in world.customers},
         buddies={pair for pair in pairs if pair not in world.buddies},
     )

@@ -6,7 +6,7 @@ from commands.handlers.chat import until_now
 from commands.handlers.people import open_customer, refused
 from commands.handlers.relations import leave
 from commands.model import (
-    Event,
+    CustomerState,
     Given,
     Instruction,
     Outcome,
@@ -15,8 +15,8 @@ from commands.model import (
     Reply,
     Result,
     Sent,
+    ServiceEvent,
     Source,
-    State,
     World,
 )
 
@@ -36,14 +36,14 @@ def open_service(world: World, understood: Instruction, given: Given) -> Outcome
     else:
         return Outcome(Result.REFUSED, [Reply(sender, "service.open.no_number", source=Source.OPENING)])
     customer = world.edit(sender)
-    customer.state = State.OPEN
+    customer.state = CustomerState.OPEN
     customer.fetion_number = number
     customer.opened_at = given.now
     world.assign(number, sender)
     return Outcome(
         Result.DONE,
         [Reply(sender, "service.opened", {"fetion_number": number}, Source.OPENING)],
-        [Event("service", "opened", sender, {"fetion_number": number})],
+        [ServiceEvent("service", "opened", sender, {"fetion_number": number})],
         facts=[ProductFact(sender, FETION, ORDERED, given.now)],
     )
 
@@ -81,7 +81,7 @@ def cancel_now(world: World, sender: str, given: Given) -> Outcome:
     leave(world, sender)
     number = customer.fetion_number
     world.assign(number, None)
-    customer.state = State.CLOSED
+    customer.state = CustomerState.CLOSED
     customer.fetion_number = ""
     customer.opened_at = 0
     customer.hides_mobile = False
@@ -96,12 +96,12 @@ def cancel_now(world: World, sender: str, given: Given) -> Outcome:
     outcome = Outcome(
         Result.DONE,
         [Reply(sender, "service.cancelled")],
-        [Event("service", "cancelled", sender, {"fetion_number": number})],
+        [ServiceEvent("service", "cancelled", sender, {"fetion_number": number})],
         facts=[ProductFact(sender, FETION, CANCELLED, given.now)],
     )
     if matching_fact is not None:
         outcome.replies[0].sentence = "service.cancelled.all"
-        outcome.events.append(Event("matching", "cancelled", sender))
+        outcome.events.append(ServiceEvent("matching", "cancelled", sender))
         outcome.facts.append(matching_fact)
     return outcome
 

@@ -18,7 +18,7 @@ from commands.handlers.people import (
     refused,
     shown,
 )
-from commands.model import Customer, Event, Given, Instruction, Outcome, Question, Reply, Result, World
+from commands.model import Customer, Given, Instruction, Outcome, Question, Reply, Result, ServiceEvent, World
 
 INVITE = "voice.invite"
 
@@ -71,7 +71,7 @@ def _ask(world: World, understood: Instruction, given: Given, asker: Customer, o
     return Outcome(
         Result.ASKED,
         [Reply(asker.msisdn, "voice.asked", {"who": understood.arguments["number"]}), sms],
-        [Event("voice", "invited", asker.msisdn, {"other": other.msisdn})],
+        [ServiceEvent("voice", "invited", asker.msisdn, {"other": other.msisdn})],
     )
 
 
@@ -95,7 +95,11 @@ def accepted(world: World, understood: Instruction, given: Given, question: Ques
             Reply(answerer.msisdn, "voice.calling", {"who": _name(world, answerer, asker)}),
             notice(asker.msisdn, "voice.accepted", {"who": _name(world, asker, answerer)}),
         ],
-        [Event("voice", "call_requested", asker.msisdn, {"caller": asker.msisdn, "callee": answerer.msisdn})],
+        [
+            ServiceEvent(
+                "voice", "call_requested", asker.msisdn, {"caller": asker.msisdn, "callee": answerer.msisdn}
+            )
+        ],
     )
 
 
@@ -106,7 +110,7 @@ def declined(world: World, understood: Instruction, given: Given, question: Ques
     replies = [Reply(understood.sender, "voice.declined.thanks")]
     if answerer is not None and asker is not None:
         replies.append(notice(asker.msisdn, "voice.declined", {"who": _name(world, asker, answerer)}))
-    event = Event("voice", "declined", question.about, {"other": understood.sender})
+    event = ServiceEvent("voice", "declined", question.about, {"other": understood.sender})
     return Outcome(Result.DONE, replies, [event])
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from commands.model import NO_WORDS, Limits, Words
+from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.service import Commands
 from gateway.cli.config import add_config, settings_of
 from gateway.message import message_id
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     except (TableError, StoreUnusable, OSError) as error:
         sys.stderr.write(f"fetion-gateway: {error}\n")
         return 1
-    limits = Limits(**settings.limits.model_dump())
+    limits = ServiceLimits(**settings.limits.model_dump())
     replay = Replay(routing, commands, limits, ZoneInfo(settings.service.timezone), words)
     try:
         different = 0

@@ -24,13 +24,13 @@ from commands.model import (
     Given,
     Hidden,
     Instruction,
-    Keys,
-    Limits,
+    LoadKeys,
     Missing,
     Misunderstood,
     Outcome,
     Reach,
     Result,
+    ServiceLimits,
     Understood,
     Words,
     World,
@@ -77,7 +77,12 @@ class Replay:
     """One run over a journal. compared: how many messages were; skipped: the others, by their reason."""
 
     def __init__(
-        self, routing: Routing, commands: Commands, limits: Limits, zone: tzinfo, words: Words = NO_WORDS
+        self,
+        routing: Routing,
+        commands: Commands,
+        limits: ServiceLimits,
+        zone: tzinfo,
+        words: Words = NO_WORDS,
     ) -> None:
         self.compared = 0
         self.skipped: Counter[str] = Counter()
@@ -161,7 +166,7 @@ class Replay:
                 self._load(missing.keys)
         raise RuntimeError(f"{understood.id} asked for more keys {LOADS} times")
 
-    def _load(self, keys: Keys) -> None:
+    def _load(self, keys: LoadKeys) -> None:
         """What the world does not know yet does not exist; but buddy lists have to be put together."""
         world = self._world
         for msisdn in keys.customers:

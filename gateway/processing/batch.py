@@ -17,13 +17,13 @@ from commands.model import (
     Given,
     Hidden,
     Instruction,
-    Keys,
-    Limits,
+    LoadKeys,
     Missing,
     Misunderstood,
     Outcome,
     Reply,
     Result,
+    ServiceLimits,
     Understood,
     Words,
     World,
@@ -98,7 +98,7 @@ class Batches:
         outbox: Outbox,
         keys: SecretKeys,
         alphabets: Mapping[str, Alphabet],
-        limits: Limits,
+        limits: ServiceLimits,
         zone: tzinfo,
         words: Words,
         guard: Guard,
@@ -280,7 +280,7 @@ class Batches:
         self, fresh: list[MobileOriginated], world: World, prepared: Prepared
     ) -> dict[int, Given]:
         """Draw what the handlers may not, and load what they will ask for, all in one go."""
-        keys = Keys()
+        keys = LoadKeys()
         drawn: dict[str, int] = {}
         given: dict[int, Given] = {}
         for m in fresh:
@@ -305,7 +305,7 @@ class Batches:
         for text, owner in list(drawn.items()):
             while world.holders[text] is not None:  # somebody's already: draw until one is free
                 text = self._draw_fetion_number(drawn, owner)
-                await self._store.load(Keys(holders={text}), world)
+                await self._store.load(LoadKeys(holders={text}), world)
                 given[owner].fetion_numbers = (text,)
         return given
 
@@ -314,7 +314,7 @@ class Batches:
         m: MobileOriginated,
         draws: frozenset[str],
         candidates: tuple[str, ...],
-        keys: Keys,
+        keys: LoadKeys,
         drawn: dict[str, int],
     ) -> Given:
         """What its handler is given; what it will ask for is added to the keys."""
@@ -350,7 +350,7 @@ class Batches:
             if drawn.setdefault(number, owner) == owner:
                 return number
 
-    def _begin(self, m: MobileOriginated, world: World, given: Given, prepared: Prepared) -> Keys | None:
+    def _begin(self, m: MobileOriginated, world: World, given: Given, prepared: Prepared) -> LoadKeys | None:
         """Count it, and run its handler; gives what has to be loaded before it can run, None when it did."""
         understood = m.understood
         assert understood is not None
@@ -369,7 +369,9 @@ class Batches:
             return None
         return self._execute(m, world, given, prepared)
 
-    def _execute(self, m: MobileOriginated, world: World, given: Given, prepared: Prepared) -> Keys | None:
+    def _execute(
+        self, m: MobileOriginated, world: World, given: Given, prepared: Prepared
+    ) -> LoadKeys | None:
         """Run the handler. What it raises fails this SMS alone: journaled, one apology, a positive answer.
 
         Gives what has to be loaded before it can run; None when it ran.
@@ -400,10 +402,10 @@ class Batches:
         return None
 
     async def _go_on(
-        self, m: MobileOriginated, world: World, given: Given, prepared: Prepared, missing: Keys
+        self, m: MobileOriginated, world: World, given: Given, prepared: Prepared, missing: LoadKeys
     ) -> None:
         """Load what its handler asked for, and run it again, until it has all it wants."""
-        wanted: Keys | None = missing
+        wanted: LoadKeys | None = missing
         for _ in range(LOADS):
             if wanted is None:
                 return
@@ -452,7 +454,7 @@ class Batches:
         )  # fmt: skip
         try:
             if part.msisdn not in world.customers:
-                await self._store.load(Keys({part.msisdn}), world)
+                await self._store.load(LoadKeys({part.msisdn}), world)
             reply = Reply(part.msisdn, self._commands.table.general.incomplete)
             prepared.commit.outgoing.append(self._addressed(reply, m, world))
         except StorageError:

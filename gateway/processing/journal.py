@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from commands.model import Event, Given, Outcome, ProductFact
+from commands.model import Given, Outcome, ProductFact, ServiceEvent
 from gateway.message import DONE, MobileOriginated
 
 ProductRow = tuple[int, int, str, str, int, int, str]
@@ -20,7 +20,7 @@ def told(outcome: Outcome) -> dict[str, Any]:
     return detail
 
 
-def _event(event: Event) -> dict[str, Any]:
+def _event(event: ServiceEvent) -> dict[str, Any]:
     held: dict[str, Any] = {"event": f"{event.family}/{event.name}", "msisdn": event.msisdn}
     if event.data:
         held["data"] = dict(event.data)

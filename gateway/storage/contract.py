@@ -17,7 +17,7 @@ All calls are made from the event loop's thread. A driver that does not need to 
 from collections.abc import Iterable
 from typing import Protocol
 
-from commands.model import Keys, World
+from commands.model import LoadKeys, World
 from gateway.message import Commit, Expected, MobileTerminated, StoredPart
 
 
@@ -63,7 +63,7 @@ class Store(Protocol):
     async def last_time(self) -> int:
         """The latest time of anything that was stored, 0 at first: a clock that went back is behind it."""
 
-    async def load(self, keys: Keys, world: World) -> None:
+    async def load(self, keys: LoadKeys, world: World) -> None:
         """Put what the keys name into the world."""
 
     async def commit(self, commit: Commit) -> None:

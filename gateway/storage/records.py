@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from commands.model import Customer, Order, Question, Reach, Sent, State
+from commands.model import Customer, CustomerState, Order, Question, Reach, Sent
 
 CustomerRow = tuple[int, int | None, str, str, str, int, int, str | None, int]
 
@@ -26,7 +26,7 @@ _USUAL: Final = _plain_of(Customer(""))
 """Their values that are left out."""
 
 _NEVER_SENT: Final = Sent()
-_STATES: Final = {state.value: state for state in State}
+_STATES: Final = {state.value: state for state in CustomerState}
 
 
 def customer_row(customer: Customer) -> CustomerRow:

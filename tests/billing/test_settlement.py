@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from commands.model import Customer, Hidden, Order, State
+from commands.model import Customer, CustomerState, Hidden, Order
 from gateway.billing.settlement import COLUMNS, Span
 from gateway.cli.main import main
 from gateway.message import Commit, Delivery, MobileTerminated, message_id
@@ -74,9 +74,9 @@ def some_days() -> Commit:
     return Commit(
         messages=[early, part, whole, secret, refused, machine, late],
         customers=[
-            Customer(ALICE, State.OPEN, "400000001", orders=orders),
-            Customer(BOB, State.OPEN, "400000002", orders=free),
-            Customer("13700137000", State.OPEN, "400000003"),
+            Customer(ALICE, CustomerState.OPEN, "400000001", orders=orders),
+            Customer(BOB, CustomerState.OPEN, "400000002", orders=free),
+            Customer("13700137000", CustomerState.OPEN, "400000003"),
         ],
         outgoing=answers,
         closed=answers,

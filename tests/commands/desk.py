@@ -12,11 +12,11 @@ from commands.model import (
     Customer,
     Given,
     Instruction,
-    Keys,
-    Limits,
+    LoadKeys,
     Missing,
     Outcome,
     Reply,
+    ServiceLimits,
     Source,
     Words,
     World,
@@ -37,7 +37,7 @@ class Desk:
 
     commands: Commands
     routing: Routing
-    limits: Limits = field(default_factory=Limits)
+    limits: ServiceLimits = field(default_factory=ServiceLimits)
     now: int = START
     customers: dict[str, Customer] = field(default_factory=dict)
     buddies: dict[tuple[str, str], Buddy] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Desk:
             supplied.password_hash = f"hash of {arguments.get('password', supplied.password)}"
         return supplied
 
-    def _load(self, world: World, keys: Keys) -> None:
+    def _load(self, world: World, keys: LoadKeys) -> None:
         holders = {c.fetion_number: c.msisdn for c in self.customers.values() if c.fetion_number}
         world.customers.update({msisdn: self.customers.get(msisdn) for msisdn in keys.customers})
         world.holders.update({number: holders.get(number) for number in keys.holders})

@@ -1,7 +1,7 @@
 """A conversation in which customers hear every sentence about buddies and profiles."""
 
-from commands.limits import Limits
-from commands.model import State
+from commands.limits import ServiceLimits
+from commands.model import CustomerState
 from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
 
 STRANGER = "13600136000"
@@ -71,16 +71,16 @@ def _with_obstacles(desk: Desk) -> None:
     desk.say(LI, "HMDLB")
     desk.say(LI, f"HY#{ZHAO}")
     desk.say(ZHAO, f"HY#{LI}")
-    desk.limits = Limits(buddies=1, open_questions=1)
+    desk.limits = ServiceLimits(buddies=1, open_questions=1)
     desk.say(LI, f"HMD#{WANG}")
     desk.say(SUN, f"YQ#{STRANGER}")
-    desk.limits = Limits()
+    desk.limits = ServiceLimits()
     desk.say(SUN, "JS#1")
     desk.say(LI, f"HY#{SUN}")
     question = number_of_question(desk.say(LI, "QXFX"))
     desk.say(LI, "JS")
     desk.say(LI, "否", question)
-    desk.customers[SUN].state = State.SUSPENDED
+    desk.customers[SUN].state = CustomerState.SUSPENDED
     desk.say(LI, f"HY#{SUN}")
     desk.customers[LI].protected = True
     desk.say(LI, "U")

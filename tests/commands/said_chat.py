@@ -1,7 +1,7 @@
 """A conversation in which customers hear every sentence about chat, voice chat, suggestions and states."""
 
-from commands.limits import Limits
-from commands.model import NO_WORDS, State
+from commands.limits import ServiceLimits
+from commands.model import NO_WORDS, CustomerState
 from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
 from tests.commands.said_buddies import Listed
 
@@ -32,11 +32,11 @@ def _talk(desk: Desk) -> None:
     desk.words = Listed()
     desk.say(LI, "你好", f"12520{WANG}")
     desk.words = NO_WORDS
-    desk.limits = Limits(sms_per_day=1)
+    desk.limits = ServiceLimits(sms_per_day=1)
     desk.say(LI, "你好", f"12520{WANG}")
-    desk.limits = Limits(sms_per_month=1)
+    desk.limits = ServiceLimits(sms_per_month=1)
     desk.say(LI, "你好", f"12520{WANG}")
-    desk.limits = Limits()
+    desk.limits = ServiceLimits()
 
 
 def _call(desk: Desk) -> None:
@@ -52,9 +52,9 @@ def _call(desk: Desk) -> None:
     desk.say(WANG, "是", asked)
     desk.befriend(LI, WANG)
     desk.say(ZHAO, f"HY#{WANG}")
-    desk.limits = Limits(open_questions=1)
+    desk.limits = ServiceLimits(open_questions=1)
     desk.say(LI, f"YY#{WANG}")
-    desk.limits = Limits()
+    desk.limits = ServiceLimits()
 
 
 def _meet_obstacles(desk: Desk) -> None:
@@ -66,7 +66,7 @@ def _meet_obstacles(desk: Desk) -> None:
     desk.say(LI, "你好", f"12520{WANG}")
     desk.say(WANG, "你好", f"12520{LI}")
     desk.say(WANG, f"JC#{LI}")
-    for state in (State.SUSPENDED, State.CLOSED):
+    for state in (CustomerState.SUSPENDED, CustomerState.CLOSED):
         desk.customers[WANG].state = state
         desk.say(LI, "你好", f"12520{WANG}")
         desk.say(WANG, "你好", f"12520{LI}")

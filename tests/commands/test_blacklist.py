@@ -3,7 +3,7 @@
 import pytest
 
 from commands.codes import Code
-from commands.model import Result, State
+from commands.model import CustomerState, Result
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
@@ -77,7 +77,7 @@ def test_who_was_a_buddy(desk: Desk, hides: bool) -> None:
     shown = desk.customers[WANG].fetion_number if hides else WANG
     desk.say(LI, f"HMD#{shown}")
     desk.say(WANG, "是", number_of_question(desk.say(WANG, "QXFX")))
-    assert desk.customers[WANG].state is State.CLOSED
+    assert desk.customers[WANG].state is CustomerState.CLOSED
     listed = told(desk, "HMDLB")
     assert shown in listed
     assert (WANG in listed) != hides

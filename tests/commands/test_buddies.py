@@ -10,8 +10,8 @@ from commands.codes import Code
 from commands.handlers.invitation import PHRASES
 from commands.handlers.lookup import BETWEEN, PAGE, pages
 from commands.handlers.questions import HOUR
-from commands.limits import Limits
-from commands.model import Outcome, Result, Source, State
+from commands.limits import ServiceLimits
+from commands.model import CustomerState, Outcome, Result, Source
 from commands.sentences import SINGLE
 from commands.service import Commands
 from commands.text import units
@@ -78,7 +78,7 @@ def test_who_is_not_asked(desk: Desk, number: str, sentence: str, code: Code) ->
 
 def test_suspended_customers_are_not_asked(desk: Desk) -> None:
     """A customer whose line is cut is not asked: 488."""
-    desk.customers[ZHAO].state = State.SUSPENDED
+    desk.customers[ZHAO].state = CustomerState.SUSPENDED
     assert told(desk.say(LI, f"HY#{ZHAO}")) == refused("buddy.suspended", Code.SUSPENDED)
 
 
@@ -109,7 +109,7 @@ def test_full_and_asked_already(desk: Desk) -> None:
     """A full list is 520 on either side; asking again while the question is open is 486."""
     desk.say(LI, f"HY#{ZHAO}")
     assert told(desk.say(LI, f"HY#{ZHAO}")) == refused("buddy.asked.already", Code.TRY_LATER)
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     assert told(desk.say(LI, f"HY#{SUN}")) == refused("buddy.full", Code.LIST_FULL)
     assert desk.say(SUN, f"HY#{LI}").code == Code.LIST_FULL
 
@@ -185,7 +185,7 @@ def test_a_customer_who_leaves_counts_no_more(desk: Desk) -> None:
 
 def test_a_full_list_has_room_after_a_buddy_left(desk: Desk) -> None:
     """The limit counts buddies who are there: one who left makes room."""
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     desk.say(WANG, "QXFX")
     desk.say(WANG, "是")
     assert desk.say(LI, f"HY#{ZHAO}").result is Result.ASKED
@@ -261,7 +261,7 @@ def test_online(desk: Desk) -> None:
     desk.befriend(LI, SUN)
     assert text_of(desk, LI, "ZXHY") == f"在线好友3位：{WANG}\n{ZHAO}\n{SUN}。"
     desk.say(WANG, "JS#1")
-    desk.customers[ZHAO].state = State.SUSPENDED
+    desk.customers[ZHAO].state = CustomerState.SUSPENDED
     assert text_of(desk, LI, "在线好友") == f"在线好友1位：{SUN}。"
     desk.say(SUN, f"HMD#{LI}")
     assert told(desk.say(LI, "ZXHY")) == (Result.DONE, Code.OK, [(LI, "buddy.online.none")])
@@ -367,7 +367,7 @@ def test_who_is_not_blocked(desk: Desk) -> None:
     assert told(desk.say(LI, f"HMD#{LI}")) == refused("buddy.own", Code.ONESELF)
     for number in (NOBODY, FOREIGN, "499999999"):
         assert told(desk.say(LI, f"HMD#{number}")) == refused("buddy.unknown", Code.UNKNOWN_NUMBER)
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     desk.say(LI, f"HMD#{ZHAO}")
     assert told(desk.say(LI, f"HMD#{SUN}")) == refused("buddy.blocked.full", Code.LIST_FULL)
 
@@ -408,14 +408,14 @@ def test_repeated_invitations(desk: Desk) -> None:
     desk.pass_hours(31 * 24)
     assert desk.say(LI, f"YQ#{NOBODY}").result is Result.DONE
     assert [who for who, _ in desk.customers[NOBODY].invited] == [LI]
-    desk.limits = Limits(invitations_per_month=2)
+    desk.limits = ServiceLimits(invitations_per_month=2)
     assert desk.say(LI, f"YQ#{NOBODY}").result is Result.DONE
     assert desk.say(LI, f"YQ#{NOBODY}").code == Code.TRY_LATER
 
 
 def test_many_invitations_of_others(desk: Desk) -> None:
     """One mobile gets no more invitations in a month than a customer may have open questions."""
-    desk.limits = Limits(open_questions=1)
+    desk.limits = ServiceLimits(open_questions=1)
     desk.say(WANG, f"YQ#{NOBODY}")
     assert told(desk.say(LI, f"YQ#{NOBODY}")) == refused("buddy.invited.often", Code.TRY_LATER)
 
@@ -425,7 +425,7 @@ def test_who_is_not_invited(desk: Desk) -> None:
     has_it = desk.say(LI, f"YQ#{ZHAO}")
     assert told(has_it)[2] == [(LI, "buddy.invited.open")]
     assert f"HY#{ZHAO}" in desk.texts(has_it)[0]
-    desk.customers[ZHAO].state = State.SUSPENDED
+    desk.customers[ZHAO].state = CustomerState.SUSPENDED
     assert told(desk.say(LI, f"YQ#{ZHAO}")) == refused("buddy.suspended", Code.SUSPENDED)
     assert told(desk.say(LI, f"YQ#{LI}")) == refused("buddy.own", Code.ONESELF)
     assert told(desk.say(LI, f"YQ#{FOREIGN}")) == refused("buddy.invited.foreign", Code.UNKNOWN_NUMBER)

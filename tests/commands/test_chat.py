@@ -8,8 +8,8 @@ import pytest
 
 from commands.codes import Code
 from commands.handlers import chat, people, voice
-from commands.limits import Limits
-from commands.model import Buddy, Outcome, Result, Source, State
+from commands.limits import ServiceLimits
+from commands.model import Buddy, CustomerState, Outcome, Result, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands import said_chat
@@ -97,7 +97,9 @@ def test_what_keeps_a_text_from_arriving(
     to, text = WANG, "你好"
     wang = desk.customers[WANG]
     if obstacle in {"suspended", "closed", "not open"}:
-        wang.state = {"suspended": State.SUSPENDED, "closed": State.CLOSED}.get(obstacle, State.NONE)
+        wang.state = {"suspended": CustomerState.SUSPENDED, "closed": CustomerState.CLOSED}.get(
+            obstacle, CustomerState.NONE
+        )
     elif obstacle == "refuses":
         wang.refuse_until = desk.now + DAY
     elif obstacle in {"has blocked", "is blocked"}:
@@ -131,7 +133,7 @@ def test_refusing_ends_by_itself(desk: Desk) -> None:
 
 def test_strangers_learn_nothing_about_a_line(desk: Desk) -> None:
     """Who is no buddy hears that, and not whether the line is cut or SMS are refused."""
-    desk.customers[ZHAO].state = State.SUSPENDED
+    desk.customers[ZHAO].state = CustomerState.SUSPENDED
     desk.customers[ZHAO].refuse_until = desk.now + DAY
     assert refusal(write(desk, ZHAO))[:2] == (401, "chat.not_buddy")
 
@@ -140,7 +142,7 @@ def test_long_texts(desk: Desk) -> None:
     """A message has at most limits.message_length characters: as many arrive, one more does not."""
     assert write(desk, text="字" * 180).result is Result.CHAT
     assert refusal(write(desk, text="字" * 181))[:2] == (400, "chat.too_long")
-    desk.limits = Limits(message_length=70)
+    desk.limits = ServiceLimits(message_length=70)
     assert write(desk, text="字" * 70).result is Result.CHAT
     assert refusal(write(desk, text="字" * 71))[:2] == (400, "chat.too_long")
 
@@ -154,7 +156,7 @@ def test_empty_texts(desk: Desk, text: str) -> None:
 def test_the_quota_of_a_day(desk: Desk) -> None:
     """So many messages a day; the next is refused with 486, until midnight in the service's zone."""
     desk.zone = ZoneInfo("Asia/Shanghai")
-    desk.limits = Limits(sms_per_day=2)
+    desk.limits = ServiceLimits(sms_per_day=2)
     desk.now = milliseconds(2007, 3, 31, 15, 59)  # 23:59 in Shanghai
     assert [write(desk).code for _ in range(3)] == [200, 200, 486]
     assert refusal(write(desk))[1] == "chat.quota_day"
@@ -165,7 +167,7 @@ def test_the_quota_of_a_day(desk: Desk) -> None:
 def test_the_quota_of_a_month(desk: Desk) -> None:
     """So many messages a month, over its days; the next month begins at midnight in the service's zone."""
     desk.zone = ZoneInfo("Asia/Shanghai")
-    desk.limits = Limits(sms_per_month=3)
+    desk.limits = ServiceLimits(sms_per_month=3)
     desk.now = milliseconds(2007, 3, 30, 4, 0)
     assert [write(desk).code for _ in range(2)] == [200, 200]
     desk.now = milliseconds(2007, 3, 31, 4, 0)
@@ -218,11 +220,11 @@ def test_a_match_ends_with_the_service(desk: Desk) -> None:
 def test_states_of_the_sender(desk: Desk, text: str, to: str) -> None:
     """A sender whose line is cut, or whose account is protected, gets one sentence, and nothing is done."""
     li = desk.customers[LI]
-    li.state = State.SUSPENDED
+    li.state = CustomerState.SUSPENDED
     outcome = desk.say(LI, text, to)
     assert (outcome.result, outcome.code) == (Result.REFUSED, Code.SUSPENDED)
     assert [(reply.to, reply.sentence) for reply in outcome.replies] == [(LI, "suspended")]
-    li.state, li.protected = State.OPEN, True
+    li.state, li.protected = CustomerState.OPEN, True
     outcome = desk.say(LI, text, to)
     assert (outcome.result, outcome.code) == (Result.REFUSED, Code.PROTECTED)
     assert [(reply.to, reply.sentence) for reply in outcome.replies] == [(LI, "protected")]
@@ -242,11 +244,11 @@ def test_states_of_the_sender(desk: Desk, text: str, to: str) -> None:
 def test_what_works_in_every_state(desk: Desk, text: str, sentence: str) -> None:
     """Help works for everybody; opening, state and U for a protected account, not for a line that is cut."""
     li = desk.customers[LI]
-    li.state = State.SUSPENDED
+    li.state = CustomerState.SUSPENDED
     answered = desk.say(LI, text).replies[0].sentence
     assert answered == (sentence if text.startswith("BZ") else "suspended")
     desk.pass_hours(1)
-    desk.customers[LI].state, desk.customers[LI].protected = State.OPEN, True
+    desk.customers[LI].state, desk.customers[LI].protected = CustomerState.OPEN, True
     assert desk.say(LI, text).replies[0].sentence == sentence
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.model import Outcome, Result, State
+from commands.model import CustomerState, Outcome, Result
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
@@ -78,7 +78,7 @@ def test_a_suggestion_is_said_again(desk: Desk) -> None:
     """是？ at a base repeats the offer when nothing else is open, and takes it up with 是 alone."""
     offer = desk.say(SUN, "KFTX")
     assert desk.texts(desk.say(SUN, "是？")) == desk.texts(offer)
-    assert desk.customers[SUN].state is State.NONE
+    assert desk.customers[SUN].state is CustomerState.NONE
     assert said(desk.say(SUN, "是")) == ["service.opened"]
 
 
@@ -100,7 +100,7 @@ def test_the_list_of_products(desk: Desk) -> None:
     desk.say(LI, "0000", "10086")
     for text in ("1？", "１?", "1\n?"):
         assert said(desk.say(LI, text, "10086")) == ["usage.service.list"]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
     assert said(desk.say(LI, "1", "10086")) == ["service.cancelled"]
 
 
@@ -213,7 +213,7 @@ def test_a_second_instruction_was_not_read(desk: Desk, text: str, to: str, claus
     outcome = desk.say(LI, text, to)
     (told,) = desk.texts(outcome)
     assert told.endswith(desk.commands.sentences.render("unread")) == clause
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
     assert desk.customers[LI].questions == ()
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from commands.handlers.questions import HOUR
-from commands.model import Limits, Result, Source, State
+from commands.model import CustomerState, Result, ServiceLimits, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, START, WANG, ZHAO, Desk, number_of_question
@@ -35,7 +35,11 @@ def test_open(desk: Desk) -> None:
         ("service", "opened", LI)
     ]
     customer = desk.customers[LI]
-    assert (customer.state, customer.fetion_number, customer.opened_at) == (State.OPEN, "400000001", START)
+    assert (customer.state, customer.fetion_number, customer.opened_at) == (
+        CustomerState.OPEN,
+        "400000001",
+        START,
+    )
     assert customer.password == ""
 
 
@@ -129,12 +133,12 @@ def test_cancel_and_confirm(desk: Desk) -> None:
     question = desk.say(LI, "QXFX")
     assert question.result is Result.ASKED
     assert "24小时" in desk.texts(question)[0]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
     outcome = desk.say(LI, "是", number_of_question(question))
     assert (outcome.result, [event.name for event in outcome.events]) == (Result.DONE, ["cancelled"])
     gone = desk.customers[LI]
     assert (gone.state, gone.fetion_number, gone.opened_at, gone.password, gone.buddies) == (
-        State.CLOSED,
+        CustomerState.CLOSED,
         "",
         0,
         "",
@@ -150,7 +154,7 @@ def test_cancel_declined(desk: Desk) -> None:
     desk.open(LI)
     question = desk.say(LI, "QXFX", "10086")
     assert said(desk, LI, "否", number_of_question(question)) == (Result.DONE, [(LI, "service.cancel.kept")])
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
 
 
 def test_cancel_asked_again(desk: Desk) -> None:
@@ -208,7 +212,7 @@ def test_answers_that_come_too_late_or_twice(desk: Desk) -> None:
     assert later != address
     desk.pass_hours(24)
     assert said(desk, LI, "是", later) == (Result.REFUSED, [(LI, "answer.late")])
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
 
 
 def test_another_text_to_a_question(desk: Desk) -> None:
@@ -301,7 +305,7 @@ def test_both_asked_each_other(desk: Desk) -> None:
 
 def test_full_lists(desk: Desk) -> None:
     """A full list of buddies stops the asker at once, and the answerer when it has filled up meanwhile."""
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     desk.open(LI, WANG)
     desk.numbers = desk.numbers[2:]
     desk.open(ZHAO)
@@ -317,7 +321,7 @@ def test_full_lists(desk: Desk) -> None:
 
 def test_many_open_questions(desk: Desk) -> None:
     """Others put no more questions to a customer than allowed; his own wish to cancel always gets its own."""
-    desk.limits = Limits(open_questions=1)
+    desk.limits = ServiceLimits(open_questions=1)
     desk.open(LI, WANG)
     desk.numbers = desk.numbers[2:]
     desk.open(ZHAO)

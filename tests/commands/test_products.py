@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from commands.charging import FETION, MATCHING
 from commands.handlers.people import MATCHED_FOR
-from commands.model import Buddy, Limits, Order, Outcome, ProductFact, Result, Source, State
+from commands.model import Buddy, CustomerState, Order, Outcome, ProductFact, Result, ServiceLimits, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, START, SUN, WANG, ZHAO, Desk, number_of_question
@@ -43,7 +43,7 @@ def test_opening_fetion_is_a_charging_record(desk: Desk) -> None:
     assert asked.facts == []
     gone = desk.say(LI, "是")
     assert gone.facts == [ProductFact(LI, FETION, "cancel", START + 2000)]
-    assert desk.customers[LI].state is State.CLOSED
+    assert desk.customers[LI].state is CustomerState.CLOSED
 
 
 def test_matching_is_asked_and_then_ordered(desk: Desk) -> None:
@@ -145,7 +145,7 @@ def test_the_state_names_products_and_what_is_left(desk: Desk) -> None:
     assert sentences(desk.say(LI, "CXFX")) == ["service.state.open"]
     open_all(desk, WANG)
     desk.befriend(WANG, LI)
-    desk.limits = Limits(sms_per_day=3, sms_per_month=4)
+    desk.limits = ServiceLimits(sms_per_day=3, sms_per_month=4)
     outcome = desk.say(WANG, "CXFX")
     assert sentences(outcome) == ["service.state.matching"]
     left = [outcome.replies[0].values]
@@ -180,7 +180,7 @@ def test_a_serial_cancels(serial: str, sentence: str, left: list[str], desk: Des
     outcome = desk.say(LI, serial, "10086")
     assert (outcome.result, sentences(outcome)) == (Result.DONE, [sentence])
     customer = desk.customers[LI]
-    assert [FETION] * (customer.state is State.OPEN) + [MATCHING] * customer.has(MATCHING) == left
+    assert [FETION] * (customer.state is CustomerState.OPEN) + [MATCHING] * customer.has(MATCHING) == left
     assert sentences(desk.say(LI, serial, "10086")) == ["service.list.closed"]
 
 
@@ -190,7 +190,7 @@ def test_a_wrong_serial_cancels_nothing(desk: Desk) -> None:
     desk.say(LI, "0000", "10086")
     for serial in ("0", "2", "3", "10", "99"):
         assert sentences(desk.say(LI, serial, "10086")) == ["service.list.unknown"]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
     assert sentences(desk.say(LI, "1", "10086")) == ["service.cancelled"]
 
 
@@ -216,7 +216,7 @@ def test_the_place_tells_serials_from_answers(desk: Desk) -> None:
     assert sentences(desk.say(LI, "1", "12520")) == ["answer.none"]
     desk.say(LI, "QXFXJY")
     assert sentences(desk.say(LI, "1", "12520")) == ["matching.cancelled.free"]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
 
 
 def test_a_cancelled_customers_list_is_closed(desk: Desk) -> None:
@@ -226,7 +226,7 @@ def test_a_cancelled_customers_list_is_closed(desk: Desk) -> None:
     desk.say(LI, "是", number_of_question(desk.say(LI, "QXFX")))
     desk.open(LI)
     assert sentences(desk.say(LI, "1", "10086")) == ["service.list.closed"]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
 
 
 def test_a_list_answer_closes_the_question(desk: Desk) -> None:
@@ -250,7 +250,7 @@ def test_cancel_all(desk: Desk) -> None:
     gone = desk.say(LI, "是", number_of_question(asked))
     assert sentences(gone) == ["service.cancelled.all"]
     assert len(gone.facts) == 2
-    assert desk.customers[LI].state is State.CLOSED
+    assert desk.customers[LI].state is CustomerState.CLOSED
 
 
 def test_found(desk: Desk) -> None:
@@ -288,7 +288,7 @@ def test_who_is_not_found(desk: Desk) -> None:
     desk.befriend(LI, WANG)
     assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
     desk.customers[SUN] = desk.customers[WANG].copy()
-    desk.customers[SUN].msisdn, desk.customers[SUN].state = SUN, State.SUSPENDED
+    desk.customers[SUN].msisdn, desk.customers[SUN].state = SUN, CustomerState.SUSPENDED
     assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
 
 
@@ -381,10 +381,10 @@ class Products(RuleBasedStateMachine):
                 ]
                 assert mine == ["order", "cancel"] * (len(mine) // 2) + ["order"] * (len(mine) % 2)
                 has = customer is not None and (
-                    customer.state is State.OPEN if product == FETION else customer.has(product)
+                    customer.state is CustomerState.OPEN if product == FETION else customer.has(product)
                 )
                 assert has == bool(len(mine) % 2)
-            assert customer is None or customer.state is State.OPEN or not customer.has(MATCHING)
+            assert customer is None or customer.state is CustomerState.OPEN or not customer.has(MATCHING)
 
     @invariant()
     def only_the_first_order_is_free(self) -> None:

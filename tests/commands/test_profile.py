@@ -7,7 +7,7 @@ import pytest
 
 from commands.codes import Code
 from commands.handlers.profile import DAY, FOR_GOOD
-from commands.model import Result, State
+from commands.model import CustomerState, Result
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, START, WANG, Desk, number_of_question
@@ -133,7 +133,7 @@ def test_js_beside_an_open_question(desk: Desk) -> None:
     assert said(desk, LI, "JS") == (Result.USAGE, ["presence.unclear"])
     assert said(desk, LI, "JS", address)[1][0] == "presence.unclear"
     customer = desk.customers[LI]
-    assert (customer.refuse_until, customer.state) == (0, State.OPEN)
+    assert (customer.refuse_until, customer.state) == (0, CustomerState.OPEN)
     assert said(desk, LI, "JS#1") == (Result.DONE, ["presence.refused"])
     desk.say(LI, "否", address)
     assert said(desk, LI, "JS") == (Result.DONE, ["presence.refused.for_good"])

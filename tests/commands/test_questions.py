@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from commands.handlers import questions
 from commands.handlers.questions import EXPIRED, HOUR, KEPT_CLOSED, KEPT_FOR, LAST_SERIAL
-from commands.model import Customer, Given, Limits, Question
+from commands.model import Customer, Given, Question, ServiceLimits
 
 NOW = 1_174_000_000_000
 
 
 def at(now: int, **limits: int) -> Given:
     """What is given at a time."""
-    return Given(now, "0" * 16, limits=Limits(**limits))
+    return Given(now, "0" * 16, limits=ServiceLimits(**limits))
 
 
 def test_serials_count_up_and_wrap() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from commands.handlers.questions import find
-from commands.model import Result, State
+from commands.model import CustomerState, Result
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, WANG, ZHAO, Desk
@@ -119,7 +119,7 @@ class Relations(RuleBasedStateMachine):
 
     def is_open(self, who: str) -> bool:
         """Whether he has Fetion now."""
-        return self.desk.customers[who].state is State.OPEN
+        return self.desk.customers[who].state is CustomerState.OPEN
 
 
 Relations.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from commands.model import Limits
+from commands.model import ServiceLimits
 from commands.sentences import PART, SINGLE, Sentences, parts_of
 from commands.service import Commands
 from routing.table import Routing
@@ -127,17 +127,17 @@ def become_buddies_in_every_way(desk: Desk) -> None:
     desk.befriend(LI, WANG)
     desk.say(LI, f"HY#{WANG}")
     desk.say(LI, "你好", f"12520{WANG}")
-    desk.limits = Limits(buddies=1)
+    desk.limits = ServiceLimits(buddies=1)
     desk.say(LI, f"HY#{ZHAO}")
     desk.say(ZHAO, f"HY#{LI}")
-    desk.limits = Limits(open_questions=1)
+    desk.limits = ServiceLimits(open_questions=1)
     desk.say(ZHAO, f"HY#{WANG}")
     desk.say(SUN, f"HY#{WANG}")
 
 
 def leave_in_every_way(desk: Desk) -> None:
     """Cancelling that is asked for, taken back, reminded of and confirmed, beside another question."""
-    desk.limits = Limits()
+    desk.limits = ServiceLimits()
     cancelling = number_of_question(desk.say(WANG, "QXFX"))
     desk.say(WANG, "CXFX", cancelling)
     desk.say(WANG, "是")

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from commands.dispatch import HELPED
 from commands.handlers import questions
-from commands.limits import Limits
-from commands.model import Result, Source, State
+from commands.limits import ServiceLimits
+from commands.model import CustomerState, Result, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, WANG, Desk, number_of_question
@@ -39,7 +39,7 @@ def test_an_offer_is_taken_up(desk: Desk, where: str) -> None:
     outcome = desk.say(LI, "是", number_of_question(offer) if where == "its own number" else "12520")
     assert (outcome.result, [event.name for event in outcome.events]) == (Result.DONE, ["opened"])
     assert [(each.sentence, each.source) for each in outcome.replies] == [("service.opened", Source.OPENING)]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
 
 
 def test_an_offer_never_skips_the_question_of_its_row(desk: Desk) -> None:
@@ -48,10 +48,10 @@ def test_an_offer_never_skips_the_question_of_its_row(desk: Desk) -> None:
     offer = desk.say(LI, "QXFX 是什么")
     asked = desk.say(LI, "是", number_of_question(offer))
     assert [reply.sentence for reply in asked.replies] == ["service.cancel.question"]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
     assert number_of_question(asked) != number_of_question(offer)
     desk.say(LI, "是")
-    assert desk.customers[LI].state is State.CLOSED
+    assert desk.customers[LI].state is CustomerState.CLOSED
 
 
 def test_an_offer_is_turned_down(desk: Desk) -> None:
@@ -59,14 +59,14 @@ def test_an_offer_is_turned_down(desk: Desk) -> None:
     desk.say(LI, "KFTX")
     assert sentences(desk, "否") == ["suggestion.dropped"]
     assert sentences(desk, "是") == ["answer.none"]
-    assert desk.customers[LI].state is State.NONE
+    assert desk.customers[LI].state is CustomerState.NONE
 
 
 def test_an_offer_lapses(desk: Desk) -> None:
     """A suggestion can be taken up for limits.suggestion_minutes, then 是 it is too late."""
     address = number_of_question(desk.say(LI, "KFTX"))
     desk.now = desk.customers[LI].questions[-1].deadline
-    assert desk.customers[LI].questions[-1].asked_at + Limits().suggestion_minutes * 60_000 == desk.now
+    assert desk.customers[LI].questions[-1].asked_at + ServiceLimits().suggestion_minutes * 60_000 == desk.now
     assert sentences(desk, "是", address) == ["answer.late"]
     assert sentences(desk, "是") == ["answer.none"]
 
@@ -85,7 +85,7 @@ def test_a_real_question_goes_first(desk: Desk) -> None:
 def test_an_offer_takes_nobodys_place(desk: Desk) -> None:
     """However many questions are open, a suggestion closes none of them, and they none but the last offer."""
     desk.open(LI)
-    desk.limits = Limits(open_questions=1)
+    desk.limits = ServiceLimits(open_questions=1)
     desk.say(LI, "QXFX")
     desk.say(LI, "CXXF")
     desk.say(LI, "QFXX")
@@ -126,7 +126,7 @@ def test_the_same_help_once_in_a_period(desk: Desk) -> None:
     assert sentences(desk, "帮助") == []
     assert sentences(desk, "BZ#HY") == ["usage.buddy.add"]
     assert sentences(desk, "在吗", sender=WANG) == ["not_open"]
-    desk.now += Limits().help_period * 1000
+    desk.now += ServiceLimits().help_period * 1000
     assert sentences(desk, "在吗") == ["misunderstood"]
     assert sentences(desk, "BZ") == ["help"]
 

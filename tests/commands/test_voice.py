@@ -6,8 +6,8 @@ import pytest
 
 from commands.codes import Code
 from commands.handlers.questions import HOUR
-from commands.limits import Limits
-from commands.model import Buddy, Result, Source, State
+from commands.limits import ServiceLimits
+from commands.model import Buddy, CustomerState, Result, Source
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, WANG, ZHAO, Desk, number_of_question
@@ -74,7 +74,7 @@ def test_nobody_is_invited_twice(desk: Desk) -> None:
     again = desk.say(LI, f"YY{desk.customers[WANG].fetion_number}")
     assert [(reply.to, reply.sentence) for reply in again.replies] == [(LI, "voice.asked.already")]
     assert desk.say(WANG, f"YY#{LI}").result is Result.ASKED
-    desk.pass_hours(Limits().question_hours)
+    desk.pass_hours(ServiceLimits().question_hours)
     assert desk.say(LI, f"语音聊天 {WANG}").result is Result.ASKED
 
 
@@ -105,10 +105,10 @@ def test_who_cannot_be_invited(desk: Desk, obstacle: str, code: int, sentence: s
     elif obstacle == "refuses":
         wang.refuse_until = desk.now + HOUR
     elif obstacle in {"suspended", "closed"}:
-        wang.state = State(obstacle)
+        wang.state = CustomerState(obstacle)
     elif obstacle == "busy":
         desk.say(ZHAO, f"HY#{WANG}")
-        desk.limits = Limits(open_questions=1)
+        desk.limits = ServiceLimits(open_questions=1)
     else:
         others = {
             "no buddy": ZHAO,

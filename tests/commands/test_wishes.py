@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.limits import Limits
-from commands.model import Hidden, Instruction, Result, State
+from commands.limits import ServiceLimits
+from commands.model import CustomerState, Hidden, Instruction, Result
 from commands.service import Commands
 from routing.table import Routing
 from tests.commands.desk import LI, WANG, Desk, number_of_question
@@ -36,7 +36,7 @@ def test_a_negation_suggests_nothing(desk: Desk, no: str, word: str) -> None:
     assert said(desk, f"{no}{word}") == ["misunderstood"]
     assert desk.customers[LI].questions == ()
     assert said(desk, "是") == ["answer.none"]
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
 
 
 @pytest.mark.parametrize("text", ["QXFX 不要", "开通飞信？我不想", "取消飞信就不用了", "KTFXJY别"])
@@ -83,7 +83,7 @@ def test_what_means_cancelling(desk: Desk, text: str, to: str) -> None:
     assert "QXFX" in desk.texts(outcome)[0]
     assert (outcome.result, outcome.events, outcome.facts) == (Result.MISUNDERSTOOD, [], [])
     assert desk.customers[LI].questions == ()
-    assert desk.customers[LI].state is State.OPEN
+    assert desk.customers[LI].state is CustomerState.OPEN
 
 
 def test_cancelling_answers_no_question(desk: Desk) -> None:
@@ -141,7 +141,7 @@ def test_attempts_are_hidden_and_always_answered(desk: Desk, text: str, to: str)
 
 def test_attempts_use_up_no_help(desk: Desk) -> None:
     """However often a password is tried, other help still comes; and the other way round."""
-    for number in range(Limits().help_period):
+    for number in range(ServiceLimits().help_period):
         desk.say(LI, f"密码 {number}")
     assert said(desk, "你好") == ["misunderstood"]
     assert said(desk, "在吗") == []

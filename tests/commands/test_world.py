@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from commands.keys import keys_of
-from commands.model import Buddy, Customer, Keys, Missing, State, World
+from commands.model import Buddy, Customer, CustomerState, LoadKeys, Missing, World
 from commands.service import Commands
 from routing.table import Routing
 
@@ -16,7 +16,7 @@ LI, WANG = "13800138000", "13912345678"
 def world() -> World:
     """Li has opened, Wang was looked up and is not known."""
     world = World()
-    world.customers = {LI: Customer(LI, State.OPEN, "400000001"), WANG: None}
+    world.customers = {LI: Customer(LI, CustomerState.OPEN, "400000001"), WANG: None}
     world.holders = {"400000001": LI, "400000002": None}
     world.buddies = {(LI, WANG): None}
     return world
@@ -36,7 +36,7 @@ def test_edit_copies(world: World) -> None:
 def test_drop_forgets(world: World) -> None:
     """After drop the world is as before the message."""
     world.edit(LI).buddies = 7
-    world.edit(WANG).state = State.OPEN
+    world.edit(WANG).state = CustomerState.OPEN
     world.assign("400000002", WANG)
     world.put_buddy(Buddy(LI, WANG, "", 1))
     world.drop()
@@ -72,11 +72,11 @@ def test_accept_keeps(world: World) -> None:
 @pytest.mark.parametrize("how", ["customer", "edit", "holder", "buddy"])
 def test_missing_names_the_key(world: World, how: str) -> None:
     """Whatever was not loaded is asked for by its key; "looked up and unknown" is an answer."""
-    reads: dict[str, tuple[Callable[[], object], Keys]] = {
-        "customer": (lambda: world.customer("1"), Keys(customers={"1"})),
-        "edit": (lambda: world.edit("1"), Keys(customers={"1"})),
-        "holder": (lambda: world.holder("1"), Keys(holders={"1"})),
-        "buddy": (lambda: world.buddy("1", "2"), Keys(buddies={("1", "2"), ("2", "1")})),
+    reads: dict[str, tuple[Callable[[], object], LoadKeys]] = {
+        "customer": (lambda: world.customer("1"), LoadKeys(customers={"1"})),
+        "edit": (lambda: world.edit("1"), LoadKeys(customers={"1"})),
+        "holder": (lambda: world.holder("1"), LoadKeys(holders={"1"})),
+        "buddy": (lambda: world.buddy("1", "2"), LoadKeys(buddies={("1", "2"), ("2", "1")})),
     }
     read, keys = reads[how]
     with pytest.raises(Missing) as missing:
@@ -87,16 +87,16 @@ def test_missing_names_the_key(world: World, how: str) -> None:
 @pytest.mark.parametrize(
     ("text", "to", "expected"),
     [
-        ("KTFX", "161", Keys({LI})),
-        ("nonsense", "161", Keys({LI})),
-        (f"HY#{WANG}", "161", Keys({LI, WANG}, set(), {(LI, WANG), (WANG, LI)})),
-        ("HY#400000001", "161", Keys({LI}, {"400000001"})),
-        ("hi", f"12520{WANG}", Keys({LI, WANG}, set(), {(LI, WANG), (WANG, LI)})),
-        ("hi", "12520400000001", Keys({LI}, {"400000001"})),
-        ("是", "1252003300001", Keys({LI})),
+        ("KTFX", "161", LoadKeys({LI})),
+        ("nonsense", "161", LoadKeys({LI})),
+        (f"HY#{WANG}", "161", LoadKeys({LI, WANG}, set(), {(LI, WANG), (WANG, LI)})),
+        ("HY#400000001", "161", LoadKeys({LI}, {"400000001"})),
+        ("hi", f"12520{WANG}", LoadKeys({LI, WANG}, set(), {(LI, WANG), (WANG, LI)})),
+        ("hi", "12520400000001", LoadKeys({LI}, {"400000001"})),
+        ("是", "1252003300001", LoadKeys({LI})),
     ],
 )
-def test_keys(text: str, to: str, expected: Keys, commands: Commands, routing: Routing) -> None:
+def test_keys(text: str, to: str, expected: LoadKeys, commands: Commands, routing: Routing) -> None:
     """The sender always, and the person named, with both directions of their relation."""
     understood = commands.parser.parse(text, routing.resolve(to), LI)
     assert keys_of(understood) == expected
@@ -105,4 +105,4 @@ def test_keys(text: str, to: str, expected: Keys, commands: Commands, routing: R
 def test_keys_of_drawn_numbers(commands: Commands, routing: Routing) -> None:
     """Drawn Fetion numbers can be loaded with the first try."""
     understood = commands.parser.parse("KTFX", routing.resolve("161"), LI)
-    assert keys_of(understood, ("400000001",)) == Keys({LI}, {"400000001"})
+    assert keys_of(understood, ("400000001",)) == LoadKeys({LI}, {"400000001"})

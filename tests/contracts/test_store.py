@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import gateway.storage
-from commands.model import Buddy, Customer, Keys, Order, Question, Reach, Sent, State, World
+from commands.model import Buddy, Customer, CustomerState, LoadKeys, Order, Question, Reach, Sent, World
 from gateway.message import Commit, Delivery, MobileTerminated, StoredPart, Uncertain
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
@@ -31,7 +31,7 @@ def everything(session: int = SESSIONS + 1) -> Commit:
     """A commit with something of each kind."""
     return Commit(
         messages=[received(1, session=session, digest=b"one")],
-        customers=[Customer(ALICE, State.OPEN, "400000001"), Customer(BOB)],
+        customers=[Customer(ALICE, CustomerState.OPEN, "400000001"), Customer(BOB)],
         buddies={(ALICE, BOB): Buddy(ALICE, BOB, "bob", START_MS)},
         outgoing=[leaving(2)],
         parts=[part(3)],
@@ -63,7 +63,7 @@ def part(number: int) -> StoredPart:
 async def holds_nothing(store: Store) -> bool:
     """Whether nothing of everything() is there."""
     world = World()
-    await store.load(Keys({ALICE, BOB}, {"400000001"}, {(ALICE, BOB)}), world)
+    await store.load(LoadKeys({ALICE, BOB}, {"400000001"}, {(ALICE, BOB)}), world)
     found = [*world.customers.values(), *world.holders.values(), *world.buddies.values()]
     return not (
         any(found)
@@ -116,9 +116,11 @@ async def test_a_commit_is_there_after_a_restart(engine: Engine, tmp_path: Path)
         await put(opened, commit)
     async with opening(engine, tmp_path) as again:
         world = World()
-        await again.load(Keys({ALICE, BOB, "13700137000"}, {"400000001", "400000002"}, {(ALICE, BOB)}), world)
+        await again.load(
+            LoadKeys({ALICE, BOB, "13700137000"}, {"400000001", "400000002"}, {(ALICE, BOB)}), world
+        )
         assert world.customers == {
-            ALICE: Customer(ALICE, State.OPEN, "400000001"),
+            ALICE: Customer(ALICE, CustomerState.OPEN, "400000001"),
             BOB: Customer(BOB),
             "13700137000": None,
         }
@@ -137,7 +139,7 @@ async def test_a_customer_comes_back_whole(store: Store) -> None:
     question = Question(42, "buddy.add", "12520", BOB, "小爱", 1, 2, "yes")
     customer = Customer(
         ALICE,
-        State.OPEN,
+        CustomerState.OPEN,
         "400000001",
         opened_at=5,
         hides_mobile=True,
@@ -166,7 +168,7 @@ async def test_a_customer_comes_back_whole(store: Store) -> None:
     for each in (customer, usual):
         await put(store, Commit(messages=[received(each.opened_at + 1)], customers=[each]))
         world = World()
-        await store.load(Keys({ALICE}), world)
+        await store.load(LoadKeys({ALICE}), world)
         assert world.customers[ALICE] == each
 
 
@@ -179,7 +181,7 @@ async def test_a_buddy_can_be_removed(store: Store) -> None:
     await put(store, Commit(messages=[received(1)], buddies=both))
     await put(store, Commit(messages=[received(2)], buddies={(ALICE, BOB): None}))
     world = World()
-    await store.load(Keys(buddies=set(both)), world)
+    await store.load(LoadKeys(buddies=set(both)), world)
     assert world.buddies == {(ALICE, BOB): None, (BOB, ALICE): both[(BOB, ALICE)]}
 
 
@@ -188,8 +190,11 @@ async def test_partners_begin_anywhere(store: Store) -> None:
     assert await store.matching(0.5, 3) == []
     mobiles = [f"1380013800{digit}" for digit in range(5)]
     ordered, ended = (Order("MCHAT", START_MS),), (Order("MCHAT", START_MS, START_MS + 1),)
-    with_it = [Customer(each, State.OPEN, f"40000000{each[-1]}", orders=ordered) for each in mobiles]
-    without = [Customer("13800138007", orders=ended), Customer("13800137000", State.OPEN, "400000009")]
+    with_it = [Customer(each, CustomerState.OPEN, f"40000000{each[-1]}", orders=ordered) for each in mobiles]
+    without = [
+        Customer("13800138007", orders=ended),
+        Customer("13800137000", CustomerState.OPEN, "400000009"),
+    ]
     await put(store, Commit(customers=[*with_it, *without]))
     assert await store.matching(0.0, 2) == mobiles[:2]
     assert await store.matching(1.0, 3) == [mobiles[4], *mobiles[:2]]
@@ -201,7 +206,8 @@ async def test_partners_begin_anywhere(store: Store) -> None:
     "spoil",
     [
         pytest.param(
-            lambda commit: [*commit.customers, Customer(BOB, State.OPEN, "400000001")], id="Fetion number"
+            lambda commit: [*commit.customers, Customer(BOB, CustomerState.OPEN, "400000001")],
+            id="Fetion number",
         ),
         pytest.param(lambda commit: commit.messages.append(received(1)), id="journal number"),
         pytest.param(lambda commit: commit.outgoing.append(leaving(2)), id="outbox number"),

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import commands.service
-from commands.model import Limits
+from commands.model import ServiceLimits
 from commands.service import Commands
 from gateway.cli.main import main
 from gateway.cli.replay import recorded
@@ -32,10 +32,10 @@ DETAIL = 17
 INSERT = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def replay(limits: Limits | None = None) -> Replay:
+def replay(limits: ServiceLimits | None = None) -> Replay:
     """With the shipped tables."""
     routing = Routing.load()
-    return Replay(routing, Commands.load(routing), limits or Limits(), ZoneInfo("Asia/Shanghai"))
+    return Replay(routing, Commands.load(routing), limits or ServiceLimits(), ZoneInfo("Asia/Shanghai"))
 
 
 def journal(store: Path) -> list[Recorded]:

@@ -16,10 +16,10 @@ from commands.model import (
     Customer,
     Given,
     Instruction,
-    Keys,
-    Limits,
+    LoadKeys,
     Missing,
     Outcome,
+    ServiceLimits,
     Understood,
     World,
 )
@@ -36,7 +36,7 @@ HANDSETS: Final = ("13800138005", "13800138001", "13800138002", "13900139000", "
 NOBODY: Final = ("13600136000", "13012345678", "999999999")
 """A mobile that never writes, one of another operator, a Fetion number that nobody holds."""
 
-FEW: Final = Limits(
+FEW: Final = ServiceLimits(
     buddies=2, open_questions=2, sms_per_day=3, sms_per_month=5, message_length=12, free_hours=72
 )
 """Limits that a few steps reach."""
@@ -140,7 +140,7 @@ class DictionaryService:
             given.password_hash = hashed(arguments.get("password", given.password))
         return given
 
-    def _load(self, world: World, keys: Keys) -> None:
+    def _load(self, world: World, keys: LoadKeys) -> None:
         holders = {each.fetion_number: each.msisdn for each in self.customers.values() if each.fetion_number}
         world.customers.update({msisdn: self.customers.get(msisdn) for msisdn in keys.customers})
         world.holders.update({number: holders.get(number) for number in keys.holders})

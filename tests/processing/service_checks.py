@@ -13,7 +13,17 @@ from typing import Final
 
 from commands.charging import FETION, MATCHING, ORDERED
 from commands.handlers.questions import EXPIRED, NO, SUGGESTION, YES
-from commands.model import Buddy, Chat, Customer, Instruction, Limits, Misunderstood, Result, Source, State
+from commands.model import (
+    Buddy,
+    Chat,
+    Customer,
+    CustomerState,
+    Instruction,
+    Misunderstood,
+    Result,
+    ServiceLimits,
+    Source,
+)
 from commands.sentences import parts_of
 from tests.processing.dictionary_service import BAD_WORD, FEW, PASSWORD, ZONE, Turn, commands
 
@@ -26,7 +36,7 @@ QuestionKey = tuple[str, int, int]
 """msisdn, serial, when it was asked."""
 
 
-def check_store(customers: Customers, buddies: Buddies, limits: Limits, now: int) -> None:
+def check_store(customers: Customers, buddies: Buddies, limits: ServiceLimits, now: int) -> None:
     """Lists symmetric, counters right, numbers unique, limits kept."""
     counted: Counter[str] = Counter()
     for (owner, other), row in buddies.items():
@@ -37,19 +47,21 @@ def check_store(customers: Customers, buddies: Buddies, limits: Limits, now: int
             back = buddies.get((other, owner))
             assert back is not None, f"{other} does not have {owner}"
             assert back.since == row.since, f"{owner} and {other} differ"
-            assert customers[owner].state in {State.OPEN, State.SUSPENDED}, f"{owner} is gone"
+            assert customers[owner].state in {CustomerState.OPEN, CustomerState.SUSPENDED}, f"{owner} is gone"
     numbers = [each.fetion_number for each in customers.values() if each.fetion_number]
     assert len(numbers) == len(set(numbers))
     for msisdn, customer in customers.items():
         assert customer.buddies == counted[msisdn] <= limits.buddies
-        assert bool(customer.fetion_number) == (customer.state in {State.OPEN, State.SUSPENDED})
+        assert bool(customer.fetion_number) == (
+            customer.state in {CustomerState.OPEN, CustomerState.SUSPENDED}
+        )
         waiting = [each for each in customer.questions if each.is_open(now)]
         assert sum(each.kind != SUGGESTION for each in waiting) <= limits.open_questions
         assert sum(each.kind == SUGGESTION for each in waiting) <= 1
         assert len({(each.kind, each.about) for each in waiting}) == len(waiting)
         assert len({each.serial for each in customer.questions}) == len(customer.questions)
         assert sum(not order.ended for order in customer.orders) <= 1
-        assert not customer.has(MATCHING) or customer.state in {State.OPEN, State.SUSPENDED}
+        assert not customer.has(MATCHING) or customer.state in {CustomerState.OPEN, CustomerState.SUSPENDED}
         assert customer.sent.today <= limits.sms_per_day
         assert customer.sent.this_month <= limits.sms_per_month
 
@@ -138,12 +150,12 @@ def nobody_unopened_gets_anything_done(ledger: Ledger, turn: Turn) -> None:
     sender, understood = turn.understood.sender, turn.understood
     before = turn.before.get(sender, Customer(sender))
     row = commands().table.rows.get(understood.id)
-    assert (before.state in {State.OPEN, State.SUSPENDED}) == (sender in ledger.opened)
-    if before.state is State.SUSPENDED:
+    assert (before.state in {CustomerState.OPEN, CustomerState.SUSPENDED}) == (sender in ledger.opened)
+    if before.state is CustomerState.SUSPENDED:
         allowed = row is not None and row.works_suspended
-    elif before.protected and before.state is State.OPEN:
+    elif before.protected and before.state is CustomerState.OPEN:
         allowed = row is not None and row.works_protected
-    elif before.state is State.OPEN:
+    elif before.state is CustomerState.OPEN:
         return
     else:
         allowed = row is not None and not row.needs_open
@@ -152,10 +164,10 @@ def nobody_unopened_gets_anything_done(ledger: Ledger, turn: Turn) -> None:
         assert set(_changed(turn)) <= {sender}
         assert _changed(turn).get(sender, set()) <= spared
         assert turn.buddies_before == turn.buddies_after
-    if before.state is not State.OPEN:
+    if before.state is not CustomerState.OPEN:
         names = {(event.family, event.name) for event in turn.outcome.events}
         assert names <= {("service", "opened")}
-        assert before.state is not State.SUSPENDED or not names
+        assert before.state is not CustomerState.SUSPENDED or not names
 
 
 def questions_are_answered_once(ledger: Ledger, turn: Turn) -> None:
@@ -217,7 +229,7 @@ def events_tell_what_happened(ledger: Ledger, turn: Turn) -> None:
             case "buddy", "deleted":
                 assert event.data is not None
                 ledger.pairs.remove(frozenset((event.msisdn, event.data["other"])))
-    is_open = {State.OPEN, State.SUSPENDED}
+    is_open = {CustomerState.OPEN, CustomerState.SUSPENDED}
     assert ledger.opened == {msisdn for msisdn, each in turn.after.items() if each.state in is_open}
     assert ledger.pairs == {frozenset(pair) for pair, row in turn.buddies_after.items() if row.since}
 
@@ -247,7 +259,7 @@ def chat_reaches_whom_it_may(_: Ledger, turn: Turn) -> None:
         for pair in ((sender.msisdn, other.msisdn), (other.msisdn, sender.msisdn))
     ]
     known = [row for row in rows if row is not None]
-    assert sender.state is other.state is State.OPEN
+    assert sender.state is other.state is CustomerState.OPEN
     assert not sender.protected
     assert other.refuse_until <= turn.now
     assert not any(row.blocked for row in known)

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from commands.model import Buddy, Customer, Question, State
+from commands.model import Buddy, Customer, CustomerState, Question
 from gateway.simulator.handset import Handset
 from gateway.storage.records import customer_of
 from gateway.testing import RunningGateway, running_gateway
@@ -220,8 +220,11 @@ class OnDictionaries(Handsets):
         """See Handsets."""
         return self.service.buddies
 
-    @rule(state=st.sampled_from((State.SUSPENDED, State.OPEN, State.OPEN)), protected=st.booleans())
-    def meddle(self, state: State, protected: bool) -> None:
+    @rule(
+        state=st.sampled_from((CustomerState.SUSPENDED, CustomerState.OPEN, CustomerState.OPEN)),
+        protected=st.booleans(),
+    )
+    def meddle(self, state: CustomerState, protected: bool) -> None:
         """The carrier cuts or restores a line, and somebody tries a password too often."""
         customer = self.service.customers.get(self.one())
         if customer is not None and customer.fetion_number:

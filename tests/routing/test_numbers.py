@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.numbers import Digits, FetionNumber, Mobile, Numbers, span
+from routing.numbers import Digits, FetionNumber, Mobile, NumberPlan, span
 
 CODES = ("125862", "12520", "10086", "161")
 CALL_PREFIXES = ("17951", "12593", "17909", "17911", "10193")
-NUMBERS = Numbers(Digits(11, 11, ("13-19",), CODES), Digits(9, 9, ("4-9",), CODES), CALL_PREFIXES)
+NUMBERS = NumberPlan(Digits(11, 11, ("13-19",), CODES), Digits(9, 9, ("4-9",), CODES), CALL_PREFIXES)
 
 mobiles = st.from_regex(r"1(?:[3-57-9][0-9]|6[02-9])[0-9]{8}", fullmatch=True)
 fetion_numbers = st.from_regex(r"[4-9][0-9]{8}", fullmatch=True)

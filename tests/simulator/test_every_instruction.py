@@ -4,7 +4,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from commands.model import Keys, Result, World
+from commands.model import LoadKeys, Result, World
 from commands.service import Commands
 from commands.table import Row
 from gateway.message import Commit
@@ -60,7 +60,7 @@ async def unlock(gateway: RunningGateway) -> None:
     alice = await gateway.handset(ALICE)
     await alice.send("KTFX", to="161")
     world = World()
-    await gateway.app.store.load(Keys(customers={ALICE}), world)
+    await gateway.app.store.load(LoadKeys(customers={ALICE}), world)
     world.edit(ALICE).protected = True
     world.accept()
     await gateway.app.store.commit(Commit(customers=world.changed_customers.values()))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from commands.model import Keys, World
+from commands.model import LoadKeys, World
 from gateway.app import Gateway
 from gateway.cli.serve import new_event_loop
 from gateway.message import Commit, Expected
@@ -49,7 +49,7 @@ class MovedStore(SqliteStore):
         self.controls: Controls | None = None
         self._full = False
 
-    async def load(self, keys: Keys, world: World) -> None:
+    async def load(self, keys: LoadKeys, world: World) -> None:
         """As always, if the disk does."""
         self._try()
         await super().load(keys, world)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from commands.model import Keys, World
+from commands.model import LoadKeys, World
 from gateway.message import (
     RUNS,
     Commit,
@@ -259,14 +259,14 @@ class SqliteStore:
         """Of the last SMS, or of the watermark, which moves without one."""
         return int((await self._read(_LAST_TIME))[0][0])
 
-    async def load(self, keys: Keys, world: World) -> None:
+    async def load(self, keys: LoadKeys, world: World) -> None:
         """One statement per kind of key."""
         if self._committing is not None:
             await self._free()
         with self._typed() as db:
             self._load(db.execute, keys, world)
 
-    def _load(self, execute: Execute, keys: Keys, world: World) -> None:
+    def _load(self, execute: Execute, keys: LoadKeys, world: World) -> None:
         if keys.customers:
             wanted = orjson.dumps([int(m) for m in keys.customers]).decode()
             for msisdn in keys.customers:
