@@ -102,11 +102,6 @@ MAY_SEND: Final[Mapping[Side, Mapping[State, frozenset[int]]]] = MappingProxyTyp
 )
 
 
-def may_send(side: Side, state: State, command_id: int) -> bool:
-    """Whether this side may send this PDU in this state."""
-    return command_id in MAY_SEND[side][state]
-
-
 def may_receive(side: Side, state: State, command_id: int) -> bool:
     """Whether this PDU may come to this side in this state: its peer may send it."""
     return command_id in MAY_SEND[side.peer][state]

@@ -31,7 +31,6 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Marks, Timers, deadline, due
-from gateway.smpp.tlvs import SC_INTERFACE_VERSION
 from gateway.smpp.transitions import BOUND, Happening, next_state
 from gateway.smpp.window import ReadMarks, Window, not_after
 from gateway.smpp.wire import RESPONSE_BIT
@@ -44,7 +43,6 @@ __all__ = [
 _BINDS: Final = frozenset(response & ~RESPONSE_BIT for response in BOUND)
 _SESSION_OWN: Final = frozenset({EnquireLink.command_id, Unbind.command_id})
 _OURS: Final = object()  # the context of the requests that the session sends for itself
-_VERSION_3_3: Final = 0x33
 _ENDING_TIMERS: Final = {"session_init": Happening.SESSION_INIT, "pdu_read": Happening.PDU_READ}
 
 _TIMERS: Final = Timers()
@@ -55,7 +53,7 @@ class Session:
     """A session from the connection to its end. All times are seconds on one clock that never goes back.
 
     ``serves`` are the command_ids of the requests that the owner handles; another request that the table
-    knows is answered with RINVCMDID. ``peer_version`` is the peer's interface_version, 0 before the bind.
+    knows is answered with RINVCMDID.
     ``silent``: the session ended because the peer answered nothing any more.
     """
 
@@ -63,7 +61,7 @@ class Session:
         "_accepts", "_binding", "_closing", "_enquired_at", "_held", "_limits", "_marks", "_now", "_out",
         "_owed", "_owed_octets", "_own", "_read", "_sends", "_serves", "_splitter", "_unbind_at",
         "_unbind_received", "_unbind_wanted", "_was_owing", "_window",
-        "last_received", "peer_version", "side", "silent", "state", "timers",
+        "last_received", "side", "silent", "state", "timers",
     )  # fmt: skip
 
     def __init__(
@@ -77,7 +75,6 @@ class Session:
     ) -> None:
         self.side = side
         self.timers = timers
-        self.peer_version = 0
         self.last_received = now
         self.silent = False
         self._serves = serves
@@ -233,9 +230,7 @@ class Session:
             return
         events.append(Answered(request.context, response))
         if isinstance(response, BindResponse) and response.command_status == CommandStatus.ROK:
-            version = response.tlvs.get(SC_INTERFACE_VERSION)
-            # SMPP 3.4 section 5.3.2.25: an MC that does not say is 3.3 or older.
-            self._bound(response, version if isinstance(version, int) else _VERSION_3_3)
+            self._bound(response)
 
     def _receive_other(self, request: Request, events: list[Event]) -> None:
         """A request that does not go to the owner as it is."""
@@ -327,7 +322,7 @@ class Session:
         if isinstance(request, BindRequest):
             self._binding = False
             if response.command_status == CommandStatus.ROK:
-                self._bound(response, request.interface_version)
+                self._bound(response)
         if self.state is State.UNBOUND:
             self._end_when_answered()
 
@@ -439,11 +434,10 @@ class Session:
         self._owed_octets = self._own = 0
         return [request.context for request in self._window.clear() if request.context is not _OURS]
 
-    def _bound(self, response: Response, peer_version: int) -> None:
+    def _bound(self, response: Response) -> None:
         """A bind was answered with ROK, by us or by the peer."""
         if self.state is not State.OPEN:
             return
-        self.peer_version = peer_version
         self._marks.session_init = inf
         self._marks.enquire_link = self._marks.inactivity = self._now
         self._step(BOUND[response.command_id])
