@@ -12,7 +12,7 @@ from enum import StrEnum, auto
 from types import MappingProxyType
 from typing import TypeAlias
 
-from commands.text import MARKS, Cursor, units, word_of
+from commands.text import MARKS, OUTER, Cursor, units, word_of
 from routing.numbers import Mobile, Person
 
 
@@ -120,8 +120,9 @@ def _count(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> 
 def _name(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> str | None:
     del readers
     start, end = cursor.take_rest() if last else cursor.take_field()
-    if cursor.text.splits(start, end):
-        return None
+    folded = cursor.text.folded[start:end]
+    if cursor.text.splits(start, end) or ("?" in folded and not folded.strip(OUTER + "?")):
+        return None  # half a pair of marks, or a question mark alone: that asks about the instruction
     name = cursor.text.cut(start, end).strip()
     return name if argument.shortest <= units(name) <= argument.longest else None
 

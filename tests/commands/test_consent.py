@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from commands.model import CustomerState, Outcome, Result
@@ -142,6 +142,17 @@ EFFECTS = (
 )
 
 
+@pytest.mark.parametrize(
+    "text", ["YQ#13600136000 ?", "YQ#13600136000#？", f"HY#{WANG} ？！", f"HY#{WANG}#(?)"]
+)
+def test_a_question_mark_is_no_name(desk: Desk, text: str) -> None:
+    """A question mark where an optional name may stand asks for the explanation: nobody gets an SMS."""
+    outcome = desk.say(LI, text)
+    assert (outcome.result, [reply.to for reply in outcome.replies]) == (Result.USAGE, [LI])
+    assert (outcome.events, outcome.facts) == ([], [])
+
+
+@example(text="YQ#13500135000", mark=" ?", to="12520")
 @given(
     text=st.sampled_from(EFFECTS),
     mark=st.text(st.sampled_from("?？❓!！。 )”"), min_size=1, max_size=4).filter(
