@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.processing.sensitive_words import WordList
+from commands.sensitive_words import WordList
 from gateway.settings import Settings, load, unread
 from gateway.smpp.coding import Alphabet
 from routing.tablefile import Fault, Located, TableError
