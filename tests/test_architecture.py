@@ -143,7 +143,7 @@ BOUNDARIES = frozenset(
         ("gateway.outbox", "_transmit"),
         ("gateway.outbox", "_send"),
         ("gateway.outbox", "answered"),
-        ("gateway.smpp.session", "_receive_frame"),
+        ("gateway.smpp.session", "_receive_frames"),
         ("gateway.net.listener", "received"),
         # Beside the way of an SMS: it is said, and the gateway goes on.
         ("gateway.pipeline", "_step"),
