@@ -18,7 +18,7 @@ help:
 	@echo "make test-long      the slower proofs, with half an hour of all faults at once"
 	@echo "make lint           the gate without the suite"
 	@echo "make format         format the code"
-	@echo "make bench          decode and encode beside smpplib"
+	@echo "make bench          decode and encode beside smpplib; what a session costs"
 	@echo "make conformance    write docs/smpp-conformance.md anew"
 	@echo "make lock           write requirements.lock anew (needs uv)"
 
@@ -43,6 +43,7 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench_codec
+	@$(BIN)/python -m tests.bench_session
 
 conformance: $(READY)
 	@$(BIN)/python -m gateway.smpp.conformance > docs/smpp-conformance.md

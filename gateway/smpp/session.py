@@ -40,6 +40,9 @@ __all__ = [
     "Timers",
 ]  # fmt: skip
 
+# A member of an enumeration costs 70 ns by its name (Python 3.11), as much as a call.
+_CLOSED: Final = State.CLOSED
+_UNBOUND: Final = State.UNBOUND
 _DELIVERED: Final = DeliverSmResp.command_id
 _NO_ID: Final = (b"\0", b"")
 
@@ -282,7 +285,7 @@ class Session(Life):
         is there to read it. Raises NotAllowedError when the request does not wait for an answer or the
         response belongs to another command, EncodeError; then the request still waits.
         """
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return
         self._check_owed(request)
         if response.command_id not in (request.command_id | RESPONSE_BIT, GenericNack.command_id):
@@ -297,7 +300,7 @@ class Session(Life):
 
     def acknowledge(self, request: SubmitSm | DataSm, message_id: str) -> None:
         """answer() with ESME_ROK and a message_id, and nothing else. Raises as that does."""
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return
         self._check_owed(request)
         self._out += acknowledgement(request, message_id)
@@ -311,7 +314,7 @@ class Session(Life):
         """It has been answered."""
         del self._owed[id(request)]
         self._owed_octets -= request.command_length
-        if self.state is State.UNBOUND:
+        if self.state is _UNBOUND:
             self._end_when_answered()
 
     def refuse(self, request: Request, command_status: int) -> None:
