@@ -131,7 +131,7 @@ RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Claim]]] = MappingProxyType(
             ),
         },
         DataSm: _MESSAGE,
-        DeliverSmResp: {"message_id": Claim(Use.USED, "kept with the SMS that it answers")},
+        DeliverSmResp: {"message_id": Claim(Use.USED, "kept with the SMS that it answers; may be absent")},
     }
 )
 """Fields of PDUs that come from the peer."""
