@@ -108,7 +108,7 @@ class Gateway:
             path = str(self.settings.storage.path)
             self._logger.info("gateway.starting", store=path, run=self.store.run)
             await self._lifecycle.start(self._opened)
-            self.port = self._channel.listener.port
+            self.port = self.channel.listener.port
         except BaseException:
             await self._lifecycle.end()
             await self._opened.aclose()
@@ -137,8 +137,13 @@ class Gateway:
 
     def tick_connections(self) -> None:
         """The same for every connection."""
-        for connection in list(self._channel.listener.connections):
+        for connection in list(self.channel.listener.connections):
             connection.tick()
+
+    @property
+    def asking(self) -> bool:
+        """Whether a session asks its peer if it lives, and has no answer yet."""
+        return any(connection.session.asking for connection in self.channel.listener.connections)
 
     def reload_words(self) -> None:
         """Read the sensitive words again; a file with faults is refused, and the words stay as they are."""
@@ -198,7 +203,7 @@ class Gateway:
             self._clock.monotonic(),
         )
         self._intake = Intake(self._routing, self._commands.parser, self._numbers)
-        self._queue = InboundQueue(
+        self.queue = InboundQueue(
             self._intake,
             self._numbers,
             observer,
@@ -208,18 +213,18 @@ class Gateway:
         )
         exchange = Exchange(
             self.binds,
-            self._queue,
+            self.queue,
             self.outbox,
             self.retransmissions,
             self._clock,
             work=self._work.set,
             changed=self._changes.note,
         )
-        self._channel = SmppChannel(smpp, exchange, observer, self._clock.monotonic, self.store.run)
+        self.channel = SmppChannel(smpp, exchange, observer, self._clock.monotonic, self.store.run)
 
     def _build_pipeline(self, hasher: Hasher) -> None:
         """What works batch after batch."""
-        commands, clock, queue = self._commands, self._clock, self._queue
+        commands, clock, queue = self._commands, self._clock, self.queue
         generate = functools.partial(generate_password, self._environment.choice)
         hashing = Hashing(commands, hasher, generate, clock, queue.put)
         queue.hash_with(hashing)
@@ -286,11 +291,11 @@ class Gateway:
         self._lifecycle = Lifecycle(
             Parts(
                 self.binds,
-                self._queue,
+                self.queue,
                 self.outbox,
                 self.pipeline,
                 self._recovery,
-                (self._channel,),
+                (self.channel,),
                 control,
             ),
             self._changes,

@@ -1,1 +1,1 @@
-"""Ways in and out. contract.py says what a way must do and what it tells; each driver is a package of its own."""
+"""Ways in and out: contract.py says what a driver must do and what it tells; each driver is a package."""

@@ -100,6 +100,7 @@ class Inbound:
     origin: what accept() and reject() are called with. arrived: monotonic seconds. esm_class, data_coding:
     kept for the journal and for telling retransmissions; SMPP's values, or what stands for them. octets: the
     text without headers. part: its place in a long message. reference: the sender's own number for it.
+    fault: what a bug of the driver raised while it was read.
     """
 
     bind: Bind
@@ -118,6 +119,7 @@ class Inbound:
     alphabet: Alphabet
     part: PartHeader | None = None
     reference: int | None = None
+    fault: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)

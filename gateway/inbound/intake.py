@@ -48,6 +48,8 @@ class Intake:
         Raises Refusal: for a destination that is none of ours, for a sender that is no mobile (nobody could
         answer him), and for a password in parts.
         """
+        if came.fault is not None:
+            raise came.fault
         source = came.source
         msisdn = self._msisdn(source)
         if msisdn is None or self._main_number is not None:

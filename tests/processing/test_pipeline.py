@@ -362,7 +362,7 @@ async def test_a_stopping_gateway(tmp_path: Path) -> None:
         await wire.reads(SubmitSmResp)
         reply = await wire.reads(DeliverSm)
         leave.set()
-        await until(lambda: home.gateway.pipeline.stopping, "the stop")
+        await until(lambda: home.gateway.queue.stopping, "the stop")
         wire.send(sms(BOB, "161", QUERY))
         assert (await wire.reads(SubmitSmResp)).command_status == CommandStatus.RMSGQFUL
         with pytest.raises(ConnectionRefusedError):

@@ -1,27 +1,32 @@
 """One SMPP bind as the Channel contract wants it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.channels.contract import CannotSend
 from gateway.channels.smpp.address_range import AddressRange
+from gateway.channels.smpp.composing import Templates
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
 from gateway.net.connection import Connection
 from gateway.smpp.errors import EncodeError
 from gateway.smpp.long import Segment
-from gateway.smpp.pdus import DataSm, DataSmResp, DeliverSm, SubmitSm, SubmitSmResp
+from gateway.smpp.pdus import DataSm, SubmitSm
 from gateway.smpp.session import Session, State
 from gateway.smpp.status import name_of
 from gateway.smpp.window import not_after
+
+_TRANSCEIVER: Final = State.BOUND_TRX  # named once: a look-up of a member costs every SMS
+_RECEIVER: Final = State.BOUND_RX
 
 
 @dataclass(slots=True, eq=False)
 class SmppBind:
     """A bound session and its connection.
 
-    messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an SMS
-    for a while.
+    messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
+    SMS for a while.
     """
 
     number: int
@@ -34,6 +39,7 @@ class SmppBind:
     session: Session
     since: float
     response_timeout: float
+    templates: Templates
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
@@ -47,7 +53,7 @@ class SmppBind:
     def receives(self) -> bool:
         """Whether it is bound as receiver or transceiver, and not unbinding."""
         state = self.session.state
-        return state is State.BOUND_TRX or state is State.BOUND_RX
+        return state is _TRANSCEIVER or state is _RECEIVER
 
     @property
     def room(self) -> int:
@@ -70,8 +76,7 @@ class SmppBind:
     def accept(self, origin: object, message_id: str) -> None:
         """submit_sm_resp or data_sm_resp with ROK."""
         assert isinstance(origin, SubmitSm | DataSm)
-        response = SubmitSmResp if type(origin) is SubmitSm else DataSmResp
-        self.session.answer(origin, response(message_id=message_id))
+        self.session.acknowledge(origin, message_id)
 
     def reject(self, origin: object, verdict: Verdict) -> str:
         """The same with an error status."""
@@ -84,20 +89,16 @@ class SmppBind:
         """One deliver_sm."""
         piece = sms.segments[sms.parts_done]
         assert isinstance(piece, Segment)
-        request = DeliverSm(
-            source_addr_ton=sms.source_ton,
-            source_addr_npi=sms.source_npi,
-            source_addr=sms.source,
-            dest_addr_ton=sms.ton,
-            dest_addr_npi=sms.npi,
-            destination_addr=sms.destination,
-            esm_class=piece.esm_class,
-            data_coding=piece.data_coding,
-            short_message=piece.octets,
-            tlvs=piece.tlvs,
-        )
         try:
-            self.session.send(request, sms, now)
+            self.session.deliver(
+                self.templates.of(sms),
+                sms.destination,
+                piece.esm_class,
+                piece.data_coding,
+                piece.octets,
+                sms,
+                now,
+            )
         except EncodeError as error:
             raise CannotSend(str(error)) from error
 

@@ -7,7 +7,8 @@ from typing import Final
 from gateway.channels.contract import ChannelOwner, Loss
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.reading import read
+from gateway.channels.smpp.composing import Templates
+from gateway.channels.smpp.reading import plain, read
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
@@ -85,6 +86,7 @@ class SmppChannel:
         self._run = run
         self._bound = 0
         self._warned: set[tuple[str, str]] = set()
+        self._templates = Templates()
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
@@ -136,6 +138,7 @@ class SmppChannel:
             connection.session,
             self._monotonic(),
             connection.session.timers.response,
+            self._templates,
         )
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)
@@ -152,11 +155,15 @@ class SmppChannel:
     def submitted(self, bind: SmppBind, request: SubmitSm | DataSm) -> None:
         """An SMS from a handset."""
         bind.messages_in += 1
+        alphabet, arrived = self._alphabets[bind.account], self._monotonic()
         try:
-            inbound = read(bind, self._alphabets[bind.account], request, self._monotonic())
+            inbound = read(bind, alphabet, request, arrived)
         except Refusal as refusal:
             self._refuse(bind, request, refusal)
             return
+        except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
+            inbound = plain(bind, alphabet, request, arrived)
+            inbound.fault = error
         self._owner.received(inbound)
 
     def _refuse(self, bind: SmppBind, request: SubmitSm | DataSm, refusal: Refusal) -> None:

@@ -22,7 +22,15 @@ def read(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: fl
     esm_class = pdu.esm_class
     if esm_class & MESSAGE_TYPE:
         raise Refusal(Verdict.NOT_A_MESSAGE, f"esm_class 0x{esm_class:02X} is no plain message")
-    inbound = Inbound(
+    inbound = plain(bind, alphabet, pdu, arrived)
+    if pdu.tlvs or esm_class & UDHI:
+        _read_headers(inbound, pdu)
+    return inbound
+
+
+def plain(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: float) -> Inbound:
+    """The SMS in a request as it stands in its mandatory fields."""
+    return Inbound(
         bind,
         pdu,
         pdu.sequence_number,
@@ -33,14 +41,11 @@ def read(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: fl
         pdu.destination_addr.strip(" "),
         pdu.dest_addr_ton,
         pdu.dest_addr_npi,
-        esm_class,
+        pdu.esm_class,
         pdu.data_coding,
         pdu.short_message if type(pdu) is SubmitSm else b"",
         alphabet,
     )
-    if pdu.tlvs or esm_class & UDHI:
-        _read_headers(inbound, pdu)
-    return inbound
 
 
 def _read_headers(inbound: Inbound, pdu: SubmitSm | DataSm) -> None:
