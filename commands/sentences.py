@@ -32,13 +32,12 @@ def _put(values: Mapping[str, str], text: str) -> str:
 class Sentence:
     """A sentence cut at its placeholders. `names` are those, in order of their places."""
 
-    __slots__ = ("_gaps", "_pieces", "gloss", "names", "sms")
+    __slots__ = ("_gaps", "_pieces", "names", "sms")
 
-    def __init__(self, text: str, gloss: str, sms: int) -> None:
+    def __init__(self, text: str, sms: int) -> None:
         self._pieces = _PLACEHOLDER.split(text)
         self._gaps = [(index, self._pieces[index]) for index in range(1, len(self._pieces), 2)]
         self.names = tuple(name for _, name in self._gaps)
-        self.gloss = gloss
         self.sms = sms
 
     def render(self, values: Mapping[str, str]) -> str:
@@ -68,8 +67,7 @@ class Sentences:
             name: record.sample * record.times for name, record in records.values.items()
         }
         self.by_id: Mapping[str, Sentence] = {
-            name: Sentence(_put(fixed, record.text), record.gloss, record.sms)
-            for name, record in records.sentences.items()
+            name: Sentence(_put(fixed, record.text), record.sms) for name, record in records.sentences.items()
         }
         if faults := list(self._faults()):
             raise TableError(faults)

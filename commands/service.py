@@ -10,7 +10,7 @@ from commands.parser import Parser
 from commands.sentences import Sentences, parts_of
 from commands.table import Table, load_table
 from commands.tariffs import FILE as TARIFFS_FILE
-from commands.tariffs import Tariffs, load_tariffs
+from commands.tariffs import load_tariffs
 from routing.table import Routing
 from routing.tablefile import TableError
 
@@ -24,15 +24,12 @@ class Commands:
     version: names exactly these files.
     """
 
-    __slots__ = ("_dispatch", "parser", "sentences", "table", "tariffs", "version")
+    __slots__ = ("_dispatch", "parser", "sentences", "table", "version")
 
-    def __init__(
-        self, table: Table, sentences: Sentences, parser: Parser, tariffs: Tariffs, version: str
-    ) -> None:
+    def __init__(self, table: Table, sentences: Sentences, parser: Parser, version: str) -> None:
         self.table = table
         self.sentences = sentences
         self.parser = parser
-        self.tariffs = tariffs
         self.version = version
         self._dispatch = Dispatch(table, parser)
 
@@ -58,7 +55,7 @@ class Commands:
             provinces,
             lambda digits: routing.resolve(digits).refused is None,
         )
-        return cls(table, sentences, parser, tariffs, hashlib.sha256(octets).hexdigest()[:12])
+        return cls(table, sentences, parser, hashlib.sha256(octets).hexdigest()[:12])
 
     def handle(self, world: World, understood: Understood, given: Given) -> Outcome:
         """Do what a text asks: changes are made in the world, the rest is in the outcome.

@@ -68,7 +68,6 @@ class Grammar:
     that may be suggested. listed: the row that takes the places of a list.
     """
 
-    place: str
     newest: bool
     elsewhere: str
     plain: Mapping[str, Row]
@@ -206,7 +205,6 @@ def _grammar(record: Appendix8, place: str, rows: Collection[Row]) -> Grammar:
     exact_only = [(word, row) for word, row in words if not row.arguments and not _stands_alone(word)]
     plain = {spelling: row for word, row in words for spelling in (word, word.lower()) if not row.arguments}
     return Grammar(
-        place,
         record.places[place].newest,
         record.places[place].elsewhere,
         plain,

@@ -45,7 +45,6 @@ _OPENER = MappingProxyType({")": "(", "]": "[", "}": "{", ">": "<"})
 _OPENING_QUOTES = "“„‟‘‚‛〝"
 _CLOSING_QUOTES = "”’〞〟"
 _MARK = re.compile(f"[{re.escape(MARKS)}]")
-_APOSTROPHE = re.compile("[A-Z]'[A-Z]")
 _QUESTION_MARKS = re.compile(f"[{re.escape(PLAIN)}]*[?][{re.escape(PLAIN)}?]*(?<=[?])")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _IN_NUMBERS = re.escape(FILLERS)

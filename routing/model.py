@@ -42,10 +42,6 @@ class Province:
     code: str
     zh: str
     en: str
-    company_zh: str
-    abbr_zh: str = ""
-    gb2260: str = ""
-    iso3166_2: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeAlias
+from typing import TypeAlias
 
 COUNTRY_PREFIXES = ("+86", "0086", "86")
 """How mainland China's country code is written before a number, ITU-T E.164."""
@@ -32,7 +32,6 @@ _SPAN = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 class Mobile:
     """A mainland mobile number: 11 digits, without country code."""
 
-    kind: ClassVar[Literal["mobile"]] = "mobile"
     digits: str
 
 
@@ -40,7 +39,6 @@ class Mobile:
 class FetionNumber:
     """A Fetion number: 9 digits, which name a customer without showing the mobile number."""
 
-    kind: ClassVar[Literal["fetion_number"]] = "fetion_number"
     digits: str
 
 

@@ -101,10 +101,6 @@ class ProvinceRecord(Closed):
     code: ProvinceCode
     zh: Text
     en: Text
-    company_zh: Text
-    abbr_zh: str = ""
-    gb2260: str = ""
-    iso3166_2: str = ""
 
     def province(self) -> Province:
         """The same as routing's own value."""

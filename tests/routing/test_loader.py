@@ -343,9 +343,9 @@ def test_a_code_twice_in_a_row_is_refused(folder: Path, change: Break) -> None:
 
 def test_columns_of_provinces_have_a_provenance(folder: Path, change: Break) -> None:
     """A column without one is refused."""
-    change("provinces.yaml", '  gb2260: {provenance: standard, source: "GB/T 2260"}\n', "")
+    change("provinces.yaml", '  zh: {provenance: standard, source: "GB/T 2260, short names"}\n', "")
     (fault,) = faults(folder)
-    assert fault.reason == "no provenance for the columns gb2260"
+    assert fault.reason == "no provenance for the columns zh"
 
 
 def test_provenance_of_an_unknown_column(folder: Path, change: Break) -> None:

@@ -152,11 +152,6 @@ def test_eleven_digits_are_a_mobile_before_they_hold_a_prefix() -> None:
     assert NUMBERS.msisdn("17951139001") == "17951139001"
 
 
-def test_kinds() -> None:
-    """A person says which kind of number names it."""
-    assert (Mobile("13900000001").kind, FetionNumber("471234567").kind) == ("mobile", "fetion_number")
-
-
 heads = st.one_of(
     st.tuples(
         st.sampled_from(["", "86", "+86", "0086"]),
