@@ -9,7 +9,7 @@ from commands.model import Instruction, Result
 from commands.service import Commands
 from commands.text import normalise
 from routing.table import Routing
-from tests.commands.desk import LI, WANG, Desk
+from tests.commands.in_memory import LI, WANG, InMemoryService
 
 DIRECTED = {
     "(": ")",
@@ -74,18 +74,16 @@ def test_nothing_cut_out_has_half_a_pair(
 @pytest.mark.parametrize("form", ["{}小王{}", "{}{}小王{}{}"])
 def test_a_name_between_marks(left: str, right: str, form: str, commands: Commands, routing: Routing) -> None:
     """MC#number#《小王》 keeps the marks of the name; around the whole line they mean nothing."""
-    desk = Desk(commands, routing)
-    desk.open(LI)
-    desk.numbers.pop(0)
-    desk.open(WANG)
-    desk.befriend(LI, WANG)
+    service = InMemoryService(commands, routing)
+    service.open(LI, WANG)
+    service.befriend(LI, WANG)
     marks = (left,) * form[: form.index("小")].count("{") + (right,) * form[form.index("王") :].count("{")
     name = form.format(*marks)
-    assert desk.say(LI, f"MC#{WANG}#{name}").result is Result.DONE
-    assert desk.buddies[(LI, WANG)].name == name
-    desk.say(LI, f"{left}MC#{WANG}#{name}{right}。")
-    assert desk.buddies[(LI, WANG)].name == name
-    sent = desk.say(LI, f"{left}FS#{WANG}#{name}{right}")
+    assert service.receive(LI, f"MC#{WANG}#{name}").result is Result.DONE
+    assert service.buddies[(LI, WANG)].name == name
+    service.receive(LI, f"{left}MC#{WANG}#{name}{right}。")
+    assert service.buddies[(LI, WANG)].name == name
+    sent = service.receive(LI, f"{left}FS#{WANG}#{name}{right}")
     assert [reply.values for reply in sent.replies] == [{"text": name}]
 
 

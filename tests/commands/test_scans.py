@@ -20,7 +20,7 @@ from commands.service import Commands
 from commands.table import load_table
 from commands.text import normalise
 from routing.table import Routing
-from tests.commands.desk import LI, START, WANG
+from tests.commands.in_memory import LI, START, WANG
 from tests.commands.tables import shipped, sourced, write
 
 LENGTH = 1_000

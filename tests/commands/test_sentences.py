@@ -10,8 +10,8 @@ from commands.sentences import PART, SINGLE, Sentences, parts_of
 from commands.service import Commands
 from routing.table import Routing
 from routing.tablefile import TableError
-from tests.commands import said_buddies, said_chat, said_products
-from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
+from tests.commands import script_buddies, script_chat, script_products
+from tests.commands.in_memory import LI, SUN, WANG, ZHAO, InMemoryService, number_of_question
 from tests.commands.tables import shipped, write
 
 CUSTOMERS_READ_LATIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#")
@@ -121,56 +121,57 @@ def texts_of(script: str) -> list[tuple[str, str]]:
     return [(to, text) for to, _, text in each]
 
 
-def become_buddies_in_every_way(desk: Desk) -> None:
+def become_buddies_in_every_way(service: InMemoryService) -> None:
     """Requests that are answered, declined, too late, too many."""
-    asked = number_of_question(desk.say(LI, f"HY#{WANG}#小李"))
-    desk.say(LI, f"HY#{WANG}")
-    desk.say(WANG, "否", asked)
-    desk.say(WANG, "否", asked)
-    late = number_of_question(desk.say(LI, f"HY#{WANG}"))
-    desk.pass_hours(24)
-    desk.say(WANG, "是", late)
-    desk.befriend(LI, WANG)
-    desk.say(LI, f"HY#{WANG}")
-    desk.say(LI, "你好", f"12520{WANG}")
-    desk.limits = ServiceLimits(buddies=1)
-    desk.say(LI, f"HY#{ZHAO}")
-    desk.say(ZHAO, f"HY#{LI}")
-    desk.limits = ServiceLimits(open_questions=1)
-    desk.say(ZHAO, f"HY#{WANG}")
-    desk.say(SUN, f"HY#{WANG}")
+    asked = number_of_question(service.receive(LI, f"HY#{WANG}#小李"))
+    service.receive(LI, f"HY#{WANG}")
+    service.receive(WANG, "否", asked)
+    service.receive(WANG, "否", asked)
+    late = number_of_question(service.receive(LI, f"HY#{WANG}"))
+    service.pass_hours(24)
+    service.receive(WANG, "是", late)
+    service.befriend(LI, WANG)
+    service.receive(LI, f"HY#{WANG}")
+    service.receive(LI, "你好", f"12520{WANG}")
+    service.limits = ServiceLimits(buddies=1)
+    service.receive(LI, f"HY#{ZHAO}")
+    service.receive(ZHAO, f"HY#{LI}")
+    service.limits = ServiceLimits(open_questions=1)
+    service.receive(ZHAO, f"HY#{WANG}")
+    service.receive(SUN, f"HY#{WANG}")
 
 
-def leave_in_every_way(desk: Desk) -> None:
+def leave_in_every_way(service: InMemoryService) -> None:
     """Cancelling that is asked for, taken back, reminded of and confirmed, beside another question."""
-    desk.limits = ServiceLimits()
-    cancelling = number_of_question(desk.say(WANG, "QXFX"))
-    desk.say(WANG, "CXFX", cancelling)
-    desk.say(WANG, "是")
-    desk.say(WANG, "否", cancelling)
-    desk.say(ZHAO, "QXFX")
-    desk.say(ZHAO, "是")
-    desk.say(WANG, "是")
+    service.limits = ServiceLimits()
+    cancelling = number_of_question(service.receive(WANG, "QXFX"))
+    service.receive(WANG, "CXFX", cancelling)
+    service.receive(WANG, "是")
+    service.receive(WANG, "否", cancelling)
+    service.receive(ZHAO, "QXFX")
+    service.receive(ZHAO, "是")
+    service.receive(WANG, "是")
 
 
 def test_every_sentence_is_said(commands: Commands, routing: Routing) -> None:
     """One conversation has every sentence, but for the pipeline's own and a place that no row needs yet."""
-    desk = Desk(commands, routing)
+    service = InMemoryService(commands, routing)
     for to, text in texts_of(BEFORE_OPENING):
-        desk.say(LI, text, to)
-    desk.open(LI, WANG)
-    desk.say(ZHAO, "KTFX")
-    desk.pass_hours(1)  # help comes once in a while
+        service.receive(LI, text, to)
+    service.open(LI, WANG)
+    service.drawn_numbers = tuple(service.customers[each].fetion_number for each in (LI, WANG))
+    service.receive(ZHAO, "KTFX")
+    service.drawn_numbers = ()
+    service.pass_hours(1)  # help comes once in a while
     for to, text in texts_of(AFTERWARDS):
-        desk.say(LI, text, to)
-    desk.numbers = desk.numbers[2:]
-    desk.open(ZHAO, SUN)
-    become_buddies_in_every_way(desk)
-    leave_in_every_way(desk)
-    said = {reply.sentence for reply in desk.said}
-    said |= said_buddies.converse(Desk(commands, routing))
-    said |= said_products.converse(Desk(commands, routing))
-    said |= said_chat.converse(Desk(commands, routing))
+        service.receive(LI, text, to)
+    service.open(ZHAO, SUN)
+    become_buddies_in_every_way(service)
+    leave_in_every_way(service)
+    said = {reply.sentence for reply in service.replies}
+    said |= script_buddies.play(InMemoryService(commands, routing))
+    said |= script_products.play(InMemoryService(commands, routing))
+    said |= script_chat.play(InMemoryService(commands, routing))
     assert set(commands.sentences.by_id) - said == PIPELINES_OWN | {"elsewhere.hotline"}
-    for reply in desk.said:
+    for reply in service.replies:
         assert parts_of(commands.render(reply)) <= commands.sentences.by_id[reply.sentence].sms
