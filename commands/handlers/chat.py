@@ -1,4 +1,4 @@
-"""Chat: a text to a person goes to that person, word for word. The sender hears only of failure."""
+"""Chat: deliver a text to another customer unchanged. The sender is told only when that fails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,7 +38,11 @@ BARRED: Mapping[Barrier, tuple[Code, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """What is to go to whom. failure_source: where a failure is told from."""
+    """A chat message to deliver.
+
+    foreign: `to` is a mobile of another operator. failure_source: where the reply about a failure is sent
+    from.
+    """
 
     sender: str
     to: str
@@ -47,13 +51,13 @@ class ChatMessage:
     failure_source: Source
 
     def failed(self, code: Code, sentence: str, values: dict[str, str] | None = None) -> Outcome:
-        """The one sentence of a failure."""
+        """The refusal with its one sentence."""
         reply = Reply(self.sender, sentence, values, self.failure_source)
         return Outcome(Result.REFUSED, [reply], code=code)
 
 
 def send(world: World, understood: Chat, given: Given) -> Outcome:
-    """The whole text that was sent to a person's number; a failure is told from that number."""
+    """Deliver the text that was sent to a person's number. A failure is reported from that number."""
     message = ChatMessage(
         understood.sender, understood.to, understood.text, understood.foreign, Source.DIALLED
     )
@@ -69,7 +73,8 @@ def send_to(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def _deliver(world: World, message: ChatMessage, given: Given) -> Outcome:
-    """Hand a text on, from a number that answers come back to; a matched stranger sees no mobile."""
+    """Deliver a text from a number that can be answered. A matched stranger gets the Fetion number, never
+    the mobile."""
     text, limit = message.text, given.limits.message_length
     if not text or text.isspace():
         return message.failed(Code.BAD_PARAMETER, "chat.empty")
@@ -98,7 +103,7 @@ def _deliver(world: World, message: ChatMessage, given: Given) -> Outcome:
 
 
 def until_now(sent: Sent, given: Given) -> Sent:
-    """What was sent today and this month, in given.zone: nothing yet on a new day, in a new month.
+    """The counters at `given.now`: 0 on a new day and in a new month of given.zone.
 
     A message counts once, however many SMS it takes.
     """
@@ -110,7 +115,7 @@ def until_now(sent: Sent, given: Given) -> Sent:
 
 
 def _other(world: World, message: ChatMessage) -> tuple[Customer, Customer] | Outcome:
-    """The sender and the customer written to, or why there is none."""
+    """The sender and the other customer, or the refusal."""
     if message.foreign:
         return message.failed(Code.DIRECT_SMS_OFF, "chat.foreign", {"who": message.to})
     msisdn = mobile_of(world, message.to)
