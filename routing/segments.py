@@ -35,8 +35,7 @@ class Segments:
     __slots__ = ("_codes", "_lowest", "_provinces", "runs")
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        """Args:
-        runs: in ascending order, without overlap, of at most 255 provinces."""
+        """`runs` are in ascending order, do not overlap, and name at most 255 provinces."""
         self.runs = tuple(runs)
         self._lowest = runs[0].first if runs else 0
         self._codes = (UNKNOWN, *sorted({run.province for run in runs}))

@@ -47,8 +47,7 @@ class SourceCompiler:
         resolve: Resolve,
         people: list[str],
     ) -> None:
-        """Args:
-        people: sample numbers, one of each kind that a chat may come from."""
+        """`people` are sample numbers, one of each kind that a chat may come from."""
         self.faults: list[Fault] = []
         self._located = located
         self._codes = codes

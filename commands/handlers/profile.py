@@ -66,8 +66,8 @@ def privacy(world: World, understood: Instruction, given: Given) -> Outcome:
 def refuse(world: World, understood: Instruction, given: Given) -> Outcome:
     """JS#days: receive no SMS of others for so many days; without days until HF.
 
-    JS without days may also be short for 接受 (accept). While a question is open, ask what was meant and change
-    nothing (precedence rule 8).
+    Without days, JS may also be short for 接受 (accept). While a question is open, ask what was meant and
+    change nothing (precedence rule 8).
     """
     sender, days = understood.sender, understood.arguments.get("days")
     customer = world.edit(sender)

@@ -1,4 +1,4 @@
-"""A conversation in which customers hear every sentence about buddies and profiles."""
+"""A script that produces every sentence about buddies and profiles."""
 
 from commands.limits import ServiceLimits
 from commands.model import CustomerState
@@ -15,15 +15,15 @@ SC#{WANG} | SC#{WANG}
 
 
 class AllWordsSensitive:
-    """A list on which every word stands."""
+    """A list of sensitive words that contains every text."""
 
     def found(self, text: str) -> str | None:
-        """All of it."""
+        """The text itself."""
         return text
 
 
 def play(service: InMemoryService) -> set[str]:
-    """Four customers say what there is to say; the sentences they got."""
+    """Run the script with four customers. Returns the sentences that were sent."""
     service.open(LI, WANG, ZHAO, SUN)
     service.receive(LI, "HYLB")
     service.befriend(LI, WANG)
@@ -40,7 +40,7 @@ def play(service: InMemoryService) -> set[str]:
 
 
 def _with_many_buddies(service: InMemoryService) -> None:
-    """Lists of several pages; whoever hides the mobile and has no line."""
+    """Lists of several pages, a buddy who hides the mobile, a buddy with a mood."""
     for each in (ZHAO, SUN):
         service.befriend(LI, each)
         service.receive(LI, f"MC#{each}#一二三四五六七八九十")
@@ -63,7 +63,7 @@ def _with_many_buddies(service: InMemoryService) -> None:
 
 
 def _with_obstacles(service: InMemoryService) -> None:
-    """Black lists, refusals, lines that are cut, limits, words that are not allowed."""
+    """Black lists, refused SMS, cut lines, limits, sensitive words."""
     service.receive(LI, f"CX#{ZHAO}")
     service.receive(LI, f"HMD#{ZHAO}")
     service.receive(LI, "HMDLB")

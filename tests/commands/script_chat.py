@@ -1,4 +1,4 @@
-"""A conversation in which customers hear every sentence about chat, voice chat, suggestions and states."""
+"""A script that produces every sentence about chat, voice chat, suggestions and states."""
 
 from commands.limits import ServiceLimits
 from commands.model import NO_WORDS, CustomerState
@@ -9,7 +9,7 @@ FOREIGN, STRANGER = "13012345678", "13600136000"
 
 
 def play(service: InMemoryService) -> set[str]:
-    """Three customers say what there is to say; the sentences they got."""
+    """Run the script with three customers. Returns the sentences that were sent."""
     service.open(LI, WANG, ZHAO)
     service.befriend(LI, WANG)
     _talk(service)
@@ -22,7 +22,7 @@ def play(service: InMemoryService) -> set[str]:
 
 
 def _talk(service: InMemoryService) -> None:
-    """Chat that arrives, and chat that does not because of what it is."""
+    """Chat that is delivered, and chat that is not because of its text or receiver."""
     for text, to in (("你好", WANG), (" ", WANG), ("字" * 181, WANG), ("你好", LI), ("你好", ZHAO)):
         service.receive(LI, text, f"12520{to}")
     for number in (FOREIGN, STRANGER, "999999999"):
@@ -38,7 +38,7 @@ def _talk(service: InMemoryService) -> None:
 
 
 def _call(service: InMemoryService) -> None:
-    """Invitations to talk, answered in every way."""
+    """Invitations to voice chat, with every answer."""
     for number in (FOREIGN, STRANGER, ZHAO, LI):
         service.receive(LI, f"YY#{number}")
     for answer in ("否", "是"):
@@ -56,7 +56,7 @@ def _call(service: InMemoryService) -> None:
 
 
 def _meet_obstacles(service: InMemoryService) -> None:
-    """The other, or the sender himself, in a state in which nothing goes through."""
+    """Chat and invitations when one of the two is in a state that prevents them."""
     service.receive(WANG, "JS#1")
     service.receive(LI, "你好", f"12520{WANG}")
     service.receive(LI, f"YY#{WANG}")
@@ -74,7 +74,7 @@ def _meet_obstacles(service: InMemoryService) -> None:
 
 
 def _be_misunderstood(service: InMemoryService) -> None:
-    """Words with a slip: one that is offered, one that wants arguments."""
+    """Misspelt words: one that is suggested, one that needs arguments."""
     service.receive(SUN, "KFTX")
     service.receive(SUN, "否")
     service.receive(SUN, "语音聊田")

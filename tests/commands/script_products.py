@@ -1,28 +1,28 @@
-"""Conversations that order and cancel products, and one that says every sentence about them."""
+"""A script that produces every sentence about products, and its steps."""
 
 from commands.model import Outcome
 from tests.commands.in_memory import LI, SUN, InMemoryService, number_of_question
 
 
 def open_all(service: InMemoryService, *senders: str) -> None:
-    """Open Fetion and matching for these."""
+    """Open Fetion and matching for each sender."""
     for sender in senders:
         service.open(sender)
         order(service, sender)
 
 
 def order(service: InMemoryService, sender: str) -> Outcome:
-    """KTFXJY, and 是 to its question."""
+    """Order matching: KTFXJY, and 是 to its question."""
     return service.receive(sender, "是", number_of_question(service.receive(sender, "KTFXJY", "10086")))
 
 
 def give_up(service: InMemoryService, sender: str) -> Outcome:
-    """QXFXJY, and 是 to its question."""
+    """Cancel matching: QXFXJY, and 是 to its question."""
     return service.receive(sender, "是", number_of_question(service.receive(sender, "QXFXJY", "10086")))
 
 
 def play(service: InMemoryService) -> set[str]:
-    """The sentences said in a conversation of strangers and customers that has all of the family."""
+    """Run the script, with customers of every state. Returns the sentences that were sent."""
     service.receive(SUN, "0000", "10086")
     service.receive(SUN, "2", "10086")
     service.receive(SUN, "BZ#KTFXJY")

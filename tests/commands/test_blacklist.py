@@ -1,4 +1,4 @@
-"""HMDLB: the black list, and what it shows of whoever stands on it. ZL: sex and birthday, for matching."""
+"""HMDLB: the black list and the numbers that it shows. ZL: sex and year of birth, for matching."""
 
 import pytest
 
@@ -19,20 +19,21 @@ def service(commands: Commands, routing: Routing) -> InMemoryService:
 
 
 def told(service: InMemoryService, text: str, to: str = "12520") -> str:
-    """What Li reads."""
+    """The text of the reply to Li."""
     (text,) = service.texts(service.receive(LI, text, to))
     return text
 
 
 def test_an_empty_list(service: InMemoryService) -> None:
-    """Nobody is on it."""
+    """An empty black list has its own sentence."""
     outcome = service.receive(LI, "HMDLB")
     assert sentences(outcome) == ["buddy.black_list.none"]
     assert outcome.result is Result.DONE
 
 
 def test_who_is_on_it(service: InMemoryService) -> None:
-    """Buddies stand there by name and number, strangers by the number that was written; JC takes them off."""
+    """Buddies are listed by name and number, strangers by the number that was used to block them; JC
+    removes them."""
     service.befriend(LI, WANG)
     service.receive(LI, f"MC#{WANG}#老王")
     service.receive(LI, f"HMD#{WANG}")
@@ -50,7 +51,7 @@ def test_who_is_on_it(service: InMemoryService) -> None:
 
 
 def test_a_matched_stranger_shows_no_mobile(service: InMemoryService) -> None:
-    """Whom matching brought together knows a Fetion number only; the black list tells no more."""
+    """SP gives a Fetion number only, and the black list shows no more."""
     assert service.receive(LI, "SP").result is Result.DONE
     (partner,) = [other for owner, other in service.buddies if owner == LI]
     service.receive(LI, f"HMD#{service.customers[partner].fetion_number}")
@@ -60,7 +61,7 @@ def test_a_matched_stranger_shows_no_mobile(service: InMemoryService) -> None:
 
 
 def test_a_stranger_who_hides_his_mobile_later(service: InMemoryService) -> None:
-    """Blocked by his mobile, he stands there by his Fetion number once he hides it."""
+    """A stranger blocked by mobile is listed by Fetion number once the mobile is hidden."""
     service.receive(LI, f"HMD#{ZHAO}")
     service.receive(ZHAO, "YS#0")
     listed = told(service, "HMDLB")
@@ -70,7 +71,7 @@ def test_a_stranger_who_hides_his_mobile_later(service: InMemoryService) -> None
 
 @pytest.mark.parametrize("hides", [True, False])
 def test_who_was_a_buddy(service: InMemoryService, hides: bool) -> None:
-    """Whoever was a buddy and left, or was deleted, stands there by the number that he showed."""
+    """A former buddy is listed by the number that was visible."""
     service.befriend(LI, WANG)
     if hides:
         service.receive(WANG, "YS#0")
@@ -84,7 +85,7 @@ def test_who_was_a_buddy(service: InMemoryService, hides: bool) -> None:
 
 
 def test_pages(service: InMemoryService) -> None:
-    """More than one SMS holds go out a page at a time."""
+    """A list longer than one SMS is sent in pages."""
     for each in (WANG, ZHAO, SUN):
         service.befriend(LI, each)
         service.receive(LI, f"MC#{each}#一二三四五六七八九十")
@@ -114,7 +115,7 @@ def test_sex_and_birthday(service: InMemoryService, text: str, sex: str, born: i
 
 
 def test_the_year_stays_when_only_the_sex_is_told(service: InMemoryService) -> None:
-    """A second ZL without a birthday changes the sex alone, and cancelling forgets both."""
+    """A second ZL without a birthday changes the sex only; cancelling deletes both."""
     service.receive(LI, "ZL#女#1985")
     assert "1985" in told(service, "ZL#男")
     assert (service.customers[LI].sex, service.customers[LI].born) == ("m", 1985)
@@ -124,7 +125,7 @@ def test_the_year_stays_when_only_the_sex_is_told(service: InMemoryService) -> N
 
 @pytest.mark.parametrize("text", ["ZL#女#1998", "ZL#女#1907", "ZL#女#2007"])
 def test_an_age_that_nobody_looks_for(service: InMemoryService, text: str) -> None:
-    """In 2007 nobody looks for a child or for somebody of a hundred: nothing is kept."""
+    """An age outside 10 to 99 is refused and not stored."""
     assert sentences(service.receive(LI, text)) == ["profile.about.age"]
     assert (service.customers[LI].sex, service.customers[LI].born) == ("", 0)
 
@@ -142,7 +143,7 @@ def test_an_age_that_nobody_looks_for(service: InMemoryService, text: str) -> No
     ],
 )
 def test_found_by_what_zl_told(service: InMemoryService, text: str, found: bool) -> None:
-    """SP#sex#ages#code finds who said so with ZL and is at home there."""
+    """SP#sex#ages#code finds a customer whose ZL and home province match."""
     for other in (ZHAO, SUN):
         service.receive(other, "是", number_of_question(service.receive(other, "QXFXJY")))
     service.receive(WANG, "ZL#女#1985-03-12")
@@ -151,7 +152,7 @@ def test_found_by_what_zl_told(service: InMemoryService, text: str, found: bool)
 
 
 def test_a_long_chat_counts_as_an_sms_does(service: InMemoryService) -> None:
-    """180 characters are 180 of an SMS: a character outside the BMP counts two."""
+    """The limit of 180 counts UTF-16 units: a character outside the BMP counts two."""
     service.befriend(LI, WANG)
     assert service.receive(LI, "😀" * 90, f"12520{WANG}").result is Result.CHAT
     outcome = service.receive(LI, "😀" * 91, f"12520{WANG}")
@@ -161,5 +162,5 @@ def test_a_long_chat_counts_as_an_sms_does(service: InMemoryService) -> None:
 
 
 def test_state_at_the_hot_line(service: InMemoryService) -> None:
-    """CXFX to 10086 is answered from there, like to 12520."""
+    """CXFX to 10086 is answered from 10086 as it is from 12520."""
     assert told(service, "CXFX", "10086") == told(service, "查询飞信", "12520")

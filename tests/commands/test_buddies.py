@@ -1,4 +1,4 @@
-"""Buddies: ended, listed, looked up, renamed, kept out, invited."""
+"""Buddies: refused requests, deletion, lists, profiles, names, the black list, invitations."""
 
 from dataclasses import replace
 
@@ -31,26 +31,26 @@ def service(commands: Commands, routing: Routing) -> InMemoryService:
 
 
 def told(outcome: Outcome) -> tuple[Result, int, list[tuple[str, str]]]:
-    """Result, code, and who was told which sentence."""
+    """Result, code, and which sentence was sent to whom."""
     return outcome.result, outcome.code, [(reply.to, reply.sentence) for reply in outcome.replies]
 
 
 def refused(sentence: str, code: Code) -> tuple[Result, int, list[tuple[str, str]]]:
-    """What Li is told when nothing is done."""
+    """The sentence to Li when nothing was done."""
     return Result.REFUSED, code, [(LI, sentence)]
 
 
 def text_of(service: InMemoryService, sender: str, text: str) -> str:
-    """The one SMS that answers."""
+    """The text of the only reply."""
     (said,) = service.texts(service.receive(sender, text))
     return said
 
 
 class OneSensitiveWord:
-    """A list of sensitive words with one word in it."""
+    """A list of sensitive words with one word."""
 
     def found(self, text: str) -> str | None:
-        """The word, when it is there."""
+        """The word, when the text contains it."""
         return "坏话" if "坏话" in text else None
 
 
@@ -81,7 +81,7 @@ def test_suspended_customers_are_not_asked(service: InMemoryService) -> None:
 
 
 def test_who_refuses_sms_is_not_asked(service: InMemoryService) -> None:
-    """A question is an SMS of another: while somebody refuses those, he is not asked (405)."""
+    """A customer who refuses SMS of others gets no question either (405)."""
     service.receive(ZHAO, "JS#1")
     assert told(service.receive(LI, f"HY#{ZHAO}")) == refused("buddy.not_now", Code.NOT_ACCEPTED)
     service.pass_hours(24)
@@ -89,14 +89,14 @@ def test_who_refuses_sms_is_not_asked(service: InMemoryService) -> None:
 
 
 def test_a_black_list_looks_like_a_refusal(service: InMemoryService) -> None:
-    """Who is on the other's black list is told what a refusal says (405), and the other hears nothing."""
+    """A sender on the other's black list gets the sentence of a refusal (405); the other gets nothing."""
     service.receive(ZHAO, f"HMD#{LI}")
     assert told(service.receive(LI, f"HY#{ZHAO}")) == refused("buddy.declined", Code.NOT_ACCEPTED)
     assert service.customers[ZHAO].questions == ()
 
 
 def test_ones_own_black_list_comes_first(service: InMemoryService) -> None:
-    """Nobody asks a customer whom he keeps out; he is told how to change that."""
+    """A customer on the sender's own black list is not asked; the reply says how to remove him."""
     service.receive(LI, f"HMD#{ZHAO}")
     outcome = service.receive(LI, f"HY#{ZHAO}")
     assert told(outcome)[2] == [(LI, "buddy.blocked.first")]
@@ -113,7 +113,7 @@ def test_full_and_asked_already(service: InMemoryService) -> None:
 
 
 def test_a_name_with_a_sensitive_word(service: InMemoryService) -> None:
-    """What others would read is held against the list of sensitive words: 406, and nobody is asked."""
+    """A name with a sensitive word is refused (406), and nobody is asked."""
     service.words = OneSensitiveWord()
     assert told(service.receive(LI, f"HY#{ZHAO}#坏话")) == refused("profile.sensitive", Code.SENSITIVE)
     assert told(service.receive(LI, f"YQ#{NOBODY}#坏话")) == refused("profile.sensitive", Code.SENSITIVE)
@@ -122,7 +122,7 @@ def test_a_name_with_a_sensitive_word(service: InMemoryService) -> None:
 
 
 def test_the_asker_has_changed_his_mind(service: InMemoryService) -> None:
-    """是 to somebody who has put the answerer on his black list since makes no buddies."""
+    """是 makes no buddies when the asker has put the answerer on the black list since."""
     asked = number_of_question(service.receive(LI, f"HY#{ZHAO}"))
     service.receive(LI, f"HMD#{ZHAO}")
     outcome = service.receive(ZHAO, "是", asked)
@@ -131,7 +131,7 @@ def test_the_asker_has_changed_his_mind(service: InMemoryService) -> None:
 
 
 def test_saying_yes_takes_off_the_black_list(service: InMemoryService) -> None:
-    """是 to somebody on one's own black list is the later wish: both are buddies and may write."""
+    """是 to a customer on the answerer's black list removes him from it: both are buddies and may write."""
     asked = number_of_question(service.receive(LI, f"HY#{ZHAO}"))
     service.receive(ZHAO, f"HMD#{LI}")
     assert service.receive(ZHAO, "是", asked).result is Result.DONE
@@ -182,7 +182,7 @@ def test_a_customer_who_leaves_counts_no_more(service: InMemoryService) -> None:
 
 
 def test_a_full_list_has_room_after_a_buddy_left(service: InMemoryService) -> None:
-    """The limit counts buddies who are there: one who left makes room."""
+    """A buddy who cancels Fetion does not count for the limit."""
     service.limits = ServiceLimits(buddies=1)
     service.receive(WANG, "QXFX")
     service.receive(WANG, "是")
@@ -205,13 +205,13 @@ def test_list(service: InMemoryService) -> None:
 
 
 def test_list_of_nobody(service: InMemoryService) -> None:
-    """Whoever has no buddies is told how to find one, by both lists."""
+    """Both lists tell a customer without buddies how to add one."""
     for text in ("HYLB", "ZXHY", "HYLB2"):
         assert told(service.receive(SUN, text)) == (Result.DONE, Code.OK, [(SUN, "buddy.list.none")])
 
 
 def test_pages(service: InMemoryService) -> None:
-    """A list longer than an SMS says how to get the next page; behind the last one there is none."""
+    """All pages but the last say how to get the next; a page behind the last is refused."""
     service.befriend(LI, ZHAO)
     service.befriend(LI, SUN)
     for number, name in ((WANG, "一二三四五六七八九十"), (ZHAO, "赵"), (SUN, "孙")):
@@ -236,7 +236,7 @@ def test_pages(service: InMemoryService) -> None:
     )
 )
 def test_pages_hold_everything_once(entries: list[str]) -> None:
-    """Pages put together are the list, none is longer than its room, none could take the next entry."""
+    """Joined pages are the list; none is longer than its limit, and none could take the next entry."""
     filled = pages(entries, PAGE)
     assert [entry for page in filled for entry in page.split(BETWEEN)] == entries
     for number, page in enumerate(filled):
@@ -247,14 +247,14 @@ def test_pages_hold_everything_once(entries: list[str]) -> None:
 
 
 def test_a_page_fills_an_sms(commands: Commands) -> None:
-    """The room of a page is what the sentences are counted with, and no SMS has more."""
+    """The sentences are counted with the longest page, and no SMS is longer."""
     longest = commands.sentences.longest
     assert units(longest["entries"]) == PAGE
     assert units(commands.sentences.render("buddy.online.page", longest)) == SINGLE
 
 
 def test_online(service: InMemoryService) -> None:
-    """ZXHY lists whom an SMS reaches now: open, not suspended, not refusing, no black list in between."""
+    """ZXHY lists buddies whom an SMS reaches now: open, not suspended, not refusing, no black list."""
     service.befriend(LI, ZHAO)
     service.befriend(LI, SUN)
     assert text_of(service, LI, "ZXHY") == f"在线好友3位：{WANG}\n{ZHAO}\n{SUN}。"
@@ -301,14 +301,14 @@ def test_profile(service: InMemoryService) -> None:
 
 
 def test_a_hidden_mobile_stands_nowhere(service: InMemoryService) -> None:
-    """Who hides the mobile and gave himself no name is shown by Fetion number only."""
+    """A buddy who hides the mobile and has no nickname is shown by Fetion number only."""
     service.receive(WANG, "YS#0")
     for text in ("CX#400000002", "HYLB", "ZXHY"):
         assert WANG not in text_of(service, LI, text)
 
 
 def test_profiles_are_for_buddies(service: InMemoryService) -> None:
-    """Strangers and whoever is on the other's black list see nothing (401); nobody there is 404."""
+    """Strangers, and buddies on the other's black list, see nothing (401); an unknown number is 404."""
     assert told(service.receive(LI, f"CX#{ZHAO}")) == refused("buddy.profile.private", Code.NO_PERMISSION)
     service.receive(WANG, f"HMD#{LI}")
     assert told(service.receive(LI, f"CX#{WANG}")) == refused("buddy.profile.private", Code.NO_PERMISSION)
@@ -328,7 +328,7 @@ def test_rename_is_ones_own(service: InMemoryService) -> None:
 
 
 def test_block_and_unblock(service: InMemoryService) -> None:
-    """HMD# keeps a buddy's SMS out and he stays a buddy; JC# lets them in again; neither is told to him."""
+    """HMD# stops a buddy's SMS, and he stays a buddy; JC# allows them again; he is told neither."""
     outcome = service.receive(LI, f"HMD#{WANG}")
     assert told(outcome) == (Result.DONE, Code.OK, [(LI, "buddy.blocked")])
     assert service.receive(WANG, "你好", f"12520{LI}").code == Code.NO_PERMISSION
@@ -340,7 +340,7 @@ def test_block_and_unblock(service: InMemoryService) -> None:
 
 
 def test_a_stranger_on_the_black_list(service: InMemoryService) -> None:
-    """A stranger can be kept out, is no buddy for it, and leaves no trace when let in again."""
+    """Blocking a stranger makes no buddy; unblocking deletes the row."""
     service.receive(LI, "HMD#400000003")
     row = service.buddies[(LI, ZHAO)]
     assert (row.since, row.blocked) == (0, True)
@@ -351,7 +351,7 @@ def test_a_stranger_on_the_black_list(service: InMemoryService) -> None:
 
 
 def test_unblocking_keeps_a_match(service: InMemoryService) -> None:
-    """JC# of somebody the service brought together with the sender takes away the black list only."""
+    """JC# of a matched stranger ends the block and keeps the match."""
     service.receive(LI, f"HMD#{ZHAO}")
     service.buddies[(LI, ZHAO)] = replace(service.buddies[(LI, ZHAO)], matched_at=service.now)
     service.receive(LI, f"JC#{ZHAO}")

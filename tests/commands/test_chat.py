@@ -1,4 +1,4 @@
-"""Chat in full: who may write to whom, how much, what may not be said, and how it is told."""
+"""Chat: who may write to whom, how long and how often, forbidden words, and the reply to each failure."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,12 +29,12 @@ def service(commands: Commands, routing: Routing) -> InMemoryService:
 
 
 def write(service: InMemoryService, to: str = WANG, text: str = "你好", sender: str = LI) -> Outcome:
-    """A chat message to a person's number."""
+    """Send a chat message to a person's number."""
     return service.receive(sender, text, f"12520{to}")
 
 
 def refusal(outcome: Outcome) -> tuple[int, str, Source]:
-    """Code, sentence and source of a chat that was not handed over: one SMS, to the sender."""
+    """Code, sentence and source of a chat message that was not delivered: one SMS, to the sender."""
     assert outcome.result is Result.REFUSED
     (reply,) = outcome.replies
     assert reply.to == LI
@@ -44,8 +44,8 @@ def refusal(outcome: Outcome) -> tuple[int, str, Source]:
 @pytest.mark.parametrize("way", ["to the number", "FS"])
 @pytest.mark.parametrize("by", ["mobile", "Fetion number"])
 def test_a_text_reaches_a_buddy(service: InMemoryService, way: str, by: str) -> None:
-    """Whatever way it takes, the text arrives word for word from a number that leads back; the sender hears
-    nothing."""
+    """By either way the text arrives unchanged, from a number that can be answered; the sender gets no
+    SMS."""
     number = WANG if by == "mobile" else service.customers[WANG].fetion_number
     text = "  你好，王！\n#1 KTFX "
     outcome = (
@@ -58,7 +58,7 @@ def test_a_text_reaches_a_buddy(service: InMemoryService, way: str, by: str) -> 
 
 
 def test_a_hidden_mobile_stays_hidden(service: InMemoryService) -> None:
-    """Who hides his mobile is shown by Fetion number, and the answer to it reaches him."""
+    """A sender who hides the mobile is shown by Fetion number, and an answer to it arrives."""
     service.receive(LI, "YS#0")
     (message,) = write(service).replies
     assert message.detail == service.customers[LI].fetion_number
@@ -67,7 +67,7 @@ def test_a_hidden_mobile_stays_hidden(service: InMemoryService) -> None:
 
 
 def blocks(service: InMemoryService, owner: str, other: str) -> None:
-    """One puts the other on his black list."""
+    """Put a customer on a black list."""
     service.buddies[(owner, other)] = replace(service.buddies[(owner, other)], blocked=True)
 
 
@@ -93,7 +93,7 @@ def blocks(service: InMemoryService, owner: str, other: str) -> None:
 def test_what_keeps_a_text_from_arriving(
     service: InMemoryService, obstacle: str, code: int, sentence: str, way: str
 ) -> None:
-    """Each obstacle has its code and its sentence, told from where the sender wrote to."""
+    """Each obstacle has its code and its sentence, sent from the number that was written to."""
     to, text = WANG, "你好"
     wang = service.customers[WANG]
     if obstacle in {"suspended", "closed", "not open"}:
@@ -124,7 +124,7 @@ def test_what_keeps_a_text_from_arriving(
 
 
 def test_refusing_ends_by_itself(service: InMemoryService) -> None:
-    """SMS are refused until the moment that the customer chose, and no longer."""
+    """SMS are refused until the chosen time, and not at it."""
     service.customers[WANG].refuse_until = service.now + DAY
     assert write(service).code == Code.NOT_ACCEPTED
     service.now = service.customers[WANG].refuse_until
@@ -132,14 +132,14 @@ def test_refusing_ends_by_itself(service: InMemoryService) -> None:
 
 
 def test_strangers_learn_nothing_about_a_line(service: InMemoryService) -> None:
-    """Who is no buddy hears that, and not whether the line is cut or SMS are refused."""
+    """A stranger is refused as a stranger, whether or not the line is cut or SMS are refused."""
     service.customers[ZHAO].state = CustomerState.SUSPENDED
     service.customers[ZHAO].refuse_until = service.now + DAY
     assert refusal(write(service, ZHAO))[:2] == (401, "chat.not_buddy")
 
 
 def test_long_texts(service: InMemoryService) -> None:
-    """A message has at most limits.message_length characters: as many arrive, one more does not."""
+    """A message of limits.message_length characters is delivered, a longer one is not."""
     assert write(service, text="字" * 180).result is Result.CHAT
     assert refusal(write(service, text="字" * 181))[:2] == (400, "chat.too_long")
     service.limits = ServiceLimits(message_length=70)
@@ -149,12 +149,12 @@ def test_long_texts(service: InMemoryService) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\u3000\n"])
 def test_empty_texts(service: InMemoryService, text: str) -> None:
-    """A message without content is not handed over."""
+    """A message without content is not delivered."""
     assert refusal(write(service, text=text))[:2] == (400, "chat.empty")
 
 
 def test_the_quota_of_a_day(service: InMemoryService) -> None:
-    """So many messages a day; the next is refused with 486, until midnight in the service's zone."""
+    """Above limits.sms_per_day messages are refused (486) until midnight in the service's zone."""
     service.zone = ZoneInfo("Asia/Shanghai")
     service.limits = ServiceLimits(sms_per_day=2)
     service.now = milliseconds(2007, 3, 31, 15, 59)  # 23:59 in Shanghai
@@ -165,7 +165,7 @@ def test_the_quota_of_a_day(service: InMemoryService) -> None:
 
 
 def test_the_quota_of_a_month(service: InMemoryService) -> None:
-    """So many messages a month, over its days; the next month begins at midnight in the service's zone."""
+    """Above limits.sms_per_month messages are refused until the next month begins in the service's zone."""
     service.zone = ZoneInfo("Asia/Shanghai")
     service.limits = ServiceLimits(sms_per_month=3)
     service.now = milliseconds(2007, 3, 30, 4, 0)
@@ -184,7 +184,7 @@ def milliseconds(*moment: int) -> int:
 
 
 def test_matched_strangers_may_write(service: InMemoryService) -> None:
-    """Whom the service brought together may write for a day, in both directions, without showing a mobile."""
+    """Matched strangers may write to each other for a day, without showing a mobile."""
     service.buddies[(LI, ZHAO)] = Buddy(LI, ZHAO, "", 0, matched_at=service.now)
     for sender, other in ((LI, ZHAO), (ZHAO, LI)):
         outcome = write(service, service.customers[other].fetion_number, sender=sender)
@@ -195,7 +195,7 @@ def test_matched_strangers_may_write(service: InMemoryService) -> None:
 
 
 def test_a_match_ends_with_the_service(service: InMemoryService) -> None:
-    """Who cancelled and opened again is a stranger to those he was matched with."""
+    """A match ends when one of the two cancels, also if he opens again."""
     service.buddies[(LI, ZHAO)] = Buddy(LI, ZHAO, "", 0, matched_at=service.now)
     service.now += 1000
     service.customers[ZHAO].opened_at = service.now
@@ -242,7 +242,7 @@ def test_states_of_the_sender(service: InMemoryService, text: str, to: str) -> N
     ],
 )
 def test_what_works_in_every_state(service: InMemoryService, text: str, sentence: str) -> None:
-    """Help works for everybody; opening, state and U for a protected account, not for a line that is cut."""
+    """Help works in every state; opening, state and U work for a protected account but not for a cut line."""
     li = service.customers[LI]
     li.state = CustomerState.SUSPENDED
     answered = service.receive(LI, text).replies[0].sentence
@@ -253,12 +253,12 @@ def test_what_works_in_every_state(service: InMemoryService, text: str, sentence
 
 
 def test_every_barrier_has_an_answer() -> None:
-    """Whatever keeps one from another, chat and voice chat have a code and a sentence for it."""
+    """Chat and voice chat have a code and a sentence for every barrier."""
     assert set(chat.BARRED) == set(voice.BARRED) == set(people.Barrier)
 
 
 def test_answers_go_back_to_the_chat(service: InMemoryService) -> None:
-    """A text to somebody's number is chat, even the word of an instruction, and opens no question."""
+    """A text to a person's number is chat, even the word of an instruction; no question is opened."""
     outcome = write(service, text="QXFX")
     assert (outcome.result, outcome.replies[0].values) == (Result.CHAT, {"text": "QXFX"})
     assert not any(each.is_open(service.now) for each in service.customers[LI].questions)

@@ -1,4 +1,4 @@
-"""A consent is one of its row's words and nothing besides: a question is none, and nothing is done."""
+"""An answer agrees only if it is a word of its row and nothing else. A question mark never runs anything."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def test_js_with_a_question_mark_refuses_nothing(service: InMemoryService, mark:
 @pytest.mark.parametrize("mark", MARKS)
 @pytest.mark.parametrize("word", ["1", "是", "Y", "同意", "YES", "否", "0"])
 def test_a_charged_question_is_said_again(service: InMemoryService, word: str, mark: str) -> None:
-    """1？ to the question of KTFXJY has the question said again, at its own number and at the base."""
+    """1？ repeats the question of KTFXJY, at its own number and at the base."""
     asked = service.receive(LI, "KTFXJY")
     for to in (number_of_question(asked), "12520"):
         again = service.receive(LI, f"{word}{mark}", to)
@@ -49,7 +49,7 @@ def test_a_charged_question_is_said_again(service: InMemoryService, word: str, m
 
 
 def test_every_question_can_be_said_again(service: InMemoryService) -> None:
-    """是？ repeats each kind of question word for word, with the time that is left."""
+    """是？ repeats each kind of question word for word, with the hours that are left."""
     for asks, to in (("QXFX", "161"), ("00000", "161"), ("KTFXJY", "10086")):
         asked = service.receive(LI, asks, to)
         assert service.texts(service.receive(LI, "是？", number_of_question(asked))) == service.texts(asked)
@@ -68,7 +68,7 @@ def test_every_question_can_be_said_again(service: InMemoryService) -> None:
 
 
 def test_a_suggestion_is_said_again(service: InMemoryService) -> None:
-    """是？ at a base repeats the offer when nothing else is open, and takes it up with 是 alone."""
+    """是？ at a base repeats the suggestion when no other question is open; 是 accepts it."""
     offer = service.receive(SUN, "KFTX")
     assert service.texts(service.receive(SUN, "是？")) == service.texts(offer)
     assert service.customers[SUN].state is CustomerState.NONE
@@ -76,7 +76,7 @@ def test_a_suggestion_is_said_again(service: InMemoryService) -> None:
 
 
 def test_several_or_no_question(service: InMemoryService) -> None:
-    """是？ lists several open questions; without any, and when the asker has left, answers are explained."""
+    """是？ lists several open questions; with none, or without the asker, the reply explains answers."""
     assert sentences(service.receive(LI, "是？")) == ["usage.answer"]
     assert sentences(service.receive(SUN, "1?")) == ["usage.answer"]
     assert sentences(service.receive(LI, "是？", "1252003300001")) == ["usage.answer"]
@@ -98,7 +98,7 @@ def test_the_list_of_products(service: InMemoryService) -> None:
 
 
 def test_what_has_no_effect_is_answered(service: InMemoryService) -> None:
-    """HYLB?, CXFX？, 0000？, BZ? and a lone ? answer as without the mark."""
+    """HYLB?, CXFX？, 0000？, BZ? and a single ? are answered as without the mark."""
     assert sentences(service.receive(LI, "HYLB?")) == ["buddy.list.none"]
     assert (
         sentences(service.receive(LI, "CXFX？"))
@@ -160,7 +160,7 @@ def test_a_question_mark_is_no_name(service: InMemoryService, text: str) -> None
 def test_no_question_changes_anything(
     text: str, mark: str, to: str, commands: Commands, routing: Routing
 ) -> None:
-    """Whatever instruction has a question mark behind it: nobody's state changes, and nothing is charged."""
+    """An instruction with a question mark changes no state and charges nothing."""
     service = InMemoryService(commands, routing)
     open_all(service, LI, WANG)
     service.befriend(LI, WANG)
@@ -182,7 +182,7 @@ def test_no_question_changes_anything(
     ["是吗", "是吗？", "Y N", "是 不是", "是，否", "1 0", "是?好", "好的是", "“是”的意思", "是是", "不是吗"],
 )
 def test_near_a_consent(service: InMemoryService, text: str) -> None:
-    """What holds more than a word that consents answers nothing."""
+    """A text with more than a word that agrees is no answer."""
     address = number_of_question(service.receive(LI, "KTFXJY"))
     assert sentences(service.receive(LI, text, address)) == ["question.reminder"]
     assert service.customers[LI].orders == ()
@@ -192,7 +192,7 @@ def test_near_a_consent(service: InMemoryService, text: str) -> None:
     "text", ["是!", "是。", "（是）", "“是”", " 是 ", "是\n小明", "是\n\n--\n小明", "是~"]
 )
 def test_a_consent(service: InMemoryService, text: str) -> None:
-    """Punctuation around the word and a signature under it change nothing."""
+    """Punctuation around the word and a signature below it do not matter."""
     address = number_of_question(service.receive(LI, "KTFXJY"))
     assert sentences(service.receive(LI, text, address)) == ["matching.opened"]
 
@@ -219,7 +219,7 @@ def test_a_consent(service: InMemoryService, text: str) -> None:
 def test_a_second_instruction_was_not_read(
     service: InMemoryService, text: str, to: str, clause: bool
 ) -> None:
-    """Only where the second line would be an instruction, a clause says so, and both fit one SMS."""
+    """A clause says that the second line was not read, if it is an instruction and all fits one SMS."""
     outcome = service.receive(LI, text, to)
     (told,) = service.texts(outcome)
     assert told.endswith(service.commands.sentences.render("unread")) == clause
@@ -228,7 +228,7 @@ def test_a_second_instruction_was_not_read(
 
 
 def test_a_consent_with_a_second_line(service: InMemoryService) -> None:
-    """是 over 否: the first line counts, and the clause says that the second did not."""
+    """是 above 否: the first line counts, and the clause says that the second did not."""
     address = number_of_question(service.receive(LI, "KTFXJY"))
     outcome = service.receive(LI, "是\n否", address)
     assert sentences(outcome) == ["matching.opened"]

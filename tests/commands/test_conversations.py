@@ -1,4 +1,4 @@
-"""Handlers at work: what customers do with each other, and every sentence they can be told."""
+"""The handlers: opening, passwords, cancelling, answers, buddies, chat, and texts that are not understood."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def service(commands: Commands, routing: Routing) -> InMemoryService:
 def result_of(
     service: InMemoryService, sender: str, text: str, to: str = "161"
 ) -> tuple[Result, list[tuple[str, str]]]:
-    """Result, and who was told which sentence."""
+    """The result, and which sentence was sent to whom."""
     outcome = service.receive(sender, text, to)
     return outcome.result, [(reply.to, reply.sentence) for reply in outcome.replies]
 
@@ -46,7 +46,7 @@ def test_open(service: InMemoryService) -> None:
 
 
 def test_open_twice(service: InMemoryService) -> None:
-    """KTFX of somebody who has opened changes nothing and says which number it is."""
+    """KTFX of a customer with Fetion changes nothing and names the Fetion number."""
     service.open(LI)
     outcome = service.receive(LI, "KTFX")
     assert (outcome.result, outcome.events) == (Result.REFUSED, [])
@@ -54,7 +54,7 @@ def test_open_twice(service: InMemoryService) -> None:
 
 
 def test_open_takes_a_number_nobody_holds(service: InMemoryService) -> None:
-    """A drawn number that somebody holds is passed over; when all are held, the customer is to try later."""
+    """A drawn number that somebody holds is skipped; when all are held, the reply says to try later."""
     service.drawn_numbers = ("400000001", "400000002")
     service.open(LI, WANG)
     assert service.customers[WANG].fetion_number == "400000002"
@@ -89,12 +89,12 @@ def test_everything_else_needs_an_opened_service(service: InMemoryService, text:
     ],
 )
 def test_what_a_stranger_hears(service: InMemoryService, text: str, sentence: str) -> None:
-    """State, help, answers and suggestions work without opening; what is unclear is answered with KTFX."""
+    """State, help, answers and suggestions work without Fetion; unclear texts are answered with KTFX."""
     assert sentences(service.receive(LI, text)) == [sentence]
 
 
 def test_state(service: InMemoryService) -> None:
-    """CXFX tells Fetion number and buddies."""
+    """CXFX shows the Fetion number and the count of buddies."""
     service.open(LI, WANG)
     service.befriend(LI, WANG)
     outcome = service.receive(LI, "CXFX")
@@ -114,7 +114,7 @@ def test_random_password(service: InMemoryService) -> None:
 
 
 def test_own_password(service: InMemoryService) -> None:
-    """A password sent to its number is stored as a hash and repeated nowhere."""
+    """A password sent to its number is stored as a hash and is not repeated."""
     service.open(LI)
     outcome = service.receive(LI, "S3cret!", "12520050")
     assert outcome.result is Result.DONE
@@ -123,7 +123,7 @@ def test_own_password(service: InMemoryService) -> None:
 
 
 def test_bad_password(service: InMemoryService) -> None:
-    """A text that may be no password gets the rules, and the old password stays."""
+    """A text that is no valid password is answered with the rules; the old password stays."""
     service.open(LI)
     assert result_of(service, LI, "密码一二三", "12520050") == (Result.USAGE, [(LI, "usage.password.set")])
     assert service.customers[LI].password == ""
@@ -185,14 +185,14 @@ def test_answer_at_the_hot_line(service: InMemoryService) -> None:
 
 
 def test_answer_with_digits_that_are_no_serial(service: InMemoryService) -> None:
-    """At 1008619, digits that are no serial of his mean the newest question begun there too."""
+    """At 1008619, unknown digits mean the newest question begun there too."""
     service.open(LI)
     service.receive(LI, "QXFX", "10086")
     assert result_of(service, LI, "否", "100861977777")[1] == [(LI, "service.cancel.kept")]
 
 
 def test_answer_at_a_base(service: InMemoryService) -> None:
-    """At a base exactly one open question takes the answer; several are listed; none is said."""
+    """At a base 是 answers the only open question; several are listed; without one the reply says so."""
     service.open(
         LI,
         WANG,
@@ -208,7 +208,7 @@ def test_answer_at_a_base(service: InMemoryService) -> None:
 
 
 def test_answers_that_come_too_late_or_twice(service: InMemoryService) -> None:
-    """A late answer, a repeated one and one to somebody else's serial are told apart from each other."""
+    """A late answer, a repeated one, and one to another customer's serial get different replies."""
     service.open(LI, WANG)
     address = number_of_question(service.receive(LI, "QXFX"))
     assert result_of(service, WANG, "是", address) == (Result.REFUSED, [(WANG, "answer.unknown")])
@@ -222,7 +222,8 @@ def test_answers_that_come_too_late_or_twice(service: InMemoryService) -> None:
 
 
 def test_another_text_to_a_question(service: InMemoryService) -> None:
-    """An instruction to a question's number is done and a reminder follows, alone after an unclear answer."""
+    """An instruction to a question's number is run and followed by a reminder; an unclear answer gets only
+    that."""
     service.open(LI)
     address = number_of_question(service.receive(LI, "QXFX"))
     assert result_of(service, LI, "CXFX", address)[1] == [
@@ -239,7 +240,7 @@ def test_another_text_to_a_question(service: InMemoryService) -> None:
 
 
 def test_buddies(service: InMemoryService) -> None:
-    """HY# asks under the sender's own name; 是 gives each the other, and both are told."""
+    """HY# asks under the name that the sender gives; 是 makes both buddies, and both are told."""
     service.open(LI, WANG)
     asked = service.receive(LI, f"HY#{WANG}#小李")
     assert asked.result is Result.ASKED
@@ -271,7 +272,7 @@ def test_buddy_without_a_name(service: InMemoryService) -> None:
 
 
 def test_buddy_by_fetion_number(service: InMemoryService) -> None:
-    """A Fetion number reaches its holder, and is what the asker keeps hearing."""
+    """HY# with a Fetion number asks its holder; the asker is told that number, not the mobile."""
     service.open(LI, WANG)
     asked = service.receive(LI, "HY#400000002")
     assert asked.replies[1].to == WANG
@@ -280,7 +281,7 @@ def test_buddy_by_fetion_number(service: InMemoryService) -> None:
 
 
 def test_buddy_declined(service: InMemoryService) -> None:
-    """否: the asker is told, the answerer thanked, nobody is a buddy."""
+    """否: the asker is told, the answerer gets a confirmation, nobody is a buddy."""
     service.open(LI, WANG)
     asked = service.receive(LI, f"HY#{WANG}")
     assert result_of(service, WANG, "不同意", number_of_question(asked)) == (
@@ -291,7 +292,7 @@ def test_buddy_declined(service: InMemoryService) -> None:
 
 
 def test_buddy_refusals(service: InMemoryService) -> None:
-    """Not asked: oneself, who has no Fetion, another operator's customer, who was asked already, a buddy."""
+    """Not asked: the sender, a mobile without Fetion or of another operator, one already asked, a buddy."""
     service.open(LI, WANG)
     assert result_of(service, LI, f"HY#{LI}")[1] == [(LI, "buddy.oneself")]
     assert result_of(service, LI, "HY#400000001")[1] == [(LI, "buddy.oneself")]
@@ -306,7 +307,7 @@ def test_buddy_refusals(service: InMemoryService) -> None:
 
 
 def test_both_asked_each_other(service: InMemoryService) -> None:
-    """When both asked and both say 是, the second hears that they are buddies; each counts once."""
+    """When both asked and both agree, the second answer says that they are buddies; each counts once."""
     service.open(LI, WANG)
     service.receive(LI, f"HY#{WANG}")
     service.receive(WANG, f"HY#{LI}")
@@ -316,7 +317,7 @@ def test_both_asked_each_other(service: InMemoryService) -> None:
 
 
 def test_full_lists(service: InMemoryService) -> None:
-    """A full list of buddies stops the asker at once, and the answerer when it has filled up meanwhile."""
+    """A full list stops the request, and the agreement when it has filled up since."""
     service.limits = ServiceLimits(buddies=1)
     service.open(LI, WANG, ZHAO)
     waiting = service.receive(LI, f"HY#{WANG}")
@@ -330,7 +331,7 @@ def test_full_lists(service: InMemoryService) -> None:
 
 
 def test_many_open_questions(service: InMemoryService) -> None:
-    """Others put no more questions to a customer than allowed; his own wish to cancel always gets its own."""
+    """Questions of others are limited; the customer's own QXFX always gets its question."""
     service.limits = ServiceLimits(open_questions=1)
     service.open(LI, WANG, ZHAO)
     service.receive(LI, f"HY#{WANG}")
@@ -340,7 +341,7 @@ def test_many_open_questions(service: InMemoryService) -> None:
 
 
 def test_buddies_of_a_customer_who_left(service: InMemoryService) -> None:
-    """Who cancels and opens again starts without buddies; a new agreement is counted once on both sides."""
+    """A customer who cancels and opens again has no buddies; a new agreement counts once on each side."""
     service.open(LI, WANG)
     service.befriend(LI, WANG)
     waiting = service.receive(WANG, "QXFX")
@@ -355,7 +356,7 @@ def test_buddies_of_a_customer_who_left(service: InMemoryService) -> None:
 
 
 def test_asker_left_meanwhile(service: InMemoryService) -> None:
-    """是 to somebody who has cancelled since makes no buddies; 否 is thanked and nobody else is told."""
+    """When the asker has cancelled, 是 makes no buddies, and 否 tells nobody else."""
     service.open(LI, WANG)
     asked = service.receive(LI, f"HY#{WANG}")
     service.receive(LI, "QXFX")
@@ -376,7 +377,7 @@ def test_asker_left_meanwhile(service: InMemoryService) -> None:
 
 @pytest.mark.parametrize("text", ["KTFX", "  周末？\n一起吃饭😀 ", "HY#13912345678", "\ufffd?", "字" * 180])
 def test_chat_word_for_word(service: InMemoryService, text: str) -> None:
-    """Buddies get each other's texts unchanged, from a number they can answer; the sender hears nothing."""
+    """Buddies get texts unchanged, from a number that can be answered; the sender gets no SMS."""
     service.open(LI, WANG)
     service.befriend(LI, WANG)
     outcome = service.receive(LI, text, f"12520{WANG}")
@@ -386,7 +387,7 @@ def test_chat_word_for_word(service: InMemoryService, text: str) -> None:
 
 
 def test_chat_from_a_hidden_mobile(service: InMemoryService) -> None:
-    """Who hides the mobile writes from the Fetion number, and is reached there."""
+    """A customer who hides the mobile writes from the Fetion number and is reached there."""
     service.open(LI, WANG)
     service.befriend(LI, WANG)
     service.customers[LI].hides_mobile = True
@@ -409,7 +410,7 @@ def test_chat_from_a_hidden_mobile(service: InMemoryService) -> None:
     ],
 )
 def test_chat_failures(service: InMemoryService, text: str, to: str, sentence: str) -> None:
-    """A chat that cannot be handed over is one sentence to the sender, from the number he wrote to."""
+    """A chat message that is not delivered is answered with one sentence, from the number written to."""
     service.open(LI, WANG)
     outcome = service.receive(LI, text, to)
     assert outcome.result is Result.REFUSED
@@ -419,7 +420,7 @@ def test_chat_failures(service: InMemoryService, text: str, to: str, sentence: s
 
 
 def test_chat_of_a_stranger(service: InMemoryService) -> None:
-    """A stranger's chat is answered with the way to open."""
+    """A chat message of a sender without Fetion is answered with the way to open it."""
     assert result_of(service, LI, "你好", f"12520{WANG}") == (Result.REFUSED, [(LI, "not_open")])
 
 
@@ -446,7 +447,7 @@ def test_numbers_without_instructions(service: InMemoryService, to: str, sentenc
 def test_texts_that_are_not_understood(
     service: InMemoryService, text: str, to: str, result: Result, sentence: str
 ) -> None:
-    """A customer who is not understood is told what to do instead, and no more than that is remembered."""
+    """The reply says what to do instead, and only the help that was sent is stored."""
     service.open(LI)
     before = service.customers[LI]
     assert result_of(service, LI, text, to) == (result, [(LI, sentence)])

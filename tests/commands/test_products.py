@@ -1,4 +1,4 @@
-"""Products: matching ordered, charged and cancelled; the list answered by serial; everything at once."""
+"""Products: order, charge and cancel matching; choose from the list; cancel everything."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -30,7 +30,7 @@ CHINA = ZoneInfo("Asia/Shanghai")
 
 @pytest.fixture
 def service(commands: Commands, routing: Routing) -> InMemoryService:
-    """Nobody has opened yet; the months are China's."""
+    """Nobody has opened; the time zone is China's."""
     return InMemoryService(commands, routing, zone=CHINA)
 
 
@@ -40,7 +40,7 @@ def at(service: InMemoryService, text: str) -> None:
 
 
 def test_opening_fetion_is_a_charging_record(service: InMemoryService) -> None:
-    """KTFX and QXFX leave an order and a cancellation of IIC, which costs nothing."""
+    """KTFX and QXFX give an order and a cancellation of IIC, which is free."""
     opened = service.receive(LI, "KTFX")
     assert opened.facts == [ProductFact(LI, FETION, "order", START)]
     asked = service.receive(LI, "QXFX")
@@ -51,7 +51,7 @@ def test_opening_fetion_is_a_charging_record(service: InMemoryService) -> None:
 
 
 def test_matching_is_asked_and_then_ordered(service: InMemoryService) -> None:
-    """KTFXJY names the price and the free hours; only 是 orders, from 034, with a record of the trial."""
+    """KTFXJY names price and free hours; 是 orders, answered from 034, with a record of the trial."""
     service.open(LI)
     asked = service.receive(LI, "KTFXJY", "10086")
     assert (asked.result, asked.facts) == (Result.ASKED, [])
@@ -69,7 +69,7 @@ def test_matching_is_asked_and_then_ordered(service: InMemoryService) -> None:
 
 
 def test_matching_declined_orders_nothing(service: InMemoryService) -> None:
-    """否, or no answer in time, orders nothing; asked again it is the same question."""
+    """否, or no answer in time, orders nothing; while the question is open, it is sent again."""
     service.open(LI)
     asked = service.receive(LI, "KTFXJY")
     again = service.receive(LI, "KTFXJY", "10086")
@@ -83,7 +83,7 @@ def test_matching_declined_orders_nothing(service: InMemoryService) -> None:
 
 
 def test_matching_needs_fetion(service: InMemoryService) -> None:
-    """Without Fetion, KTFXJY and SP name KTFX; there is nothing to cancel either."""
+    """Without Fetion, KTFXJY and SP are answered with KTFX, and there is nothing to cancel."""
     for text in ("KTFXJY", "SP"):
         outcome = service.receive(LI, text)
         assert (outcome.result, sentences(outcome)) == (Result.REFUSED, ["not_open"])
@@ -94,7 +94,7 @@ def test_matching_needs_fetion(service: InMemoryService) -> None:
 
 
 def test_cancelled_in_the_free_hours(service: InMemoryService) -> None:
-    """The first order cancelled within 72 hours and its month costs nothing, and says so."""
+    """A first order that ends within 72 hours and its month is free, and the reply says so."""
     at(service, "2007-03-10 10:00")
     open_all(service, LI)
     at(service, "2007-03-13 09:00")
@@ -109,7 +109,7 @@ def test_cancelled_in_the_free_hours(service: InMemoryService) -> None:
 
 
 def test_the_free_hours_end_with_the_month(service: InMemoryService) -> None:
-    """First ordered on 28 February 2007 and cancelled on 1 March: no trial any more."""
+    """Ordered on 28 February 2007 and cancelled on 1 March: the record is no trial."""
     at(service, "2007-02-28 10:00")
     open_all(service, LI)
     at(service, "2007-03-01 09:00")
@@ -126,7 +126,7 @@ def test_cancelling_can_be_declined(service: InMemoryService) -> None:
 
 
 def test_cancelling_fetion_cancels_matching(service: InMemoryService) -> None:
-    """QXFX ends matching too, with a record each; opened again, matching is no first order any more."""
+    """QXFX ends matching too, with a record each; after KTFX again, the next order is not the first."""
     open_all(service, LI)
     gone = service.receive(LI, "是", number_of_question(service.receive(LI, "QXFX", "10086")))
     assert sentences(gone) == ["service.cancelled.all"]
@@ -144,7 +144,7 @@ def test_cancelling_fetion_cancels_matching(service: InMemoryService) -> None:
 
 
 def test_the_state_names_products_and_what_is_left(service: InMemoryService) -> None:
-    """CXFX says which products are open and how many messages may still be sent: of the day, or the month."""
+    """CXFX shows the products and how many messages are left, by day or by month."""
     service.open(LI)
     assert sentences(service.receive(LI, "CXFX")) == ["service.state.open"]
     open_all(service, WANG)
@@ -161,7 +161,7 @@ def test_the_state_names_products_and_what_is_left(service: InMemoryService) -> 
 
 
 def test_the_list(service: InMemoryService) -> None:
-    """0000 lists what is ordered, with serials and prices; who has nothing gets no list to answer."""
+    """0000 lists the products with serials and prices; without products no list is open."""
     assert sentences(service.receive(LI, "0000", "10086")) == ["service.list.none"]
     assert sentences(service.receive(LI, "1", "10086")) == ["service.list.closed"]
     service.open(LI)
@@ -178,7 +178,7 @@ def test_the_list(service: InMemoryService) -> None:
      ("1", "service.cancelled.all", [])],
 )  # fmt: skip
 def test_a_serial_cancels(serial: str, sentence: str, left: list[str], service: InMemoryService) -> None:
-    """A serial of the open list cancels that product at once; the list is answered with it."""
+    """A serial of the open list cancels that product at once and closes the list."""
     open_all(service, LI)
     service.receive(LI, "0000", "10086")
     outcome = service.receive(LI, serial, "10086")
@@ -189,7 +189,7 @@ def test_a_serial_cancels(serial: str, sentence: str, left: list[str], service: 
 
 
 def test_a_wrong_serial_cancels_nothing(service: InMemoryService) -> None:
-    """A serial that the customer's list has not is told so, and the list stays open."""
+    """A serial that is not on the customer's list is refused, and the list stays open."""
     service.open(LI)
     service.receive(LI, "0000", "10086")
     for serial in ("0", "2", "3", "10", "99"):
@@ -199,7 +199,7 @@ def test_a_wrong_serial_cancels_nothing(service: InMemoryService) -> None:
 
 
 def test_the_list_is_open_for_two_hours(service: InMemoryService) -> None:
-    """After limits.list_hours a serial cancels nothing; a new list may be answered again."""
+    """After limits.list_hours a serial cancels nothing; a new list can be used."""
     service.open(LI)
     service.receive(LI, "0000", "10086")
     listed_at = service.now - 1000
@@ -211,7 +211,7 @@ def test_the_list_is_open_for_two_hours(service: InMemoryService) -> None:
 
 
 def test_the_place_tells_serials_from_answers(service: InMemoryService) -> None:
-    """1 at 10086 means the list, at a question's number or 12520 the question; the list is no question."""
+    """1 at 10086 chooses from the list; at a question's number and at 12520 it answers the question."""
     service.open(LI)
     asked = number_of_question(service.receive(LI, "KTFXJY", "10086"))
     service.receive(LI, "0000", "10086")
@@ -224,7 +224,7 @@ def test_the_place_tells_serials_from_answers(service: InMemoryService) -> None:
 
 
 def test_a_cancelled_customers_list_is_closed(service: InMemoryService) -> None:
-    """Who cancels while his list is open and opens again does not cancel anew with a stray serial."""
+    """After QXFX and KTFX a serial of the earlier list cancels nothing."""
     service.open(LI)
     service.receive(LI, "0000", "10086")
     service.receive(LI, "是", number_of_question(service.receive(LI, "QXFX")))
@@ -234,7 +234,7 @@ def test_a_cancelled_customers_list_is_closed(service: InMemoryService) -> None:
 
 
 def test_a_list_answer_closes_the_question(service: InMemoryService) -> None:
-    """Matching cancelled from the list cannot be cancelled once more by its own open question."""
+    """Cancelling matching from the list closes the open question of QXFXJY."""
     open_all(service, LI)
     asked = number_of_question(service.receive(LI, "QXFXJY"))
     service.receive(LI, "0000", "10086")
@@ -243,7 +243,7 @@ def test_a_list_answer_closes_the_question(service: InMemoryService) -> None:
 
 
 def test_cancel_all(service: InMemoryService) -> None:
-    """00000 asks first; 是 cancels Fetion and matching, 否 keeps both; without Fetion there is nothing."""
+    """00000 asks first; 是 cancels Fetion and matching, 否 keeps both; without Fetion it is refused."""
     assert sentences(service.receive(LI, "00000")) == ["service.cancel.not_open"]
     open_all(service, LI)
     asked = service.receive(LI, "00000")
@@ -258,7 +258,7 @@ def test_cancel_all(service: InMemoryService) -> None:
 
 
 def test_found(service: InMemoryService) -> None:
-    """SP tells a Fetion number and no mobile; the partner hears nothing, and both may write for a time."""
+    """SP returns a Fetion number and no mobile; the other is not told, and both may write for a time."""
     open_all(service, LI, WANG)
     found = service.receive(LI, "SP")
     assert (found.result, [reply.to for reply in found.replies]) == (Result.DONE, [LI])
@@ -277,7 +277,7 @@ def test_found(service: InMemoryService) -> None:
 
 
 def test_who_is_not_found(service: InMemoryService) -> None:
-    """Never found: oneself, buddies, who blocks or is blocked, refuses SMS, or is not open."""
+    """Not found: the sender, buddies, who blocks, is blocked, refuses SMS, or has not opened."""
     open_all(service, LI)
     assert sentences(service.receive(LI, "SP")) == ["matching.find.none"]
     open_all(service, WANG)
@@ -297,7 +297,7 @@ def test_who_is_not_found(service: InMemoryService) -> None:
 
 
 def test_matching_is_needed_to_find(service: InMemoryService) -> None:
-    """SP of a customer without matching names its price and its word, and draws nobody into it."""
+    """SP without matching is answered with its price and KTFXJY, and matches nobody."""
     service.open(LI)
     open_all(service, WANG)
     outcome = service.receive(LI, "SP")
@@ -314,7 +314,7 @@ def test_matching_is_needed_to_find(service: InMemoryService) -> None:
     ],
 )  # fmt: skip
 def test_conditions(text: str, found: bool, service: InMemoryService) -> None:
-    """Sex and age are those of the candidate: WANG, a woman of 22 in 2007."""
+    """Sex and age are compared with the candidate: WANG, a woman of 22 in 2007."""
     open_all(service, LI, WANG)
     service.customers[WANG].sex, service.customers[WANG].born = "f", 1985
     expected = "matching.found" if found else "matching.find.none"
@@ -322,7 +322,7 @@ def test_conditions(text: str, found: bool, service: InMemoryService) -> None:
 
 
 def test_what_is_not_known_fits_no_wish(service: InMemoryService) -> None:
-    """A candidate who has not told sex and year of birth is found at random only."""
+    """A candidate without sex and year of birth is found only without such conditions."""
     open_all(service, LI, WANG)
     for text in ("SP#女", "SP#男", "SP#20-30"):
         assert sentences(service.receive(LI, text)) == ["matching.find.none"]
@@ -330,7 +330,7 @@ def test_what_is_not_known_fits_no_wish(service: InMemoryService) -> None:
 
 
 def test_the_province_is_that_of_the_number(service: InMemoryService, routing: Routing) -> None:
-    """A province asks for customers whose mobile is at home there."""
+    """A province selects customers by the home of their mobile."""
     open_all(service, LI, WANG)
     home = routing.provinces[routing.home(WANG)]
     elsewhere = next(each for each in routing.provinces.values() if each.code not in {home.code, "000"})
@@ -360,19 +360,20 @@ class Products(RuleBasedStateMachine):
 
     @rule(sender=st.sampled_from(HANDSETS), sms=st.sampled_from(SAY))
     def says(self, sender: str, sms: tuple[str, str]) -> None:
-        """One SMS; asking never changes a product."""
+        """One SMS; a question changes no product."""
         outcome = self.service.receive(sender, *sms)
         assert not (outcome.facts and outcome.result is not Result.DONE)
         self.facts += outcome.facts
 
     @rule(hours=st.sampled_from([1, 3, 25, 80, 800]))
     def waits(self, hours: int) -> None:
-        """Time goes by."""
+        """Time passes."""
         self.service.pass_hours(hours)
 
     @invariant()
     def records_tell_who_has_what(self) -> None:
-        """Orders and cancellations alternate, the last one says what he has; matching needs Fetion."""
+        """Orders and cancellations alternate, and the last one agrees with the state; matching needs
+        Fetion."""
         for sender in HANDSETS:
             customer = self.service.customers.get(sender)
             for product in (FETION, MATCHING):
@@ -388,7 +389,7 @@ class Products(RuleBasedStateMachine):
 
     @invariant()
     def only_the_first_order_is_free(self) -> None:
-        """Each customer has one trial of matching in his life."""
+        """Each customer has one trial of matching."""
         for sender in HANDSETS:
             orders = [f for f in self.facts if f.msisdn == sender and f.product == MATCHING]
             trials = [fact.trial for fact in orders if fact.operation == "order"]

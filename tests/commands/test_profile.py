@@ -1,4 +1,4 @@
-"""What customers say about themselves, what they hide, and when SMS of others reach them."""
+"""Nickname, mood, hiding the mobile, refusing SMS of others, unlocking."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ def service(commands: Commands, routing: Routing) -> InMemoryService:
 
 
 def result_of(service: InMemoryService, sender: str, text: str, to: str = "161") -> tuple[Result, list[str]]:
-    """Result and sentences."""
+    """The result and the sentences."""
     outcome = service.receive(sender, text, to)
     return outcome.result, sentences(outcome)
 
@@ -40,27 +40,27 @@ def result_of(service: InMemoryService, sender: str, text: str, to: str = "161")
     ],
 )
 def test_nickname(service: InMemoryService, text: str, kept: str) -> None:
-    """NC# keeps up to ten characters as they were typed, on one line."""
+    """NC# stores up to ten characters as typed, on one line."""
     assert result_of(service, LI, text) == (Result.DONE, ["profile.nickname"])
     assert service.customers[LI].nickname == kept
 
 
 @pytest.mark.parametrize("text", ["NC", "NC#", "NC#一二三四五六七八九十甲", "NC#😀😀😀😀😀小"])
 def test_no_nickname(service: InMemoryService, text: str) -> None:
-    """A nickname that is missing, or longer than ten as an SMS counts, is answered with the usage."""
+    """A missing nickname, or one of more than ten UTF-16 units, is answered with the usage."""
     assert result_of(service, LI, text) == (Result.USAGE, ["usage.profile.nickname"])
     assert service.customers[LI].nickname == ""
 
 
 def test_mood(service: InMemoryService) -> None:
-    """QM# keeps up to 30 characters; one more is too long and never cut."""
+    """QM# stores up to 30 characters; a longer text is refused, not cut."""
     assert result_of(service, LI, f"QM#{'好' * 30}") == (Result.DONE, ["profile.mood"])
     assert result_of(service, LI, f"QM#{'坏' * 31}") == (Result.USAGE, ["usage.profile.mood"])
     assert service.customers[LI].mood == "好" * 30
 
 
 def test_sensitive_words(service: InMemoryService) -> None:
-    """A nickname or a line with a sensitive word is not taken (406)."""
+    """A nickname or mood with a sensitive word is refused (406)."""
 
     class AllWordsSensitive:
         """Every text has a sensitive word."""
@@ -77,7 +77,7 @@ def test_sensitive_words(service: InMemoryService) -> None:
 
 
 def test_hide_and_show_the_mobile(service: InMemoryService) -> None:
-    """YS#0 hides the mobile, YS#1 shows it, and the answer says which; twice is the same."""
+    """YS#0 hides the mobile, YS#1 shows it, and the reply says which; a repetition has the same reply."""
     for _ in range(2):
         outcome = service.receive(LI, "YS#0")
         assert "400000001" in service.texts(outcome)[0]
@@ -89,13 +89,13 @@ def test_hide_and_show_the_mobile(service: InMemoryService) -> None:
 
 @pytest.mark.parametrize("text", ["YS", "YS#2", "YS#01", "YS#关"])
 def test_no_way_to_show(service: InMemoryService, text: str) -> None:
-    """Anything but 0 and 1 is answered with the usage, and nothing is shown or hidden."""
+    """Anything but 0 and 1 is answered with the usage and changes nothing."""
     assert result_of(service, LI, text) == (Result.USAGE, ["usage.privacy.mobile"])
     assert not service.customers[LI].hides_mobile
 
 
 def test_refuse_for_days(service: InMemoryService) -> None:
-    """JS#3 refuses SMS of others for three times 24 hours, to the millisecond, and says until when."""
+    """JS#3 refuses SMS of others for exactly three times 24 hours, and the reply says until when."""
     service.zone = ZoneInfo("Asia/Shanghai")
     at = service.now
     outcome = service.receive(LI, "JS#3")
@@ -110,7 +110,7 @@ def test_refuse_for_days(service: InMemoryService) -> None:
 
 
 def test_refuse_for_good_and_accept(service: InMemoryService) -> None:
-    """JS alone refuses until HF, which says when there is nothing to undo."""
+    """JS without days refuses until HF; a second HF says that nothing was refused."""
     at = service.now
     assert result_of(service, LI, "拒收") == (Result.DONE, ["presence.refused.for_good"])
     assert service.customers[LI].refuse_until == at + FOR_GOOD * DAY
@@ -121,14 +121,14 @@ def test_refuse_for_good_and_accept(service: InMemoryService) -> None:
 
 
 def test_the_service_itself_is_not_refused(service: InMemoryService) -> None:
-    """Who refuses SMS of others still gets the answers to his own instructions, and may write."""
+    """A customer who refuses SMS still gets replies to his instructions, and may write."""
     service.receive(LI, "JS")
     assert result_of(service, LI, "CXFX")[0] is Result.DONE
     assert service.receive(LI, "你好", f"12520{WANG}").result is Result.CHAT
 
 
 def test_js_beside_an_open_question(service: InMemoryService) -> None:
-    """JS alone may mean 接受 while a question is open: it is asked back, and neither refused nor answered."""
+    """While a question is open, JS without days may mean 接受: the reply asks, and nothing changes."""
     address = number_of_question(service.receive(LI, "QXFX"))
     assert result_of(service, LI, "JS") == (Result.USAGE, ["presence.unclear"])
     assert result_of(service, LI, "JS", address)[1][0] == "presence.unclear"
@@ -141,13 +141,13 @@ def test_js_beside_an_open_question(service: InMemoryService) -> None:
 
 @pytest.mark.parametrize("text", ["JS#0", "JS#1000", "JS#一周", "JS#1#2"])
 def test_no_days(service: InMemoryService, text: str) -> None:
-    """Days are 1 to 999; anything else is answered with the usage, and nothing is refused."""
+    """Days are 1 to 999; anything else is answered with the usage."""
     assert result_of(service, LI, text) == (Result.USAGE, ["usage.presence.refuse"])
     assert service.customers[LI].refuse_until == 0
 
 
 def test_unlock(service: InMemoryService) -> None:
-    """U lifts the protection of an account; where there is none it says so."""
+    """U ends the protection of an account; without protection it is refused."""
     assert result_of(service, LI, "U") == (Result.REFUSED, ["account.unlocked.already"])
     service.customers[LI].protected = True
     assert service.receive(LI, "HYLB").code == Code.PROTECTED
@@ -162,7 +162,7 @@ def test_unlock(service: InMemoryService) -> None:
 
 
 def test_events(service: InMemoryService) -> None:
-    """Subscribers are told what has changed."""
+    """Every change has its event."""
     assert service.now > START
     events = [service.receive(LI, text).events[0] for text in ("NC#小明", "QM#爬山", "YS#0", "JS#1", "HF")]
     assert [(event.family, event.name) for event in events] == [
@@ -175,7 +175,7 @@ def test_events(service: InMemoryService) -> None:
 
 
 def test_leaving_takes_the_profile_along(service: InMemoryService) -> None:
-    """Who cancels and opens again has told nothing about himself and refuses nothing."""
+    """Cancelling deletes the profile and ends the refusal of SMS."""
     for text in ("NC#小明", "QM#爬山", "YS#0", "JS#9", "QXFX", "是"):
         service.receive(LI, text)
     service.open(LI)

@@ -1,4 +1,4 @@
-"""Relations stay whole whatever customers do: symmetric, counted, and as a small model says."""
+"""Relations stay symmetric and counted, and equal a small model, whatever customers do."""
 
 from itertools import permutations
 
@@ -20,7 +20,7 @@ COMMANDS = Commands.load(ROUTING)
 
 
 class Relations(RuleBasedStateMachine):
-    """Three customers who add, delete, block and leave; `buddies` and `blocked` are what must come of it."""
+    """Three customers add, delete, block and leave; `buddies` and `blocked` are the model."""
 
     @initialize()
     def everybody_opens(self) -> None:
@@ -43,7 +43,7 @@ class Relations(RuleBasedStateMachine):
 
     @rule(pair=PAIR, word=st.sampled_from(["是", "否"]))
     def answer(self, pair: tuple[str, str], word: str) -> None:
-        """是 makes buddies of whoever asked and whoever answers, unless the asker keeps him out by now."""
+        """是 makes buddies of asker and answerer, unless the asker has blocked the answerer since."""
         asker, answerer = pair
         customer = self.service.customers[answerer]
         question = find(customer, "buddy.add", asker, self.service.now)
@@ -57,7 +57,7 @@ class Relations(RuleBasedStateMachine):
 
     @rule(pair=PAIR)
     def befriend(self, pair: tuple[str, str]) -> None:
-        """Ask and have it accepted: what random steps alone seldom come to."""
+        """Ask and agree, because random steps rarely do both."""
         self.ask(pair)
         self.answer(pair, "是")
 
@@ -84,7 +84,7 @@ class Relations(RuleBasedStateMachine):
 
     @rule(who=SOMEBODY)
     def leave(self, who: str) -> None:
-        """QXFX and 是: his buddies and his black list go; that he is on others' stays."""
+        """QXFX and 是 delete the customer's buddies and black list, not the entries of others about him."""
         if not self.is_open(who):
             return
         self.service.receive(who, "QXFX")
@@ -96,12 +96,13 @@ class Relations(RuleBasedStateMachine):
 
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:
-        """Questions lapse."""
+        """Questions expire."""
         self.service.pass_hours(hours)
 
     @invariant()
     def rows_are_what_the_model_says(self) -> None:
-        """Buddies have a row each, of the same age; black lists are as made; no other row is kept."""
+        """Buddies have a row each with the same `since`; black lists equal the model; there is no other
+        row."""
         rows = self.service.buddies
         assert {frozenset(pair) for pair, row in rows.items() if row.since} == self.buddies
         for (owner, other), row in rows.items():

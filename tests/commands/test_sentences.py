@@ -1,4 +1,4 @@
-"""Sentences: placeholders, lengths, and that each is said by somebody."""
+"""Sentences: placeholders, lengths, and that each is used."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ CHINESE_PUNCTUATION = frozenset("，。：；！？“”、")
 
 
 def test_sentences_are_written_for_customers(commands: Commands) -> None:
-    """Sentences hold Chinese, what is to be typed, and full-width punctuation; nothing else slips in."""
+    """Sentences contain only Chinese, what is to be typed, and full-width punctuation."""
     for name, sentence in commands.sentences.by_id.items():
         text = sentence.render(dict.fromkeys(commands.sentences.longest, ""))
         odd = {
@@ -39,7 +39,7 @@ def test_every_sentence_has_an_english_gloss() -> None:
 
 
 def test_only_three_sentences_are_long(commands: Commands) -> None:
-    """Every sentence fits one SMS with its longest values, but for help, chat and the list of questions."""
+    """Only help, chat and the list of questions may take more than one SMS."""
     long = {name for name, sentence in commands.sentences.by_id.items() if sentence.sms > 1}
     assert long == {"help", "chat.message", "answer.several"}
     for sentence in commands.sentences.by_id.values():
@@ -47,7 +47,7 @@ def test_only_three_sentences_are_long(commands: Commands) -> None:
 
 
 def test_help_is_longer_than_one_sms(commands: Commands) -> None:
-    """The help text is split on purpose: it takes exactly the parts it claims."""
+    """The help text takes exactly as many SMS as it says."""
     assert parts_of(commands.sentences.render("help")) == commands.sentences.by_id["help"].sms > 1
 
 
@@ -55,14 +55,14 @@ def test_help_is_longer_than_one_sms(commands: Commands) -> None:
     ("units", "parts"), [(0, 1), (SINGLE, 1), (SINGLE + 1, 2), (2 * PART, 2), (2 * PART + 1, 3), (180, 3)]
 )
 def test_parts(units: int, parts: int) -> None:
-    """70 characters fit one SMS, more go 66 a part; a character outside the BMP counts two."""
+    """One SMS has 70 UTF-16 units, a part of a long one 66."""
     assert parts_of("字" * units) == parts
     if units % 2 == 0:
         assert parts_of("😀" * (units // 2)) == parts
 
 
 def test_render(commands: Commands) -> None:
-    """Values go where their names are, as often as they stand; braces in a value are no placeholders."""
+    """Values replace their placeholders everywhere; braces in a value stay as they are."""
     text = commands.sentences.render("suggestion", {"word": "{who}"})
     assert text.count("{who}") == 2
     assert commands.sentences.render("chat.message", {"text": "50% {x}"}) == "50% {x}"
@@ -116,13 +116,13 @@ AFTERWARDS = f"""
 
 
 def texts_of(script: str) -> list[tuple[str, str]]:
-    """(number, text) of each SMS of a script."""
+    """(address, text) of each SMS of a script."""
     each = [entry.strip().partition(" ") for line in script.split("\n") if line for entry in line.split("|")]
     return [(to, text) for to, _, text in each]
 
 
 def become_buddies_in_every_way(service: InMemoryService) -> None:
-    """Requests that are answered, declined, too late, too many."""
+    """Requests that are agreed to, declined, late, and too many."""
     asked = number_of_question(service.receive(LI, f"HY#{WANG}#小李"))
     service.receive(LI, f"HY#{WANG}")
     service.receive(WANG, "否", asked)
@@ -142,7 +142,7 @@ def become_buddies_in_every_way(service: InMemoryService) -> None:
 
 
 def leave_in_every_way(service: InMemoryService) -> None:
-    """Cancelling that is asked for, taken back, reminded of and confirmed, beside another question."""
+    """QXFX asked, declined, reminded of and confirmed, with another question open."""
     service.limits = ServiceLimits()
     cancelling = number_of_question(service.receive(WANG, "QXFX"))
     service.receive(WANG, "CXFX", cancelling)
@@ -154,7 +154,7 @@ def leave_in_every_way(service: InMemoryService) -> None:
 
 
 def test_every_sentence_is_said(commands: Commands, routing: Routing) -> None:
-    """One conversation has every sentence, but for the pipeline's own and a place that no row needs yet."""
+    """The scripts produce every sentence, except the pipeline's own and one that no row needs yet."""
     service = InMemoryService(commands, routing)
     for to, text in texts_of(BEFORE_OPENING):
         service.receive(LI, text, to)

@@ -1,4 +1,4 @@
-"""What happens to texts that are not understood: offers, help once in a while, silence towards machines."""
+"""Texts that are not understood: suggestions, limited help, no answer to automatic texts."""
 
 import pytest
 from hypothesis import given
@@ -20,7 +20,7 @@ def service(commands: Commands, routing: Routing) -> InMemoryService:
 
 
 def sentences_for(service: InMemoryService, text: str, to: str = "161", sender: str = LI) -> list[str]:
-    """What the customer is told."""
+    """The sentences of the reply."""
     outcome = service.receive(sender, text, to)
     assert (outcome.result is Result.LIMITED) == (outcome.replies == [])
     return sentences(outcome)
@@ -28,7 +28,7 @@ def sentences_for(service: InMemoryService, text: str, to: str = "161", sender: 
 
 @pytest.mark.parametrize("where", ["its own number", "the base"])
 def test_an_offer_is_taken_up(service: InMemoryService, where: str) -> None:
-    """是 to a suggestion does what the word would have done; the welcome leaves from where it always does."""
+    """是 to a suggestion runs its word; the welcome is sent from the usual number."""
     offer = service.receive(LI, "KFTX", "12520")
     (reply,) = offer.replies
     assert (offer.result, reply.sentence, reply.source) == (
@@ -55,7 +55,7 @@ def test_an_offer_never_skips_the_question_of_its_row(service: InMemoryService) 
 
 
 def test_an_offer_is_turned_down(service: InMemoryService) -> None:
-    """否 does nothing, with one sentence, and the offer is gone."""
+    """否 does nothing, sends one sentence, and closes the suggestion."""
     service.receive(LI, "KFTX")
     assert sentences_for(service, "否") == ["suggestion.dropped"]
     assert sentences_for(service, "是") == ["answer.none"]
@@ -63,7 +63,7 @@ def test_an_offer_is_turned_down(service: InMemoryService) -> None:
 
 
 def test_an_offer_lapses(service: InMemoryService) -> None:
-    """A suggestion can be taken up for limits.suggestion_minutes, then 是 it is too late."""
+    """A suggestion can be accepted for limits.suggestion_minutes; after that 是 is too late."""
     address = number_of_question(service.receive(LI, "KFTX"))
     service.now = service.customers[LI].questions[-1].deadline
     assert (
@@ -75,7 +75,7 @@ def test_an_offer_lapses(service: InMemoryService) -> None:
 
 
 def test_a_real_question_goes_first(service: InMemoryService) -> None:
-    """At a base 是 answers the real question, then the suggestion."""
+    """At a base 是 answers the open question first, then the suggestion."""
     service.open(LI)
     service.receive(LI, "QXFX")
     address = number_of_question(service.receive(LI, "QXFX 呢"))
@@ -86,7 +86,8 @@ def test_a_real_question_goes_first(service: InMemoryService) -> None:
 
 
 def test_an_offer_takes_nobodys_place(service: InMemoryService) -> None:
-    """However many questions are open, a suggestion closes none of them, and they none but the last offer."""
+    """A suggestion closes no question, and a question closes no suggestion; a new suggestion closes the
+    last."""
     service.open(LI)
     service.limits = ServiceLimits(open_questions=1)
     service.receive(LI, "QXFX")
@@ -100,7 +101,7 @@ def test_an_offer_takes_nobodys_place(service: InMemoryService) -> None:
 
 @pytest.mark.parametrize(("text", "word"), [("语音聊田", "YY"), ("添加好有", "HY")])
 def test_words_that_want_arguments_are_only_named(service: InMemoryService, text: str, word: str) -> None:
-    """是 alone could not do what wants a number: such a word is named, and no question is asked."""
+    """A word that needs arguments is only named: no question is asked."""
     service.open(LI)
     outcome = service.receive(LI, text)
     assert [(reply.sentence, reply.values) for reply in outcome.replies] == [("suggestion", {"word": word})]
@@ -108,20 +109,20 @@ def test_words_that_want_arguments_are_only_named(service: InMemoryService, text
 
 
 def test_answers_to_an_offer_at_the_hot_line(service: InMemoryService) -> None:
-    """A suggestion that began at 10086 leaves from 1008619, where digits that are no serial mean it too."""
+    """A suggestion at 10086 is sent from 1008619; there unknown digits mean it too."""
     address = number_of_question(service.receive(LI, "KFTX", "10086"))
     assert address.startswith("1008619")
     assert sentences_for(service, "是", "1008619") == ["service.opened"]
 
 
 def test_no_reminder_of_an_offer(service: InMemoryService) -> None:
-    """Another instruction to the number of a suggestion is done, and nothing is reminded of."""
+    """Another instruction to the number of a suggestion is run, without a reminder."""
     address = number_of_question(service.receive(LI, "KFTX"))
     assert sentences_for(service, "CXFX", address) == ["service.state.none"]
 
 
 def test_the_same_help_once_in_a_period(service: InMemoryService) -> None:
-    """Help and "not understood" go to a handset once in limits.help_period each, then there is silence."""
+    """Help and "not understood" are sent once in limits.help_period each; after that there is no answer."""
     service.open(LI)
     assert sentences_for(service, "你好") == ["misunderstood"]
     assert sentences_for(service, "在吗") == []
@@ -135,7 +136,7 @@ def test_the_same_help_once_in_a_period(service: InMemoryService) -> None:
 
 
 def test_different_offers_are_different_help(service: InMemoryService) -> None:
-    """A slip in another word is told, the same slip is not told twice; a silent one opens no question."""
+    """Another misspelt word gets its suggestion, the same one gets no second; then no question is opened."""
     service.open(LI)
     assert sentences_for(service, "CXXF") == ["suggestion.question"]
     held = service.customers[LI].questions
@@ -145,8 +146,7 @@ def test_different_offers_are_different_help(service: InMemoryService) -> None:
 
 
 def test_help_is_bounded(service: InMemoryService) -> None:
-    """However many different slips a handset makes, it is helped with so many within a period, and no more is
-    remembered."""
+    """At most HELPED different helps are sent and stored in a period."""
     service.open(LI)
     words = [row.words[0] for row in service.commands.table.rows.values() if row.words and not row.arguments]
     told = [sentences_for(service, f"{word} 啊") for word in words if len(word) > 3]
@@ -158,7 +158,7 @@ def test_help_is_bounded(service: InMemoryService) -> None:
 
 
 def test_a_reminder_is_no_help(service: InMemoryService) -> None:
-    """An unclear answer is reminded of its question each time, and spends nothing of the help."""
+    """An unclear answer is always reminded of its question, and that does not count as help."""
     service.open(LI)
     address = number_of_question(service.receive(LI, "QXFX"))
     assert [sentences_for(service, "是的好", address) for _ in range(3)] == [["question.reminder"]] * 3
@@ -181,7 +181,7 @@ AUTOMATIC = [
 
 @pytest.mark.parametrize("text", AUTOMATIC)
 def test_machines_get_no_answer(service: InMemoryService, text: str) -> None:
-    """What a carrier or a handset answers by itself is not answered, wherever it goes and whoever has it."""
+    """Automatic texts of carriers and handsets get no answer, at any address and in any state."""
     assert sentences_for(service, text) == []
     service.open(LI)
     asked = number_of_question(service.receive(LI, "QXFX"))
@@ -194,12 +194,12 @@ def test_machines_get_no_answer(service: InMemoryService, text: str) -> None:
     "text", ["我在开会", "稍后联系", "您好", "用户已经开通了吗", "回复", "请问怎么自动充值"]
 )
 def test_people_get_an_answer(service: InMemoryService, text: str) -> None:
-    """Texts that only sound like those of machines are answered."""
+    """Texts that only resemble automatic ones are answered."""
     assert sentences_for(service, text) == ["not_open"]
 
 
 def test_machines_still_reach_a_buddy(service: InMemoryService) -> None:
-    """A chat that can be handed over is handed over, whoever wrote it."""
+    """A chat message is delivered, even if it is automatic."""
     service.open(LI, WANG)
     service.befriend(LI, WANG)
     assert sentences_for(service, AUTOMATIC[0], f"12520{WANG}") == ["chat.message"]
@@ -207,7 +207,8 @@ def test_machines_still_reach_a_buddy(service: InMemoryService) -> None:
 
 @given(texts=st.lists(st.sampled_from(["KFTX", "CXXF", "是", "否", "QXFX", "你好", "BZ"]), max_size=12))
 def test_at_most_one_offer_is_open(commands: Commands, routing: Routing, texts: list[str]) -> None:
-    """Whatever a customer texts: one open suggestion at most, every serial once, and silence is `limited`."""
+    """Whatever a customer sends: at most one suggestion is open, serials are unique, no answer is
+    `limited`."""
     service = InMemoryService(commands, routing)
     for text in texts:
         sentences_for(service, text)

@@ -1,4 +1,4 @@
-"""Voice chat: who may be invited, what the answers do, and which call is asked for."""
+"""Voice chat: who may be invited, what the answers do, and which call is requested."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def service(commands: Commands, routing: Routing) -> InMemoryService:
 
 
 def test_accepted(service: InMemoryService) -> None:
-    """是 asks for one call with both parties, and both are told that the voice number will ring."""
+    """是 requests one call with both, and both are told that the voice number will call."""
     asked = service.receive(LI, f"YY#{WANG}")
     assert asked.result is Result.ASKED
     assert [(reply.to, reply.sentence, reply.source) for reply in asked.replies] == [
@@ -44,7 +44,7 @@ def test_accepted(service: InMemoryService) -> None:
 
 
 def test_declined(service: InMemoryService) -> None:
-    """否 tells both and asks for no call."""
+    """否 tells both and requests no call."""
     address = number_of_question(service.receive(LI, f"YY#{WANG}"))
     answered = service.receive(WANG, "否", address)
     assert [(reply.to, reply.sentence) for reply in answered.replies] == [
@@ -55,7 +55,7 @@ def test_declined(service: InMemoryService) -> None:
 
 
 def test_late_and_repeated_answers(service: InMemoryService) -> None:
-    """An invitation is answered once and in time; nobody is called otherwise."""
+    """An invitation is answered once and in time; else no call is requested."""
     address = number_of_question(service.receive(LI, f"YY#{WANG}"))
     service.now = service.customers[WANG].questions[-1].deadline
     late = service.receive(WANG, "是", address)
@@ -67,7 +67,7 @@ def test_late_and_repeated_answers(service: InMemoryService) -> None:
 
 
 def test_nobody_is_invited_twice(service: InMemoryService) -> None:
-    """While an invitation is open the same one is not asked again; the other direction is another one."""
+    """An open invitation is not repeated; one in the other direction is allowed."""
     service.receive(LI, f"YY#{WANG}")
     again = service.receive(LI, f"YY{service.customers[WANG].fetion_number}")
     assert [(reply.to, reply.sentence) for reply in again.replies] == [(LI, "voice.asked.already")]
@@ -122,7 +122,7 @@ def test_who_cannot_be_invited(service: InMemoryService, obstacle: str, code: in
 
 @pytest.mark.parametrize("end", ["parted", "cancelled"])
 def test_an_invitation_that_came_to_nothing(service: InMemoryService, end: str) -> None:
-    """When they are no buddies any more, or the inviter has cancelled, 是 calls nobody."""
+    """是 requests no call when the two are no buddies any more or the inviter has cancelled."""
     address = number_of_question(service.receive(LI, f"YY#{WANG}"))
     if end == "parted":
         service.receive(LI, f"SC#{WANG}")
