@@ -17,26 +17,27 @@ from zoneinfo import ZoneInfo
 
 from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.service import Commands
-from gateway.batch import Batches
-from gateway.binds import Bind, Binds, Claim
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.configured import MINUTE_MS, account_of, connection_limits_of, guard_of, timers_of
-from gateway.control import Control, socket_path
-from gateway.hashing import Hashing
-from gateway.intake import Intake
-from gateway.logs import Log
-from gateway.longmessages import LongMessages
-from gateway.migration import Migration
-from gateway.model import MobileTerminated, Numbers
+from gateway.inbound.hashing import Hashing
+from gateway.inbound.intake import Intake
+from gateway.inbound.reassembly import LongMessages
+from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
+from gateway.message import MobileTerminated, Numbers
 from gateway.net.connection import Connection
 from gateway.net.listener import Listener
-from gateway.operators import Operators
-from gateway.outbox import Outbox
-from gateway.pipeline import Pipeline
-from gateway.recovery import Recovery
-from gateway.replies import Reaching, Replies
-from gateway.reports import Reports
-from gateway.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
+from gateway.operations.control import Control, socket_path
+from gateway.operations.event_log import Reports
+from gateway.operations.logs import Log
+from gateway.operations.operators import Operators
+from gateway.outbound.outbox import Outbox
+from gateway.outbound.selection import Bind, Binds, Claim
+from gateway.processing.addressing import Reaching, Replies
+from gateway.processing.batch import Batches
+from gateway.processing.migration import Migration
+from gateway.processing.pipeline import Pipeline
+from gateway.processing.recovery import Recovery
+from gateway.processing.sensitive_words import WordList
 from gateway.secrets import HashCost, Hasher, KeyFile, generate_password
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -44,8 +45,7 @@ from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
 from gateway.smpp.pdus import BindRequest, DataSm, SubmitSm
 from gateway.storage.contract import StorageError, Store
-from gateway.storage.sqlite import SqliteStore
-from gateway.words import WordList
+from gateway.storage.sqlite.store import SqliteStore
 from routing.table import Routing
 from routing.tablefile import TableError
 

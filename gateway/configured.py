@@ -3,7 +3,7 @@
 from typing import Final
 
 from commands.model import ServiceLimits
-from gateway.guard import Guard
+from gateway.inbound.guard import Guard
 from gateway.net.admission import ConnectionLimits
 from gateway.net.listener import Account
 from gateway.settings import Account as AccountSettings

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.app import Gateway
-from gateway.logs import open_log
 from gateway.net.connection import Connection
+from gateway.operations.logs import open_log
 from gateway.settings import load
 from gateway.smpp.codec import decode, encode
 from gateway.smpp.framing import FrameSplitter

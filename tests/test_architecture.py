@@ -20,78 +20,93 @@ TOP_LEVEL = frozenset(
 )
 """Everything that may stand at the top."""
 
-PIPELINE = frozenset(
-    {
-        *("gateway.smpp", "gateway.model", "gateway.storage.contract", "routing", "commands"),
-        *("gateway.errors", "gateway.logs", "gateway.secrets", "gateway.clock", "gateway.binds"),
-        *(
-            "gateway.batch",
-            "gateway.retransmissions",
-            "gateway.intake",
-            "gateway.longmessages",
-            "gateway.outbox",
-        ),
-        *("gateway.reports", "gateway.guard", "gateway.migration", "gateway.replies", "gateway.hashing"),
-        *("gateway.message_log", "gateway.journaled"),
-    }
-)
-"""What the pipeline, the outbox and the pieces they are made of may import."""
-
 EVERYTHING = frozenset({"gateway", "commands", "routing"})
 
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("gateway.cli",),
+    ("gateway.testing",),
+    ("gateway.simulator",),
+    ("gateway.app", "gateway.lifecycle", "gateway.configured"),
+    ("gateway.operations", "gateway.billing"),
+    ("gateway.processing",),
+    ("gateway.inbound", "gateway.outbound"),
+    ("gateway.channels", "gateway.events"),
+    ("gateway.storage",),
+    ("gateway.observer",),
+    ("gateway.message",),
+    ("commands",),
+    ("routing",),
+)
+"""From the top down. A package imports itself and those below it, never one above or beside it."""
+
+TOGETHER = frozenset({"gateway.app"})
+"""Layers whose members may import one another."""
+
+SHARED = frozenset({"gateway.clock", "gateway.secrets", "gateway.errors", "gateway.settings"})
+"""What every package of gateway/ but gateway.smpp may import."""
+
 ARROWS: dict[str, frozenset[str]] = {
-    "routing": frozenset(),
-    "commands": frozenset({"routing"}),
+    "gateway.channels": frozenset({"gateway.net", "gateway.smpp"}),
+    "gateway.net": frozenset({"gateway.smpp"}),
     "gateway.smpp": frozenset(),
     "gateway.clock": frozenset(),
-    "gateway.logs": frozenset({"gateway.logsink"}),
-    "gateway.logsink": frozenset(),
     "gateway.secrets": frozenset(),
+    "gateway.errors": frozenset(),
     "gateway.settings": frozenset({"routing.tablefile"}),
-    "gateway.errors": frozenset({"gateway.smpp", "routing", "commands"}),
-    # gateway.smpp.long: what part of a long message an SMS is, a plain value.
-    "gateway.model": frozenset({"routing", "commands.model", "gateway.smpp.long"}),
-    "gateway.binds": frozenset({"gateway.smpp"}),
-    "gateway.net": frozenset({"gateway.smpp", "gateway.errors"}),
-    "gateway.storage": frozenset({"gateway.model", "commands.model", "gateway.smpp.long"}),
-    "gateway.control": frozenset(),
-    "gateway.batch": PIPELINE,
-    "gateway.hashing": PIPELINE,
-    "gateway.intake": PIPELINE,
-    "gateway.guard": frozenset(),
-    "gateway.journaled": PIPELINE,
-    "gateway.longmessages": PIPELINE,
-    "gateway.message_log": PIPELINE,
-    "gateway.migration": PIPELINE,
-    "gateway.operators": PIPELINE | {"gateway.control"},
-    "gateway.outbox": PIPELINE,
-    "gateway.pipeline": PIPELINE,
-    "gateway.recovery": PIPELINE,
-    "gateway.replies": PIPELINE,
-    "gateway.retransmissions": PIPELINE,
-    "gateway.reports": PIPELINE,
-    "gateway.simulator": frozenset({"gateway.smpp", "gateway.net"}),
-    "gateway.words": frozenset({"commands.text", "routing.tablefile"}),
-    "gateway.app": EVERYTHING,
-    "gateway.configured": EVERYTHING,
-    "gateway.testing": EVERYTHING,
-    "pytest_fetion_gateway": frozenset({"gateway.testing", "gateway.simulator"}),
-    "gateway.replay": frozenset({"routing", "commands", "gateway.model", "gateway.journaled"}),
-    "gateway.cli": frozenset(),  # its targets are imported when they are used
-    "gateway.cli_check": EVERYTHING,
-    "gateway.cli_config": EVERYTHING,
-    "gateway.cli_demo": EVERYTHING,
-    "gateway.cli_explain": EVERYTHING,
-    "gateway.cli_handset": EVERYTHING,
-    "gateway.cli_inspect": EVERYTHING,
-    "gateway.cli_replay": EVERYTHING,
-    "gateway.cli_scenario": EVERYTHING,
-    "gateway.cli_settle": EVERYTHING,
-    "gateway.settlement": frozenset({"routing", "commands", "gateway.model", "gateway.storage"}),
-    "gateway.cli_serve": EVERYTHING,
+    "gateway.simulator": frozenset({"gateway.net", "gateway.smpp"}),
+    "gateway.testing": frozenset({"gateway.net", "gateway.smpp"}),
     "gateway.__main__": frozenset({"gateway.cli"}),
+    "pytest_fetion_gateway": frozenset({"gateway.testing", "gateway.simulator"}),
 }
-"""A module (with all below it) -> what it may import, besides itself. The longest name counts."""
+"""What a module may import besides what LAYERS and SHARED allow it."""
+
+UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors"})
+"""Modules that import nothing of SHARED."""
+
+NOT_YET: frozenset[str] = frozenset(
+    {
+        "gateway.app -> gateway.net.connection",
+        "gateway.app -> gateway.net.listener",
+        "gateway.app -> gateway.smpp.coding",
+        "gateway.app -> gateway.smpp.events",
+        "gateway.app -> gateway.smpp.pdu",
+        "gateway.app -> gateway.smpp.pdus",
+        "gateway.cli.config -> gateway.smpp.coding",
+        "gateway.configured -> gateway.net.admission",
+        "gateway.configured -> gateway.net.listener",
+        "gateway.configured -> gateway.smpp.timers",
+        "gateway.errors -> gateway.smpp.status",
+        "gateway.inbound.intake -> gateway.outbound.selection",
+        "gateway.inbound.intake -> gateway.smpp.coding",
+        "gateway.inbound.intake -> gateway.smpp.long",
+        "gateway.inbound.intake -> gateway.smpp.pdus",
+        "gateway.inbound.intake -> gateway.smpp.status",
+        "gateway.inbound.intake -> gateway.smpp.tlvs",
+        "gateway.inbound.reassembly -> gateway.smpp.coding",
+        "gateway.inbound.reassembly -> gateway.smpp.long",
+        "gateway.inbound.retransmissions -> gateway.smpp.window",
+        "gateway.message -> gateway.smpp.long",
+        "gateway.observer -> gateway.outbound.selection",
+        "gateway.observer -> gateway.smpp.pdus",
+        "gateway.observer -> gateway.storage.contract",
+        "gateway.operations.event_log -> gateway.smpp.events",
+        "gateway.operations.event_log -> gateway.smpp.pdus",
+        "gateway.operations.event_log -> gateway.smpp.status",
+        "gateway.outbound.outbox -> gateway.smpp.coding",
+        "gateway.outbound.outbox -> gateway.smpp.errors",
+        "gateway.outbound.outbox -> gateway.smpp.long",
+        "gateway.outbound.outbox -> gateway.smpp.pdu",
+        "gateway.outbound.outbox -> gateway.smpp.pdus",
+        "gateway.outbound.outbox -> gateway.smpp.status",
+        "gateway.outbound.selection -> gateway.smpp.session",
+        "gateway.processing.batch -> gateway.smpp.coding",
+        "gateway.processing.batch -> gateway.smpp.status",
+        "gateway.processing.pipeline -> gateway.smpp.pdus",
+        "gateway.processing.pipeline -> gateway.smpp.status",
+        "gateway.storage.sqlite.rows -> gateway.smpp.long",
+    }
+)
+"""Arrows that are still there and have to go."""
 
 COMMAND_LINE = ("gateway.cli", "gateway.testing", "gateway.__main__", "pytest_fetion_gateway")
 """Nobody imports these but themselves."""
@@ -100,21 +115,21 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "routing": frozenset({"pydantic", "yaml"}),
     "commands": frozenset({"pydantic", "yaml", "rapidfuzz"}),
     "gateway.settings": frozenset({"pydantic", "yaml"}),
-    "gateway.logs": frozenset({"structlog", "orjson"}),
+    "gateway.operations.logs": frozenset({"structlog", "orjson"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
     "gateway.storage": frozenset({"orjson"}),
-    "gateway.control": frozenset({"orjson"}),
-    "gateway.reports": frozenset({"structlog"}),
-    "gateway.pipeline": frozenset({"structlog"}),
+    "gateway.operations.control": frozenset({"orjson"}),
+    "gateway.operations.event_log": frozenset({"structlog"}),
+    "gateway.processing.pipeline": frozenset({"structlog"}),
     "gateway.app": frozenset({"structlog"}),
     "gateway.simulator": frozenset({"yaml", "pydantic"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
-    "gateway.cli_inspect": frozenset({"orjson"}),
-    "gateway.cli_replay": frozenset({"orjson"}),
+    "gateway.cli.inspect": frozenset({"orjson"}),
+    "gateway.cli.replay": frozenset({"orjson"}),
     "gateway.testing": frozenset({"yaml"}),
     "pytest_fetion_gateway": frozenset({"pytest", "pytest_asyncio"}),
-    "gateway.cli_serve": frozenset({"uvloop"}),
-    "gateway.cli_demo": frozenset({"uvloop"}),
+    "gateway.cli.serve": frozenset({"uvloop"}),
+    "gateway.cli.demo": frozenset({"uvloop"}),
 }
 """Libraries from outside that a module may import; absent: none."""
 
@@ -126,29 +141,29 @@ IMPURE = frozenset(
 BOUNDARIES = frozenset(
     {
         # The hops of an SMS: what a bug raises in one fails that SMS alone.
-        ("gateway.pipeline", "submitted"),
-        ("gateway.hashing", "_prepare"),
-        ("gateway.batch", "_fresh"),
-        ("gateway.batch", "_load"),
-        ("gateway.batch", "_begin"),
-        ("gateway.batch", "_execute"),
-        ("gateway.batch", "_apology"),
-        ("gateway.batch", "_tell_incomplete"),
-        ("gateway.pipeline", "_commit"),
-        ("gateway.pipeline", "_work"),
-        ("gateway.pipeline", "_give_up"),
-        ("gateway.pipeline", "_answer"),
-        ("gateway.pipeline", "_positive"),
-        ("gateway.pipeline", "_tell"),
-        ("gateway.outbox", "_transmit"),
-        ("gateway.outbox", "_send"),
-        ("gateway.outbox", "answered"),
+        ("gateway.processing.pipeline", "submitted"),
+        ("gateway.inbound.hashing", "_prepare"),
+        ("gateway.processing.batch", "_fresh"),
+        ("gateway.processing.batch", "_load"),
+        ("gateway.processing.batch", "_begin"),
+        ("gateway.processing.batch", "_execute"),
+        ("gateway.processing.batch", "_apology"),
+        ("gateway.processing.batch", "_tell_incomplete"),
+        ("gateway.processing.pipeline", "_commit"),
+        ("gateway.processing.pipeline", "_work"),
+        ("gateway.processing.pipeline", "_give_up"),
+        ("gateway.processing.pipeline", "_answer"),
+        ("gateway.processing.pipeline", "_positive"),
+        ("gateway.processing.pipeline", "_tell"),
+        ("gateway.outbound.outbox", "_transmit"),
+        ("gateway.outbound.outbox", "_send"),
+        ("gateway.outbound.outbox", "answered"),
         ("gateway.smpp.session", "_receive_frame"),
         ("gateway.net.listener", "received"),
         # Beside the way of an SMS: it is said, and the gateway goes on.
-        ("gateway.pipeline", "_step"),
+        ("gateway.processing.pipeline", "_step"),
         ("gateway.app", "_tick"),
-        ("gateway.replay", "_execute"),
+        ("gateway.operations.replay", "_execute"),
     }
 )
 """Functions that may catch every Exception: where a bug in one message must not reach the next."""
@@ -176,7 +191,7 @@ TESTS = {module_name(path): tree for path, tree in TREES.items() if path.is_rela
 
 
 def imports_of(tree: ast.Module) -> Iterator[str]:
-    """Every module that is imported, inside functions too; `from gateway import model` is gateway.model."""
+    """Every module that is imported, inside functions too; `from gateway import model` is gateway.message."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -212,22 +227,46 @@ def committed_files() -> list[Path]:
     return [ROOT / name for name in names if name and (ROOT / name).is_file()]
 
 
+def layer_of(module: str) -> int | None:
+    """Where a module stands in LAYERS."""
+    return next((n for n, row in enumerate(LAYERS) if any(is_within(module, each) for each in row)), None)
+
+
+def member_of(module: str) -> str | None:
+    """The member of LAYERS that a module is within."""
+    return next((each for row in LAYERS for each in row if is_within(module, each)), None)
+
+
+def may_import(module: str, name: str) -> bool:
+    """Whether the tables allow a module of ours to import another one of ours."""
+    unit, above, below = longest(module, ARROWS), layer_of(module), layer_of(name)
+    if unit and any(is_within(name, each) for each in (unit, *ARROWS[unit])):
+        return True
+    if (
+        name in SHARED
+        and module.startswith("gateway.")
+        and longest(module, dict.fromkeys(UNSHARED, frozenset())) is None
+    ):
+        return True
+    if above is None or below is None:
+        return False
+    together = above == below and TOGETHER & set(LAYERS[above])
+    return below > above or member_of(module) == member_of(name) or bool(together)
+
+
 def test_every_import_follows_an_arrow() -> None:
-    """No module imports one of ours that the table of arrows does not allow it."""
-    offences = []
-    for module, tree in PRODUCT.items():
-        unit = longest(module, ARROWS)
-        assert unit or module == "gateway", f"{module} has no row in ARROWS"
-        allowed = {unit, *ARROWS.get(unit or "", ())}
-        for name in imports_of(tree):
-            ours = name.split(".")[0] in EVERYTHING
-            if ours and not any(is_within(name, each) for each in allowed if each):
-                offences.append(f"{module} -> {name}")
-    assert offences == []
+    """No module imports one of ours that LAYERS, SHARED and ARROWS do not allow it."""
+    offences = {
+        f"{module} -> {name}"
+        for module, tree in PRODUCT.items()
+        for name in imports_of(tree)
+        if name.split(".")[0] in EVERYTHING and not may_import(module, name)
+    }
+    assert offences == NOT_YET
 
 
 def test_nobody_imports_the_command_line() -> None:
-    """Nothing but the command line itself imports gateway.cli*, and nothing imports gateway.testing."""
+    """Nothing but the command line itself imports gateway.cli, and nothing imports gateway.testing."""
     offences = [
         f"{module} -> {name}"
         for module, tree in PRODUCT.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.cli_config import load_settings
+from gateway.cli.config import load_settings
 from gateway.settings import ENVIRONMENT, Limits, Settings, load, unread
 from routing.tablefile import TableError
 

@@ -33,7 +33,7 @@ class HandsetSend:
     """`handset send`: one SMS, and what comes back."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """See gateway.cli.Command."""
+        """See gateway.cli.main.Command."""
         _add_account(parser)
         parser.add_argument("--to", required=True, type=_number, help="number to text, such as 161 or 12520")
         parser.add_argument("text", metavar="TEXT", help="what to text")
@@ -47,7 +47,7 @@ class HandsetSend:
         )
 
     def run(self, args: argparse.Namespace) -> int:
-        """See gateway.cli.Command."""
+        """See gateway.cli.main.Command."""
         return _run(lambda: _send(args))
 
 
@@ -55,11 +55,11 @@ class HandsetChat:
     """`handset chat`: the same by keyboard."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """See gateway.cli.Command."""
+        """See gateway.cli.main.Command."""
         _add_account(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        """See gateway.cli.Command."""
+        """See gateway.cli.main.Command."""
         return _run(lambda: _chat(args))
 
 

@@ -1,21 +1,16 @@
-"""Frames to PDUs and back, and a PDU as a line of a log."""
+"""Frames to PDUs and back."""
 
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict
 from types import MappingProxyType
 from typing import Final
 
-from gateway.smpp.careful import LAYOUTS
 from gateway.smpp.compiler import Decoder, Encoder, compile_decoder, compile_encoder
 from gateway.smpp.errors import FrameError, PduError
 from gateway.smpp.pdu import Pdu
 from gateway.smpp.pdus import PDUS
 from gateway.smpp.status import CommandStatus
-from gateway.smpp.status import name_of as status_name
-from gateway.smpp.tlvs import BY_TAG, MESSAGE_PAYLOAD, TlvScalar
-from gateway.smpp.tlvs import name_of as tlv_name
-from gateway.smpp.wire import HEADER, CString
+from gateway.smpp.wire import HEADER
 
 BY_COMMAND_ID: Final[Mapping[int, type[Pdu]]] = MappingProxyType({pdu.command_id: pdu for pdu in PDUS})
 
@@ -55,42 +50,3 @@ def encode(pdu: Pdu) -> bytes:
     The body of a response with an error status and no content is left out where SMPP 3.4 says so.
     """
     return _ENCODERS[pdu.__class__](pdu)
-
-
-def describe(pdu: Pdu) -> dict[str, object]:
-    """The log form of a PDU: its name, header and fields, TLVs by name, no secrets and no texts.
-
-    A password shows as ``<secret>``; of a message, of message_payload and of a TLV that is in no table
-    only the number of octets shows; other octets are in hex.
-    """
-    fields: dict[str, object] = {
-        "command": pdu.name,
-        "command_status": status_name(pdu.command_status),
-        "sequence_number": pdu.sequence_number,
-    }
-    for name, wire in LAYOUTS[type(pdu)]:
-        value = getattr(pdu, name)
-        if isinstance(wire, CString) and wire.secret:
-            value = "<secret>"
-        elif isinstance(value, bytes):
-            value = _count(value)
-        elif isinstance(value, tuple):
-            value = [asdict(entry) for entry in value]
-        fields[name] = value
-    for tag, content in pdu.tlvs.items():
-        fields[tlv_name(tag)] = (
-            [_plain(tag, each) for each in content] if isinstance(content, tuple) else _plain(tag, content)
-        )
-    if pdu.notes:
-        fields["notes"] = list(pdu.notes)
-    return fields
-
-
-def _count(octets: bytes) -> str:
-    return f"<{len(octets)} octets>"
-
-
-def _plain(tag: int, value: TlvScalar) -> int | str:
-    if not isinstance(value, bytes):
-        return value
-    return value.hex() if tag in BY_TAG and tag != MESSAGE_PAYLOAD else _count(value)

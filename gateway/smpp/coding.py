@@ -173,17 +173,13 @@ class Alphabet:
             _encode_wide=_WIDE_ENCODERS[names[UCS2]],
         )
 
-    def known(self, data_coding: int) -> bool:
-        """Whether the map has this data_coding. `decode` reads an unknown one as data_coding 0."""
-        return data_coding in self.codec_of
-
     def decode(self, octets: bytes, data_coding: int) -> str:
         """The text of a whole message as it comes from a message centre; never raises.
 
         What is no character becomes U+FFFD, and so does each octet of binary data. A cut double byte at
-        the end is dropped. UCS-2 is read as UTF-16. An unknown data_coding is read as data_coding 0 (see
-        `known`). A byte-order mark in front is dropped, and of UCS-2 it says the byte order. NULs at the end
-        are padding and dropped; in GSM 7-bit, where 0x00 is `@`, exactly one is.
+        the end is dropped. UCS-2 is read as UTF-16. A data_coding that `codec_of` does not have is read as
+        data_coding 0. A byte-order mark in front is dropped, and of UCS-2 it says the byte order. NULs at
+        the end are padding and dropped; in GSM 7-bit, where 0x00 is `@`, exactly one is.
         """
         return self._decoders[data_coding](octets)
 

@@ -1,4 +1,4 @@
-"""What can go wrong in SMPP. Every class says what to answer and whether the session lives.
+"""What can go wrong in SMPP. Every class says what to answer.
 
 ::
 
@@ -9,11 +9,10 @@
     ├── NotAllowedError       a step that side and state do not allow: our misuse
     └── WindowFullError       as many requests unanswered as the window holds: wait
 
-``command_status`` is the status to answer with, ``survives`` says whether the session goes on.
+``command_status`` is the status to answer with.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from gateway.smpp.status import CommandStatus
 
@@ -22,7 +21,6 @@ class SmppError(Exception):
     """Root of everything that this package raises on purpose."""
 
     command_status: int = CommandStatus.RSYSERR
-    survives: ClassVar[bool] = True
 
 
 class PduError(SmppError):
@@ -48,7 +46,6 @@ class FrameError(SmppError):
     """
 
     command_status = CommandStatus.RINVCMDLEN
-    survives = False
 
     def __init__(self, reason: str, *, frames: Sequence[bytes] = ()) -> None:
         super().__init__(reason)

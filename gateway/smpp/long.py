@@ -14,6 +14,11 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from gateway.smpp.coding import LATIN, Alphabet
+from gateway.smpp.tlvs import MESSAGE_PAYLOAD as MESSAGE_PAYLOAD
+from gateway.smpp.tlvs import NO_TLVS, TlvValue
+from gateway.smpp.tlvs import SAR_MSG_REF_NUM as SAR_MSG_REF_NUM
+from gateway.smpp.tlvs import SAR_SEGMENT_SEQNUM as SAR_SEGMENT_SEQNUM
+from gateway.smpp.tlvs import SAR_TOTAL_SEGMENTS as SAR_TOTAL_SEGMENTS
 
 Kind: TypeAlias = Literal["udh8", "udh16", "sar"]
 Method: TypeAlias = Literal["udh8", "udh16", "sar", "payload"]
@@ -21,10 +26,6 @@ Tlvs: TypeAlias = Mapping[int, object]
 
 UDHI: Final = 0x40
 """The bit of esm_class that says: a user data header stands before the text (SMPP 3.4 section 5.2.12)."""
-SAR_MSG_REF_NUM: Final = 0x020C
-SAR_TOTAL_SEGMENTS: Final = 0x020E
-SAR_SEGMENT_SEQNUM: Final = 0x020F
-MESSAGE_PAYLOAD: Final = 0x0424
 
 MAX_SEGMENTS: Final = 255
 MAX_PAYLOAD: Final = 0xFFFF
@@ -34,7 +35,6 @@ _USER_DATA: Final = 140
 """Octets that one SMS has on the air for header and text."""
 _CONCATENATION_8: Final = 0x00
 _CONCATENATION_16: Final = 0x08
-_NO_TLVS: Final[Mapping[int, int | bytes]] = MappingProxyType({})
 
 # Octets of the user data header on the air. The message centre makes one out of the SAR TLVs, whose
 # reference has 16 bits.
@@ -46,9 +46,6 @@ class MessageTooLongError(ValueError):
 
     def __init__(self, needed: int, limit: int, unit: str) -> None:
         super().__init__(f"the text needs {needed} {unit}, the limit is {limit}")
-        self.needed = needed
-        self.limit = limit
-        self.unit = unit
 
 
 class BrokenUdhError(ValueError):
@@ -63,7 +60,7 @@ class Segment:
     """short_message, with the user data header if esm_class has UDHI."""
     data_coding: int
     esm_class: int = 0
-    tlvs: Mapping[int, int | bytes] = field(default_factory=lambda: _NO_TLVS)
+    tlvs: Mapping[int, TlvValue] = field(default_factory=lambda: NO_TLVS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ def segments(text: str, alphabet: Alphabet, reference: int, method: Method) -> l
     """
     data_coding, octets = alphabet.encode(text)
     if len(octets) <= _room(data_coding, 0):
-        return [Segment(octets, data_coding, 0, _NO_TLVS)]
+        return [Segment(octets, data_coding, 0, NO_TLVS)]
     if method == "payload":
         return [Segment(b"", data_coding, 0, {MESSAGE_PAYLOAD: _payload(octets)})]
     pieces = _cut(octets, data_coding, alphabet, method)
@@ -102,17 +99,6 @@ def segments(text: str, alphabet: Alphabet, reference: int, method: Method) -> l
         Segment(udh + bytes((number,)) + piece, data_coding, UDHI)
         for number, piece in enumerate(pieces, start=1)
     ]
-
-
-def count(text: str, alphabet: Alphabet, method: Method = "udh8") -> int:
-    """How many SMS `segments` makes of a text; raises what it raises."""
-    data_coding, octets = alphabet.encode(text)
-    if len(octets) <= _room(data_coding, 0):
-        return 1
-    if method == "payload":
-        _payload(octets)
-        return 1
-    return len(_cut(octets, data_coding, alphabet, method))
 
 
 def _room(data_coding: int, header_octets: int) -> int:
@@ -141,7 +127,7 @@ def _cut(octets: bytes, data_coding: int, alphabet: Alphabet, kind: Kind) -> lis
     return pieces
 
 
-def _sar_tlvs(reference: int, total: int, number: int) -> dict[int, int | bytes]:
+def _sar_tlvs(reference: int, total: int, number: int) -> dict[int, TlvValue]:
     return {
         SAR_MSG_REF_NUM: reference % 0x10000,
         SAR_TOTAL_SEGMENTS: total,
@@ -264,10 +250,6 @@ class PartSet:
             return Added.REPEAT if kept == part else Added.CONFLICT
         self.size += len(octets)
         return Added.COMPLETE if len(self._parts) == self.total else Added.NEW
-
-    def octets(self) -> bytes:
-        """All octets in the order of the numbers. Raises ValueError while parts are missing."""
-        return b"".join(octets for octets, _ in self._in_order())
 
     def text(self, alphabet: Alphabet, *, padded: bool = True) -> str:
         """The text of the message. Raises ValueError while parts are missing.

@@ -101,20 +101,6 @@ MAY_SEND: Final[Mapping[Side, Mapping[State, frozenset[int]]]] = MappingProxyTyp
     {side: MappingProxyType({state: _may_send(side, state) for state in State}) for side in Side}
 )
 
-#: The state that a positive bind response leads to, by its command_id.
-BOUND: Final[Mapping[int, State]] = MappingProxyType(
-    {
-        BindReceiver.response.command_id: State.BOUND_RX,
-        BindTransmitter.response.command_id: State.BOUND_TX,
-        BindTransceiver.response.command_id: State.BOUND_TRX,
-    }
-)
-
-
-def may_send(side: Side, state: State, command_id: int) -> bool:
-    """Whether this side may send this PDU in this state."""
-    return command_id in MAY_SEND[side][state]
-
 
 def may_receive(side: Side, state: State, command_id: int) -> bool:
     """Whether this PDU may come to this side in this state: its peer may send it."""

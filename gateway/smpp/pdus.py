@@ -25,7 +25,7 @@ _STATUS = CommandStatus
 
 Int1 = Annotated[int, Octet()]
 SystemId = Annotated[str, CString(16, _STATUS.RINVSYSID)]
-Password = Annotated[str, CString(9, _STATUS.RINVPASWD, secret=True)]
+Password = Annotated[str, CString(9, _STATUS.RINVPASWD)]
 SystemType = Annotated[str, CString(13, _STATUS.RINVSYSTYP)]
 AddressRange = Annotated[str, CString(41)]
 MessageId = Annotated[str, CString(65, _STATUS.RINVMSGID)]

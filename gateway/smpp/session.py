@@ -19,7 +19,7 @@ from gateway.smpp.errors import FrameError, NotAllowedError, WindowFullError
 from gateway.smpp.events import Answered, Closing, Event, Noted, Refused, TimedOut
 from gateway.smpp.framing import FrameSplitter
 from gateway.smpp.malformed import answer_to
-from gateway.smpp.operations import BOUND, MAY_SEND, Side, State, may_receive
+from gateway.smpp.operations import MAY_SEND, Side, State, may_receive
 from gateway.smpp.pdu import Request, Response
 from gateway.smpp.pdus import (
     BindRequest,
@@ -31,7 +31,7 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Marks, Timers, deadline, due
-from gateway.smpp.tlvs import SC_INTERFACE_VERSION
+from gateway.smpp.transitions import BOUND, Happening, next_state
 from gateway.smpp.window import ReadMarks, Window, not_after
 from gateway.smpp.wire import RESPONSE_BIT
 
@@ -43,8 +43,7 @@ __all__ = [
 _BINDS: Final = frozenset(response & ~RESPONSE_BIT for response in BOUND)
 _SESSION_OWN: Final = frozenset({EnquireLink.command_id, Unbind.command_id})
 _OURS: Final = object()  # the context of the requests that the session sends for itself
-_VERSION_3_3: Final = 0x33
-
+_ENDING_TIMERS: Final = {"session_init": Happening.SESSION_INIT, "pdu_read": Happening.PDU_READ}
 
 _TIMERS: Final = Timers()
 _LIMITS: Final = Limits()
@@ -54,39 +53,16 @@ class Session:
     """A session from the connection to its end. All times are seconds on one clock that never goes back.
 
     ``serves`` are the command_ids of the requests that the owner handles; another request that the table
-    knows is answered with RINVCMDID. ``peer_version`` is the peer's interface_version, 0 before the bind.
+    knows is answered with RINVCMDID.
     ``silent``: the session ended because the peer answered nothing any more.
     """
 
     __slots__ = (
-        "_accepts",
-        "_binding",
-        "_closing",
-        "_enquired_at",
-        "_held",
-        "_limits",
-        "_marks",
-        "_now",
-        "_out",
-        "_owed",
-        "_owed_octets",
-        "_own",
-        "_read",
-        "_sends",
-        "_serves",
-        "_splitter",
-        "_unbind_at",
-        "_unbind_received",
-        "_unbind_wanted",
-        "_was_owing",
-        "_window",
-        "last_received",
-        "peer_version",
-        "side",
-        "silent",
-        "state",
-        "timers",
-    )
+        "_accepts", "_binding", "_closing", "_enquired_at", "_held", "_limits", "_marks", "_now", "_out",
+        "_owed", "_owed_octets", "_own", "_read", "_sends", "_serves", "_splitter", "_unbind_at",
+        "_unbind_received", "_unbind_wanted", "_was_owing", "_window",
+        "last_received", "side", "silent", "state", "timers",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -99,7 +75,6 @@ class Session:
     ) -> None:
         self.side = side
         self.timers = timers
-        self.peer_version = 0
         self.last_received = now
         self.silent = False
         self._serves = serves
@@ -195,7 +170,7 @@ class Session:
             return self._finish(events)
         if broken is not None:
             self._out.queue(GenericNack(command_status=broken.command_status))
-            self._close(str(broken))
+            self._close(Happening.STREAM_LOST, str(broken))
         return self._finish(events)
 
     def _receive_frames(self, frames: list[bytes], events: list[Event]) -> bool:
@@ -248,16 +223,14 @@ class Session:
         if request.context is _OURS:
             self._own -= 1
             if request.response_id == UnbindResp.command_id:
-                self._close("unbound", polite=True)
+                self._close(Happening.UNBIND_ANSWERED, "unbound", polite=True)
             else:
                 self._enquired_at, self._marks.enquire_link = inf, self._now
                 self._time_out_requests(events)
             return
         events.append(Answered(request.context, response))
         if isinstance(response, BindResponse) and response.command_status == CommandStatus.ROK:
-            version = response.tlvs.get(SC_INTERFACE_VERSION)
-            # SMPP 3.4 section 5.3.2.25: an MC that does not say is 3.3 or older.
-            self._bound(response, version if isinstance(version, int) else _VERSION_3_3)
+            self._bound(response)
 
     def _receive_other(self, request: Request, events: list[Event]) -> None:
         """A request that does not go to the owner as it is."""
@@ -266,7 +239,7 @@ class Session:
         elif isinstance(request, Unbind) and self.state is not State.OPEN:
             self._unbind_received = request
             self._was_owing = bool(self._owed)
-            self._enter(State.UNBOUND)
+            self._step(Happening.UNBIND_RECEIVED)
             self._end_when_answered()
         elif request.response is None:
             events.append(Noted(f"{request.name} received", request))
@@ -349,7 +322,7 @@ class Session:
         if isinstance(request, BindRequest):
             self._binding = False
             if response.command_status == CommandStatus.ROK:
-                self._bound(response, request.interface_version)
+                self._bound(response)
         if self.state is State.UNBOUND:
             self._end_when_answered()
 
@@ -365,10 +338,10 @@ class Session:
         """
         self._now = now
         if self.state is State.OPEN:
-            self._close("ended before a bind")
+            self._close(Happening.END_WANTED, "ended before a bind")
         elif self.state not in (State.UNBOUND, State.CLOSED):
             self._unbind_wanted = True
-            self._enter(State.UNBOUND)
+            self._step(Happening.END_WANTED)
             self._end_when_answered()
 
     def output(self) -> bytes:
@@ -414,7 +387,7 @@ class Session:
             case "response" if self._own:
                 self.silent = True
                 what = "enquire_link" if self._enquired_at <= self._unbind_at else "unbind"
-                self._close(f"{what} not answered")
+                self._close(Happening.SILENCE, f"{what} not answered")
             case "response":
                 self._time_out_requests(events)
             case "enquire_link":
@@ -424,7 +397,7 @@ class Session:
                 events.append(Noted("inactivity"))
                 self.unbind(self._now)
             case _:
-                self._close(f"{timer} timer")
+                self._close(_ENDING_TIMERS[timer], f"{timer} timer")
 
     def _time_out_requests(self, events: list[Event]) -> None:
         """Report the late requests that the peer has passed over; for others ask whether it lives."""
@@ -454,21 +427,24 @@ class Session:
 
         Their fate is uncertain: the peer may have acted on them.
         """
-        self._enter(State.CLOSED)
+        self._step(Happening.CONNECTION_LOST)
         self._closing = None
         self._owed.clear()
         self._held.release()
         self._owed_octets = self._own = 0
         return [request.context for request in self._window.clear() if request.context is not _OURS]
 
-    def _bound(self, response: Response, peer_version: int) -> None:
+    def _bound(self, response: Response) -> None:
         """A bind was answered with ROK, by us or by the peer."""
         if self.state is not State.OPEN:
             return
-        self.peer_version = peer_version
         self._marks.session_init = inf
         self._marks.enquire_link = self._marks.inactivity = self._now
-        self._enter(BOUND[response.command_id])
+        self._step(BOUND[response.command_id])
+
+    def _step(self, happening: Happening) -> None:
+        """Raises NotAllowedError when that cannot happen in this state; then nothing has changed."""
+        self._enter(next_state(self.state, happening))
 
     def _enter(self, state: State) -> None:
         self.state = state
@@ -481,16 +457,16 @@ class Session:
             return
         if self._unbind_received is not None:
             self._respond(self._unbind_received, CommandStatus.ROK)
-            self._close("unbound by peer", polite=not self._was_owing)
+            self._close(Happening.UNBIND_SERVED, "unbound by peer", polite=not self._was_owing)
         elif self._unbind_wanted:
             self._unbind_wanted = False
             self._unbind_at = self._now
             self._own += 1
             self._send(Unbind(), _OURS, self._now)
 
-    def _close(self, reason: str, *, polite: bool = False) -> None:
+    def _close(self, happening: Happening, reason: str, *, polite: bool = False) -> None:
         """Nothing is read or sent from now on; the owner hears of it with the next events."""
-        self._enter(State.CLOSED)
+        self._step(happening)
         self._closing = Closing(reason, polite)
 
     def _finish(self, events: list[Event]) -> list[Event]:

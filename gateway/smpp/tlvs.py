@@ -125,15 +125,12 @@ TLVS: Final = (
 BY_TAG: Final[Mapping[int, Tlv]] = MappingProxyType({row.tag: row for row in TLVS})
 TAGS: Final[Mapping[str, int]] = MappingProxyType({row.name: row.tag for row in TLVS})
 
-RECEIPTED_MESSAGE_ID: Final = TAGS["receipted_message_id"]
 USER_MESSAGE_REFERENCE: Final = TAGS["user_message_reference"]
 SAR_MSG_REF_NUM: Final = TAGS["sar_msg_ref_num"]
 SAR_TOTAL_SEGMENTS: Final = TAGS["sar_total_segments"]
 SAR_SEGMENT_SEQNUM: Final = TAGS["sar_segment_seqnum"]
 SC_INTERFACE_VERSION: Final = TAGS["sc_interface_version"]
-NETWORK_ERROR_CODE: Final = TAGS["network_error_code"]
 MESSAGE_PAYLOAD: Final = TAGS["message_payload"]
-MESSAGE_STATE: Final = TAGS["message_state"]
 
 
 def name_of(tag: int) -> str:

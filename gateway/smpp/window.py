@@ -107,9 +107,6 @@ class ReadMarks:
         self._ends = -inf  # until then only the last response is remembered
         self._marks: deque[tuple[float, int]] = deque()  # (at, newest) of earlier grains
 
-    def __len__(self) -> int:
-        return len(self._marks)
-
     def note(self, sequence: int, now: float) -> None:
         """A response to the request with this number has come."""
         if now >= self._ends:

@@ -27,12 +27,11 @@ class Octet:
 class CString:
     """A C-octet string of at most ``size`` octets, its NUL included; a Latin-1 ``str`` in the PDU.
 
-    ``fault`` is the status that answers a longer one. A ``secret`` one is left out of the log form.
+    ``fault`` is the status that answers a longer one.
     """
 
     size: int
     fault: CommandStatus = CommandStatus.RINVCMDLEN
-    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

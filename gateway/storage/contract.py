@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from commands.model import LoadKeys, World
-from gateway.model import Commit, Expected, MobileTerminated, StoredPart
+from gateway.message import Commit, Expected, MobileTerminated, StoredPart
 
 
 class StorageError(Exception):

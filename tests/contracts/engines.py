@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.model import Commit
+from gateway.message import Commit
 from gateway.storage.contract import Store
-from gateway.storage.sqlite import SqliteStore
-from gateway.storage.sqlite_migration import SCHEMA_VERSION
+from gateway.storage.sqlite.migration import SCHEMA_VERSION
+from gateway.storage.sqlite.store import SqliteStore
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ import pytest
 
 import gateway.storage
 from commands.model import Buddy, Customer, CustomerState, LoadKeys, Order, Question, Reach, Sent, World
-from gateway.model import Commit, Delivery, MobileTerminated, StoredPart, Uncertain
+from gateway.message import Commit, Delivery, MobileTerminated, StoredPart, Uncertain
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
-from gateway.storage.sqlite import SqliteStore
-from gateway.storage.sqlite_migration import SCHEMA_VERSION
+from gateway.storage.sqlite.migration import SCHEMA_VERSION
+from gateway.storage.sqlite.store import SqliteStore
 from tests.contracts.engines import ENGINES, Engine, file_of, opening, put
-from tests.gateway.support import ALICE, BOB, SESSIONS, START_MS, leaving, received
+from tests.support import ALICE, BOB, SESSIONS, START_MS, leaving, received
 
 LATER = START_MS + 1000
 
@@ -87,7 +87,7 @@ def test_every_store_is_in_the_list() -> None:
     """No class that writes commits is left out of this suite."""
     listed = {engine.made_by for param in ENGINES for engine in param.values if isinstance(engine, Engine)}
     found = set()
-    for module in pkgutil.iter_modules(gateway.storage.__path__, "gateway.storage."):
+    for module in pkgutil.walk_packages(gateway.storage.__path__, "gateway.storage."):
         for each in vars(importlib.import_module(module.name)).values():
             if isinstance(each, type) and each is not Store and hasattr(each, "forget_candidates"):
                 found.add(each)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.model import Commit, Uncertain
+from gateway.message import Commit, Uncertain
 from gateway.storage.contract import Conflict, Store
 from tests.contracts.engines import Engine, opening, put
-from tests.gateway.support import SESSIONS, START_MS, received
+from tests.support import SESSIONS, START_MS, received
 
 LATER = START_MS + 1000
 ONE, OTHER = SESSIONS + 1, SESSIONS + 2

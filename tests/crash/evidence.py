@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.model import Delivery
+from gateway.message import Delivery
 
 SECRET = "<secret>"
 PASSWORD = re.compile(r"密码是([a-z0-9]{8})")

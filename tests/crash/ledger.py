@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from gateway.model import Delivery, number_of
+from gateway.message import Delivery, number_of
 from tests.crash.evidence import PASSWORD, Executed, Sms, Stored, sms_of
 from tests.crash.load import Kind, Message
 
@@ -83,7 +83,7 @@ class Ledger:
             self._refused.append(f"{message.kind} of {message.source}: command_status 0x{status:X}")
             return
         message.message_id = message_id
-        # One process, one run: the run stands in every number (gateway.model.Numbers).
+        # One process, one run: the run stands in every number (gateway.message.Numbers).
         if number_of(message_id) >> 32 & 0xFFFFFF <= self.figures.kills:
             self.figures.duplicates[message.kind] += 1
 

@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 from gateway.app import Gateway
-from gateway.cli_serve import new_event_loop
-from gateway.logs import open_log
+from gateway.cli.serve import new_event_loop
+from gateway.operations.logs import open_log
 from gateway.secrets import HashCost
 from gateway.settings import load
 from tests.crash.stores import AnswersFirst, MortalStore, Wish, opener

@@ -13,8 +13,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
 
-from gateway.model import Commit
-from gateway.storage.sqlite import SqliteStore
+from gateway.message import Commit
+from gateway.storage.sqlite.store import SqliteStore
 
 
 class Instant(IntEnum):

@@ -11,15 +11,15 @@ from typing import cast
 import pytest
 
 from gateway.app import Gateway
-from gateway.logs import open_log
-from gateway.model import number_of
+from gateway.message import number_of
 from gateway.net.connection import Connection
+from gateway.operations.logs import open_log
 from gateway.settings import load
 from gateway.smpp.codec import decode
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.framing import FrameSplitter
 from gateway.smpp.pdus import DeliverSm, SubmitSmResp
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.sqlite.store import SqliteStore
 from tests.conftest import Report
 from tests.crash.centre import Centre
 from tests.crash.ledger import Ledger

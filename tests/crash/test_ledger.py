@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.model import Delivery, message_id
+from gateway.message import Delivery, message_id
 from tests.crash.evidence import Executed, Stored
 from tests.crash.ledger import Ledger
 from tests.crash.load import Kind, Message

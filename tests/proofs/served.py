@@ -21,7 +21,7 @@ from commands.handlers import Handler
 from commands.model import Given, Instruction, Outcome, Understood, World
 from commands.service import Commands
 from gateway.app import Gateway
-from gateway.logs import open_log
+from gateway.operations.logs import open_log
 from gateway.secrets import HashCost
 from gateway.settings import Settings, load
 from gateway.simulator.esme import Bind, Esme

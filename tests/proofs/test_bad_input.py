@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.cli import main
-from gateway.model import Delivery
+from gateway.cli.main import main
+from gateway.message import Delivery
 from gateway.smpp.codec import encode
 from gateway.smpp.pdus import BindTransceiver, DeliverSm, DeliverSmResp, Unbind, UnbindResp
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.sqlite.store import SqliteStore
 from routing.loader import FILES
 from routing.table import Routing
 from routing.tablefile import TableError

@@ -13,7 +13,6 @@ import pytest
 from gateway.smpp.codec import encode
 from gateway.smpp.pdus import BindTransceiver, EnquireLink
 from gateway.smpp.status import CommandStatus
-from tests.gateway.support import Wire
 from tests.proofs.served import (
     PASSWORD,
     SYSTEM_ID,
@@ -27,6 +26,7 @@ from tests.proofs.served import (
     until,
     write_config,
 )
+from tests.support import Wire
 
 CROWD = 1_000
 """Connections that a listener takes at most, as it is shipped."""

@@ -14,23 +14,23 @@ import pytest
 from commands.model import Reply
 from commands.parser import Parser
 from commands.service import Commands
-from gateway.batch import Batches
-from gateway.binds import Binds
-from gateway.guard import Guard
-from gateway.longmessages import LongMessages
-from gateway.model import Commit, MobileOriginated, MobileTerminated
-from gateway.outbox import Outbox
-from gateway.replies import Replies
-from gateway.reports import Reports
+from gateway.inbound.guard import Guard
+from gateway.inbound.reassembly import LongMessages
+from gateway.message import Commit, MobileOriginated, MobileTerminated
+from gateway.operations.event_log import Reports
+from gateway.outbound.outbox import Outbox
+from gateway.outbound.selection import Binds
+from gateway.processing.addressing import Replies
+from gateway.processing.batch import Batches
 from gateway.smpp import session as session_module
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.pdus import DeliverSm, SubmitSmResp
 from gateway.smpp.session import Session
 from gateway.smpp.status import CommandStatus
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.sqlite.store import SqliteStore
 from routing.table import Routing
-from tests.gateway.support import Wire, part_of_many, store_of
 from tests.proofs.served import inside, lines, rows, sms, until, write_config
+from tests.support import Wire, part_of_many, store_of
 
 VICTIM, FIRST, LAST = "13600136000", "13800138000", "13900139000"
 TEXT = "13500135000"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
-from gateway.control import CommandRefused, ask
-from gateway.model import message_id
+from gateway.cli.main import main
+from gateway.message import message_id
+from gateway.operations.control import CommandRefused, ask
 from tests.proofs.served import (
     accepted,
     bind,

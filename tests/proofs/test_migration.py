@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.testing import FakeClock
-from tests.gateway.support import part_of_many, store_of
 from tests.proofs.served import accepted, bind, delivered, inside, rows, sms, text_of, write_config
+from tests.support import part_of_many, store_of
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 KILLED_AT = 1_795_764_924_600

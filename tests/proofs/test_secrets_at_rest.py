@@ -8,7 +8,7 @@ import pytest
 from argon2.exceptions import HashingError
 
 from commands.model import Given, Instruction, Outcome, World
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.simulator.errors import BindRefusedError
 from gateway.simulator.esme import Esme
 from gateway.smpp.codec import encode

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway.app import Gateway
-from gateway.logs import open_log
+from gateway.operations.logs import open_log
 from gateway.secrets import Hasher
 from gateway.simulator.errors import NotConnectedError
 from gateway.smpp.pdus import DeliverSm, DeliverSmResp, SubmitSm
-from tests.gateway.support import Wire, store_of
 from tests.proofs.served import (
     CHEAP,
     accepted,
@@ -31,6 +30,7 @@ from tests.proofs.served import (
     write_config,
 )
 from tests.proofs.test_store_faults import TriedStore
+from tests.support import Wire, store_of
 
 ONE, OTHER = "13800138000", "13800138001"
 SHORT = {"shutdown": {"deadline": 0.3}}

@@ -10,14 +10,13 @@ import pytest
 
 from commands.handlers import HANDLERS
 from commands.model import Given, Instruction, Outcome, World
-from gateway.model import Commit, Delivery, number_of
+from gateway.message import Commit, Delivery, number_of
 from gateway.simulator.errors import NotConnectedError
 from gateway.simulator.esme import Esme
 from gateway.smpp.pdu import Response
 from gateway.smpp.status import CommandStatus
 from gateway.storage.contract import StoreFault
-from gateway.storage.sqlite import SqliteStore
-from tests.gateway.support import at_once
+from gateway.storage.sqlite.store import SqliteStore
 from tests.proofs.served import (
     PATIENCE,
     accepted,
@@ -34,6 +33,7 @@ from tests.proofs.served import (
     until,
     write_config,
 )
+from tests.support import at_once
 
 ONE, OTHER = "13800138000", "13800138001"
 CHATS = 40

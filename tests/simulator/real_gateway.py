@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.app import Gateway
-from gateway.cli_demo import demo_settings
-from gateway.logs import open_log
+from gateway.cli.demo import demo_settings
+from gateway.operations.logs import open_log
 from gateway.simulator.handset import Account
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.simulator.handset import SHIPPED
 from gateway.simulator.terminal import lines_of
 from gateway.smpp.pdus import DeliverSm, SubmitSm

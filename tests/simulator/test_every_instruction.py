@@ -7,7 +7,7 @@ from pathlib import Path
 from commands.model import LoadKeys, Result, World
 from commands.service import Commands
 from commands.table import Row
-from gateway.model import Commit
+from gateway.message import Commit
 from gateway.simulator.handset import Centre
 from gateway.simulator.runner import play
 from gateway.simulator.scenario import Scenario, load

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli.main import main
 
 GOOD = r"""
 name: a question lapses

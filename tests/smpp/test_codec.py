@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.smpp.careful import LAYOUTS, decode_carefully
-from gateway.smpp.codec import BY_COMMAND_ID, decode, describe, encode
+from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
 from gateway.smpp.errors import EncodeError, FrameError, PduError
 from gateway.smpp.pdu import Pdu, Request, Response
 from gateway.smpp.pdus import (
@@ -16,7 +16,6 @@ from gateway.smpp.pdus import (
     BindTransceiver,
     BindTransceiverResp,
     CancelSmResp,
-    DeliverSm,
     DeliverSmResp,
     QuerySmResp,
     SubmitMulti,
@@ -211,26 +210,6 @@ def test_encode_raises_nothing_untyped(
     pdu.tlvs = dict(zip(reversed(tlvs), tlvs.values(), strict=True))
     with suppress(EncodeError):
         assert encode(pdu)
-
-
-def test_describe_hides_secrets_and_texts() -> None:
-    """The log form has names and numbers; of a password nothing, of a text its length."""
-    bind = describe(BindTransceiver(system_id="smsc", password=WORD))
-    assert bind["system_id"] == "smsc"
-    assert WORD not in str(bind)
-    number = TAGS["callback_num"]
-    tlvs: dict[int, TlvValue] = {MESSAGE_PAYLOAD: b"secret", 0x1400: b"secret", number: (b"\1\1\x011",)}
-    text = describe(DeliverSm(short_message=b"secret", tlvs=tlvs, command_status=8, notes=("odd",)))
-    assert text["command"] == "deliver_sm"
-    assert text["command_status"] == "ESME_RSYSERR"
-    assert text["short_message"] == text["message_payload"] == text["0x1400"] == "<6 octets>"
-    assert text["callback_num"] == ["01010131"]
-    assert text["notes"] == ["odd"]
-    multi = describe(sample(SubmitMulti))
-    assert multi["dest_addresses"] == [
-        {"dest_addr_ton": 1, "dest_addr_npi": 1, "destination_addr": "13800138000"},
-        {"dl_name": "friends"},
-    ]
 
 
 def test_repr_shows_the_header_only() -> None:

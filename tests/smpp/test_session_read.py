@@ -108,7 +108,7 @@ def test_marks_against_the_whole_history(
         newest = sequence if not_after(newest, sequence) or not history else newest
         marks.note(sequence, now)
         history.append((now, newest))
-        assert len(marks) <= REMEMBERED / GRAIN + 2
+        assert len(marks._marks) <= REMEMBERED / GRAIN + 2
 
     def truth(moment: float) -> int:
         return next((told for at, told in reversed(history) if at <= moment), 0)

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.smpp.tlvs import (
     BY_TAG,
-    RECEIPTED_MESSAGE_ID,
+    TAGS,
     TLVS,
     USER_MESSAGE_REFERENCE,
     TlvValue,
@@ -33,7 +33,7 @@ def test_table() -> None:
 )
 def test_c_string(octets: str, value: TlvValue, notes: tuple[str, ...]) -> None:
     """A text is read without its NUL; what is not a text of the right length stays octets, with a note."""
-    assert decode_tlvs(bytes.fromhex(octets), 0) == ({RECEIPTED_MESSAGE_ID: value}, notes, "")
+    assert decode_tlvs(bytes.fromhex(octets), 0) == ({TAGS["receipted_message_id"]: value}, notes, "")
 
 
 def test_integer_of_another_length() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from gateway.model import PART, Delivery, number_of
+from gateway.message import PART, Delivery, number_of
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import Added, PartSet, part_of
 from gateway.smpp.pdus import DeliverSm

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from commands.model import LoadKeys, World
 from gateway.app import Gateway
-from gateway.cli_serve import new_event_loop
-from gateway.logs import open_log
-from gateway.model import Commit, Expected
+from gateway.cli.serve import new_event_loop
+from gateway.message import Commit, Expected
+from gateway.operations.logs import open_log
 from gateway.settings import load
 from gateway.storage.contract import StoreFault
-from gateway.storage.sqlite import SqliteStore
+from gateway.storage.sqlite.store import SqliteStore
 from gateway.testing import CHEAP
 from tests.soak.controls import Controls, Disk
 

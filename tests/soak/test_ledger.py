@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.model import Delivery, message_id
+from gateway.message import Delivery, message_id
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import Segment, segments
 from gateway.smpp.pdus import DeliverSm

@@ -1,0 +1,1 @@
+"""Charging records: settlement files from what the store has recorded."""

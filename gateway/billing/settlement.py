@@ -1,0 +1,253 @@
+"""Charging records as CSV files, for the settlement with the provinces: views of what the store keeps.
+
+Every file has one record a line below a line of names; UTF-8, RFC 4180; days and times are those of
+service.timezone; amounts are in fen; no file holds the text of an SMS. The columns are those of COLUMNS:
+
+    record_id          message id; of a product's record that of the SMS that ordered or cancelled it
+    cause_id           message id of the SMS that led to this one
+    service_code       product: IIC is Fetion, MCHAT matching
+    service_id         instruction (of the cause), empty where nothing was understood
+    operation          order or cancel; trial: 1 within the free hours of a first order
+    msisdn             the handset; charged_msisdn: who pays, empty where nobody can
+    access_number      our number, with its sub-code
+    direction          0 uplink, 1 downlink
+    submitted_at       RFC 3339; completed_at: of a downlink when it was closed
+    result             code of the service, 200 is well; of a downlink that was not sent the centre's error
+    outcome            as in the log; of a downlink sent, failed or expired
+    fee_type           01 free, 02 by the message, 03 by the month
+    info_fee, month_fee, communication_fee
+    home_province      three digits, 000 where it is not known
+    home_city, roaming_province, brand: empty, the billing system knows them and the gateway does not
+    length             characters, empty for an SMS with a password
+    segments           SMS that it took; of a downlink those that left
+
+An uplink message is one record, with the fee of all SMS that it took; parts whose message never became
+complete are none. A downlink stands under the day it was closed, everything else under the day it came.
+month.csv has, of the calendar months that ended within the days, what each product that ran in them cost
+(commands.charging); it is told from what customers keep of their orders, so it needs no old records.
+"""
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from commands.charging import FETION, month_fee, month_start
+from commands.tariffs import Tariffs
+from gateway.message import PART, Delivery, message_id
+from gateway.storage.sqlite.reader import SqliteReader
+from routing.table import Routing
+
+_MESSAGE: Final = (
+    *("record_id", "cause_id", "service_code", "service_id", "msisdn", "charged_msisdn", "access_number"),
+    *("direction", "submitted_at", "completed_at", "result", "outcome", "fee_type", "info_fee", "month_fee"),
+    *("communication_fee", "home_province", "home_city", "roaming_province", "brand", "length", "segments"),
+)
+_PRODUCT: Final = (
+    *("record_id", "service_code", "operation", "trial", "msisdn", "charged_msisdn", "submitted_at"),
+    *("fee_type", "month_fee", "home_province"),
+)
+_MONTH: Final = (
+    *("month", "service_code", "msisdn", "charged_msisdn", "fee_type", "month_fee", "home_province"),
+)
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"uplink": _MESSAGE, "downlink": _MESSAGE, "product": _PRODUCT, "month": _MONTH}
+)
+"""File -> its columns."""
+
+FREE, BY_MESSAGE, BY_MONTH = "01", "02", "03"
+"""Fee types (CMPP FeeType)."""
+
+UPLINK, DOWNLINK = 0, 1
+OK: Final = 200
+
+Record = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days in a time zone, the last one included. begin, end: milliseconds since the epoch, end excluded."""
+
+    first: date
+    last: date
+    zone: ZoneInfo
+
+    @property
+    def begin(self) -> int:
+        """Midnight before the first day."""
+        return self._midnight(self.first)
+
+    @property
+    def end(self) -> int:
+        """Midnight behind the last day."""
+        return self._midnight(self.last + timedelta(days=1))
+
+    def months(self) -> Iterator[tuple[int, int]]:
+        """(year, month) of the calendar months whose last day is one of these."""
+        count = self.first.year * 12 + self.first.month - 1
+        while True:
+            year, month = divmod(count, 12)
+            count += 1
+            last_day = date(count // 12, count % 12 + 1, 1) - timedelta(days=1)
+            if last_day > self.last:
+                return
+            yield year, month + 1
+
+    def _midnight(self, day: date) -> int:
+        return round(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 1000
+
+
+class Records:
+    """The records of some days. reader: the store, only read. free_hours: of a first order."""
+
+    def __init__(
+        self, reader: SqliteReader, routing: Routing, tariffs: Tariffs, span: Span, free_hours: int
+    ) -> None:
+        self._reader = reader
+        self._routing = routing
+        self._tariffs = tariffs
+        self._span = span
+        self._free_hours = free_hours
+
+    def write(self, out: Path) -> dict[str, int]:
+        """Write the files into a folder, which is made when it is not there; how many records each has.
+
+        A file appears whole, in place of an older one of its name, or not at all. Raises OSError.
+        """
+        out.mkdir(parents=True, exist_ok=True)
+        return {
+            "uplink": _write(out, "uplink", self.uplink()),
+            "downlink": _write(out, "downlink", self.downlink()),
+            "product": _write(out, "product", self.products()),
+            "month": _write(out, "month", self.months()),
+        }
+
+    def uplink(self) -> Iterator[Record]:
+        """One per message of a handset that came on these days; the parts of a long one are one message."""
+        for row in self._reader.journal_between(self._span.begin, self._span.end):
+            if row["outcome"] == PART:
+                continue
+            fee = self._tariffs.uplink * row["parts"] if row["msisdn"] else 0
+            hidden = bool(row["hidden"])
+            yield self._message(
+                row["number"],
+                service_id=row["instruction"],
+                msisdn=row["msisdn"] or row["source"],  # older versions took senders that are no mobile
+                charged_msisdn=row["msisdn"],
+                access_number=row["destination"],
+                direction=UPLINK,
+                submitted_at=self._time(row["at"]),
+                completed_at=self._time(row["at"]),
+                result=row["code"] or OK,
+                outcome=row["outcome"],
+                fee=fee,
+                home_province=self._home(row["msisdn"]),
+                length="" if hidden else len(row["text"]),
+                segments=row["parts"],
+            )
+
+    def downlink(self) -> Iterator[Record]:
+        """One per SMS of ours that was closed on these days."""
+        for row in self._reader.closed_between(self._span.begin, self._span.end):
+            sent = row["state"] == Delivery.SENT
+            yield self._message(
+                row["number"],
+                cause_id=message_id(row["cause"]),
+                service_id=row["instruction"] or "",
+                msisdn=row["msisdn"],
+                charged_msisdn=row["msisdn"],
+                access_number=row["source"],
+                direction=DOWNLINK,
+                submitted_at=self._time(row["at"]),
+                completed_at=self._time(row["closed_at"]),
+                result=OK if sent else row["error"],
+                outcome=Delivery(row["state"]).name.lower(),
+                fee=self._tariffs.downlink * row["parts_done"],
+                home_province=self._home(row["msisdn"]),
+                length="" if row["secret"] else len(row["text"]),
+                segments=row["parts_done"],
+            )
+
+    def products(self) -> Iterator[Record]:
+        """One per order and cancellation on these days."""
+        for row in self._reader.products_between(self._span.begin, self._span.end):
+            fee = self._tariffs.month.get(row["product"], 0)
+            msisdn = str(row["msisdn"])
+            yield {
+                "record_id": message_id(row["cause"]),
+                "service_code": row["product"],
+                "operation": row["operation"],
+                "trial": row["trial"],
+                "msisdn": msisdn,
+                "charged_msisdn": msisdn,
+                "submitted_at": self._time(row["at"]),
+                "fee_type": BY_MONTH if fee else FREE,
+                "month_fee": fee,
+                "home_province": row["province"],
+            }
+
+    def months(self) -> Iterator[Record]:
+        """One per customer, product and calendar month that ended on one of these days."""
+        months = list(self._span.months())
+        if not months:
+            return
+        zone = self._span.zone
+        for msisdn, orders in self._reader.orders():
+            for year, month in months:
+                begin, end = month_start(year, month, zone), month_start(year, month + 1, zone)
+                ran = {o.product for o in orders if o.since < end and not 0 < o.ended <= begin}
+                for product in sorted(ran):
+                    tariff = self._tariffs.month.get(product, 0)
+                    fee = month_fee(orders, product, year, month, tariff, zone, self._free_hours)
+                    yield {
+                        "month": f"{year:04}-{month:02}",
+                        "service_code": product,
+                        "msisdn": msisdn,
+                        "charged_msisdn": msisdn,
+                        "fee_type": BY_MONTH if fee else FREE,
+                        "month_fee": fee,
+                        "home_province": self._routing.home(msisdn),
+                    }
+
+    def _message(self, number: int, *, fee: int, **fields: object) -> Record:
+        """What uplink and downlink records share."""
+        return {
+            "record_id": message_id(number),
+            "service_code": FETION,
+            "fee_type": BY_MESSAGE if fee else FREE,
+            "info_fee": 0,
+            "month_fee": 0,
+            "communication_fee": fee,
+            **fields,
+        }
+
+    def _home(self, msisdn: str) -> str:
+        return self._routing.home(msisdn) if msisdn else "000"
+
+    def _time(self, ms: int) -> str:
+        moment = datetime.fromtimestamp(ms / 1000, UTC).astimezone(self._span.zone)
+        return moment.isoformat(timespec="milliseconds")
+
+
+def _write(out: Path, name: str, records: Iterable[Record]) -> int:
+    """One file, readable by its owner alone: it holds numbers of customers."""
+    path = out / f"{name}.csv"
+    unfinished = path.with_suffix(".csv.part")
+    count = 0
+    with open(unfinished, "w", encoding="utf-8", newline="", opener=_private) as file:
+        writer = csv.DictWriter(file, COLUMNS[name], restval="")
+        writer.writeheader()
+        for record in records:
+            writer.writerow(record)
+            count += 1
+    unfinished.replace(path)
+    return count
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,116 @@
+"""`explain route` and `explain text`: what the tables make of a number and of a text, and why."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+from commands.service import Commands
+from routing.table import SECOND_NUMBER_REFUSED, Routing
+from routing.tablefile import TableError
+
+T = TypeVar("T")
+
+
+class ExplainRoute:
+    """`explain route`: a destination number."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """See gateway.cli.main.Command."""
+        parser.add_argument("destination", metavar="DEST", help="number that was texted, such as 12520050")
+        _add_sender(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """See gateway.cli.main.Command. A refused address or sender gives 1."""
+        routing = _loaded(Routing.load)
+        sender = _sender(args, routing)
+        explanation = routing.explain(args.destination, sender)
+        code = 1 if explanation.route.refused or explanation.sender_refused else 0
+        if args.json:
+            _print_json(explanation.as_dict())
+            return code
+        found = explanation.as_dict()
+        rows = found.pop("considered")
+        province = routing.provinces.get(explanation.province or "")
+        home = "" if explanation.route.refused else "the home of the sender"
+        found["province"] = f"{province.code} {province.zh} {province.en}" if province else home
+        _print_table(found)
+        for row in rows:
+            sign = "->" if row["chosen"] else "  "
+            prefix = row["prefix"] or "(none)"
+            sys.stdout.write(f"{sign} prefix {prefix}, {row['accepts']}, {row['purpose']}: {row['why']}\n")
+        return code
+
+
+class ExplainText:
+    """`explain text`: a text at a destination."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """See gateway.cli.main.Command."""
+        parser.add_argument("text", metavar="TEXT", help="what was texted")
+        parser.add_argument("--to", required=True, metavar="DEST", help="number that was texted")
+        _add_sender(parser)
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """See gateway.cli.main.Command. A refused address or sender gives 1."""
+        routing = _loaded(Routing.load)
+        sender = _sender(args, routing) or ""
+        customer = routing.main_number(sender)
+        route = routing.resolve(args.to)
+        for number, refused in (args.to, route.refused), (sender, customer is None and SECOND_NUMBER_REFUSED):
+            if refused:
+                sys.stderr.write(f"{number}: {refused}\n")
+                return 1
+        parser = _loaded(lambda: Commands.load(routing)).parser
+        explained = parser.explain(args.text, route, customer or "").as_dict()
+        if args.json:
+            _print_json(explained)
+        else:
+            _print_table(explained)
+        return 0
+
+
+route: Final = ExplainRoute()
+text: Final = ExplainText()
+
+
+def _loaded(load: Callable[[], T]) -> T:
+    """What a loader of tables gives; prints every fault and leaves with exit code 1 otherwise."""
+    try:
+        return load()
+    except TableError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None
+
+
+def _add_sender(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", dest="sender", metavar="MSISDN", help="the mobile that texted it")
+
+
+def _sender(args: argparse.Namespace, routing: Routing) -> str | None:
+    """The 11 digits of --from, None without it; any other number is wrong usage."""
+    if args.sender is None:
+        return None
+    msisdn = routing.numbers.msisdn(args.sender)
+    if msisdn is None:
+        args.parser.error(f"argument --from: {args.sender!r} is no mobile number ({routing.numbers.mobile})")
+    return msisdn
+
+
+def _print_json(value: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def _print_table(values: Mapping[str, object]) -> None:
+    width = max(map(len, values))
+    for name, value in values.items():
+        shown = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, Mapping) else value
+        sys.stdout.write(f"{name:{width}}  {'-' if shown in ('', None) else _visible(str(shown))}\n")
+
+
+def _visible(text: str) -> str:
+    """On one line; what cannot be seen is written as Python does: \\n, \\x1b, \\u3000 for a wide blank."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

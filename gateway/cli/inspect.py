@@ -1,0 +1,339 @@
+"""`trace`, `binds`, `outbox list|retry|drop`: what the store and the running gateway know.
+
+With --json times are RFC 3339 in UTC with milliseconds, null where nothing has happened; message ids are
+those of the log.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from gateway.cli.config import add_config, settings_of
+from gateway.message import message_id, number_of
+from gateway.operations.control import CommandRefused, NotRunning, ask
+from gateway.settings import Settings
+from gateway.storage.contract import StoreUnusable
+from gateway.storage.sqlite.reader import SqliteReader
+from routing.table import Routing
+from routing.tablefile import TableError
+
+_TIMES: Final = frozenset({"at", "expires_at", "closed_at", "repeated_at"})
+_IDS: Final = {"number": "message_id", "cause": "cause_id"}
+"""Columns that are shown under another name, as a message id."""
+
+_BINDS: Final = (
+    *("SYSTEM_ID", "MODE", "REMOTE", "ADDRESS_RANGE", "BOUND", "WINDOW_IN", "RECEIVED", "WINDOW_OUT", "SENT"),
+    *("THROTTLED", "LAST_PDU"),
+)
+_OUTBOX: Final = ("MESSAGE_ID", "STATE", "ACCOUNT", "AGE", "ATTEMPTS", "FROM", "TO", "ERROR")
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    store = settings.storage.path
+    try:
+        if not store.exists():
+            complain(
+                f"{store}: there is no store: start a gateway with fetion-gateway serve,"
+                " or name the configuration of the one that runs with --config FILE"
+            )
+            return 1
+        return work(args, settings)
+    except NotRunning as error:
+        complain(f"{error}: start it with fetion-gateway serve, or name another one with --config FILE")
+    except (StoreUnusable, CommandRefused, TableError, OSError) as error:
+        complain(error)
+    return 1
+
+
+def say(text: str) -> None:
+    """One line on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def complain(text: object) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"fetion-gateway: {text}\n")
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+class Trace:
+    """`trace ID`: exit 0 when the SMS is known, 1 otherwise."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """ID and the common options."""
+        parser.add_argument(
+            "id", type=_message_id, metavar="ID", help="message id, as in submit_sm_resp and in the log"
+        )
+        _common(parser)
+
+    @staticmethod
+    def run(args: argparse.Namespace) -> int:
+        """Print what the store knows of one SMS, in either direction."""
+        return _guarded(_trace, args)
+
+
+class ListBinds:
+    """`binds`: who is bound to the running gateway."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """The common options."""
+        _common(parser)
+
+    @staticmethod
+    def run(args: argparse.Namespace) -> int:
+        """Print one line per bind."""
+        return _guarded(_binds, args)
+
+
+class ListOutbox:
+    """`outbox list`: the SMS that wait to leave, and those that are parked."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """How many, and the common options."""
+        parser.add_argument("--limit", type=_count, default=100, metavar="N", help="how many (default: 100)")
+        _common(parser)
+
+    @staticmethod
+    def run(args: argparse.Namespace) -> int:
+        """Print one line per SMS."""
+        return _guarded(_outbox, args)
+
+
+class Decide:
+    """`outbox retry ID`, `outbox drop ID`: what becomes of an SMS that is parked."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """ID and the common options."""
+        parser.add_argument("id", type=_message_id, metavar="ID", help="message id, as outbox list shows it")
+        _common(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Tell the running gateway; it answers when the decision is stored."""
+        return _guarded(self._decide, args)
+
+    def _decide(self, args: argparse.Namespace, settings: Settings) -> int:
+        state = asyncio.run(ask(settings.storage.path, self._command, message=args.id))
+        if args.json:
+            _print_json({"message_id": args.id, "state": state})
+        else:
+            say(f"{args.id}  {state}")
+        return 0
+
+
+trace = Trace
+binds = ListBinds
+outbox_list = ListOutbox
+outbox_retry = Decide("outbox retry")
+outbox_drop = Decide("outbox drop")
+
+
+def _trace(args: argparse.Namespace, settings: Settings) -> int:
+    number = number_of(args.id)
+    reader = SqliteReader.open(settings.storage.path)
+    try:
+        outgoing = reader.outgoing(number)
+        cause = number if outgoing is None else int(outgoing["cause"])
+        message = reader.message(cause)
+        replies = reader.caused_by(cause) if outgoing is None else [outgoing]
+        numbers = message["detail"].get("joined", ()) if message else ()
+        parts = [part for each in numbers if (part := reader.message(each)) is not None]
+    finally:
+        reader.close()
+    if message is None and outgoing is None:
+        complain(
+            f"{args.id}: no such SMS in {settings.storage.path} (never answered positively, or another store)"
+        )
+        return 1
+    if message is not None:
+        message["home_province"] = Routing.load().home(message["msisdn"])
+    if args.json:
+        found = {
+            "message": message and _shown(message),
+            "parts": [_shown(part) for part in parts],
+            "outgoing": [_shown(sms) for sms in replies],
+        }
+        _print_json(found)
+        return 0
+    zone = ZoneInfo(settings.service.timezone)
+    if message is not None:
+        _print_message(message, zone)
+    for part in parts:
+        say(f"  part        {message_id(part['number'])}  {_local(part['at'], zone)}")
+    for sms in replies:
+        _print_outgoing(sms, zone)
+    return 0
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as JSON has it: ids and times as in the log."""
+    shown: dict[str, Any] = {}
+    for key, value in row.items():
+        if key in _IDS:
+            shown[_IDS[key]] = message_id(value)
+        elif key in _TIMES:
+            shown[key] = _utc(value) if value else None
+        else:
+            shown[key] = value
+    if "joined" in shown.get("detail", ()):
+        shown["detail"] |= {"joined": [message_id(number) for number in shown["detail"]["joined"]]}
+    return shown
+
+
+def _print_message(m: dict[str, Any], zone: ZoneInfo) -> None:
+    detail = m["detail"]
+    place = m["access_code"] + (f" + {m['sub_code']}" if m["sub_code"] else "")
+    say(f"SMS in        {message_id(m['number'])}  {_local(m['at'], zone)}")
+    say(f"  from        {m['source']}, home province {m['home_province']}")
+    say(f"  to          {m['destination']} ({place}), belongs to province {m['province']}")
+    say(f"  on          account {m['account']}, session {m['session']}, sequence {m['sequence']}")
+    say(f"  coding      data_coding {m['data_coding']}, esm_class 0x{m['esm_class']:02X}, parts {m['parts']}")
+    say(f"  text        {m['text']!r}")
+    say(f"  understood  {m['instruction'] or '-'} -> {m['outcome']}")
+    for event in detail.get("events", ()):
+        say(f"  event       {event['event']} {event['msisdn']}")
+    for key in ("error", "reason"):
+        if key in detail:
+            say(f"  {key:<11} {detail[key]}")
+    if m["repeated_at"]:
+        say(f"  resent      {_local(m['repeated_at'], zone)}: recognised, not executed again")
+
+
+def _print_outgoing(sms: dict[str, Any], zone: ZoneInfo) -> None:
+    say(f"SMS out       {message_id(sms['number'])}  {_local(sms['at'], zone)}  {sms['state']}")
+    say(f"  from        {sms['source']} to {sms['destination']} (account {sms['account']})")
+    say(f"  text        {sms['text']!r}" + (f" in {sms['parts']} parts" if sms["parts"] > 1 else ""))
+    left = _attempts(sms)
+    if sms["closed_at"]:
+        say(f"  closed      {_local(sms['closed_at'], zone)} after {left} {sms['error']}".rstrip())
+    elif sms["state"] == "suspect":
+        say(f"  parked      after {left}: {sms['error']}")
+    else:
+        say(f"  waits       until {_local(sms['expires_at'], zone)}, {left} so far")
+    if 0 < sms["parts_done"] < sms["parts"]:
+        say(f"  parts       {sms['parts_done']} of {sms['parts']} acknowledged")
+
+
+def _attempts(sms: dict[str, Any]) -> str:
+    """How often it left, as the store knows: of one in flight it learns when something becomes of it."""
+    count = sms["attempts"]
+    again = " (perhaps delivered before)" if sms.get("repeat") else ""
+    return f"{count} attempt{'' if count == 1 else 's'}{again}"
+
+
+def _binds(args: argparse.Namespace, settings: Settings) -> int:
+    bound = asyncio.run(ask(settings.storage.path, "binds"))
+    if args.json:
+        _print_json(bound)
+    elif bound:
+        _print_columns(_BINDS, map(_bind_row, bound))
+    else:
+        say("nobody is bound")
+    return 0
+
+
+def _bind_row(bind: dict[str, Any]) -> list[str]:
+    return [
+        bind["system_id"],
+        bind["mode"],
+        bind["remote"],
+        bind["address_range"] or "-",
+        _age(bind["bound_s"]),
+        f"{bind['window_in']}/{bind['window_in_limit']}",
+        str(bind["messages_in"]),
+        f"{bind['window_out']}/{bind['window_out_limit']}",
+        str(bind["messages_out"]),
+        str(bind["throttled"]),
+        f"{bind['last_pdu_s']:.1f} s ago",
+    ]
+
+
+def _outbox(args: argparse.Namespace, settings: Settings) -> int:
+    reader = SqliteReader.open(settings.storage.path)
+    try:
+        rows = reader.waiting(args.limit)
+    finally:
+        reader.close()
+    if args.json:
+        _print_json([_shown(row) for row in rows])
+    elif rows:
+        now_ms = time.time() * 1000
+        _print_columns(_OUTBOX, (_outbox_row(row, now_ms) for row in rows))
+    else:
+        say("nothing waits, nothing is parked")
+    return 0
+
+
+def _outbox_row(sms: dict[str, Any], now_ms: float) -> list[str]:
+    return [
+        message_id(sms["number"]),
+        sms["state"],
+        sms["account"],
+        _age((now_ms - sms["at"]) / 1000),
+        str(sms["attempts"]),
+        sms["source"],
+        sms["destination"],
+        sms["error"],
+    ]
+
+
+def _print_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of plain text, its columns as wide as their widest word."""
+    table = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        say("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _age(seconds: float) -> str:
+    """A length of time in its two largest units."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {int(seconds % 60)} s" if minutes else f"{max(0, int(seconds))} s"
+
+
+def _local(ms: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(zone).isoformat(timespec="milliseconds")
+
+
+def _utc(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message_id(text: str) -> str:
+    """argparse: a message id, as the log spells it."""
+    try:
+        return message_id(number_of(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _count(text: str) -> int:
+    """argparse: how many, at least one."""
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 31):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)

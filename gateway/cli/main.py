@@ -1,0 +1,202 @@
+"""The command line `fetion-gateway`: one table of commands, each imported only when it is used.
+
+Exit codes: 0 done, 1 the answer is no (a fault, a refusal, a missed expectation), 2 wrong usage,
+130 interrupted with Ctrl-C, 141 the reader of our output went away.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+
+class Command(Protocol):
+    """What a target of the table offers (a module, or a class used as a namespace)."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options of this command."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; the exit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command. name: its words. target: `module` or `module:object`, a Command either way."""
+
+    name: str
+    help: str
+    example: str
+    target: str
+
+
+COMMANDS = (
+    Entry(
+        "serve",
+        "run the gateway until SIGTERM or SIGINT",
+        "serve --config config.yaml",
+        "gateway.cli.serve",
+    ),
+    Entry(
+        "demo",
+        "gateway, SMS centre and two handsets in one: a short conversation",
+        "demo --once",
+        "gateway.cli.demo",
+    ),
+    Entry(
+        "check",
+        "validate configuration and tables",
+        "check --config config.yaml",
+        "gateway.cli.check",
+    ),
+    Entry(
+        "handset send",
+        "send one SMS as a simulated handset and print what comes back",
+        "handset send --from 13800138000 --to 161 KTFX --expect 飞信",
+        "gateway.cli.handset:handset_send",
+    ),
+    Entry(
+        "handset chat",
+        "be a simulated handset: type NUMBER TEXT",
+        "handset chat --from 13800138000",
+        "gateway.cli.handset:handset_chat",
+    ),
+    Entry(
+        "explain route",
+        "say what a destination number means, and why",
+        "explain route 12520050 --from 13800138000",
+        "gateway.cli.explain:route",
+    ),
+    Entry(
+        "explain text",
+        "say how a text is understood at a destination",
+        "explain text 'HY#13900000002' --to 161",
+        "gateway.cli.explain:text",
+    ),
+    Entry(
+        "trace",
+        "show the whole life of one SMS from the store",
+        "trace 0000000100000002",
+        "gateway.cli.inspect:trace",
+    ),
+    Entry(
+        "binds",
+        "show who is bound to the running gateway",
+        "binds --json",
+        "gateway.cli.inspect:binds",
+    ),
+    Entry(
+        "outbox list",
+        "show the SMS that wait to leave or are parked",
+        "outbox list --json",
+        "gateway.cli.inspect:outbox_list",
+    ),
+    Entry(
+        "outbox retry",
+        "send a parked SMS once more",
+        "outbox retry 0000000100000007",
+        "gateway.cli.inspect:outbox_retry",
+    ),
+    Entry(
+        "outbox drop",
+        "give up a parked SMS",
+        "outbox drop 0000000100000007",
+        "gateway.cli.inspect:outbox_drop",
+    ),
+    Entry(
+        "scenario run",
+        "play scripted handsets; exit 1 on a missed expectation",
+        "scenario run open.yaml --junit report.xml",
+        "gateway.cli.scenario:scenario_run",
+    ),
+    Entry(
+        "settle",
+        "write the charging records of some days as CSV files",
+        "settle --from 2007-03-01 --to 2007-03-31 --out settlement",
+        "gateway.cli.settle",
+    ),
+    Entry(
+        "replay",
+        "run the recorded messages through the tables of today and print what differs",
+        "replay --journal var/fetion.db --tables new-tables",
+        "gateway.cli.replay",
+    ),
+)
+
+GROUPS = {
+    "handset": "simulated handsets",
+    "explain": "how a number or a text is understood",
+    "outbox": "the SMS that wait to leave",
+    "scenario": "scripted handsets",
+}
+"""Help for the first word of commands that have two."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return its exit code.
+
+    Raises SystemExit(2) on wrong usage and SystemExit(0) after --help and --version, as argparse does.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args, surplus = build_parser(words).parse_known_args(words)
+        if surplus:  # told by the command itself: its usage is the one that helps
+            args.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
+        code = cast(Command, args.command).run(args)
+        if sys.stdout is not None:  # closed by the shell: >&-
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at exit: give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
+
+
+def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for this command line: every command by name, options of the chosen one only."""
+    parser = argparse.ArgumentParser(
+        prog="fetion-gateway",
+        description="The SMS side of China Mobile's Fetion: an SMPP command gateway, and its simulator.",
+        epilog="example: fetion-gateway check --config config.yaml",
+        allow_abbrev=False,
+    )
+    # The installed metadata takes as long to read as everything else here: only when asked for.
+    version = importlib.import_module("importlib.metadata").version if "--version" in words[:1] else str
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('fetion-gateway')}")
+    places = {"": parser.add_subparsers(metavar="COMMAND", required=True)}
+    for entry in COMMANDS:
+        group, _, last = entry.name.rpartition(" ")
+        if group not in places:
+            middle = places[""].add_parser(
+                group,
+                help=GROUPS[group],
+                description=GROUPS[group],
+                epilog=f"example: fetion-gateway {entry.example}",
+                allow_abbrev=False,
+            )
+            places[group] = middle.add_subparsers(metavar="COMMAND", required=True)
+        leaf = places[group].add_parser(
+            last,
+            help=entry.help,
+            description=entry.help,
+            epilog=f"example: fetion-gateway {entry.example}",
+            allow_abbrev=False,
+        )
+        depth = entry.name.count(" ") + 1
+        if entry.name.split() == words[:depth]:
+            command = load_command(entry)
+            command.add_arguments(leaf)
+            leaf.set_defaults(command=command, parser=leaf)
+    return parser
+
+
+def load_command(entry: Entry) -> Command:
+    """Import what an entry points to."""
+    module, _, attribute = entry.target.partition(":")
+    found = importlib.import_module(module)
+    return cast(Command, getattr(found, attribute) if attribute else found)

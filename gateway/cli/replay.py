@@ -1,0 +1,104 @@
+"""`replay`: what recorded messages would lead to with the tables and handlers of today."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from commands.model import NO_WORDS, ServiceLimits, Words
+from commands.service import Commands
+from gateway.cli.config import add_config, settings_of
+from gateway.message import message_id
+from gateway.operations.replay import Difference, Recorded, Replay
+from gateway.processing.sensitive_words import WordList
+from gateway.storage.contract import StoreUnusable
+from gateway.storage.sqlite.reader import SqliteReader
+from routing.table import Routing
+from routing.tablefile import TableError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See gateway.cli.main.Command."""
+    parser.add_argument(
+        "--journal", type=Path, metavar="DB", help="store to read (default: that of the configuration)"
+    )
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        metavar="DIR",
+        help="folder with the instruction table and its sentences (default: the shipped ones)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line, the summary last")
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """See gateway.cli.main.Command. 0: nothing differs, 1: something does, or it cannot be said."""
+    settings = settings_of(args)
+    try:
+        routing = Routing.load()
+        commands = Commands.load(routing, args.tables)
+        path = settings.service.sensitive_words
+        words: Words = NO_WORDS if path is None else WordList.load(path)
+        reader = SqliteReader.open(args.journal or settings.storage.path)
+    except (TableError, StoreUnusable, OSError) as error:
+        sys.stderr.write(f"fetion-gateway: {error}\n")
+        return 1
+    limits = ServiceLimits(**settings.limits.model_dump())
+    replay = Replay(routing, commands, limits, ZoneInfo(settings.service.timezone), words)
+    try:
+        different = 0
+        for difference in replay.run(recorded(reader)):
+            different += 1
+            sys.stdout.write(_as_json(difference) if args.json else _as_text(difference))
+    finally:
+        reader.close()
+    sys.stdout.write(_summary(replay, different, as_json=args.json))
+    return 1 if different else 0
+
+
+def recorded(reader: SqliteReader) -> Iterator[Recorded]:
+    """The journal of a store, oldest first."""
+    for row in reader.journal():
+        columns = [*row[:-1], orjson.loads(row[-1]) if row[-1] else {}]
+        yield Recorded(*columns)
+
+
+def _as_json(difference: Difference) -> str:
+    row = difference.recorded
+    told = {
+        "message_id": message_id(row.number),
+        "msisdn": row.msisdn,
+        "destination": row.destination,
+        "text": row.text,
+        "was": difference.was,
+        "is": difference.is_now,
+    }
+    return orjson.dumps(told).decode() + "\n"
+
+
+def _as_text(difference: Difference) -> str:
+    row = difference.recorded
+    head = f"{message_id(row.number)}  {row.msisdn} -> {row.destination}  {row.text!r}"
+    return f"{head}\n  was  {_line(difference.was)}\n  is   {_line(difference.is_now)}\n"
+
+
+def _line(told: Mapping[str, Any]) -> str:
+    words = [told["instruction"] or "-", told["outcome"]]
+    words += [f"{key} {told[key]}" for key in ("code", "reason", "error") if key in told]
+    if "replies" in told:
+        words.append(f"says {', '.join(told['replies'])}")
+    words += [f"event {event['event']} {event['msisdn']}" for event in told.get("events", ())]
+    return "  ".join(words)
+
+
+def _summary(replay: Replay, different: int, *, as_json: bool) -> str:
+    if as_json:
+        counts = {"compared": replay.compared, "differ": different, "skipped": dict(replay.skipped)}
+        return orjson.dumps(counts).decode() + "\n"
+    skipped = ", ".join(f"{count} {reason}" for reason, count in sorted(replay.skipped.items()))
+    return f"{replay.compared} compared, {different} differ; skipped: {skipped or 'none'}\n"

@@ -1,0 +1,120 @@
+"""`scenario run`: scripted handsets, each file against a fresh gateway, or against one that runs already."""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final
+
+from gateway.simulator.cli import port_number
+from gateway.simulator.errors import SimulatorError
+from gateway.simulator.handset import SHIPPED, Account, Centre
+from gateway.simulator.junit import Played, write
+from gateway.simulator.runner import Advance, play
+from gateway.simulator.scenario import Scenario, ScenarioError, load
+from gateway.simulator.terminal import line_printer, say
+from gateway.simulator.transcript import Transcript
+from gateway.testing import running_gateway
+
+Stage = tuple[Account, Callable[[], float], Advance | None]
+"""Where to bind, the clock of the transcript, and how to move the gateway's (None: it cannot be)."""
+
+
+class ScenarioRun:
+    """`scenario run`: exit 0 when every expectation was met, 1 otherwise."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """See gateway.cli.main.Command."""
+        parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="scenario files")
+        parser.add_argument(
+            "--seed",
+            type=int,
+            default=0,
+            metavar="N",
+            help="of the Fetion numbers and passwords that a gateway of its own draws (default: 0)",
+        )
+        parser.add_argument("--junit", type=Path, metavar="OUT.xml", help="write a JUnit report too")
+        parser.add_argument(
+            "--host", help="play against a gateway that runs there, on whose clock no step can wait"
+        )
+        parser.add_argument(
+            "--port", type=port_number, metavar="P", help=f"its port (default: {SHIPPED.port})"
+        )
+        parser.add_argument("--system-id", default=SHIPPED.system_id, help=f"default: {SHIPPED.system_id}")
+        parser.add_argument(
+            "--password", default=SHIPPED.password, help="default: that of the shipped account"
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """See gateway.cli.main.Command."""
+        try:
+            scenarios = _load(args.files)
+            results = asyncio.run(_play_all(scenarios, args))
+            if args.junit:
+                write(args.junit, results)
+        except (ScenarioError, OSError) as error:
+            say(str(error), sys.stderr)
+            return 1
+        failed = sum(1 for played in results if played.failure)
+        say(f"{len(results)} played, {failed} failed")
+        return 1 if failed else 0
+
+
+scenario_run: Final = ScenarioRun()
+
+
+def _load(files: list[Path]) -> dict[Path, Scenario]:
+    """Every scenario; ScenarioError with the faults of all of them."""
+    scenarios, faults = {}, []
+    for file in files:
+        try:
+            scenarios[file] = load(file)
+        except ScenarioError as error:
+            faults += error.faults
+    if faults:
+        raise ScenarioError(faults)
+    return scenarios
+
+
+async def _play_all(scenarios: dict[Path, Scenario], args: argparse.Namespace) -> list[Played]:
+    results = []
+    for file, scenario in scenarios.items():
+        say(f"{scenario.name} ({file})")
+        began = time.perf_counter()
+        async with _stage(args) as stage:
+            transcript, failure = await _play(scenario, *stage)
+        played = Played(str(file), scenario.name, time.perf_counter() - began, str(transcript), failure)
+        say(f"FAILED: {failure}\n" if failure else "ok\n")
+        results.append(played)
+    return results
+
+
+@contextlib.asynccontextmanager
+async def _stage(args: argparse.Namespace) -> AsyncIterator[Stage]:
+    """The gateway to play against."""
+    if args.host or args.port:
+        host, port = args.host or SHIPPED.host, args.port or SHIPPED.port
+        yield Account(host, port, args.system_id, args.password), time.monotonic, None
+        return
+    with tempfile.TemporaryDirectory(prefix="fetion-scenario-") as folder:
+        async with running_gateway(Path(folder), seed=args.seed) as gateway:
+            yield gateway.account, gateway.clock.monotonic, gateway.advance_seconds
+
+
+async def _play(
+    scenario: Scenario, account: Account, clock: Callable[[], float], advance: Advance | None
+) -> tuple[Transcript, str]:
+    """What was said, and why it failed ("": it did not)."""
+    names = {number: name for name, number in scenario.handsets.items()}
+    transcript = Transcript(names, clock, line_printer(sys.stdout))
+    try:
+        async with await Centre.connect(account, names, watch=transcript.add) as centre:
+            phones = {name: centre.handsets[number] for number, name in names.items()}
+            await play(scenario, phones, transcript, advance)
+    except SimulatorError as error:
+        return transcript, getattr(error, "reason", str(error))
+    return transcript, ""

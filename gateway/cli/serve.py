@@ -1,0 +1,108 @@
+"""`serve`: the gateway until SIGTERM or SIGINT; SIGHUP reopens the log file and reads the sensitive words."""
+
+import argparse
+import asyncio
+import errno
+import gc
+import importlib
+import signal
+import sys
+
+from gateway.app import Gateway
+from gateway.cli.config import add_config, settings_of
+from gateway.operations.control import PathTooLong
+from gateway.operations.log_writer import CLOSING
+from gateway.operations.logs import Log, open_log
+from gateway.secrets import KeyFileError
+from gateway.settings import Settings
+from gateway.storage.contract import StorageError
+from routing.tablefile import TableError
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where there is one, else asyncio's: the same, slower."""
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--config and --new-key."""
+    add_config(parser)
+    parser.add_argument(
+        "--new-key",
+        action="store_true",
+        help="accept that the key of the store is lost: go on with another one, made where there is none",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 after an orderly stop, 1 when it could not start, ended by a fault, or could not store what it had
+    to."""
+    settings = settings_of(args)
+    try:
+        log = open_log(settings.logging)
+    except OSError as error:
+        return complain(f"logging.file: {error}: name a file in a writable folder")
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(serve(settings, log, new_key=args.new_key))
+    finally:
+        log.close(min(CLOSING, settings.shutdown.deadline))
+
+
+async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
+    """Run until a signal; says on stderr why it could not."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, log.reopen)
+    try:
+        async with Gateway(settings, log, new_key=new_key) as gateway:
+            loop.add_signal_handler(signal.SIGHUP, reload, log, gateway)
+            # What is there now stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)
+            stopped = asyncio.create_task(stop.wait(), name="stop")
+            failed = asyncio.create_task(gateway.failed(), name="failed")
+            await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if failed.done():
+                failed.result()
+            failed.cancel()
+    except TableError as error:
+        return complain(error)
+    except (StorageError, KeyFileError, PathTooLong) as error:
+        return complain(error)
+    except OSError as error:
+        listen = settings.smpp.listen
+        remedy = (
+            "stop what listens there or set smpp.listen.port"
+            if error.errno == errno.EADDRINUSE
+            else "set smpp.listen.host to an address of this machine"
+        )
+        return complain(f"{listen.host}:{listen.port}: {error.strerror or error}: {remedy}")
+    finally:
+        # uvloop leaves them behind, and this process would not hear them any more.
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(name)
+            if stop.is_set():  # the process ends in order: a further signal does not change its exit code
+                signal.signal(name, signal.SIG_IGN)
+    return 0 if gateway.stored else 1
+
+
+def complain(reason: object) -> int:
+    """Say why not, on standard error; the exit code for it."""
+    sys.stderr.write(f"fetion-gateway: {reason}\n")
+    return 1
+
+
+def reload(log: Log, gateway: Gateway) -> None:
+    """SIGHUP to a running gateway: go on in a new log file, read the sensitive words again."""
+    log.reopen()
+    gateway.reload_words()

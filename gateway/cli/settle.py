@@ -1,0 +1,78 @@
+"""`settle`: the charging records of some days as CSV files. Their columns: gateway.billing.settlement."""
+
+import argparse
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from commands.tariffs import load_tariffs
+from gateway.billing.settlement import Records, Span
+from gateway.cli.config import add_config, settings_of
+from gateway.settings import Settings
+from gateway.storage.contract import StorageError
+from gateway.storage.sqlite.reader import SqliteReader
+from routing.table import Routing
+
+YEARS = range(2000, 2200)
+"""Those that a store may have records of."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See gateway.cli.main.Command."""
+    parser.add_argument(
+        "--from", dest="first", type=_day, required=True, metavar="YYYY-MM-DD", help="the first day"
+    )
+    parser.add_argument(
+        "--to", dest="last", type=_day, required=True, metavar="YYYY-MM-DD", help="the last day, included"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")
+    parser.add_argument("--json", action="store_true", help="print how many records each file has")
+    add_config(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """See gateway.cli.main.Command. 1 where there is no store, or the files cannot be written."""
+    if args.first > args.last:
+        sys.stderr.write(f"fetion-gateway: --from {args.first} is after --to {args.last}\n")
+        return 2
+    settings = settings_of(args)
+    kept = settings.storage.retention.journal_days
+    today = datetime.now(ZoneInfo(settings.service.timezone)).date()
+    if (today - args.first).days >= kept:
+        sys.stderr.write(
+            f"fetion-gateway: warning: records of more than {kept} days ago are deleted"
+            " (storage.retention.journal_days): these files may lack some\n"
+        )
+    try:
+        counts = settle(settings, args.first, args.last, args.out)
+    except (StorageError, OSError) as error:
+        sys.stderr.write(f"fetion-gateway: {error}\n")
+        return 1
+    if args.json:
+        sys.stdout.write(json.dumps(counts) + "\n")
+    else:
+        sys.stdout.writelines(f"{args.out / name}.csv: {count} records\n" for name, count in counts.items())
+    return 0
+
+
+def settle(settings: Settings, first: date, last: date, out: Path) -> dict[str, int]:
+    """Write the files of these days; how many records each has. Raises StorageError and OSError."""
+    span = Span(first, last, ZoneInfo(settings.service.timezone))
+    reader = SqliteReader.open(settings.storage.path)
+    try:
+        records = Records(reader, Routing.load(), load_tariffs(), span, settings.limits.free_hours)
+        return records.write(out)
+    finally:
+        reader.close()
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2007-03-01") from None
+    if day.year not in YEARS:
+        raise argparse.ArgumentTypeError(f"no records of the year {day.year}")
+    return day

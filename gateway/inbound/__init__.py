@@ -1,0 +1,3 @@
+"""What comes from handsets, before it is executed: reading an SMS, limits of a handset, retransmissions,
+joining of long messages, hashing of passwords.
+"""

@@ -1,0 +1,289 @@
+"""The structured log: one event a line, JSON in a file or a pipe, columns on a terminal.
+
+Every line begins with `timestamp` (RFC 3339, UTC, milliseconds), `level` and `event`. Lines are
+collected and handed to the writer together: when 64 KiB have come together, at once for an error, and
+whenever the owner calls flush() (the gateway does when it has nothing to work, every 100 ms, and at its end).
+gateway.operations.log_writer writes them, in a thread of its own.
+
+What must never be logged is kept out here, whoever logs it: the values of SECRET_KEYS, at any depth.
+"""
+
+import atexit
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+import orjson
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from gateway.operations.log_writer import CLOSING, Sink, Writer, append
+
+REDACTED = "<secret>"
+SECRET_KEYS = frozenset({"password", "secret", "text", "short_message", "message_payload"})
+"""Keys whose values are replaced by REDACTED."""
+
+NUMBER_KEYS = frozenset(
+    {
+        "msisdn",
+        "to",
+        "from",
+        "source",
+        "destination",
+        "source_addr",
+        "destination_addr",
+        "sub_code",
+        "address_range",
+    }
+)
+"""Keys in whose values a mobile number is masked, when logging.mask_msisdn says so."""
+
+FIRST_KEYS = ("timestamp", "level", "event", "message_id", "msisdn", "outcome")
+"""What a reader looks for: in front on a terminal, the others in the order in which they were given."""
+
+# The end of the value: a sub-code before a number (12520 + 13800138000) and 86 stay. Digits may be grouped.
+_GROUP = r"[ .()<>{}\[\]-]*"
+_MOBILE = re.compile(rf"(1{_GROUP}[3-9]{_GROUP}\d)(?:{_GROUP}\d){{4}}((?:{_GROUP}\d){{4}}{_GROUP})$")
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})  # what the lines of the hot path hold
+
+_Event = MutableMapping[str, Any]
+
+
+class LogSettings(Protocol):
+    """What open_log reads (the section `logging` of the configuration)."""
+
+    @property
+    def format(self) -> str:
+        """auto, console or json. auto: console when the lines go to a terminal."""
+
+    @property
+    def level(self) -> str:
+        """debug, info, warning or error."""
+
+    @property
+    def file(self) -> Path | None:
+        """Where the lines go; None: standard output."""
+
+    @property
+    def backlog(self) -> int:
+        """Octets that may wait for a file that takes none."""
+
+    @property
+    def mask_msisdn(self) -> bool:
+        """Whether the middle four digits of mobile numbers are hidden."""
+
+
+class Log:
+    """An open log. Made by open_log(); one per process, handed to whoever logs.
+
+    logger is a structlog logger like any other. wide() is for the lines of every message: the same
+    line at less than half the cost, because structlog builds the mapping of a call four times.
+    All of it belongs to one thread.
+    """
+
+    def __init__(self, writer: Writer, stamp: "Stamp", processors: list[Processor], level: str) -> None:
+        self._sink = sink = Sink(writer, self._lost)
+        self._stamp = stamp
+        self._processors = processors
+        self._wide = level in {"debug", "info"}
+        self._finish: list[Any] = [process for process in processors if process is not redact]
+        lazy = structlog.wrap_logger(
+            sink,
+            processors=[stamp, structlog.processors.format_exc_info, *processors],
+            wrapper_class=structlog.make_filtering_bound_logger(level),
+            context_class=dict,
+        )
+        # bind() makes the logger now, once, instead of anew at every call.
+        self.logger = cast(FilteringBoundLogger, lazy.bind())
+        self._bridge = _Bridge(self.logger)
+        logging.getLogger().addHandler(self._bridge)
+        atexit.register(sink.close)
+
+    def begin(self, event: str, now_ms: int) -> dict[str, Any]:
+        """The head of a line for wide(): timestamp, level info and event. now_ms: since the epoch."""
+        return {"timestamp": self._stamp.text(now_ms), "level": "info", "event": event}
+
+    def wide(self, line: dict[str, Any]) -> None:
+        """One line at level info, begun by begin(), with flat values: secrets are looked for at the top."""
+        if self._wide:
+            if not SECRET_KEYS.isdisjoint(line):
+                line = dict(redact(None, "info", line))
+            done: Any = line
+            for process in self._finish:
+                done = process(None, "info", done)
+            self._sink.info(done)
+
+    def flush(self) -> None:
+        """Hand over what has been collected; never waits for the file. Lost lines are told of by `log.lost`,
+        before the first line that gets out again."""
+        self._sink.flush()
+        refusal = self._sink.refusal()
+        if refusal:
+            self.logger.error("log.reopen_failed", reason=refusal)
+
+    def written(self, patience: float) -> bool:
+        """Flush and wait until all of it is in the file; False when it is not within so many seconds.
+
+        Not for the loop: it stands still meanwhile.
+        """
+        return self._sink.written(patience)
+
+    def reopen(self) -> None:
+        """Go on in a new file of the same name (SIGHUP, after the old one was moved away); never waits.
+
+        When it cannot be opened the old file stays in use, and `log.reopen_failed` says why.
+        """
+        self._sink.reopen()
+
+    def close(self, patience: float = CLOSING) -> None:
+        """Write what there is and let go of the file. Lines that come later are dropped.
+
+        A file that takes nothing is waited for so many seconds; standard error then says what is lost.
+        """
+        logging.getLogger().removeHandler(self._bridge)
+        self._sink.close(patience)
+        atexit.unregister(self._sink.close)
+
+    def _lost(self, total: int) -> bytes:
+        """log.lost: the lines that were lost since the start, in all."""
+        line: Any = {"event": "log.lost", "total": total}
+        processors: list[Processor] = [self._stamp, *self._processors]
+        for process in processors:
+            line = process(None, "warning", line)
+        return cast(bytes, line)
+
+
+def open_log(
+    settings: LogSettings, stream: BinaryIO | None = None, clock: Callable[[], float] = time.time
+) -> Log:
+    """Open the log that the settings describe.
+
+    stream: where lines go when there is no file (default: standard output). clock: seconds since the
+    epoch. Raises OSError when the file cannot be opened, or there is no standard output.
+    """
+    file = append(settings.file) if settings.file else stream or _standard_output()
+    writer = Writer(file, settings.file, settings.backlog)
+    console = settings.format == "console" or (settings.format == "auto" and writer.isatty())
+    processors: list[Processor] = [redact]
+    if settings.mask_msisdn:
+        processors.append(mask_numbers)
+    processors.append(_console(writer.isatty()) if console else render_json)
+    return Log(writer, Stamp(clock), processors, settings.level)
+
+
+class Stamp:
+    """Processor: timestamp, level and event first. The text of a millisecond is made once."""
+
+    __slots__ = ("_clock", "_millisecond", "_text")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._millisecond = -1
+        self._text = ""
+
+    def text(self, millisecond: int) -> str:
+        """RFC 3339 of a time in milliseconds since the epoch."""
+        if millisecond != self._millisecond:
+            self._millisecond = millisecond
+            seconds, rest = divmod(millisecond, 1000)
+            self._text = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:03d}Z"
+        return self._text
+
+    def __call__(self, _logger: object, level: str, event: _Event) -> _Event:
+        return {
+            "timestamp": self.text(int(self._clock() * 1000)),
+            "level": level,
+            "event": event.pop("event"),
+            **event,
+        }
+
+
+def redact(_logger: object, _level: str, event: _Event) -> _Event:
+    """Processor: REDACTED in place of the values of SECRET_KEYS, in mappings and lists below as well."""
+    for key in SECRET_KEYS & event.keys():
+        event[key] = REDACTED
+    if not _SCALARS.issuperset(map(type, event.values())):
+        return {key: _redacted(value) for key, value in event.items()}
+    return event
+
+
+def mask_numbers(_logger: object, _level: str, event: _Event) -> _Event:
+    """Processor: 138****8000 in the values of NUMBER_KEYS, in mappings and lists below as well."""
+    for key in NUMBER_KEYS & event.keys():
+        event[key] = _masked(key, event[key])
+    if not _SCALARS.issuperset(map(type, event.values())):
+        return {key: _masked(key, value) for key, value in event.items()}
+    return event
+
+
+def render_json(_logger: object, _level: str, event: _Event) -> bytes:
+    """Last processor: one line of JSON. What JSON does not know is written as its repr."""
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # lone surrogates, keys that are no text, integers beyond 64 bits
+        return json.dumps({str(k): v for k, v in event.items()}, default=repr).encode() + b"\n"
+
+
+def _console(colors: bool) -> Processor:
+    renderer = structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)
+
+    def render(logger: object, level: str, event: _Event) -> bytes:
+        ordered = {key: event[key] for key in FIRST_KEYS if key in event} | dict(event)
+        shown = {key: _printable(key, value) for key, value in ordered.items()}
+        return f"{renderer(logger, level, shown)}\n".encode("utf-8", "backslashreplace")
+
+    return render
+
+
+def _printable(key: str, value: object) -> object:
+    """A text of a peer must not move the cursor of whoever reads the log."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    kept = "\n" if key == "exception" else ""
+    return "".join(each if each.isprintable() or each in kept else repr(each)[1:-1] for each in value)
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: REDACTED if key in SECRET_KEYS else _redacted(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redacted(inner) for inner in value]
+    return value
+
+
+def _masked(key: object, value: object) -> object:
+    if isinstance(value, str):
+        return _MOBILE.sub(r"\1****\2", value) if key in NUMBER_KEYS else value
+    if isinstance(value, Mapping):
+        return {inner: _masked(inner, item) for inner, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(key, item) for item in value]
+    return value
+
+
+class _Bridge(logging.Handler):
+    """Brings warnings of libraries that use the standard logging module (asyncio) into our log."""
+
+    def __init__(self, logger: FilteringBoundLogger) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """logging: one record."""
+        log = self._logger.error if record.levelno >= logging.ERROR else self._logger.warning
+        log("library.log", logger=record.name, message=record.getMessage(), exc_info=record.exc_info)
+
+
+def _standard_output() -> BinaryIO:
+    """Standard output without Python's buffer, which would keep what a reader that went away did not take."""
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+    sys.stdout.flush()
+    raw: BinaryIO = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+    return raw

@@ -1,0 +1,229 @@
+"""Runs recorded messages through the tables and handlers of today and says what would end differently.
+
+Nothing is written and nothing is sent. The world is built from nothing: it is what the messages make of it,
+from the first one on, so a journal whose beginning was deleted shows differences that are none. What the
+handlers may not find out by themselves (time, Fetion numbers, candidates) is what the journal says they were
+given; passwords are not in the journal, and a word stands for them.
+
+Not compared are parts of long messages (the one that completed them has the whole text), senders that are no
+mobiles (older versions took them), texts that were not stored, and what the guard kept from the handlers.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any, Final
+
+from commands.keys import keys_of
+from commands.model import (
+    NO_WORDS,
+    Buddy,
+    Customer,
+    Given,
+    Hidden,
+    Instruction,
+    LoadKeys,
+    Missing,
+    Misunderstood,
+    Outcome,
+    Reach,
+    Result,
+    ServiceLimits,
+    Understood,
+    Words,
+    World,
+)
+from commands.service import Commands
+from gateway.message import PART, message_id
+from gateway.processing.journal import told
+from routing.model import Route
+from routing.table import Routing
+
+UNKNOWN: Final = "unknown"
+"""Stands for a password, which the journal does not have."""
+LOADS: Final = 8
+"""How often a handler may ask for more before it counts as failed, as in a batch."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """One journal row. detail: as gateway.message.told has it, with what the handler was given."""
+
+    number: int
+    at: int
+    account: str
+    source: str
+    destination: str
+    msisdn: str
+    instruction: str
+    outcome: str
+    text: str
+    hidden: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A message that ends differently now. was, is_now: instruction, outcome, sentences, code and events."""
+
+    recorded: Recorded
+    was: Mapping[str, Any]
+    is_now: Mapping[str, Any]
+
+
+class Replay:
+    """One run over a journal. compared: how many messages were; skipped: the others, by their reason."""
+
+    def __init__(
+        self,
+        routing: Routing,
+        commands: Commands,
+        limits: ServiceLimits,
+        zone: tzinfo,
+        words: Words = NO_WORDS,
+    ) -> None:
+        self.compared = 0
+        self.skipped: Counter[str] = Counter()
+        self._routing = routing
+        self._commands = commands
+        self._limits = limits
+        self._zone = zone
+        self._words = words
+        self._world = World()
+        self._relations: dict[str, dict[str, Buddy]] = {}  # by owner and other
+        self._numbers: dict[str, str] = {}  # mobile -> Fetion number
+
+    def run(self, rows: Iterable[Recorded]) -> Iterator[Difference]:
+        """Every message that ends differently, in the order of the rows, which is that of their numbers."""
+        for row in rows:
+            if row.outcome == PART:
+                self.skipped["part"] += 1
+            elif not row.instruction:
+                self.skipped["no mobile"] += 1
+            elif "limited" in row.detail:
+                self.skipped["limited by the guard"] += 1
+            else:
+                is_now = self._again(row)
+                if is_now is not None:
+                    yield Difference(row, _was(row), is_now)
+
+    def _again(self, row: Recorded) -> Mapping[str, Any] | None:
+        """How it ends now, None when that is as it was, or is not compared."""
+        route = self._routing.resolve(row.destination)
+        if route.refused is not None:
+            self.compared += 1
+            return {"instruction": "", "outcome": "rejected", "reason": route.refused}
+        understood = self._understood(row, route)
+        is_now = self._execute(row, understood)
+        if row.hidden == Hidden.ATTEMPT:
+            self.skipped["not stored"] += 1
+            return None
+        self.compared += 1
+        was = _was(row)
+        if is_now["outcome"] == row.outcome == Result.FAILED.value:
+            return None
+        return None if was == is_now or was == json.loads(json.dumps(is_now)) else is_now
+
+    def _understood(self, row: Recorded, route: Route) -> Understood:
+        """What its text means now. Of a text that is not there, as much as the rest of the row tells."""
+        if not row.hidden:
+            return self._commands.parser.parse(row.text, route, row.msisdn)
+        instruction = self._commands.table.rows.get(row.instruction)
+        if row.hidden != Hidden.ATTEMPT and instruction is not None:
+            arguments = {argument.name: UNKNOWN for argument in instruction.arguments}
+            return Instruction(instruction.id, row.msisdn, route, "", arguments, hidden=Hidden.PASSWORD)
+        sentences = row.detail.get("replies") or [self._commands.table.general.misunderstood]
+        # What was answered counts for the help of the next minutes, so it is done again, but not compared.
+        result = Result.USAGE if row.outcome == Result.USAGE else Result.MISUNDERSTOOD
+        return Misunderstood(
+            "misunderstood", row.msisdn, route, "", sentences[0], hidden=Hidden.ATTEMPT, result=result
+        )
+
+    def _execute(self, row: Recorded, understood: Understood) -> dict[str, Any]:
+        try:
+            outcome = self._handle(understood, self._given(row))
+            for reply in outcome.replies:
+                self._commands.render(reply)
+        except Exception as error:  # a bug of a handler is a difference like any other
+            self._world.drop()
+            failed = {"outcome": Result.FAILED.value, "error": type(error).__name__}
+            return {"instruction": understood.id, **failed}
+        if row.outcome == Result.FAILED:
+            self._world.drop()  # it changed nothing then, and what followed was built on that
+        else:
+            self._accept(row)
+        return {"instruction": understood.id, "outcome": outcome.result.value, **told(outcome)}
+
+    def _handle(self, understood: Understood, given: Given) -> Outcome:
+        self._load(keys_of(understood, given.fetion_numbers))
+        for _ in range(LOADS):
+            try:
+                return self._commands.handle(self._world, understood, given)
+            except Missing as missing:
+                self._world.drop()
+                self._load(missing.keys)
+        raise RuntimeError(f"{understood.id} asked for more keys {LOADS} times")
+
+    def _load(self, keys: LoadKeys) -> None:
+        """What the world does not know yet does not exist; but buddy lists have to be put together."""
+        world = self._world
+        for msisdn in keys.customers:
+            world.customers.setdefault(msisdn, None)
+        for number in keys.holders:
+            world.holders.setdefault(number, None)
+        for pair in keys.buddies:
+            world.buddies.setdefault(pair, None)
+        for owner in keys.lists:
+            world.lists[owner] = tuple(self._relations.get(owner, {}).values())
+
+    def _given(self, row: Recorded) -> Given:
+        given = row.detail.get("given", {})
+        return Given(
+            row.at,
+            message_id(row.number),
+            tuple(given.get("fetion_numbers", ())),
+            UNKNOWN,
+            UNKNOWN,
+            self._limits,
+            tuple(given.get("candidates", ())),
+            self._zone,
+            self._words,
+            self._routing.home,
+        )
+
+    def _accept(self, row: Recorded) -> None:
+        customer = self._world.edit(row.msisdn)
+        if customer.reach is None or customer.reach.spelling != row.source:
+            customer.reach = Reach(row.account, row.source, 0, 0)
+        self._world.accept()
+        self._absorb()
+
+    def _absorb(self) -> None:
+        """What a store does with a commit: afterwards the world has no changes of its own."""
+        world = self._world
+        for (owner, other), buddy in world.changed_buddies.items():
+            theirs = self._relations.setdefault(owner, {})
+            theirs.pop(other, None)
+            if buddy is not None:
+                theirs[other] = buddy
+            world.lists.pop(owner, None)
+        for msisdn, customer in world.changed_customers.items():
+            self._note_number(msisdn, customer)
+        world.changed_buddies.clear()
+        world.changed_customers.clear()
+
+    def _note_number(self, msisdn: str, customer: Customer) -> None:
+        before = self._numbers.get(msisdn, "")
+        if before != customer.fetion_number:
+            if before:
+                self._world.holders[before] = None
+            self._numbers[msisdn] = customer.fetion_number
+        if customer.fetion_number:
+            self._world.holders[customer.fetion_number] = msisdn
+
+
+def _was(row: Recorded) -> dict[str, Any]:
+    kept = {key: row.detail[key] for key in ("replies", "code", "events") if key in row.detail}
+    return {"instruction": row.instruction, "outcome": row.outcome, **kept}

@@ -1,0 +1,48 @@
+"""What the journal and the charging records keep of what an SMS led to."""
+
+from typing import Any
+
+from commands.model import Given, Outcome, ProductFact, ServiceEvent
+from gateway.message import DONE, MobileOriginated
+
+ProductRow = tuple[int, int, str, str, int, int, str]
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """What a journal row tells of an outcome besides its result: sentences, code and events."""
+    detail: dict[str, Any] = {}
+    if outcome.replies:
+        detail["replies"] = [reply.sentence for reply in outcome.replies]
+    if outcome.code != DONE:
+        detail["code"] = outcome.code
+    if outcome.events:
+        detail["events"] = [_event(event) for event in outcome.events]
+    return detail
+
+
+def _event(event: ServiceEvent) -> dict[str, Any]:
+    held: dict[str, Any] = {"event": f"{event.family}/{event.name}", "msisdn": event.msisdn}
+    if event.data:
+        held["data"] = dict(event.data)
+    return held
+
+
+def exchange_of(outcome: Outcome) -> str:
+    """What the guard knows an outcome by: the first sentence that is said."""
+    return outcome.replies[0].sentence if outcome.replies else ""
+
+
+def detail_of(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, Any] | None:
+    """What a trace and a replay need beyond the columns."""
+    detail = told(outcome)
+    if m.joined:
+        detail["joined"] = m.joined
+    if given.fetion_numbers:
+        detail["given"] = {"fetion_numbers": given.fetion_numbers}
+    if given.candidates:
+        detail.setdefault("given", {})["candidates"] = given.candidates
+    return detail or None
+
+
+def product_row(m: MobileOriginated, fact: ProductFact, province: str) -> ProductRow:
+    return (m.number, int(fact.msisdn), fact.product, fact.operation, fact.at, int(fact.trial), province)

@@ -1,0 +1,124 @@
+"""What the last run left: SMS that wait to leave, parts that wait for others, the last minutes of every
+handset."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from gateway.clock import Clock
+from gateway.inbound.guard import HANDSETS, Guard, Past
+from gateway.inbound.reassembly import KEPT_MS, GivenUp, LongMessages
+from gateway.message import MobileTerminated, StoredPart, message_id
+from gateway.outbound.outbox import Outbox
+from gateway.secrets import Keys, UnsealError
+from gateway.storage.contract import Store
+from routing.table import Routing
+
+SEALED_BY_ANOTHER_KEY = "sealed with another key"
+
+
+class RecoveryLog(Protocol):
+    """Where it says what cannot be taken up."""
+
+    def sealed(self, event: str, message_id: str, error: UnsealError) -> None:
+        """A row that the key does not open."""
+
+
+class Recovery:
+    """Takes it up. accounts: of the configuration, the default one first; SMS of others leave through it.
+
+    before: SMS with a lower number are of earlier runs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        keys: Keys,
+        routing: Routing,
+        accounts: Mapping[str, object],
+        default_account: str,
+        before: int,
+        clock: Clock,
+        log: RecoveryLog,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._keys = keys
+        self._routing = routing
+        self._accounts = accounts
+        self._default_account = default_account
+        self._before = before
+        self._clock = clock
+        self._log = log
+        self._read_from: int | None = 0
+
+    async def parts(self, longs: LongMessages) -> list[GivenUp]:
+        """Long messages that were not complete, or were a short while ago. Gives those that cannot be,
+        because their parts were sealed with another key."""
+        unreadable: dict[object, list[StoredPart]] = {}
+        readable = []
+        for part in await self._store.parts():
+            found = self._readable_part(part)
+            if found is None:
+                key = (part.account, part.source, part.destination, part.part.reference, part.part.total)
+                unreadable.setdefault(key, []).append(self._understood(part))
+            else:
+                readable.append(found)
+        longs.recover(readable)
+        return [GivenUp(each[0], tuple(part.number for part in each)) for each in unreadable.values()]
+
+    async def recent(self, guard: Guard, since: int) -> None:
+        """What each handset wrote since then."""
+        guard.rebuild(Past(*row) for row in await self._store.recent(since, HANDSETS))
+
+    async def waiting(self) -> None:
+        """SMS of earlier runs, as many as there is room for; to be called again while there may be more."""
+        room = self._outbox.limit - self._outbox.depth
+        if self._read_from is None or room <= 0:
+            return
+        rows = await self._store.waiting(self._read_from, room)
+        mine = [sms for sms in rows if sms.number < self._before]
+        self._read_from = mine[-1].number if mine and len(mine) == len(rows) == room else None
+        mine = [sms for sms in mine if not self._outbox.holds(sms)]  # an operator had it retried
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        self._outbox.hand_over(list(self.readable(mine)), now, now_ms)
+
+    def readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
+        """Those that can leave; one whose seal does not open is parked: an operator can only drop it."""
+        for sms in rows:
+            if sms.account not in self._accounts:
+                sms.account = self._default_account
+            if sms.secret:
+                name = message_id(sms.number)
+                try:
+                    sms.text = self._keys.unseal(sms.sealed, name.encode())
+                except UnsealError as error:
+                    self._log.sealed("outbox.sealed", name, error)
+                    self._outbox.park_stored(sms, SEALED_BY_ANOTHER_KEY)
+                    continue
+            yield sms
+
+    def _readable_part(self, part: StoredPart) -> StoredPart | None:
+        """The part with its octets; None where the key does not open it."""
+        if part.complete:
+            return part
+        name = message_id(part.number)
+        try:
+            octets = self._keys.unseal_octets(part.octets, name.encode())
+        except UnsealError as error:
+            self._log.sealed("part.sealed", name, error)
+            return None
+        digest = self._keys.digest(octets, bytes((part.data_coding,)))
+        return replace(self._understood(part), octets=octets, digest=digest)
+
+    def _understood(self, part: StoredPart) -> StoredPart:
+        """With what a part of an earlier version lacks: who sent it, and when."""
+        numbers, routing = self._routing.numbers, self._routing
+        sender = part.msisdn or numbers.msisdn(part.source) or ""
+        return replace(
+            part,
+            msisdn=part.msisdn or (routing.main_number(sender) if sender else None) or sender,
+            destination=routing.resolve(part.destination).address or part.destination,
+            at=part.at or part.deadline - KEPT_MS,
+        )

@@ -1,0 +1,1 @@
+"""The store on SQLite: nothing outside this package names SQLite."""

@@ -1,0 +1,72 @@
+"""How an SMS, a part and a relation stand in rows of SQLite, and the way back. Customers:
+gateway.storage.records."""
+
+from typing import Any
+
+import orjson
+
+from commands.model import Buddy
+from gateway.message import Delivery, MobileOriginated, MobileTerminated, StoredPart
+from gateway.smpp.long import PartHeader
+
+
+def journal_row(m: MobileOriginated) -> tuple[Any, ...]:
+    route = m.route
+    return (
+        m.number, m.at, m.account, m.session, m.sequence, m.source, m.destination, m.msisdn,
+        route.access_code, route.prefix, m.province, m.esm_class, m.data_coding, m.parts,
+        m.instruction, m.result, m.stored_text,
+        None if m.detail is None else orjson.dumps(m.detail).decode(), m.digest, m.hidden._value_,
+    )  # fmt: skip
+
+
+def outbox_row(m: MobileTerminated) -> tuple[Any, ...]:
+    return (
+        m.number, m.cause, m.msisdn, m.account, m.source, m.destination, m.ton, m.npi,
+        m.sealed if m.secret else m.text, int(m.secret), m.reference, m.at, m.expires_at, 0, m.parts,
+        m.source_ton, m.source_npi,
+    )  # fmt: skip
+
+
+def closed_row(m: MobileTerminated) -> tuple[Any, ...]:
+    return (int(m.state), m.closed_at, m.parts_done, m.attempts, m.remote_id, m.error, m.number)
+
+
+def changed_row(m: MobileTerminated) -> tuple[Any, ...]:
+    """One that has been closed meanwhile still counts as waiting here: closing it is a row of its own."""
+    state = m.state if m.state is Delivery.SUSPECT else Delivery.WAITING
+    return (int(state), m.losses, m.attempts, m.parts_done, m.error, int(m.repeat), m.number)
+
+
+def buddy_of(row: tuple[int, int, str, int, int, int]) -> Buddy:
+    owner, other, name, since, blocked, matched_at = row
+    return Buddy(str(owner), str(other), name, since, bool(blocked), matched_at)
+
+
+def part_row(p: StoredPart) -> tuple[Any, ...]:
+    part = p.part
+    return (
+        p.number, p.account, p.source, p.destination, part.kind, part.reference, part.total, part.number,
+        p.data_coding, p.octets, p.deadline, p.msisdn, p.ton, p.npi, p.at, p.digest, int(p.complete),
+    )  # fmt: skip
+
+
+def stored_part(row: tuple[Any, ...]) -> StoredPart:
+    number, account, source, destination, kind, reference, total, place, coding, octets, *rest = row
+    deadline, msisdn, ton, npi, at, digest, complete = rest
+    return StoredPart(
+        number, account, source, destination, PartHeader(kind, reference, total, place), coding, octets,
+        deadline, msisdn, ton, npi, at, digest, bool(complete),
+    )  # fmt: skip
+
+
+def waiting_sms(row: tuple[Any, ...]) -> MobileTerminated:
+    """An SMS of an earlier run: it may have left already."""
+    number, cause, msisdn, account, source, destination, ton, npi, text, secret, *rest = row
+    reference, at, expires_at, parts, parts_done, attempts, losses, source_ton, source_npi = rest
+    plain, sealed = ("", text) if secret else (text, b"")
+    return MobileTerminated(
+        number, cause, msisdn, account, 0, source, destination, ton, npi, plain, at, expires_at,
+        bool(secret), sealed, reference, parts=parts, parts_done=parts_done, attempts=attempts, repeat=True,
+        losses=losses, source_ton=source_ton, source_npi=source_npi,
+    )  # fmt: skip

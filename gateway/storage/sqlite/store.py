@@ -1,0 +1,465 @@
+"""The store on SQLite: WAL, synchronous=FULL, one connection, one writing process.
+
+A commit is `write`, which opens a transaction and puts the rows in, and `sync`, which is the fsync of the
+write-ahead log. Both run in the loop's thread; where an fsync is slow, `sync` alone moves to another thread,
+and whoever calls meanwhile waits: the connection has one owner at a time.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sqlite3
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from commands.model import LoadKeys, World
+from gateway.message import (
+    RUNS,
+    Commit,
+    Expected,
+    MobileTerminated,
+    StoredPart,
+)
+from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
+from gateway.storage.records import customer_of, customer_row
+from gateway.storage.sqlite.candidates import Candidates
+from gateway.storage.sqlite.migration import migrate
+from gateway.storage.sqlite.retention import forget
+from gateway.storage.sqlite.rows import (
+    buddy_of,
+    changed_row,
+    closed_row,
+    journal_row,
+    outbox_row,
+    part_row,
+    stored_part,
+    waiting_sms,
+)
+
+BUSY = 0.05
+"""Seconds to wait for a lock that somebody else has on the file: the loop stands still meanwhile."""
+SLOW_COMMIT = 0.002
+"""Seconds: where the measured commit takes longer, `slow` asks for a thread."""
+
+_JOURNAL = """
+INSERT INTO journal (number, at, account, session, sequence, source, destination, msisdn, access_code,
+    sub_code, province, esm_class, data_coding, parts, instruction, outcome, text, detail, digest, hidden)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_OUTBOX = """
+INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference,
+    at, expires_at, state, parts, source_ton, source_npi)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_CHANGE = """
+UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts_done = ?, error = ?, repeat = ? WHERE number = ?
+"""
+_CLOSE = """
+UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
+    text = CASE WHEN secret THEN NULL ELSE text END
+WHERE number = ?
+"""
+_CUSTOMER = """
+INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (msisdn) DO UPDATE SET fetion_number = excluded.fetion_number, state = excluded.state,
+    account = excluded.account, spelling = excluded.spelling, ton = excluded.ton, npi = excluded.npi,
+    doc = excluded.doc, matching = excluded.matching
+"""
+_BUDDY = "SELECT owner, other, name, since, blocked, matched_at FROM buddy WHERE owner = ? AND other = ?"
+_BUDDIES = "SELECT owner, other, name, since, blocked, matched_at FROM buddy WHERE owner = ?"
+_PRODUCT = "INSERT INTO product_record VALUES (?, ?, ?, ?, ?, ?, ?)"
+_MATCHING_ENDS = """
+SELECT (SELECT min(msisdn) FROM customer WHERE matching = 1),
+    (SELECT max(msisdn) FROM customer WHERE matching = 1)
+"""
+_MATCHING = "SELECT msisdn FROM customer WHERE matching = 1 AND msisdn >= ? ORDER BY msisdn LIMIT ?"
+_RECENT = """
+SELECT at, msisdn, text, destination,
+    CASE WHEN outcome = 'limited' THEN NULL ELSE ifnull(detail ->> '$.replies[0]', '') END
+FROM journal
+WHERE number > ifnull((SELECT number FROM journal WHERE at < ? ORDER BY number DESC LIMIT 1), 0)
+    AND instruction != ''
+ORDER BY number DESC LIMIT ?
+"""
+_PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_LAST_TIME = """
+SELECT max(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
+    coalesce((SELECT at FROM journal ORDER BY number DESC LIMIT 1), 0))
+"""
+_LEAVING = """
+SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
+    parts, parts_done, attempts, losses, source_ton, source_npi
+FROM outbox"""
+_WAITING = f"{_LEAVING} WHERE state = 0 AND number > ? ORDER BY number LIMIT ?"
+_PARKED = f"{_LEAVING} WHERE state = 4 AND number = ?"
+_CUSTOMERS = "SELECT * FROM customer WHERE msisdn IN (SELECT value FROM json_each(?))"
+_HOLDERS = """
+SELECT fetion_number, msisdn FROM customer WHERE fetion_number IN (SELECT value FROM json_each(?))
+"""
+
+
+Execute = Callable[..., sqlite3.Cursor]
+T = TypeVar("T")
+
+
+def typed(error: sqlite3.Error, path: Path) -> StorageError:
+    """The contract's error for what sqlite3 raised."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+        return StoreFull(f"{path}: {error}: make room on the disk or raise max_page_count")
+    if isinstance(error, sqlite3.IntegrityError):
+        return Conflict(f"{path}: {error}")
+    return StoreFault(f"{path}: {error}")
+
+
+def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
+    """The contract's error for a file that is no store, or cannot be one."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
+
+
+class SqliteStore:
+    """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: int) -> None:
+        self._path = path
+        self._db = connection
+        self._lock = lock
+        self._committing: asyncio.Future[Any] | None = None
+        # Of its own, and started now: where no thread can be started later, a commit must not run unnoticed.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._thread.submit(lambda: None).result()
+        self.run = 0
+        self.slow = False
+
+    @classmethod
+    def open(cls, path: Path) -> "SqliteStore":
+        """Open or create the store. Raises StoreInUse or StoreUnusable, naming the path and the remedy."""
+        path = Path(os.path.realpath(path))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreUnusable(
+                f"{path}: {error.strerror}: storage.url must name a file in a writable folder"
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise StoreInUse(
+                f"{path}: another gateway has this store open; stop it or set storage.url"
+            ) from error
+        try:
+            # SQLite would give the WAL the permissions of the database: nobody else reads customers' texts.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            connection = sqlite3.connect(
+                path, timeout=BUSY, isolation_level=None, check_same_thread=False, cached_statements=64
+            )
+        except (sqlite3.Error, OSError) as error:
+            os.close(lock)
+            raise unusable(path, error) from error
+        store = cls(path, connection, lock)
+        try:
+            store._prepare()
+        except sqlite3.Error as error:
+            store.release()
+            raise unusable(path, error) from error
+        except StoreUnusable:
+            store.release()
+            raise
+        return store
+
+    def _prepare(self) -> None:
+        """Pragmas, migrations, the run's number, and how long a commit takes here."""
+        db = self._db
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA wal_autocheckpoint=4000")
+        db.execute("PRAGMA cache_size=-65536")
+        migrate(db, self._path)
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            db.execute(
+                "INSERT INTO meta VALUES ('probe', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1"
+            )
+            times.append(time.perf_counter() - start)
+        self.slow = statistics.median(times) > SLOW_COMMIT
+        self.run = self._draw_run()
+        self._candidates = Candidates(db)
+
+    def _draw_run(self) -> int:
+        """Raises StoreUnusable at the end of the series."""
+        db = self._db
+        found = db.execute("SELECT value FROM meta WHERE key = 'run'").fetchone()
+        run = int(found[0]) + 1 if found else 1
+        if run >= RUNS:
+            raise StoreUnusable(
+                f"{self._path}: its {RUNS} runs are used up, no number for another SMS is left:"
+                " set storage.url to a new store"
+            )
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('run', ?)", (run,))
+        return run
+
+    async def _free(self) -> None:
+        """Wait until no commit is under way in another thread."""
+        while self._committing is not None:
+            await asyncio.wait((self._committing,))
+
+    @contextlib.contextmanager
+    def _typed(self) -> Iterator[sqlite3.Connection]:
+        """The connection; what it raises is one of the contract's errors."""
+        try:
+            yield self._db
+        except sqlite3.Error as error:
+            raise typed(error, self._path) from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A commit of its own, in this thread."""
+        with self._typed() as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+
+    async def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        if self._committing is not None:
+            await self._free()
+        with self._typed() as db:
+            return db.execute(statement, values).fetchall()
+
+    async def key_check(self) -> int | None:
+        """A row of meta."""
+        rows = await self._read("SELECT value FROM meta WHERE key = 'key_check'")
+        return rows[0][0] if rows else None
+
+    async def set_key_check(self, check: int) -> None:
+        """The same row, in a commit of its own."""
+        await self._read("INSERT OR REPLACE INTO meta VALUES ('key_check', ?)", (check,))
+
+    async def next_run(self) -> int:
+        """Another row of meta."""
+        await self._free()
+        with self._typed():
+            return self._draw_run()
+
+    async def last_time(self) -> int:
+        """Of the last SMS, or of the watermark, which moves without one."""
+        return int((await self._read(_LAST_TIME))[0][0])
+
+    async def load(self, keys: LoadKeys, world: World) -> None:
+        """One statement per kind of key."""
+        if self._committing is not None:
+            await self._free()
+        with self._typed() as db:
+            self._load(db.execute, keys, world)
+
+    def _load(self, execute: Execute, keys: LoadKeys, world: World) -> None:
+        if keys.customers:
+            wanted = orjson.dumps([int(m) for m in keys.customers]).decode()
+            for msisdn in keys.customers:
+                world.customers[msisdn] = None
+            for row in execute(_CUSTOMERS, (wanted,)):
+                customer = customer_of(row)
+                world.customers[customer.msisdn] = customer
+        if keys.holders:
+            wanted = orjson.dumps([int(n) for n in keys.holders]).decode()
+            for number in keys.holders:
+                world.holders[number] = None
+            for number, msisdn in execute(_HOLDERS, (wanted,)):
+                world.holders[str(number)] = str(msisdn)
+        for owner, other in keys.buddies:
+            row = execute(_BUDDY, (int(owner), int(other))).fetchone()
+            world.buddies[(owner, other)] = buddy_of(row) if row else None
+        for owner in keys.lists:
+            world.lists[owner] = tuple(buddy_of(row) for row in execute(_BUDDIES, (int(owner),)))
+
+    async def matching(self, place: float, limit: int) -> list[str]:
+        """One search of the index, a second one from its beginning when the end was reached."""
+        lowest, highest = (await self._read(_MATCHING_ENDS))[0]
+        if lowest is None:
+            return []
+        start = lowest + round(place * (highest - lowest))
+        found = [row[0] for row in await self._read(_MATCHING, (start, limit))]
+        if len(found) < limit:
+            more = await self._read(_MATCHING, (0, limit - len(found)))
+            found += [row[0] for row in more if row[0] < start]
+        return [str(msisdn) for msisdn in found]
+
+    async def commit(self, commit: Commit) -> None:
+        """write, then sync; a sync in another thread is waited for even when the caller is cancelled."""
+        if self._committing is not None:
+            await self._free()
+        self.write(commit)
+        if not self.slow:
+            self.sync()
+            return
+        await self._in_thread(self.sync)
+
+    async def _in_thread(self, work: Callable[..., T], *values: Any) -> T:
+        """The connection belongs to that thread until the work is done, also when the caller is cancelled."""
+        job = asyncio.get_running_loop().run_in_executor(self._thread, work, *values)
+        self._committing = job
+        job.add_done_callback(self._in_thread_no_more)
+        return await asyncio.shield(job)
+
+    def _in_thread_no_more(self, job: asyncio.Future[Any]) -> None:
+        self._committing = None
+        if not job.cancelled():
+            job.exception()  # seen here: a caller that was cancelled does not look at it any more
+
+    def write(self, commit: Commit) -> None:
+        """All rows in one transaction, left open for sync."""
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            if commit.messages:
+                db.executemany(_JOURNAL, [journal_row(m) for m in commit.messages])
+            customers = [customer_row(c) for c in commit.customers]
+            if customers:
+                db.executemany(_CUSTOMER, customers)
+            if commit.outgoing:
+                db.executemany(_OUTBOX, [outbox_row(m) for m in commit.outgoing])
+            if commit.changed:
+                db.executemany(_CHANGE, [changed_row(m) for m in commit.changed])
+            if commit.closed:
+                db.executemany(_CLOSE, [closed_row(m) for m in commit.closed])
+            self._write_rare(commit)
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise typed(error, self._path) from error
+        except BaseException:  # a bug: nothing of it may stay in the transaction
+            self._roll_back()
+            raise
+
+    def _write_rare(self, commit: Commit) -> None:
+        """What most batches do not hold."""
+        db = self._db
+        for (owner, other), buddy in commit.buddies.items():
+            if buddy is None:
+                db.execute("DELETE FROM buddy WHERE owner=? AND other=?", (int(owner), int(other)))
+            else:
+                db.execute(
+                    "INSERT OR REPLACE INTO buddy VALUES (?, ?, ?, ?, ?, ?)",
+                    (int(owner), int(other), buddy.name, buddy.since, int(buddy.blocked), buddy.matched_at),
+                )
+        if commit.products:
+            db.executemany(_PRODUCT, commit.products)
+        if commit.parts:
+            db.executemany(_PART, [part_row(p) for p in commit.parts])
+        if commit.parts_complete:
+            db.executemany(
+                "UPDATE part SET complete = 1, octets = x'', deadline = ? WHERE number = ?",
+                commit.parts_complete,
+            )
+        if commit.parts_gone:
+            db.executemany("DELETE FROM part WHERE number=?", [(n,) for n in commit.parts_gone])
+        self._candidates.write(commit)
+        if commit.settled is not None:
+            number, at = commit.settled
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('settled', ?)", (number,))
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('settled_at', ?)", (at,))
+
+    def sync(self) -> None:
+        """COMMIT: returns when the write-ahead log is on the disk."""
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise typed(error, self._path) from error
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            try:
+                self._db.execute("ROLLBACK")
+            except sqlite3.Error:
+                return  # SQLite has rolled back by itself (full disk, I/O error)
+        with contextlib.suppress(sqlite3.Error):
+            self._candidates.recount()
+
+    async def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
+        """Backwards from the end of the journal: its numbers grow with time, and `at` has no index."""
+        rows = await self._read(_RECENT, (since, limit))
+        return [(at, *rest) for at, *rest in reversed(rows)]
+
+    async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
+        """Rows with state 0, as they were written; secret ones sealed."""
+        return [waiting_sms(row) for row in await self._read(_WAITING, (after, limit))]
+
+    async def parked(self, number: int) -> MobileTerminated | None:
+        """The row with that number, if its state is 4."""
+        rows = await self._read(_PARKED, (number,))
+        return waiting_sms(rows[0]) if rows else None
+
+    async def parts(self) -> list[StoredPart]:
+        """All rows of the part table, oldest first."""
+        return [stored_part(row) for row in await self._read("SELECT * FROM part ORDER BY number")]
+
+    async def settled(self) -> tuple[int, int]:
+        """The watermark of certain answers."""
+        rows = await self._read("SELECT key, value FROM meta WHERE key IN ('settled', 'settled_at')")
+        found = dict(rows)
+        return found.get("settled", 0), found.get("settled_at", 0)
+
+    async def recover(self, until: int) -> None:
+        """See gateway.storage.sqlite.candidates, like the next three."""
+        settled = await self.settled()
+        with self._transaction() as db:
+            self._candidates.recover(settled, until)
+            db.execute("UPDATE outbox SET repeat = 1 WHERE state = 0")  # they may have left
+
+    async def expect(self, limit: int) -> Expected:
+        """One step."""
+        await self._free()
+        with self._transaction():
+            return self._candidates.expect(limit)
+
+    async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
+        """One search of an index for each digest."""
+        await self._free()
+        with self._typed():
+            return self._candidates.find(digests, now)
+
+    async def forget_candidates(self, now: int, limit: int) -> int:
+        """One step."""
+        await self._free()
+        with self._transaction():
+            return self._candidates.forget(now, limit)
+
+    async def forget(self, before: int, limit: int) -> int:
+        """One step; see gateway.storage.sqlite.retention."""
+        await self._free()
+        if not self.slow:
+            return self._forget(before, limit)
+        return await self._in_thread(self._forget, before, limit)
+
+    def _forget(self, before: int, limit: int) -> int:
+        with self._typed() as db:
+            try:
+                return forget(db, before, limit)
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+
+    async def close(self) -> None:
+        """When no commit is under way: close the connection, then give the lock back."""
+        await self._free()
+        self.release()
+
+    def release(self) -> None:
+        """Close the connection, then give the lock back."""
+        self._thread.shutdown()
+        self._db.close()
+        os.close(self._lock)

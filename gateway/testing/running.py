@@ -1,0 +1,159 @@
+"""A gateway with a fresh store on a free port, whose clock a test moves."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from copy import deepcopy
+from math import ceil
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import yaml
+
+from gateway.app import Gateway
+from gateway.operations.logs import open_log
+from gateway.secrets import HashCost
+from gateway.settings import load
+from gateway.simulator.handset import Account, Centre, Handset
+from gateway.testing.clock import FakeClock
+
+CHEAP: Final = HashCost(passes=1, memory_kib=64)
+"""What hashing a password costs in tests: next to nothing."""
+
+PATIENCE: Final = 5.0
+"""Seconds for what should take milliseconds: a peer that does not answer is not waited for any longer."""
+
+GLANCE: Final = 0.001
+"""Seconds between two looks at what has no event of its own."""
+
+
+class RunningGateway:
+    """A gateway, its clock, and the handsets that talk to it. Made by running_gateway.
+
+    app: the gateway itself. account: where and as whom to bind. folder: store, key and log are in it.
+    """
+
+    def __init__(self, app: Gateway, clock: FakeClock, account: Account, folder: Path) -> None:
+        self.app = app
+        self.clock = clock
+        self.account = account
+        self.folder = folder
+        self._centres = contextlib.AsyncExitStack()
+
+    async def handset(self, msisdn: str) -> Handset:
+        """A handset behind a bind of its own that asks for its number; it stays to the end of the gateway.
+
+        Raises ValueError for a number that is no mobile of 11 digits.
+        """
+        if not (len(msisdn) == 11 and msisdn.isascii() and msisdn.isdigit() and msisdn.startswith("1")):
+            raise ValueError(f"{msisdn!r} is no mobile number of 11 digits")
+        connecting = Centre.connect(self.account, [msisdn], address_range=msisdn)
+        centre = await self._centres.enter_async_context(await connecting)
+        return centre.handsets[msisdn]
+
+    async def advance(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        """Let time pass on the gateway's clock, with what it brings: deadlines, retries, expiry, quotas.
+
+        Every retry that falls due on the way is made at its time. Returns when all is still again.
+        """
+        span = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+        end = self.clock.now_ms() + round(span * 1000)
+        await self.settle()
+        while True:
+            now = self.clock.now_ms()
+            retry = self.app.outbox.next_retry()
+            due = end if retry is None else now + ceil((retry - self.clock.monotonic()) * 1000)
+            self.clock.move_to(due if now < due < end else end)
+            await self._pass_time()
+            if self.clock.now_ms() >= end:
+                return
+
+    async def advance_seconds(self, seconds: float) -> None:
+        """The same for whoever counts in seconds only (gateway.simulator.runner.Advance)."""
+        await self.advance(seconds=seconds)
+
+    async def settle(self) -> None:
+        """Wait until the gateway has worked all that came and every SMS that can leave has been answered.
+
+        A peer that owes an answer is waited for PATIENCE seconds. Raises what a task of the gateway raised.
+        """
+        drained = asyncio.create_task(self.app.drained())
+        failed = asyncio.create_task(self.app.failed())
+        done, pending = await asyncio.wait(
+            (drained, failed), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def close(self) -> None:
+        """Unbind every handset."""
+        await self._centres.aclose()
+
+    async def _pass_time(self) -> None:
+        """The clock was moved: sessions see it, then the gateway does what it does ten times a second."""
+        connections = list(self.app.listener.connections)
+        for connection in connections:
+            connection.tick()
+        # Each session asks its silent peer whether it lives; the next move must find that answered.
+        for _ in range(int(PATIENCE / GLANCE)):
+            if not any(connection.session.asking for connection in connections):
+                break
+            await asyncio.sleep(GLANCE)
+        await self.app.tick(housekeeping=True)
+        await self.settle()
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(
+    folder: Path, config: Mapping[str, Any] | None = None, *, seed: int = 0
+) -> AsyncIterator[RunningGateway]:
+    """A gateway on a free port, all that it writes below `folder`, with cheap password hashes and FakeClock.
+
+    config: sections as in config.yaml, over the defaults. seed: of Fetion numbers and passwords, which are
+    the same in each run. Raises TableError for a wrong config, OSError.
+    """
+    settings = load(_write_config(folder, config or {}), {})
+    clock = FakeClock()
+    account = settings.smpp.default_account
+    log = open_log(settings.logging, clock=lambda: clock.now_ms() / 1000)
+    gateway = Gateway(
+        settings, log, clock=clock, random=Random(seed), choice=Random(seed).choice, hash_cost=CHEAP
+    )
+    try:
+        async with gateway:
+            where = Account(settings.smpp.listen.host, gateway.port, account.system_id, account.password)
+            running = RunningGateway(gateway, clock, where, folder)
+            try:
+                yield running
+            finally:
+                await running.close()
+    finally:
+        log.close()
+
+
+def _write_config(folder: Path, config: Mapping[str, Any]) -> Path:
+    """The file of a gateway that keeps to its folder; relative paths are relative to it."""
+    sections: dict[str, Any] = {
+        "smpp": {"listen": {"port": 0}},
+        "storage": {"url": "sqlite:///fetion.db", "key_file": "fetion.key"},
+        "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
+    }
+    _lay_over(sections, config)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(sections, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = deepcopy(value)

@@ -1,0 +1,288 @@
+"""From a request to an SMS, or to a refusal."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.model import Chat, Instruction, Misunderstood, Understood
+from commands.service import Commands
+from gateway.errors import Refusal
+from gateway.inbound.intake import Intake
+from gateway.message import MobileOriginated, Numbers
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.long import PartHeader
+from gateway.smpp.pdus import DataSm, SubmitSm
+from gateway.smpp.status import CommandStatus
+from gateway.smpp.tlvs import MESSAGE_PAYLOAD, USER_MESSAGE_REFERENCE
+from routing.model import Route
+from routing.table import Routing
+from tests.support import (
+    ALICE,
+    MAIN,
+    REFUSED_SECOND,
+    SECOND,
+    Peer,
+    Sending,
+    operators_tables,
+    part_of_many,
+    routing,
+)
+
+
+@dataclass
+class Desk:
+    """An Intake, a bind, and what the parser was asked."""
+
+    peer: Peer
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    intake: Intake = field(init=False)
+
+    alphabet: Alphabet = field(default_factory=lambda: Alphabet.from_config({8: "ucs2-le"}, "ascii"))
+    routing: Routing = field(default_factory=routing)
+
+    def __post_init__(self) -> None:
+        self.intake = Intake(self.routing, self, {"smsc": self.alphabet}, Numbers(1, 2))
+
+    def parse(self, text: str, route: Route, sender: str) -> Understood:
+        """Understands nothing, and remembers."""
+        self.asked.append((text, route.address, sender))
+        return Misunderstood("misunderstood", sender, route, text, "misunderstood")
+
+    def password_in_doubt(self, route: Route, sender: str) -> Understood:
+        """The same, of a password whose end is in doubt."""
+        return self.parse("(in doubt)", route, sender)
+
+    def take(self, request: SubmitSm | DataSm) -> MobileOriginated:
+        """A request arrives on the bind."""
+        return self.intake.take(self.peer.bind, request, 5.0)
+
+    def refusal(self, request: SubmitSm | DataSm) -> Refusal:
+        """The one that it gets."""
+        with pytest.raises(Refusal) as caught:
+            self.take(request)
+        return caught.value
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """With one bind."""
+    return Desk(Sending().bind())
+
+
+def submit(**fields: Any) -> SubmitSm:
+    """KTFX to 161, unless told otherwise."""
+    return SubmitSm(**{"source_addr": ALICE, "destination_addr": "161", "short_message": b"KTFX", **fields})
+
+
+def test_what_is_taken(desk: Desk) -> None:
+    """Addresses, alphabet and text come out as they were sent; the sender as a plain mobile besides."""
+    request = submit(
+        source_addr="8613800138000",
+        source_addr_ton=1,
+        source_addr_npi=1,
+        sequence_number=77,
+        data_coding=8,
+        short_message="飞信".encode("utf-16-le"),
+    )
+    m = desk.take(request)
+    assert (m.source, m.source_ton, m.source_npi, m.msisdn) == ("8613800138000", 1, 1, ALICE)
+    assert (m.destination, m.route.access_code, m.data_coding, m.esm_class) == ("161", "161", 8, 0)
+    assert (m.account, m.session, m.sequence, m.arrived) == ("smsc", desk.peer.bind.number, 77, 5.0)
+    assert (m.number, m.message_id) == (1 << 56 | 2 << 32 | 1, "0100000200000001")
+    assert desk.asked == [("飞信", "161", ALICE)]
+
+
+def test_numbers_are_given_once(desk: Desk) -> None:
+    """Every SMS has the next number; a refused one uses none up."""
+    first = desk.take(submit()).number
+    desk.refusal(submit(source_addr=""))
+    assert desk.take(submit()).number == first + 1
+
+
+def test_data_sm_is_an_sms_too(desk: Desk) -> None:
+    """The text of a data_sm is its message_payload; without one it is empty."""
+    request = DataSm(source_addr=ALICE, destination_addr="161", tlvs={MESSAGE_PAYLOAD: b"CXFX"})
+    assert desk.take(request).octets == b"CXFX"
+    assert desk.take(DataSm(source_addr=ALICE, destination_addr="161")).octets == b""
+    assert [text for text, _, _ in desk.asked] == ["CXFX", ""]
+
+
+def test_message_payload_stands_for_the_text(desk: Desk) -> None:
+    """A submit_sm may carry its text in message_payload."""
+    m = desk.take(submit(short_message=b"", tlvs={MESSAGE_PAYLOAD: b"x" * 1000}))
+    assert m.octets == b"x" * 1000
+    assert m.part is None
+
+
+def test_user_message_reference_is_kept(desk: Desk) -> None:
+    """It tells two equal texts apart."""
+    assert desk.take(submit(tlvs={USER_MESSAGE_REFERENCE: 9})).reference == 9
+    assert desk.take(submit()).reference is None
+
+
+def test_a_part_has_no_text_of_its_own(desk: Desk) -> None:
+    """A part of a long message is taken without its header, and not parsed before the others have come."""
+    m = desk.take(part_of_many(9, 2, 1, b"KT"))
+    assert (m.part, m.octets, m.understood) == (PartHeader("udh8", 9, 2, 1), b"KT", None)
+    assert desk.asked == []
+    desk.intake.understand(m, "KTFX")
+    assert desk.asked == [("KTFX", "161", ALICE)]
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "10086",
+        "Fetion",
+        "1380013800",
+        "23800138000",
+        "471234567",
+        "16103300001",
+        "8616103300001",
+        "+13800138000",
+    ],
+)
+def test_a_sender_that_is_no_mobile_is_refused(desk: Desk, sender: str) -> None:
+    """Nobody could be answered there: the SMS is not acknowledged, and the reason names no number."""
+    refusal = desk.refusal(submit(source_addr=sender))
+    assert refusal.command_status == CommandStatus.RINVSRCADR
+    assert refusal.reason == "the sender is no mobile number"
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["013800138000", "1259313800138000", "8613800138000", "+86 138-0013-8000", "(+86)138.0013.8000"],
+)
+def test_a_sender_in_another_spelling(desk: Desk, spelling: str) -> None:
+    """He is the same customer, and his spelling stays that of the replies."""
+    m = desk.take(submit(source_addr=spelling))
+    assert (m.msisdn, m.source) == (ALICE, spelling)
+
+
+@pytest.mark.parametrize("blanks", ["{} ", " {}", "  {}   "])
+def test_blanks_around_addresses_are_padding(desk: Desk, blanks: str) -> None:
+    """A centre that fills its fields up means the address without the blanks; replies go there."""
+    request = submit(source_addr=blanks.format("86" + ALICE), destination_addr=blanks.format("161"))
+    m = desk.take(request)
+    assert (m.msisdn, m.source, m.destination, m.route.address) == (ALICE, "86" + ALICE, "161", "161")
+
+
+@pytest.mark.parametrize("to", ["+161", "+86161", "0086161"])
+def test_a_destination_in_another_spelling(desk: Desk, to: str) -> None:
+    """Country codes and a + before our number come off."""
+    assert desk.take(submit(destination_addr=to)).route.address == "161"
+
+
+@pytest.fixture
+def operators(tmp_path: Path) -> Routing:
+    """The tables of an operator with second numbers."""
+    return operators_tables(tmp_path / "tables")
+
+
+def test_a_second_number_counts_for_its_main_number(operators: Routing) -> None:
+    """The customer is the main number, the replies go to the second one, as it was written."""
+    desk = Desk(Sending().bind(), routing=operators)
+    m = desk.take(submit(source_addr="86" + SECOND))
+    assert (m.msisdn, m.source) == (MAIN, "86" + SECOND)
+    assert desk.asked == [("KTFX", "161", MAIN)]
+    assert desk.take(submit(source_addr=MAIN)).msisdn == MAIN
+    assert desk.take(submit(source_addr=ALICE)).msisdn == ALICE
+
+
+def test_a_second_number_that_is_refused(operators: Routing) -> None:
+    """Appendix 6 says so, and the reason too."""
+    desk = Desk(Sending().bind(), routing=operators)
+    refusal = desk.refusal(submit(source_addr=REFUSED_SECOND))
+    assert refusal.command_status == CommandStatus.RINVSRCADR
+    assert refusal.reason == "a second number, which appendix 6 keeps from the service"
+    assert desk.asked == []
+
+
+def test_a_chat_with_a_second_number_is_one_with_its_owner(operators: Routing) -> None:
+    """So are arguments; a failure is told from the number that was dialled."""
+    parser = Commands.load(operators).parser
+    route = operators.resolve(f"12520{SECOND}")
+    chat = parser.parse("你好", route, ALICE)
+    assert isinstance(chat, Chat)
+    assert (chat.to, chat.route.address) == (MAIN, f"12520{SECOND}")
+    for text in (f"HY#{SECOND}", f"HY#12520{SECOND}", f"HY {SECOND[:3]} {SECOND[3:7]} {SECOND[7:]}"):
+        added = parser.parse(text, operators.resolve("161"), ALICE)
+        assert isinstance(added, Instruction)
+        assert added.arguments == {"number": MAIN}
+
+
+GSM = Alphabet.from_config({}, "gsm")
+
+
+@pytest.mark.parametrize("data_coding", [0, 0x10, 0x13, 0xC0, 0xDF, 0xF0, 0xF3])
+def test_a_nul_behind_gsm_text(data_coding: int) -> None:
+    """It is no @: the instruction is read; at the password number nothing is guessed and nothing kept."""
+    desk = Desk(Sending().bind(), alphabet=GSM)
+    desk.take(submit(short_message=b"KTFX\0", data_coding=data_coding))
+    desk.take(submit(short_message=b"secret7\0", data_coding=data_coding, destination_addr="12520050"))
+    desk.take(submit(short_message=b"secret7", data_coding=data_coding, destination_addr="12520050"))
+    assert [text for text, _, _ in desk.asked] == ["KTFX", "(in doubt)", "secret7"]
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "octets"), [(1, b"secret7@\0"), (8, "secret7@\0".encode("utf-16-be"))]
+)
+def test_a_nul_in_another_alphabet_is_in_no_doubt(data_coding: int, octets: bytes) -> None:
+    """There a NUL is no letter, so it goes and the password stays whole."""
+    desk = Desk(Sending().bind(), alphabet=GSM)
+    desk.take(submit(short_message=octets, data_coding=data_coding, destination_addr="12520050"))
+    assert [text for text, _, _ in desk.asked] == ["secret7@"]
+
+
+def test_text_in_the_other_byte_order(desk: Desk) -> None:
+    """A mark in front says how UCS-2 is read, whatever the account says."""
+    for octets in (
+        b"\xfe\xff" + "开通飞信".encode("utf-16-be"),
+        b"\xff\xfe" + "开通飞信".encode("utf-16-le"),
+    ):
+        desk.take(submit(short_message=octets, data_coding=8))
+    assert [text for text, _, _ in desk.asked] == ["开通飞信", "开通飞信"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"source_addr": ""}, CommandStatus.RINVSRCADR),
+        ({"destination_addr": "99999"}, CommandStatus.RINVDSTADR),
+        ({"destination_addr": ""}, CommandStatus.RINVDSTADR),
+        ({"esm_class": 0x40, "short_message": b""}, CommandStatus.RINVMSGLEN),
+        ({"esm_class": 0x40, "short_message": b"\x20\x00\x03"}, CommandStatus.RINVMSGLEN),
+        ({"destination_addr": "99999", "source_addr": ""}, CommandStatus.RINVSRCADR),
+        ({"source_addr": "  "}, CommandStatus.RINVSRCADR),
+        ({"destination_addr": "  "}, CommandStatus.RINVDSTADR),
+    ],
+)
+def test_what_is_refused(desk: Desk, fields: dict[str, Any], status: int) -> None:
+    """What cannot be read or is for nobody is refused with the status that says why."""
+    refusal = desk.refusal(submit(**fields))
+    assert refusal.command_status == status
+    assert refusal.reason
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize("esm_class", [0x04, 0x08, 0x10, 0x18, 0x20, 0x44])
+def test_only_plain_messages_are_texts(desk: Desk, esm_class: int) -> None:
+    """Receipts, acknowledgements and notifications are never parsed as texts."""
+    refusal = desk.refusal(submit(esm_class=esm_class))
+    assert refusal.command_status == CommandStatus.RINVESMCLASS
+
+
+@pytest.mark.parametrize("esm_class", [0x00, 0x01, 0x02, 0x03, 0x80])
+def test_modes_and_reply_path_do_not_matter(desk: Desk, esm_class: int) -> None:
+    """The messaging mode and the reply path leave a message what it is."""
+    assert desk.take(submit(esm_class=esm_class)).octets == b"KTFX"
+
+
+@pytest.mark.parametrize("to", ["12520050", "161050"])
+def test_a_password_comes_in_one_sms(desk: Desk, to: str) -> None:
+    """Parts to the password number are refused: none of a password is ever kept."""
+    assert desk.refusal(part_of_many(9, 2, 1, b"secr", to=to)).command_status == CommandStatus.RINVMSGLEN
+    assert desk.take(submit(destination_addr=to, short_message=b"secret77")).part is None

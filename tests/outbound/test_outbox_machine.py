@@ -1,0 +1,277 @@
+"""The outbox against any behaviour of centres, clocks and operators: no handset is silenced, nothing lost."""
+
+import itertools
+from collections import Counter
+
+from hypothesis import settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.message import Delivery, MobileTerminated
+from gateway.outbound.outbox import LOSSES, RETRY_MOST
+from gateway.smpp.status import CommandStatus
+from tests.support import Peer, Sending, leaving
+
+HANDSETS = ["13800138001", "13800138002", "13900139000"]
+BUSY, THROTTLED = int(CommandStatus.RMSGQFUL), int(CommandStatus.RTHROTTLED)
+PERMANENT = [int(CommandStatus.RINVDSTADR), int(CommandStatus.RSYSERR), 0x00000FFF]
+RESPONSE = 60.0
+LONGEST_PAUSE = max(RETRY_MOST, RESPONSE * 2 ** (LOSSES - 2))
+"""Seconds within which an SMS that waits for its time leaves."""
+AFTER_ALL = 200
+"""Rounds in which a centre that answers everything has taken everything."""
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    """Centres that answer anything, in any order, late, or not at all, on up to three binds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sending = Sending()
+        self.peers: list[Peer] = []
+        self.messages: dict[int, MobileTerminated] = {}
+        self.numbers = itertools.count(1)
+        self.seen: dict[int, int] = {}  # per bind: PDUs that had arrived
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the gateway stops."""
+        return self.sending.outbox.stopping
+
+    @rule(
+        to=strategies.lists(strategies.sampled_from(HANDSETS), min_size=1, max_size=5),
+        length=strategies.sampled_from([1, 161]),
+        reply=strategies.booleans(),
+        lives=strategies.sampled_from([90, 259_200, 259_200]),
+        data=strategies.data(),
+    )
+    def hand_over(
+        self, to: list[str], length: int, reply: bool, lives: int, data: strategies.DataObject
+    ) -> None:
+        """A commit with some more SMS, perhaps replies to what came on one of the binds."""
+        cause = data.draw(strategies.sampled_from(self.peers)) if reply and self.peers else None
+        more = [
+            leaving(
+                number,
+                handset,
+                "x" * length,
+                bind=cause.bind.number if cause else 0,
+                expires_at=self.sending.clock.now_ms() + lives * 1000,
+            )
+            for handset, number in zip(to, self.numbers, strict=False)
+        ]
+        self.messages |= {sms.number: sms for sms in more}
+        self.sending.hand_over(*more)
+
+    @precondition(lambda self: len(self.peers) < 3)
+    @rule(
+        address_range=strategies.sampled_from(["", "138*", "13900139000"]), window=strategies.integers(1, 3)
+    )
+    def bind(self, address_range: str, window: int) -> None:
+        """Somebody binds."""
+        self.peers.append(self.sending.bind(address_range, window=window))
+
+    @precondition(lambda self: any(peer.unanswered and not peer.mute for peer in self.peers))
+    @rule(data=strategies.data(), status=strategies.sampled_from([0, 0, 0, 0, BUSY, THROTTLED, *PERMANENT]))
+    def answer(self, data: strategies.DataObject, status: int) -> None:
+        """Any PDU that was delivered is answered, some of them late."""
+        speaking = [peer for peer in self.peers if peer.unanswered and not peer.mute]
+        peer = data.draw(strategies.sampled_from(speaking))
+        place = data.draw(strategies.integers(0, len(peer.unanswered) - 1))
+        self.sending.answer(peer, status, place)
+
+    @precondition(lambda self: self.peers)
+    @rule(data=strategies.data())
+    def fall_silent(self, data: strategies.DataObject) -> None:
+        """A peer answers nothing any more, not even enquire_link."""
+        data.draw(strategies.sampled_from(self.peers)).mute = True
+
+    @precondition(lambda self: self.peers)
+    @rule(data=strategies.data())
+    def lose(self, data: strategies.DataObject) -> None:
+        """A connection is cut: that counts against the oldest PDU that it left unanswered, unless we stop."""
+        peer = data.draw(strategies.sampled_from(self.peers))
+        contexts = [request.context for request in peer.session._window.requests.values()]
+        flying = [sms for sms in contexts if isinstance(sms, MobileTerminated)]
+        expected = {sms.number: sms.losses for sms in flying}
+        if flying and not self.stopping:
+            expected[flying[0].number] += 1
+        self.sending.lose(peer)
+        assert {sms.number: sms.losses for sms in flying} == expected
+
+    @precondition(lambda self: self.peers)
+    @rule(data=strategies.data())
+    def unbind(self, data: strategies.DataObject) -> None:
+        """A session begins to end; its connection goes later."""
+        data.draw(strategies.sampled_from(self.peers)).unbind()
+
+    @rule(seconds=strategies.sampled_from([0.5, 1.0, 30.0, 60.0, 61.0, 300.0]))
+    def wait(self, seconds: float) -> None:
+        """Time passes. What waited beyond its expiry is over then, and a peer that ends its session by its
+        silence has blamed nobody whom nobody passed over."""
+        silent = [
+            (request.context, request.context.losses)
+            for peer in self.peers
+            if peer.mute and not peer.session._read.newest
+            for request in peer.session._window.requests.values()
+            if isinstance(request.context, MobileTerminated)
+        ]
+        self.sending.advance(seconds)
+        assert all(sms.losses == losses for sms, losses in silent)
+        if not self.stopping:
+            outbox, now_ms = self.sending.outbox, self.sending.clock.now_ms()
+            for waiting in (*outbox._blocked.values(), *outbox._unbound.values()):
+                assert all(sms.expires_at > now_ms for sms in waiting)
+
+    @rule(seconds=strategies.sampled_from([-3600, 30]))
+    def put_the_clock(self, seconds: int) -> None:
+        """Somebody moves the time of day."""
+        self.sending.clock.wall += seconds
+        self.sending.clock.now += 0.001
+
+    @rule()
+    def commit(self) -> None:
+        """What was closed or changed is written."""
+        self.sending.outbox.closed, self.sending.outbox.changed = [], []
+
+    @precondition(lambda self: any(sms.state is Delivery.SUSPECT for sms in self.messages.values()))
+    @precondition(lambda self: not self.stopping)
+    @rule(data=strategies.data(), again=strategies.booleans())
+    def decide(self, data: strategies.DataObject, again: bool) -> None:
+        """An operator retries or drops what is parked; the decision is committed."""
+        parked = [sms for sms in self.messages.values() if sms.state is Delivery.SUSPECT]
+        sms = data.draw(strategies.sampled_from(parked))
+        outbox, clock = self.sending.outbox, self.sending.clock
+        if again:
+            # Behind all others of its handset: it begins a life of its own.
+            del self.messages[sms.number]
+            sms.number = next(self.numbers)
+            self.messages[sms.number] = sms
+            sms.segments = None
+            outbox.retry(sms)
+        else:
+            outbox.drop(sms, "dropped", clock.now_ms())
+        outbox.committed([sms], clock.now, clock.now_ms())
+
+    @precondition(lambda self: self.sending.outbox.depth > self.sending.outbox.in_flight > 0)
+    @rule()
+    def stop(self) -> None:
+        """The gateway stops: nothing leaves from now on."""
+        self.sending.outbox.stopping = True
+
+    @invariant()
+    def nothing_leaves_when_it_must_not(self) -> None:
+        """No PDU arrived after the stop; none of an SMS that was over; each of the first that waits for its
+        handset."""
+        self.peers = [peer for peer in self.peers if not peer.closed]
+        now_ms = self.sending.clock.now_ms()
+        for peer in self.peers:
+            assert peer.arrived == self.seen.get(peer.bind.number, 0) or not self.stopping
+            self.seen[peer.bind.number] = peer.arrived
+            for request in peer.session._window.requests.values():
+                if isinstance(sms := request.context, MobileTerminated):
+                    assert sms.state is Delivery.WAITING
+                    assert request.sent_at <= self.sending.clock.now
+                    if request.sent_at == self.sending.clock.now:
+                        assert now_ms < sms.expires_at
+
+    @invariant()
+    def every_handset_moves(self) -> None:
+        """The first SMS of each handset is in exactly one place, and each place lets it go: in flight, in
+        front of the full window of a live bind, where nobody receives, or waiting for a known time."""
+        outbox, clock = self.sending.outbox, self.sending.clock
+        if self.stopping:
+            return
+        flying = [
+            request.context
+            for peer in self.peers
+            for request in peer.session._window.requests.values()
+            if isinstance(request.context, MobileTerminated)
+        ]
+        assert len(flying) == outbox.in_flight
+        for number, waiting in outbox._blocked.items():
+            bind = self.sending.binds.get(number)
+            assert waiting
+            assert bind is not None
+            assert not bind.receives or bind.session.window_free == 0
+        for waiting in outbox._unbound.values():
+            for sms in waiting:
+                chosen = self.sending.binds.choose(sms.account, sms.msisdn, sms.bind)
+                assert chosen is None or not chosen.receives
+        for due, _, sms in outbox._timed:
+            assert due <= clock.now + LONGEST_PAUSE
+            assert clock.wall or due <= clock.now + (sms.expires_at - clock.now_ms()) / 1000 + 0.002
+        places = Counter(
+            id(sms)
+            for sms in itertools.chain(
+                flying,
+                *outbox._blocked.values(),
+                *outbox._unbound.values(),
+                (sms for _, _, sms in outbox._timed),
+            )
+        )
+        heads = {id(queue[0]) for queue in outbox._lanes.values()}
+        assert places == dict.fromkeys(heads, 1)
+
+    @invariant()
+    def one_unanswered_pdu_per_handset(self) -> None:
+        """Of the PDUs whose session still waits for the answer no two are to one handset."""
+        waiting = Counter(
+            request.context.msisdn
+            for peer in self.peers
+            for request in peer.session._window.requests.values()
+            if isinstance(request.context, MobileTerminated)
+        )
+        assert max(waiting.values(), default=0) <= 1
+
+    @invariant()
+    def each_handset_in_order(self) -> None:
+        """An SMS is over only when those before it to the same handset are over or parked."""
+        for number, sms in self.messages.items():
+            if sms.state is not Delivery.WAITING:
+                earlier = [m for n, m in self.messages.items() if n < number and m.msisdn == sms.msisdn]
+                assert all(m.state is not Delivery.WAITING for m in earlier)
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        """Every SMS waits, is parked at LOSSES, or is over, and the depth is how many wait."""
+        waiting = [sms for sms in self.messages.values() if sms.state is Delivery.WAITING]
+        assert self.sending.outbox.depth == len(waiting)
+        for sms in self.messages.values():
+            assert sms.losses <= LOSSES
+            assert sms.state is not Delivery.SUSPECT or sms.losses == LOSSES
+            assert sms.losses == 0 or sms.repeat
+
+    def teardown(self) -> None:
+        """In the end a centre binds that takes everything, after a restart if the gateway has stopped:
+        nothing waits any more, and all was delivered that was not refused, parked or too old."""
+        for peer in list(self.peers):
+            if not peer.closed:
+                self.sending.lose(peer)
+        if self.stopping:
+            self.restart()
+        last = self.sending.bind(window=2)
+        for _ in range(AFTER_ALL):
+            while last.unanswered:
+                self.sending.answer(last)
+            if not self.sending.outbox.depth:
+                break
+            self.sending.advance(LONGEST_PAUSE)
+        assert self.sending.outbox.depth == 0
+        assert Delivery.WAITING not in {sms.state for sms in self.messages.values()}
+
+    def restart(self) -> None:
+        """Another outbox takes up what the store has: the rows that wait, as they were when they changed."""
+        clock = self.sending.clock
+        self.sending = Sending()
+        self.sending.clock.now, self.sending.clock.wall = clock.now, clock.wall
+        for number, sms in sorted(self.messages.items()):
+            if sms.state is Delivery.WAITING:
+                again = leaving(number, sms.msisdn, sms.text, expires_at=sms.expires_at)
+                again.parts, again.parts_done, again.losses = sms.parts, sms.parts_done, sms.losses
+                again.repeat = True
+                self.messages[number] = again
+                self.sending.hand_over(again)
+
+
+TestOutbox = OutboxMachine.TestCase
+TestOutbox.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)

@@ -1,0 +1,194 @@
+"""What is older than storage.retention goes; what is still needed stays, however old it is."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.message import Commit, Delivery, MobileTerminated, Uncertain
+from gateway.processing.pipeline import FORGOTTEN
+from gateway.storage.contract import StoreFault
+from gateway.storage.sqlite.store import SqliteStore
+from gateway.testing import NOON, running_gateway
+from tests.proofs.served import accepted, bind, delivered, lines, rows, sms
+from tests.support import ALICE, BOB, START_MS, at_once, leaving, received, store_at
+
+DAY_MS = 86_400_000
+LATER = START_MS + 90 * DAY_MS
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """A new one."""
+    opened = store_at(tmp_path / "fetion.db")
+    yield opened
+    opened.release()
+
+
+def put(store: SqliteStore, commit: Commit) -> None:
+    """Write it, durably."""
+    at_once(store.commit(commit))
+
+
+def closed(number: int, state: Delivery = Delivery.SENT, at: int = START_MS) -> MobileTerminated:
+    """An SMS that left, or did not."""
+    sms = leaving(number)
+    sms.state, sms.closed_at = state, at
+    return sms
+
+
+LEFT = {
+    "journal": "SELECT number FROM journal ORDER BY number",
+    "outbox": "SELECT number FROM outbox ORDER BY number",
+    "product_record": "SELECT cause FROM product_record ORDER BY cause",
+}
+
+
+def numbers(store: SqliteStore, table: str) -> list[int]:
+    """What is left."""
+    return [row[0] for row in store._db.execute(LEFT[table])]
+
+
+def fill(store: SqliteStore, count: int) -> None:
+    """Messages with even numbers, an SMS that was sent behind each of them, and a product record for each."""
+    out = [closed(number) for number in range(1, 2 * count, 2)]
+    put(
+        store,
+        Commit(
+            messages=[received(number) for number in range(0, 2 * count, 2)],
+            outgoing=out,
+            products=[
+                (number, int(ALICE), "MCHAT", "order", START_MS, 0, "100")
+                for number in range(0, 2 * count, 2)
+            ],
+            settled=(2 * count, START_MS),
+        ),
+    )
+    put(store, Commit(closed=out))
+
+
+def test_a_step_is_small(store: SqliteStore) -> None:
+    """A step deletes at most so many rows of each kind, the oldest first, and says when there is no more."""
+    fill(store, 25)
+    assert at_once(store.forget(LATER, 10)) == 10
+    assert numbers(store, "journal") == list(range(20, 50, 2))
+    assert numbers(store, "outbox") == list(range(21, 50, 2))
+    assert numbers(store, "product_record") == list(range(20, 50, 2))
+    assert [at_once(store.forget(LATER, 10)) for _ in range(3)] == [10, 5, 0]
+    assert numbers(store, "journal") == numbers(store, "outbox") == []
+
+
+def test_what_is_younger_stays(store: SqliteStore) -> None:
+    """The limit is exact: what is as old as the retention stays, what is a millisecond older goes."""
+    fill(store, 2)
+    put(store, Commit(messages=[received(7, at=START_MS + 1)], settled=(7, START_MS)))
+    assert at_once(store.forget(START_MS, 10)) == 0
+    assert at_once(store.forget(START_MS + 1, 10)) == 2
+    assert numbers(store, "journal") == [7]
+
+
+@pytest.mark.parametrize("state", [Delivery.WAITING, Delivery.SUSPECT])
+def test_what_waits_or_is_parked_stays(store: SqliteStore, state: Delivery) -> None:
+    """An SMS that waits or is parked is never deleted, and keeps none of the others."""
+    fill(store, 3)
+    kept = leaving(4)
+    put(store, Commit(outgoing=[kept]))
+    kept.state = state
+    put(store, Commit(changed=[kept]))
+    at_once(store.forget(LATER, 10))
+    assert numbers(store, "outbox") == [4]
+    assert numbers(store, "journal") == []
+
+
+def test_what_may_come_again_stays(store: SqliteStore) -> None:
+    """SMS above the watermark of certain answers are kept, and those of an uncertain range until they are
+    candidates."""
+    fill(store, 5)
+    put(store, Commit(settled=(5, START_MS), uncertain=[Uncertain(0, 4, 4, START_MS + 50)]))
+    at_once(store.forget(LATER, 10))
+    assert numbers(store, "journal") == [4, 6, 8]
+    at_once(store.expect(10))
+    at_once(store.forget(LATER, 10))
+    assert numbers(store, "journal") == [6, 8]
+
+
+@given(
+    old=st.lists(st.booleans(), max_size=12),
+    settled=st.integers(0, 12),
+    uncertain=st.lists(st.integers(0, 12), max_size=2),
+    limit=st.integers(1, 5),
+)
+def test_nothing_needed_goes(old: list[bool], settled: int, uncertain: list[int], limit: int) -> None:
+    """Whatever the order of old and young, steps end, and then no row is gone that is young, uncertain, or
+    not settled."""
+    store = SqliteStore(Path("memory"), sqlite3.connect(":memory:", isolation_level=None), -1)
+    store._prepare()
+    put(
+        store,
+        Commit(
+            messages=[received(n, at=START_MS + (0 if is_old else 5)) for n, is_old in enumerate(old)],
+            settled=(settled, START_MS),
+            uncertain=[Uncertain(0, n, n, LATER) for n in uncertain],
+        ),
+    )
+    while at_once(store.forget(START_MS + 5, limit)) >= limit:
+        pass
+    gone = set(range(len(old))) - set(numbers(store, "journal"))
+    assert all(old[n] and n <= settled and n not in uncertain for n in gone)
+    store._db.close()
+
+
+def test_a_failing_step_leaves_the_store_usable(store: SqliteStore) -> None:
+    """A fault within a step is StoreFault, nothing is half deleted, and the next batch is stored."""
+    fill(store, 3)
+    store._db.execute("ALTER TABLE product_record RENAME TO elsewhere")
+    with pytest.raises(StoreFault, match="product_record"):
+        at_once(store.forget(LATER, 10))
+    assert len(numbers(store, "journal")) == 3
+    put(store, Commit(messages=[received(99)]))
+
+
+async def test_a_gateway_forgets_in_time(tmp_path: Path) -> None:
+    """A gateway deletes what is older than its retention, and keeps its customers, while it runs."""
+    config = {"storage": {"retention": {"journal_days": 7}}}
+    async with running_gateway(tmp_path, config) as gateway, await bind(gateway.account.port) as esme:
+        await accepted(esme, sms(ALICE, "161", "KTFX"))
+        await delivered(esme)
+        await gateway.settle()
+        await gateway.advance(days=6.9)
+        await accepted(esme, sms(BOB, "161", "KTFX"))
+        await delivered(esme)
+        await gateway.settle()
+        store = tmp_path / "fetion.db"
+        assert len(rows(store, "SELECT * FROM journal")) == 2
+        await gateway.advance(days=0.2)
+        assert [row["msisdn"] for row in rows(store, "SELECT msisdn FROM journal")] == [BOB]
+        assert [row["msisdn"] for row in rows(store, "SELECT msisdn FROM outbox")] == [BOB]
+        assert len(rows(store, "SELECT * FROM customer")) == 2
+        answer = await accepted(esme, sms(ALICE, "161", "CXFX"))
+        assert answer
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["in the loop", "in a thread"])
+async def test_a_gateway_catches_up_in_steps(slow: bool, tmp_path: Path) -> None:
+    """More old rows than a step deletes go step by step, a tick after the other, never more in one."""
+    count = 2 * FORGOTTEN + 100
+    store = store_at(tmp_path / "fetion.db")
+    old = [received(number, at=NOON - 91 * DAY_MS) for number in range(count)]
+    put(store, Commit(messages=old, settled=(count, NOON)))
+    store.release()
+    async with running_gateway(tmp_path) as gateway:
+        opened = gateway.app.store
+        assert isinstance(opened, SqliteStore)
+        opened.slow = slow
+        left = []
+        for housekeeping in (True, False, False):
+            await gateway.app.tick(housekeeping=housekeeping)
+            await gateway.settle()
+            left.append(rows(tmp_path / "fetion.db", "SELECT count(*) AS n FROM journal")[0]["n"])
+        assert left[-1] == 0
+        assert all(before - after <= FORGOTTEN for before, after in zip([count, *left], left, strict=False))
+    assert not [line for line in lines(tmp_path / "gateway.log") if line["event"] == "storage.failed"]

@@ -1,0 +1,424 @@
+"""What the tests of the durable core share: values to store, a clock that a test moves, binds in memory.
+
+The running gateway and its clients come from tests.proofs.served.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+from gateway.message import MobileOriginated, MobileTerminated, message_id
+from gateway.outbound.outbox import Outbox
+from gateway.outbound.selection import Bind, Binds, Claim
+from gateway.smpp.codec import decode, encode
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.framing import FrameSplitter
+from gateway.smpp.long import PartHeader
+from gateway.smpp.pdu import Pdu
+from gateway.smpp.pdus import (
+    BindReceiver,
+    BindRequest,
+    BindResponse,
+    BindTransceiver,
+    DeliverSm,
+    SubmitSm,
+)
+from gateway.smpp.session import Answered, Closing, Event, Limits, Session, TimedOut, Timers
+from gateway.storage.sqlite.store import SqliteStore
+from routing import loader
+from routing.table import Routing
+from tests.proofs.served import PASSWORD, PATIENCE, SYSTEM_ID
+from tests.smpp.sessions import bound_pair
+
+ALICE, BOB = "13800138000", "13900139000"
+START_MS = 1_200_000_000_000
+GSM = Alphabet.from_config({}, "gsm")
+P = TypeVar("P", bound=Pdu)
+T = TypeVar("T")
+SESSIONS = 1 << 32
+"""Session numbers of the first run begin behind this one."""
+
+
+@cache
+def routing() -> Routing:
+    """The shipped tables, read once."""
+    return Routing.load()
+
+
+SECOND, MAIN, REFUSED_SECOND = "13899951234", "13800001234", "13899900000"
+"""Second numbers of the examples in routing/appendix6.yaml, the first with the main number it counts for."""
+
+
+def operators_tables(folder: Path) -> Routing:
+    """The tables of an operator with second numbers: the shipped ones, whose examples act."""
+    shipped = Path(loader.__file__).parent
+    folder.mkdir()
+    for name in loader.FILES:
+        text = (shipped / name).read_text("utf-8")
+        (folder / name).write_text(text.replace("    example: true\n", ""), "utf-8")
+    return Routing.load(folder)
+
+
+class HandClock:
+    """A clock that stands until it is moved (gateway.clock.Clock).
+
+    wall: seconds by which somebody has put the time of day forward.
+    """
+
+    def __init__(self) -> None:
+        self.now = 1.0
+        self.wall = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.now
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return START_MS + round((self.now + self.wall) * 1000)
+
+
+class MovedClock:
+    """The machine's clock, put forward by `ahead` seconds: for a gateway whose timers really run.
+
+    wall: seconds by which somebody has put the time of day forward, or back.
+    """
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self.wall = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return time.monotonic() + self.ahead
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return round((time.time() + self.ahead + self.wall) * 1000)
+
+
+def received(
+    number: int,
+    *,
+    session: int = SESSIONS + 1,
+    digest: bytes = b"digest",
+    source: str = ALICE,
+    octets: bytes = b"KTFX",
+    part: PartHeader | None = None,
+    at: int = START_MS,
+) -> MobileOriginated:
+    """An SMS from a handset to 161, as it is when it is to be stored."""
+    return MobileOriginated(
+        number,
+        message_id(number),
+        None,
+        None,
+        0.0,
+        source,
+        0,
+        1,
+        "161",
+        source,
+        routing().resolve("161"),
+        0x40 if part else 0,
+        0,
+        octets,
+        SYSTEM_ID,
+        session,
+        number & 0xFFFF,
+        part,
+        at=at,
+        digest=digest,
+        instruction="service.open",
+        result="done",
+        stored_text="KTFX",
+        province="100",
+    )
+
+
+def leaving(
+    number: int,
+    to: str = ALICE,
+    text: str = "text",
+    *,
+    account: str = SYSTEM_ID,
+    bind: int = 0,
+    expires_at: int = START_MS + 72 * 3_600_000,
+) -> MobileTerminated:
+    """An SMS to a handset; bind: the session that its cause came in on."""
+    return MobileTerminated(
+        number,
+        number + 1_000_000,
+        to,
+        account,
+        bind,
+        "161",
+        to,
+        0,
+        1,
+        text,
+        START_MS,
+        expires_at,
+        reference=number & 0xFFFF,
+    )
+
+
+def part_of_many(
+    reference: int,
+    total: int,
+    number: int,
+    octets: bytes,
+    *,
+    to: str = "161",
+    sender: str = ALICE,
+    data_coding: int = 0,
+) -> SubmitSm:
+    """One part of a long message, numbered in its user data header."""
+    return SubmitSm(
+        source_addr=sender,
+        destination_addr=to,
+        esm_class=0x40,
+        data_coding=data_coding,
+        short_message=bytes((5, 0, 3, reference, total, number)) + octets,
+    )
+
+
+def store_at(path: Path) -> SqliteStore:
+    """The store of a file, whose commits are made in the caller's thread, however slow the disk is."""
+    store = SqliteStore.open(path)
+    store.slow = False
+    return store
+
+
+def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives that never has to wait: the store of store_at answers at once."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        found: T = end.value
+        return found
+    raise AssertionError("it waits")
+
+
+class Peer:
+    """One bind, both of its ends in memory; the test plays the far one (gateway.outbound.selection.Link)."""
+
+    def __init__(
+        self, number: int, clock: HandClock, request: BindRequest, account: str, window: int
+    ) -> None:
+        self.peer = f"peer {number}"
+        self.closed = False
+        self.mute = False  # the far end does not even answer enquire_link
+        self.arrived = 0
+        self.unanswered: list[DeliverSm] = []
+        self.taken: list[DeliverSm] = []
+        self._clock = clock
+        timers = Timers(session_init=0, enquire_link=0, response=60)
+        mc, self.far = bound_pair(request, clock.now, timers, Limits(window_out=window))
+        self.session: Session = mc
+        try:
+            claim = Claim.of(request.address_range)
+        except ValueError:
+            claim = None
+        self.bind = Bind(
+            number=number,
+            account=account,
+            mode=request.name.removeprefix("bind_"),
+            address_range=request.address_range,
+            claim=claim,
+            link=self,
+            since=clock.now,
+            session=mc,
+        )
+
+    def flush(self) -> None:
+        """What the gateway has queued arrives at once."""
+        for event in self.far.receive(self.session.output(), self._clock.now):
+            if not isinstance(event, Closing):  # the far end has answered our unbind
+                assert isinstance(event, DeliverSm)
+                self.unanswered.append(event)
+                self.arrived += 1
+
+    def heard(self) -> list[Event]:
+        """What the far end's session says by itself; what that means to the gateway."""
+        octets = self.far.output()
+        return [] if self.mute else self.session.receive(octets, self._clock.now)
+
+    def unbind(self) -> None:
+        """The gateway ends the session."""
+        self.session.unbind(self._clock.now)
+
+    def abort(self, reason: str) -> None:
+        """Not used in memory."""
+        raise AssertionError(reason)
+
+    def answers(self, place: int, status: int) -> list[Event]:
+        """The far end answers one of its deliveries; what that means to the gateway."""
+        request = self.unanswered.pop(place)
+        if status:
+            self.far.refuse(request, status)
+        else:
+            self.taken.append(request)
+            self.far.answer(request, request.response(message_id="remote"))
+        return self.session.receive(self.far.output(), self._clock.now)
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Handset and text of all that was taken."""
+        return [(pdu.destination_addr, GSM.decode(pdu.short_message, 0)) for pdu in self.taken]
+
+
+class Sending:
+    """An Outbox with binds in memory and a clock that a test moves; around it, what gateway.app does."""
+
+    def __init__(self, *, limit: int = 100_000) -> None:
+        self.clock = HandClock()
+        self.binds = Binds()
+        self.said: list[tuple[str, int]] = []
+        self.woken = 0
+        self._bound = 0
+        alphabets = dict.fromkeys((SYSTEM_ID, "other"), GSM)
+        self.outbox = Outbox(self.binds, alphabets, self, Random(7), self._wake, limit)
+
+    def bind(
+        self,
+        address_range: str = "",
+        *,
+        request: type[BindRequest] = BindTransceiver,
+        account: str = SYSTEM_ID,
+        window: int = 10,
+    ) -> Peer:
+        """Somebody binds, and what waits for him leaves."""
+        self._bound += 1
+        wish = request(system_id=account, address_range=address_range)
+        peer = Peer(self._bound, self.clock, wish, account, window)
+        self.binds.add(peer.bind)
+        if peer.bind.receives:
+            self.outbox.bind_ready(peer.bind, self.clock.now, self.clock.now_ms())
+        return peer
+
+    def receiver(self, address_range: str = "") -> Peer:
+        """A bind_receiver."""
+        return self.bind(address_range, request=BindReceiver)
+
+    def hand_over(self, *messages: MobileTerminated) -> None:
+        """A commit that holds these is done."""
+        self.outbox.hand_over(messages, self.clock.now, self.clock.now_ms())
+
+    def answer(self, peer: Peer, status: int = 0, place: int = 0) -> None:
+        """The far end answers; its oldest delivery unless told otherwise."""
+        self._pass_on(peer, peer.answers(place, status))
+
+    def advance(self, seconds: float) -> None:
+        """Time passes: retries that are due leave, responses that are late are given up, sessions end."""
+        self.clock.now += seconds
+        for bind in self.binds.all():
+            peer = bind.link
+            assert isinstance(peer, Peer)
+            self._pass_on(peer, peer.session.tick(self.clock.now))
+            if not peer.closed:
+                peer.flush()
+                self._pass_on(peer, peer.heard())
+        self.outbox.tick(self.clock.now, self.clock.now_ms())
+
+    def lose(self, peer: Peer) -> None:
+        """The connection is cut."""
+        peer.closed = True
+        peer.unanswered.clear()
+        self.binds.remove(peer.bind)
+        self.outbox.lost(peer.bind, peer.session.lost(), self.clock.now, self.clock.now_ms())
+
+    def _pass_on(self, peer: Peer, events: list[Event]) -> None:
+        now, now_ms = self.clock.now, self.clock.now_ms()
+        for event in events:
+            if isinstance(event, Answered):
+                assert isinstance(event.context, MobileTerminated)
+                self.outbox.answered(peer.bind, event.context, event.response, now, now_ms)
+            elif isinstance(event, TimedOut):
+                assert isinstance(event.context, MobileTerminated)
+                self.outbox.timed_out(peer.bind, event.context, now, now_ms)
+        if events and isinstance(events[-1], Closing):
+            self.lose(peer)
+        elif events:
+            self.outbox.settle(peer.bind, now, now_ms)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def sent(self, sms: MobileTerminated, _bind: Bind, _latency: float, _now_ms: int) -> None:
+        """gateway.outbound.outbox.SendLog."""
+        self.said.append(("sent", sms.number))
+
+    def failed(self, sms: MobileTerminated, _error: Exception | None = None) -> None:
+        """gateway.outbound.outbox.SendLog."""
+        self.said.append((sms.error, sms.number))
+
+    def suspected(self, sms: MobileTerminated) -> None:
+        """gateway.outbound.outbox.SendLog."""
+        self.said.append(("suspect", sms.number))
+
+    def deferred(self, sms: MobileTerminated, reason: str) -> None:
+        """gateway.outbound.outbox.SendLog."""
+        self.said.append((reason, sms.number))
+
+
+def store_of(folder: Path) -> Path:
+    """Where write_config puts the store."""
+    return folder / "var" / "fetion.db"
+
+
+class Wire:
+    """A TCP connection on which a test says exactly what it wants, PDU by PDU."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._splitter = FrameSplitter()
+        self._frames: deque[bytes] = deque()
+
+    @classmethod
+    @asynccontextmanager
+    async def to(cls, port: int, host: str = "127.0.0.1", source: str | None = None) -> AsyncIterator["Wire"]:
+        """Connected until the end of the block, then closed without a word. source: our own address."""
+        local = (source, 0) if source else None
+        reader, writer = await asyncio.open_connection(host, port, local_addr=local)
+        try:
+            yield cls(reader, writer)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    def send(self, *pdus: Pdu | bytes) -> None:
+        """All in one write."""
+        self._writer.write(b"".join(pdu if isinstance(pdu, bytes) else encode(pdu) for pdu in pdus))
+
+    async def read(self) -> Pdu | None:
+        """The next PDU; None when the other side has closed."""
+        async with asyncio.timeout(PATIENCE):
+            while not self._frames:
+                try:
+                    octets = await self._reader.read(65_536)
+                except ConnectionError:
+                    return None
+                if not octets:
+                    return None
+                self._frames.extend(self._splitter.feed(octets))
+        return decode(self._frames.popleft())
+
+    async def reads(self, kind: type[P]) -> P:
+        """The next PDU, which is of this kind."""
+        pdu = await self.read()
+        assert isinstance(pdu, kind), f"{pdu!r} instead of {kind.__name__}"
+        return pdu
+
+    async def bind(self, request: BindRequest | None = None) -> BindResponse:
+        """Bind as the shipped account, as a transceiver unless told otherwise."""
+        self.send(request or BindTransceiver(system_id=SYSTEM_ID, password=PASSWORD, sequence_number=1))
+        return await self.reads(BindResponse)
