@@ -63,51 +63,6 @@ ARROWS: dict[str, frozenset[str]] = {
 UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors"})
 """Modules that import nothing of SHARED."""
 
-NOT_YET: frozenset[str] = frozenset(
-    {
-        "gateway.app -> gateway.net.connection",
-        "gateway.app -> gateway.net.listener",
-        "gateway.app -> gateway.smpp.coding",
-        "gateway.app -> gateway.smpp.events",
-        "gateway.app -> gateway.smpp.pdu",
-        "gateway.app -> gateway.smpp.pdus",
-        "gateway.cli.config -> gateway.smpp.coding",
-        "gateway.configured -> gateway.net.admission",
-        "gateway.configured -> gateway.net.listener",
-        "gateway.configured -> gateway.smpp.timers",
-        "gateway.errors -> gateway.smpp.status",
-        "gateway.inbound.intake -> gateway.outbound.selection",
-        "gateway.inbound.intake -> gateway.smpp.coding",
-        "gateway.inbound.intake -> gateway.smpp.long",
-        "gateway.inbound.intake -> gateway.smpp.pdus",
-        "gateway.inbound.intake -> gateway.smpp.status",
-        "gateway.inbound.intake -> gateway.smpp.tlvs",
-        "gateway.inbound.reassembly -> gateway.smpp.coding",
-        "gateway.inbound.reassembly -> gateway.smpp.long",
-        "gateway.inbound.retransmissions -> gateway.smpp.window",
-        "gateway.message -> gateway.smpp.long",
-        "gateway.observer -> gateway.outbound.selection",
-        "gateway.observer -> gateway.smpp.pdus",
-        "gateway.observer -> gateway.storage.contract",
-        "gateway.operations.event_log -> gateway.smpp.events",
-        "gateway.operations.event_log -> gateway.smpp.pdus",
-        "gateway.operations.event_log -> gateway.smpp.status",
-        "gateway.outbound.outbox -> gateway.smpp.coding",
-        "gateway.outbound.outbox -> gateway.smpp.errors",
-        "gateway.outbound.outbox -> gateway.smpp.long",
-        "gateway.outbound.outbox -> gateway.smpp.pdu",
-        "gateway.outbound.outbox -> gateway.smpp.pdus",
-        "gateway.outbound.outbox -> gateway.smpp.status",
-        "gateway.outbound.selection -> gateway.smpp.session",
-        "gateway.processing.batch -> gateway.smpp.coding",
-        "gateway.processing.batch -> gateway.smpp.status",
-        "gateway.processing.pipeline -> gateway.smpp.pdus",
-        "gateway.processing.pipeline -> gateway.smpp.status",
-        "gateway.storage.sqlite.rows -> gateway.smpp.long",
-    }
-)
-"""Arrows that are still there and have to go."""
-
 COMMAND_LINE = ("gateway.cli", "gateway.testing", "gateway.__main__", "pytest_fetion_gateway")
 """Nobody imports these but themselves."""
 
@@ -264,7 +219,7 @@ def test_every_import_follows_an_arrow() -> None:
         for name in imports_of(tree)
         if name.split(".")[0] in EVERYTHING and not may_import(module, name)
     }
-    assert offences == NOT_YET
+    assert offences == set()
 
 
 def test_nobody_imports_the_command_line() -> None:

@@ -230,7 +230,7 @@ def test_a_bug_in_composing_fails_one_sms(sending: Sending) -> None:
     """What raises where an SMS is cut and put together fails that SMS alone: its follower leaves, the others
     of the same commit too."""
     peer, broken = sending.bind(), leaving(1)
-    broken.segments = ()
+    broken.segments, broken.parts_done = ("made",), 1
     sending.hand_over(broken, leaving(2, text="b"), leaving(3, to=BOB, text="c"))
     assert (broken.state, broken.error, broken.attempts) == (Delivery.FAILED, "IndexError", 0)
     assert sorted(arrived(peer)) == ["b", "c"]

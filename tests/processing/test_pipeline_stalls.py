@@ -41,11 +41,11 @@ Later = Callable[[int, float], Awaitable[None]]
 def waits(home: House, monkeypatch: pytest.MonkeyPatch) -> Later:
     """No batch is begun until go_on(). The function waits until so many SMS are there, and puts the clock
     forward."""
-    pipeline = home.gateway.pipeline
-    monkeypatch.setattr(pipeline, "_take", list)
+    queue = home.gateway.queue
+    monkeypatch.setattr(queue, "take", lambda _most, _held_back: [])
 
     async def later(count: int, seconds: float) -> None:
-        await until(lambda: len(pipeline._queue) == count, f"{count} SMS")
+        await until(lambda: len(queue) == count, f"{count} SMS")
         home.clock.ahead += seconds
 
     return later

@@ -26,9 +26,10 @@ from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Addressing
 from gateway.processing.execution import Execution
 from gateway.processing.handled import Handled
+from gateway.smpp import codec
 from gateway.smpp import session as session_module
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.pdus import DeliverSm, SubmitSmResp
+from gateway.smpp.pdus import DeliverSm, SubmitSm, SubmitSmResp
 from gateway.smpp.session import Session
 from gateway.smpp.status import CommandStatus
 from gateway.storage.sqlite.store import SqliteStore
@@ -205,7 +206,15 @@ async def test_a_bug_around_the_store(tmp_path: Path, monkeypatch: pytest.Monkey
 async def test_a_bug_in_the_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A PDU that cannot be read by a bug is refused as a temporary fault with its own response; the log has
     the place, and the bind lives."""
-    breaks(monkeypatch, session_module, "decode")
+    submit_sm = SubmitSm.command_id
+    read_it = codec.DECODERS[submit_sm]
+
+    def bug(frame: bytes, *header: Any) -> Any:
+        if names_the_victim(frame):
+            raise MadeUp("decode")
+        return read_it(frame, *header)
+
+    monkeypatch.setattr(session_module, "DECODERS", {**codec.DECODERS, submit_sm: bug})
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
         await three(wire)
         assert (await read(wire, 3, 2))[0] == {10: 0, 11: CommandStatus.RSYSERR, 12: 0}

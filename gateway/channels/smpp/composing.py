@@ -40,3 +40,8 @@ class Templates:
                 self._known.clear()
             template = self._known[key] = DeliverSmTemplate(*key)
         return template
+
+
+def check_codec(data_coding: int, codec: str, latin: str) -> None:
+    """Raises ValueError for a codec that an account may not name for this data_coding."""
+    Alphabet.from_config({data_coding: codec}, latin)
