@@ -71,6 +71,9 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.retransmissions": PIPELINE,
     "gateway.reports": PIPELINE,
     "gateway.simulator": frozenset({"gateway.smpp", "gateway.net"}),
+    "gateway.simulator.load": frozenset(
+        {"gateway.simulator", "gateway.smpp", "gateway.net", "routing.tablefile"}
+    ),
     "gateway.words": frozenset({"commands.text", "routing.tablefile"}),
     "gateway.app": EVERYTHING,
     "gateway.configured": EVERYTHING,
@@ -84,6 +87,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.cli_explain": EVERYTHING,
     "gateway.cli_handset": EVERYTHING,
     "gateway.cli_inspect": EVERYTHING,
+    "gateway.cli_load": EVERYTHING,
     "gateway.cli_replay": EVERYTHING,
     "gateway.cli_scenario": EVERYTHING,
     "gateway.cli_settle": EVERYTHING,
