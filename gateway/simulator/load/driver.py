@@ -94,9 +94,10 @@ class _Run:
         if reason:
             end = "lost"
         self._stop_timers()
+        outcome = Outcome(self._plan, self._traffic, end, reason)
         for link in self._links:
-            await link.close(_GOODBYE if end == "finished" else _SHORT_GOODBYE)
-        return Outcome(self._plan, self._traffic, end, reason)
+            await link.close(_GOODBYE if outcome.good else _SHORT_GOODBYE)
+        return outcome
 
     async def abort(self) -> None:
         """Leave nothing behind."""

@@ -10,7 +10,7 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field
 
 from gateway.simulator.errors import CannotSendError
 from gateway.simulator.sms import encode
@@ -47,14 +47,7 @@ class Line(Closed):
 class Mix(Closed):
     """What is sent, each by its weight."""
 
-    messages: tuple[Line, ...] = Field(min_length=1)
-
-    @field_validator("messages")
-    @classmethod
-    def _bounded(cls, lines: tuple[Line, ...]) -> tuple[Line, ...]:
-        if len(lines) > 1000:
-            raise ValueError("must have at most 1000 items")
-        return lines
+    messages: list[Line] = Field(min_length=1, max_length=1000)
 
 
 def load(path: Path, *, pool: int) -> Mix:
@@ -91,5 +84,5 @@ def segment_of(text: str) -> Segment:
     return parts[0]
 
 
-DEFAULT: Final = Mix(messages=(Line(text="KTFX", to="161"),))
+DEFAULT: Final = Mix(messages=[Line(text="KTFX", to="161")])
 """Every handset opens the service."""
