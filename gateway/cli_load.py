@@ -50,7 +50,7 @@ counted as an error, and not sent again. Exit code 0: every message got its answ
 A mix is a YAML list; default: KTFX to 161. replies (1): deliver_sm that come back, each part of a
 long SMS is one. from: fresh or random, default as --handsets says.
 
-  - {text: KTFX, to: "161", weight: 8}
+  - {text: KTFX, to: "161", weight: 8, from: fresh}
   - {text: CXFX, to: "161", weight: 2, from: random, replies: 1}
 """
 

@@ -58,8 +58,8 @@ async def test_existing_handsets_send_again(tmp_path: Path) -> None:
 
 
 class Stalling(FakeSmsc):
-    """Stands still for a second behind its 100th message. took: seconds from the coming of each message to its
-    answer, as the centre sees it."""
+    """Stands still for a second behind its 100th message. took: seconds from the coming of each message to
+    its answer, as the centre sees it."""
 
     def __init__(self) -> None:
         super().__init__(self._react)

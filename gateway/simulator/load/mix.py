@@ -2,9 +2,9 @@
 
 ::
 
-    - {text: KTFX, to: "161", weight: 8}                # eight of ten: a handset opens the service
-    - {text: CXFX, to: "161", weight: 1, from: random}  # one of the handsets that exist (--handsets random:N)
-    - {text: 在吗, to: "1252013800138000", replies: 0}   # a chat: nothing comes back to the sender
+    - {text: KTFX, to: "161", weight: 8, from: fresh}         # eight of ten: a new handset opens the service
+    - {text: CXFX, to: "161", weight: 1, from: random}        # one of those that exist (--handsets random:N)
+    - {text: 在吗, to: "1252013800138000", from: random}       # a chat that is refused: its reply says so
 """
 
 from pathlib import Path
