@@ -62,7 +62,7 @@ def as_object(outcome: Outcome, circumstances: Circumstances) -> dict[str, objec
         "round_trips": traffic.complete,
         "unfinished": traffic.sent - traffic.finished,
         "seconds": round(_seconds(traffic), 6),
-        "rate": round(_rate(traffic), 1),
+        "rate": _rate(traffic),
         "latency_ms": {name: _times(histogram) for name, histogram in _histograms(outcome)},
         "errors": _errors(outcome),
         "unasked": {"deliveries": traffic.unasked_deliveries, "responses": traffic.unasked_responses},
@@ -156,4 +156,4 @@ def _seconds(traffic: Traffic) -> float:
 
 def _rate(traffic: Traffic) -> float:
     seconds = _seconds(traffic)
-    return traffic.complete / seconds if seconds > 0 else 0.0
+    return round(traffic.complete / seconds, 1) if seconds > 0 else 0.0
