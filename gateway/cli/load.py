@@ -21,7 +21,6 @@ from gateway.simulator.load.plan import FIRST_NUMBER, LAST_NUMBER, Plan
 from gateway.simulator.load.report import Circumstances, Progress, as_object, lines
 from gateway.simulator.sms import bare
 from gateway.simulator.terminal import say
-from gateway.smpp.errors import SmppError
 from routing.tablefile import TableError
 
 _MOST_MESSAGES: Final = 2_000_000_000  # sequence numbers end at 0x7FFFFFFF
@@ -115,7 +114,7 @@ class Load:
         except NotConnectedError as error:
             say(f"{error}\nstart the gateway: fetion-gateway serve, or make run", sys.stderr)
             return 1
-        except (TableError, SimulatorError, SmppError, OSError) as error:
+        except (TableError, SimulatorError, OSError) as error:
             say(str(error), sys.stderr)
             return 1
         if outcome.end == "interrupted":
@@ -127,8 +126,7 @@ load: Final = Configured(Load())
 
 
 def _measure(args: argparse.Namespace) -> Outcome:
-    """The run and its report. Raises TableError, SimulatorError, EncodeError and, of the file of --json,
-    OSError."""
+    """The run and its report. Raises TableError, SimulatorError and, of the file of --json, OSError."""
     plan = Plan(
         count=args.count,
         window=args.window,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
+from gateway.cli.main import main
 from gateway.simulator.load.plan import Plan
 from gateway.simulator.load.report import Progress
 from gateway.simulator.load.traffic import Traffic
@@ -179,7 +179,7 @@ def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
 def interruptible(*words: str) -> "subprocess.Popen[bytes]":
     """The command line as a process that SIGINT reaches."""
     script = (
-        "import signal, sys, gateway.cli as c\n"
+        "import signal, sys, gateway.cli.main as c\n"
         # Who starts the suite in the background may have SIGINT ignored, for all below.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "sys.exit(c.main(sys.argv[1:]))"

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Final, cast
 
-from gateway.simulator.errors import BindRefusedError, NotConnectedError
+from gateway.simulator.errors import BindRefusedError, CannotSendError, NotConnectedError
 from gateway.simulator.handset import Account
 from gateway.simulator.load.traffic import Traffic
 from gateway.simulator.sms import bare
 from gateway.smpp.codec import decode, encode
-from gateway.smpp.errors import FrameError, PduError
+from gateway.smpp.errors import EncodeError, FrameError, PduError
 from gateway.smpp.framing import FrameSplitter
 from gateway.smpp.pdu import Request
 from gateway.smpp.pdus import (
@@ -85,11 +85,15 @@ class Link(asyncio.Protocol):
         self._reason = ""
 
     async def bind(self, account: Account) -> None:
-        """Bind as transceiver. Raises NotConnectedError, BindRefusedError, EncodeError."""
+        """Bind as transceiver. Raises NotConnectedError, BindRefusedError, CannotSendError."""
         request = BindTransceiver(
             sequence_number=_BIND, system_id=account.system_id, password=account.password
         )
-        self._write(encode(request))
+        try:
+            octets = encode(request)
+        except EncodeError as error:
+            raise CannotSendError(str(error)) from error
+        self._write(octets)
         status = await self._bound
         if status is None:
             raise NotConnectedError(f"connection lost before the bind was answered: {self._reason}")
