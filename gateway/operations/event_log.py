@@ -12,6 +12,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.message import PART, JournalEntry, MobileTerminated, message_id
 from gateway.observer import Observer, Remote
+from gateway.operations.line_template import GAP, LineTemplates
 from gateway.operations.logs import Log
 from gateway.storage.contract import StorageError
 
@@ -19,7 +20,7 @@ REJECTIONS: Final = 20
 ACCEPT_PERIOD: Final = 60.0
 """Seconds between two lines about an accept that goes on failing."""
 OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
-HEAD: Final = ("timestamp", "level")
+HEAD: Final = ("timestamp", "level", "event")
 
 
 class Rate:
@@ -54,8 +55,12 @@ class EventLog(Observer):
     def __init__(self, log: Log, clock: Clock, table_version: str) -> None:
         self._log = log.logger
         self._info = log.logger.info
-        self._begin = log.begin
+        self._stamp = log.stamp
         self._wide = log.wide
+        self._write = log.write
+        self._plain = log.plain
+        self._handled = LineTemplates(self._handled_line)
+        self._sent = LineTemplates(_sent_line)
         self._clock = clock
         self._table_version = table_version
         self._rejections = Rate(clock)
@@ -70,27 +75,86 @@ class EventLog(Observer):
         self, entry: JournalEntry, remote: Remote, purpose: str, replies: int, latency: float, now_ms: int
     ) -> None:
         """sms.handled; a part that waits for others only at debug."""
-        line = self._begin("sms.handled", now_ms)
+        msisdn, outcome = entry.msisdn, entry.outcome
+        # Digits need no escape. Whatever else a value may hold, its template was written by the JSON library.
+        if self._plain and msisdn.isdigit() and outcome != PART:
+            at, number, who, sequence, took, end = self._handled.of(
+                remote.account,
+                remote.peer,
+                remote.number,
+                entry.access_code,
+                entry.sub_code,
+                entry.province,
+                purpose,
+                entry.instruction,
+                outcome,
+                entry.parts,
+                replies,
+            )
+            self._write(
+                f'{at}"{self._stamp(now_ms)}"{number}"{entry.number:016x}"{who}"{msisdn}"'
+                f"{sequence}{entry.sequence}{took}{latency * 1000:.3f}{end}"
+            )
+            return
+        line = self._handled_line(
+            remote.account,
+            remote.peer,
+            remote.number,
+            entry.access_code,
+            entry.sub_code,
+            entry.province,
+            purpose,
+            entry.instruction,
+            outcome,
+            entry.parts,
+            replies,
+        )
+        line["timestamp"] = self._stamp(now_ms)
         line["message_id"] = message_id(entry.number)
-        line["msisdn"] = entry.msisdn
-        line["access_code"] = entry.access_code
-        line["sub_code"] = entry.sub_code
-        line["province"] = entry.province
-        line["purpose"] = purpose
-        line["instruction"] = entry.instruction
-        line["outcome"] = entry.outcome
-        line["system_id"] = entry.account
-        line["remote"] = remote.peer
-        line["session"] = entry.session
+        line["msisdn"] = msisdn
         line["sequence"] = entry.sequence
-        line["parts"] = entry.parts
-        line["replies"] = replies
         line["latency_ms"] = round(latency * 1000, 3)
-        line["table_version"] = self._table_version
-        if entry.outcome == PART:
-            self._log.debug(line.pop("event"), **{k: v for k, v in line.items() if k not in HEAD})
+        if outcome == PART:
+            self._log.debug("sms.handled", **{k: v for k, v in line.items() if k not in HEAD})
         else:
             self._wide(line)
+
+    def _handled_line(
+        self,
+        account: str,
+        peer: str,
+        session: int,
+        access_code: str,
+        sub_code: str,
+        province: str,
+        purpose: str,
+        instruction: str,
+        outcome: str,
+        parts: int,
+        replies: int,
+    ) -> dict[str, object]:
+        """The line of sms.handled, without what differs in each."""
+        return {
+            "timestamp": GAP,
+            "level": "info",
+            "event": "sms.handled",
+            "message_id": GAP,
+            "msisdn": GAP,
+            "access_code": access_code,
+            "sub_code": sub_code,
+            "province": province,
+            "purpose": purpose,
+            "instruction": instruction,
+            "outcome": outcome,
+            "system_id": account,
+            "remote": peer,
+            "session": session,
+            "sequence": GAP,
+            "parts": parts,
+            "replies": replies,
+            "latency_ms": GAP,
+            "table_version": self._table_version,
+        }
 
     def repeated(self, remote: Remote, sequence: int, msisdn: str, number: int) -> None:
         """sms.duplicate."""
@@ -198,16 +262,21 @@ class EventLog(Observer):
 
     def sent(self, sms: MobileTerminated, remote: Remote, latency: float, now_ms: int) -> None:
         """sms.sent."""
-        line = self._begin("sms.sent", now_ms)
+        msisdn, source = sms.msisdn, sms.source
+        key = (remote.account, remote.number, sms.parts, sms.attempts, sms.repeat)
+        if self._plain and msisdn.isdigit() and source.isdigit():
+            at, number, cause, who, whence, rest, end = self._sent.of(*key)
+            self._write(
+                f'{at}"{self._stamp(now_ms)}"{number}"{sms.number:016x}"{cause}"{sms.cause:016x}"'
+                f'{who}"{msisdn}"{whence}"{source}"{rest}{latency * 1000:.3f}{end}'
+            )
+            return
+        line = _sent_line(*key)
+        line["timestamp"] = self._stamp(now_ms)
         line["message_id"] = message_id(sms.number)
         line["cause_id"] = message_id(sms.cause)
-        line["msisdn"] = sms.msisdn
-        line["source"] = sms.source
-        line["system_id"] = remote.account
-        line["session"] = remote.number
-        line["parts"] = sms.parts
-        line["attempts"] = sms.attempts
-        line["repeat"] = sms.repeat
+        line["msisdn"] = msisdn
+        line["source"] = source
         line["latency_ms"] = round(latency * 1000, 3)
         self._wide(line)
 
@@ -332,6 +401,25 @@ class EventLog(Observer):
                 reason=reason,
                 suppressed=suppressed,
             )
+
+
+def _sent_line(account: str, session: int, parts: int, attempts: int, repeat: bool) -> dict[str, object]:
+    """The line of sms.sent, without what differs in each."""
+    return {
+        "timestamp": GAP,
+        "level": "info",
+        "event": "sms.sent",
+        "message_id": GAP,
+        "cause_id": GAP,
+        "msisdn": GAP,
+        "source": GAP,
+        "system_id": account,
+        "session": session,
+        "parts": parts,
+        "attempts": attempts,
+        "repeat": repeat,
+        "latency_ms": GAP,
+    }
 
 
 def places(error: BaseException | None) -> str:

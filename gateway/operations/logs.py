@@ -105,12 +105,8 @@ class Log:
         logging.getLogger().addHandler(self._bridge)
         atexit.register(sink.close)
 
-    def begin(self, event: str, now_ms: int) -> dict[str, Any]:
-        """The head of a line for wide(): timestamp, level info and event. now_ms: since the epoch."""
-        return {"timestamp": self._stamp.text(now_ms), "level": "info", "event": event}
-
     def wide(self, line: dict[str, Any]) -> None:
-        """One line at level info, begun by begin(), with flat values: secrets are looked for at the top."""
+        """One line at level info with timestamp, level and event, flat: secrets are looked for at the top."""
         if self._wide:
             if not SECRET_KEYS.isdisjoint(line):
                 line = dict(redact(None, "info", line))
@@ -118,6 +114,20 @@ class Log:
             for process in self._finish:
                 done = process(None, "info", done)
             self._sink.info(done)
+
+    @property
+    def plain(self) -> bool:
+        """Whether a line at level info is its values in JSON and nothing else: nothing is masked or coloured.
+        Such a line may be given to write()."""
+        return self._wide and self._finish == [render_json]
+
+    def stamp(self, now_ms: int) -> str:
+        """The timestamp of a line."""
+        return self._stamp.text(now_ms)
+
+    def write(self, line: str) -> None:
+        """One line at level info that is JSON already, with its newline; only where `plain`."""
+        self._sink.info(line.encode())
 
     def flush(self) -> None:
         """Hand over what has been collected; never waits for the file. Lost lines are told of by `log.lost`,

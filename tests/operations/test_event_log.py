@@ -5,13 +5,17 @@ import io
 import json
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gateway.channels.contract import Bind
+from gateway.message import JournalEntry, MobileTerminated
 from gateway.operations.event_log import ACCEPT_PERIOD, REJECTIONS, EventLog
 from gateway.operations.logs import open_log
 from gateway.settings import Logging
 from gateway.smpp.pdus import BindTransceiver
 from tests.proofs.served import SYSTEM_ID
-from tests.support import HandClock, Peer
+from tests.support import START_MS, HandClock, Peer, leaving, received
 
 STRANGER = "address not in allow_from of any account"
 
@@ -74,3 +78,43 @@ def test_an_accept_that_goes_on_failing() -> None:
         ("accept.failed", period - 1),
         ("accept.recovered", None),
     ]
+
+
+class Remote:
+    """A bind, as far as a line tells of it."""
+
+    def __init__(self, account: str, peer: str) -> None:
+        self.account, self.peer, self.number = account, peer, 7
+
+
+def told(entry: JournalEntry, sms: MobileTerminated, remote: Remote, *, masked: bool) -> list[dict[str, Any]]:
+    """The two lines of an SMS and its reply; masked: with numbers masked, which no template does."""
+    stream = io.BytesIO()
+    log = open_log(Logging(format="json", mask_msisdn=masked), stream)
+    event_log = EventLog(log, HandClock(), 'ta"ble')
+    event_log.handled(entry, remote, "instruction", 2, 0.0123456, START_MS)
+    event_log.sent(sms, remote, 0.5, START_MS)
+    log.close()
+    lines: list[dict[str, Any]] = [json.loads(line) for line in stream.getvalue().splitlines()]
+    return lines
+
+
+TEXTS = st.text(max_size=12)
+
+
+@given(TEXTS, TEXTS, TEXTS, st.sampled_from(["13800138000", "", "1380013800x", '"', "\u0661\u0662"]))
+def test_a_template_writes_what_the_library_writes(
+    peer: str, account: str, instruction: str, who: str
+) -> None:
+    """The lines that are written from templates have the same keys, in the same order, and the same values as
+    those that the JSON library writes whole, whatever a peer or a table puts into them."""
+    remote = Remote(account, peer)
+    entry = received(5)._replace(msisdn=who, instruction=instruction)
+    sms = leaving(6)
+    sms.msisdn, sms.source = who, who or "161"
+    plain, whole = told(entry, sms, remote, masked=False), told(entry, sms, remote, masked=True)
+    for each in (*plain, *whole):
+        for key in ("msisdn", "source"):
+            each.pop(key, None)
+    assert [list(each.items()) for each in plain] == [list(each.items()) for each in whole]
+    assert plain[0]["latency_ms"] == 12.346

@@ -84,8 +84,9 @@ def opened(stream: Any = None, **changes: Any) -> Log:
 
 def logged(log: Log, numbers: range) -> None:
     """Numbered lines of about 500 octets."""
+    head = {"timestamp": log.stamp(0), "level": "info", "event": "line"}
     for number in numbers:
-        log.wide(log.begin("line", 0) | {"number": number, "filler": "x" * 400})
+        log.wide({**head, "number": number, "filler": "x" * 400})
 
 
 def lost_of(lines: list[dict[str, Any]], written: int) -> int:

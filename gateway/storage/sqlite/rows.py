@@ -1,19 +1,22 @@
 """How an SMS, a part and a relation stand in rows of SQLite, and the way back. Customers:
 gateway.storage.records."""
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from commands.model import Buddy
 from gateway.message import Delivery, JournalEntry, MobileTerminated, PartHeader, StoredPart
 
+_DETAIL: Final = JournalEntry._fields.index("detail")
 
-def journal_row(entry: JournalEntry) -> tuple[Any, ...]:
-    """The columns stand in the order of the fields."""
-    if entry.detail is None:
-        return entry
-    return entry._replace(detail=orjson.dumps(entry.detail).decode())  # type: ignore[arg-type]
+
+def journal_row(entry: JournalEntry) -> list[Any]:
+    """The columns stand in the order of the fields. SQLite binds a list faster than a NamedTuple."""
+    row: list[Any] = [*entry]
+    if entry.detail is not None:
+        row[_DETAIL] = orjson.dumps(entry.detail).decode()
+    return row
 
 
 def outbox_row(m: MobileTerminated) -> tuple[Any, ...]:
