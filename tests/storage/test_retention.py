@@ -1,8 +1,9 @@
 """What is older than storage.retention goes; what is still needed stays, however old it is."""
 
-import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -20,12 +21,21 @@ DAY_MS = 86_400_000
 LATER = START_MS + 90 * DAY_MS
 
 
+@contextmanager
+def opened(folder: Path) -> Iterator[SqliteStore]:
+    """The store of a folder."""
+    store = store_at(folder / "fetion.db")
+    try:
+        yield store
+    finally:
+        store.release()
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
     """A new one."""
-    opened = store_at(tmp_path / "fetion.db")
-    yield opened
-    opened.release()
+    with opened(tmp_path) as store:
+        yield store
 
 
 def put(store: SqliteStore, commit: Commit) -> None:
@@ -124,21 +134,19 @@ def test_what_may_come_again_stays(store: SqliteStore) -> None:
 def test_nothing_needed_goes(old: list[bool], settled: int, uncertain: list[int], limit: int) -> None:
     """Whatever the order of old and young, steps end, and then no row is gone that is young, uncertain, or
     not settled."""
-    store = SqliteStore(Path("memory"), sqlite3.connect(":memory:", isolation_level=None), -1)
-    store._prepare()
-    put(
-        store,
-        Commit(
-            messages=[received(n, at=START_MS + (0 if is_old else 5)) for n, is_old in enumerate(old)],
-            settled=(settled, START_MS),
-            uncertain=[Uncertain(0, n, n, LATER) for n in uncertain],
-        ),
-    )
-    while at_once(store.forget(START_MS + 5, limit)) >= limit:
-        pass
-    gone = set(range(len(old))) - set(numbers(store, "journal"))
-    assert all(old[n] and n <= settled and n not in uncertain for n in gone)
-    store._db.close()
+    with TemporaryDirectory() as folder, opened(Path(folder)) as store:
+        put(
+            store,
+            Commit(
+                messages=[received(n, at=START_MS + (0 if is_old else 5)) for n, is_old in enumerate(old)],
+                settled=(settled, START_MS),
+                uncertain=[Uncertain(0, n, n, LATER) for n in uncertain],
+            ),
+        )
+        while at_once(store.forget(START_MS + 5, limit)) >= limit:
+            pass
+        gone = set(range(len(old))) - set(numbers(store, "journal"))
+        assert all(old[n] and n <= settled and n not in uncertain for n in gone)
 
 
 def test_a_failing_step_leaves_the_store_usable(store: SqliteStore) -> None:
