@@ -43,6 +43,7 @@ from gateway.message import (
 )
 from gateway.outbound.outbox import Outbox
 from gateway.processing.addressing import Replies, note_reach
+from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.journal import ProductRow, detail_of, exchange_of, product_row, told
 from gateway.secrets import Keys as SecretKeys
 from gateway.smpp.coding import Alphabet
@@ -57,7 +58,6 @@ _PASSWORDS: Final = frozenset(("password", "password_hash"))
 CANDIDATES: Final = 20
 CANDIDATES_TO_SIFT: Final = 100
 """Customers drawn for one search of a partner: of anybody, of somebody special."""
-FETION_NUMBERS: Final = (400_000_000, 999_999_999)
 
 
 @dataclass(slots=True)
@@ -121,6 +121,7 @@ class Batches:
         self._replies = replies
         self._facts: list[ProductRow] = []
         self._random = random
+        self._fetion_numbers = FetionNumbers(random)
 
     async def prepare(
         self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int, poison: Exception | None = None
@@ -304,7 +305,7 @@ class Batches:
         await self._store.load(keys, world)
         for text, owner in list(drawn.items()):
             while world.holders[text] is not None:  # somebody's already: draw until one is free
-                text = self._draw_fetion_number(drawn, owner)
+                text = str(self._fetion_numbers.draw_instead())
                 await self._store.load(LoadKeys(holders={text}), world)
                 given[owner].fetion_numbers = (text,)
         return given
@@ -344,11 +345,10 @@ class Batches:
         return tuple(found)
 
     def _draw_fetion_number(self, drawn: dict[str, int], owner: int) -> str:
-        """A number that no other SMS of this batch has been given."""
-        while True:
-            number = str(self._random.randint(*FETION_NUMBERS))
-            if drawn.setdefault(number, owner) == owner:
-                return number
+        """A number for an SMS of this batch."""
+        number = str(self._fetion_numbers.draw())
+        drawn[number] = owner
+        return number
 
     def _begin(self, m: MobileOriginated, world: World, given: Given, prepared: Prepared) -> LoadKeys | None:
         """Count it, and run its handler; gives what has to be loaded before it can run, None when it did."""
