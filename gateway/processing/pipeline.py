@@ -26,6 +26,7 @@ from gateway.observer import MessageLog
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Bind
 from gateway.processing.batch import Batches, Prepared
+from gateway.processing.forgetting import Forgetting
 from gateway.smpp.pdus import DataSm, DataSmResp, SubmitSm, SubmitSmResp
 from gateway.smpp.status import CommandStatus
 from gateway.storage.contract import Conflict, StorageError, Store, StoreFull
@@ -37,8 +38,6 @@ PAUSE_FIRST: Final = 0.1
 PAUSE_MOST: Final = 5.0
 SETTLE_EVERY: Final = 1.0
 """Seconds between two moves of the watermark of certain answers, at least."""
-FORGOTTEN: Final = 500
-"""Old rows of each kind that one step of forgetting deletes: some 2 ms, ten times a second."""
 CANDIDATES_LOOKED_AT: Final = 5_000
 """Candidates that one step looks at for those whose time is over."""
 
@@ -97,7 +96,7 @@ class Pipeline:
         self._working = False
         self._forget_now = False
         self._expire_now = False
-        self._more_to_forget = False
+        self._forgetting = Forgetting()
         self._in_hand: list[MobileOriginated] = []  # the batch that is worked
         self._given_up: list[GivenUp] = []  # long messages whose senders the next commit tells
         self._parts_gone: list[int] = []  # of messages given up, for the next commit
@@ -205,7 +204,7 @@ class Pipeline:
         try:
             await self._tend()
             await self._work(self._take())
-            if self._forget_now:
+            if self._forget_now or self._forgetting.due(self._clock.monotonic()):
                 await self._forget()
         except StorageError as error:
             self._fault(error, [])
@@ -461,15 +460,17 @@ class Pipeline:
     async def _forget(self) -> None:
         """One small step of deleting what is older than the retention."""
         self._forget_now = False
-        self._more_to_forget = False
-        now_ms = self._clock.now_ms()
+        forgetting, clock = self._forgetting, self._clock
+        before = clock.now_ms() - self._retention_ms
         try:
-            await self._retransmissions.forget(self._clock.monotonic(), CANDIDATES_LOOKED_AT)
-            gone = await self._store.forget(now_ms - self._retention_ms, FORGOTTEN)
+            await self._retransmissions.forget(clock.monotonic(), CANDIDATES_LOOKED_AT)
+            begun = clock.monotonic()
+            gone = await self._store.forget(before, forgetting.limit)
         except StorageError as error:  # SMS may well be stored all the same
+            forgetting.failed()
             self._note_failure(error, 0.0)
         else:
-            self._more_to_forget = gone >= FORGOTTEN
+            forgetting.made(gone, begun, clock.monotonic())
 
     async def close(self) -> bool:
         """The last commit of an orderly stop: what has settled is written. Whether it could be."""
@@ -486,7 +487,7 @@ class Pipeline:
 
     def tick(self) -> None:
         """Ten times a second: the next step of forgetting, while there is more to forget."""
-        if self._more_to_forget:
+        if self._forgetting.more:
             self._forget_now = True
             self._wake.set()
 
