@@ -30,6 +30,7 @@ from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import GivenUp
 from gateway.message import MobileTerminated
 from gateway.processing.addressing import Addressing, note_reach
+from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.handled import Handled
 from gateway.processing.journal import detail_of, exchange_of, product_row, told
 from gateway.processing.prepared import Prepared
@@ -41,7 +42,6 @@ LOADS: Final = 8
 CANDIDATES: Final = 20
 CANDIDATES_TO_SIFT: Final = 100
 """Customers drawn for one search of a partner: of anybody, of somebody special."""
-FETION_NUMBERS: Final = (400_000_000, 999_999_999)
 
 
 @dataclass(slots=True)
@@ -74,6 +74,7 @@ class Execution:
         self._addressing = addressing
         self._rules = rules
         self._random = random
+        self._fetion_numbers = FetionNumbers(random)
 
     async def run(self, fresh: list[MobileOriginated], prepared: Prepared, now_ms: int) -> None:
         """Execute the SMS in order; all that they lead to is put into `prepared`. Raises StorageError."""
@@ -137,7 +138,7 @@ class Execution:
         await self._store.load(keys, world)
         for text, owner in list(drawn.items()):
             while world.holders[text] is not None:  # somebody's already: draw until one is free
-                text = self._draw_fetion_number(drawn, owner)
+                text = str(self._fetion_numbers.draw_instead())
                 await self._store.load(LoadKeys(holders={text}), world)
                 given[owner].fetion_numbers = (text,)
         return given
@@ -177,11 +178,10 @@ class Execution:
         return tuple(found)
 
     def _draw_fetion_number(self, drawn: dict[str, int], owner: int) -> str:
-        """A number that no other SMS of this batch has been given."""
-        while True:
-            number = str(self._random.randint(*FETION_NUMBERS))
-            if drawn.setdefault(number, owner) == owner:
-                return number
+        """A number for an SMS of this batch."""
+        number = str(self._fetion_numbers.draw())
+        drawn[number] = owner
+        return number
 
     # One SMS
 

@@ -132,7 +132,7 @@ class Pipeline:
         try:
             await self._tend()
             await self._work(self._queue.take(BATCH, self._retransmissions.expecting))
-            if self._upkeep.forget_now:
+            if self._upkeep.forgets_now:
                 await self._forget()
         except StorageError as error:
             self._fault(error, [])
@@ -264,8 +264,7 @@ class Pipeline:
 
     def tick(self) -> None:
         """Ten times a second: the next step of forgetting, while there is more to forget."""
-        if self._upkeep.more_to_forget:
-            self._upkeep.forget_now = True
+        if self._upkeep.tick():
             self._wake.set()
 
     def housekeep(self) -> None:

@@ -8,12 +8,11 @@ from gateway.inbound.reassembly import GivenUp, Reassembly
 from gateway.inbound.retransmissions import Retransmissions
 from gateway.message import Commit, MessageNumbers
 from gateway.outbound.outbox import Outbox
-from gateway.storage.contract import Store
+from gateway.processing.forgetting import Forgetting
+from gateway.storage.contract import StorageError, Store
 
 SETTLE_EVERY = 1.0
 """Seconds between two moves of the watermark of certain answers, at least."""
-FORGOTTEN = 500
-"""Old rows of each kind that one step of forgetting deletes: some 2 ms, ten times a second."""
 CANDIDATES_LOOKED_AT = 5_000
 """Candidates that one step looks at for those whose time is over."""
 
@@ -31,8 +30,8 @@ class Upkeep:
         clock: Clock,
         retention_ms: int,
     ) -> None:
-        self.forget_now = False
-        self.more_to_forget = False
+        self._forget_now = False
+        self._forgetting = Forgetting()
         self._store = store
         self._retransmissions = retransmissions
         self._reassembly = reassembly
@@ -47,7 +46,7 @@ class Upkeep:
 
     def due(self) -> None:
         """Some seconds have passed: parts may be late, rows old."""
-        self.forget_now = self._expire_now = True
+        self._forget_now = self._expire_now = True
 
     async def draw_run(self, numbers: MessageNumbers) -> None:
         """Another run of numbers, where this one is nearly used up. Raises StorageError."""
@@ -103,9 +102,26 @@ class Upkeep:
         self._outbox.take_back(commit)
         self._retransmissions.take_back(commit)
 
+    @property
+    def forgets_now(self) -> bool:
+        """Whether a step of forgetting is due between two batches."""
+        return self._forget_now or self._forgetting.due(self._clock.monotonic())
+
+    def tick(self) -> bool:
+        """Ten times a second: ask for a step while there is more to forget. Whether it was asked for."""
+        self._forget_now = self._forget_now or self._forgetting.more
+        return self._forgetting.more
+
     async def forget(self) -> None:
         """One small step of deleting what is older than the retention. Raises StorageError."""
-        self.forget_now = self.more_to_forget = False
-        before = self._clock.now_ms() - self._retention_ms
-        await self._retransmissions.forget(self._clock.monotonic(), CANDIDATES_LOOKED_AT)
-        self.more_to_forget = await self._store.forget(before, FORGOTTEN) >= FORGOTTEN
+        self._forget_now = False
+        forgetting, clock = self._forgetting, self._clock
+        before = clock.now_ms() - self._retention_ms
+        try:
+            await self._retransmissions.forget(clock.monotonic(), CANDIDATES_LOOKED_AT)
+            begun = clock.monotonic()
+            gone = await self._store.forget(before, forgetting.limit)
+        except StorageError:
+            forgetting.failed()
+            raise
+        forgetting.made(gone, begun, clock.monotonic())

@@ -14,7 +14,7 @@ OPTIONS = ("-f", "-D", "-yy", "-xx", "-s", "1000000", "-e", f"trace={','.join(CA
 """-D: the gateway stays our own child. -yy: what a descriptor is. -xx, -s: all octets, in hexadecimal."""
 
 _CALL = re.compile(r"(?P<thread>\d+) +(?P<name>\w+)\(\d+<(?P<file>[^>]*(?:->[^>]*)?)>(?P<rest>.*)")
-_RESUMED = re.compile(r"(?P<thread>\d+) +<\.\.\. f(?:data)?sync resumed>")
+_RESUMED = re.compile(r"(?P<thread>\d+) +<\.\.\. (?P<name>f(?:data)?sync|pwrite64) resumed>")
 _OCTETS = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _HEADER = struct.Struct(">IIII")  # SMPP 3.4 section 3.2
@@ -34,6 +34,7 @@ class Order:
     answered: dict[str, int] = field(default_factory=dict)
     batches: int = 0
     _written: set[str] = field(default_factory=set)
+    _writing: dict[str, set[str]] = field(default_factory=dict)
     _syncing: dict[str, set[str]] = field(default_factory=dict)
     _streams: dict[str, bytes] = field(default_factory=dict)
 
@@ -41,7 +42,10 @@ class Order:
         """Take lines of strace."""
         for number, line in enumerate(lines, 1):
             if (resumed := _RESUMED.match(line)) is not None:
-                self._synced(self._syncing.pop(resumed["thread"], set()), number)
+                if resumed["name"] == "pwrite64":
+                    self._written |= self._writing.pop(resumed["thread"], set())
+                else:
+                    self._synced(self._syncing.pop(resumed["thread"], set()), number)
             elif (call := _CALL.match(line)) is not None:
                 self._call(call, number)
 
@@ -51,7 +55,11 @@ class Order:
         elif not _plain(call["file"]).endswith(b"-wal"):
             return
         elif call["name"] == "pwrite64":
-            self._written.update(text.decode() for text in _CHAT.findall(_octets(call["rest"])))
+            texts = {text.decode() for text in _CHAT.findall(_octets(call["rest"]))}
+            if call["rest"].endswith("<unfinished ...>"):
+                self._writing[call["thread"]] = texts
+            else:
+                self._written |= texts
         else:
             texts, self._written = self._written, set()
             if call["rest"].endswith("<unfinished ...>"):

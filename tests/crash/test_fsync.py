@@ -190,6 +190,8 @@ WAL = f'9 pwrite64(5<{in_hex("/x/fetion.db-wal")}>, "{in_hex("..message 7....")}
 MAIN = f'9 pwrite64(4<{in_hex("/x/fetion.db")}>, "{in_hex("..message 7....")}", 15, 32) = 15'
 SYNC = f"9 fdatasync(5<{in_hex('/x/fetion.db-wal')}>) = 0"
 SYNC_MAIN = f"9 fdatasync(4<{in_hex('/x/fetion.db')}>) = 0"
+WRITING = WAL.removesuffix(") = 15") + " <unfinished ...>"
+WROTE = "9 <... pwrite64 resumed>) = 15"
 BEGUN = f"8 fdatasync(5<{in_hex('/x/fetion.db-wal')}> <unfinished ...>"
 ENDED = "8 <... fdatasync resumed>) = 0"
 ANSWER = (
@@ -208,11 +210,14 @@ ANSWER = (
         ((WAL, BEGUN, ANSWER, ENDED), False),
         ((SYNC, WAL, ANSWER, SYNC), False),
         ((BEGUN, WAL, ENDED, ANSWER, SYNC), False),
+        ((WRITING, WROTE, SYNC, ANSWER), True),
+        ((WRITING, BEGUN, ENDED, WROTE, ANSWER, SYNC), False),
         ((MAIN, SYNC_MAIN, ANSWER, WAL, SYNC), False),
     ],
 )
 def test_what_strace_says_is_read_rightly(lines: tuple[str, ...], right: bool) -> None:
-    """A sync counts from its end, for what was in the log when it began; a send from its beginning."""
+    """A sync counts from its end, for what was in the log when it began, whichever thread makes it; a send
+    from its beginning."""
     order = Order()
     order.follow(lines)
     assert order.batches == 1

@@ -7,14 +7,18 @@ the words <secret>.
 """
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.cli.main import main
+from gateway.message import Delivery
+from gateway.storage.sqlite import migration
 from gateway.testing import FakeClock
 from tests.proofs.served import accepted, bind, delivered, inside, rows, sms, text_of, write_config
-from tests.support import part_of_many, store_of
+from tests.support import at_once, part_of_many, store_at, store_of
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 KILLED_AT = 1_795_764_924_600
@@ -51,6 +55,29 @@ async def test_what_waited_leaves_and_what_is_known_stays(config: Path, tmp_path
         assert ALICE in text_of(await delivered(esme))
     parked = rows(store_of(tmp_path), "SELECT msisdn FROM outbox WHERE state = 4")
     assert [row["msisdn"] for row in parked] == [DAVE]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_every_sms_that_leaves_comes_through(
+    version: int, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From either version: what waits waits, what is parked is parked, and no closed row is another one."""
+    path = store_of(config.parent)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db, monkeypatch.context() as patch:
+        patch.setattr(migration, "SCHEMA_VERSION", version)
+        migration.migrate(db, path)
+        query = "SELECT number, state, closed_at, text, secret, attempts FROM outbox ORDER BY number"
+        before = db.execute(query).fetchall()
+    numbers = {state: [row[0] for row in before if row[1] == state] for state in Delivery}
+    assert all(numbers[state] for state in (Delivery.WAITING, Delivery.SUSPECT, Delivery.SENT))
+    store = store_at(path)
+    assert store._db.execute(query).fetchall() == before
+    assert [sms.number for sms in at_once(store.waiting(0, 1000))] == numbers[Delivery.WAITING]
+    at_once(store.recover(KILLED_AT))
+    assert [sms.number for sms in at_once(store.waiting(0, 1000))] == numbers[Delivery.WAITING]
+    for number in numbers[Delivery.SUSPECT]:
+        assert at_once(store.parked(number)) is not None
+    store.release()
 
 
 async def test_what_was_in_doubt_may_come_again(config: Path, tmp_path: Path) -> None:

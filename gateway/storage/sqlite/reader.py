@@ -13,13 +13,14 @@ from gateway.message import MASKED, Delivery
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.records import customer_of
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
+from gateway.storage.sqlite.outgoing import waiting
 
 REPLIES_WITHIN = 1_000_000
 """Numbers drawn between an SMS and its replies at most: what the queue holds, with its own replies, and more.
 An index on the cause would cost every SMS more than this search costs a trace."""
 
-# Each as a partial index has it.
-_PARKED = "SELECT * FROM outbox WHERE state = 4 ORDER BY number LIMIT ?"
+# As the partial index has it.
+_PARKED = "SELECT * FROM outbox WHERE state = 4 ORDER BY number LIMIT :limit"
 _JOURNAL_BETWEEN = """
 SELECT number AS place, *, json_extract(detail, '$.code') AS code FROM journal
 WHERE number > :after AND at >= :begin AND at < :end ORDER BY number LIMIT :limit
@@ -40,7 +41,7 @@ WHERE msisdn > :after AND json_extract(doc, '$.orders') IS NOT NULL ORDER BY msi
 PAGE = 5000
 """Rows that are read at a time where there may be very many."""
 
-_WAITING = "SELECT * FROM outbox WHERE state = 0 ORDER BY number LIMIT ?"
+_WAITING = waiting("SELECT * FROM outbox")
 _JOURNAL = """
 SELECT number, at, account, source, destination, msisdn, instruction, outcome, text, hidden, detail
 FROM journal WHERE number > ? ORDER BY number LIMIT ?
@@ -100,7 +101,8 @@ class SqliteReader:
         """The SMS that are parked, then those that wait to leave, oldest first."""
         found: list[dict[str, Any]] = []
         for statement in (_PARKED, _WAITING):
-            found += [_outgoing(row) for row in self._db.execute(statement, (limit - len(found),))]
+            values = {"after": -1, "limit": limit - len(found)}
+            found += [_outgoing(row) for row in self._db.execute(statement, values)]
         return found
 
     def journal(self) -> Iterator[tuple[Any, ...]]:

@@ -12,22 +12,21 @@ _CERTAIN = """
 SELECT min(coalesce((SELECT value FROM meta WHERE key = 'settled'), 0),
     coalesce((SELECT min(first) - 1 FROM uncertain), 9223372036854775807))
 """
-_JOURNAL = """
-DELETE FROM journal WHERE number IN (
-    SELECT number FROM (SELECT number, at FROM journal ORDER BY number LIMIT :limit)
-    WHERE at < :before AND number <= :certain)
+# The end of a step is looked for first: a range that is known is deleted in one go.
+_JOURNAL_END = """
+SELECT max(number) FROM (SELECT number FROM journal WHERE number <= :certain ORDER BY number LIMIT :limit)
 """
+_JOURNAL = "DELETE FROM journal WHERE number <= :end AND at < :before"
 _FIRST = "SELECT coalesce((SELECT min(number) FROM journal), :certain + 1)"
 # Numbers of replies follow those of their causes: below the first that is left, the causes are gone.
-_OUTBOX = """
-DELETE FROM outbox WHERE number IN (
+_OUTBOX_END = """
+SELECT max(number) FROM (
     SELECT number FROM outbox WHERE number < :first AND state IN (1, 2, 3) AND closed_at < :before
     ORDER BY number LIMIT :limit)
 """
-_PRODUCT = """
-DELETE FROM product_record WHERE rowid IN (
-    SELECT rowid FROM (SELECT rowid, at FROM product_record ORDER BY rowid LIMIT :limit) WHERE at < :before)
-"""
+_OUTBOX = "DELETE FROM outbox WHERE number <= :end AND state IN (1, 2, 3) AND closed_at < :before"
+_PRODUCT_END = "SELECT max(rowid) FROM (SELECT rowid FROM product_record ORDER BY rowid LIMIT :limit)"
+_PRODUCT = "DELETE FROM product_record WHERE rowid <= :end AND at < :before"
 
 
 def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
@@ -36,10 +35,16 @@ def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
     Gives how many went of the kind of which most did: `limit` when there may be more. Raises sqlite3.Error;
     the caller rolls back.
     """
+    values = {"before": before, "limit": limit}
+
+    def delete(end: str, rows: str) -> int:
+        values["end"] = db.execute(end, values).fetchone()[0]  # None, and nothing to delete: an empty table
+        return db.execute(rows, values).rowcount
+
     db.execute("BEGIN IMMEDIATE")
-    values = {"before": before, "limit": limit, "certain": db.execute(_CERTAIN).fetchone()[0]}
-    gone = [db.execute(_JOURNAL, values).rowcount]
+    values["certain"] = db.execute(_CERTAIN).fetchone()[0]
+    gone = [delete(_JOURNAL_END, _JOURNAL)]
     values["first"] = db.execute(_FIRST, values).fetchone()[0]
-    gone += [db.execute(statement, values).rowcount for statement in (_OUTBOX, _PRODUCT)]
+    gone += [delete(_OUTBOX_END, _OUTBOX), delete(_PRODUCT_END, _PRODUCT)]
     db.execute("COMMIT")
     return max(gone)

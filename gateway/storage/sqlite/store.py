@@ -30,18 +30,11 @@ from gateway.message import (
 from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.records import customer_of, customer_row
 from gateway.storage.sqlite.candidates import Candidates
+from gateway.storage.sqlite.checkpoints import KEPT, MOST, Checkpoints
 from gateway.storage.sqlite.migration import migrate
+from gateway.storage.sqlite.outgoing import Outgoing
 from gateway.storage.sqlite.retention import forget
-from gateway.storage.sqlite.rows import (
-    buddy_of,
-    changed_row,
-    closed_row,
-    journal_row,
-    outbox_row,
-    part_row,
-    stored_part,
-    waiting_sms,
-)
+from gateway.storage.sqlite.rows import buddy_of, journal_row, part_row, stored_part
 
 BUSY = 0.05
 """Seconds to wait for a lock that somebody else has on the file: the loop stands still meanwhile."""
@@ -52,19 +45,6 @@ _JOURNAL = """
 INSERT INTO journal (number, at, account, session, sequence, source, destination, msisdn, access_code,
     sub_code, province, esm_class, data_coding, parts, instruction, outcome, text, detail, digest, hidden)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_OUTBOX = """
-INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference,
-    at, expires_at, state, parts, source_ton, source_npi)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_CHANGE = """
-UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts_done = ?, error = ?, repeat = ? WHERE number = ?
-"""
-_CLOSE = """
-UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
-    text = CASE WHEN secret THEN NULL ELSE text END
-WHERE number = ?
 """
 _CUSTOMER = """
 INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -93,12 +73,6 @@ _LAST_TIME = """
 SELECT max(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
     coalesce((SELECT at FROM journal ORDER BY number DESC LIMIT 1), 0))
 """
-_LEAVING = """
-SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
-    parts, parts_done, attempts, losses, source_ton, source_npi
-FROM outbox"""
-_WAITING = f"{_LEAVING} WHERE state = 0 AND number > ? ORDER BY number LIMIT ?"
-_PARKED = f"{_LEAVING} WHERE state = 4 AND number = ?"
 _CUSTOMERS = "SELECT * FROM customer WHERE msisdn IN (SELECT value FROM json_each(?))"
 _HOLDERS = """
 SELECT fetion_number, msisdn FROM customer WHERE fetion_number IN (SELECT value FROM json_each(?))
@@ -109,8 +83,8 @@ Execute = Callable[..., sqlite3.Cursor]
 T = TypeVar("T")
 
 
-def typed(error: sqlite3.Error, path: Path) -> StorageError:
-    """The contract's error for what sqlite3 raised."""
+def typed(error: sqlite3.Error, path: Path | str) -> StorageError:
+    """The contract's error for what sqlite3 raised. path: of the store; what it did may follow."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
         return StoreFull(f"{path}: {error}: make room on the disk or raise max_page_count")
@@ -136,6 +110,7 @@ class SqliteStore:
         # Of its own, and started now: where no thread can be started later, a commit must not run unnoticed.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._thread.submit(lambda: None).result()
+        self._checkpoints = Checkpoints(path)
         self.run = 0
         self.slow = False
 
@@ -182,7 +157,8 @@ class SqliteStore:
         db = self._db
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
-        db.execute("PRAGMA wal_autocheckpoint=4000")
+        db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute(f"PRAGMA journal_size_limit={KEPT}")
         db.execute("PRAGMA cache_size=-65536")
         migrate(db, self._path)
         times = []
@@ -195,6 +171,7 @@ class SqliteStore:
         self.slow = statistics.median(times) > SLOW_COMMIT
         self.run = self._draw_run()
         self._candidates = Candidates(db)
+        self._outgoing = Outgoing(db)
 
     def _draw_run(self) -> int:
         """Raises StoreUnusable at the end of the series."""
@@ -230,6 +207,7 @@ class SqliteStore:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
+                self._checkpoints.committed()
             except BaseException:
                 self._roll_back()
                 raise
@@ -302,11 +280,22 @@ class SqliteStore:
         """write, then sync; a sync in another thread is waited for even when the caller is cancelled."""
         if self._committing is not None:
             await self._free()
+        if self._checkpoints.must_wait:
+            await self._await_checkpoint()
         self.write(commit)
         if not self.slow:
             self.sync()
             return
         await self._in_thread(self.sync)
+
+    async def _await_checkpoint(self) -> None:
+        """Wait until the log, which is long, is copied. Raises StoreFull or StoreFault where checkpoints have
+        failed for very many commits."""
+        checkpoints = self._checkpoints
+        await asyncio.wait((asyncio.wrap_future(checkpoints.job()),))
+        await self._free()
+        if checkpoints.fault is not None and checkpoints.behind >= MOST:
+            raise typed(checkpoints.fault, f"{self._path}, checkpoint")
 
     async def _in_thread(self, work: Callable[..., T], *values: Any) -> T:
         """The connection belongs to that thread until the work is done, also when the caller is cancelled."""
@@ -330,12 +319,7 @@ class SqliteStore:
             customers = [customer_row(c) for c in commit.customers]
             if customers:
                 db.executemany(_CUSTOMER, customers)
-            if commit.outgoing:
-                db.executemany(_OUTBOX, [outbox_row(m) for m in commit.outgoing])
-            if commit.changed:
-                db.executemany(_CHANGE, [changed_row(m) for m in commit.changed])
-            if commit.closed:
-                db.executemany(_CLOSE, [closed_row(m) for m in commit.closed])
+            self._outgoing.write(commit)
             self._write_rare(commit)
         except sqlite3.Error as error:
             self._roll_back()
@@ -379,6 +363,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             self._roll_back()
             raise typed(error, self._path) from error
+        self._checkpoints.committed()
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:
@@ -388,6 +373,7 @@ class SqliteStore:
                 return  # SQLite has rolled back by itself (full disk, I/O error)
         with contextlib.suppress(sqlite3.Error):
             self._candidates.recount()
+            self._outgoing.reload()
 
     async def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
         """Backwards from the end of the journal: its numbers grow with time, and `at` has no index."""
@@ -395,13 +381,16 @@ class SqliteStore:
         return [(at, *rest) for at, *rest in reversed(rows)]
 
     async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
-        """Rows with state 0, as they were written; secret ones sealed."""
-        return [waiting_sms(row) for row in await self._read(_WAITING, (after, limit))]
+        """See gateway.storage.sqlite.outgoing, like the next one."""
+        await self._free()
+        with self._typed():
+            return self._outgoing.waiting(after, limit)
 
     async def parked(self, number: int) -> MobileTerminated | None:
-        """The row with that number, if its state is 4."""
-        rows = await self._read(_PARKED, (number,))
-        return waiting_sms(rows[0]) if rows else None
+        """One row."""
+        await self._free()
+        with self._typed():
+            return self._outgoing.parked(number)
 
     async def parts(self) -> list[StoredPart]:
         """All rows of the part table, oldest first."""
@@ -416,9 +405,9 @@ class SqliteStore:
     async def recover(self, until: int) -> None:
         """See gateway.storage.sqlite.candidates, like the next three."""
         settled = await self.settled()
-        with self._transaction() as db:
+        with self._transaction():
             self._candidates.recover(settled, until)
-            db.execute("UPDATE outbox SET repeat = 1 WHERE state = 0")  # they may have left
+            self._outgoing.recover()
 
     async def expect(self, limit: int) -> Expected:
         """One step."""
@@ -439,8 +428,10 @@ class SqliteStore:
             return self._candidates.forget(now, limit)
 
     async def forget(self, before: int, limit: int) -> int:
-        """One step; see gateway.storage.sqlite.retention."""
+        """One step; see gateway.storage.sqlite.retention. Raises what a checkpoint has failed with, once."""
         await self._free()
+        if (fault := self._checkpoints.news()) is not None:
+            raise typed(fault, f"{self._path}, checkpoint")
         if not self.slow:
             return self._forget(before, limit)
         return await self._in_thread(self._forget, before, limit)
@@ -448,10 +439,12 @@ class SqliteStore:
     def _forget(self, before: int, limit: int) -> int:
         with self._typed() as db:
             try:
-                return forget(db, before, limit)
+                gone = forget(db, before, limit)
             except sqlite3.Error:
                 self._roll_back()
                 raise
+            self._checkpoints.committed()
+            return gone
 
     async def close(self) -> None:
         """When no commit is under way: close the connection, then give the lock back."""
@@ -459,7 +452,8 @@ class SqliteStore:
         self.release()
 
     def release(self) -> None:
-        """Close the connection, then give the lock back."""
+        """End the threads, close the connection (which copies the rest of the log), give the lock back."""
         self._thread.shutdown()
+        self._checkpoints.close()
         self._db.close()
         os.close(self._lock)

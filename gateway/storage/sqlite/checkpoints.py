@@ -1,0 +1,120 @@
+"""Brings the write-ahead log of a store into its file, beside the commits.
+
+A thread with a connection of its own copies what is in the log; that takes no lock that a commit needs. While
+commits follow one another it never reaches the end of the log, and only at its end can the log begin from its
+start again: so where the log has grown long, one commit waits until the thread has copied the rest, which is
+what two or three commits wrote.
+"""
+
+import sqlite3
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+EVERY: Final = 64
+"""Commits that the file is behind the log when the thread begins."""
+PASSES: Final = 5
+"""How often the thread looks for what came meanwhile, before it leaves the rest for the next time."""
+LITTLE: Final = 3
+"""Commits behind the log with which the thread leaves it at that."""
+LONG: Final = 16_000
+"""Pages (64 MB) that make a log long."""
+MOST: Final = 512
+"""Commits that the file may be behind the log before the next one waits: a disk on which the thread does not
+keep up holds the gateway back."""
+HUGE: Final = 4 * LONG
+"""Pages in the log that are told, when they cannot be copied because somebody reads."""
+KEPT: Final = 128 << 20
+"""Octets of the log's file that are not given back to the disk."""
+
+_PASS = "PRAGMA wal_checkpoint(PASSIVE)"  # gives: busy, pages in the log, those of them in the file
+
+
+class Checkpoints:
+    """The checkpoints of one file.
+
+    The owner of the committing connection calls the methods, one at a time, and writes `_made`; the thread
+    writes what its passes find out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises sqlite3.Error where the file cannot be opened."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+        self._thread.submit(lambda: None).result()  # now: later there may be no thread to be had
+        self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._job: Future[None] | None = None
+        self._made = 0
+        self._copied = 0
+        self._pages = 0
+        self._told: sqlite3.Error | None = None
+        self.held = False
+        self.fault: sqlite3.Error | None = None
+
+    @property
+    def behind(self) -> int:
+        """Commits that are in the log and may not be in the file."""
+        return self._made - self._copied
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether the next commit has to wait for `job`. While somebody reads an old state it does not: that
+        would not help."""
+        if self.held:
+            return False
+        return self.behind >= MOST or (self._pages >= LONG and not self._running)
+
+    def committed(self) -> None:
+        """One more commit is in the log: have the thread begin when it is time."""
+        self._made += 1
+        if self.behind >= EVERY and not self._running:
+            self._job = self._thread.submit(self._follow)
+
+    def job(self) -> Future[None]:
+        """The work of the thread; where it has none, the last pass of a long log."""
+        if self._job is None or self._job.done():
+            self._job = self._thread.submit(self._pass)
+        return self._job
+
+    def news(self) -> sqlite3.Error | None:
+        """Why passes fail, once; None while they do not."""
+        fault = self.fault
+        if fault is self._told:
+            return None
+        self._told = fault
+        return fault
+
+    def close(self) -> None:
+        """Wait for the thread, and let go of the file."""
+        self._thread.shutdown()
+        self._db.close()
+
+    @property
+    def _running(self) -> bool:
+        return self._job is not None and not self._job.done()
+
+    def _follow(self) -> None:
+        """Pass after pass, each for what came during the one before, until that is nearly nothing."""
+        for _ in range(PASSES):
+            self._pass()
+            if self.fault is not None or self.held or self.behind <= LITTLE:
+                break
+
+    def _pass(self) -> None:
+        """Copy what is in the log now."""
+        made = self._made
+        try:
+            _, pages, copied = self._db.execute(_PASS).fetchone()
+        except sqlite3.Error as error:
+            self.fault = self.fault or error
+            return
+        self.held = copied < pages
+        if self.held and pages >= HUGE:
+            size = f"the log has {pages >> 8} MB, because somebody has been reading an old state for long"
+            self.fault = self.fault or sqlite3.OperationalError(size)
+        else:
+            self.fault = None
+        if not self.held:
+            self._copied = made
+            # Nothing came meanwhile: the next commit begins at the log's start. (If one was just being
+            # written it does not, and a later pass sees that.)
+            self._pages = 0 if self._made == made else pages
