@@ -17,7 +17,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gateway.message import MobileOriginated, StoredPart
+from gateway.message import CompletePart, MobileOriginated, StoredPart
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import Added, PartSet
 
@@ -72,7 +72,7 @@ class Joined:
 
     text: the whole message when it was the last part, else None; joined: the SMS that its other parts came
     in. stored: the part itself where the store has to keep it. gone: numbers of stored parts that are not
-    needed any more. complete: (deadline, number) of those whose octets are not. given_up: the message that it
+    needed any more. complete: those whose octets are not. given_up: the message that it
     ended.
     """
 
@@ -80,7 +80,7 @@ class Joined:
     joined: tuple[int, ...] = ()
     stored: StoredPart | None = None
     gone: list[int] = field(default_factory=list)
-    complete: list[tuple[int, int]] = field(default_factory=list)
+    complete: list[CompletePart] = field(default_factory=list)
     given_up: "GivenUp | None" = None
 
 
@@ -237,7 +237,7 @@ class LongMessages:
             joined.gone += before.numbers
         deadline = last.at + REPEATABLE_MS
         last.complete, last.octets, last.deadline = True, b"", deadline
-        joined.complete = [(deadline, number) for number in waiting.numbers]
+        joined.complete = [CompletePart(deadline, number) for number in waiting.numbers]
         self._complete[key] = _Complete(waiting.digests, deadline, [*waiting.numbers, last.number])
         heapq.heappush(self._deadlines, (deadline, key))
         self._close(key)

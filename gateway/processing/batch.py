@@ -39,11 +39,13 @@ from gateway.message import (
     Commit,
     MobileOriginated,
     MobileTerminated,
+    ProductRecord,
+    Retransmission,
     message_id,
 )
 from gateway.outbound.outbox import Outbox
 from gateway.processing.addressing import Replies, note_reach
-from gateway.processing.journal import ProductRow, detail_of, exchange_of, product_row, told
+from gateway.processing.journal import detail_of, exchange_of, product_record, told
 from gateway.secrets import Keys as SecretKeys
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.status import CommandStatus
@@ -119,7 +121,7 @@ class Batches:
         self.words = words
         self._guard = guard
         self._replies = replies
-        self._facts: list[ProductRow] = []
+        self._facts: list[ProductRecord] = []
         self._random = random
 
     async def prepare(
@@ -217,7 +219,7 @@ class Batches:
             number = found.take(m.digest)
             if number is not None:
                 prepared.repeats.append((m, number))
-                prepared.commit.repeats.append((number, m.session, m.at))
+                prepared.commit.repeats.append(Retransmission(number, m.session, m.at))
                 if late:
                     prepared.late[m.digest] = (number, m.arrived)
                 return False
@@ -385,7 +387,7 @@ class Batches:
             m.outcome = outcome
             m.result = outcome.result._value_
             m.detail = detail_of(m, outcome, given)
-            facts = [product_row(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
+            facts = [product_record(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
             if outcome.result is not Result.LIMITED:
                 exchange = exchange_of(outcome)
                 if self._guard.handled(m.msisdn, m.stored_text, m.destination, exchange, m.at):

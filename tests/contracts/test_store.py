@@ -16,7 +16,7 @@ import pytest
 
 import gateway.storage
 from commands.model import Buddy, Customer, CustomerState, LoadKeys, Order, Question, Reach, Sent, World
-from gateway.message import Commit, Delivery, MobileTerminated, StoredPart, Uncertain
+from gateway.message import Commit, CompletePart, Delivery, MobileTerminated, StoredPart, Uncertain, Watermark
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
@@ -36,7 +36,7 @@ def everything(session: int = SESSIONS + 1) -> Commit:
         outgoing=[leaving(2)],
         parts=[part(3)],
         uncertain=[Uncertain(session, 1, 1, START_MS + 10)],
-        settled=(1, START_MS),
+        settled=Watermark(1, START_MS),
     )
 
 
@@ -312,7 +312,7 @@ async def test_parts_come_and_go(store: Store) -> None:
 async def test_a_complete_message_leaves_its_digests(store: Store) -> None:
     """Of a message that is complete the parts stay for a while without their octets."""
     await put(store, Commit(parts=[part(3), part(4)]))
-    await put(store, Commit(parts_complete=[(LATER + 9, 3)]))
+    await put(store, Commit(parts_complete=[CompletePart(LATER + 9, 3)]))
     [complete, waits] = await store.parts()
     assert waits == part(4)
     assert complete == replace(part(3), octets=b"", deadline=LATER + 9, complete=True)
@@ -335,7 +335,7 @@ async def test_what_was_handled_lately(store: Store) -> None:
 
 async def test_the_watermark_is_the_last_one_written(store: Store) -> None:
     """The watermark of certain answers is replaced as a pair."""
-    for settled in ((5, 50), (9, 90)):
+    for settled in (Watermark(5, 50), Watermark(9, 90)):
         await put(store, Commit(settled=settled))
         assert await store.settled() == settled
 
@@ -354,7 +354,7 @@ async def test_the_latest_time(store: Store) -> None:
     assert await store.last_time() == 0
     await put(store, Commit(messages=[received(1, at=START_MS)]))
     assert await store.last_time() == START_MS
-    await put(store, Commit(settled=(1, START_MS + 5)))
+    await put(store, Commit(settled=Watermark(1, START_MS + 5)))
     assert await store.last_time() == START_MS + 5
 
 
