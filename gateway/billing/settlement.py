@@ -39,8 +39,8 @@ from zoneinfo import ZoneInfo
 
 from commands.charging import FETION, month_fee, month_start
 from commands.tariffs import Tariffs
-from gateway.message import PART, Delivery, message_id
-from gateway.storage.sqlite.reader import SqliteReader
+from gateway.message import DONE, PART, Delivery, message_id
+from gateway.storage.reader import Reader
 from routing.table import Routing
 
 _MESSAGE: Final = (
@@ -64,7 +64,6 @@ FREE, BY_MESSAGE, BY_MONTH = "01", "02", "03"
 """Fee types (CMPP FeeType)."""
 
 UPLINK, DOWNLINK = 0, 1
-OK: Final = 200
 
 Record = Mapping[str, object]
 
@@ -106,7 +105,7 @@ class Records:
     """The records of some days. reader: the store, only read. free_hours: of a first order."""
 
     def __init__(
-        self, reader: SqliteReader, routing: Routing, tariffs: Tariffs, span: Span, free_hours: int
+        self, reader: Reader, routing: Routing, tariffs: Tariffs, span: Span, free_hours: int
     ) -> None:
         self._reader = reader
         self._routing = routing
@@ -129,66 +128,62 @@ class Records:
 
     def uplink(self) -> Iterator[Record]:
         """One per message of a handset that came on these days; the parts of a long one are one message."""
-        for row in self._reader.journal_between(self._span.begin, self._span.end):
-            if row["outcome"] == PART:
+        for sms in self._reader.journal(self._span.begin, self._span.end):
+            if sms.outcome == PART:
                 continue
-            fee = self._tariffs.uplink * row["parts"] if row["msisdn"] else 0
-            hidden = bool(row["hidden"])
             yield self._message(
-                row["number"],
-                service_id=row["instruction"],
-                msisdn=row["msisdn"] or row["source"],  # older versions took senders that are no mobile
-                charged_msisdn=row["msisdn"],
-                access_number=row["destination"],
+                sms.number,
+                service_id=sms.instruction,
+                msisdn=sms.msisdn or sms.source,  # older versions took senders that are no mobile
+                charged_msisdn=sms.msisdn,
+                access_number=sms.destination,
                 direction=UPLINK,
-                submitted_at=self._time(row["at"]),
-                completed_at=self._time(row["at"]),
-                result=row["code"] or OK,
-                outcome=row["outcome"],
-                fee=fee,
-                home_province=self._home(row["msisdn"]),
-                length="" if hidden else len(row["text"]),
-                segments=row["parts"],
+                submitted_at=self._time(sms.at),
+                completed_at=self._time(sms.at),
+                result=sms.code,
+                outcome=sms.outcome,
+                fee=self._tariffs.uplink * sms.parts if sms.msisdn else 0,
+                home_province=self._home(sms.msisdn),
+                length="" if sms.hidden else len(sms.text),
+                segments=sms.parts,
             )
 
     def downlink(self) -> Iterator[Record]:
         """One per SMS of ours that was closed on these days."""
-        for row in self._reader.closed_between(self._span.begin, self._span.end):
-            sent = row["state"] == Delivery.SENT
+        for sms, instruction in self._reader.closed(self._span.begin, self._span.end):
             yield self._message(
-                row["number"],
-                cause_id=message_id(row["cause"]),
-                service_id=row["instruction"] or "",
-                msisdn=row["msisdn"],
-                charged_msisdn=row["msisdn"],
-                access_number=row["source"],
+                sms.number,
+                cause_id=message_id(sms.cause),
+                service_id=instruction,
+                msisdn=sms.msisdn,
+                charged_msisdn=sms.msisdn,
+                access_number=sms.source,
                 direction=DOWNLINK,
-                submitted_at=self._time(row["at"]),
-                completed_at=self._time(row["closed_at"]),
-                result=OK if sent else row["error"],
-                outcome=Delivery(row["state"]).name.lower(),
-                fee=self._tariffs.downlink * row["parts_done"],
-                home_province=self._home(row["msisdn"]),
-                length="" if row["secret"] else len(row["text"]),
-                segments=row["parts_done"],
+                submitted_at=self._time(sms.at),
+                completed_at=self._time(sms.closed_at),
+                result=DONE if sms.state is Delivery.SENT else sms.error,
+                outcome=sms.state.name.lower(),
+                fee=self._tariffs.downlink * sms.parts_done,
+                home_province=self._home(sms.msisdn),
+                length="" if sms.secret else len(sms.text),
+                segments=sms.parts_done,
             )
 
     def products(self) -> Iterator[Record]:
         """One per order and cancellation on these days."""
-        for row in self._reader.products_between(self._span.begin, self._span.end):
-            fee = self._tariffs.month.get(row["product"], 0)
-            msisdn = str(row["msisdn"])
+        for order in self._reader.products(self._span.begin, self._span.end):
+            fee = self._tariffs.month.get(order.product, 0)
             yield {
-                "record_id": message_id(row["cause"]),
-                "service_code": row["product"],
-                "operation": row["operation"],
-                "trial": row["trial"],
-                "msisdn": msisdn,
-                "charged_msisdn": msisdn,
-                "submitted_at": self._time(row["at"]),
+                "record_id": message_id(order.cause),
+                "service_code": order.product,
+                "operation": order.operation,
+                "trial": int(order.trial),
+                "msisdn": order.msisdn,
+                "charged_msisdn": order.msisdn,
+                "submitted_at": self._time(order.at),
                 "fee_type": BY_MONTH if fee else FREE,
                 "month_fee": fee,
-                "home_province": row["province"],
+                "home_province": order.province,
             }
 
     def months(self) -> Iterator[Record]:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from gateway.billing.settlement import Records, Span
 from gateway.cli.config import add_config, settings_of
 from gateway.settings import Settings
 from gateway.storage.contract import StorageError
-from gateway.storage.sqlite.reader import SqliteReader
+from gateway.storage.engines import open_reader
 from routing.table import Routing
 
 YEARS = range(2000, 2200)
@@ -60,12 +61,9 @@ def run(args: argparse.Namespace) -> int:
 def settle(settings: Settings, first: date, last: date, out: Path) -> dict[str, int]:
     """Write the files of these days; how many records each has. Raises StorageError and OSError."""
     span = Span(first, last, ZoneInfo(settings.service.timezone))
-    reader = SqliteReader.open(settings.storage.path)
-    try:
+    with closing(open_reader(settings.storage.url)) as reader:
         records = Records(reader, Routing.load(), load_tariffs(), span, settings.limits.free_hours)
         return records.write(out)
-    finally:
-        reader.close()
 
 
 def _day(text: str) -> date:
