@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
@@ -34,22 +33,22 @@ SELECT number, at, account, session, sequence, source, destination, msisdn, acce
     esm_class, data_coding, parts, instruction, outcome, text, detail, digest, repeated_at, hidden
 FROM journal"""
 _OUTBOX = """
-SELECT o.number, o.cause, o.msisdn, o.account, o.source, o.destination, o.ton, o.npi, o.text, o.secret,
-    o.reference, o.at, o.expires_at, o.state, o.parts, o.parts_done, o.attempts, o.closed_at, o.remote_id,
-    o.error, o.source_ton, o.source_npi, o.losses, o.repeat, coalesce(j.instruction, '')
-FROM outbox o LEFT JOIN journal j ON j.number = o.cause"""
+SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
+    state, parts, parts_done, attempts, closed_at, remote_id, error, source_ton, source_npi, losses, repeat,
+    coalesce((SELECT instruction FROM journal WHERE number = cause), '')
+FROM outbox"""
 _JOURNAL_RECORD = f"{_JOURNAL} WHERE number = ?"
-_DOWNLINK = f"{_OUTBOX} WHERE o.number = ?"
-_CAUSED_BY = f"{_OUTBOX} WHERE o.number BETWEEN ?1 AND ?1 + ?2 AND o.cause = ?1 ORDER BY o.number"
+_DOWNLINK = f"{_OUTBOX} WHERE number = ?"
+_CAUSED_BY = f"{_OUTBOX} WHERE number BETWEEN ?1 AND ?1 + ?2 AND cause = ?1 ORDER BY number"
 # The states as the partial indexes have them.
-_PARKED = f"{_OUTBOX} WHERE o.state = 4 ORDER BY o.number LIMIT ?"
-_WAITING = f"{_OUTBOX} WHERE o.state = 0 ORDER BY o.number LIMIT ?"
+_PARKED = f"{_OUTBOX} WHERE state = 4 AND number > :after ORDER BY number LIMIT :limit"
+_WAITING = f"{_OUTBOX} WHERE state = 0 AND number > :after ORDER BY number LIMIT :limit"
 _JOURNAL_PAGE = (
     f"{_JOURNAL} WHERE number > :after AND at >= :begin AND at < :end ORDER BY number LIMIT :limit"
 )
 _CLOSED_PAGE = f"""{_OUTBOX}
-WHERE o.number > :after AND o.state IN (1, 2, 3) AND o.closed_at >= :begin AND o.closed_at < :end
-ORDER BY o.number LIMIT :limit
+WHERE number > :after AND state IN (1, 2, 3) AND closed_at >= :begin AND closed_at < :end
+ORDER BY number LIMIT :limit
 """
 _PRODUCT_PAGE = """
 SELECT rowid, cause, msisdn, product, operation, at, trial, province FROM product_record
@@ -102,8 +101,11 @@ class SqliteReader:
 
     def waiting(self, limit: int) -> list[DownlinkRecord]:
         """Read one partial index after the other."""
-        parked = self._read(_PARKED, (limit,))
-        return [_downlink(row) for row in chain(parked, self._read(_WAITING, (limit - len(parked),)))]
+        found: list[DownlinkRecord] = []
+        for statement in (_PARKED, _WAITING):
+            values = {"after": -1, "limit": limit - len(found)}
+            found += map(_downlink, self._read(statement, values))
+        return found
 
     def journal(self, begin: int = 0, end: int = ENDLESS) -> Iterator[JournalRecord]:
         """Go through the table by its key: `at` has no index."""
