@@ -1,7 +1,7 @@
-"""Charging records as CSV files, for the settlement with the provinces: views of what the store keeps.
+"""Writes charging records as CSV files, for the settlement with the provinces, from what the store keeps.
 
-Every file has one record a line below a line of names; UTF-8, RFC 4180; days and times are those of
-service.timezone; amounts are in fen; no file holds the text of an SMS. The columns are those of COLUMNS:
+Every file has a line of names and one line per record (UTF-8, RFC 4180). Days and times are in
+service.timezone, amounts in fen. No file holds the text of an SMS. The columns are those of COLUMNS:
 
     record_id          message id; of a product's record that of the SMS that ordered or cancelled it
     cause_id           message id of the SMS that led to this one
@@ -21,10 +21,10 @@ service.timezone; amounts are in fen; no file holds the text of an SMS. The colu
     length             characters, empty for an SMS with a password
     segments           SMS that it took; of a downlink those that left
 
-An uplink message is one record, with the fee of all SMS that it took; parts whose message never became
-complete are none. A downlink stands under the day it was closed, everything else under the day it came.
-month.csv has, of the calendar months that ended within the days, what each product that ran in them cost
-(commands.charging); it is told from what customers keep of their orders, so it needs no old records.
+An uplink message is one record, with the fee of all SMS that it took; a message that never became complete is
+none. A downlink belongs to the day on which it was closed, everything else to the day on which it came.
+month.csv has, for every calendar month that ended on one of the days, what each product that ran in it cost
+(commands.charging). It is made from the orders that customers' records keep, so it needs no old records.
 """
 
 import csv
@@ -102,7 +102,7 @@ class Span:
 
 
 class Records:
-    """The records of some days. reader: the store, only read. free_hours: of a first order."""
+    """The charging records of some days. free_hours: how long a first order costs nothing."""
 
     def __init__(
         self, reader: Reader, routing: Routing, tariffs: Tariffs, span: Span, free_hours: int
@@ -114,9 +114,10 @@ class Records:
         self._free_hours = free_hours
 
     def write(self, out: Path) -> dict[str, int]:
-        """Write the files into a folder, which is made when it is not there; how many records each has.
+        """Write the files into a folder, which is made when it is not there.
 
-        A file appears whole, in place of an older one of its name, or not at all. Raises OSError.
+        A file appears whole, in place of an older one of its name, or not at all. Returns how many records
+        each file has. Raises OSError; StoreUnusable when the store cannot be read.
         """
         out.mkdir(parents=True, exist_ok=True)
         return {
@@ -127,7 +128,7 @@ class Records:
         }
 
     def uplink(self) -> Iterator[Record]:
-        """One per message of a handset that came on these days; the parts of a long one are one message."""
+        """Give one record per message of a handset that came on these days; a long message is one."""
         for sms in self._reader.journal(self._span.begin, self._span.end):
             if sms.outcome == PART:
                 continue
@@ -149,7 +150,7 @@ class Records:
             )
 
     def downlink(self) -> Iterator[Record]:
-        """One per SMS of ours that was closed on these days."""
+        """Give one record per SMS of ours that was closed on these days."""
         for sms, instruction in self._reader.closed(self._span.begin, self._span.end):
             yield self._message(
                 sms.number,
@@ -170,7 +171,7 @@ class Records:
             )
 
     def products(self) -> Iterator[Record]:
-        """One per order and cancellation on these days."""
+        """Give one record per order and per cancellation on these days."""
         for order in self._reader.products(self._span.begin, self._span.end):
             fee = self._tariffs.month.get(order.product, 0)
             yield {
@@ -187,7 +188,7 @@ class Records:
             }
 
     def months(self) -> Iterator[Record]:
-        """One per customer, product and calendar month that ended on one of these days."""
+        """Give one record per customer, product and calendar month that ended on one of these days."""
         months = list(self._span.months())
         if not months:
             return
@@ -230,7 +231,7 @@ class Records:
 
 
 def _write(out: Path, name: str, records: Iterable[Record]) -> int:
-    """One file, readable by its owner alone: it holds numbers of customers."""
+    """Write one file that only its owner may read: it holds numbers of customers."""
     path = out / f"{name}.csv"
     unfinished = path.with_suffix(".csv.part")
     count = 0

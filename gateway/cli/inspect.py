@@ -1,6 +1,6 @@
-"""`trace`, `binds`, `outbox list|retry|drop`: what the store and the running gateway know.
+"""`trace`, `binds`, `outbox list|retry|drop`: show what the store and the running gateway know.
 
-With --json times are RFC 3339 in UTC with milliseconds, null where nothing has happened; message ids are
+With --json, times are RFC 3339 in UTC with milliseconds, or null where nothing has happened; message ids are
 those of the log.
 """
 

@@ -1,4 +1,4 @@
-"""`replay`: what recorded messages would lead to with the tables and handlers of today."""
+"""`replay`: shows what recorded messages would lead to with the tables and handlers of today."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""`settle`: the charging records of some days as CSV files. Their columns: gateway.billing.settlement."""
+"""`settle`: writes the charging records of some days as CSV files (gateway.billing.settlement)."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from gateway.storage.engines import open_reader
 from routing.table import Routing
 
 YEARS = range(2000, 2200)
-"""Those that a store may have records of."""
+"""Years that a store may have records of."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settle(settings: Settings, first: date, last: date, out: Path) -> dict[str, int]:
-    """Write the files of these days; how many records each has. Raises StorageError and OSError."""
+    """Write the files of these days; returns how many records each has. Raises StorageError and OSError."""
     span = Span(first, last, ZoneInfo(settings.service.timezone))
     with closing(open_reader(settings.storage.url)) as reader:
         records = Records(reader, Routing.load(), load_tariffs(), span, settings.limits.free_hours)

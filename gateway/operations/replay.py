@@ -1,12 +1,12 @@
 """Runs recorded messages through the tables and handlers of today and says what would end differently.
 
-Nothing is written and nothing is sent. The world is built from nothing: it is what the messages make of it,
-from the first one on, so a journal whose beginning was deleted shows differences that are none. What the
-handlers may not find out by themselves (time, Fetion numbers, candidates) is what the journal says they were
-given; passwords are not in the journal, and a word stands for them.
+A replay writes nothing and sends nothing. Its world begins empty and is what the messages make of it, so a
+journal whose beginning was deleted shows differences that are none. Handlers get what the journal says they
+were given (time, Fetion numbers, candidates); passwords are not in the journal, and a word stands for them.
 
-Not compared are parts of long messages (the one that completed them has the whole text), senders that are no
-mobiles (older versions took them), texts that were not stored, and what the guard kept from the handlers.
+A replay does not compare parts of long messages (the record of the last part has the whole text), senders
+that are no mobiles (older versions took them), texts that were not stored, and what the guard kept from the
+handlers.
 """
 
 import json
@@ -45,12 +45,13 @@ from routing.table import Routing
 UNKNOWN: Final = "unknown"
 """Stands for a password, which the journal does not have."""
 LOADS: Final = 8
-"""How often a handler may ask for more before it counts as failed, as in a batch."""
+"""How often a handler may ask for more keys before it counts as failed, as in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A message that ends differently now. was, is_now: instruction, outcome, sentences, code and events."""
+    """A message that ends differently now. was, is_now: its instruction, outcome, sentences, code and
+    events."""
 
     recorded: JournalRecord
     was: Mapping[str, Any]
@@ -58,7 +59,8 @@ class Difference:
 
 
 class Replay:
-    """One run over a journal. compared: how many messages were; skipped: the others, by their reason."""
+    """One run over a journal. compared: how many messages it compared; skipped: how many not, by the
+    reason."""
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class Replay:
                     yield Difference(sms, _was(sms), is_now)
 
     def _again(self, sms: JournalRecord) -> Mapping[str, Any] | None:
-        """How it ends now, None when that is as it was, or is not compared."""
+        """Give how it ends now; None when that is as it was, or is not compared."""
         route = self._routing.resolve(sms.destination)
         if route.refused is not None:
             self.compared += 1

@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 from commands.model import Buddy, Customer, CustomerState, LoadKeys, Order, Question, Reach, Sent, World
-from gateway.message import Commit, CompletePart, Delivery, MobileTerminated, StoredPart, Uncertain, Watermark
+from gateway.message import (
+    Certain,
+    Commit,
+    CompletePart,
+    Delivery,
+    Doubted,
+    MobileTerminated,
+    Retransmission,
+    StoredPart,
+    Uncertain,
+    Watermark,
+)
 from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
 from tests.contracts.engines import ENGINES, Engine, classes_with, durable, opening, put
@@ -198,6 +209,7 @@ async def test_partners_begin_anywhere(store: Store) -> None:
         ),
         pytest.param(lambda commit: commit.messages.append(received(1)), id="journal number"),
         pytest.param(lambda commit: commit.outgoing.append(leaving(2)), id="outbox number"),
+        pytest.param(lambda commit: commit.parts.append(part(3)), id="part number"),
     ],
 )
 async def test_a_broken_rule_is_a_conflict(store: Store, spoil: Callable[[Commit], object]) -> None:
@@ -212,6 +224,73 @@ async def test_a_broken_rule_is_a_conflict(store: Store, spoil: Callable[[Commit
     assert await holds_nothing(store)
     await put(store, everything())
     assert await store.settled() == (1, START_MS)
+
+
+async def test_what_is_stored_already_is_a_conflict(store: Store) -> None:
+    """The same rules hold between a batch and what is in the store: it stays as it was."""
+    await put(store, everything())
+    for commit in (
+        Commit(messages=[received(1)]),
+        Commit(outgoing=[leaving(2)]),
+        Commit(parts=[part(3)]),
+        Commit(customers=[Customer(BOB, CustomerState.OPEN, "400000001")]),
+    ):
+        commit.settled = Watermark(9, 9)
+        with pytest.raises(Conflict):
+            await put(store, commit)
+    assert await store.settled() == Watermark(1, START_MS)
+    assert len(await store.parts()) == len(await store.waiting(0, 10)) == 1
+
+
+async def test_a_number_is_free_again(store: Store) -> None:
+    """A Fetion number that its holder gives back can be given to somebody else, in the same commit too."""
+    await put(store, Commit(customers=[Customer(ALICE, CustomerState.OPEN, "400000001")]))
+    both = [Customer(ALICE, CustomerState.CLOSED), Customer(BOB, CustomerState.OPEN, "400000001")]
+    await put(store, Commit(customers=both))
+    world = World()
+    await store.load(LoadKeys(holders={"400000001"}), world)
+    assert world.holders == {"400000001": BOB}
+
+
+async def test_what_is_stored_is_no_longer_the_callers(store: Store) -> None:
+    """Changing what was committed, or what a call gave, changes nothing in the store."""
+    customer, sms, waits = Customer(ALICE), leaving(2), part(3)
+    await put(store, Commit(customers=[customer], outgoing=[sms], parts=[waits]))
+    for _ in range(2):
+        customer.nickname, sms.text, waits.octets = "other", "other", b"other"
+        world = World()
+        await store.load(LoadKeys({ALICE}), world)
+        loaded, [sms], [waits] = world.customers[ALICE], await store.waiting(0, 10), await store.parts()
+        assert loaded is not None
+        assert (loaded.nickname, sms.text, waits.octets) == ("", "text", part(3).octets)
+        customer = loaded
+
+
+async def test_what_is_not_there_cannot_change(store: Store) -> None:
+    """A commit about SMS and parts that the store does not have is taken, and has no effect."""
+    nowhere = [leaving(7)]
+    commit = Commit(
+        changed=nowhere,
+        closed=nowhere,
+        parts_gone=[7],
+        parts_complete=[CompletePart(LATER, 7)],
+        repeats=[Retransmission(7, SESSIONS + 1, START_MS)],
+        doubted=[Doubted(LATER, 7)],
+        certain=[Certain(SESSIONS + 1, 1, 9)],
+    )
+    await put(store, commit)
+    assert await holds_nothing(store)
+    assert await store.parked(7) is None
+
+
+async def test_a_list_has_every_buddy(store: Store) -> None:
+    """The list of an owner has all that he keeps about others, by their mobiles, and nothing of theirs."""
+    others = ["13900139000", "13700137000", "13800138001"]
+    mine = {(ALICE, other): Buddy(ALICE, other, "b", START_MS) for other in others}
+    await put(store, Commit(buddies={**mine, (BOB, ALICE): Buddy(BOB, ALICE, "a", START_MS)}))
+    world = World()
+    await store.load(LoadKeys(lists={ALICE, "13600136000"}), world)
+    assert world.lists == {ALICE: tuple(mine[(ALICE, other)] for other in sorted(others)), "13600136000": ()}
 
 
 async def test_a_full_store_keeps_nothing_of_a_batch(engine: Engine, store: Store) -> None:

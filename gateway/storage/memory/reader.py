@@ -25,15 +25,15 @@ class Expectation:
 class Content:
     """Everything in one store: by number, by mobile, by owner and other, or in the order of its coming.
 
-    holders: Fetion number -> mobile. uncertain: ranges without the SMS that are expected already. run: the
-    last one that was drawn. in_use: a Store has it open.
+    holders: Fetion number -> mobile. Who held a number once, or was a buddy, is None there. uncertain: ranges
+    without the SMS that are expected already. run: the last one that was drawn. in_use: a Store has it open.
     """
 
     journal: dict[int, JournalRecord] = field(default_factory=dict)
     outbox: dict[int, MobileTerminated] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
-    holders: dict[str, str] = field(default_factory=dict)
-    buddies: dict[tuple[str, str], Buddy] = field(default_factory=dict)
+    holders: dict[str, str | None] = field(default_factory=dict)
+    buddies: dict[tuple[str, str], Buddy | None] = field(default_factory=dict)
     parts: dict[int, StoredPart] = field(default_factory=dict)
     products: list[ProductRecord] = field(default_factory=list)
     uncertain: list[Uncertain] = field(default_factory=list)

@@ -94,25 +94,16 @@ class MemoryStore:
         world.holders.update({number: content.holders.get(number) for number in keys.holders})
         world.buddies.update({pair: content.buddies.get(pair) for pair in keys.buddies})
         for owner in keys.lists:
-            pairs = sorted(pair for pair in content.buddies if pair[0] == owner)
-            world.lists[owner] = tuple(content.buddies[pair] for pair in pairs)
+            known = sorted(content.buddies.items())
+            world.lists[owner] = tuple(buddy for pair, buddy in known if buddy and pair[0] == owner)
 
     async def commit(self, commit: Commit) -> None:
         """Refuse the batch, or write it: what is checked cannot fail any more."""
         content, journal = self._content, [_journal_record(m) for m in commit.messages]
-        self._check(commit)
+        content.holders.update(self._check(commit))
         content.journal.update({sms.number: sms for sms in journal})
-        for customer in commit.customers:
-            before = content.customers.get(customer.msisdn)
-            if before is not None and before.fetion_number:
-                del content.holders[before.fetion_number]
-            if customer.fetion_number:
-                content.holders[customer.fetion_number] = customer.msisdn
-            content.customers[customer.msisdn] = customer.copy()
-        for pair, buddy in commit.buddies.items():
-            content.buddies.pop(pair, None)
-            if buddy is not None:
-                content.buddies[pair] = buddy
+        content.customers.update({each.msisdn: each.copy() for each in commit.customers})
+        content.buddies.update(commit.buddies)
         self._write_outbox(commit)
         content.products += commit.products
         content.parts.update({part.number: replace(part) for part in commit.parts})
@@ -124,21 +115,29 @@ class MemoryStore:
         self._write_doubts(commit)
         content.settled = commit.settled or content.settled
 
-    def _check(self, commit: Commit) -> None:
-        """Raise Conflict or StoreFull where the batch breaks a rule."""
-        content, holders = self._content, dict[str, str]()
-        _check_new(self._path, "SMS in", [m.number for m in commit.messages], content.journal)
-        _check_new(self._path, "SMS out", [m.number for m in commit.outgoing], content.outbox)
-        _check_new(self._path, "SMS with a part", [part.number for part in commit.parts], content.parts)
+    def _check(self, commit: Commit) -> dict[str, str | None]:
+        """Give the new holders of Fetion numbers. Raises Conflict and StoreFull."""
+        content, holders = self._content, dict[str, str | None]()
+        self._check_new("SMS in", [m.number for m in commit.messages], content.journal)
+        self._check_new("SMS out", [m.number for m in commit.outgoing], content.outbox)
+        self._check_new("SMS with a part", [part.number for part in commit.parts], content.parts)
         for customer in commit.customers:
+            if before := content.customers.get(customer.msisdn):
+                holders.setdefault(before.fetion_number, None)
             if number := customer.fetion_number:
-                holder = holders.setdefault(number, content.holders.get(number, customer.msisdn))
-                if holder != customer.msisdn:
+                if holders.get(number, content.holders.get(number)) not in {None, customer.msisdn}:
                     raise Conflict(f"{self._path}: Fetion number {number} has a holder already")
+                holders[number] = customer.msisdn
         kept = len(content.journal) + len(content.outbox) + len(content.parts) + len(content.customers)
-        new = len(commit.messages) + len(commit.outgoing) + len(commit.parts) + len(holders)
+        new = len(commit.messages) + len(commit.outgoing) + len(commit.parts) + len(list(commit.customers))
         if kept + new > self.room:
             raise StoreFull(f"{self._path}: it has room for {self.room} records: make room")
+
+        return holders
+
+    def _check_new(self, kind: str, numbers: list[int], known: Container[int]) -> None:
+        if len(set(numbers)) < len(numbers) or any(number in known for number in numbers):
+            raise Conflict(f"{self._path}: the number of an {kind} is stored already")
 
     def _write_outbox(self, commit: Commit) -> None:
         outbox = self._content.outbox
@@ -278,11 +277,6 @@ class MemoryStore:
 
     async def close(self) -> None:
         self._content.in_use = False
-
-
-def _check_new(path: Path, kind: str, numbers: list[int], known: Container[int]) -> None:
-    if len(set(numbers)) < len(numbers) or any(number in known for number in numbers):
-        raise Conflict(f"{path}: the number of an {kind} is stored already")
 
 
 def _inside(span: Uncertain, session: int, first: int, last: int) -> bool:
