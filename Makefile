@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help run test test-long lint format bench lock
+.PHONY: help run test test-long lint format bench conformance lock
 .DELETE_ON_ERROR:
 
 help:
@@ -18,7 +18,8 @@ help:
 	@echo "make test-long      the slower proofs, with half an hour of all faults at once"
 	@echo "make lint           the gate without the suite"
 	@echo "make format         format the code"
-	@echo "make bench          decode and encode beside smpplib"
+	@echo "make bench          decode and encode beside smpplib; what a session costs"
+	@echo "make conformance    write docs/smpp-conformance.md anew"
 	@echo "make lock           write requirements.lock anew (needs uv)"
 
 run: $(READY)
@@ -42,6 +43,10 @@ format: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench_codec
+	@$(BIN)/python -m tests.bench_session
+
+conformance: $(READY)
+	@$(BIN)/python -m gateway.smpp.conformance > docs/smpp-conformance.md
 
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --group dev pyproject.toml -o requirements.lock

@@ -1,7 +1,7 @@
-"""The kinds of arguments that an instruction may take, and how each is read off a text.
+"""The kinds of arguments that an instruction may take, and how each kind is read from a text.
 
-Numbers, names and choices are read behind a separator; free text and names are cut from what the
-customer typed, everything else from the folded form (commands.text).
+Names and free text are taken from the text as the customer typed it; all other kinds are read from its folded
+form (commands.text).
 """
 
 import re
@@ -19,8 +19,8 @@ from routing.numbers import Mobile, Person
 class Kind(StrEnum):
     """What an argument is."""
 
-    NUMBER = auto()  # a person: mobile or Fetion number
-    MOBILE = auto()  # a person's mobile
+    NUMBER = auto()  # of a person: mobile or Fetion number
+    MOBILE = auto()  # of a person
     PAGE = auto()  # of a list, from 1
     DAYS = auto()
     NAME = auto()  # as typed, on the first line
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 FREE_KINDS = frozenset({Kind.TEXT})
-"""Kinds for which the whole text counts, not only its first line."""
+"""Kinds that may span several lines; of all others the first line counts."""
 
 GLUED_KINDS = frozenset({Kind.NUMBER, Kind.MOBILE, Kind.PAGE})
 """Kinds whose digits may follow the word without a separator."""
@@ -44,10 +44,10 @@ PERSON_KINDS = frozenset({Kind.NUMBER, Kind.MOBILE})
 """Kinds that name a person."""
 
 MARKED_KINDS = frozenset({Kind.TEXT, Kind.NAME})
-"""Kinds whose value is written freely: a question mark behind it belongs to it."""
+"""Kinds that may end with a question mark. Behind any other kind it asks about the instruction."""
 
 LONGEST_COUNT = 3
-"""Digits of a page or of days."""
+"""Digits of a page number or of a number of days, at most."""
 
 _PRINTABLE = range(0x21, 0x7F)
 _AGES = re.compile(r"([1-9][0-9])(?:[-~到至]([1-9][0-9]))?岁?")
@@ -55,14 +55,15 @@ _BORN = re.compile(
     r"((?:19|20)[0-9]{2})(?:年|([0-9]{2})([0-9]{2})|[-./年]([0-9]{1,2})(?:月|[-./月]([0-9]{1,2})日?)?)?"
 )
 _PROVINCE_KINDS = "省市"
-"""What may stand behind a province's short name."""
+"""Characters that may follow the short name of a province."""
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """An argument of a row. choices: of Kind.CHOICE.
+    """An argument of a row.
 
-    shortest, longest: characters as an SMS counts them (commands.text.units); longest 0: no limit.
+    shortest, longest: UTF-16 units (commands.text.units); longest 0: no limit. choices: the values of
+    Kind.CHOICE.
     """
 
     name: str
@@ -75,7 +76,8 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """What reading needs from outside: who a number is, the sentence behind a word, a province's code."""
+    """What readers look up: the person whom a number names, the sentence that explains a word, the code of
+    a province."""
 
     person: Callable[[str], Person | None]
     topics: Mapping[str, str]
@@ -86,14 +88,20 @@ Reader: TypeAlias = Callable[[Cursor, Argument, Readers, bool], str | None]
 
 
 def read(cursor: Cursor, argument: Argument, readers: Readers, *, last: bool) -> str | None:
-    """The value of one argument at the cursor, which moves behind it; None when it is none of its kind."""
+    """Read one argument at the cursor and move the cursor behind it.
+
+    Returns:
+        The value; None when the text at the cursor is not of this kind. The cursor may have moved then
+            too.
+    """
     return _READERS[argument.kind](cursor, argument, readers, last)
 
 
 def password(text: str, argument: Argument) -> str | None:
-    """`text` when it may be a password: printable half-width characters (0x21-0x7E), enough and not too many.
+    """`text` if it may be a password, else None. The text is not normalised.
 
-    None when it may not. Source: "6-16 characters, no Chinese, no full-width" is attested. Never normalised.
+    A password has printable half-width characters (0x21-0x7E) and the length of the argument: "6-16
+    characters, no Chinese, no full-width" (fetion.md 2, attested).
     """
     if argument.shortest <= len(text) <= argument.longest and all(ord(each) in _PRINTABLE for each in text):
         return text
@@ -122,7 +130,7 @@ def _name(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> s
     start, end = cursor.take_rest() if last else cursor.take_field()
     folded = cursor.text.folded[start:end]
     if cursor.text.splits(start, end) or ("?" in folded and not folded.strip(OUTER + "?")):
-        return None  # half a pair of marks, or a question mark alone: that asks about the instruction
+        return None  # one mark of a pair; or only question marks, which ask about the instruction
     name = cursor.text.cut(start, end).strip()
     return name if argument.shortest <= units(name) <= argument.longest else None
 
@@ -164,12 +172,12 @@ def _born(cursor: Cursor, argument: Argument, readers: Readers, last: bool) -> s
 
 
 def _field(cursor: Cursor) -> str:
-    """What stands before the next separator, folded, without the pair of marks around it."""
+    """The folded text before the next separator, without paired marks around it."""
     return cursor.text.folded[slice(*cursor.take_field())].strip(MARKS)
 
 
 def serial(word: str, argument: Argument) -> str | None:
-    """The place in a list that a line names, without leading zeros; None when it is none."""
+    """The place in a list that a line names, without leading zeros; None when it names none."""
     if word.isascii() and word.isdigit() and argument.shortest <= len(word) <= argument.longest:
         return str(int(word))
     return None

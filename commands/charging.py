@@ -1,10 +1,11 @@
-"""When a product is charged: pure arithmetic on orders. Times are milliseconds since the epoch, UTC.
+"""When a product is charged. Pure arithmetic on orders; times are milliseconds since the epoch, UTC.
 
-The first order ever of a product is free for the free hours, which end with the calendar month they
-began in; after a cancellation the next order is charged at once. A calendar month (of the service's time
-zone) costs its fee once when the product ran in it at any moment that was not free.
-Source: fetion.md 8 S2, with the example of 2007: first ordered on 28 February, cancelled on 1 March:
-February is free, March is charged.
+The first order ever of a product is free for limits.free_hours, but not longer than the calendar month in
+which it began. Every later order is charged at once. A calendar month (of the service's time zone) costs the
+fee once if the product ran in it at any moment that was not free.
+
+Source: fetion.md 8 S2. Its example of 2007: first ordered on 28 February, cancelled on 1 March; February is
+free, March is charged.
 """
 
 from collections.abc import Iterable
@@ -15,14 +16,15 @@ from commands.model import Order, ProductFact
 
 FETION, MATCHING = "IIC", "MCHAT"
 PRODUCTS = (FETION, MATCHING)
-"""Product codes of the carrier (fetion.md 1 G1). Fetion itself is open or not (Customer.state); what is
-ordered on top of it stands in Customer.orders. A customer's list has each product at its place here."""
+"""Product codes of the carrier (fetion.md 1 G1), in the order of the list that customers get.
+
+Customer.state says whether Fetion itself (FETION) is open; Customer.orders has orders of other products."""
 
 ORDERED, CANCELLED = "order", "cancel"
 """The operations of a ProductFact."""
 
 ORDERS_KEPT = 24
-"""Orders of one product that are remembered: with one per month, two years."""
+"""Orders of one product that are kept: with one a month, two years."""
 
 HOUR = 3_600_000
 """Milliseconds."""
@@ -31,9 +33,15 @@ HOUR = 3_600_000
 def month_fee(
     orders: Iterable[Order], product: str, year: int, month: int, fee: int, zone: tzinfo, free_hours: int
 ) -> int:
-    """What a calendar month costs a customer for a product: `fee` (fen) or 0.
+    """The fee of a product for one calendar month.
 
-    orders: all that he has made. An order that still runs counts as running through the whole month.
+    Args:
+        orders: all orders of one customer. An order that runs counts as running to the end of the month.
+        fee: fen.
+        free_hours: of a first order.
+
+    Returns:
+        `fee`, or 0.
     """
     begin, end = month_start(year, month, zone), month_start(year, month + 1, zone)
     for order in orders:
@@ -47,7 +55,7 @@ def month_fee(
 
 
 def charged_since(order: Order, zone: tzinfo, free_hours: int) -> int:
-    """From when on an order is charged, if it runs that long: at once, or when its free hours are over."""
+    """The time from which an order is charged, if it runs that long."""
     if not order.first:
         return order.since
     day = datetime.fromtimestamp(order.since / 1000, zone)
@@ -55,22 +63,23 @@ def charged_since(order: Order, zone: tzinfo, free_hours: int) -> int:
 
 
 def is_free(order: Order, now: int, zone: tzinfo, free_hours: int) -> bool:
-    """Whether an order that ends at `now` has cost nothing, nor one that has just begun."""
+    """Whether an order that ends at `now` has cost nothing. For an order that begins at `now`: whether its
+    beginning is free."""
     return order.first and now <= charged_since(order, zone, free_hours)
 
 
 def month_start(year: int, month: int, zone: tzinfo) -> int:
-    """The first moment of a calendar month; 13 is January of the next year."""
+    """The first moment of a calendar month. Month 13 is January of the next year."""
     years, month0 = divmod(month - 1, 12)
     return round(datetime(year + years, month0 + 1, 1, tzinfo=zone).timestamp()) * 1000
 
 
 def ordered(orders: tuple[Order, ...], product: str, now: int, zone: tzinfo) -> tuple[Order, ...]:
-    """The orders with a new one of `product`, which does not run already.
+    """The orders with a new one of `product`, which must not be running.
 
-    Orders that change no fee any more are dropped: the new one is charged for its month, so one that
-    began in that month too says nothing (the first one ever says that it was made). Of each product the
-    last ORDERS_KEPT stay.
+    Orders that change no fee any more are dropped: the new order is charged for its month, so a later one
+    than the first that began in the same month adds nothing. At most ORDERS_KEPT orders of a product are
+    kept.
     """
     first = not any(order.product == product for order in orders)
     today = datetime.fromtimestamp(now / 1000, zone)
@@ -81,7 +90,7 @@ def ordered(orders: tuple[Order, ...], product: str, now: int, zone: tzinfo) -> 
 
 
 def cancelled(orders: tuple[Order, ...], product: str, now: int) -> tuple[Order, ...]:
-    """The orders, with the running one of `product` ended at `now`."""
+    """The orders with the running one of `product` ended at `now`."""
     return tuple(
         replace(order, ended=now) if order.product == product and not order.ended else order
         for order in orders
@@ -89,7 +98,7 @@ def cancelled(orders: tuple[Order, ...], product: str, now: int) -> tuple[Order,
 
 
 def running(orders: Iterable[Order], product: str) -> Order | None:
-    """The order of `product` that has not ended."""
+    """The order of `product` that has not ended, or None."""
     return next((order for order in orders if order.product == product and not order.ended), None)
 
 

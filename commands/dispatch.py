@@ -1,8 +1,7 @@
-"""Who does what: from what a text means to the handler of its row, with everything that all rows share.
+"""Run the handler of what a text means, with the checks that all rows share.
 
-In order: the states of the sender (line cut, account protected, not opened), suggestions that are taken
-up, the handler, the reminder of a question whose number was used for something else, and silence towards
-texts that no human wrote and towards whoever was helped a short while ago.
+In this order: the state of the sender (line cut, account protected, not opened), answers to suggestions, the
+handler, the reminder of an open question, and no answer to automatic texts and repeated help.
 """
 
 from commands.codes import Code
@@ -29,14 +28,14 @@ from commands.text import normalise
 from routing.model import Accepts, Route
 
 HELPED = 10
-"""Different helps that one handset gets within limits.help_period; each of them once."""
+"""Different help texts that a handset gets within limits.help_period at most; each of them once."""
 
 MACHINES_HEAD = 280
-"""Characters of a text in which the patterns of machines are looked for, whatever a pattern costs."""
+"""Characters of a text that the patterns for automatic texts are matched against. It bounds their cost."""
 
 
 class Dispatch:
-    """Handles what the parser understood. Immutable."""
+    """Runs the handler of what the parser understood. Immutable."""
 
     __slots__ = (
         "_about_answers",
@@ -73,7 +72,11 @@ class Dispatch:
         )
 
     def handle(self, world: World, understood: Understood, given: Given) -> Outcome:
-        """Do what a text asks: changes are made in the world, the rest is in the outcome. Raises Missing."""
+        """Handle one SMS: write changes to the world, return everything else.
+
+        Raises:
+            Missing: the world lacks a key. Load it, call world.drop, call again.
+        """
         customer = world.customer(understood.sender)
         if customer is not None and (customer.protected or customer.state is CustomerState.SUSPENDED):
             stopped = self._stopped(customer, understood)
@@ -91,8 +94,8 @@ class Dispatch:
         return outcome
 
     def _stopped(self, customer: Customer, understood: Understood) -> Outcome | None:
-        """The one sentence for a sender whose line is cut or whose account is protected, where his state
-        forbids what he asks. Nothing is queued for later."""
+        """The refusal for a sender whose line is cut or whose account is protected; None if the row works
+        in that state. The SMS is not kept for later."""
         if customer.state is CustomerState.SUSPENDED:
             if understood.id in self._works_suspended:
                 return None
@@ -104,12 +107,13 @@ class Dispatch:
         return self._refused(understood, sentence, code)
 
     def _refused(self, understood: Understood, sentence: str, code: Code) -> Outcome:
-        """One sentence: to a chat message from the number it was sent to, like every failure of chat."""
+        """A refusal with one sentence. For a chat message it is sent from the address that was written to,
+        like every failure of chat."""
         source = Source.DIALLED if isinstance(understood, Chat) else Source.REPLY
         return Outcome(Result.REFUSED, [Reply(understood.sender, sentence, None, source)], code=code)
 
     def _act(self, world: World, understood: Understood, given: Given) -> Outcome:
-        """What it leads to, once the sender's state allows it."""
+        """Run the handler, if the sender has opened Fetion or the row does not need it."""
         if isinstance(understood, Misunderstood):
             return self._explain(world, understood, given)
         if understood.id in self._needs_open and open_customer(world, understood.sender) is None:
@@ -127,16 +131,17 @@ class Dispatch:
         return HANDLERS[understood.id](world, understood, given)
 
     def _say_unread(self, understood: Instruction, outcome: Outcome) -> None:
-        """A clause behind the first answer: a second line was an instruction too, and was not read."""
+        """Append a clause to the first reply to the sender: a later line was an instruction too and was
+        not read."""
         for reply in outcome.replies:
             if reply.to == understood.sender:
                 reply.clause = self._general.unread
                 return
 
-    # What was not understood
+    # Texts that are not instructions
 
     def _explain(self, world: World, understood: Misunderstood, given: Given) -> Outcome:
-        """The sentence that helps most, with an offer to do what was probably meant."""
+        """Answer a text that is not an instruction; ask whether the suggested row was meant."""
         if self._asks_about_an_answer(understood):
             again = self._question_again(world, understood, given)
             if again is not None:
@@ -152,7 +157,8 @@ class Dispatch:
         return outcome
 
     def _asks_about_an_answer(self, understood: Understood) -> bool:
-        """Whether it is an answer with a question mark behind it, which answers nothing (rule 3)."""
+        """Whether the text is a word that answers, with a question mark behind it. It answers nothing
+        (rule 3)."""
         return (
             isinstance(understood, Misunderstood)
             and understood.result is Result.USAGE
@@ -160,7 +166,7 @@ class Dispatch:
         )
 
     def _question_again(self, world: World, understood: Misunderstood, given: Given) -> Outcome | None:
-        """The question that such an answer is about, said again; None when there is none to be said."""
+        """Send the open question again that such a text is about; None when there is no such question."""
         route = understood.route
         addressed = self._parser.addressed(route) if route.accepts is Accepts.ANSWER else None
         found = answer.asked_about(world, understood.sender, addressed, given.now)
@@ -170,15 +176,17 @@ class Dispatch:
             reply = answer.again(world, understood.sender, found, given)
             return None if reply is None else Outcome(Result.USAGE, [reply])
         row = self._table.rows.get(found.note)
-        if row is None:  # another table since
+        if row is None:  # the table has changed since
             return None
         sentence = self._general.suggestion_question
         reply = questions.sms(understood.sender, sentence, found, given.now, word=row.words[0])
         return Outcome(Result.USAGE, [reply])
 
     def _suggestable(self, word: str, route: Route) -> Row | None:
-        """The row that 是 alone would start: one without arguments that needs nothing drawn but what is
-        drawn for every 是."""
+        """The row of a suggested word, if 是 alone can start it; else None.
+
+        It must need no arguments, and nothing drawn but what is drawn for every 是.
+        """
         table = self._table
         row = (table.grammars.get(route.access_code) or table.places[0]).exact.get(word)
         agrees = table.rows.get(answer.YES)
@@ -187,6 +195,7 @@ class Dispatch:
         return row if row.draws <= agrees.draws else None
 
     def _offer(self, world: World, understood: Misunderstood, row: Row, given: Given) -> Reply:
+        """Ask the sender whether the suggested row was meant."""
         sender, base = understood.sender, understood.route.access_code
         question = questions.suggest(world.edit(sender), row.id, base, given)
         sentence = self._general.suggestion_question
@@ -195,22 +204,23 @@ class Dispatch:
     def _answer_suggestion(
         self, world: World, understood: Instruction, given: Given, question: Question
     ) -> Outcome:
-        """是: as if the word itself had been sent here, so a row that asks first still asks. 否: good."""
+        """Handle the answer to a suggestion. 是 runs the row as if its word had been sent, so a row that
+        asks first still asks. 否 ends the suggestion."""
         sender = understood.sender
         agreed = understood.id != answer.NO
         questions.close(world.edit(sender), question.serial, questions.YES if agreed else questions.NO)
         if not agreed:
             return Outcome(Result.DONE, [Reply(sender, self._general.suggestion_dropped)])
         row = self._table.rows.get(question.note)
-        if row is None:  # another table since
+        if row is None:  # the table has changed since
             return refused(sender, self._general.misunderstood)
         taken_up = Instruction(row.id, sender, understood.route, row.words[0], {})
         return self._act(world, taken_up, given)
 
-    # Who hears nothing
+    # Texts that get no answer
 
     def _note_explained(self, world: World, understood: Understood, outcome: Outcome, given: Given) -> None:
-        """Remember that this was explained, unless a reminder stood for the explanation."""
+        """Record that this help was sent, unless a reminder replaced it."""
         if not isinstance(understood, Misunderstood) or outcome.result is not Result.MISUNDERSTOOD:
             return
         if understood.reason == self._always_told:
@@ -219,7 +229,8 @@ class Dispatch:
             _note_helped(world, understood.sender, _help_in(understood), given)
 
     def _keep_from_machines(self, understood: Understood, outcome: Outcome) -> None:
-        """What a carrier or a handset answers by itself gets no answer, or the two would never end."""
+        """Send no answer to a text that a carrier or a handset generated; else the two systems would
+        answer each other without end."""
         pattern = self._table.automatic
         head = understood.text.lstrip()[:MACHINES_HEAD]
         if pattern is None or pattern.search(normalise(head).folded.strip(" \n")) is None:
@@ -228,11 +239,11 @@ class Dispatch:
         outcome.result = Result.LIMITED
 
     def _remind(self, world: World, understood: Understood, outcome: Outcome, now: int) -> None:
-        """Something else was sent to the number of a question that is still open: say so (rule 1)."""
+        """Remind the sender of the open question to whose number another text was sent (rule 1)."""
         if isinstance(understood, Instruction) and self._table.rows[understood.id].answers:
             return
         if self._asks_about_an_answer(understood):
-            return  # the question itself has been said again
+            return  # the question itself has been sent again
         general, route = self._general, understood.route
         addressed = self._parser.addressed(route)
         reply = answer.reminder(world, understood.sender, addressed, general.reminder, now)
@@ -241,19 +252,19 @@ class Dispatch:
         if outcome.result is Result.LIMITED:
             outcome.result = Result.MISUNDERSTOOD  # there is a reply after all
         elif outcome.result is Result.MISUNDERSTOOD and outcome.replies[0].sentence == general.misunderstood:
-            outcome.replies.clear()  # "是的好" was an answer, if not a clear one
+            outcome.replies.clear()  # such as "是的好": an answer, but not a clear one
         outcome.replies.append(reply)
 
 
 def _help_in(understood: Misunderstood) -> str:
-    """What the explanation of a text says."""
+    """The key under which the help for a text is recorded in Customer.helped."""
     return f"{understood.reason} {understood.suggestion}".rstrip()
 
 
 def _was_helped(world: World, sender: str, what: str, given: Given) -> bool:
-    """Whether a handset got the same help within limits.help_period, or too many other ones.
+    """Whether a handset got the same help, or HELPED different ones, within limits.help_period.
 
-    BZ after "not understood, send BZ" is other help: it is answered.
+    The help of BZ and "not understood, send BZ" are different.
     """
     customer = world.customer(sender)
     lately = () if customer is None else _lately(customer.helped, given)
@@ -261,10 +272,12 @@ def _was_helped(world: World, sender: str, what: str, given: Given) -> bool:
 
 
 def _note_helped(world: World, sender: str, what: str, given: Given) -> None:
+    """Record that help was sent."""
     customer = world.edit(sender)
     customer.helped = (*_lately(customer.helped, given), (what, given.now))
 
 
 def _lately(helped: tuple[tuple[str, int], ...], given: Given) -> tuple[tuple[str, int], ...]:
+    """The entries within limits.help_period (seconds)."""
     since = given.now - given.limits.help_period * 1000
     return tuple(each for each in helped if each[1] > since)

@@ -1,6 +1,6 @@
 """The precedence of appendix 8 at a place that takes instructions: rules 2, 3 and 4.
 
-Rules are named by their number in the appendix. All functions are pure and look at folded text.
+Rules are cited by their number in the appendix. All functions are pure and read folded text.
 """
 
 import re
@@ -12,14 +12,15 @@ from commands.text import OUTER, SEPARATORS, Cursor, Text, core_of, has_marks, p
 
 _DIGIT = re.compile(r"[0-9]")
 _ASKS = re.compile(f"[{re.escape(OUTER)}\\n]*[?][?{re.escape(OUTER)}\\n]*")
-"""Lines with nothing but question marks."""
+"""Only question marks and punctuation."""
 
 
 class Line(NamedTuple):
-    """A line that is not blank, less the blanks and punctuation around it (rules 2 and 3).
+    """A line that is not blank, without the blanks and punctuation around it (rules 2 and 3).
 
-    start, end: its bounds in the folded text; marked: with the question marks behind it. stop: where the next
-    line begins. word: as compared with words. alone: nothing follows it. asks: a question mark does.
+    start, end: its bounds in the folded text. marked: its end including the question marks behind it. stop:
+    where the next line begins. word: the line as it is compared with words. alone: no other line follows.
+    asks: a question mark follows.
     """
 
     start: int
@@ -32,7 +33,7 @@ class Line(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A row, its arguments (None: they are not what the row wants), and the rule."""
+    """A row that matched, its arguments (None: not what the row takes), and the number of the rule."""
 
     row: Row
     arguments: dict[str, str] | None
@@ -40,7 +41,7 @@ class Match(NamedTuple):
 
 
 def first_line(text: Text, position: int = 0) -> Line:
-    """The first line from `position` on: the one that counts for rows without free text."""
+    """The first line at or behind `position`. For rows without free text no other line counts."""
     folded = text.folded
     start = len(folded) - len(folded[position:].lstrip(" \n"))
     stop = folded.find("\n", start)
@@ -49,7 +50,7 @@ def first_line(text: Text, position: int = 0) -> Line:
     else:
         behind = folded[stop:].strip(" \n")
     core = folded[start:stop]
-    if len(core_of(core)) == len(core):  # nothing stands around it, as with most
+    if len(core_of(core)) == len(core):  # the usual case: nothing around it
         end = marked = stop
         asks = False
     else:
@@ -61,7 +62,7 @@ def first_line(text: Text, position: int = 0) -> Line:
 
 
 def match(grammar: Grammar, text: Text, line: Line, readers: Readers) -> Match | None:
-    """The row that a text means here: rule 3, then rule 4; None when it means none."""
+    """The row that a text means here by rule 3 or rule 4; None when it means none."""
     row = grammar.exact.get(line.word)
     if row is not None and (line.alone or not row.takes_free_text):
         return Match(row, None if row.needs_arguments else {}, 3)
@@ -78,9 +79,9 @@ def match(grammar: Grammar, text: Text, line: Line, readers: Readers) -> Match |
 
 
 def asked_about(found: Match, line: Line) -> bool:
-    """Rule 3: whether a question mark asks about a row, instead of belonging to its text or to a name.
+    """Rule 3: whether a question mark asks about the row, and so nothing is done.
 
-    What has no effect is done all the same.
+    It does not when it belongs to free text or to a name, or when the row has no effect (`reads`).
     """
     row = found.row
     if not line.asks or row.reads:
@@ -90,16 +91,17 @@ def asked_about(found: Match, line: Line) -> bool:
 
 
 def listed(grammar: Grammar, line: Line) -> Match | None:
-    """The row that takes the places of a list: a line of so many digits and nothing else (after rule 3)."""
+    """The row that takes places of a list, if the line is only digits, as many as it takes (after rule 3)."""
     row = grammar.listed
     value = None if row is None else serial(line.word, row.arguments[0])
     return None if row is None or value is None else Match(row, {row.arguments[0].name: value}, 3)
 
 
 def _end_of_arguments(row: Row, text: Text, line: Line) -> int:
-    """Where the arguments of a row end: free text with the text, a name with the marks behind it.
+    """Where the arguments of a row end.
 
-    Free text between a pair of marks that stands around the whole ends with the pair.
+    Free text ends with the SMS, or with the closing mark of a pair around the whole instruction. A name
+    includes the question marks behind it.
     """
     if not row.takes_free_text:
         return line.marked if row.keeps_marks else line.end
@@ -112,13 +114,14 @@ def _end_of_arguments(row: Row, text: Text, line: Line) -> int:
 
 
 def _may_follow(character: str, row: Row) -> bool:
+    """Whether a character may follow the word of a row."""
     return character in SEPARATORS or (row.takes_glued_digits and _DIGIT.match(character) is not None)
 
 
 def _arguments(row: Row, cursor: Cursor, readers: Readers) -> dict[str, str] | None:
-    """The arguments behind a word, None when one is missing, none of its kind, or one too many.
+    """The arguments behind a word; None when one is missing, of a wrong kind, or too many.
 
-    An optional one may be left out: what is none of its kind may be the next one.
+    An optional argument may be left out: a text that is not of its kind is read as the next one.
     """
     values: dict[str, str] = {}
     last = len(row.arguments) - 1
@@ -126,7 +129,7 @@ def _arguments(row: Row, cursor: Cursor, readers: Readers) -> dict[str, str] | N
     for place, argument in enumerate(row.arguments):
         separated = cursor.skip_separators() or separated
         if cursor.at_end():
-            return None if argument.required else values  # the required ones come first
+            return None if argument.required else values  # required ones come first: the rest is optional
         if not separated:
             return None
         start = cursor.position

@@ -1,4 +1,4 @@
-"""What to load before a message is handled, as far as its text tells."""
+"""Which keys to load before a handler runs, as far as the text tells."""
 
 from collections.abc import Iterable
 
@@ -7,17 +7,19 @@ from commands.parser import MOBILE_DIGITS
 
 
 def keys_of(understood: Understood, fetion_numbers: Iterable[str] = ()) -> LoadKeys:
-    """What add_keys adds, by itself."""
+    """The keys that `add_keys` adds, as a new LoadKeys."""
     keys = LoadKeys()
     add_keys(keys, understood, fetion_numbers)
     return keys
 
 
 def add_keys(keys: LoadKeys, understood: Understood, fetion_numbers: Iterable[str] = ()) -> None:
-    """The sender, and the person whom the text names, with what each keeps about the other.
+    """Add the sender, the person whom the text names, and what each of the two stores about the other.
 
-    fetion_numbers: numbers drawn for it, whose holders it will ask for. What else a handler needs (the
-    other side of a question, the customer behind a Fetion number) it asks for with Missing.
+    Args:
+        fetion_numbers: drawn numbers; the handler will ask who holds them.
+
+    A handler raises Missing for the rest: the asker of a question, the customer behind a Fetion number.
     """
     sender = understood.sender
     keys.customers.add(sender)

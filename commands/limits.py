@@ -1,4 +1,4 @@
-"""What a customer may at most, and the words that no message may hold: from the configuration."""
+"""Limits of the service and the list of sensitive words, as the configuration gives them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,16 +6,17 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
-    """What a customer may at most; the configuration's section `limits` (fetion.md 6, appendices.md 8).
+    """The section `limits` of the configuration (fetion.md 6, appendices.md 8).
 
-    buddies: of one customer. open_questions: put to one customer and not answered. question_hours: how
-    long an answer is awaited. list_hours: how long a list of services may be answered. suggestion_minutes:
-    how long 是 takes up a suggestion. message_length: characters of a chat message. sms_per_day,
-    sms_per_month: chat messages of one customer. invitations_per_month: to one mobile by one customer.
-    free_hours: of the first order of matching. instructions_per_minute: of one handset. same_text:
-    how often in a row, within same_text_minutes, the same text of one handset may lead to the same answer.
-    help_period: seconds in which one handset gets the same help once. instructions_per_minute and same_text
-    may be 0: no limit.
+    buddies: of one customer. open_questions: questions to one customer that are not answered. question_hours:
+    how long a question can be answered. list_hours: how long a product of the list can be chosen.
+    suggestion_minutes: how long 是 accepts a suggestion. message_length: UTF-16 units of a chat message.
+    sms_per_day, sms_per_month: chat messages of one customer. invitations_per_month: by one customer to one
+    mobile. free_hours: of the first order of matching. instructions_per_minute: of one handset. same_text:
+    how many times in a row, within same_text_minutes, the same text of one handset may get the same answer.
+    help_period: seconds in which a handset gets the same help once.
+
+    instructions_per_minute and same_text may be 0: no limit.
     """
 
     buddies: int = 300
@@ -41,14 +42,14 @@ class Words(Protocol):
     """The list of sensitive words."""
 
     def found(self, text: str) -> str | None:
-        """The first word of the list that a text holds, None for a clean one."""
+        """The first word of the list that the text contains; None when it contains none."""
 
 
 class NoWords:
-    """No list."""
+    """An empty list of sensitive words."""
 
     def found(self, text: str) -> str | None:
-        """Nothing is sensitive."""
+        """Always None."""
         del text
         return None
 

@@ -1,8 +1,8 @@
 """The values that instructions work on: customers, questions, buddies, and the World that holds them.
 
-Handlers are pure functions `(world, understood, given) -> Outcome`. They read and write through a
-World, which holds only what was loaded for the batch: asking it for anything else raises Missing,
-and the caller loads the key and runs the handler again.
+A handler is a pure function `(world, understood, given) -> Outcome`. It reads and writes through a World,
+which holds only what was loaded for the batch. When a handler reads anything else, the World raises Missing;
+the caller loads the key and runs the handler again.
 
 Times are integers: milliseconds since the epoch, UTC.
 """
@@ -21,16 +21,16 @@ from routing.model import Route
 
 
 class CustomerState(StrEnum):
-    """Where a customer stands with the service (reference: states of a Fetion account)."""
+    """The state of a customer's Fetion account (fetion.md 3)."""
 
     NONE = "none"
     OPEN = "open"
-    SUSPENDED = "suspended"  # the carrier has cut the line (停机); what he has stays his
+    SUSPENDED = "suspended"  # the carrier has cut the line (停机); the account is kept
     CLOSED = "closed"  # opened once, cancelled since
 
 
 class Result(StrEnum):
-    """How an instruction ended: the `outcome` of the log line and of the journal row."""
+    """How the handling of an SMS ended: the `outcome` of its log line and journal row."""
 
     DONE = "done"
     ASKED = "asked"
@@ -44,10 +44,10 @@ class Result(StrEnum):
 
 @dataclass(slots=True)  # not frozen: one is built per SMS, and that costs a third
 class Reach:
-    """How a handset last wrote to us, and so how an SMS gets back to it.
+    """The account and address through which a handset last wrote, to be used for SMS to it.
 
-    account: system_id of the account; spelling, ton, npi: its number as the centre wrote it.
-    Handlers carry it along and never look inside.
+    account: system_id of the account. spelling, ton, npi: the number as the SMS centre wrote it. Handlers
+    copy the value and never read it.
     """
 
     account: str
@@ -58,11 +58,11 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question put to a customer, open until it is answered or its deadline passes.
+    """A question to a customer. It is open until it is answered or its deadline passes.
 
-    kind: id of the instruction that asked. base: the access code it was begun at, which decides the
-    number it leaves from. about: the msisdn of the other side ("" when there is none). note: what
-    the asker gave along, such as the name he asked under.
+    kind: id of the instruction that asked. base: the access code at which that instruction arrived; it
+    decides the number that the question is sent from. about: the msisdn of the other customer, or "". note:
+    text to keep with the question, such as the name that the asker gave.
     """
 
     serial: int
@@ -75,13 +75,17 @@ class Question:
     closed: str = ""  # "" while open, else how it ended: yes, no, expired
 
     def is_open(self, now: int) -> bool:
-        """Whether it can still be answered at `now`."""
+        """Whether the question can still be answered at `now` (milliseconds)."""
         return not self.closed and now < self.deadline
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A product that a customer ordered. ended: 0 while it runs. first: the first order of it ever."""
+    """An order of a product.
+
+    since, ended: milliseconds; ended is 0 while the order runs. first: the customer's first order of this
+    product ever.
+    """
 
     product: str
     since: int
@@ -91,9 +95,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How many SMS to buddies went out: `today` on the day with that ordinal, `this_month` in that month.
+    """Counters of a customer's chat messages: `today` for the day `day`, `this_month` for the month `month`.
 
-    day: days since 0001-01-01 and month: months since year 0, both in service.timezone.
+    day: days since 0001-01-01. month: months since year 0. Both in service.timezone.
     """
 
     day: int = 0
@@ -104,9 +108,9 @@ class Sent:
 
 @dataclass(slots=True)
 class Customer:
-    """One handset that has written to us or was written to; `state` says whether it has opened.
+    """A handset that has written to us or was written to. `state` says whether Fetion is open there.
 
-    Never change one that the World handed out for reading: World.edit gives a copy that may be.
+    Never change a Customer that World.customer returned. World.edit returns a copy that may be changed.
     """
 
     msisdn: str
@@ -115,29 +119,29 @@ class Customer:
     opened_at: int = 0
     hides_mobile: bool = False
     nickname: str = ""
-    password: str = ""  # argon2 hash, never the password
+    password: str = ""  # argon2 hash
     buddies: int = 0
     last_serial: int = 0
     questions: tuple[Question, ...] = ()
     reach: Reach | None = None
     protected: bool = False  # code 494 until U
-    refuse_until: int = 0  # no SMS of others before then
+    refuse_until: int = 0  # milliseconds: no SMS of other customers before
     mood: str = ""
     sex: str = ""  # "m", "f" or not known
     born: int = 0  # year, 0 = not known
     orders: tuple[Order, ...] = ()
     sent: Sent = Sent()
-    invited: tuple[tuple[str, int], ...] = ()  # who invited him, and when
-    helped: tuple[tuple[str, int], ...] = ()  # help and "not understood" that he got lately, and when
-    hinted: bool = False  # he has been told that 161 becomes 12520
-    listed_until: int = 0  # how long he may answer the list of his products
+    invited: tuple[tuple[str, int], ...] = ()  # (mobile of the inviter, milliseconds)
+    helped: tuple[tuple[str, int], ...] = ()  # (help or "not understood" sent lately, milliseconds)
+    hinted: bool = False  # has been told that 161 becomes 12520
+    listed_until: int = 0  # milliseconds: until then a product may be chosen
 
     def has(self, product: str) -> bool:
-        """Whether he has ordered a product and not ended it."""
+        """Whether an order of this product is running."""
         return any(order.product == product and not order.ended for order in self.orders)
 
     def copy(self) -> "Customer":
-        """A shallow copy; its values are immutable."""
+        """A shallow copy. That is enough: the values of all fields are immutable."""
         return Customer(
             self.msisdn,
             self.state,
@@ -166,10 +170,11 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Buddy:
-    """What `owner` keeps about `other`. since: when they became buddies, 0 = they are none.
+    """What `owner` stores about `other`.
 
-    name: what he calls him. blocked: on his black list. matched_at: when the service brought them
-    together as strangers, 0 = never; for a while they may write to each other (people.may_write).
+    since: when they became buddies (milliseconds); 0: they are not buddies. name: what the owner calls the
+    other. blocked: the other is on the owner's black list. matched_at: when SP brought them together
+    (milliseconds); 0: never. For people.MATCHED_FOR after that, they may write to each other.
     """
 
     owner: str
@@ -182,8 +187,11 @@ class Buddy:
 
 @dataclass(slots=True)
 class LoadKeys:
-    """What a handler will ask the World for: mobiles, Fetion numbers, (owner, other) pairs, and owners
-    whose whole buddy list is wanted."""
+    """What has to be loaded into the World.
+
+    customers: mobiles. holders: Fetion numbers whose holder is asked for. buddies: (owner, other) pairs.
+    lists: owners whose whole list is asked for.
+    """
 
     customers: set[str] = field(default_factory=set)
     holders: set[str] = field(default_factory=set)
@@ -192,7 +200,7 @@ class LoadKeys:
 
 
 class Missing(LookupError):
-    """A handler asked for something that was not loaded. `keys` says what to load before the next try."""
+    """A handler read something that was not loaded. Load `keys` and run the handler again."""
 
     def __init__(self, keys: LoadKeys) -> None:
         super().__init__(f"not loaded: {keys}")
@@ -200,11 +208,11 @@ class Missing(LookupError):
 
 
 class World:
-    """What one batch knows, with copy on write for the message being handled.
+    """What was loaded for a batch, and what its messages changed.
 
-    The three mappings hold what was loaded (None = looked up, does not exist). Writes go to the
-    message's overlay: `accept` moves them into the batch, `drop` forgets them (a handler failed).
-    `changed_*` then say what the commit has to write.
+    customers, holders, buddies: what was loaded; None: looked up, and not in the store. The writes of the
+    current message go to an overlay: `accept` moves them into the batch, `drop` discards them.
+    `changed_customers` and `changed_buddies` are what the commit has to write.
     """
 
     __slots__ = (
@@ -223,7 +231,7 @@ class World:
         self.customers: dict[str, Customer | None] = {}
         self.holders: dict[str, str | None] = {}
         self.buddies: dict[tuple[str, str], Buddy | None] = {}
-        self.lists: dict[str, tuple[Buddy, ...]] = {}  # as they stand in the store
+        self.lists: dict[str, tuple[Buddy, ...]] = {}  # without the changes of this batch
         self.changed_customers: dict[str, Customer] = {}
         self.changed_buddies: dict[tuple[str, str], Buddy | None] = {}
         self._customers: dict[str, Customer] = {}
@@ -231,7 +239,7 @@ class World:
         self._buddies: dict[tuple[str, str], Buddy | None] = {}
 
     def customer(self, msisdn: str) -> Customer | None:
-        """The customer with that mobile, for reading; None when we never met. Raises Missing."""
+        """The customer with this mobile, for reading; None for an unknown one. Raises Missing."""
         found = self._customers.get(msisdn)
         if found is not None:
             return found
@@ -241,7 +249,8 @@ class World:
             raise Missing(LoadKeys(customers={msisdn})) from None
 
     def edit(self, msisdn: str) -> Customer:
-        """The customer's copy of this message, for changing; a new one when we never met. Raises Missing."""
+        """A copy of the customer that the current message may change; a new Customer for an unknown one.
+        Raises Missing."""
         mine = self._customers.get(msisdn)
         if mine is None:
             known = self.customer(msisdn)
@@ -250,7 +259,7 @@ class World:
         return mine
 
     def holder(self, fetion_number: str) -> str | None:
-        """Mobile of the customer who holds that Fetion number. Raises Missing."""
+        """The mobile of the customer who holds this Fetion number; None when nobody does. Raises Missing."""
         if fetion_number in self._holders:
             return self._holders[fetion_number]
         try:
@@ -259,23 +268,25 @@ class World:
             raise Missing(LoadKeys(holders={fetion_number})) from None
 
     def assign(self, fetion_number: str, msisdn: str | None) -> None:
-        """Note who holds a Fetion number from now on; what is stored is the customer's own field."""
+        """Set the holder of a Fetion number in this batch. The store derives it from
+        Customer.fetion_number."""
         self._holders[fetion_number] = msisdn
 
     def buddy(self, owner: str, other: str) -> Buddy | None:
-        """What `owner` keeps about `other`, None when they are no buddies. Raises Missing."""
+        """What `owner` stores about `other`; None when nothing is stored. Raises Missing."""
         pair = (owner, other)
         if pair in self._buddies:
             return self._buddies[pair]
         try:
             return self.buddies[pair]
         except KeyError:
-            # Who asks for one direction asks for the other next; what is loaded must not be loaded again.
+            # A handler that reads one direction usually reads the other next: load both, if not loaded yet.
             both = {each for each in (pair, (other, owner)) if each not in self.buddies}
             raise Missing(LoadKeys(buddies=both)) from None
 
     def list_of(self, owner: str) -> list[Buddy]:
-        """Everything `owner` keeps about others, by their mobiles, as this batch has them. Raises Missing."""
+        """All that `owner` stores about others, with the changes of this batch, ordered by mobile. Raises
+        Missing."""
         try:
             rows = {row.other: row for row in self.lists[owner]}
         except KeyError:
@@ -289,15 +300,15 @@ class World:
         return [rows[other] for other in sorted(rows)]
 
     def put_buddy(self, buddy: Buddy) -> None:
-        """Add or replace one direction of a relation."""
+        """Add or replace what an owner stores about another customer."""
         self._buddies[(buddy.owner, buddy.other)] = buddy
 
     def remove_buddy(self, owner: str, other: str) -> None:
-        """End one direction of a relation."""
+        """Delete what `owner` stores about `other`."""
         self._buddies[(owner, other)] = None
 
     def accept(self) -> None:
-        """The message is done: its writes become the batch's."""
+        """Move the writes of the current message into the batch."""
         if self._customers:
             self.customers.update(self._customers)
             self.changed_customers.update(self._customers)
@@ -311,7 +322,7 @@ class World:
             self._buddies = {}
 
     def drop(self) -> None:
-        """The message failed or lacks a key: its writes are forgotten."""
+        """Discard the writes of the current message: its handler failed or missed a key."""
         self._customers = {}
         self._holders = {}
         self._buddies = {}
@@ -321,17 +332,17 @@ class Hidden(StrEnum):
     """Why a text must be neither stored nor logged."""
 
     NONE = ""
-    PASSWORD = "password"  # an instruction about passwords, or whatever came to the number for them
-    ATTEMPT = "attempt"  # it holds what may be a password, at a place where none belongs
+    PASSWORD = "password"  # an instruction about passwords, or any text to the password number
+    ATTEMPT = "attempt"  # it may hold a password, at a number that does not take one
 
 
 @dataclass(slots=True)
 class Instruction:
-    """A text understood as row `id` of the instruction table, with its arguments by name.
+    """A text that was recognised as row `id` of the instruction table, with its arguments by name.
 
-    A `number` argument is a mobile of 11 digits or a Fetion number of 9. text: what the customer wrote.
-    foreign: an argument is a mobile of another operator. hidden: why text and arguments are not stored.
-    unread: a second line, which does not count, would be an instruction too.
+    An argument named `number` is a mobile (11 digits) or a Fetion number (9 digits). text: what the customer
+    wrote. foreign: an argument is a mobile of another operator. hidden: why text and arguments are not
+    stored. unread: a later line, which does not count, would be an instruction too.
     """
 
     id: str
@@ -346,9 +357,9 @@ class Instruction:
 
 @dataclass(slots=True)
 class Chat:
-    """A text sent to a person's number (the tail of the route): everything there is chat. id is "chat".
+    """A text to the number of a person (the tail of the route). It is chat, whatever it says. id is "chat".
 
-    foreign: `to` is a mobile of another operator.
+    foreign: `to` is a mobile of another operator. hidden: always NONE.
     """
 
     id: str
@@ -362,11 +373,11 @@ class Chat:
 
 @dataclass(slots=True)
 class Misunderstood:
-    """A text that is no instruction here. id is "misunderstood".
+    """A text that is not an instruction here. id is "misunderstood".
 
-    reason: id of the sentence that answers it. suggestion: the canonical word of the nearest row, or "".
-    hidden: why the text is not stored. result: usage when the row was recognised and its arguments were not,
-    or when a question mark asked about it.
+    reason: id of the sentence that answers it. suggestion: the first word of the row that was probably meant,
+    or "". hidden: why the text is not stored. result: USAGE when the row was recognised but its arguments are
+    wrong, or when a question mark asked about the row.
     """
 
     id: str
@@ -383,19 +394,20 @@ Understood = Instruction | Chat | Misunderstood
 
 
 def _nowhere(msisdn: str) -> str:
-    """The province of every mobile where routing is not asked: headquarters."""
+    """The province of every mobile when no routing is given: the headquarters."""
     del msisdn
     return "000"
 
 
 @dataclass(slots=True)
 class Given:
-    """Everything a handler may not find out by itself, journaled without secrets: a journal can be replayed.
+    """What a handler needs from outside, collected before it runs. It is journaled without its secrets, so
+    that the journal can be replayed.
 
-    now: when the message was taken up. fetion_numbers: free numbers, drawn. password: a drawn
-    password, password_hash: its argon2 hash or, for password.set, that of the customer's own.
-    candidates: some customers with matching, drawn. zone: of days and months. home: the province code of
-    a mobile.
+    now: when the SMS was taken up (milliseconds). fetion_numbers: drawn numbers to choose from. password: a
+    drawn password. password_hash: its argon2 hash or, for password.set, the hash of the customer's own.
+    candidates: drawn mobiles of customers with matching. zone: time zone of days and months. words: the list
+    of sensitive words. home: returns the province code of a mobile.
     """
 
     now: int
@@ -411,22 +423,22 @@ class Given:
 
 
 class Source(StrEnum):
-    """Which of our numbers an SMS leaves from; routing turns it into an address."""
+    """Which of our numbers an SMS is sent from. routing.table.Routing turns it into an address."""
 
     REPLY = "reply"  # the access code that was used
     OPENING = "opening"  # the number for the result of an opening
-    QUESTION = "question"  # detail = access code it was begun at + ":" + serial
-    NOTICE = "notice"  # to the other side
+    QUESTION = "question"  # detail = Question.base + ":" + serial
+    NOTICE = "notice"  # the number for SMS to another customer than the sender
     CHAT = "chat"  # detail = the number shown: mobile or Fetion number
-    DIALLED = "dialled"  # the very number the customer wrote to
+    DIALLED = "dialled"  # the address that the customer wrote to
 
 
 @dataclass(slots=True)
 class Reply:
-    """One SMS to send: a sentence of replies/zh.yaml with its values, to a mobile, from one of our numbers.
+    """An SMS to send: a sentence of replies/zh.yaml with its values, to a mobile, from one of our numbers.
 
-    secret: a value must not be stored or logged in clear. clause: a sentence put behind it where both fit
-    one SMS.
+    detail: see Source. secret: a value must not be stored or logged in clear. clause: a sentence to append if
+    both together fit one SMS.
     """
 
     to: str
@@ -440,7 +452,7 @@ class Reply:
 
 @dataclass(slots=True)
 class ServiceEvent:
-    """Something that happened, told to whoever subscribes: `family`/`name`, about one customer."""
+    """Something that happened to one customer, for subscribers: `family`/`name`."""
 
     family: str
     name: str
@@ -450,9 +462,9 @@ class ServiceEvent:
 
 @dataclass(slots=True)
 class ProductFact:
-    """A product was ordered or cancelled: a charging record.
+    """A charging record: a product was ordered or cancelled.
 
-    operation: order or cancel. trial: within the free hours of a first order.
+    operation: "order" or "cancel". at: milliseconds. trial: within the free hours of a first order.
     """
 
     msisdn: str
@@ -464,9 +476,9 @@ class ProductFact:
 
 @dataclass(slots=True)
 class Outcome:
-    """What handling a message led to; the changes themselves are in the World.
+    """The result of handling an SMS. Its changes to customers are in the World.
 
-    code: the result code of the service (reference: 200 done, 401, 403 ... 523). facts: what is charged.
+    code: the result code of the service (commands.codes). facts: charging records.
     """
 
     result: Result

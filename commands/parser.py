@@ -1,10 +1,9 @@
 """What a text means: Instruction, Chat or Misunderstood. Pure: no world, no clock.
 
-The precedence is that of appendix 8, whose rules are named by number:
-1 the place decides first; 2 the first line counts, unless a row takes free text; 3 a line that equals a
-word; 4 a word with arguments; 5 an answer at a base; 6 suggestions; 7 a password at the wrong place.
-(8 is handlers.profile's, which knows the open questions; 9 is checked by commands.table.) Rule 0: none of
-them.
+The precedence is that of appendix 8. Rules are cited by number: 1 the place decides first; 2 the first line
+counts, unless a row takes free text; 3 a line that equals a word; 4 a word with arguments; 5 an answer at a
+base; 6 suggestions; 7 a password at the wrong place. Rule 8 is in handlers.profile, which knows the open
+questions; commands.table checks rule 9. Rule 0 stands for none of them.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +28,7 @@ SERIAL_DIGITS = 5
 
 
 class Decision(NamedTuple):
-    """What a text means, and the rule that said so."""
+    """What a text means, and the number of the rule that decided it."""
 
     understood: Understood
     rule: int
@@ -37,9 +36,11 @@ class Decision(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """How a text was read. `instruction` is a row's id, chat or misunderstood; `rule` as in appendix 8.
+    """How a text was read, for `explain text`.
 
-    reason: the sentence for a text that was not understood, suggestion: the word that was probably meant.
+    normalised: the folded text. instruction: the id of a row, chat or misunderstood. reason: id of the
+    sentence for a text that was not understood. suggestion: the word that was probably meant. rule: its
+    number in appendix 8.
     """
 
     normalised: str
@@ -55,10 +56,10 @@ class Explained:
 
 
 class Parser:
-    """The instruction table at work.
+    """Reads texts by the instruction table. Immutable.
 
-    person: whom a number names, None for nobody. operator: whose a mobile is. provinces: name -> code.
-    is_ours: whether an address is one of the service.
+    The constructor takes look-ups. person: the person whom a number names, or None. operator: the operator of
+    a mobile. provinces: name -> code. is_ours: whether an address is one of the service.
     """
 
     __slots__ = ("_is_ours", "_operator", "_passwords", "_readers", "table")
@@ -79,7 +80,7 @@ class Parser:
         self._passwords = None if table.attempt is None else Passwords(table.attempt, self._is_number)
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
-        """What `text`, sent by the mobile `sender` to `route`, means. Never raises."""
+        """What `text` means when the mobile `sender` sends it to `route`. Never raises."""
         if route.accepts is Accepts.BASE:
             row = self._grammar(route).plain.get(text)
             if row is not None:
@@ -88,14 +89,15 @@ class Parser:
         return self.decide(text, route, sender).understood
 
     def password_in_doubt(self, route: Route, sender: str) -> Understood:
-        """A password whose last character cannot be told from padding: it is not guessed, and not kept."""
+        """The result for a password whose last character may be padding of the 7-bit alphabet: it is
+        rejected and not kept."""
         reason = self.table.general.password_in_doubt
         return Misunderstood(
             MISUNDERSTOOD, sender, route, "", reason, hidden=Hidden.PASSWORD, result=Result.USAGE
         )
 
     def explain(self, text: str, route: Route, sender: str = "") -> Explained:
-        """The same decision with its reasons."""
+        """The same decision, with its reasons."""
         understood, rule = self.decide(text, route, sender)
         folded = normalise(text).folded if route.accepts in {Accepts.BASE, Accepts.ANSWER} else text
         if isinstance(understood, Misunderstood):
@@ -104,7 +106,7 @@ class Parser:
         return Explained(folded, understood.id, arguments, "", "", rule)
 
     def decide(self, text: str, route: Route, sender: str) -> Decision:
-        """`parse` without its short cut, and with the rule."""
+        """The decision of `parse`, without its short cut and with the number of the rule."""
         accepts = route.accepts
         if accepts is Accepts.CHAT:
             to = route.person
@@ -135,7 +137,8 @@ class Parser:
     def _understood(
         self, grammar: Grammar, text: Text, line: Line, route: Route, sender: str, found: Match
     ) -> Decision:
-        """A row: done, unless its arguments are not what it wants, or a question mark asks about it."""
+        """The result for a row that matched: usage, when its arguments are wrong or a question mark asks
+        about it; else the instruction."""
         row, arguments, rule = found
         if arguments is None or asked_about(found, line):
             usage = _wrong_usage(row, text.original, route, sender)
@@ -155,7 +158,7 @@ class Parser:
         return Decision(understood, rule)
 
     def _goes_on(self, grammar: Grammar, text: Text, line: Line) -> bool:
-        """Whether the line behind the one that counts would be an instruction too (rule 2)."""
+        """Whether the line after the one that counts would be an instruction too (rule 2)."""
         if line.alone:
             return False
         second = first_line(text, line.stop)
@@ -163,9 +166,11 @@ class Parser:
         return found is not None and found.arguments is not None and not asked_about(found, second)
 
     def addressed(self, route: Route) -> dict[str, str]:
-        """Which question an answer's number names: `serial`, or "" when its digits are none.
+        """Which question an answer's number names.
 
-        begun_at: the access code, where digits that are no serial mean the newest question begun there.
+        Returns:
+            `serial`: the serial in the number, or "". `begun_at`: present where an answer without a known
+                serial means the newest question begun at this access code.
         """
         serial = route.tail if len(route.tail) == SERIAL_DIGITS else ""
         begun_at = {"begun_at": route.access_code} if self._grammar(route).newest else {}
@@ -181,13 +186,14 @@ class Parser:
         return self._passwords is not None and self._passwords.are_spoken_of(folded)
 
     def _is_number(self, digits: str) -> bool:
-        """Whether digits are a person's number, or one of ours that takes SMS."""
+        """Whether digits are the number of a person, or an address of ours that takes SMS."""
         return self._readers.person(digits) is not None or self._is_ours(digits)
 
     def _not_understood(
         self, grammar: Grammar, text: Text, line: Line, route: Route, sender: str
     ) -> Decision:
-        """The most helpful reason: rules 6 and 7, the hint of rule 3, and what another place understands."""
+        """The most helpful reason: the hints of the table, rule 7, what another place understands, the
+        hint of rule 3, rule 6."""
         table = self.table
         reply = grammar.hints.get(line.word)
         if reply is not None:
@@ -208,7 +214,7 @@ class Parser:
         return self._misunderstood(text, route, sender, 0, table.general.misunderstood)
 
     def _is_attempt(self, text: Text) -> bool:
-        """Rule 7."""
+        """Rule 7: whether the text may contain a password."""
         return self._speaks_of_passwords(text.folded) or (
             self._passwords is not None and self._passwords.is_one(text.folded)
         )
@@ -229,12 +235,12 @@ class Parser:
 
 
 def _wrong_usage(row: Row, text: str, route: Route, sender: str) -> Misunderstood:
-    """A row was meant, and its arguments are not what it wants."""
+    """The result for a row that was recognised but cannot be run: the sentence that explains it."""
     return Misunderstood(MISUNDERSTOOD, sender, route, text, row.usage, "", row.hidden, Result.USAGE)
 
 
 def _whole_text(row: Row, text: str, route: Route, sender: str) -> Understood:
-    """A row that takes the whole text, as typed."""
+    """The instruction of a row that takes the whole text, as typed."""
     arguments: dict[str, str] = {}
     if row.arguments:
         argument = row.arguments[0]

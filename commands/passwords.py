@@ -1,7 +1,7 @@
-"""Rule 7: passwords where they do not belong, told by what a text says and not by its shape alone.
+"""Rule 7: detect passwords that are sent to a number that does not take them.
 
-Pure. A text is an attempt at a password when a word that speaks of passwords stands in it with something
-beside it, or when all that it says, but for courtesies, may be a password and nothing else.
+Pure. A text counts as an attempt in two cases: it contains a word for password and something else; or, apart
+from courtesies, it is one string that may be a password and is nothing else that is known.
 """
 
 import re
@@ -11,11 +11,11 @@ from commands.table import Attempt
 from commands.text import OUTER
 
 REPLACEMENT = "\ufffd"
-"""Stands for octets that could not be decoded."""
+"""The character that replaces octets that could not be decoded."""
 
 _TOKEN = re.compile(r"[A-Z0-9]+")
 _CONTENT = re.compile(r"[\w@$%^&=|/\\\ufffd]")
-"""What says something; what else there is in texts are blanks and punctuation."""
+"""Characters that are neither blank nor punctuation."""
 
 _SIGNS = "@$_%^&!="
 _WANTS_NOTHING = OUTER + "?\n"
@@ -23,7 +23,10 @@ _DIGIT = re.compile(r"[0-9]")
 
 
 class Passwords:
-    """Recognises attempts. is_number: whether digits are a person's number or one of ours. Immutable."""
+    """Detects attempts. Immutable.
+
+    is_number: whether digits are the number of a person or an address of ours.
+    """
 
     __slots__ = ("_attempt", "_chinese", "_courtesies", "_is_number", "_run", "_spoken_of")
 
@@ -39,10 +42,10 @@ class Passwords:
         self._run = re.compile(f"[A-Z0-9{re.escape(_SIGNS)}]{bounds}")
 
     def are_spoken_of(self, folded: str) -> bool:
-        """Whether a password word stands in a text, with something beside it."""
+        """Whether a text contains a word for password, and something besides it."""
         attempt, spoken = self._attempt, False
         if self._spoken_of.search(folded) is None:
-            return False  # what most texts come to, at little cost
+            return False  # the usual case, found at low cost
 
         def unless_word(found: re.Match[str]) -> str:
             nonlocal spoken
@@ -57,17 +60,18 @@ class Passwords:
         return spoken and _CONTENT.search(self._without_courtesies(rest)) is not None
 
     def is_one(self, folded: str) -> bool:
-        """Whether a text, or its first line, is one run that may be a password and is nothing else."""
+        """Whether a text, or its first line, is one string that may be a password and is nothing else."""
         if _DIGIT.search(folded) is None:
             return False
         return self._is_run(folded) or self._is_run(folded.lstrip(" \n").partition("\n")[0])
 
     def may_be_in(self, garbled: str) -> bool:
-        """Whether a text that cannot be read whole may hold one: what is missing may have been the rest."""
+        """Whether a text with undecodable characters may contain a password, of which a part was not
+        decoded."""
         return _DIGIT.search(garbled) is not None or self.are_spoken_of(garbled)
 
     def _is_glued(self, token: str) -> bool:
-        """Whether a token is a password behind a word for it: MM123456."""
+        """Whether a token is a word for password with a password attached: MM123456."""
         attempt = self._attempt
         if _DIGIT.search(token) is None:
             return False
@@ -91,7 +95,7 @@ class Passwords:
 
 
 def _any_of(words: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Finds any of the words, the longest first; a Latin one only as a whole token."""
+    """A pattern that finds any of the words, the longest first; a Latin word only as a whole token."""
     if not words:
         return None
     longest_first = sorted(words, key=len, reverse=True)

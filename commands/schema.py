@@ -1,4 +1,4 @@
-"""What appendix8.yaml and replies/zh.yaml may say, before the checks that look across rows."""
+"""The schema of appendix8.yaml and replies/zh.yaml. commands.table checks what goes across rows."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -27,7 +27,7 @@ Pattern = Annotated[Filled, AfterValidator(_compiles)]
 
 
 class ArgumentRecord(Closed):
-    """An argument of an instruction. `longest` and `shortest` count characters."""
+    """An argument of an instruction. `shortest` and `longest` are UTF-16 units."""
 
     name: Id
     kind: Sourced[Kind]
@@ -48,7 +48,7 @@ class ArgumentRecord(Closed):
         return self
 
     def argument(self) -> Argument:
-        """The same as the parser's own value."""
+        """The argument as the parser uses it."""
         return Argument(
             self.name,
             self.kind.value,
@@ -60,7 +60,11 @@ class ArgumentRecord(Closed):
 
 
 class RowRecord(Closed):
-    """A row of appendix8.yaml: an instruction, its words, where it is understood, what it takes and says."""
+    """A row of appendix8.yaml: an instruction, its words, the places that understand it, its arguments and
+    replies.
+
+    effect: documentation with its provenance; no code reads it.
+    """
 
     id: Id
     words: list[SourcedText] = Field(default_factory=list)
@@ -111,7 +115,11 @@ class RowRecord(Closed):
 
 
 class PlaceRecord(Closed):
-    """A place with a grammar of its own: the access codes, and the sentence that sends customers there."""
+    """A place with a grammar of its own.
+
+    codes: its access codes. newest: an answer without a known serial means the newest question begun there.
+    elsewhere: the sentence that names this place to customers who use its words at another one.
+    """
 
     codes: list[Sourced[Annotated[str, StringConstraints(pattern=r"^[0-9]{3,10}$")]]] = Field(min_length=1)
     newest: bool = False
@@ -127,10 +135,10 @@ class HintRecord(Closed):
 
 
 class AttemptRecord(Closed):
-    """A password where it does not belong: `password` is the row that wants it, alone at its own place.
+    """How to detect a password at a number that does not take one.
 
-    words: a text with one of them and something beside it may hold a password. courtesies: what may stand
-    beside a password and says nothing.
+    password: the row that takes it, alone at its own place. words: words for password. courtesies: words that
+    may stand beside a password and do not count as content. reply: the sentence that answers an attempt.
     """
 
     password: Id
@@ -140,9 +148,10 @@ class AttemptRecord(Closed):
 
 
 class CancellingRecord(Closed):
-    """Texts that mean to cancel, whose answer names the words that do it.
+    """Texts by which a customer wants to cancel, and the sentence that names the words to use.
 
-    words: alone on their line. names: in a question they name cancelling. questions: what makes a question.
+    words: alone on their line. names: words that name cancelling within a question. questions: words that
+    make a line a question.
     """
 
     words: list[SourcedText] = Field(min_length=1)
@@ -173,7 +182,7 @@ class GeneralRecord(Closed):
 
 
 class Appendix8(Closed):
-    """appendix8.yaml: the instructions and how texts become them."""
+    """appendix8.yaml: the instructions, and how a text is read as one of them."""
 
     places: dict[Id, PlaceRecord] = Field(min_length=1)
     opposites: list[Annotated[list[Filled], Field(min_length=2, max_length=2)]] = Field(default_factory=list)
@@ -188,14 +197,18 @@ class Appendix8(Closed):
 
 
 class SampleRecord(Closed):
-    """The longest value that a placeholder is counted with: `sample`, written `times` times."""
+    """The longest value of a placeholder: `sample`, repeated `times` times. Lengths are computed with it."""
 
     sample: Annotated[str, StringConstraints(min_length=1)]
     times: Annotated[int, Field(ge=1, le=1000)] = 1
 
 
 class SentenceRecord(Closed):
-    """A sentence: its text with {placeholders}, what it says in English, how many SMS it takes at most."""
+    """A sentence.
+
+    text: Chinese, with {placeholders}. gloss: what it says, in English, for readers of the file. sms: how
+    many SMS it takes at most.
+    """
 
     text: Filled
     gloss: Filled
@@ -203,7 +216,7 @@ class SentenceRecord(Closed):
 
 
 class Replies(Closed):
-    """replies/*.yaml: every sentence a customer can receive."""
+    """replies/*.yaml: every sentence that a customer can receive."""
 
     values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*$")], SampleRecord]
     sentences: dict[Id, SentenceRecord] = Field(min_length=1)

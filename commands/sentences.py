@@ -1,4 +1,4 @@
-"""The sentences that customers receive: checked on load, cut up once, put together fast."""
+"""The sentences that customers receive: checked and split at load, rendered for each SMS."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -9,40 +9,42 @@ from commands.schema import Replies
 from routing.tablefile import Fault, Located, TableError, locate, nearest
 
 SINGLE = 70
-"""UTF-16 units of an SMS in UCS-2 that stands alone, 3GPP TS 23.038."""
+"""UTF-16 units of a single SMS in UCS-2: 140 octets (3GPP TS 23.040)."""
 
 PART = 66
-"""UTF-16 units of a part of a long one, with the wider of the two headers (16-bit reference)."""
+"""UTF-16 units of a part of a long SMS, after the larger of the two headers (16-bit reference, 7 octets)."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z_]*)\}")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def parts_of(text: str) -> int:
-    """How many SMS a text takes in UCS-2, at most (a text without Chinese may take fewer)."""
+    """How many SMS a text takes in UCS-2. In the 7-bit alphabet a text without Chinese may take fewer."""
     units = len(text.encode("utf-16-be")) // 2
     return 1 if units <= SINGLE else -(-units // PART)
 
 
 def _put(values: Mapping[str, str], text: str) -> str:
-    """`text` with those of its placeholders filled in that have a value."""
+    """`text` with its placeholders replaced that have a value in `values`."""
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
 
 class Sentence:
-    """A sentence cut at its placeholders. `names` are those, in order of their places."""
+    """A sentence, split at its placeholders.
 
-    __slots__ = ("_gaps", "_pieces", "gloss", "names", "sms")
+    names: the placeholders, in order. sms: how many SMS it takes at most.
+    """
 
-    def __init__(self, text: str, gloss: str, sms: int) -> None:
+    __slots__ = ("_gaps", "_pieces", "names", "sms")
+
+    def __init__(self, text: str, sms: int) -> None:
         self._pieces = _PLACEHOLDER.split(text)
         self._gaps = [(index, self._pieces[index]) for index in range(1, len(self._pieces), 2)]
         self.names = tuple(name for _, name in self._gaps)
-        self.gloss = gloss
         self.sms = sms
 
     def render(self, values: Mapping[str, str]) -> str:
-        """The text with its values; KeyError when one is missing."""
+        """The text with its values. Raises KeyError when a value is missing."""
         pieces = self._pieces.copy()
         for index, name in self._gaps:
             pieces[index] = values[name]
@@ -50,17 +52,21 @@ class Sentence:
 
 
 class Sentences:
-    """Every sentence, by id. Immutable. Build it with `load`.
+    """All sentences by id. Immutable. Build it with `load`.
 
-    longest: the longest value of each placeholder, with which the sentences were counted.
+    longest: the longest value of each placeholder, with which lengths were checked.
     """
 
     __slots__ = ("_constant", "_located", "by_id", "longest")
 
     def __init__(self, located: Located[Replies], fixed: Mapping[str, str]) -> None:
-        """fixed: values that never change while the gateway runs; they are put in once, here.
+        """Check the sentences.
 
-        Raises TableError for a placeholder without a sample and for a sentence longer than it claims.
+        Args:
+            fixed: values that do not change while the gateway runs, such as prices.
+
+        Raises:
+            TableError: a placeholder without a sample, or a sentence that takes more SMS than `sms` says.
         """
         self._located = located
         records = located.value
@@ -68,8 +74,7 @@ class Sentences:
             name: record.sample * record.times for name, record in records.values.items()
         }
         self.by_id: Mapping[str, Sentence] = {
-            name: Sentence(_put(fixed, record.text), record.gloss, record.sms)
-            for name, record in records.sentences.items()
+            name: Sentence(_put(fixed, record.text), record.sms) for name, record in records.sentences.items()
         }
         if faults := list(self._faults()):
             raise TableError(faults)
@@ -79,18 +84,18 @@ class Sentences:
 
     @classmethod
     def load(cls, path: Path, fixed: Mapping[str, str] = _NOTHING) -> "Sentences":
-        """The sentences of a file; raises TableError."""
+        """The sentences of a file. Raises TableError."""
         return cls(locate(path, Replies), fixed)
 
     def render(self, sentence: str, values: Mapping[str, str] | None = None) -> str:
-        """The text of a sentence. KeyError for an unknown one, or for a value that is missing."""
+        """The text of a sentence. Raises KeyError for an unknown sentence or a missing value."""
         constant = self._constant.get(sentence)
         if constant is not None:
             return constant
         return self.by_id[sentence].render(values or {})
 
     def unused(self, used: Collection[str]) -> list[Fault]:
-        """A fault for every sentence that is not in `used`."""
+        """A fault for each sentence that is not in `used`."""
         return [
             self._located.fault(("sentences", name), "no row and no rule says this sentence")
             for name in self.by_id

@@ -1,4 +1,4 @@
-"""Everything a text can lead to, behind one door: tables, parser, handlers, sentences."""
+"""The entry point of this package: tables, parser, handlers and sentences together."""
 
 import hashlib
 from pathlib import Path
@@ -10,7 +10,7 @@ from commands.parser import Parser
 from commands.sentences import Sentences, parts_of
 from commands.table import Table, load_table
 from commands.tariffs import FILE as TARIFFS_FILE
-from commands.tariffs import Tariffs, load_tariffs
+from commands.tariffs import load_tariffs
 from routing.table import Routing
 from routing.tablefile import TableError
 
@@ -19,29 +19,27 @@ SENTENCES_FILE = "replies/zh.yaml"
 
 
 class Commands:
-    """The instruction table with its sentences and handlers. Immutable. Build it with `load`.
+    """The instruction table with its parser, sentences and handlers. Immutable. Build it with `load`.
 
-    version: names exactly these files.
+    version: a hash of the table files.
     """
 
-    __slots__ = ("_dispatch", "parser", "sentences", "table", "tariffs", "version")
+    __slots__ = ("_dispatch", "parser", "sentences", "table", "version")
 
-    def __init__(
-        self, table: Table, sentences: Sentences, parser: Parser, tariffs: Tariffs, version: str
-    ) -> None:
+    def __init__(self, table: Table, sentences: Sentences, parser: Parser, version: str) -> None:
         self.table = table
         self.sentences = sentences
         self.parser = parser
-        self.tariffs = tariffs
         self.version = version
         self._dispatch = Dispatch(table, parser)
 
     @classmethod
     def load(cls, routing: Routing, folder: Path | None = None) -> "Commands":
-        """The tables of `folder` (appendix8.yaml, replies/zh.yaml, tariffs.yaml), or the shipped ones.
+        """Load the tables of `folder` (appendix8.yaml, replies/zh.yaml, tariffs.yaml), or the shipped ones.
 
-        Refused: rows that could be confused, a row without a handler, a sentence that is missing, that
-        nothing says, or that takes more SMS than it claims: TableError.
+        Raises:
+            TableError: words that could be confused, a row without a handler, a sentence that is missing,
+                unused, or takes more SMS than it says.
         """
         folder = folder or Path(__file__).parent
         tariffs = load_tariffs(folder / TARIFFS_FILE)
@@ -58,21 +56,26 @@ class Commands:
             provinces,
             lambda digits: routing.resolve(digits).refused is None,
         )
-        return cls(table, sentences, parser, tariffs, hashlib.sha256(octets).hexdigest()[:12])
+        return cls(table, sentences, parser, hashlib.sha256(octets).hexdigest()[:12])
 
     def handle(self, world: World, understood: Understood, given: Given) -> Outcome:
-        """Do what a text asks: changes are made in the world, the rest is in the outcome.
+        """Handle one SMS: write changes to the world, return everything else.
 
-        Raises Missing when the world lacks something: load it, drop the changes, call again.
+        Raises:
+            Missing: the world lacks a key. Load it, call world.drop, call again.
         """
         return self._dispatch.handle(world, understood, given)
 
     def draws(self, understood: Understood) -> frozenset[str]:
-        """What has to be drawn for it: fetion_number, password, password_hash."""
+        """What has to be drawn before the handler runs: fetion_number, password, password_hash,
+        candidates."""
         return self.table.rows[understood.id].draws if isinstance(understood, Instruction) else frozenset()
 
     def render(self, reply: Reply) -> str:
-        """The text of a reply. KeyError when its sentence or a value is missing: a fault of the handler."""
+        """The text of a reply, with its clause if both fit one SMS.
+
+        Raises KeyError when the sentence or a value is missing: a fault of the handler.
+        """
         text = self.sentences.render(reply.sentence, reply.values)
         if reply.clause:
             longer = text + self.sentences.render(reply.clause)

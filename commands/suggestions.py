@@ -1,7 +1,7 @@
-"""Rule 6, and the hint of rule 3: what to say to a text that is no instruction but is near one.
+"""Rule 6, and the hint of rule 3: which row a text probably meant that is not an instruction.
 
-All functions are pure and look at folded text. A text that says no, and a word of another service, is
-near nothing.
+All functions are pure and read folded text. Nothing is suggested for a text with a negation, nor for one that
+begins with a word of another service.
 """
 
 import re
@@ -17,9 +17,10 @@ _LATIN = re.compile(r"[A-Z]")
 
 
 def near(table: Table, grammar: Grammar, core: str, line: Line) -> tuple[Row | None, int]:
-    """The row that a line may have meant, and the rule; none for what says no or is another service's.
+    """The row that a line may have meant, and the rule; (None, 6) when nothing is to be suggested.
 
-    core: the line without the punctuation around it.
+    Args:
+        core: the line without the punctuation around it.
     """
     row, rule = hint(grammar, core, line.word), 3
     if row is None:
@@ -30,10 +31,10 @@ def near(table: Table, grammar: Grammar, core: str, line: Line) -> tuple[Row | N
 
 
 def hint(grammar: Grammar, core: str, word: str) -> Row | None:
-    """Rule 3: the row whose word begins the line, although nothing may stand behind it ("QXFX 是什么").
+    """Rule 3: the row whose word begins the line, although the row takes no arguments ("QXFX 是什么").
 
-    A letter glued to a Latin word makes another word of it; words of fewer than four characters hint
-    at nothing.
+    A letter directly behind a Latin word makes it another word. Words of fewer than SHORTEST_SUGGESTED
+    characters give no hint.
     """
     for known, row in grammar.exact_only:
         if len(known) < SHORTEST_SUGGESTED:
@@ -46,9 +47,10 @@ def hint(grammar: Grammar, core: str, word: str) -> Row | None:
 
 
 def suggest(grammar: Grammar, word: str, opposites: Iterable[tuple[str, str]]) -> Row | None:
-    """Rule 6: the one row with a word at distance 1 (optimal string alignment: a swap counts one).
+    """Rule 6: the one row with a word at distance 1 (optimal string alignment: a swap of neighbours counts
+    one).
 
-    None for a tie, for a text with digits, and between opposites (open and cancel).
+    None when two rows are equally near, when the text has digits, and between opposites (open and cancel).
     """
     if _DIGIT.search(word) is not None:
         return None
@@ -69,7 +71,8 @@ def _opposed(word: str, known: str, pair: tuple[str, str]) -> bool:
 
 
 def says_no(negations: Iterable[str], line: str) -> bool:
-    """Whether a line has a negation; one between two equal characters (要不要) is half of a question."""
+    """Whether a line has a negation. Between two equal characters (要不要) it forms a question and does not
+    count."""
     for negation in negations:
         place = line.find(negation)
         while place >= 0:
@@ -81,7 +84,7 @@ def says_no(negations: Iterable[str], line: str) -> bool:
 
 
 def means_cancelling(cancelling: Cancelling, negations: Iterable[str], core: str, line: Line) -> bool:
-    """Whether a line is a word that means cancelling, or a question that names it."""
+    """Whether a line is a word for cancelling, or a question that names it."""
     if line.word in cancelling.words:
         return True
     if not (line.asks or any(word in core for word in cancelling.questions)):

@@ -1,8 +1,8 @@
-"""The instruction table, validated once: which word is which row at which place.
+"""The instruction table, checked at load: which word means which row at which place.
 
-A place is where a text arrives and so what may be said there. `places` of the table have a grammar of
-their own and are told apart by access code; the other places (an answer's number, the password number,
-a person's number ...) are those of routing's Accepts.
+A place is where a text arrives; it decides what can be said there. The places in `places` have a grammar of
+their own and are recognised by access code. The other places (the number of a question, the password number,
+the number of a person ...) are those of routing.model.Accepts.
 """
 
 import re
@@ -19,7 +19,7 @@ from routing.provenance import Sourced
 from routing.tablefile import Fault, KeyPath, Located, TableError, locate, nearest
 
 SHORTEST_SUGGESTED = 4
-"""Characters: shorter words are never suggested, too much is near them."""
+"""Characters. Shorter words are never suggested: too many texts are near them."""
 
 _WHOLE_TEXT_PLACES = frozenset(Accepts) - {Accepts.BASE, Accepts.ANSWER}
 _OTHER_PLACES = frozenset(Accepts) - {Accepts.BASE}
@@ -29,12 +29,13 @@ _OTHER_PLACES = frozenset(Accepts) - {Accepts.BASE}
 class Row:
     """An instruction.
 
-    usage: the sentence that explains it. replies: those that its handler may give. draws: what its handler
-    wants drawn beforehand. reads: it has no effect. hidden: why its text is not stored. answers: it answers a
-    question. numbers: its arguments that name persons. needs_open: only for customers who have opened.
-    works_protected, works_suspended: also while the account is protected, while the line is cut. helps:
-    alone on its line it asks for help, which is given once in a while. keeps_marks: a question mark behind
-    its last argument belongs to that.
+    words: the first is the one that our sentences name. whole_text: it takes every text at its places.
+    needs_open: only for customers who have opened Fetion. works_protected, works_suspended: also while the
+    account is protected, while the line is cut. helps: alone on its line it asks for help, which is limited
+    by limits.help_period. draws: what has to be drawn before its handler runs. reads: it has no effect.
+    hidden: why its text is not stored. usage: the sentence that explains it. replies: the sentences that its
+    handler may send. answers: it answers a question. numbers: its arguments that name persons. keeps_marks: a
+    question mark behind its last argument belongs to that argument.
     """
 
     id: str
@@ -63,12 +64,12 @@ class Row:
 class Grammar:
     """What is understood at a place.
 
-    plain: raw texts that need no normalising. exact: every word. heads: words that arguments may
-    follow, lengths: theirs, longest first. exact_only: words of rows without arguments. near: words
-    that may be suggested. listed: the row that takes the places of a list.
+    newest, elsewhere: as in schema.PlaceRecord. plain: raw texts that need no normalising. exact: every word.
+    heads: words that arguments may follow. lengths: the lengths of those words, longest first. exact_only:
+    words of rows without arguments, longest first. near: words that may be suggested. hints: texts with a
+    sentence of their own. listed: the row that takes the places of a list.
     """
 
-    place: str
     newest: bool
     elsewhere: str
     plain: Mapping[str, Row]
@@ -83,10 +84,10 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How a password at the wrong place is recognised, and the sentence for it.
+    """How to detect a password at the wrong number (schema.AttemptRecord), and the sentence that answers it.
 
-    latin, chinese: words that speak of a password. commands: what begins with one of these words is none.
-    shortest, longest: characters of a password.
+    latin, chinese: words for password. commands: a text that begins with one of these words is not a
+    password. shortest, longest: characters of a password.
     """
 
     latin: frozenset[str]
@@ -100,7 +101,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Cancelling:
-    """Texts that mean to cancel, as in the table, and the sentence that names the words that do it."""
+    """Texts by which a customer wants to cancel (schema.CancellingRecord)."""
 
     words: frozenset[str]
     names: tuple[str, ...]
@@ -112,10 +113,10 @@ class Cancelling:
 class Table:
     """The instruction table. Build it with `load_table`.
 
-    grammars: by access code; `places` has each once, the first is for access codes without. whole: rows
-    that take the whole text, by place. answers: words that answer a question. topics: word -> the sentence
-    that explains it. negations, foreign: what keeps a text from a suggestion. automatic: found in
-    texts that no human wrote, None for never.
+    grammars: by access code. places: each grammar once; the first is for access codes without a grammar.
+    whole: rows that take the whole text, by place. answers: words that answer a question. topics: word -> the
+    sentence that explains it. opposites, negations, foreign: what prevents a suggestion. automatic: finds
+    texts that no human wrote; None: no patterns. uses: every sentence that the table names.
     """
 
     rows: Mapping[str, Row]
@@ -135,9 +136,14 @@ class Table:
 
 
 def load_table(path: Path, handlers: Collection[str], sentences: Collection[str]) -> Table:
-    """The table in `path`; raises TableError with every fault.
+    """Load and check the table in `path`.
 
-    handlers: the ids that have one. sentences: the ids that can be said; every one named must be there.
+    Args:
+        handlers: ids of rows that have a handler.
+        sentences: ids of the known sentences.
+
+    Raises:
+        TableError: all faults of the file.
     """
     located = locate(path, Appendix8)
     faults = list(_Checks(located, handlers, sentences).faults())
@@ -206,7 +212,6 @@ def _grammar(record: Appendix8, place: str, rows: Collection[Row]) -> Grammar:
     exact_only = [(word, row) for word, row in words if not row.arguments and not _stands_alone(word)]
     plain = {spelling: row for word, row in words for spelling in (word, word.lower()) if not row.arguments}
     return Grammar(
-        place,
         record.places[place].newest,
         record.places[place].elsewhere,
         plain,
@@ -226,7 +231,7 @@ def _grammar(record: Appendix8, place: str, rows: Collection[Row]) -> Grammar:
 
 
 def _stands_alone(word: str) -> bool:
-    """Words of one character or digits only match exactly, nothing is glued to them, nothing follows them."""
+    """Whether a word is one character or digits: it matches only a whole line."""
     return len(word) == 1 or word.isdigit()
 
 
@@ -273,7 +278,7 @@ def _automatic(record: Appendix8) -> re.Pattern[str] | None:
 
 
 def _uses(record: Appendix8) -> Iterator[tuple[KeyPath, str]]:
-    """Every sentence the table names, and where."""
+    """Every sentence that the table names, with its path in the file."""
     for name, place in record.places.items():
         yield ("places", name, "elsewhere"), place.elsewhere
     for index, hint in enumerate(record.hints):
@@ -293,7 +298,7 @@ def _uses(record: Appendix8) -> Iterator[tuple[KeyPath, str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """A word of a row or a hint, and where it stands in the file."""
+    """A word of a row or hint, and its path in the file."""
 
     text: str
     places: frozenset[str]
@@ -301,11 +306,11 @@ class _Word:
     glued: bool = False
 
     def may_mean(self, other: "_Word") -> bool:
-        """Whether some text is both."""
+        """Whether one text can be read as both words."""
         return self.text == other.text or self._reads_as(other) or other._reads_as(self)
 
     def _reads_as(self, other: "_Word") -> bool:
-        """Whether `other` is this word with digits glued to it."""
+        """Whether `other` is this word with digits attached."""
         if not self.glued or _stands_alone(self.text) or not other.text.startswith(self.text):
             return False
         return other.text[len(self.text) :].isdigit()
@@ -313,7 +318,7 @@ class _Word:
 
 @dataclass(slots=True)
 class _Checks:
-    """The checks that look across rows."""
+    """The checks across rows."""
 
     located: Located[Appendix8]
     handlers: Collection[str]
@@ -382,7 +387,7 @@ class _Checks:
             yield self.located.fault(("rows",), f"no row takes the texts at {place_name}")
 
     def _words(self) -> Iterator[Fault]:
-        """Words that can never match, and precedence rule 9: words that could mean two rows."""
+        """Words that no text can equal, and precedence rule 9: words that could mean two rows."""
         seen: list[_Word] = []
         for word in (*self._each_word(), *self._each_part()):
             folded = word_of(normalise(word.text).folded)
@@ -398,7 +403,8 @@ class _Checks:
             seen.append(word)
 
     def _serials(self) -> Iterator[Fault]:
-        """Precedence rule 9 for serials: other ones, or a word of as few digits, at the same place."""
+        """Precedence rule 9 for rows that take serials: two such rows, or a word of as many digits, at one
+        place."""
         taken: dict[str, int] = {}
         for index, row in enumerate(self.record.rows):
             if row.words or row.whole_text:
@@ -431,7 +437,7 @@ class _Checks:
                 yield _Word(word, everywhere, ("cancelling", "words", number))
 
     def _each_part(self) -> Iterator["_Word"]:
-        """What is looked for inside texts, and so may be a word of a row too."""
+        """Words that are searched inside texts. They may be words of rows too."""
         lists: list[tuple[KeyPath, list[Sourced[str]]]] = [(("negations",), self.record.negations)]
         if (cancelling := self.record.cancelling) is not None:
             lists.append((("cancelling", "names"), cancelling.names))

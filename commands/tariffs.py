@@ -1,4 +1,4 @@
-"""What the service costs: tariffs.yaml, checked on load. Amounts are in fen (1 yuan = 100 fen)."""
+"""The tariffs of the service: tariffs.yaml, checked at load. Amounts are in fen (1 yuan = 100 fen)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Fen = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class TariffsRecord(Closed):
-    """The file."""
+    """The schema of tariffs.yaml."""
 
     uplink: Sourced[Fen]
     downlink: Sourced[Fen]
@@ -26,19 +26,26 @@ class TariffsRecord(Closed):
 
 @dataclass(frozen=True, slots=True)
 class Tariffs:
-    """In fen. uplink: an SMS to the service. downlink: one from it. month: product -> its monthly fee."""
+    """Amounts in fen.
+
+    uplink: for an SMS to the service. downlink: for an SMS from it. month: product -> its monthly fee.
+    """
 
     uplink: int
     downlink: int
     month: Mapping[str, int]
 
     def sentence_values(self) -> dict[str, str]:
-        """What sentences say about them, in yuan: `month_` and the product's name."""
+        """The values that sentences use: `month_` + product in lower case -> fee in yuan."""
         return {f"month_{product.lower()}": yuan(fen) for product, fen in self.month.items()}
 
 
 def load_tariffs(path: Path | None = None) -> Tariffs:
-    """The tariffs in `path`, or the shipped ones. Exactly the known products are listed, else TableError."""
+    """The tariffs in `path`, or the shipped ones.
+
+    Raises:
+        TableError: the file is not valid, lacks a product of charging.PRODUCTS or has another one.
+    """
     located = locate(path or Path(__file__).with_name(FILE), TariffsRecord)
     record = located.value
     faults: list[Fault] = [
@@ -58,6 +65,6 @@ def load_tariffs(path: Path | None = None) -> Tariffs:
 
 
 def yuan(fen: int) -> str:
-    """An amount as customers read it: 500 is 5, 550 is 5.5, 555 is 5.55."""
+    """An amount as customers read it: 500 is "5", 550 is "5.5", 555 is "5.55"."""
     whole, rest = divmod(fen, 100)
     return f"{whole}.{rest:02}".rstrip("0") if rest else str(whole)

@@ -1,10 +1,10 @@
-"""Texts as customers type them, brought to one form, with the way back to what was typed.
+"""Normalise what customers type, and keep the way back to the original.
 
-Chinese handsets write the same instruction in many ways: full-width letters and digits, Chinese
-punctuation, quotes, invisible characters. `normalise` folds them: NFKC character by character, the
-letters a-z raised (no others, so no locale matters), every kind of blank to a space and every kind of
-line end to a newline, Chinese punctuation to its ASCII cousin, invisible characters dropped. Because
-that changes lengths, a Text remembers where each character came from, and `cut` gives back the original.
+Chinese handsets write the same instruction in many ways: full-width letters and digits, Chinese punctuation,
+quotes, invisible characters. `normalise` folds them: NFKC for each character, a-z to A-Z (no other letters,
+so the locale does not matter), every blank to a space, every line end to a newline, Chinese punctuation to
+its ASCII equivalent; invisible characters are dropped. Because folding changes lengths, a Text maps each
+folded character to its original, and `cut` returns original text.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from routing.numbers import FILLERS, without_fillers
 
-_COUSINS = {
+_EQUIVALENTS = {
     ".": "。．·・",
     ",": "、",
     "?": "❓❔؟",
@@ -33,19 +33,18 @@ _COUSINS = {
 PLAIN = " .,;:!~"
 MARKS = "\"'()[]{}<>"
 OUTER = PLAIN + MARKS
-"""Punctuation that means nothing around a word; marks come in pairs, and come off in pairs."""
+"""Punctuation that has no meaning around a word. MARKS are paired and are removed in pairs."""
 
 SEPARATORS = frozenset("#*+:, \n")
-"""What stands between a word and its arguments; a run of them counts as one."""
+"""Characters between a word and its arguments. A run of them counts as one."""
 
-# Where blanks, control characters and invisible ones are.
+# Code blocks that contain blanks, control characters and invisible characters.
 _BLOCKS = (range(0x3001), range(0xFE00, 0xFE10), (0xFEFF,), range(0xFFF9, 0xFFFC), range(0xE0001, 0xE0080))
 
 _OPENER = MappingProxyType({")": "(", "]": "[", "}": "{", ">": "<"})
 _OPENING_QUOTES = "“„‟‘‚‛〝"
 _CLOSING_QUOTES = "”’〞〟"
 _MARK = re.compile(f"[{re.escape(MARKS)}]")
-_APOSTROPHE = re.compile("[A-Z]'[A-Z]")
 _QUESTION_MARKS = re.compile(f"[{re.escape(PLAIN)}]*[?][{re.escape(PLAIN)}?]*(?<=[?])")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _IN_NUMBERS = re.escape(FILLERS)
@@ -54,7 +53,7 @@ _CLOSING = MappingProxyType({"(": ")", "[": "]", "{": "}", "<": ">"})
 
 
 def _translation() -> MappingProxyType[int, str | None]:
-    """For every character that is not left alone: what it becomes, None to drop it."""
+    """The translation table: what each character becomes; None: it is dropped."""
     table: dict[int, str | None] = {}
     for code in chain(*_BLOCKS):
         character = chr(code)
@@ -62,10 +61,10 @@ def _translation() -> MappingProxyType[int, str | None]:
             table[code] = " "
         elif unicodedata.category(character) == "Cf" or 0xFE00 <= code < 0xFE10:
             table[code] = None  # invisible: zero width, directions, soft hyphen, variation selectors
-    for ascii_form, cousins in _COUSINS.items():
-        table.update((ord(cousin), ascii_form) for cousin in cousins)
+    for ascii_form, variants in _EQUIVALENTS.items():
+        table.update((ord(variant), ascii_form) for variant in variants)
     table.update((code, chr(code - 32)) for code in range(ord("a"), ord("z") + 1))
-    # The full-width forms of ASCII, as NFKC has them: with them here, few texts go character by character.
+    # The full-width forms of ASCII, as NFKC maps them. With them here, few texts need _normalise_each.
     table.update((code + 0xFEE0, chr(code).translate(table)) for code in range(0x21, 0x7F))
     return MappingProxyType(table)
 
@@ -74,34 +73,38 @@ _TRANSLATION = _translation()
 
 
 def units(text: str) -> int:
-    """How long a text is in an SMS: UTF-16 units, so a character outside the BMP counts two."""
+    """The length of a text in an SMS: UTF-16 units. A character outside the BMP counts two."""
     return len(text) + sum(each > "\uffff" for each in text)
 
 
 class Text:
-    """A text and its folded form. `folded[i]` comes from the original character `start(i)`."""
+    """A text and its folded form. `_starts[i]` is the index in `original` that `folded[i]` comes from;
+    None: i itself."""
 
     __slots__ = ("_starts", "folded", "original")
 
     def __init__(self, original: str, folded: str, starts: Sequence[int] | None) -> None:
         self.original = original
         self.folded = folded
-        self._starts = starts  # None: character by character, no map needed
+        self._starts = starts
 
     def cut(self, start: int, end: int) -> str:
-        """What was typed for `folded[start:end]`, with the invisible characters inside and behind."""
+        """The original of `folded[start:end]`, with the invisible characters inside and directly behind
+        it."""
         if start >= end:
             return ""
         if self._starts is None:
             return self.original[start:end]
         stop = self._starts[end] if end < len(self._starts) else len(self.original)
-        # One character may have given several: what was cut in its middle is cut behind it.
+        # One original character may give several folded ones: a cut in its middle ends behind it.
         return self.original[self._starts[start] : max(stop, self._starts[end - 1] + 1)]
 
     def partners(self) -> dict[int, int]:
-        """For each paired mark of `folded` the place of its partner; a mark without one is not in it.
+        """The index of each paired mark of `folded` -> the index of its partner. Marks without a partner are
+        left out.
 
-        A quote that looks the same at both ends ends the one that is open; an apostrophe is no quote.
+        A quote that looks the same at both ends closes the open one. An apostrophe between letters is no
+        quote.
         """
         folded, found = self.folded, dict[int, int]()
         opened: dict[str, list[int]] = {}
@@ -131,7 +134,7 @@ class Text:
         return any(start <= one < end and not start <= other < end for one, other in pairs)
 
     def _closes(self, place: int, mark: str, waiting: list[int]) -> bool:
-        """Whether a mark that may open a pair closes one: of quotes, as it was typed."""
+        """Whether a quote closes a pair; the character that was typed decides."""
         if mark not in "\"'":
             return False
         typed = self.original[place if self._starts is None else self._starts[place]]
@@ -144,23 +147,23 @@ def has_marks(folded: str) -> bool:
 
 
 def normalise(text: str) -> Text:
-    """Fold `text` (see the head of this module)."""
+    """Fold `text` as the docstring of this module says."""
     if text.isascii():
         if not text.isprintable() and _CONTROL.search(text) is not None:
             return Text(text, text.translate(_TRANSLATION), None)
         return Text(text, text.upper(), None)
     folded = text.translate(_TRANSLATION)
     if len(folded) == len(text) and unicodedata.is_normalized("NFKC", folded):
-        return Text(text, folded, None)  # one for one: nothing dropped, nothing that NFKC would still change
+        return Text(text, folded, None)  # one to one: nothing was dropped, and NFKC changes nothing
     return _normalise_each(text)
 
 
 def _normalise_each(text: str) -> Text:
-    """Character by character, with the map."""
+    """Fold character by character, with the map to the original."""
     folded: list[str] = []
     starts: list[int] = []
     for index, character in enumerate(text):
-        # Before NFKC too: some of the cousins (U+2033, say) have decompositions of their own.
+        # Before NFKC too: some of these characters (U+2033, for example) have decompositions of their own.
         form = character.translate(_TRANSLATION)
         if not form.isascii():
             form = unicodedata.normalize("NFKC", form).translate(_TRANSLATION)
@@ -172,14 +175,17 @@ def _normalise_each(text: str) -> Text:
 def core_of(line: str) -> str:
     """A line without the blanks and punctuation around it.
 
-    `?` comes off too, but only behind something: alone it is a word (it asks for help).
+    A `?` is removed too, but not when it is all there is: alone it is a word (it asks for help).
     """
     core = line.strip(OUTER)
     return core.rstrip("?" + OUTER) or "?" if core.endswith("?") else core
 
 
 class Core(NamedTuple):
-    """What a line says: `folded[start:end]`. asks: a question mark stands behind it; `marked` includes it."""
+    """`folded[start:end]` is a line without blanks and punctuation around it.
+
+    marked: the end including the question marks behind. asks: a question mark follows.
+    """
 
     start: int
     end: int
@@ -188,10 +194,10 @@ class Core(NamedTuple):
 
 
 def peel(text: Text, start: int, end: int) -> Core:
-    """What the line `folded[start:end]` says, without the blanks and punctuation around it.
+    """Remove the blanks and punctuation around the line `folded[start:end]`.
 
-    A mark comes off with its partner or not at all. A question mark comes off too, but only behind
-    something: alone it is a word (it asks for help).
+    A paired mark is removed only together with its partner. A question mark is removed only behind something:
+    alone it is a word (it asks for help).
     """
     line = text.folded[start:end]
     core = core_of(line)
@@ -207,7 +213,7 @@ def peel(text: Text, start: int, end: int) -> Core:
 
 
 def _with_partners(text: Text, first: int, last: int, start: int, end: int) -> tuple[int, int]:
-    """`folded[first:last]` widened, within start and end, by the partners of the marks that it holds."""
+    """The bounds `first`, `last` extended, within start and end, to the partners of the marks inside them."""
     partners, added = text.partners(), [(first, last)]
     while added:
         low, high = added.pop()
@@ -224,12 +230,12 @@ def _with_partners(text: Text, first: int, last: int, start: int, end: int) -> t
 
 
 def word_of(line: str) -> str:
-    """A line as it is compared with the words of the table: its core without any blank."""
+    """A line as it is compared with the words of the table: its core without blanks."""
     return core_of(line).replace(" ", "")
 
 
 class Cursor:
-    """A place in a Text, moving forward to `end`."""
+    """A position in a Text that moves forward to `end`."""
 
     __slots__ = ("end", "position", "text")
 
@@ -243,7 +249,7 @@ class Cursor:
         return self.position >= self.end
 
     def skip_separators(self) -> bool:
-        """Move behind a run of separators; whether there was one."""
+        """Move behind a run of separators. Returns whether there was one."""
         folded, position = self.text.folded, self.position
         while position < self.end and folded[position] in SEPARATORS:
             position += 1
@@ -252,13 +258,14 @@ class Cursor:
         return moved
 
     def take_digits(self) -> str:
-        """The run of digits here (with one leading +), less blanks, hyphens, dots and brackets among them.
+        """Read the digits of a number here, with a leading +, without the FILLERS among them.
 
-        "" when there is none. What stands behind the last digit is left, but for brackets that are open.
+        Returns "" when there are none. Characters behind the last digit are not consumed, except brackets
+        that the number opened.
         """
         match = _RUN_OF_DIGITS.match(self.text.folded, self.position, self.end)
         run = match[0] if match is not None else ""
-        if run.isdigit():  # as nearly everybody writes it
+        if run.isdigit():  # the usual case
             self.position += len(run)
             return run
         number = run.rstrip(FILLERS)
@@ -268,20 +275,20 @@ class Cursor:
         return without_fillers(number)
 
     def take_field(self) -> tuple[int, int]:
-        """Bounds of what stands before the next separator."""
+        """Move to the next separator. Returns the bounds of what was passed."""
         folded, start = self.text.folded, self.position
         while self.position < self.end and folded[self.position] not in SEPARATORS:
             self.position += 1
         return start, self.position
 
     def take_rest(self) -> tuple[int, int]:
-        """Bounds of everything that is left."""
+        """Move to the end. Returns the bounds of what was passed."""
         start, self.position = self.position, self.end
         return start, self.end
 
 
 def _closed_behind(number: str, behind: str) -> int:
-    """How many of the characters behind a number close brackets that it opened."""
+    """How many characters behind a number close brackets that the number opened."""
     unclosed = dict.fromkeys(_CLOSING.values(), 0)
     for each in number:
         if each in _CLOSING:

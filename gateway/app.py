@@ -1,89 +1,89 @@
-"""The composition root: builds everything, starts and stops it in order. The only place that knows all parts.
-
-Start: tables, key, store, what the last run left, pipeline, listener, control socket.
-Stop: listening ends; new messages get RMSGQFUL; the batch is finished and answered; answers to replies
-are waited for; binds are unbound; everything closes. All within shutdown.deadline.
-"""
+"""The composition root: builds and wires everything. The only place that knows all parts."""
 
 import asyncio
 import contextlib
 import functools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from commands.model import NO_WORDS, ServiceLimits, Words
+from commands.sensitive_words import WordList
 from commands.service import Commands
+from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
+from gateway.channels.smpp.composing import SmppComposer
 from gateway.clock import Clock, SteadyClock, SystemClock
-from gateway.configured import MINUTE_MS, account_of, connection_limits_of, guard_of, timers_of
+from gateway.errors import OUTBOX_FULL
+from gateway.inbound.guard import Guard
 from gateway.inbound.hashing import Hashing
 from gateway.inbound.intake import Intake
-from gateway.inbound.reassembly import LongMessages
+from gateway.inbound.queue import InboundQueue
+from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
-from gateway.message import MobileTerminated, Numbers
-from gateway.net.connection import Connection
-from gateway.net.listener import Listener
+from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
+from gateway.message import MessageNumbers
+from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
-from gateway.operations.event_log import Reports
+from gateway.operations.event_log import EventLog
 from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
 from gateway.outbound.outbox import Outbox
-from gateway.outbound.selection import Bind, Binds, Claim
-from gateway.processing.addressing import Reaching, Replies
+from gateway.outbound.selection import Binds
+from gateway.processing.addressing import Accounts, Addressing, Spelling
+from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
+from gateway.processing.exchange import Exchange
+from gateway.processing.execution import Execution, ServiceRules
 from gateway.processing.migration import Migration
-from gateway.processing.pipeline import Pipeline
+from gateway.processing.pipeline import Pipeline, Stages
+from gateway.processing.recognition import Recognition
 from gateway.processing.recovery import Recovery
-from gateway.processing.sensitive_words import WordList
-from gateway.secrets import HashCost, Hasher, KeyFile, generate_password
+from gateway.processing.upkeep import Upkeep
+from gateway.secrets import HashCost, Hasher, KeyFile, Keys, generate_password
 from gateway.settings import Settings
-from gateway.smpp.coding import Alphabet
-from gateway.smpp.events import Noted, Refused
-from gateway.smpp.pdu import Pdu
-from gateway.smpp.pdus import BindRequest, DataSm, SubmitSm
-from gateway.storage.contract import StorageError, Store
-from gateway.storage.sqlite.store import SqliteStore
+from gateway.storage.contract import Store
+from gateway.storage.engines import open_store
 from routing.table import Routing
 from routing.tablefile import TableError
 
 NODE: Final = 0
-TICK: Final = 0.1
-UNBINDING: Final = 2.0
-"""Seconds of shutdown.deadline that are kept for the unbinds."""
 DAY_MS: Final = 86_400_000
-LINGERING: Final = 0.5
-"""Seconds that the last commit may take before it is said that it lasts."""
-FLUSH_EVERY: Final = 0.01
-"""Seconds between two hand-overs of log lines at least, beside those of a tick."""
-HOUSEKEEPING: Final = 50
-"""Ticks between two housekeepings."""
+MINUTE_MS: Final = 60_000
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
 StoreOpener = Callable[[Path], Store]
 
 
+@dataclass(slots=True)
+class Environment:
+    """What a gateway draws from the world. random: Fetion numbers, jitter. choice: passwords. hash_cost: None
+    for the usual one. new_key: the store's key is lost, and another one is accepted."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    random: Random = field(default_factory=Random)
+    choice: Callable[[str], str] = secrets.choice
+    hash_cost: HashCost | None = None
+    open_store: StoreOpener = open_store
+    new_key: bool = False
+
+
 class Gateway:
     """One running gateway: `async with Gateway(settings, open_log(settings.logging)) as gateway`.
 
-    What it draws from the world can be handed in: clock, random (Fetion numbers, jitter), choice (passwords),
-    hash_cost, open_store. new_key: the store's key is lost, and another one is accepted. Entering raises
-    TableError, KeyFileError, StorageError or OSError before anything is listened on; leaving stops in order.
+    observers: hear what the event log hears. Entering raises TableError, KeyFileError, StorageError or
+    OSError before anything is listened on; leaving stops in order.
     """
 
     def __init__(
         self,
         settings: Settings,
         log: Log,
-        *,
-        clock: Clock | None = None,
-        random: Random | None = None,
-        choice: Callable[[str], str] = secrets.choice,
-        hash_cost: HashCost | None = None,
-        open_store: StoreOpener = SqliteStore.open,
-        new_key: bool = False,
+        environment: Environment | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.settings = settings
         self.port = 0
@@ -91,18 +91,12 @@ class Gateway:
         self.binds = Binds()
         self._log = log
         self._logger = log.logger
-        self._clock = SteadyClock(clock or SystemClock())
-        self._random = random or Random()
-        self._choice = choice
-        self._hash_cost = hash_cost
-        self._open_store = open_store
-        self._new_key = new_key
-        self._changed = asyncio.Event()
-        self._counter = 0
+        self._environment = environment or Environment()
+        self._observers = observers
+        self._clock = SteadyClock(self._environment.clock)
+        self._changes = Changes()
+        self._work = asyncio.Event()
         self._opened = contextlib.AsyncExitStack()
-        self._clock_behind = False
-        self._flushed_at = -FLUSH_EVERY
-        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Build and start."""
@@ -111,28 +105,19 @@ class Gateway:
             await self._recover()
             self._opened = opened.pop_all()
         try:
-            await self._start()
+            path = str(self.settings.storage.path)
+            self._logger.info("gateway.starting", store=path, run=self.store.run)
+            await self._lifecycle.start(self._opened)
+            self.port = self.channel.listener.port
         except BaseException:
-            await self._end_tasks()
+            await self._lifecycle.end()
             await self._opened.aclose()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop in order, within shutdown.deadline; only a commit that is under way may take longer."""
-        self._logger.info("gateway.stopping", binds=len(self.binds.all()), waiting=self.outbox.depth)
-        try:
-            async with asyncio.timeout(self.settings.shutdown.deadline):
-                await self._wind_down()
-        except TimeoutError:
-            self._logger.warning("gateway.stop_deadline", in_flight=self.outbox.in_flight)
-        self.outbox.stopping = True
-        for connection in list(self.listener.connections):
-            connection.abort("gateway stopped")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await self._until(lambda: not self.listener.connections)
-        await self._end_tasks()
+        """Stop in order (gateway.lifecycle)."""
+        await self._lifecycle.stop()
         self.stored = await self.pipeline.close()
         await self._opened.aclose()
         self._logger.info("gateway.stopped", waiting=self.outbox.depth, stored=self.stored)
@@ -140,133 +125,187 @@ class Gateway:
 
     async def failed(self) -> None:
         """Wait for a task of the gateway to fail, and raise what it raised. Never returns otherwise."""
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await self._lifecycle.failed()
 
-    # Building
+    async def drained(self) -> None:
+        """Wait until all that came is worked, and every SMS that could leave has been answered."""
+        await self._lifecycle.drained()
+
+    async def tick(self, *, housekeeping: bool) -> None:
+        """See what the time means: for whoever moves the clock."""
+        await self._lifecycle.tick(housekeeping=housekeeping)
+
+    def tick_connections(self) -> None:
+        """The same for every connection."""
+        for connection in list(self.channel.listener.connections):
+            connection.tick()
+
+    @property
+    def asking(self) -> bool:
+        """Whether a session asks its peer if it lives, and has no answer yet."""
+        return any(connection.session.asking for connection in self.channel.listener.connections)
+
+    def reload_words(self) -> None:
+        """Read the sensitive words again; a file with faults is refused, and the words stay as they are."""
+        try:
+            self._rules.words = self._read_words()
+        except TableError as error:
+            self._logger.error("words.refused", reason=str(error))
+
+    # Building, in the order in which one part needs another
 
     async def _build(self, opened: contextlib.AsyncExitStack) -> None:
-        settings = self.settings
-        routing = Routing.load()
-        commands = Commands.load(routing)
-        self.tables = f"{routing.version}.{commands.version}"
+        self._routing = Routing.load()
+        self._commands = Commands.load(self._routing)
+        self.tables = f"{self._routing.version}.{self._commands.version}"
         self._logger.info("tables.loaded", version=self.tables)
-        self.reports = Reports(self._log, self._clock, self.tables)
-        self.store = self._open_store(settings.storage.path)
+        event_log = EventLog(self._log, self._clock, self.tables)
+        self.observer = together([event_log, *self._observers])
+        self.store = self._environment.open_store(self.settings.storage.path)
         opened.push_async_callback(self.store.close)
         self._clock.not_before(await self.store.last_time())
-        await self._open_keys()
-        hasher = Hasher(self._hash_cost)
+        self._keys = await self._open_keys()
+        hasher = Hasher(self._environment.hash_cost)
         opened.callback(hasher.close)
-        self._build_flow(routing, commands, hasher)
-        self.listener = Listener(
-            {a.system_id: account_of(a) for a in settings.smpp.accounts},
-            self,
-            timers_of(settings),
-            self._clock.monotonic,
-            limits=connection_limits_of(settings),
-        )
-        operators = Operators(
-            self.store, self.outbox, self.binds, self._clock, self._recovery.readable, self._until
-        )
-        self._control = Control(socket_path(settings.storage.path), operators.commands)
+        self._numbers = MessageNumbers(NODE, self.store.run)
+        self._build_ways()
+        self._build_pipeline(hasher)
+        self._build_lifecycle()
 
-    async def _open_keys(self) -> None:
+    async def _open_keys(self) -> Keys:
         """The key of the store, or another one where its loss is accepted."""
         known = await self.store.key_check()
-        self._keys = KeyFile.open(self.settings.storage.key_file, None if self._new_key else known)
-        if self._keys.check != known:
-            await self.store.set_key_check(self._keys.check)
+        path = self.settings.storage.key_file
+        keys = KeyFile.open(path, None if self._environment.new_key else known)
+        if keys.check != known:
+            await self.store.set_key_check(keys.check)
             if known is not None:
-                self._logger.warning(
-                    "key.replaced",
-                    file=str(self.settings.storage.key_file),
-                    consequence="passwords and parts of long messages that wait are lost",
-                )
+                consequence = "passwords and parts of long messages that wait are lost"
+                self._logger.warning("key.replaced", file=str(path), consequence=consequence)
+        return keys
 
-    def _build_flow(self, routing: Routing, commands: Commands, hasher: Hasher) -> None:
-        """What an SMS flows through, from intake to outbox."""
-        settings = self.settings
+    def _build_ways(self) -> None:
+        """The way in up to the queue, the way out from the outbox, and the channel between them."""
+        settings, observer = self.settings, self.observer
+        smpp = SmppConfiguration.of(settings)
         accounts = settings.smpp.accounts
-        self._alphabets = {a.system_id: Alphabet.from_config(a.alphabet, a.latin) for a in accounts}
-        windows = {a.system_id: int(a.duplicate * 1000) for a in accounts}
-        self._numbers = Numbers(NODE, self.store.run)
-        before = self._numbers.draw()
-        self._claims_warned: set[tuple[str, str]] = set()
+        self._accounts = Accounts(
+            {a.system_id: Spelling(_PREFIXES[a.msisdn_format], a.ton, a.npi) for a in accounts},
+            settings.smpp.default_account.system_id,
+        )
+        composer = SmppComposer(smpp.alphabets)
+        self.outbox = Outbox(self.binds, composer, observer, self._environment.random, self._work.set)
         self.retransmissions = Retransmissions(
             self.store,
-            windows,
+            {a.system_id: int(a.duplicate * 1000) for a in accounts},
             max(int(2000 * settings.smpp.timers.response), SETTLE_MS + GRAIN_MS),
             self._clock.now_ms(),
             self._clock.monotonic(),
         )
-        self._longs = LongMessages()
-        self.outbox = Outbox(self.binds, self._alphabets, self.reports, self._random, self._wake)
+        self._intake = Intake(self._routing, self._commands.parser, self._numbers)
+        self.queue = InboundQueue(
+            self._intake,
+            self._numbers,
+            observer,
+            no_room=lambda: OUTBOX_FULL if self.outbox.full else None,
+            changed=self._work.set,
+            touched=self.outbox.touch,
+        )
+        exchange = Exchange(
+            self.binds,
+            self.queue,
+            self.outbox,
+            self.retransmissions,
+            self._clock,
+            work=self._work.set,
+            changed=self._changes.note,
+        )
+        self.channel = SmppChannel(smpp, exchange, observer, self._clock.monotonic, self.store.run)
+
+    def _build_pipeline(self, hasher: Hasher) -> None:
+        """What works batch after batch."""
+        commands, clock, queue = self._commands, self._clock, self.queue
+        generate = functools.partial(generate_password, self._environment.choice)
+        hashing = Hashing(commands, hasher, generate, clock, queue.put)
+        queue.hash_with(hashing)
+        reassembly = self._reassembly = Reassembly()
+        recognition = Recognition(commands, self._intake, self.retransmissions, reassembly, self._keys)
+        answers = Answers(queue, self.outbox, self.retransmissions, clock, self.observer)
+        retention = self.settings.storage.retention.journal_days * DAY_MS
+        self._upkeep = Upkeep(
+            self.store, self.retransmissions, reassembly, self.outbox, queue, clock, retention
+        )
+        batches = Batches(recognition, self._build_execution())
+        stages = Stages(queue, hashing, batches, answers, self._upkeep, self.retransmissions, self.outbox)
+        self._flushing = Flushing(self._log, clock.monotonic)
+        self.pipeline = Pipeline(
+            stages, self.store, self._numbers, clock, self.observer, self._work, self._worked
+        )
+
+    def _build_execution(self) -> Execution:
+        service = self.settings.service
+        limits = ServiceLimits(**self.settings.limits.model_dump())
+        self._rules = ServiceRules(limits, ZoneInfo(service.timezone), self._read_words())
+        self.guard = Guard(
+            limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS
+        )
+        addressing = Addressing(
+            self._routing,
+            self._commands,
+            self._numbers,
+            self._keys,
+            self._accounts,
+            self.outbox.compose,
+            Migration(self._routing, self._commands) if service.migration == "unified" else None,
+        )
+        return Execution(
+            self._commands,
+            self._routing,
+            self.store,
+            self.guard,
+            addressing,
+            self._rules,
+            self._environment.random,
+        )
+
+    def _build_lifecycle(self) -> None:
+        """What starts and stops it all, and what operators reach."""
         self._recovery = Recovery(
             self.store,
             self.outbox,
             self._keys,
-            routing,
-            self._alphabets,
-            settings.smpp.default_account.system_id,
-            before,
+            self._accounts,
+            self._numbers.draw(),
             self._clock,
-            self.reports,
+            self.observer,
         )
-        intake = Intake(routing, commands.parser, self._alphabets, self._numbers)
-        replies = Replies(
-            routing=routing,
-            commands=commands,
-            numbers=self._numbers,
-            keys=self._keys,
-            reaching={a.system_id: Reaching(_PREFIXES[a.msisdn_format], a.ton, a.npi) for a in accounts},
-            default_account=settings.smpp.default_account.system_id,
-            migration=Migration(routing, commands) if settings.service.migration == "unified" else None,
+        operators = Operators(
+            self.store,
+            self.outbox,
+            self.binds,
+            self._clock,
+            self._recovery.readable,
+            self._changes.until,
         )
-        self._build_pipeline(routing, commands, hasher, intake, replies)
-
-    def _build_pipeline(
-        self, routing: Routing, commands: Commands, hasher: Hasher, intake: Intake, replies: Replies
-    ) -> None:
-        """What works batch after batch."""
-        settings = self.settings
-        limits = ServiceLimits(**settings.limits.model_dump())
-        self.guard = guard_of(limits)
-        self._batches = Batches(
-            routing=routing,
-            commands=commands,
-            store=self.store,
-            retransmissions=self.retransmissions,
-            longs=self._longs,
-            intake=intake,
-            outbox=self.outbox,
-            keys=self._keys,
-            alphabets=self._alphabets,
-            limits=limits,
-            zone=ZoneInfo(settings.service.timezone),
-            words=self._words(),
-            guard=self.guard,
-            replies=replies,
-            random=self._random,
-        )
-        generate = functools.partial(generate_password, self._choice)
-        self.pipeline = Pipeline(
-            intake=intake,
-            batches=self._batches,
-            store=self.store,
-            retransmissions=self.retransmissions,
-            longs=self._longs,
-            outbox=self.outbox,
-            hashing=functools.partial(Hashing, commands, hasher, generate, self._clock),
-            numbers=self._numbers,
-            retention_ms=settings.storage.retention.journal_days * DAY_MS,
-            clock=self._clock,
-            log=self.reports,
-            worked=self._worked,
+        control = Control(socket_path(self.settings.storage.path), operators.commands)
+        self._lifecycle = Lifecycle(
+            Parts(
+                self.binds,
+                self.queue,
+                self.outbox,
+                self.pipeline,
+                self._recovery,
+                (self.channel,),
+                control,
+            ),
+            self._changes,
+            self._log,
+            self._clock,
+            self.observer,
+            self.settings.shutdown.deadline,
         )
 
-    def _words(self) -> Words:
+    def _read_words(self) -> Words:
         """The sensitive words of the configuration. Raises TableError."""
         path = self.settings.service.sensitive_words
         if path is None:
@@ -275,203 +314,17 @@ class Gateway:
         self._logger.info("words.loaded", words=words.count, file=str(path))
         return words
 
-    def reload_words(self) -> None:
-        """Read the sensitive words again; a file with faults is refused, and the words stay as they are."""
-        try:
-            self._batches.words = self._words()
-        except TableError as error:
-            self._logger.error("words.refused", reason=str(error))
+    def _worked(self) -> None:
+        """A batch is done."""
+        self._changes.note()
+        self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:
         """Take up what the last run left."""
-        now_ms = self._clock.now_ms()
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):
-            self.reports.unrecognised(dropped)
-        lost = await self._recovery.parts(self._longs)
-        self.pipeline.give_up(lost, [number for each in lost for number in each.numbers])
-        await self._recovery.recent(self.guard, now_ms - self.settings.limits.same_text_minutes * MINUTE_MS)
+            self.observer.unrecognised(dropped)
+        lost = await self._recovery.parts(self._reassembly, self._routing)
+        self._upkeep.give_up(lost, [number for each in lost for number in each.numbers])
+        since = self._clock.now_ms() - self.settings.limits.same_text_minutes * MINUTE_MS
+        await self._recovery.recent(self.guard, since)
         await self._recovery.waiting()
-
-    # Running
-
-    async def _start(self) -> None:
-        self._logger.info("gateway.starting", store=str(self.settings.storage.path), run=self.store.run)
-        pipeline = asyncio.create_task(self.pipeline.run(), name="pipeline")
-        self._tasks = [pipeline, asyncio.create_task(self._tick(), name="ticks")]
-        await self.pipeline.started.wait()
-        await self._control.start()
-        self._opened.callback(self._control.close)
-        listen = self.settings.smpp.listen
-        await self.listener.start(listen.host, listen.port)
-        self._opened.callback(self.listener.close)
-        self.port = self.listener.port
-        self._logger.info("gateway.ready", host=listen.host, smpp_port=self.port, waiting=self.outbox.depth)
-        self._log.flush()
-
-    async def _tick(self) -> None:
-        count = 0
-        while True:
-            await asyncio.sleep(TICK)
-            count += 1
-            try:
-                await self.tick(housekeeping=count % HOUSEKEEPING == 0)
-            except Exception as error:  # the boundary for bugs in what is done by the clock
-                self.reports.broken("tick", error)
-
-    async def tick(self, *, housekeeping: bool) -> None:
-        """Ten times a second: the log is flushed, what is due leaves; now and then more is looked after.
-        Whoever moves the clock calls it too."""
-        self._log.flush()
-        self.pipeline.tick()
-        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
-        due = self.outbox.next_retry()
-        if housekeeping or (due is not None and due <= now):
-            self.outbox.tick(now, now_ms)
-        if housekeeping:
-            self.pipeline.housekeep()
-            self._watch_clock()
-            try:
-                if self.outbox.depth < self.outbox.limit // 2:
-                    await self._recovery.waiting()
-            except StorageError as error:
-                self._logger.warning("outbox.unread", reason=str(error))
-
-    def _watch_clock(self) -> None:
-        """Say when the machine's clock has gone back, and when it is right again."""
-        ahead = self._clock.ahead_s
-        if (ahead > 1) is not self._clock_behind:
-            self._clock_behind = ahead > 1
-            self._logger.warning("clock.behind" if ahead > 1 else "clock.caught_up", seconds=round(ahead, 3))
-
-    async def drained(self) -> None:
-        """Wait until all that came is worked, and every SMS that could leave has been answered."""
-        await self._until(lambda: self.pipeline.idle and not self.outbox.in_flight)
-
-    async def _wind_down(self) -> None:
-        self.listener.close()
-        self.pipeline.stopping = True
-        await self._until(lambda: self.pipeline.idle)
-        self.outbox.stopping = True
-        # One peer that does not answer must not take the unbind from all others.
-        patience = max(0.0, self.settings.shutdown.deadline - UNBINDING)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                await self._until(lambda: not self.outbox.in_flight)
-        for connection in list(self.listener.connections):
-            connection.unbind()
-        await self._until(lambda: not self.listener.connections)
-        await self._until(lambda: self.pipeline.idle)
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._changed.clear()
-            await self._changed.wait()
-
-    async def _end_tasks(self) -> None:
-        """The pipeline ends behind the commit that is under way, however long that takes."""
-        if not self._tasks:
-            return
-        pipeline, ticks = self._tasks
-        ticks.cancel()
-        self.pipeline.end()
-        _, pending = await asyncio.wait((pipeline,), timeout=LINGERING)
-        if pending:
-            self._logger.warning("gateway.commit_outlasts_deadline")
-            self._log.flush()
-        await asyncio.gather(pipeline, ticks, return_exceptions=True)
-
-    def _wake(self) -> None:
-        self.pipeline.wake()
-
-    def _worked(self) -> None:
-        """A batch is done. When nothing else waits, its log lines go to the writer: who looks for one right
-        after an answer finds it soon. Under load that is done now and then: each time wakes another
-        thread."""
-        self._changed.set()
-        now = self._clock.monotonic()
-        if now - self._flushed_at >= FLUSH_EVERY and self.pipeline.idle:
-            self._flushed_at = now
-            self._log.flush()
-
-    # What the listener tells (gateway.net.listener.Application)
-
-    def bound(self, connection: Connection, request: BindRequest, account: str) -> Bind:
-        """A bind was accepted."""
-        self._counter += 1
-        claim, fault = None, ""
-        try:
-            claim = Claim.of(request.address_range)
-        except ValueError as error:
-            fault = str(error)
-        bind = Bind(
-            number=self.store.run << 32 | self._counter,
-            account=account,
-            mode=request.name.removeprefix("bind_"),
-            address_range=request.address_range,
-            claim=claim,
-            link=connection,
-            since=self._clock.monotonic(),
-            session=connection.session,
-        )
-        self.binds.add(bind)
-        self.reports.bind_accepted(bind)
-        if fault and (account, request.address_range) not in self._claims_warned:
-            if len(self._claims_warned) < 1000:
-                self._claims_warned.add((account, request.address_range))
-            self.reports.no_claim(bind, fault)
-        return bind
-
-    def ready(self, bind: Bind) -> None:
-        """SMS that wait for this account may leave."""
-        if bind.receives:
-            self.outbox.bind_ready(bind, self._clock.monotonic(), self._clock.now_ms())
-
-    def submitted(self, bind: Bind, request: SubmitSm | DataSm) -> None:
-        """An SMS from a handset."""
-        self.pipeline.submitted(bind, request)
-
-    def answered(self, bind: Bind, context: object, response: Pdu) -> None:
-        """An SMS to a handset was answered."""
-        if isinstance(context, MobileTerminated):
-            self.outbox.answered(bind, context, response, self._clock.monotonic(), self._clock.now_ms())
-
-    def timed_out(self, bind: Bind, context: object) -> None:
-        """An SMS to a handset was not answered in time."""
-        if isinstance(context, MobileTerminated):
-            self.outbox.timed_out(bind, context, self._clock.monotonic(), self._clock.now_ms())
-
-    def settled(self, bind: Bind) -> None:
-        """The window has room."""
-        self.outbox.settle(bind, self._clock.monotonic(), self._clock.now_ms())
-        self._changed.set()
-
-    def lost(self, bind: Bind, contexts: list[object], reason: str, *, polite: bool) -> None:
-        """A bind is gone."""
-        self.binds.remove(bind)
-        self.reports.bind_closed(bind, reason, len(contexts))
-        self.pipeline.lost(bind, polite=polite)
-        self.outbox.lost(bind, contexts, self._clock.monotonic(), self._clock.now_ms())
-
-    def disconnected(self) -> None:
-        """A connection is gone."""
-        self._changed.set()
-
-    def refused_bind(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
-        """Somebody was not let in."""
-        self.reports.bind_refused(peer, system_id, reason, command_status)
-
-    def turned_away(self, peer: str, reason: str) -> None:
-        """A connection was closed before a bind."""
-        self.reports.turned_away(peer, reason)
-
-    def accepting(self, error: OSError | None) -> None:
-        """No connection can be taken for a while, or they can again."""
-        self.reports.accepting(error, len(self.listener.connections))
-
-    def broken(self, error: Exception) -> None:
-        """A bug met something that came on a bind."""
-        self.reports.broken("bind", error)
-
-    def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
-        """An oddity of a peer."""
-        self.reports.remarked(peer, account, event)

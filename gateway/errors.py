@@ -1,24 +1,35 @@
-"""What the gateway answers when something goes wrong: one table from error to command_status.
+"""Why an SMS is not taken: one enumeration, which each channel maps to the status of its protocol."""
 
-The leaves (routing, commands, storage) do not know SMPP; this is where their errors become an answer.
-"""
-
+from enum import Enum
 from typing import Final
 
-from gateway.smpp.status import CommandStatus
+
+class Verdict(Enum):
+    """What is wrong with an SMS, or with us."""
+
+    NOT_A_MESSAGE = "not a plain message"
+    BAD_SOURCE = "the sender cannot be answered"
+    UNKNOWN_DESTINATION = "the destination is none of ours"
+    UNREADABLE = "the message cannot be read as its header says"
+    QUEUE_FULL = "queue full"
+    OUTBOX_FULL = "outbox full"
+    STOPPING = "stopping"
+    STORE_FULL = "store full"
+    STORE_FAULT = "storage fault"
 
 
 class Refusal(Exception):
-    """An SMS that is not taken: answered at once with command_status, logged, not journaled."""
+    """An SMS that is not taken: its channel answers at once with the status of the verdict. It is logged
+    with the reason, and not journaled."""
 
-    def __init__(self, command_status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.command_status = command_status
-        self.reason = reason
+    def __init__(self, verdict: Verdict, reason: str = "") -> None:
+        super().__init__(reason or verdict.value)
+        self.verdict = verdict
+        self.reason = reason or verdict.value
 
 
-QUEUE_FULL: Final = Refusal(CommandStatus.RMSGQFUL, "queue full")
-OUTBOX_FULL: Final = Refusal(CommandStatus.RMSGQFUL, "outbox full")
-STOPPING: Final = Refusal(CommandStatus.RMSGQFUL, "stopping")
-STORE_DOWN: Final = Refusal(CommandStatus.RSYSERR, "storage fault")
-STORE_FULL: Final = Refusal(CommandStatus.RMSGQFUL, "store full")
+QUEUE_FULL: Final = Refusal(Verdict.QUEUE_FULL)
+OUTBOX_FULL: Final = Refusal(Verdict.OUTBOX_FULL)
+STOPPING: Final = Refusal(Verdict.STOPPING)
+STORE_DOWN: Final = Refusal(Verdict.STORE_FAULT)
+STORE_FULL: Final = Refusal(Verdict.STORE_FULL)

@@ -9,11 +9,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from commands.model import Buddy, Customer, Hidden, Outcome, Understood
-from gateway.smpp.long import PartHeader
-from routing.model import Route
+from commands.model import Buddy, Customer
 
 _MESSAGE_ID = re.compile("[0-7][0-9A-Fa-f]{15}")
 
@@ -46,7 +44,7 @@ RESERVE: Final = 1 << 22
 """Numbers that are left when another run is to be asked for: some minutes at any rate."""
 
 
-class Numbers:
+class MessageNumbers:
     """The series of SMS numbers of one process: 7 bits node, 24 bits run, 32 bits counter.
 
     A run that is used up goes over into the next one, which the store gives before (`wants_run`, `add_run`):
@@ -103,54 +101,48 @@ class NumbersUsedUp(Exception):
     """No number is left, and the store has not given another run."""
 
 
-@dataclass(slots=True, eq=False)
-class MobileOriginated:
-    """One SMS from a handset, from its arrival to its journal row.
+@dataclass(frozen=True, slots=True)
+class PartHeader:
+    """Where a part of a long message belongs. Parts with equal kind, reference and total are of one message.
 
-    bind: the bind that it came on, request: its PDU; both are opaque here. arrived: monotonic seconds.
+    number: 1 to total.
+    """
+
+    kind: str
+    reference: int
+    total: int
+    number: int
+
+
+class JournalEntry(NamedTuple):
+    """One SMS from a handset, and what it led to: a row of the journal.
+
     source: the address that it came from, as it was spelled. msisdn: the customer's number, which is the main
-    number where source is a second one.
-    text: None until decoded (a part of a long message has none of its own). stored_text is what the
-    journal keeps: nothing where `hidden` says why. joined: the parts that this one completed. fault: what a
-    bug raised on its way here. admitted: the guard has counted it.
+    number where source is a second one. session, sequence: number of the bind and of the request. outcome:
+    commands.model.Result, or PART. text: nothing where `hidden` says why. detail: what a trace and a replay
+    need besides. digest: by what a retransmission is known.
     """
 
     number: int
-    message_id: str
-    bind: Any
-    request: Any
-    arrived: float
+    at: int
+    account: str
+    session: int
+    sequence: int
     source: str
-    source_ton: int
-    source_npi: int
     destination: str
     msisdn: str
-    route: Route
+    access_code: str
+    sub_code: str
+    province: str
     esm_class: int
     data_coding: int
-    octets: bytes
-    account: str = ""
-    session: int = 0
-    sequence: int = 0
-    part: PartHeader | None = None
-    reference: int | None = None
-    understood: Understood | None = None
-    secret: str = ""
-    secret_hash: str = ""
-    at: int = 0
-    digest: bytes = b""
-    instruction: str = ""
-    outcome: Outcome | None = None
-    result: str = ""
-    stored_text: str = ""
-    province: str = ""
-    detail: dict[str, Any] | None = None
-    replies: "Sequence[MobileTerminated]" = ()
-    joined: tuple[int, ...] = ()
-    parts: int = 1
-    hidden: Hidden = Hidden.NONE
-    fault: Exception | None = None
-    admitted: bool = False
+    parts: int
+    instruction: str
+    outcome: str
+    text: str
+    detail: Mapping[str, object] | None
+    digest: bytes
+    hidden: str
 
 
 class Delivery(IntEnum):
@@ -210,7 +202,7 @@ class MobileTerminated:
     closed_at: int = 0
     remote_id: str = ""
     error: str = ""
-    segments: Any = None
+    segments: Sequence[object] = ()
 
 
 @dataclass(slots=True)
@@ -322,14 +314,13 @@ class Commit:
     """Everything that one commit writes; all of it or nothing.
 
     messages: SMS that came. customers, buddies: their new values; None in place of a buddy removes it.
-    outgoing: SMS that are to leave. closed: SMS that are sent, failed or
-    expired. changed: SMS that were not closed, but are to leave again, had a part acknowledged, were parked,
-    or taken out of the park.
+    outgoing: SMS that are to leave. closed: SMS that are sent, failed or expired. changed: SMS that were not
+    closed, but are to leave again, had a part acknowledged, were parked, or taken out of the park.
     parts, parts_gone: parts of long messages to keep, and numbers of those to delete.
     repeats: each uses up the candidate of its number. settled: replaces the watermark.
     """
 
-    messages: list[MobileOriginated] = field(default_factory=list)
+    messages: list[JournalEntry] = field(default_factory=list)
     customers: Iterable[Customer] = ()
     buddies: Mapping[tuple[str, str], Buddy | None] = field(default_factory=dict)
     outgoing: list[MobileTerminated] = field(default_factory=list)

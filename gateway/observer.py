@@ -1,43 +1,139 @@
-"""What the pipeline says while it works (gateway.operations.event_log writes it down)."""
+"""The OBSERVER contract: what the gateway says while it works.
 
-from typing import Protocol
+The event log (gateway.operations.event_log) is one observer; metrics are another. An observer overrides what
+it is interested in; to add one is to pass it to Gateway. An observer:
 
-from gateway.errors import Refusal
-from gateway.message import MobileOriginated
-from gateway.outbound.selection import Bind
-from gateway.smpp.pdus import DataSm, SubmitSm
-from gateway.storage.contract import StorageError
+1. returns at once: it is called in the event loop's thread, on the way of every SMS;
+2. keeps nothing of what it is given but plain values;
+3. raises nothing. What it raises about an SMS that is stored is reported as a bug, and changes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from gateway.message import JournalEntry, MobileTerminated
 
 
-class MessageLog(Protocol):
-    """Where the pipeline says what became of an SMS."""
+class Remote(Protocol):
+    """Who is at the other end: a bind (gateway.channels.contract.Bind)."""
 
-    def handled(self, m: MobileOriginated, latency: float, now_ms: int) -> None:
-        """Committed and answered at `now_ms`, `latency` seconds after it came."""
+    @property
+    def account(self) -> str:
+        """The system_id of its account."""
 
-    def repeated(self, m: MobileOriginated, number: int) -> None:
-        """A retransmission, answered with the number of the SMS that it repeats."""
+    @property
+    def peer(self) -> str:
+        """Address and port."""
 
-    def rejected(self, bind: Bind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
-        """Answered negatively."""
+    @property
+    def number(self) -> int:
+        """Its number, unique in the lifetime of the store."""
 
-    def failed(self, m: MobileOriginated, error: Exception) -> None:
-        """A hop has a bug, or the store refused what it did."""
+
+class Observer:
+    """Hears everything and does nothing."""
+
+    # SMS from handsets
+
+    def handled(
+        self, entry: JournalEntry, remote: Remote, purpose: str, replies: int, latency: float, now_ms: int
+    ) -> None:
+        """An SMS was committed and answered at `now_ms`, `latency` seconds after it came."""
+
+    def repeated(self, remote: Remote, sequence: int, msisdn: str, number: int) -> None:
+        """A retransmission was answered with the number of the SMS that it repeats."""
+
+    def rejected(
+        self, remote: Remote, sequence: int, source: str, destination: str, reason: str, status: str
+    ) -> None:
+        """An SMS was answered negatively. status: the name that the protocol has for it."""
+
+    def faulted(self, number: int, msisdn: str, instruction: str, error: Exception) -> None:
+        """An SMS met a bug, or breaks a rule of the store."""
+
+    def incomplete(self, source: str, destination: str, parts: int) -> None:
+        """A long message was given up; so many of its parts had come."""
+
+    def unrecognised(self, count: int) -> None:
+        """Retransmissions of so many SMS will not be recognised: too many answers are in doubt."""
+
+    # SMS to handsets
+
+    def sent(self, sms: MobileTerminated, remote: Remote, latency: float, now_ms: int) -> None:
+        """All parts were acknowledged at `now_ms`, `latency` seconds after the first one left."""
+
+    def failed(self, sms: MobileTerminated, error: Exception | None = None) -> None:
+        """An SMS will not be sent any more; sms.error says why. error: a bug of ours."""
+
+    def deferred(self, sms: MobileTerminated, reason: str) -> None:
+        """An SMS waits: nobody takes it now, it was refused for a while, or it was not answered."""
+
+    def suspected(self, sms: MobileTerminated) -> None:
+        """An SMS is parked; sms.error says why."""
+
+    # Binds and connections
+
+    def bind_accepted(self, remote: Remote, mode: str, address_range: str) -> None:
+        """Somebody has bound."""
+
+    def bind_closed(self, remote: Remote, reason: str, unanswered: int) -> None:
+        """A bind is gone, and so many requests of ours were not answered."""
+
+    def bind_refused(self, peer: str, system_id: str, reason: str, status: str) -> None:
+        """Somebody was not let in."""
+
+    def useless_range(self, remote: Remote, reason: str) -> None:
+        """The address_range of a bind asks for nothing that we understand."""
+
+    def turned_away(self, peer: str, reason: str) -> None:
+        """A connection was closed before it was bound."""
+
+    def accepting(self, error: OSError | None, connections: int) -> None:
+        """No connection can be taken, because of `error`; None: connections can be taken again."""
+
+    def pdu_refused(
+        self, peer: str, account: str, command: str, status: str, sequence: int, reason: str
+    ) -> None:
+        """A session answered a request by itself, negatively. account: empty before a bind."""
+
+    def pdu_noted(self, peer: str, account: str, command: str, reason: str) -> None:
+        """A peer did something odd that asks for nothing."""
+
+    # The gateway itself
 
     def broken(self, where: str, error: Exception) -> None:
         """A bug that no SMS is known for."""
 
-    def storage_failed(self, error: StorageError, failures: int, pause: float) -> None:
+    def storage_failed(self, error: Exception, failures: int, pause: float) -> None:
         """A batch was not stored, for the so many-th time in a row; nothing is taken for `pause` seconds."""
 
     def storage_recovered(self, failures: int, seconds: float) -> None:
         """The store takes batches again, after so many failures in so many seconds."""
 
-    def storage_lost(self, error: StorageError, closed: int, changed: int) -> None:
+    def storage_lost(self, error: Exception, closed: int, changed: int) -> None:
         """At the stop: what became of so many SMS to handsets could not be stored; they leave once more."""
 
-    def unrecognised(self, count: int) -> None:
-        """Retransmissions of so many SMS will not be recognised: too many answers are in doubt."""
+    def sealed(self, event: str, message_id: str, error: Exception) -> None:
+        """The key does not open a row of the store."""
 
-    def incomplete(self, source: str, destination: str, parts: int) -> None:
-        """A long message was given up."""
+
+METHODS = tuple(name for name in vars(Observer) if not name.startswith("_"))
+"""What an observer hears."""
+
+
+def together(observers: Sequence[Observer]) -> Observer:
+    """One observer that tells several. One alone is given back as it is: it costs nothing more."""
+    if len(observers) == 1:
+        return observers[0]
+    whole = Observer()
+    for name in METHODS:
+        setattr(whole, name, _tell_all([getattr(each, name) for each in observers]))
+    return whole
+
+
+def _tell_all(methods: list[Callable[..., None]]) -> Callable[..., None]:
+    def tell(*args: Any, **kwargs: Any) -> None:
+        for method in methods:
+            method(*args, **kwargs)
+
+    return tell

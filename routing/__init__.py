@@ -1,1 +1,1 @@
-"""Numbers: access codes, sub-codes, provinces, segments. Pure; imports nothing of the other packages."""
+"""Access codes, sub-codes, provinces, number segments. Pure; imports nothing of the other packages."""

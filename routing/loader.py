@@ -1,6 +1,7 @@
-"""Reading the routing files: the checks that look across rows and files.
+"""Load the routing files, with the checks across rows and files.
 
-Every fault of every file is reported at once, as long as the files it is measured against are sound.
+The faults of all files are reported together. A file is not checked against another one that could not be
+read.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from routing.segments import UNKNOWN, Segments, load_segments
 from routing.tablefile import Fault, Located, TableError, locate, nearest
 
 FILES = ("appendix6.yaml", "appendix7.yaml", "numbers.yaml", "provinces.yaml", "segments.csv")
-"""The files of a folder of routing tables."""
+"""The files that a folder of routing tables must have."""
 
 LONGEST_ADDRESS = 20
-"""Digits of an address: SMPP 3.4 section 4.4.1, destination_addr, 21 octets with its NUL."""
+"""Digits of an address at most: destination_addr has 21 octets with its NUL (SMPP 3.4 section 4.4.1)."""
 
 _TAIL = re.compile(r"([0-9]{1,2})(?:-([0-9]{1,2}))? digits?")
 T = TypeVar("T")
@@ -31,7 +32,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SecondNumbers:
-    """Second numbers from `first` to `last` (leading digits). `main`: where theirs begin; None: refused."""
+    """Second numbers from `first` to `last` (leading digits, both included).
+
+    main: the leading digits of the main number that corresponds to `first`; None: they are refused.
+    """
 
     first: str
     last: str
@@ -40,7 +44,7 @@ class SecondNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The content of a folder of routing tables, checked. `version` names exactly these files."""
+    """The content of a folder of routing tables, checked. version: a hash of the files."""
 
     version: str
     numbers: NumberPlan
@@ -53,7 +57,7 @@ class Tables:
 
 
 def load_tables(folder: Path) -> Tables:
-    """The tables of a folder; raises TableError with every fault found."""
+    """Load the tables of a folder. Raises TableError with all faults."""
     faults: list[Fault] = []
     plan = _attempt(faults, lambda: locate(folder / "numbers.yaml", NumberPlanRecord))
     appendix6 = _attempt(faults, lambda: locate(folder / "appendix6.yaml", Appendix6))
@@ -81,7 +85,7 @@ def load_tables(folder: Path) -> Tables:
 
 
 def _attempt(faults: list[Fault], read: Callable[[], T]) -> T | None:
-    """What `read` gives; None, and its faults added, when it cannot be used."""
+    """The result of `read`; None when it raises TableError, whose faults are added."""
     try:
         return read()
     except TableError as error:
@@ -114,7 +118,7 @@ def _provinces(located: Located[Provinces], faults: list[Fault]) -> dict[str, Pr
 
 
 def _second_numbers(located: Located[Appendix6], faults: list[Fault]) -> Iterator[SecondNumbers]:
-    """The rows that act. Two that share a number are refused."""
+    """The rows that are no examples. Rows that share a number are a fault."""
     taken: list[tuple[str, str, int]] = []
     for position, record in enumerate(located.value.rows):
         if record.example:
@@ -130,7 +134,7 @@ def _second_numbers(located: Located[Appendix6], faults: list[Fault]) -> Iterato
 
 
 def _second_number_faults(located: Located[Appendix6], mobile: Digits) -> Iterator[Fault]:
-    """Ends of ranges that are no mobiles, and main numbers that are second numbers themselves."""
+    """Faults of ranges that are no mobiles, and of main numbers that are second numbers themselves."""
     acting = [(place, record) for place, record in enumerate(located.value.rows) if not record.example]
     for place, record in acting:
         ends = {"first": record.first.value, "last": record.last.value}
@@ -153,7 +157,7 @@ def _second_number_faults(located: Located[Appendix6], mobile: Digits) -> Iterat
 def _call_prefixes(
     located: Located[NumberPlanRecord], codes: list[str], faults: list[Fault]
 ) -> Iterator[str]:
-    """The call prefixes, none of which may be taken for an access code."""
+    """The call prefixes. One that could be read as an access code is a fault."""
     for place, record in enumerate(located.value.call_prefixes):
         prefix = record.value
         code = next((code for code in codes if code.startswith(prefix) or prefix.startswith(code)), None)
@@ -166,7 +170,7 @@ def _call_prefixes(
 def _access_codes(
     located: Located[Appendix7], segments: Segments, cmcc: tuple[str, ...], faults: list[Fault]
 ) -> list[str]:
-    """The access codes, none of which may begin a mobile number."""
+    """The access codes. One that begins a mobile number is a fault."""
     codes: list[str] = []
     for position, record in enumerate(located.value.access_codes):
         code, path = record.value, ("access_codes", position, "value")
@@ -181,7 +185,7 @@ def _access_codes(
 
 
 class RowCompiler:
-    """Turns the rows of appendix7.yaml into access codes. What is wrong gathers in `faults`."""
+    """Compiles the rows of appendix7.yaml into access codes. It collects faults in `faults`."""
 
     def __init__(
         self,
@@ -197,7 +201,7 @@ class RowCompiler:
         self._provinces = provinces
 
     def compile(self) -> dict[str, AccessCode]:
-        """Access codes, the longest first; use them only when `faults` is empty."""
+        """The access codes, longest first. Use them only when `faults` is empty."""
         rows: dict[str, list[tuple[int, Row]]] = {code: [] for code in self._codes}
         after_zero: dict[str, list[Row]] = {code: [] for code in self._codes}
         for position, record in enumerate(self._located.value.rows):
@@ -261,7 +265,7 @@ class RowCompiler:
         return TailKind.DIGITS, Digits(shortest, longest)
 
     def _by_prefix(self, position: int, record: RowRecord) -> dict[str, str | None] | None:
-        """The prefixes of a row with the province of each."""
+        """The prefixes of a row -> their province; None: the sender's home."""
         prefix, province = record.prefix.value, record.province.value
         every = prefix == "provinces"
         prefixes = ["" if prefix == "none" else prefix]

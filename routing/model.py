@@ -1,4 +1,4 @@
-"""What routing says about an SMS: plain values, shared with everything above."""
+"""The values that routing returns for an SMS."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Accepts(StrEnum):
     ANSWER = auto()  # the answer to one question
     PASSWORD = auto()  # the whole text is a new password
     CHAT = auto()  # a message to the person named by the tail
-    PROVINCE = auto()  # a provincial company's own activity
-    VOICE = auto()  # a voice number: one sentence says so
+    PROVINCE = auto()  # for an activity of a provincial company
+    VOICE = auto()  # answered with the sentence that this is a voice number
     NONE = auto()  # accepted, answered with one sentence
 
 
@@ -29,7 +29,7 @@ class TailKind(StrEnum):
 
 
 class Operator(StrEnum):
-    """Whose mobile a number is, by its segment."""
+    """The operator of a mobile, by its segment."""
 
     CMCC = auto()
     OTHER = auto()
@@ -42,20 +42,17 @@ class Province:
     code: str
     zh: str
     en: str
-    company_zh: str
-    abbr_zh: str = ""
-    gb2260: str = ""
-    iso3166_2: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """What a destination address means.
 
-    `province` None means the home of the sender. A refused route says why in `refused`; its other
-    fields hold as much as was understood, and its `accepts` is none. `person` is whom an address names:
-    the number in its tail or, where that is a second number, its main number; else empty. Cached per
-    destination and shared between messages, hence frozen.
+    province: None for the sender's home. refused: why the address is refused, or None; then `accepts` is NONE
+    and the other fields hold what was recognised. person: the number of the person that the address names,
+    with a second number replaced by its main number; else empty.
+
+    Routes are cached per destination and shared between messages, so they are frozen.
     """
 
     access_code: str
@@ -70,13 +67,13 @@ class Route:
 
     @property
     def address(self) -> str:
-        """The destination without a country code: the address to answer from when it names a person."""
+        """The destination without country code. An answer is sent from it when it names a person."""
         return self.access_code + self.prefix + self.tail
 
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """A row whose prefix begins the address, and why it was or was not chosen."""
+    """A row whose prefix begins the address, and why it was chosen or not."""
 
     prefix: str
     wants: str
@@ -88,10 +85,10 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A route with its reasons. `province` is resolved; None when it depends on a sender not given.
+    """A route with its reasons, for `explain route`.
 
-    `main_number` is what counts for a sender who wrote from a second number; `sender_refused` says why one
-    cannot use the service.
+    province: None when it depends on a sender that was not given. main_number: the main number of a sender
+    with a second number. sender_refused: why the sender cannot use the service.
     """
 
     destination: str
@@ -102,7 +99,8 @@ class Explanation:
     sender_refused: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The object that `explain route --json` prints. What is about second numbers only for one."""
+        """The object that `explain route --json` prints. Fields about second numbers are left out when
+        they are empty."""
         route = self.route
         second = {
             "person": route.person if route.person != route.tail else "",

@@ -1,28 +1,28 @@
-"""Numbers: which digits are a person's, and which persons they name.
+"""The number plan: which digits are the number of a person.
 
-Two parsers, never one. Here is the one for a person (a sender, or an argument of an instruction); the
-one for a destination, which looks for an access code first, is `routing.table.Routing.resolve`.
+There are two parsers. This module reads the number of a person (a sender, or an argument of an instruction).
+`routing.table.Routing.resolve` reads a destination, where an access code comes first.
 
-How people and message centres write a mobile, once FILLERS are gone; IP is one of `call_prefixes`:
+People and message centres write a mobile in these forms, without FILLERS; IP is one of `call_prefixes`:
 
     [+86 | 86 | 0086] [IP] [0] mobile    139..., +86139..., 0139..., 17951139..., 8617951139..., +86(0)139...
     IP (86 | 0086) [0] mobile            1795186139...: an IP prefix before a number of the address book
 
-Not read: a + anywhere but in front, a + without 86 (+139... is a number of North America), two country
-codes, two IP prefixes, a 0 before the country code or the IP prefix. Nothing comes off a Fetion number.
+Rejected: a + that is not the first character, a + without 86 (+139... is a number of North America), two
+country codes, two IP prefixes, a 0 before the country code or the IP prefix. A Fetion number has no prefix.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeAlias
+from typing import TypeAlias
 
 COUNTRY_PREFIXES = ("+86", "0086", "86")
-"""How mainland China's country code is written before a number, ITU-T E.164."""
+"""The forms of the country code of mainland China before a number (ITU-T E.164)."""
 
 FILLERS = " -.()[]{}<>"
-"""What people group the digits of a number with."""
+"""Characters that people write between the digits of a number."""
 
 _WITHOUT_FILLERS = str.maketrans("", "", FILLERS)
 _SPAN = re.compile(r"([0-9]+)(?:-([0-9]+))?")
@@ -32,7 +32,6 @@ _SPAN = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 class Mobile:
     """A mainland mobile number: 11 digits, without country code."""
 
-    kind: ClassVar[Literal["mobile"]] = "mobile"
     digits: str
 
 
@@ -40,7 +39,6 @@ class Mobile:
 class FetionNumber:
     """A Fetion number: 9 digits, which name a customer without showing the mobile number."""
 
-    kind: ClassVar[Literal["fetion_number"]] = "fetion_number"
     digits: str
 
 
@@ -48,7 +46,7 @@ Person: TypeAlias = Mobile | FetionNumber
 
 
 def span(text: str) -> tuple[str, ...]:
-    """The prefixes that a span names: "13-15" is 13, 14, 15; "188" is itself. Raises ValueError."""
+    """The prefixes of a span: "13-15" is 13, 14, 15; "188" is itself. Raises ValueError."""
     match = _SPAN.fullmatch(text)
     first, last = (match[1], match[2] or match[1]) if match else ("", "")
     if not first or len(first) != len(last) or first > last:
@@ -58,9 +56,9 @@ def span(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """A set of digit strings: how long, how they begin (spans), and how they never begin.
+    """A set of digit strings, by length, allowed beginnings (spans) and forbidden beginnings (never).
 
-    Raises ValueError for a span that is none.
+    Raises ValueError for a span that is not valid.
     """
 
     shortest: int
@@ -77,21 +75,21 @@ class Digits:
 
     @property
     def regex(self) -> str:
-        """The same set as a regular expression without groups."""
+        """The set as a regular expression without groups."""
         never = f"(?!{'|'.join(self.never)})" if self.never else ""
         branches = []
         for length in sorted(set(map(len, self.begins))):
-            # One branch per length: the compiler of `re` makes 13|14|15 a character class.
+            # One branch per length, because `re` compiles 13|14|15 into a character class.
             begins = "|".join(begin for begin in self.begins if len(begin) == length)
             branches.append(f"(?:{begins})[0-9]{{{max(0, self.shortest - length)},{self.longest - length}}}")
         return f"{never}(?:{'|'.join(branches)})"
 
     def fits(self, text: str) -> bool:
-        """Whether `text` is one of them."""
+        """Whether `text` is in the set."""
         return self._pattern.fullmatch(text) is not None
 
     def overlaps(self, other: Digits) -> bool:
-        """Whether some string may be in both (what they never begin with is not looked at)."""
+        """Whether a string may be in both sets. `never` is not considered."""
         longest = min(self.longest, other.longest)
         if longest < max(self.shortest, other.shortest):
             return False
@@ -102,7 +100,7 @@ class Digits:
         )
 
     def mismatch(self, text: str) -> str | None:
-        """Why `text` is none of them, in words; None when it is one."""
+        """Why `text` is not in the set, in words; None when it is."""
         if self.fits(text):
             return None
         if not text:
@@ -122,19 +120,19 @@ class Digits:
 
 
 def count(digits: int) -> str:
-    """A number of digits in words."""
+    """A number of digits in words: "1 digit", "2 digits"."""
     return f"{digits} digit" if digits == 1 else f"{digits} digits"
 
 
 def without_fillers(text: str) -> str:
-    """A number as written, less what groups its digits."""
+    """A number without the FILLERS."""
     return text.translate(_WITHOUT_FILLERS)
 
 
 class NumberPlan:
-    """The number plan: what a mobile and a Fetion number look like here. Immutable.
+    """The forms of a mobile and a Fetion number. Immutable.
 
-    call_prefixes: what callers put before a number to call it through another network.
+    call_prefixes: digits that callers put before a number to call it through another network.
     """
 
     __slots__ = ("_plain", "_spelled", "fetion_number", "mobile")
@@ -143,21 +141,21 @@ class NumberPlan:
         self.mobile = mobile
         self.fetion_number = fetion_number
         country, ip = "|".join(map(re.escape, COUNTRY_PREFIXES)), "|".join(call_prefixes)
-        # The spelling of nearly every sender, apart from the others because it is read a million times more.
+        # A pattern of its own for the usual form: nearly every sender has it.
         self._plain = re.compile(f"(?:{country})?({mobile.regex})").fullmatch
         head = f"(?:{country})?(?:{ip})?|(?:{ip})(?:86|0086)"
         self._spelled = re.compile(f"(?:{head})0?({mobile.regex})").fullmatch
 
     def msisdn(self, address: str) -> str | None:
-        """A sender's 11-digit mobile number, or None when the address is no person's mobile.
+        """The 11-digit mobile of a sender; None when the address is not a mobile.
 
-        A number that begins with an access code is nobody's (16103300001 is 161 + 033 + 00001).
+        A number that begins with an access code is not a mobile (16103300001 is 161 + 033 + 00001).
         """
         match = self._plain(address) or self._spelled(without_fillers(address))
         return match[1] if match is not None else None
 
     def person(self, text: str) -> Person | None:
-        """The person whom `text` names, or None: a mobile in any spelling, or a bare Fetion number."""
+        """The person whom `text` names: a mobile in any of the forms, or a Fetion number; else None."""
         match = self._plain(text)
         if match is not None:
             return Mobile(match[1])

@@ -1,12 +1,12 @@
 """Where a value of a table comes from.
 
-The document that named these tables is public without them, so no value stands alone:
+The tables of the source document are not public, so each value states its provenance:
 
     {value: "034", provenance: attested, source: "fetion.md 1.1 G2"}
     {value: "161", provenance: reconstructed, ground: "161 is moving to 12520"}
 
-attested: a source says so (`source` names it). standard: common practice or a public standard.
-reconstructed: inferred by this project (`ground` says from what), never the document's text.
+attested: a source says so; `source` names it. standard: common practice or a public standard. reconstructed:
+inferred by this project, never the document's text; `ground` says from what.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Provenance(StrEnum):
 
 
 class Origin(Closed):
-    """The provenance of a value, or of a whole column of a table whose rows all come from one place."""
+    """The provenance of a value, or of a column of a table whose rows all come from the same place."""
 
     provenance: Provenance
     source: str | None = None

@@ -9,16 +9,15 @@ from routing.model import Accepts, Considered, Route, TailKind
 from routing.numbers import Digits, count
 
 TRUNK = "0"
-"""What people write before a number of another town, and before a mobile by the same habit."""
+"""The trunk prefix: people write it before a number of another town, and by habit before a mobile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of Appendix 7 as one access code has it.
+    """A row of Appendix 7 under one access code.
 
-    `provinces` maps each prefix to its province; None is the home of the sender. Several prefixes only
-    where one row stands for all provinces. `leading_zero`: its prefix is no sub-code but the TRUNK before
-    a mobile.
+    provinces: prefix -> its province; None: the home of the sender. There are several prefixes only where one
+    row stands for all provinces. leading_zero: the prefix is not a sub-code but the TRUNK before a mobile.
     """
 
     provinces: Mapping[str, str | None]
@@ -30,11 +29,11 @@ class Row:
     leading_zero: bool = False
 
     def after_zero(self) -> Row:
-        """The row of the same persons, for numbers that are written with a 0 before the mobile."""
+        """The same row for mobiles that are written with a 0 in front."""
         return replace(self, provinces={TRUNK: self.provinces[""]}, closed=True, leading_zero=True)
 
     def prefix_of(self, rest: str) -> str | None:
-        """The longest prefix of this row that begins `rest`."""
+        """The longest prefix of this row that begins `rest`, or None."""
         return max((prefix for prefix in self.provinces if rest.startswith(prefix)), key=len, default=None)
 
     def tail_fault(self, tail: str) -> str | None:
@@ -46,9 +45,9 @@ class Row:
 class AccessCode:
     """An access code with its rows. Immutable.
 
-    A closed prefix that begins the address decides alone (the longest one, where several do). Else the
-    rows whose tail fits compete, and the longest prefix wins. TRUNK before a mobile comes off where no closed
-    prefix but TRUNK itself takes the address.
+    If a closed prefix begins the address, the longest such prefix decides alone. Else, of the rows whose tail
+    fits, the one with the longest prefix wins. A TRUNK before a mobile is removed unless a closed prefix
+    other than TRUNK takes the address.
     """
 
     __slots__ = ("_after_zero", "_closed", "_closed_sizes", "_open", "_open_sizes", "code", "rows")
@@ -79,14 +78,14 @@ class AccessCode:
         )
 
     def consider(self, rest: str) -> Iterator[Considered]:
-        """Every row whose prefix begins `rest`, nearest first, with its verdict."""
+        """Every row whose prefix begins `rest`, longest prefix first, and why it was chosen or not."""
         near = [(prefix, row) for row in self.rows if (prefix := row.prefix_of(rest)) is not None]
         for prefix, row in sorted(near, key=lambda each: -len(each[0])):
             chosen, why = self._verdict(row, prefix, rest)
             yield Considered(prefix, str(row.tail), row.accepts, row.purpose, chosen, why)
 
     def _deciding(self, rest: str) -> str | None:
-        """The longest closed prefix that begins `rest`."""
+        """The longest closed prefix that begins `rest`, or None."""
         return next((rest[:size] for size in self._closed_sizes if rest[:size] in self._closed), None)
 
     def _choose(self, rest: str) -> tuple[Row, str] | None:
@@ -143,7 +142,7 @@ def _by_prefix(rows: Iterator[Row]) -> dict[str, tuple[Row, ...]]:
 
 
 def _sizes(prefixes: Iterable[str]) -> tuple[int, ...]:
-    """How long the prefixes are, the longest first."""
+    """The lengths of the prefixes, longest first."""
     return tuple(sorted(set(map(len, prefixes)), reverse=True))
 
 

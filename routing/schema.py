@@ -1,4 +1,4 @@
-"""What the routing files may say, before the checks that look across rows."""
+"""The schema of the routing files. routing.loader checks what goes across rows."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class RowRecord(Closed):
 
 
 class SourceRecord(Closed):
-    """The address that an SMS leaves from: usually, and when it began at a particular access code."""
+    """The address that an SMS is sent from. at: exceptions for SMS that began at a particular access code."""
 
     address: SourcedText
     at: dict[AccessCode, SourcedText] = Field(default_factory=dict)
 
 
 class SourceRecords(Closed):
-    """The addresses that SMS leave from, by their cause."""
+    """The addresses that SMS are sent from, by their cause."""
 
     reply: SourceRecord
     opening: SourceRecord
@@ -59,7 +59,7 @@ class SourceRecords(Closed):
 
 
 class Appendix7(Closed):
-    """appendix7.yaml: access codes, sub-codes, sources."""
+    """appendix7.yaml: access codes, sub-codes, source addresses."""
 
     access_codes: list[Sourced[AccessCode]] = Field(min_length=1)
     rows: list[RowRecord] = Field(min_length=1)
@@ -67,7 +67,7 @@ class Appendix7(Closed):
 
 
 class SecondNumberRecord(Closed):
-    """A segment of second numbers (one phone, two numbers): refused, or counted for the main number."""
+    """A range of second numbers (one phone, two numbers): refused, or replaced by the main number."""
 
     first: Sourced[Segment]
     last: Sourced[Segment]
@@ -101,18 +101,14 @@ class ProvinceRecord(Closed):
     code: ProvinceCode
     zh: Text
     en: Text
-    company_zh: Text
-    abbr_zh: str = ""
-    gb2260: str = ""
-    iso3166_2: str = ""
 
     def province(self) -> Province:
-        """The same as routing's own value."""
+        """The province as routing uses it."""
         return Province(**self.model_dump())
 
 
 class Provinces(Closed):
-    """provinces.yaml. Provenance stands once per column, for every row has it from the same place."""
+    """provinces.yaml. Each column has one provenance, because all rows have it from the same place."""
 
     provenance: dict[str, Origin]
     headquarters: ProvinceRecord
@@ -129,7 +125,7 @@ class Provinces(Closed):
 
 
 class ShapeRecord(Closed):
-    """What numbers of a kind look like: their length in digits and the prefixes that begin them."""
+    """The form of numbers of a kind: length in digits, and the prefixes that begin them."""
 
     digits: Sourced[Annotated[int, Field(ge=1, le=15)]]
     begins: list[SourcedSpan] = Field(min_length=1)
@@ -142,7 +138,7 @@ class ShapeRecord(Closed):
         return self
 
     def shape(self, never: tuple[str, ...]) -> Digits:
-        """The set of such numbers, less those that begin with one of `never`."""
+        """The set of such numbers without those that begin with one of `never`."""
         return Digits(self.digits.value, self.digits.value, tuple(each.value for each in self.begins), never)
 
 

@@ -1,7 +1,7 @@
 """The home province of a mobile, from its first seven digits (the HLR segment).
 
-File: CSV `first7,last7,province_code` in ascending order, runs inclusive, `#` lines before the header.
-One of them must be `# provenance: ...` and, as in every table, name a source or a ground.
+The file is CSV, `first7,last7,province_code`, in ascending order; both ends of a run are included. `#` lines
+stand before the header. One of them must be `# provenance: ...` with a source or a ground, as in every table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from routing.tablefile import Fault, TableError, read_text
 
 UNKNOWN = "000"
-"""Province of a number that no run covers: the headquarters."""
+"""Province of a number that is not listed: the headquarters."""
 
 _HEADER = "first7,last7,province_code"
 _SEGMENT = re.compile("1[0-9]{6}")
@@ -30,12 +30,12 @@ class Run(NamedTuple):
 
 
 class Segments:
-    """Province by segment: one octet per segment between the lowest and the highest listed. Immutable."""
+    """Provinces by segment, in one octet per segment from the lowest to the highest. Immutable."""
 
     __slots__ = ("_codes", "_lowest", "_provinces", "runs")
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        """`runs` ascend, do not overlap, and name at most 255 provinces."""
+        """`runs` are in ascending order, do not overlap, and name at most 255 provinces."""
         self.runs = tuple(runs)
         self._lowest = runs[0].first if runs else 0
         self._codes = (UNKNOWN, *sorted({run.province for run in runs}))
@@ -46,7 +46,7 @@ class Segments:
         self._provinces = bytes(table)
 
     def home(self, msisdn: str) -> str:
-        """The province code of an 11-digit mobile; "000" for anything that is not listed."""
+        """The province code of an 11-digit mobile; "000" when it is not listed."""
         try:
             index = int(msisdn[:7]) - self._lowest
             return self._codes[self._provinces[index]] if index >= 0 else UNKNOWN
@@ -54,12 +54,12 @@ class Segments:
             return UNKNOWN
 
     def any_between(self, first: int, last: int) -> bool:
-        """Whether a listed segment lies between two seven-digit numbers, both included."""
+        """Whether a segment is listed from `first` to `last` (seven digits, both included)."""
         return any(run.first <= last and first <= run.last for run in self.runs)
 
 
 def load_segments(path: Path, provinces: Collection[str]) -> Segments:
-    """The segment table of a file; raises TableError with the line of every bad row."""
+    """The segments of a file. Raises TableError with the line of every bad row."""
     runs: list[Run] = []
     faults: list[Fault] = []
     lines = iter(enumerate(read_text(path).splitlines(), 1))
@@ -79,7 +79,7 @@ def load_segments(path: Path, provinces: Collection[str]) -> Segments:
 
 
 def _head_fault(lines: Iterable[tuple[int, str]]) -> str | None:
-    """Consume the comments and the header; what is wrong with them."""
+    """Read the comments and the header. Returns what is wrong with them, or None."""
     sourced = False
     for _, text in lines:
         if text == _HEADER:
@@ -91,7 +91,7 @@ def _head_fault(lines: Iterable[tuple[int, str]]) -> str | None:
 
 
 def _run(text: str, previous: int, provinces: Collection[str]) -> Run | tuple[str, str]:
-    """A row, or the key and the reason of its fault."""
+    """The run of a row, or the key and the reason of its fault."""
     fields = text.split(",")
     if len(fields) != 3:
         return "(row)", f"three fields are wanted ({_HEADER}), not {len(fields)}"

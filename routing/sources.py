@@ -1,8 +1,8 @@
-"""The addresses that SMS leave from, compiled from the `sources` section of appendix7.yaml.
+"""The addresses that SMS are sent from, compiled from the section `sources` of appendix7.yaml.
 
-An address is written as `{access_code}` (the one in use) or not, digits, and at the end what is added
-for each SMS: `{serial}` of a question, `{number}` of a person. Each is checked against the rows: what a
-customer sends back there must arrive where it is understood.
+An address has the access code in use (`{access_code}`, optional), digits, and at the end what is added for
+each SMS: the `{serial}` of a question or the `{number}` of a person. Each address is checked against the
+rows: an answer to it must arrive where it is understood.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Resolve = Callable[[str], Route]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Source addresses, by the access code in use where they depend on it.
+    """Source addresses, by access code in use where they depend on it.
 
-    `question` has the head of the address and the serials that may follow it; `chat` the head that a
-    number follows.
+    question: the address without the serial, and the serials that may follow. chat: the address without the
+    number.
     """
 
     reply: Mapping[str, str]
@@ -38,7 +38,7 @@ class Sources:
 
 
 class SourceCompiler:
-    """Turns the `sources` section into Sources. What is wrong gathers in `faults`."""
+    """Compiles the section `sources`. It collects faults in `faults`."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class SourceCompiler:
         self._bases = [code for code in codes if resolve(code).accepts is Accepts.BASE]
 
     def compile(self) -> Sources:
-        """The compiled addresses; use them only when `faults` is empty."""
+        """The compiled addresses. Use them only when `faults` is empty."""
         records = self._located.value.sources
         reply = self._heads("reply", records.reply, list(self._codes), "")
         opening = self._heads("opening", records.opening, self._bases, "")
@@ -95,7 +95,8 @@ class SourceCompiler:
         return (code if match[1] else "") + match[2]
 
     def _serials(self, code: str, head: str, record: SourceRecord) -> Digits | None:
-        """The serials that an answer row takes behind `head`."""
+        """The serials that the row for answers takes behind `head`; None, with a fault, without such a
+        row."""
         for known in sorted(self._codes, key=len, reverse=True):
             if head.startswith(known):
                 for row in self._codes[known].rows:

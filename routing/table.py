@@ -1,4 +1,4 @@
-"""Routing: from the address an SMS was sent to, and its sender, to what it means and whose it is."""
+"""Routing: what the destination of an SMS means, which province it belongs to, who its sender is."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from routing.sources import SourceCompiler, Sources
 from routing.tablefile import TableError
 
 ROUTES_CACHED = 16_384
-"""Destinations whose routes are kept by default: some 8 MB when every one of them is in use."""
+"""Routes that are cached by default: about 8 MB when all are in use."""
 
 SECOND_NUMBER_REFUSED = "a second number, which appendix 6 keeps from the service"
-"""Why a sender is refused whose mobile is one."""
+"""Why a sender with a refused second number is rejected."""
 
 _PERSONS: Mapping[TailKind, type[Mobile | FetionNumber]] = MappingProxyType(
     {TailKind.MOBILE: Mobile, TailKind.FETION_NUMBER: FetionNumber}
@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 
 class Routing:
-    """The routing tables, validated once and immutable. Build it with `load`.
+    """The routing tables, checked at load and immutable. Build it with `load`.
 
-    `numbers` reads a person's number, `provinces` has the provincial companies by code, `version` names
-    the tables: two gateways with the same version route alike.
+    numbers: reads the number of a person. provinces: the provincial companies by code. version: a hash of the
+    tables; two gateways with the same version route alike.
     """
 
     __slots__ = (
@@ -53,7 +53,7 @@ class Routing:
     )
 
     def __init__(self, tables: Tables, *, routes_cached: int = ROUTES_CACHED) -> None:
-        """Raises TableError when the sources of SMS do not agree with the rows."""
+        """Raises TableError when the source addresses do not agree with the rows."""
         self.version: str = tables.version
         self.numbers: NumberPlan = tables.numbers
         self.provinces: Mapping[str, Province] = tables.provinces
@@ -67,14 +67,14 @@ class Routing:
 
     @classmethod
     def load(cls, folder: Path | None = None, *, routes_cached: int = ROUTES_CACHED) -> Routing:
-        """The tables of `folder` (all five files), or the shipped ones; raises TableError."""
+        """The tables of `folder` (all five files), or the shipped ones. Raises TableError."""
         return cls(load_tables(folder or Path(__file__).parent), routes_cached=routes_cached)
 
     def resolve(self, destination: str) -> Route:
         """What an address means. Never raises: a bad address is a route with `refused`.
 
-        Blanks at either end, and +86, 86, 0086 or a + before an access code come off. At most
-        `routes_cached` routes are kept.
+        Blanks at either end, and +86, 86, 0086 or a + before an access code are removed. At most
+        `routes_cached` routes are cached.
         """
         return self._cached(destination)
 
@@ -83,20 +83,21 @@ class Routing:
         return self._segments.home(msisdn)
 
     def province(self, route: Route, msisdn: str) -> str:
-        """The province an SMS belongs to: the route's own, else the sender's home."""
+        """The province an SMS belongs to: that of the route, else the sender's home."""
         return route.province if route.province is not None else self._segments.home(msisdn)
 
     def operator(self, msisdn: str) -> Operator:
-        """Whose an 11-digit mobile is, by its segment (numbers did not move between operators in 2007)."""
+        """The operator of an 11-digit mobile, by its segment. In 2007 numbers were not ported."""
         return Operator.CMCC if msisdn.startswith(self._cmcc) else Operator.OTHER
 
     @property
     def has_second_numbers(self) -> bool:
-        """Whether `main_number` ever gives anything but what it is asked."""
+        """Whether `main_number` can return anything but its argument."""
         return bool(self._second_numbers)
 
     def main_number(self, msisdn: str) -> str | None:
-        """The number that counts for a mobile: a second number's main one; None when it is refused."""
+        """The main number for a second number, any other mobile unchanged; None for a second number that
+        is refused."""
         place = bisect_right(self._second_numbers_from, msisdn) - 1
         if place < 0:
             return msisdn
@@ -109,11 +110,11 @@ class Routing:
         return str(int(row.main) + int(start) - int(row.first)) + msisdn[len(start) :]
 
     def person(self, text: str) -> Person | None:
-        """The person whom an argument names, None for nobody.
+        """The person whom an argument names, or None.
 
-        Besides the spellings of `numbers.person` that is the address at which we show a person: an access
-        code (+ sub-code) + number, as the rows that accept chat have it. A second number names the person of
-        its main number; one that is refused stays as it is, and belongs to no customer.
+        An argument may also be the address at which a person is shown: access code, sub-code and number, as
+        in the rows that accept chat. A second number is replaced by its main number; one that is refused is
+        returned as it is, and no customer has it.
         """
         person = self.numbers.person(text)
         if person is None:
@@ -125,7 +126,7 @@ class Routing:
         return person
 
     def explain(self, destination: str, sender: str | None = None) -> Explanation:
-        """The route of an address with every near row's verdict; not cached. Never raises."""
+        """The route of an address, with every row that was considered. It is not cached. Never raises."""
         route = self._route(destination)
         split = self._split(destination)
         considered = () if isinstance(split, str) else tuple(split[0].consider(split[1]))
@@ -142,17 +143,21 @@ class Routing:
         return Explanation(destination, route, province, considered, main, sender_refused)
 
     def reply_from(self, route: Route) -> str:
-        """The address a reply leaves from. Raises ValueError for a refused route, like the next two."""
+        """The address that a reply is sent from. Raises ValueError for a refused route."""
         return _at(self._sources.reply, route)
 
     def opening_from(self, route: Route) -> str:
-        """The address that the result of an opening leaves from."""
+        """The address that the result of an opening is sent from. Raises ValueError as reply_from."""
         return _at(self._sources.opening, route)
 
     def question_from(self, route: Route, serial: str) -> str:
-        """The address of a question, to which its answer goes back.
+        """The address that a question is sent from; its answer is sent back there.
 
-        `serial` is written in full ("00042"). Raises ValueError for one that the answer's row refuses.
+        Args:
+            serial: in full, such as "00042".
+
+        Raises:
+            ValueError: a refused route, or a serial that the row for answers does not take.
         """
         head, serials = _at(self._sources.question, route)
         if not serials.fits(serial):
@@ -160,11 +165,11 @@ class Routing:
         return head + serial
 
     def notice_from(self) -> str:
-        """The address that a notice to somebody else leaves from."""
+        """The address that an SMS to another customer than the sender is sent from."""
         return self._sources.notice
 
     def chat_from(self, sender: Person) -> str:
-        """The address that a chat message leaves from: an answer to it reaches `sender`."""
+        """The address that a chat message is sent from. An answer to it reaches `sender`."""
         return self._sources.chat + sender.digits
 
     def _route(self, destination: str) -> Route:
@@ -179,7 +184,7 @@ class Routing:
         return replace(route, person=person or route.tail)
 
     def _split(self, destination: str) -> tuple[AccessCode, str] | str:
-        """Access code and the digits behind it, or why there is none."""
+        """The access code and the digits behind it, or why there is none."""
         destination = destination.strip(" ")
         for country in ("", *COUNTRY_PREFIXES, "+"):
             if not destination.startswith(country):
@@ -205,7 +210,7 @@ class Routing:
 
 
 def _at(addresses: Mapping[str, T], route: Route) -> T:
-    """What a source has for the access code of a route."""
+    """The value for the access code of a route. Raises ValueError when there is none."""
     if route.refused is not None or route.access_code not in addresses:
         raise ValueError(f"nothing of this kind leaves from {route.address or 'a refused address'}")
     return addresses[route.access_code]

@@ -1,11 +1,11 @@
-"""YAML files with a closed schema, every fault named by file, line and key.
+"""YAML files with a closed schema. Every fault is reported by file, line and key.
 
-`load(path, Model)` gives the validated model. `locate(path, Model)` gives it with the line of every
-key, for checks that look across rows. `read(path)` stops before the schema, for a caller that merges
-something else in (environment variables) before `into(Model)`. All three raise `TableError`.
+`load(path, Model)` returns the validated model. `locate(path, Model)` returns it with the line of every key,
+for checks across rows. `read(path)` does not check the schema: a caller may merge other values (environment
+variables) before `into(Model)`. All three raise `TableError`.
 
-Faults of one file are reported together: duplicate keys and every violation of the schema. A value is
-never printed in a fault, because a configuration file may hold passwords; a validator's own message is.
+The faults of one file are reported together: duplicate keys and every violation of the schema. A fault never
+contains a value, because a configuration file may hold passwords; it does contain the message of a validator.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
-# The parser of libyaml where PyYAML was built with it: same nodes, several times as fast.
+# The parser of libyaml, if PyYAML was built with it: the same nodes, several times as fast.
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
@@ -60,18 +60,21 @@ _REASONS: Mapping[str, str] = MappingProxyType(
         "tuple_type": "must be a list",
     }
 )
-"""What is wrong, by pydantic's name for it; other kinds keep pydantic's own words."""
+"""Reasons by pydantic's error type. Other types keep pydantic's message."""
 
 
 class Closed(BaseModel):
-    """Base of every table and configuration model: unknown keys are refused, values do not change."""
+    """Base of all table and configuration models: unknown keys are rejected, values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a file. Lines count from 1; `key` is dotted, with list positions from 0."""
+    """One fault of a file.
+
+    line: from 1. key: dotted, with list positions from 0.
+    """
 
     file: str
     line: int
@@ -83,7 +86,7 @@ class Fault:
 
 
 class TableError(Exception):
-    """A table or configuration file that must not be used. `faults` has them all, in file order."""
+    """A table or configuration file that must not be used. `faults` has all its faults, in file order."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = sorted(set(faults), key=lambda fault: (fault.file, fault.line, fault.key, fault.reason))
@@ -92,9 +95,9 @@ class TableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Located(Generic[T]):
-    """What a file says, with the line of every key in it.
+    """The content of a file, with the line of every key.
 
-    `faults` are those found while reading; `into` reports them together with its own.
+    faults: found while reading; `into` reports them together with its own.
     """
 
     value: T
@@ -103,7 +106,8 @@ class Located(Generic[T]):
     faults: tuple[Fault, ...] = ()
 
     def line_of(self, path: KeyPath) -> int:
-        """The line of the value at `path`; where the file has no such key, of the nearest one above it."""
+        """The line of the value at `path`. If the file has no such key, the line of the nearest one above
+        it in the path."""
         parts = tuple(map(str, path))
         while parts and parts not in self.lines:
             parts = parts[:-1]
@@ -114,7 +118,7 @@ class Located(Generic[T]):
         return Fault(self.file, self.line_of(path), dotted(path), reason)
 
     def into(self, model: type[M]) -> Located[M]:
-        """The same file as a validated `model`; raises TableError with every fault at once."""
+        """The content as a validated `model`. Raises TableError with all faults."""
         faults = list(self.faults)
         try:
             value = model.model_validate(self.value)
@@ -126,19 +130,19 @@ class Located(Generic[T]):
 
 
 def load(path: Path, model: type[M]) -> M:
-    """The validated content of a YAML file; raises TableError."""
+    """The validated content of a YAML file. Raises TableError."""
     return locate(path, model).value
 
 
 def locate(path: Path, model: type[M]) -> Located[M]:
-    """Like `load`, with the lines kept."""
+    """The same as `load`, with the lines."""
     return read(path).into(model)
 
 
 def read(path: Path) -> Located[object]:
-    """The plain content of a YAML file (one document, UTF-8) with its lines; raises TableError.
+    """The content of a YAML file (one document, UTF-8) with its lines. Raises TableError.
 
-    Duplicate keys do not raise here: they wait in `faults` for `into`.
+    Duplicate keys do not raise here: `into` reports them.
     """
     file = str(path)
     text = read_text(path)
@@ -157,7 +161,7 @@ def read(path: Path) -> Located[object]:
         raise TableError([Fault(file, _position(text, error), "(yaml)", reason)]) from error
     except ValueError as error:
         reason = "looks like a date or a number and is none: put it in quotes"
-        # What the constructor was in the middle of: the innermost node is the one that it could not make.
+        # recursive_objects are the nodes under construction; the innermost one failed.
         line = max((each.start_mark.line + 1 for each in loader.recursive_objects), default=1)
         raise TableError([Fault(file, line, "(yaml)", reason)]) from error
     except RecursionError as error:
@@ -168,7 +172,8 @@ def read(path: Path) -> Located[object]:
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 text file; raises TableError when it cannot be read, with the line of a broken octet."""
+    """The content of a UTF-8 text file. Raises TableError when it cannot be read, with the line of an
+    octet that is not UTF-8."""
     try:
         octets = path.read_bytes()
     except OSError as error:
@@ -181,7 +186,7 @@ def read_text(path: Path) -> str:
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as people write it: ("rows", 3, "tail") is rows[3].tail; the whole file is "(file)"."""
+    """A path in text form: ("rows", 3, "tail") is rows[3].tail; the whole file is "(file)"."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -189,7 +194,7 @@ def dotted(path: KeyPath) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The hint that ends a sentence about an unknown word: the nearest known one, or all of them."""
+    """A hint for an unknown word: the nearest known one, or all of them."""
     words = sorted(known)
     close = difflib.get_close_matches(word, words, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(words)}"
@@ -198,7 +203,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def _index(
     file: str, node: yaml.Node, path: KeyPath, lines: dict[tuple[str, ...], int], above: frozenset[int]
 ) -> Iterator[Fault]:
-    """Fill `lines` below `node`; yields a fault for every duplicate key."""
+    """Enter the lines below `node` in `lines`. Yields a fault for every duplicate key."""
     if id(node) in above:
         raise RecursionError
     above |= {id(node)}
@@ -218,13 +223,13 @@ def _index(
 
 
 def _repeated(node: yaml.MappingNode, key: yaml.ScalarNode) -> bool:
-    """Whether an earlier key of a mapping (perhaps on the same line) is written the same."""
+    """Whether an earlier key of a mapping, perhaps on the same line, has the same name."""
     first = next(other for other, _ in node.value if other.value == key.value)
     return first is not key
 
 
 def _position(text: str, error: Exception) -> int:
-    """The line of an error that knows at most a character position."""
+    """The line of an error that has no line, only a character position or none."""
     position = getattr(error, "position", 0)
     return text.count("\n", 0, position) + 1 if isinstance(position, int) else 1
 
@@ -249,7 +254,8 @@ def _schema_faults(located: Located[Any], model: type[BaseModel], error: Validat
 
 
 def _follow(data: Any, loc: KeyPath) -> tuple[KeyPath, Any]:
-    """The part of `loc` that exists in `data` (pydantic adds the names of union members), and its value."""
+    """The part of `loc` that exists in `data`, and its value. pydantic adds the names of union members to
+    loc."""
     for count, part in enumerate(loc):
         inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
         if not inside:

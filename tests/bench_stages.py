@@ -123,9 +123,9 @@ async def measure(folder: Path) -> dict[str, list[float]]:
         timed(gateway.pipeline._batches, "prepare", "prepare")
         timed(gateway.store, "write", "write")
         timed(gateway.store, "sync", "sync")
-        timed(gateway.pipeline, "_answer", "answer")
+        timed(gateway.pipeline._answers, "give", "answer")
         transport = MemoryTransport()
-        connection: Connection = gateway.listener._connection()
+        connection: Connection = gateway.channel.listener._connection()
         connection.connection_made(transport)
         timed(connection, "data_received", "read")
         connection.data_received(

@@ -11,15 +11,22 @@ from contextlib import asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from gateway.message import MobileOriginated, MobileTerminated, message_id
+from gateway.channels.contract import Bind, ChannelOwner, Loss
+from gateway.channels.smpp.address_range import AddressRange
+from gateway.channels.smpp.bind import SmppBind
+from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
+from gateway.channels.smpp.composing import SmppComposer, Templates
+from gateway.message import Commit, JournalEntry, MobileTerminated
+from gateway.net.admission import ConnectionLimits
+from gateway.net.connection import Connection
+from gateway.observer import Observer, Remote
 from gateway.outbound.outbox import Outbox
-from gateway.outbound.selection import Bind, Binds, Claim
+from gateway.outbound.selection import Binds
 from gateway.smpp.codec import decode, encode
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.framing import FrameSplitter
-from gateway.smpp.long import PartHeader
 from gateway.smpp.pdu import Pdu
 from gateway.smpp.pdus import (
     BindReceiver,
@@ -39,6 +46,7 @@ from tests.smpp.sessions import bound_pair
 ALICE, BOB = "13800138000", "13900139000"
 START_MS = 1_200_000_000_000
 GSM = Alphabet.from_config({}, "gsm")
+NO_ACCOUNTS = SmppConfiguration("127.0.0.1", 0, {}, {}, Timers(), ConnectionLimits())
 P = TypeVar("P", bound=Pdu)
 T = TypeVar("T")
 SESSIONS = 1 << 32
@@ -109,36 +117,30 @@ def received(
     session: int = SESSIONS + 1,
     digest: bytes = b"digest",
     source: str = ALICE,
-    octets: bytes = b"KTFX",
-    part: PartHeader | None = None,
     at: int = START_MS,
-) -> MobileOriginated:
-    """An SMS from a handset to 161, as it is when it is to be stored."""
-    return MobileOriginated(
-        number,
-        message_id(number),
-        None,
-        None,
-        0.0,
-        source,
-        0,
-        1,
-        "161",
-        source,
-        routing().resolve("161"),
-        0x40 if part else 0,
-        0,
-        octets,
-        SYSTEM_ID,
-        session,
-        number & 0xFFFF,
-        part,
+) -> JournalEntry:
+    """An SMS from a handset to 161, as it is stored."""
+    return JournalEntry(
+        number=number,
         at=at,
-        digest=digest,
-        instruction="service.open",
-        result="done",
-        stored_text="KTFX",
+        account=SYSTEM_ID,
+        session=session,
+        sequence=number & 0xFFFF,
+        source=source,
+        destination="161",
+        msisdn=source,
+        access_code="161",
+        sub_code="",
         province="100",
+        esm_class=0,
+        data_coding=0,
+        parts=1,
+        instruction="service.open",
+        outcome="done",
+        text="KTFX",
+        detail=None,
+        digest=digest,
+        hidden="",
     )
 
 
@@ -206,14 +208,24 @@ def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waits")
 
 
+class Line:
+    """What a bind needs of its connection (gateway.net.connection.Connection)."""
+
+    def __init__(self, peer: "Peer") -> None:
+        self.closed = False
+        self._peer = peer
+
+    def flush(self) -> None:
+        """What the gateway has queued arrives at once."""
+        self._peer.flush()
+
+
 class Peer:
-    """One bind, both of its ends in memory; the test plays the far one (gateway.outbound.selection.Link)."""
+    """One bind, both of its ends in memory; the test plays the far one."""
 
     def __init__(
         self, number: int, clock: HandClock, request: BindRequest, account: str, window: int
     ) -> None:
-        self.peer = f"peer {number}"
-        self.closed = False
         self.mute = False  # the far end does not even answer enquire_link
         self.arrived = 0
         self.unanswered: list[DeliverSm] = []
@@ -222,20 +234,29 @@ class Peer:
         timers = Timers(session_init=0, enquire_link=0, response=60)
         mc, self.far = bound_pair(request, clock.now, timers, Limits(window_out=window))
         self.session: Session = mc
+        self.line = Line(self)
         try:
-            claim = Claim.of(request.address_range)
+            wanted = AddressRange.of(request.address_range)
         except ValueError:
-            claim = None
-        self.bind = Bind(
+            wanted = None
+        self.bind = SmppBind(
             number=number,
             account=account,
+            peer=f"peer {number}",
             mode=request.name.removeprefix("bind_"),
             address_range=request.address_range,
-            claim=claim,
-            link=self,
-            since=clock.now,
+            wanted=wanted,
+            connection=cast(Connection, self.line),
             session=mc,
+            since=clock.now,
+            response_timeout=timers.response,
+            templates=Templates(),
         )
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is cut."""
+        return self.line.closed
 
     def flush(self) -> None:
         """What the gateway has queued arrives at once."""
@@ -254,10 +275,6 @@ class Peer:
         """The gateway ends the session."""
         self.session.unbind(self._clock.now)
 
-    def abort(self, reason: str) -> None:
-        """Not used in memory."""
-        raise AssertionError(reason)
-
     def answers(self, place: int, status: int) -> list[Event]:
         """The far end answers one of its deliveries; what that means to the gateway."""
         request = self.unanswered.pop(place)
@@ -274,17 +291,36 @@ class Peer:
         return [(pdu.destination_addr, GSM.decode(pdu.short_message, 0)) for pdu in self.taken]
 
 
-class Sending:
-    """An Outbox with binds in memory and a clock that a test moves; around it, what gateway.app does."""
+class _Told:
+    """Passes on what the SMPP driver tells of answers, as gateway.processing.exchange does."""
+
+    def __init__(self, outbox: Outbox, clock: HandClock) -> None:
+        self._outbox = outbox
+        self._clock = clock
+
+    def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
+        """The peer took a part."""
+        self._outbox.sent(bind, sms, remote_id, self._clock.now, self._clock.now_ms())
+
+    def refused(self, _bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
+        """The peer did not take a part."""
+        self._outbox.refused(sms, reason, self._clock.now, self._clock.now_ms(), retry=retry)
+
+
+class Sending(Observer):
+    """An Outbox with SMPP binds in memory and a clock that a test moves; around it, what a gateway does."""
 
     def __init__(self, *, limit: int = 100_000) -> None:
         self.clock = HandClock()
         self.binds = Binds()
+        self.peers: dict[int, Peer] = {}
         self.said: list[tuple[str, int]] = []
         self.woken = 0
         self._bound = 0
-        alphabets = dict.fromkeys((SYSTEM_ID, "other"), GSM)
-        self.outbox = Outbox(self.binds, alphabets, self, Random(7), self._wake, limit)
+        composer = SmppComposer(dict.fromkeys((SYSTEM_ID, "other"), GSM))
+        self.outbox = Outbox(self.binds, composer, self, Random(7), self._wake, limit)
+        owner = cast(ChannelOwner, _Told(self.outbox, self.clock))
+        self._driver = SmppChannel(NO_ACCOUNTS, owner, self, self.clock.monotonic, 0)
 
     def bind(
         self,
@@ -298,6 +334,7 @@ class Sending:
         self._bound += 1
         wish = request(system_id=account, address_range=address_range)
         peer = Peer(self._bound, self.clock, wish, account, window)
+        self.peers[self._bound] = peer
         self.binds.add(peer.bind)
         if peer.bind.receives:
             self.outbox.bind_ready(peer.bind, self.clock.now, self.clock.now_ms())
@@ -319,8 +356,7 @@ class Sending:
         """Time passes: retries that are due leave, responses that are late are given up, sessions end."""
         self.clock.now += seconds
         for bind in self.binds.all():
-            peer = bind.link
-            assert isinstance(peer, Peer)
+            peer = self.peers[bind.number]
             self._pass_on(peer, peer.session.tick(self.clock.now))
             if not peer.closed:
                 peer.flush()
@@ -329,42 +365,58 @@ class Sending:
 
     def lose(self, peer: Peer) -> None:
         """The connection is cut."""
-        peer.closed = True
+        peer.line.closed = True
         peer.unanswered.clear()
         self.binds.remove(peer.bind)
-        self.outbox.lost(peer.bind, peer.session.lost(), self.clock.now, self.clock.now_ms())
+        unanswered = [each for each in peer.session.lost() if isinstance(each, MobileTerminated)]
+        loss = Loss("cut", silent=peer.session.silent)
+        self.outbox.lost(peer.bind, unanswered, loss, self.clock.now, self.clock.now_ms())
+
+    @property
+    def unwritten(self) -> Commit:
+        """What became of SMS and is not stored yet."""
+        commit = Commit()
+        self.outbox.hand_in(commit)
+        self.outbox.take_back(commit)
+        return commit
+
+    def commit(self) -> Commit:
+        """What became of SMS is stored; the commit."""
+        commit = Commit()
+        self.outbox.hand_in(commit)
+        self.outbox.committed(commit, self.clock.now, self.clock.now_ms())
+        return commit
 
     def _pass_on(self, peer: Peer, events: list[Event]) -> None:
-        now, now_ms = self.clock.now, self.clock.now_ms()
         for event in events:
             if isinstance(event, Answered):
                 assert isinstance(event.context, MobileTerminated)
-                self.outbox.answered(peer.bind, event.context, event.response, now, now_ms)
+                self._driver.answered(peer.bind, event.context, event.response)
             elif isinstance(event, TimedOut):
                 assert isinstance(event.context, MobileTerminated)
-                self.outbox.timed_out(peer.bind, event.context, now, now_ms)
+                self.outbox.unknown(peer.bind, event.context, self.clock.now, self.clock.now_ms())
         if events and isinstance(events[-1], Closing):
             self.lose(peer)
         elif events:
-            self.outbox.settle(peer.bind, now, now_ms)
+            self.outbox.settle(peer.bind, self.clock.now, self.clock.now_ms())
 
     def _wake(self) -> None:
         self.woken += 1
 
-    def sent(self, sms: MobileTerminated, _bind: Bind, _latency: float, _now_ms: int) -> None:
-        """gateway.outbound.outbox.SendLog."""
+    def sent(self, sms: MobileTerminated, _remote: Remote, _latency: float, _now_ms: int) -> None:
+        """It was delivered."""
         self.said.append(("sent", sms.number))
 
     def failed(self, sms: MobileTerminated, _error: Exception | None = None) -> None:
-        """gateway.outbound.outbox.SendLog."""
+        """It never will be."""
         self.said.append((sms.error, sms.number))
 
     def suspected(self, sms: MobileTerminated) -> None:
-        """gateway.outbound.outbox.SendLog."""
+        """It is parked."""
         self.said.append(("suspect", sms.number))
 
     def deferred(self, sms: MobileTerminated, reason: str) -> None:
-        """gateway.outbound.outbox.SendLog."""
+        """It waits."""
         self.said.append((reason, sms.number))
 
 

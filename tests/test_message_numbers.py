@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway import message
-from gateway.message import COUNTER, RESERVE, RUNS, Numbers, NumbersUsedUp, message_id
+from gateway.message import COUNTER, RESERVE, RUNS, MessageNumbers, NumbersUsedUp, message_id
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.sqlite.store import SqliteStore
 from tests.processing.machine_service import house
@@ -15,11 +15,11 @@ from tests.support import store_at, store_of
 
 def test_a_run_goes_over_into_the_one_that_the_store_gave() -> None:
     """Near its end the series wants another run; the numbers go on there, each once."""
-    near = Numbers(0, 3, COUNTER - RESERVE)
+    near = MessageNumbers(0, 3, COUNTER - RESERVE)
     wanted = [near.wants_run]
     near.add_run(5)
     assert [*wanted, near.wants_run] == [True, False]
-    numbers = Numbers(0, 3, COUNTER - 3)
+    numbers = MessageNumbers(0, 3, COUNTER - 3)
     numbers.add_run(5)
     drawn = [numbers.draw() for _ in range(4)]
     assert drawn == [(3 << 32) + COUNTER - 2, (3 << 32) + COUNTER - 1, (5 << 32) + 1, (5 << 32) + 2]
@@ -27,7 +27,7 @@ def test_a_run_goes_over_into_the_one_that_the_store_gave() -> None:
 
 def test_the_end_without_another_run() -> None:
     """No number of the next process is given: drawing raises, and whoever asks first knows it."""
-    numbers = Numbers(0, 3, COUNTER - 2)
+    numbers = MessageNumbers(0, 3, COUNTER - 2)
     last = numbers.draw()
     assert last == (4 << 32) - 1
     used_up = [numbers.used_up]
@@ -40,7 +40,7 @@ def test_the_end_without_another_run() -> None:
 
 def test_the_widest_number_has_sixteen_digits() -> None:
     """Node, run and counter at their ends give a message id of 16 digits that SQLite keeps as it is."""
-    numbers = Numbers(127, RUNS - 1, COUNTER - 2)
+    numbers = MessageNumbers(127, RUNS - 1, COUNTER - 2)
     assert message_id(numbers.draw()) == "7fffffffffffffff"
 
 

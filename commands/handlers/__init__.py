@@ -1,7 +1,8 @@
-"""What instructions do: one module per family, pure functions `(world, understood, given) -> Outcome`.
+"""The handlers: one module per family of instructions, pure functions `(world, understood, given) ->
+Outcome`.
 
-`HANDLERS` says which function handles which row of the table. A row that is not in it fails at load.
-Which customers may use a row, and all that rows have in common, is the caller's: commands.dispatch.
+`HANDLERS` maps each row of the table to its function; loading fails for a row without one. commands.dispatch
+decides which customers may use a row and does what all rows share.
 """
 
 from collections.abc import Callable, Mapping
@@ -69,4 +70,4 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
 )
 
 HANDLED = frozenset(HANDLERS) | {chat.ID}
-"""Every row that can be handled; a text to a person is a Chat, which chat.send handles."""
+"""All rows that can be handled. A text to a person is a Chat; chat.send handles it."""

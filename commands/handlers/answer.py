@@ -1,4 +1,4 @@
-"""Answers: which question is meant, whether it can still be answered, and what answering it does."""
+"""Answers: find the question that is meant, check that it can still be answered, and run its answer."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -50,17 +50,18 @@ _AGAIN: Mapping[str, Again] = MappingProxyType(
 
 
 def yes(world: World, understood: Instruction, given: Given) -> Outcome:
-    """是 and its like."""
+    """是 and the other words that agree."""
     return _answer(world, understood, given, _YES, questions.YES)
 
 
 def no(world: World, understood: Instruction, given: Given) -> Outcome:
-    """否 and its like."""
+    """否 and the other words that decline."""
     return _answer(world, understood, given, _NO, questions.NO)
 
 
 def suggested(world: World, understood: Instruction, now: int) -> Question | None:
-    """The open suggestion that an answer takes up or turns down; at a base a real question goes first."""
+    """The open suggestion that an answer accepts or declines, or None. At a base, open questions come
+    first."""
     sender = understood.sender
     if understood.route.accepts is Accepts.ANSWER:
         question = _addressed(world, sender, understood.arguments, now)
@@ -75,8 +76,15 @@ def suggested(world: World, understood: Instruction, now: int) -> Question | Non
 def asked_about(
     world: World, sender: str, addressed: Mapping[str, str] | None, now: int
 ) -> Question | Outcome | None:
-    """The open question that an answer with a question mark is about: at a base (addressed: None) the only
-    one, else the suggestion. Several real ones are listed."""
+    """The open question that an answer with a question mark is about.
+
+    Args:
+        addressed: see Parser.addressed; None at a base.
+
+    Returns:
+        At a base the only open question, else the suggestion; an Outcome that lists the questions when
+            there are several; None when there is none.
+    """
     if addressed is not None:
         question = _addressed(world, sender, addressed, now)
         return question if question is not None and question.is_open(now) else None
@@ -90,16 +98,18 @@ def asked_about(
 
 
 def again(world: World, sender: str, question: Question, given: Given) -> Reply | None:
-    """The sentence of a real question once more, from its own number; None when its other side is gone."""
+    """The SMS of a question again, from the same number; None when its other customer has left."""
     return _AGAIN[question.kind](world, sender, given, question)
 
 
 def reminder(
     world: World, sender: str, addressed: Mapping[str, str], sentence: str, now: int
 ) -> Reply | None:
-    """The SMS that reminds of the open question to whose number something else was sent; None for none.
+    """The SMS that reminds of the open question to whose number another text was sent; None when there is
+    none.
 
-    addressed: as the parser says, see Parser.addressed.
+    Args:
+        addressed: see Parser.addressed.
     """
     question = _addressed(world, sender, addressed, now)
     if question is None or question.kind == questions.SUGGESTION or not question.is_open(now):
@@ -129,9 +139,9 @@ def _answer(
 
 
 def _addressed(world: World, sender: str, addressed: Mapping[str, str], now: int) -> Question | None:
-    """The question with that serial, else the newest one begun at that access code.
+    """The question with that serial, else the newest one begun at that access code, else None.
 
-    An open one goes first, and a real one before a suggestion.
+    An open question is preferred, then one that is not a suggestion.
     """
     customer = world.customer(sender)
     if customer is None:
@@ -149,7 +159,7 @@ def _addressed(world: World, sender: str, addressed: Mapping[str, str], now: int
 
 
 def _which(sender: str, waiting: list[Question]) -> Outcome:
-    """An answer at a base that belongs to no question, or to one of several."""
+    """The reply to an answer at a base when no question, or more than one, is open."""
     if not waiting:
         return refused(sender, "answer.none")
     serials = " ".join(map(questions.serial_text, waiting))

@@ -1,4 +1,4 @@
-"""Buddies: one asks, the other answers, then each has the other, until one of them ends it."""
+"""Buddies: one customer asks, the other answers, then each is a buddy of the other until one ends it."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ ADD = "buddy.add"
 
 
 def add(world: World, understood: Instruction, given: Given) -> Outcome:
-    """HY#number: ask the other, under the sender's own name when he gives one, else under his number."""
+    """HY#number: ask the other customer, under the name that the sender gives, else under his number."""
     sender, who = understood.sender, {"who": understood.arguments["number"]}
     other = _whom_to_ask(world, understood)
     if isinstance(other, Outcome):
@@ -50,7 +50,7 @@ def add(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def add_again(world: World, sender: str, given: Given, question: Question) -> Reply | None:
-    """The question of HY#, to whom it was put; None when the asker has left."""
+    """The SMS of the question of HY# again; None when the asker has left."""
     asker = open_customer(world, question.about)
     if asker is None:
         return None
@@ -59,7 +59,7 @@ def add_again(world: World, sender: str, given: Given, question: Question) -> Re
 
 
 def accepted(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
-    """是: both have each other from now on, and both are told."""
+    """是: both become buddies, and both are told."""
     answerer = open_customer(world, understood.sender)
     asker = open_customer(world, question.about)
     if answerer is None or asker is None:
@@ -87,7 +87,7 @@ def accepted(world: World, understood: Instruction, given: Given, question: Ques
 
 
 def declined(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
-    """否: the asker is told, the answerer thanked."""
+    """否: the asker is told, and the answerer gets a confirmation."""
     del given
     answerer = world.edit(understood.sender)
     asker = open_customer(world, question.about)
@@ -100,7 +100,7 @@ def declined(world: World, understood: Instruction, given: Given, question: Ques
 
 
 def delete(world: World, understood: Instruction, given: Given) -> Outcome:
-    """SC#number: it ends on both sides. The other is not told."""
+    """SC#number: end the relation on both sides. The other customer is not told."""
     del given
     sender = understood.sender
     row = _kept_about(world, understood)
@@ -113,7 +113,7 @@ def delete(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def rename(world: World, understood: Instruction, given: Given) -> Outcome:
-    """MC#number#name: what the sender calls a buddy. Only he sees it."""
+    """MC#number#name: set what the sender calls a buddy. Only the sender sees it."""
     del given
     sender = understood.sender
     row = _kept_about(world, understood)
@@ -126,9 +126,9 @@ def rename(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def block(world: World, understood: Instruction, given: Given) -> Outcome:
-    """HMD#number: nothing of him comes through any more. A buddy stays one, and nobody is told.
+    """HMD#number: put a customer on the black list. Buddies stay buddies, and the other is not told.
 
-    Of a stranger HMDLB shows the number that was written here, and no other of his.
+    For a customer who is no buddy, HMDLB shows the number that was written here, and no other.
     """
     sender, limit = understood.sender, given.limits.buddies
     who = {"who": understood.arguments["number"]}
@@ -151,7 +151,7 @@ def block(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def unblock(world: World, understood: Instruction, given: Given) -> Outcome:
-    """JC#number: off the black list."""
+    """JC#number: remove a customer from the black list."""
     del given
     sender, number = understood.sender, understood.arguments["number"]
     msisdn = mobile_of(world, number)
@@ -167,7 +167,7 @@ def unblock(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def _whom_to_ask(world: World, understood: Instruction) -> Customer | Outcome:
-    """The customer whom the number argument names, or why there is none to ask."""
+    """The customer whom the number argument names, or the refusal."""
     sender, who = understood.sender, {"who": understood.arguments["number"]}
     if understood.foreign:
         return refused(sender, "buddy.foreign", who, Code.UNKNOWN_NUMBER)
@@ -183,13 +183,14 @@ def _whom_to_ask(world: World, understood: Instruction) -> Customer | Outcome:
 
 
 def _kept_about(world: World, understood: Instruction) -> Buddy | None:
-    """What the sender keeps about the buddy whom the number argument names, None when he is none."""
+    """What the sender stores about the buddy whom the number argument names; None when that is no buddy."""
     msisdn = mobile_of(world, understood.arguments["number"])
     row = None if msisdn is None else world.buddy(understood.sender, msisdn)
     return row if row is not None and row.since else None
 
 
 def _not_buddy(understood: Instruction) -> Outcome:
+    """The refusal when the number argument names no buddy."""
     who = {"who": understood.arguments["number"]}
     return refused(understood.sender, "buddy.not_buddy", who, Code.UNKNOWN_NUMBER)
 
@@ -197,7 +198,8 @@ def _not_buddy(understood: Instruction) -> Outcome:
 def _hindrance(
     world: World, asker: Customer, other: Customer, who: dict[str, str], given: Given
 ) -> Outcome | None:
-    """Why the other is not asked. That he keeps the asker on his black list looks like his refusal."""
+    """Why the other customer is not asked, or None. The refusal does not show that the asker is on the
+    other's black list."""
     sender, limit = asker.msisdn, given.limits.buddies
     if are_buddies(world, asker, other):
         return refused(sender, "buddy.already", who, Code.ALREADY_BUDDY)
@@ -222,7 +224,7 @@ def _full(one: Customer, two: Customer, limit: int) -> Customer | None:
 
 
 def _about_full(to: Customer, full: Customer, limit: int) -> tuple[str, dict[str, str] | None, Code]:
-    """The sentence that tells `to` who of the two is full."""
+    """The sentence that tells `to` whose list is full."""
     if to.msisdn == full.msisdn:
         return "buddy.full", {"limit": str(limit)}, Code.LIST_FULL
     return "buddy.other_full", None, Code.LIST_FULL

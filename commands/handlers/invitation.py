@@ -1,4 +1,4 @@
-"""Invitations to open Fetion: a mobile that has none gets a fixed phrase, and not over and over."""
+"""Invitations to open Fetion: a mobile without it gets a fixed phrase, and only a limited number of them."""
 
 from datetime import datetime
 from typing import Final
@@ -25,11 +25,11 @@ PHRASES: Final = (
     "invitation.hope",
     "invitation.free",
 )
-"""Fixed, so that nobody is pestered with texts of one's own (fetion.md 2, attested: five, by id 0-4)."""
+"""Fixed phrases: an inviter cannot send a text of his own (fetion.md 2, attested: five, by id 0-4)."""
 
 
 def invite(world: World, understood: Instruction, given: Given) -> Outcome:
-    """YQ#mobile: one of the phrases, in the sender's own name when he gives one, else under his number."""
+    """YQ#mobile: send one of the phrases, under the name that the sender gives, else under his number."""
     sender, mobile = understood.sender, understood.arguments["number"]
     inviter = open_customer(world, sender)
     if inviter is None:
@@ -59,7 +59,7 @@ def invite(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def _hindrance(understood: Instruction, invitee: Customer | None) -> Outcome | None:
-    """Why that mobile is not invited."""
+    """Why that mobile is not invited, or None."""
     sender, who = understood.sender, {"who": understood.arguments["number"]}
     if understood.foreign:
         return refused(sender, "buddy.invited.foreign", who, Code.UNKNOWN_NUMBER)
@@ -73,7 +73,7 @@ def _hindrance(understood: Instruction, invitee: Customer | None) -> Outcome | N
 
 
 def _of_this_month(invitee: Customer | None, given: Given) -> list[tuple[str, int]]:
-    """Who has invited him in this month of the service's time zone; older invitations are forgotten."""
+    """The invitations in this calendar month (given.zone). Older ones are dropped."""
     month = _month(given.now, given)
     invited = () if invitee is None else invitee.invited
     return [(who, at) for who, at in invited if _month(at, given) == month]

@@ -1,7 +1,7 @@
-"""Looking up buddies: the list, who can be reached, and what one of them lets others see.
+"""List buddies, those who can be reached, and the black list; show what a buddy lets others see.
 
-A list goes out in pages of one SMS. A buddy stands there under the name that his owner gave him, else his
-nickname, and by Fetion number when he hides his mobile.
+A list is sent in pages of one SMS. An entry has the name that the owner of the list gave, else the nickname,
+and the Fetion number in place of the mobile when the buddy hides it.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from commands.model import Buddy, Customer, Given, Instruction, Outcome, Reply, 
 from commands.text import units
 
 PAGE = 44
-"""UTF-16 units of the entries of a page; with the words around them they fill an SMS (replies/zh.yaml)."""
+"""UTF-16 units of the entries of a page. With the text around them (replies/zh.yaml) they fill one SMS."""
 
 BETWEEN = "\n"
 
@@ -28,7 +28,7 @@ def list_all(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def list_online(world: World, understood: Instruction, given: Given) -> Outcome:
-    """ZXHY [page]: the buddies whom an SMS reaches now."""
+    """ZXHY [page]: the buddies who would receive an SMS now."""
     sender = understood.sender
     rows = buddies_of(world, sender)
     others = [row.other for row in rows]
@@ -38,7 +38,7 @@ def list_online(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def list_blocked(world: World, understood: Instruction, given: Given) -> Outcome:
-    """HMDLB [page]: everybody on the black list."""
+    """HMDLB [page]: the black list."""
     del given
     rows = [row for row in world.list_of(understood.sender) if row.blocked]
     require(world, [row.other for row in rows])
@@ -46,7 +46,7 @@ def list_blocked(world: World, understood: Instruction, given: Given) -> Outcome
 
 
 def profile(world: World, understood: Instruction, given: Given) -> Outcome:
-    """CX#number: what a buddy lets others see; of oneself, what buddies see."""
+    """CX#number: what a buddy lets others see. For the sender's own number: what buddies see."""
     del given
     sender, number = understood.sender, understood.arguments["number"]
     msisdn = mobile_of(world, number)
@@ -68,10 +68,7 @@ def profile(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def pages(entries: Iterable[str], size: int) -> list[str]:
-    """Entries one behind the other, cut between them into pages of at most `size` UTF-16 units.
-
-    An entry longer than that has a page to itself.
-    """
+    """Join entries into pages of at most `size` UTF-16 units. A longer entry has a page of its own."""
     filled: list[str] = []
     for entry in entries:
         if filled and units(longer := filled[-1] + BETWEEN + entry) <= size:
@@ -82,7 +79,7 @@ def pages(entries: Iterable[str], size: int) -> list[str]:
 
 
 def _page(understood: Instruction, entries: list[str], sentence: str) -> Outcome:
-    """The page asked for: the last one, or one that says how to get the next."""
+    """The page that was asked for. All but the last say how to get the next."""
     sender = understood.sender
     if not entries:
         return Outcome(Result.DONE, [Reply(sender, f"{sentence}.none")])
@@ -100,7 +97,7 @@ def _entry(world: World, row: Buddy) -> str:
     buddy = world.customer(row.other)
     if buddy is None:
         raise ValueError("a buddy who is no customer")
-    if not row.since:  # a stranger on the black list: by his mobile only where that was how he was known
+    if not row.since:  # not a buddy: show the mobile only if it was used to block him
         by_mobile = row.name == buddy.msisdn and not buddy.hides_mobile
         return buddy.msisdn if by_mobile else buddy.fetion_number or row.name or buddy.msisdn
     name = row.name or buddy.nickname
@@ -108,13 +105,13 @@ def _entry(world: World, row: Buddy) -> str:
 
 
 def _is_online(world: World, row: Buddy, now: int) -> bool:
-    """Whether what the owner of the list writes would reach this buddy now."""
+    """Whether a message of the owner would be delivered to this buddy now."""
     owner, buddy = world.customer(row.owner), world.customer(row.other)
     return owner is not None and buddy is not None and may_write(world, owner, buddy, now)
 
 
 def _may_see(world: World, viewer: str, other: Customer) -> bool:
-    """Oneself and buddies, but for those on the other's black list."""
+    """Whether the viewer is the customer himself, or a buddy who is not on his black list."""
     if viewer == other.msisdn:
         return True
     customer = world.customer(viewer)

@@ -1,4 +1,4 @@
-"""Matching (飞信交友, product MCHAT): ordered and charged by the month, it finds strangers to chat with."""
+"""Matching (飞信交友, product MCHAT): a product with a monthly fee that finds strangers to chat with."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ OPEN, CANCEL = "matching.open", "matching.cancel"
 
 
 def open_matching(world: World, understood: Instruction, given: Given) -> Outcome:
-    """KTFXJY: it costs money, so ask first and name the price. Asked again it is the same question."""
+    """KTFXJY: ask first and name the price. While that question is open, it is sent again."""
     sender = understood.sender
     customer = open_customer(world, sender)
     if customer is None:
@@ -39,7 +39,7 @@ def open_matching(world: World, understood: Instruction, given: Given) -> Outcom
 
 
 def open_again(world: World, sender: str, given: Given, question: Question) -> Reply:
-    """The question of KTFXJY; the first time it costs nothing for some hours."""
+    """The question of KTFXJY. For a first order it names the free hours."""
     customer = world.customer(sender)
     if customer is not None and any(order.product == MATCHING for order in customer.orders):
         return questions.sms(sender, "matching.open.question", question, given.now)
@@ -48,7 +48,7 @@ def open_again(world: World, sender: str, given: Given, question: Question) -> R
 
 
 def open_confirmed(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
-    """是 to the question of KTFXJY: the order, and its charging record."""
+    """是 to the question of KTFXJY: order, with a charging record."""
     del question
     sender = understood.sender
     customer = open_customer(world, sender)
@@ -73,7 +73,7 @@ def open_declined(world: World, understood: Instruction, given: Given, question:
 
 
 def cancel(world: World, understood: Instruction, given: Given) -> Outcome:
-    """QXFXJY: ask first, opening it again is charged at once."""
+    """QXFXJY: ask first, because opening it again is charged at once."""
     customer = world.customer(understood.sender)
     if customer is None or not customer.has(MATCHING):
         return refused(understood.sender, "matching.cancel.not_open")
@@ -100,7 +100,7 @@ def cancel_declined(world: World, understood: Instruction, given: Given, questio
 
 
 def cancel_now(world: World, sender: str, given: Given) -> Outcome:
-    """End matching without a question."""
+    """Cancel matching without a question."""
     fact = end(world, sender, given)
     if fact is None:
         return refused(sender, "matching.cancel.not_open")
@@ -110,7 +110,11 @@ def cancel_now(world: World, sender: str, given: Given) -> Outcome:
 
 
 def end(world: World, sender: str, given: Given) -> ProductFact | None:
-    """End the running order and what is still asked about it; its charging record, None without an order."""
+    """End the running order and close the question of QXFXJY.
+
+    Returns:
+        The charging record; None when no order runs.
+    """
     customer = world.customer(sender)
     order = None if customer is None else running(customer.orders, MATCHING)
     if order is None:
@@ -124,9 +128,9 @@ def end(world: World, sender: str, given: Given) -> ProductFact | None:
 
 
 def find(world: World, understood: Instruction, given: Given) -> Outcome:
-    """SP: the first of the drawn candidates who fits. The sender learns a Fetion number, never a mobile.
+    """SP: find the first drawn candidate who fits. The sender gets a Fetion number, never a mobile.
 
-    The partner hears nothing until he is written to; for a while both may write (people.barrier).
+    The candidate is not told. For people.MATCHED_FOR both may write to each other (people.barrier).
     """
     sender = understood.sender
     customer = open_customer(world, sender)
@@ -143,7 +147,7 @@ def find(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def _question(world: World, understood: Instruction, given: Given, kind: str) -> Question:
-    """The question of that kind: the one that is open already, or a new one."""
+    """The question of that kind: the open one, else a new one."""
     customer = world.edit(understood.sender)
     question = questions.find(customer, kind, "", given.now)
     return question or questions.ask(customer, kind, understood.route.access_code, given)
@@ -168,7 +172,8 @@ def _partners(
 
 
 def _fits(other: Customer, wanted: Mapping[str, str], given: Given) -> bool:
-    """Whether somebody may be found now, and is what is wanted; what he has not told fits no wish."""
+    """Whether a candidate can be found now and matches the conditions. Unknown sex or age matches no
+    condition on it."""
     if not other.has(MATCHING) or other.refuse_until > given.now:
         return False
     if "sex" in wanted and other.sex != SEXES[wanted["sex"]]:

@@ -1,17 +1,17 @@
-"""Passwords: a drawn one by SMS, or the customer's own. Only the hash is kept."""
+"""Passwords: a drawn one sent by SMS, or the customer's own. Only the hash is stored."""
 
 from commands.model import Given, Instruction, Outcome, Reply, Result, ServiceEvent, World
 
 
 def random(world: World, understood: Instruction, given: Given) -> Outcome:
-    """P: a new password, drawn beforehand, goes to the customer in a sealed reply."""
+    """P: send the password that was drawn beforehand, in a secret reply."""
     _store(world, understood, given)
     reply = Reply(understood.sender, "password.random", {"password": given.password}, secret=True)
     return Outcome(Result.DONE, [reply], [_changed(understood)])
 
 
 def set_password(world: World, understood: Instruction, given: Given) -> Outcome:
-    """The text sent to the password number, hashed beforehand; the reply does not repeat it."""
+    """Set the text sent to the password number, hashed beforehand. The reply does not repeat it."""
     _store(world, understood, given)
     return Outcome(Result.DONE, [Reply(understood.sender, "password.set")], [_changed(understood)])
 

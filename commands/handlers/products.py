@@ -1,6 +1,6 @@
-"""The products of a customer: listed with their places, cancelled one by one or all together.
+"""The products of a customer: list them, cancel one of the list or all.
 
-The list is open for limits.list_hours and is answered once, with a place, at the number it came from.
+The list is open for limits.list_hours. One place can be chosen, at the number that the list was sent from.
 """
 
 from commands.charging import FETION, MATCHING, PRODUCTS
@@ -13,7 +13,7 @@ CANCEL_ALL = "service.cancel_all"
 
 
 def show(world: World, understood: Instruction, given: Given) -> Outcome:
-    """0000: what he has ordered. With nothing ordered there is no list to answer."""
+    """0000: list the products. Without Fetion there is nothing to choose."""
     sender = understood.sender
     if open_customer(world, sender) is None:
         return Outcome(Result.DONE, [Reply(sender, "service.list.none")])
@@ -24,7 +24,7 @@ def show(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def choose(world: World, understood: Instruction, given: Given) -> Outcome:
-    """A place of the list: that product is cancelled, and the list is answered."""
+    """A place of the list: cancel that product and close the list."""
     sender, serial = understood.sender, understood.arguments["serial"]
     customer = world.customer(sender)
     if customer is None or given.now >= customer.listed_until:
@@ -39,7 +39,7 @@ def choose(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def cancel_all(world: World, understood: Instruction, given: Given) -> Outcome:
-    """00000: ask first. Asked again it is the same question."""
+    """00000: ask first. While that question is open, it is sent again."""
     sender = understood.sender
     customer = open_customer(world, sender)
     if customer is None:
@@ -57,7 +57,7 @@ def cancel_all_again(world: World, sender: str, given: Given, question: Question
 
 
 def _at(serial: str, customer: Customer) -> str | None:
-    """The product at that place of the customer's list."""
+    """The product at a place of the customer's list; None when there is none."""
     for place, product in enumerate(PRODUCTS, 1):
         if serial == str(place) and (product == FETION or customer.has(product)):
             return product

@@ -1,4 +1,4 @@
-"""What customers say about themselves, what others may see of it, and whether SMS of others reach them."""
+"""What customers tell about themselves, what others may see of it, and whether they receive SMS of others."""
 
 from datetime import datetime
 
@@ -12,29 +12,29 @@ DAY = 24 * HOUR
 """Milliseconds."""
 
 FOR_GOOD = 36_500
-"""Days that stand for ever (fetion.md section 3: sms-online-status 36500, attested)."""
+"""Days that mean: for ever (fetion.md 3: sms-online-status 36500, attested)."""
 
 YOUNGEST, OLDEST = 10, 99
-"""The ages that SP can look for."""
+"""Ages that SP can search for, in years."""
 
 HIDE = "0"
-"""The argument of YS that hides the mobile; the other one shows it."""
+"""The argument of YS that hides the mobile; 1 shows it."""
 
 
 def nickname(world: World, understood: Instruction, given: Given) -> Outcome:
-    """NC#name: how buddies see the customer."""
+    """NC#name: the name that buddies see."""
     return _tell(world, understood, given, "nickname")
 
 
 def mood(world: World, understood: Instruction, given: Given) -> Outcome:
-    """QM#text: a line for buddies."""
+    """QM#text: a line of text for buddies."""
     return _tell(world, understood, given, "mood")
 
 
 def about(world: World, understood: Instruction, given: Given) -> Outcome:
-    """ZL#sex#birthday: for matching, which alone looks at them. Of the birthday the year is kept.
+    """ZL#sex#birthday: used by matching only. Only the year of the birthday is stored.
 
-    Without a birthday the one given before stays.
+    Without a birthday the stored year stays.
     """
     sender, sex, born = understood.sender, understood.arguments["sex"], understood.arguments.get("born")
     age = age_in(int(born), given) if born else YOUNGEST
@@ -52,7 +52,7 @@ def about(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def privacy(world: World, understood: Instruction, given: Given) -> Outcome:
-    """YS#0 or 1: hide or show the mobile. Who hides it is known by Fetion number."""
+    """YS#0 or YS#1: hide or show the mobile. Others see the Fetion number of a customer who hides it."""
     del given
     sender = understood.sender
     hides = understood.arguments["choice"] == HIDE
@@ -64,10 +64,10 @@ def privacy(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def refuse(world: World, understood: Instruction, given: Given) -> Outcome:
-    """JS#days: no SMS of others for so long, without days until HF.
+    """JS#days: receive no SMS of others for so many days; without days until HF.
 
-    Without days while a question is open, JS may be short for 接受 (accept): ask, do nothing (precedence
-    rule 8).
+    Without days, JS may also be short for 接受 (accept). While a question is open, ask what was meant and
+    change nothing (precedence rule 8).
     """
     sender, days = understood.sender, understood.arguments.get("days")
     customer = world.edit(sender)
@@ -84,7 +84,7 @@ def refuse(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def accept(world: World, understood: Instruction, given: Given) -> Outcome:
-    """HF: SMS of others come again."""
+    """HF: receive SMS of others again."""
     sender = understood.sender
     customer = world.edit(sender)
     if customer.refuse_until <= given.now:
@@ -96,7 +96,7 @@ def accept(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def unlock(world: World, understood: Instruction, given: Given) -> Outcome:
-    """U: lift the protection that answers with code 494."""
+    """U: end the protection that answers with code 494."""
     del given
     sender = understood.sender
     customer = world.edit(sender)
@@ -109,7 +109,7 @@ def unlock(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def _tell(world: World, understood: Instruction, given: Given, what: str) -> Outcome:
-    """Keep a text that others will see, on one line; one with a sensitive word is not taken."""
+    """Store a text that others will see, on one line. A text with a sensitive word is refused."""
     sender = understood.sender
     text = " ".join(understood.arguments["text"].split())
     if given.words.found(text) is not None:

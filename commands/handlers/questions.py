@@ -1,6 +1,6 @@
-"""Questions: put one, find the one that is answered, close it.
+"""Questions to customers: ask, find the one that is answered, close.
 
-A customer keeps his open questions and, for clear answers to late or repeated ones, some of the closed.
+A customer keeps the open questions and some closed ones, so that late and repeated answers get a clear reply.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ HOUR = 60 * MINUTE
 
 KEPT_CLOSED = 20
 KEPT_FOR = 7 * 24 * HOUR
-"""Closed questions that are remembered, and how long: until then a serial is not used again."""
+"""How many closed questions are kept, and for how long (milliseconds). Their serials are not used again."""
 
 LAST_SERIAL = 99_999
 
@@ -21,12 +21,14 @@ YES, NO, EXPIRED = "yes", "no", "expired"
 """How a question ends."""
 
 SUGGESTION = "suggestion"
-"""The kind of question that offers to do what a misunderstood text probably meant; its note is the row.
-It counts for nothing beside the real ones: never lists, never reminds, takes nobody's place."""
+"""The kind of a question whether a misunderstood text meant a row; its note is the id of the row.
+
+A suggestion is not listed among the open questions, causes no reminder, and does not count for
+limits.open_questions."""
 
 
 def find(customer: Customer, kind: str, about: str, now: int) -> Question | None:
-    """The open question of that kind about that other side; there is one at most."""
+    """The open question of that kind about that customer, or None. At most one is open."""
     for question in customer.questions:
         if question.kind == kind and question.about == about and question.is_open(now):
             return question
@@ -34,23 +36,25 @@ def find(customer: Customer, kind: str, about: str, now: int) -> Question | None
 
 
 def open_questions(customer: Customer, now: int) -> list[Question]:
-    """The real ones that can be answered now, oldest first."""
+    """The open questions that are not suggestions, oldest first."""
     return [each for each in customer.questions if each.kind != SUGGESTION and each.is_open(now)]
 
 
 def open_suggestion(customer: Customer, now: int) -> Question | None:
-    """The suggestion that can be taken up now; there is one at most."""
+    """The open suggestion, or None. At most one is open."""
     return find(customer, SUGGESTION, "", now)
 
 
 def may_ask(customer: Customer, given: Given) -> bool:
-    """Whether another question fits."""
+    """Whether limits.open_questions allows another question."""
     return len(open_questions(customer, given.now)) < given.limits.open_questions
 
 
 def ask(customer: Customer, kind: str, base: str, given: Given, about: str = "", note: str = "") -> Question:
-    """Put a new question to a customer (a copy for changing). The oldest gives way when there are too many:
-    whoever asks on behalf of others looks at `may_ask` first, a customer's own wish is not held up by theirs.
+    """Ask a customer (a copy for changing) a new question.
+
+    When too many are open, the oldest expires. Ask `may_ask` first when another customer caused the question;
+    the customer's own instruction is never delayed by questions of others.
     """
     kept = _kept(customer.questions, given.now)
     waiting = [
@@ -63,7 +67,7 @@ def ask(customer: Customer, kind: str, base: str, given: Given, about: str = "",
 
 
 def suggest(customer: Customer, row: str, base: str, given: Given) -> Question:
-    """Offer a customer (a copy for changing) to do what a row does, in place of what was offered before."""
+    """Ask a customer (a copy for changing) whether to run a row. It replaces the open suggestion."""
     kept = [
         replace(each, closed=EXPIRED) if each.kind == SUGGESTION and each.is_open(given.now) else each
         for each in _kept(customer.questions, given.now)
@@ -73,7 +77,7 @@ def suggest(customer: Customer, row: str, base: str, given: Given) -> Question:
 
 
 def close(customer: Customer, serial: int, how: str) -> None:
-    """Note on a customer (a copy for changing) how a question ended."""
+    """Record on a customer (a copy for changing) how a question ended."""
     customer.questions = tuple(
         replace(question, closed=how) if question.serial == serial else question
         for question in customer.questions
@@ -81,32 +85,32 @@ def close(customer: Customer, serial: int, how: str) -> None:
 
 
 def close_all(customer: Customer) -> None:
-    """Close whatever is still open on a customer (a copy for changing): it cannot be answered any more."""
+    """Expire all open questions of a customer (a copy for changing)."""
     customer.questions = tuple(
         question if question.closed else replace(question, closed=EXPIRED) for question in customer.questions
     )
 
 
 def serial_text(question: Question) -> str:
-    """A serial as it stands in the number of a question."""
+    """A serial as it is written in the number of a question: five digits."""
     return f"{question.serial:05}"
 
 
 def sms(to: str, sentence: str, question: Question, now: int, **values: str) -> Reply:
-    """The SMS that puts a question; asked again it says how much time is left."""
+    """The SMS of a question, with the hours that are left, rounded up."""
     values["hours"] = str(-(-(question.deadline - now) // HOUR))
     return Reply(to, sentence, values, Source.QUESTION, f"{question.base}:{serial_text(question)}")
 
 
 def _kept(questions: tuple[Question, ...], now: int) -> list[Question]:
-    """The open ones and the last of the closed, in their order."""
+    """The open questions, and the closed ones that are still kept, in order."""
     closed = [each for each in questions if not each.is_open(now) and now - each.asked_at < KEPT_FOR]
     recent = {each.serial for each in closed[-KEPT_CLOSED:]}
     return [each for each in questions if each.is_open(now) or each.serial in recent]
 
 
 def _put(customer: Customer, kept: list[Question], question: Question) -> Question:
-    """The question with the next serial, put behind the kept ones."""
+    """Give the question the next serial and append it to the kept ones."""
     question = replace(question, serial=_next_serial(customer.last_serial, kept))
     customer.last_serial = question.serial
     customer.questions = (*kept, question)
@@ -114,7 +118,7 @@ def _put(customer: Customer, kept: list[Question], question: Question) -> Questi
 
 
 def _next_serial(last: int, kept: list[Question]) -> int:
-    """The next number of the circle 1..99999 that no remembered question has."""
+    """The next serial from 1 to LAST_SERIAL that no kept question has."""
     taken = {question.serial for question in kept}
     serial = last % LAST_SERIAL + 1
     while serial in taken:

@@ -1,7 +1,7 @@
-"""Relations between customers: whose buddy somebody is, and how that begins and ends on both sides.
+"""Relations between customers: how they begin and end on both sides.
 
-A row says what one customer keeps about another. Two buddies have a row each, of the same age; a row
-without age is a black list's or a match's. So the counters of customers are always right.
+A row is what one customer stores about another. Two buddies have a row each, with the same `since`. A row
+with since 0 belongs to a black list or a match. Customer.buddies counts the rows with `since`.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,8 @@ from commands.model import Buddy, Customer, LoadKeys, Missing, World
 
 
 def require(world: World, customers: Iterable[str], pairs: Iterable[tuple[str, str]] = ()) -> None:
-    """Ask for many at once, where one read after the other would ask for each alone. Raises Missing."""
+    """Raise Missing for everything of `customers` and `pairs` that is not loaded, so that it is loaded
+    together."""
     keys = LoadKeys(
         customers={msisdn for msisdn in customers if msisdn not in world.customers},
         buddies={pair for pair in pairs if pair not in world.buddies},
@@ -22,12 +23,12 @@ def require(world: World, customers: Iterable[str], pairs: Iterable[tuple[str, s
 
 
 def both_ways(one: str, others: Iterable[str]) -> list[tuple[str, str]]:
-    """The pairs of somebody with each of the others, in both directions."""
+    """The pairs of one customer with each of the others, in both directions."""
     return [pair for other in others for pair in ((one, other), (other, one))]
 
 
 def buddies_of(world: World, owner: str) -> list[Buddy]:
-    """The buddies of a customer, those of the longest standing first. Raises Missing."""
+    """The buddies of a customer, oldest first. Raises Missing."""
     buddies = [row for row in world.list_of(owner) if row.since]
     return sorted(buddies, key=lambda row: (row.since, row.other))
 
@@ -39,9 +40,12 @@ def blocks(world: World, owner: str, other: str) -> bool:
 
 
 def become_buddies(world: World, asker: Customer, answerer: Customer, name: str, now: int) -> None:
-    """Begin it on both sides and count it; `name` is what the asker called himself. Raises Missing.
+    """Make two customers buddies, and count it. Raises Missing.
 
-    It takes either off the other's black list: both have just said that they want it.
+    Args:
+        name: what the asker called himself.
+
+    Each is removed from the other's black list: both have just agreed.
     """
     for owner, other, known_as in ((asker, answerer, ""), (answerer, asker, name)):
         row = world.buddy(owner.msisdn, other.msisdn) or Buddy(owner.msisdn, other.msisdn, "", 0)
@@ -51,14 +55,14 @@ def become_buddies(world: World, asker: Customer, answerer: Customer, name: str,
 
 
 def part(world: World, one: str, other: str) -> None:
-    """End it on both sides; who is on a black list stays there. Raises Missing."""
+    """End the relation on both sides. Black lists are kept. Raises Missing."""
     for owner, lost in ((one, other), (other, one)):
         row = world.buddy(owner, lost)
         if row is None or not row.since:
             continue
         if row.blocked:
             customer = world.customer(lost)
-            number = "" if customer is None else shown(customer)  # by which the black list will show him
+            number = "" if customer is None else shown(customer)  # shown on the black list
             world.put_buddy(Buddy(owner, lost, number, 0, blocked=True))
         else:
             world.remove_buddy(owner, lost)
@@ -66,7 +70,8 @@ def part(world: World, one: str, other: str) -> None:
 
 
 def leave(world: World, msisdn: str) -> None:
-    """A customer closes the service: his buddies lose him, what he kept about others goes. Raises Missing."""
+    """Remove a customer who cancels the service from the lists of all buddies, and delete what he stored.
+    Raises Missing."""
     rows = world.list_of(msisdn)
     others = [row.other for row in rows]
     require(world, others, both_ways(msisdn, others))

@@ -1,4 +1,4 @@
-"""Opening, cancelling and looking up the service itself."""
+"""Open, cancel and show the service itself."""
 
 from commands.charging import CANCELLED, FETION, MATCHING, ORDERED
 from commands.handlers import matching, questions
@@ -24,7 +24,8 @@ CANCEL = "service.cancel"
 
 
 def open_service(world: World, understood: Instruction, given: Given) -> Outcome:
-    """KTFX: open with the first drawn Fetion number that nobody holds. The welcome carries no password."""
+    """KTFX: open Fetion with the first drawn Fetion number that nobody holds. The welcome carries no
+    password."""
     sender = understood.sender
     customer = open_customer(world, sender)
     if customer is not None:
@@ -49,7 +50,7 @@ def open_service(world: World, understood: Instruction, given: Given) -> Outcome
 
 
 def cancel(world: World, understood: Instruction, given: Given) -> Outcome:
-    """QXFX: ask first. Asked again it is the same question, with its serial and deadline."""
+    """QXFX: ask first. While that question is open, it is sent again with its serial and deadline."""
     sender = understood.sender
     customer = open_customer(world, sender)
     if customer is None:
@@ -73,7 +74,7 @@ def cancel_confirmed(world: World, understood: Instruction, given: Given, questi
 
 
 def cancel_now(world: World, sender: str, given: Given) -> Outcome:
-    """Without a question: everything that hangs on the service goes with it, also on his buddies' side."""
+    """Cancel Fetion without a question, and with it buddies, products, profile and open questions."""
     if open_customer(world, sender) is None:
         return refused(sender, "service.cancel.not_open")
     customer = world.edit(sender)
@@ -113,7 +114,7 @@ def cancel_declined(world: World, understood: Instruction, given: Given, questio
 
 
 def state(world: World, understood: Instruction, given: Given) -> Outcome:
-    """CXFX: state, number, products and how much may still be sent; also for who has not opened."""
+    """CXFX: state, number, products and the messages left today. It also works without Fetion."""
     sender = understood.sender
     customer = open_customer(world, sender)
     if customer is None:
@@ -129,7 +130,7 @@ def state(world: World, understood: Instruction, given: Given) -> Outcome:
 
 
 def _messages_left(sent: Sent, given: Given) -> int:
-    """How many chat messages may still be sent today."""
+    """How many chat messages the customer may still send today."""
     limits = given.limits
     if not sent.day:
         return min(limits.sms_per_day, limits.sms_per_month)

@@ -1,4 +1,4 @@
-"""Texts that are no instruction: the sentence that helps most."""
+"""The reply to a text that is not an instruction."""
 
 from collections.abc import Collection
 
@@ -7,9 +7,11 @@ from commands.model import Misunderstood, Outcome, Reply, Result, World
 
 
 def explain(world: World, understood: Misunderstood, for_everyone: Collection[str], not_open: str) -> Outcome:
-    """What was wrong with the text; whoever has not opened hears first of all how to open.
+    """Say what was wrong with the text. A sender without Fetion gets the sentence that names KTFX.
 
-    for_everyone: sentences that help him too. not_open: the sentence that names KTFX.
+    Args:
+        for_everyone: sentences that are sent to senders without Fetion too.
+        not_open: the sentence that names KTFX.
     """
     sender, reason = understood.sender, understood.reason
     if reason not in for_everyone and open_customer(world, sender) is None:

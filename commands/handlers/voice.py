@@ -1,6 +1,6 @@
-"""Voice chat: one invites a buddy, the buddy agrees, the system calls both.
+"""Voice chat: a customer invites a buddy, the buddy agrees, the system calls both.
 
-The calls themselves are made by whoever subscribes to the event voice/call_requested.
+The calls are made by a subscriber of the event voice/call_requested.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ BARRED: Mapping[Barrier, tuple[Code, str]] = MappingProxyType(
 
 
 def invite(world: World, understood: Instruction, given: Given) -> Outcome:
-    """YY#number: ask a buddy. Asked again while the question is open, nobody is asked twice."""
+    """YY#number: ask a buddy. While the question is open, it is not asked again."""
     sender, number = understood.sender, understood.arguments["number"]
     who = {"who": number}
     if understood.foreign:
@@ -53,7 +53,7 @@ def invite(world: World, understood: Instruction, given: Given) -> Outcome:
         raise ValueError(f"{sender} invites {msisdn} and has not opened")
     barred = barrier(world, asker, other, given.now)
     if barred is None and not are_buddies(world, asker, other):
-        barred = Barrier.STRANGER  # two matched strangers may write, not call
+        barred = Barrier.STRANGER  # matched strangers may write but not call
     if barred is not None:
         code, sentence = BARRED[barred]
         return refused(sender, sentence, who, code=code)
@@ -76,7 +76,7 @@ def _ask(world: World, understood: Instruction, given: Given, asker: Customer, o
 
 
 def invite_again(world: World, sender: str, given: Given, question: Question) -> Reply | None:
-    """The question of YY#, to whom it was put; None when the asker has left."""
+    """The SMS of the question of YY# again; None when the asker has left."""
     asked, asker = world.customer(sender), open_customer(world, question.about)
     if asked is None or asker is None:
         return None
@@ -84,7 +84,7 @@ def invite_again(world: World, sender: str, given: Given, question: Question) ->
 
 
 def accepted(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
-    """是: the call is requested with both parties, and both are told that the telephone will ring."""
+    """是: request the call, and tell both that the telephone will ring."""
     del given
     answerer, asker = open_customer(world, understood.sender), open_customer(world, question.about)
     if answerer is None or asker is None or not are_buddies(world, answerer, asker):
@@ -104,7 +104,7 @@ def accepted(world: World, understood: Instruction, given: Given, question: Ques
 
 
 def declined(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:
-    """否: both know, nobody is called."""
+    """否: tell both; no call is requested."""
     del given
     answerer, asker = world.customer(understood.sender), open_customer(world, question.about)
     replies = [Reply(understood.sender, "voice.declined.thanks")]
@@ -115,6 +115,6 @@ def declined(world: World, understood: Instruction, given: Given, question: Ques
 
 
 def _name(world: World, of: Customer, other: Customer) -> str:
-    """How `of` knows `other`: by the name he gave him, else by the number shown."""
+    """What `of` calls `other`: the name that `of` gave, else the number that others see."""
     row = world.buddy(of.msisdn, other.msisdn)
     return (row.name if row is not None else "") or shown(other)

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.processing.sensitive_words import WordList
+from commands.sensitive_words import WordList
+from gateway.channels.smpp.composing import check_codec
 from gateway.settings import Settings, load, unread
-from gateway.smpp.coding import Alphabet
 from routing.tablefile import Fault, Located, TableError
 
 
@@ -46,7 +46,7 @@ def codec_faults(settings: Located[Settings]) -> Iterator[Fault]:
     for position, account in enumerate(settings.value.smpp.accounts):
         for data_coding, codec in account.alphabet.items():
             try:
-                Alphabet.from_config({data_coding: codec}, account.latin)
+                check_codec(data_coding, codec, account.latin)
             except ValueError as error:
                 path = ("smpp", "accounts", position, "alphabet", data_coding)
                 yield settings.fault(path, str(error))

@@ -113,6 +113,12 @@ COMMANDS = (
         "gateway.cli.scenario:scenario_run",
     ),
     Entry(
+        "load",
+        "send SMS at a given window or rate, and measure answers and replies",
+        "load --count 20000 --window 100 --json load.json",
+        "gateway.cli.load:load",
+    ),
+    Entry(
         "settle",
         "write the charging records of some days as CSV files",
         "settle --from 2007-03-01 --to 2007-03-31 --out settlement",

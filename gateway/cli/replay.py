@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from commands.model import NO_WORDS, ServiceLimits, Words
+from commands.sensitive_words import WordList
 from commands.service import Commands
 from gateway.cli.config import add_config, settings_of
 from gateway.message import message_id
 from gateway.operations.replay import Difference, Replay
-from gateway.processing.sensitive_words import WordList
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.engines import open_reader
 from routing.table import Routing

@@ -8,7 +8,7 @@ import importlib
 import signal
 import sys
 
-from gateway.app import Gateway
+from gateway.app import Environment, Gateway
 from gateway.cli.config import add_config, settings_of
 from gateway.operations.control import PathTooLong
 from gateway.operations.log_writer import CLOSING
@@ -62,7 +62,7 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, log.reopen)
     try:
-        async with Gateway(settings, log, new_key=new_key) as gateway:
+        async with Gateway(settings, log, Environment(new_key=new_key)) as gateway:
             loop.add_signal_handler(signal.SIGHUP, reload, log, gateway)
             # What is there now stays: the collector need not look at it again.
             gc.collect()

@@ -12,7 +12,7 @@ from typing import Final
 from commands.model import Hidden, Instruction, Misunderstood, Understood
 from commands.service import Commands
 from gateway.clock import Clock
-from gateway.message import MobileOriginated
+from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.secrets import Busy, Hasher
 
 HASHES_PER_MINUTE: Final = 5

@@ -1,32 +1,25 @@
-"""From a PDU to a MobileOriginated: addresses, alphabet, long-message header, what the text means.
+"""From an Inbound to a MobileOriginated: who sent it, where it goes, what its text means.
 
-Pure but for the series of numbers. What cannot be taken raises Refusal, which says how to answer.
+Pure but for the series of numbers. What cannot be taken raises Refusal, which says why.
 """
 
 import contextlib
-from collections.abc import Mapping
 from typing import Final, Protocol
 
 from commands.model import Understood
-from gateway.errors import Refusal
-from gateway.message import MobileOriginated, Numbers, message_id
-from gateway.outbound.selection import Bind
-from gateway.smpp.coding import Alphabet
-from gateway.smpp.long import BrokenUdhError, part_of
-from gateway.smpp.pdus import DataSm, SubmitSm
-from gateway.smpp.status import CommandStatus
-from gateway.smpp.tlvs import USER_MESSAGE_REFERENCE
+from gateway.channels.contract import Inbound
+from gateway.errors import Refusal, Verdict
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.message import MessageNumbers, message_id
 from routing.model import Accepts, Route, TailKind
 from routing.table import SECOND_NUMBER_REFUSED, Routing
 
-MESSAGE_TYPE: Final = 0x3C
-"""Bits of esm_class that say what an SMS is; only 0, a plain message, is a text (SMPP 3.4 section 5.2.12)."""
-
 NO_MOBILE: Final = "the sender is no mobile number"
 _PASSWORD: Final = Accepts.PASSWORD
+_NOT_READ: Final = Route("", "", "", TailKind.NONE, Accepts.NONE, "", None, "not read")
 
 
-class Reader(Protocol):
+class TextReader(Protocol):
     """Says what texts mean (commands.parser.Parser)."""
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
@@ -37,107 +30,65 @@ class Reader(Protocol):
 
 
 class Intake:
-    """Reads submit_sm and data_sm."""
+    """Reads what channels hand over."""
 
-    __slots__ = ("_alphabets", "_in_doubt", "_main_number", "_msisdn", "_numbers", "_parse", "_resolve")
+    __slots__ = ("_in_doubt", "_main_number", "_msisdn", "_numbers", "_parse", "_resolve")
 
-    def __init__(
-        self, routing: Routing, reader: Reader, alphabets: Mapping[str, Alphabet], numbers: Numbers
-    ) -> None:
+    def __init__(self, routing: Routing, reader: TextReader, numbers: MessageNumbers) -> None:
         self._resolve = routing.resolve
         self._msisdn = routing.numbers.msisdn
         self._main_number = routing.main_number if routing.has_second_numbers else None
         self._parse = reader.parse
         self._in_doubt = reader.password_in_doubt
-        self._alphabets = alphabets
         self._numbers = numbers
 
-    def take(self, bind: Bind, pdu: SubmitSm | DataSm, arrived: float) -> MobileOriginated:
-        """The SMS in a request. Raises Refusal, for a sender that is no mobile too: nobody could answer him.
+    def read(self, came: Inbound) -> MobileOriginated:
+        """What an SMS means. A part of a long message is not understood yet.
 
-        msisdn: the customer's number, which is the main number of a second number; source is what he wrote
-        from, and replies go there. Blanks around an address are padding and part of neither.
+        Raises Refusal: for a destination that is none of ours, for a sender that is no mobile (nobody could
+        answer him), and for a password in parts.
         """
-        esm_class = pdu.esm_class
-        if esm_class & MESSAGE_TYPE:
-            raise Refusal(CommandStatus.RINVESMCLASS, f"esm_class 0x{esm_class:02X} is no plain message")
-        source = pdu.source_addr.strip(" ")
+        if came.fault is not None:
+            raise came.fault
+        source = came.source
         msisdn = self._msisdn(source)
         if msisdn is None or self._main_number is not None:
             msisdn = self._customer(source, msisdn)
-        destination = pdu.destination_addr.strip(" ")
-        route = self._resolve(destination)
+        route = self._resolve(came.destination)
         if route.refused is not None:
-            raise Refusal(CommandStatus.RINVDSTADR, route.refused)
-        octets = pdu.short_message if type(pdu) is SubmitSm else b""
-        part = None
-        if pdu.tlvs or esm_class & 0x40:
-            try:
-                part, octets = part_of(octets, esm_class, pdu.tlvs)
-            except BrokenUdhError as error:
-                raise Refusal(CommandStatus.RINVMSGLEN, str(error)) from error
-        if part is not None and route.accepts is _PASSWORD:
-            raise Refusal(CommandStatus.RINVMSGLEN, "a password comes in one SMS, not in parts")
+            raise Refusal(Verdict.UNKNOWN_DESTINATION, route.refused)
+        password = route.accepts is _PASSWORD
+        if came.part is not None:
+            if password:
+                raise Refusal(Verdict.UNREADABLE, "a password comes in one SMS, not in parts")
+            understood = None
+        elif password and came.alphabet.in_doubt(came.octets, came.data_coding):
+            understood = self._in_doubt(route, msisdn)
+        else:
+            text = came.alphabet.decode(came.octets, came.data_coding)
+            understood = self._parse(text, route, msisdn)
         number = self._numbers.draw()
-        m = MobileOriginated(
-            number,
-            message_id(number),
-            bind,
-            pdu,
-            arrived,
-            source,
-            pdu.source_addr_ton,
-            pdu.source_addr_npi,
-            destination,
-            msisdn,
-            route,
-            esm_class,
-            pdu.data_coding,
-            octets,
-            bind.account,
-            bind.number,
-            pdu.sequence_number,
-            part,
-        )
-        if pdu.tlvs:
-            reference = pdu.tlvs.get(USER_MESSAGE_REFERENCE)
-            m.reference = reference if isinstance(reference, int) else None
-        if part is None:
-            alphabet = self._alphabets[bind.account]
-            if route.accepts is _PASSWORD and alphabet.in_doubt(octets, pdu.data_coding):
-                m.understood = self._in_doubt(route, msisdn)
-            else:
-                text = alphabet.decode(octets, pdu.data_coding)
-                m.understood = self._parse(text, route, msisdn)
-        return m
+        return MobileOriginated(number, message_id(number), came, msisdn, route, understood)
 
     def _customer(self, source: str, msisdn: str | None) -> str:
         """The number that counts for a sender whose mobile is `msisdn`. Raises Refusal."""
         if msisdn is None:
-            raise Refusal(CommandStatus.RINVSRCADR, NO_MOBILE if source else "no source address")
+            raise Refusal(Verdict.BAD_SOURCE, NO_MOBILE if source else "no source address")
         main = msisdn if self._main_number is None else self._main_number(msisdn)
         if main is None:
-            raise Refusal(CommandStatus.RINVSRCADR, SECOND_NUMBER_REFUSED)
+            raise Refusal(Verdict.BAD_SOURCE, SECOND_NUMBER_REFUSED)
         return main
 
     def understand(self, m: MobileOriginated, text: str) -> Understood:
         """What a joined long message means."""
         return self._parse(text, m.route, m.msisdn)
 
-    def broken(
-        self, bind: Bind, pdu: SubmitSm | DataSm, arrived: float, error: Exception
-    ) -> MobileOriginated:
+    def faulted(self, came: Inbound, error: Exception) -> MobileOriginated:
         """An SMS that a bug kept from being read: as much as can be told of it without that. It is to be
         journaled as failed, without its text, which may hold a password."""
         number = self._numbers.draw()
-        none = Route("", "", "", TailKind.NONE, Accepts.NONE, "", None, "not read")
-        m = MobileOriginated(
-            number, message_id(number), bind, pdu, arrived, pdu.source_addr, pdu.source_addr_ton,
-            pdu.source_addr_npi, pdu.destination_addr, "", none, pdu.esm_class, pdu.data_coding,
-            pdu.short_message if isinstance(pdu, SubmitSm) else b"", bind.account, bind.number,
-            pdu.sequence_number, fault=error,
-        )  # fmt: skip
+        m = MobileOriginated(number, message_id(number), came, "", _NOT_READ, fault=error)
         with contextlib.suppress(Exception):  # whatever was broken may be needed here too
-            m.route = self._resolve(pdu.destination_addr)
-            m.msisdn = self._msisdn(pdu.source_addr) or ""
+            m.route = self._resolve(came.destination)
+            m.msisdn = self._msisdn(came.source) or ""
         return m

@@ -17,9 +17,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from gateway.message import CompletePart, MobileOriginated, StoredPart
-from gateway.smpp.coding import Alphabet
-from gateway.smpp.long import Added, PartSet
+from gateway.channels.contract import Alphabet
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.message import CompletePart, StoredPart
 
 SETS_PER_HANDSET = 16
 OCTETS_PER_HANDSET = 32 * 1024
@@ -46,15 +46,37 @@ class NoRoom(Exception):
 
 @dataclass(slots=True)
 class _Waiting:
-    """One message. first: the part that came first. touched: when the last one came. numbers: the SMS whose
-    parts the store has. digests: of the parts by their place."""
+    """One message. total: how many parts it has. first: the part that came first. touched: when the last one
+    came. numbers: the SMS whose parts the store has. digests, texts (octets and data_coding): of the parts by
+    their place. octets: how many there are."""
 
-    parts: PartSet
+    total: int
     first: StoredPart
     deadline: int
     touched: int
     numbers: list[int] = field(default_factory=list)
     digests: dict[int, bytes] = field(default_factory=dict)
+    texts: dict[int, tuple[bytes, int]] = field(default_factory=dict)
+    octets: int = 0
+
+    def add(self, part: StoredPart) -> bool:
+        """Put a part in its place. False when one is there; nothing has changed then."""
+        place = part.part.number
+        if place in self.digests:
+            return False
+        self.digests[place] = part.digest
+        self.texts[place] = (part.octets, part.data_coding)
+        self.octets += len(part.octets)
+        return True
+
+    @property
+    def complete(self) -> bool:
+        """Whether no part is missing."""
+        return len(self.texts) == self.total
+
+    def text(self, alphabet: Alphabet) -> str:
+        """The whole message."""
+        return alphabet.join([self.texts[place] for place in range(1, self.total + 1)])
 
 
 @dataclass(slots=True)
@@ -93,7 +115,7 @@ class GivenUp:
     numbers: tuple[int, ...]
 
 
-class LongMessages:
+class Reassembly:
     """All unfinished long messages. Changes since begin() can be taken back with roll_back()."""
 
     def __init__(self) -> None:
@@ -119,8 +141,7 @@ class LongMessages:
             waiting = self._sets.get(key) or self._open(key, p)
             waiting.touched = p.at
             waiting.numbers.append(p.number)
-            waiting.digests[p.part.number] = p.digest
-            if waiting.parts.add(p.part.number, p.octets, p.data_coding) is Added.NEW:
+            if waiting.add(p):
                 self._octets += len(p.octets)
 
     def begin(self) -> None:
@@ -132,47 +153,46 @@ class LongMessages:
         """The batch was not committed."""
         for key, (waiting, complete) in self._before.items():
             now = self._sets.pop(key, None)
-            self._octets -= now.parts.size if now else 0
+            self._octets -= now.octets if now else 0
             self._complete.pop(key, None)
             if complete is not None:
                 self._complete[key] = complete
                 heapq.heappush(self._deadlines, (complete.deadline, key))
             if waiting is not None:
                 self._sets[key] = waiting
-                self._octets += waiting.parts.size
+                self._octets += waiting.octets
                 self._per_handset.setdefault(key[:2], set()).add(key)
                 heapq.heappush(self._deadlines, (waiting.deadline, key))
             else:
                 self._forget_key(key)
         self._before = {}
 
-    def add(self, m: MobileOriginated, digest: bytes, alphabet: Alphabet) -> Joined:
+    def add(self, m: MobileOriginated, digest: bytes) -> Joined:
         """Take one part. digest: of its octets and data_coding. Raises NoRoom; nothing has changed then."""
-        part = m.part
+        came = m.came
+        part, account = came.part, came.bind.account
         assert part is not None
         destination = m.route.address
-        key = (m.account, m.msisdn, destination, part.kind, part.reference, part.total)
+        key = (account, m.msisdn, destination, part.kind, part.reference, part.total)
         waiting = self._sets.get(key)
-        self._check_room(key, len(m.octets), new=waiting is None)
+        self._check_room(key, len(came.octets), new=waiting is None)
         if key not in self._before:
             self._before[key] = deepcopy((waiting, self._complete.get(key)))
         joined = Joined()
         stored = StoredPart(
-            m.number, m.account, m.source, destination, part, m.data_coding, m.octets, m.at + KEPT_MS,
-            m.msisdn, m.source_ton, m.source_npi, m.at, digest,
+            m.number, account, came.source, destination, part, came.data_coding, came.octets, m.at + KEPT_MS,
+            m.msisdn, came.source_ton, came.source_npi, m.at, digest,
         )  # fmt: skip
         self._end_others(key, stored, joined)
         waiting = self._sets.get(key) or self._open(key, stored)
         stored.deadline = waiting.deadline
         waiting.touched = m.at
-        added = waiting.parts.add(part.number, m.octets, m.data_coding)
-        if added is Added.REPEAT:
+        if not waiting.add(stored):
             return joined
-        self._octets += len(m.octets)
-        waiting.digests[part.number] = digest
+        self._octets += len(came.octets)
         joined.stored = stored
-        if added is Added.COMPLETE:
-            self._finish(key, waiting, stored, joined, alphabet)
+        if waiting.complete:
+            self._finish(key, waiting, stored, joined, came.alphabet)
         else:
             waiting.numbers.append(m.number)
         return joined
@@ -230,7 +250,7 @@ class LongMessages:
         self, key: Key, waiting: _Waiting, last: StoredPart, joined: Joined, alphabet: Alphabet
     ) -> None:
         """All parts are there: the text, and digests instead of octets."""
-        joined.text = waiting.parts.text(alphabet)
+        joined.text = waiting.text(alphabet)
         joined.joined = tuple(waiting.numbers)
         before = self._complete.pop(key, None)
         if before is not None:  # the same message once more
@@ -249,7 +269,7 @@ class LongMessages:
     def _check_room(self, key: Key, octets: int, *, new: bool) -> None:
         held = self._per_handset.get(key[:2], ())
         keys = [each for each in held if each not in self._complete]  # the others are repeats only
-        size = sum(self._sets[k].parts.size for k in keys)
+        size = sum(self._sets[k].octets for k in keys)
         if new and len(keys) >= SETS_PER_HANDSET:
             raise NoRoom(f"{SETS_PER_HANDSET} unfinished long messages of this handset")
         if size + octets > OCTETS_PER_HANDSET:
@@ -258,14 +278,14 @@ class LongMessages:
             raise NoRoom(f"{OCTETS_IN_ALL} octets of unfinished long messages")
 
     def _open(self, key: Key, first: StoredPart) -> _Waiting:
-        waiting = self._sets[key] = _Waiting(PartSet(key[5]), first, first.deadline, first.at)
+        waiting = self._sets[key] = _Waiting(key[5], first, first.deadline, first.at)
         self._per_handset.setdefault(key[:2], set()).add(key)
         heapq.heappush(self._deadlines, (first.deadline, key))
         return waiting
 
     def _close(self, key: Key) -> GivenUp:
         waiting = self._sets.pop(key)
-        self._octets -= waiting.parts.size
+        self._octets -= waiting.octets
         self._forget_key(key)
         return GivenUp(waiting.first, tuple(waiting.numbers))
 

@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.message import Certain, Commit, Doubted, Expected, Uncertain, Watermark
-from gateway.smpp.window import not_after
 from gateway.storage.contract import Store
 
 SETTLE_MS = 60_000
@@ -38,20 +37,20 @@ STEP = 2_000
 
 
 class Peer(Protocol):
-    """What is asked of a session (gateway.smpp.session.Session)."""
+    """What is asked of a bind (gateway.channels.contract.Bind)."""
 
     @property
-    def sent_sequence(self) -> int:
-        """The newest request that we queued."""
+    def mark(self) -> int:
+        """Stands for what has been queued there so far."""
 
-    def read_before(self, moment: float) -> int:
-        """The newest request of ours that the peer had answered by that moment."""
+    def has_read(self, mark: int, moment: float) -> bool:
+        """Whether the peer had answered, by that moment, something that we queued after `mark`."""
 
 
 @dataclass(slots=True)
 class _Span:
-    """SMS of one session, numbers first..last, answered within GRAIN_MS from `at` on, before request `mark` +
-    1.
+    """SMS of one session, numbers first..last, answered within GRAIN_MS from `at` on, before anything that
+    was queued after `mark`.
 
     noted: of a repeat, when the journal has it.
     """
@@ -157,7 +156,7 @@ class Retransmissions:
         self._last = max(self._last, last)
         if self._windows[account]:
             known = self._session(session, account, peer)
-            _append(known.spans, _Span(first, last, self._time(moment), peer.sent_sequence))
+            _append(known.spans, _Span(first, last, self._time(moment), peer.mark))
 
     def repeated(
         self, session: int, account: str, peer: Peer, number: int, noted: int, moment: float
@@ -165,7 +164,7 @@ class Retransmissions:
         """A retransmission was answered, on a live session, with this number. noted: its time in the
         commit."""
         self._last_repeat = max(self._last_repeat, noted)
-        span = _Span(number, number, self._time(moment), peer.sent_sequence, noted)
+        span = _Span(number, number, self._time(moment), peer.mark, noted)
         self._session(session, account, peer).repeats.append(span)
 
     def late(self, session: int, account: str, first: int, last: int, moment: float) -> None:
@@ -266,13 +265,13 @@ class Retransmissions:
     def _let_settle(self, session: _Session, moment: float) -> list[_Span]:
         """Take out what is certain now; gives the repeats among it."""
         now = self._time(moment)
-        read = session.peer.read_before(moment - CERTAIN_AFTER)
+        peer, read_by = session.peer, moment - CERTAIN_AFTER
         while session.late and now >= session.late[0].at:
             session.late.popleft()
-        while session.spans and _is_certain(session.spans[0], read, now):
+        while session.spans and _is_certain(session.spans[0], peer, read_by, now):
             session.spans.popleft()
         certain = []
-        while session.repeats and _is_certain(session.repeats[0], read, now):
+        while session.repeats and _is_certain(session.repeats[0], peer, read_by, now):
             certain.append(session.repeats.popleft())
         return certain
 
@@ -321,6 +320,6 @@ def _append(spans: deque[_Span], span: _Span) -> None:
     spans.append(span)
 
 
-def _is_certain(span: _Span, read: int, now: int) -> bool:
+def _is_certain(span: _Span, peer: Peer, read_by: float, now: int) -> bool:
     """Whether the peer has read the request behind the answers, or so much time has passed."""
-    return not not_after(read, span.mark) or now - span.at >= SETTLE_MS + GRAIN_MS
+    return peer.has_read(span.mark, read_by) or now - span.at >= SETTLE_MS + GRAIN_MS

@@ -10,14 +10,9 @@ import traceback
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.errors import Refusal
-from gateway.message import PART, MobileOriginated, MobileTerminated, message_id
+from gateway.message import PART, JournalEntry, MobileTerminated, message_id
+from gateway.observer import Observer, Remote
 from gateway.operations.logs import Log
-from gateway.outbound.selection import Bind
-from gateway.secrets import UnsealError
-from gateway.smpp.events import Noted, Refused
-from gateway.smpp.pdus import DataSm, SubmitSm
-from gateway.smpp.status import name_of
 from gateway.storage.contract import StorageError
 
 REJECTIONS: Final = 20
@@ -53,7 +48,7 @@ class Rate:
         return suppressed
 
 
-class Reports:
+class EventLog(Observer):
     """Writes them. table_version: of the instruction and routing tables."""
 
     def __init__(self, log: Log, clock: Clock, table_version: str) -> None:
@@ -69,92 +64,96 @@ class Reports:
         self._accepts = Rate(clock, 1, ACCEPT_PERIOD)
         self._accept_failed = False
 
-    # Messages in (gateway.processing.pipeline.MessageLog)
+    # SMS from handsets
 
-    def handled(self, m: MobileOriginated, latency: float, now_ms: int) -> None:
+    def handled(
+        self, entry: JournalEntry, remote: Remote, purpose: str, replies: int, latency: float, now_ms: int
+    ) -> None:
         """sms.handled; a part that waits for others only at debug."""
-        bind: Bind = m.bind
-        route = m.route
         line = self._begin("sms.handled", now_ms)
-        line["message_id"] = m.message_id
-        line["msisdn"] = m.msisdn
-        line["access_code"] = route.access_code
-        line["sub_code"] = route.prefix
-        line["province"] = m.province
-        line["purpose"] = route.accepts._value_
-        line["instruction"] = m.instruction
-        line["outcome"] = m.result
-        line["system_id"] = m.account
-        line["remote"] = bind.link.peer
-        line["session"] = m.session
-        line["sequence"] = m.sequence
-        line["parts"] = m.parts
-        line["replies"] = len(m.replies)
+        line["message_id"] = message_id(entry.number)
+        line["msisdn"] = entry.msisdn
+        line["access_code"] = entry.access_code
+        line["sub_code"] = entry.sub_code
+        line["province"] = entry.province
+        line["purpose"] = purpose
+        line["instruction"] = entry.instruction
+        line["outcome"] = entry.outcome
+        line["system_id"] = entry.account
+        line["remote"] = remote.peer
+        line["session"] = entry.session
+        line["sequence"] = entry.sequence
+        line["parts"] = entry.parts
+        line["replies"] = replies
         line["latency_ms"] = round(latency * 1000, 3)
         line["table_version"] = self._table_version
-        if m.result == PART:
+        if entry.outcome == PART:
             self._log.debug(line.pop("event"), **{k: v for k, v in line.items() if k not in HEAD})
         else:
             self._wide(line)
 
-    def repeated(self, m: MobileOriginated, number: int) -> None:
+    def repeated(self, remote: Remote, sequence: int, msisdn: str, number: int) -> None:
         """sms.duplicate."""
         self._info(
             "sms.duplicate",
             message_id=message_id(number),
-            msisdn=m.msisdn,
-            system_id=m.account,
-            remote=m.bind.link.peer,
-            session=m.session,
-            sequence=m.sequence,
+            msisdn=msisdn,
+            system_id=remote.account,
+            remote=remote.peer,
+            session=remote.number,
+            sequence=sequence,
         )
 
-    def rejected(self, bind: Bind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
+    def rejected(
+        self, remote: Remote, sequence: int, source: str, destination: str, reason: str, status: str
+    ) -> None:
         """sms.rejected, at a bounded rate."""
         suppressed = self._rejections.suppressed()
         if suppressed is not None:
             self._log.warning(
                 "sms.rejected",
-                msisdn=request.source_addr,
-                destination=request.destination_addr,
-                reason=refusal.reason,
-                command_status=name_of(refusal.command_status),
-                system_id=bind.account,
-                remote=bind.link.peer,
-                session=bind.number,
-                sequence=request.sequence_number,
+                msisdn=source,
+                destination=destination,
+                reason=reason,
+                command_status=status,
+                system_id=remote.account,
+                remote=remote.peer,
+                session=remote.number,
+                sequence=sequence,
                 suppressed=suppressed,
             )
 
-    def failed(self, sms: MobileOriginated | MobileTerminated, error: Exception | None = None) -> None:
-        """sms.failed: a handler has a bug (and where), or an SMS could not be delivered."""
-        if isinstance(sms, MobileOriginated):
-            self._log.error(
-                "sms.failed",
-                message_id=sms.message_id,
-                error_id=sms.message_id[-6:],
-                msisdn=sms.msisdn,
-                instruction=sms.instruction,
-                reason=str(error) if isinstance(error, StorageError) else type(error).__name__,
-                exception=places(error),
-            )
-        else:
-            self._log.warning(
-                "sms.failed",
-                message_id=message_id(sms.number),
-                cause_id=message_id(sms.cause),
-                msisdn=sms.msisdn,
-                system_id=sms.account,
-                attempts=sms.attempts,
-                reason=sms.error,
-                **({"exception": places(error)} if error is not None else {}),
-            )
+    def faulted(self, number: int, msisdn: str, instruction: str, error: Exception) -> None:
+        """sms.failed: a handler has a bug (and where), or the store refused what it did."""
+        name = message_id(number)
+        self._log.error(
+            "sms.failed",
+            message_id=name,
+            error_id=name[-6:],
+            msisdn=msisdn,
+            instruction=instruction,
+            reason=str(error) if isinstance(error, StorageError) else type(error).__name__,
+            exception=places(error),
+        )
+
+    def failed(self, sms: MobileTerminated, error: Exception | None = None) -> None:
+        """sms.failed: an SMS could not be delivered."""
+        self._log.warning(
+            "sms.failed",
+            message_id=message_id(sms.number),
+            cause_id=message_id(sms.cause),
+            msisdn=sms.msisdn,
+            system_id=sms.account,
+            attempts=sms.attempts,
+            reason=sms.error,
+            **({"exception": places(error)} if error is not None else {}),
+        )
 
     def broken(self, where: str, error: Exception) -> None:
         """gateway.fault: a bug that no SMS is known for, and its place."""
         self._log.error("gateway.fault", where=where, reason=type(error).__name__, exception=places(error))
 
-    def storage_failed(self, error: StorageError, failures: int, pause: float) -> None:
+    def storage_failed(self, error: Exception, failures: int, pause: float) -> None:
         """storage.failed: nothing is taken for a while."""
         self._log.error(
             "storage.failed",
@@ -168,7 +167,7 @@ class Reports:
         """storage.recovered: it takes batches again."""
         self._log.warning("storage.recovered", failures=failures, failing_s=round(seconds, 3))
 
-    def storage_lost(self, error: StorageError, closed: int, changed: int) -> None:
+    def storage_lost(self, error: Exception, closed: int, changed: int) -> None:
         """storage.lost: at the stop, and what it means."""
         self._log.error(
             "storage.lost",
@@ -179,7 +178,7 @@ class Reports:
             consequence="SMS that were delivered, or given up, leave once more after the next start",
         )
 
-    def sealed(self, event: str, message_id: str, error: UnsealError) -> None:
+    def sealed(self, event: str, message_id: str, error: Exception) -> None:
         """outbox.sealed, part.sealed: a row that the key does not open."""
         self._log.error(event, message_id=message_id, reason=str(error))
 
@@ -195,17 +194,17 @@ class Reports:
         """sms.incomplete: a long message was given up."""
         self._log.warning("sms.incomplete", source=source, destination=destination, parts=parts)
 
-    # Messages out (gateway.outbound.outbox.SendLog)
+    # SMS to handsets
 
-    def sent(self, sms: MobileTerminated, bind: Bind, latency: float, now_ms: int) -> None:
+    def sent(self, sms: MobileTerminated, remote: Remote, latency: float, now_ms: int) -> None:
         """sms.sent."""
         line = self._begin("sms.sent", now_ms)
         line["message_id"] = message_id(sms.number)
         line["cause_id"] = message_id(sms.cause)
         line["msisdn"] = sms.msisdn
         line["source"] = sms.source
-        line["system_id"] = bind.account
-        line["session"] = bind.number
+        line["system_id"] = remote.account
+        line["session"] = remote.number
         line["parts"] = sms.parts
         line["attempts"] = sms.attempts
         line["repeat"] = sms.repeat
@@ -238,29 +237,29 @@ class Reports:
 
     # Binds
 
-    def bind_accepted(self, bind: Bind) -> None:
+    def bind_accepted(self, remote: Remote, mode: str, address_range: str) -> None:
         """bind.accepted."""
         self._info(
             "bind.accepted",
-            system_id=bind.account,
-            remote=bind.link.peer,
-            session=bind.number,
-            mode=bind.mode,
-            address_range=bind.address_range,
+            system_id=remote.account,
+            remote=remote.peer,
+            session=remote.number,
+            mode=mode,
+            address_range=address_range,
         )
 
-    def bind_closed(self, bind: Bind, reason: str, unanswered: int) -> None:
+    def bind_closed(self, remote: Remote, reason: str, unanswered: int) -> None:
         """bind.closed."""
         self._info(
             "bind.closed",
-            system_id=bind.account,
-            remote=bind.link.peer,
-            session=bind.number,
+            system_id=remote.account,
+            remote=remote.peer,
+            session=remote.number,
             reason=reason,
             unanswered=unanswered,
         )
 
-    def bind_refused(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
+    def bind_refused(self, peer: str, system_id: str, reason: str, status: str) -> None:
         """bind.refused, at a bounded rate: what the peer is told is less than the reason here."""
         suppressed = self._strangers.suppressed()
         if suppressed is not None:
@@ -269,7 +268,7 @@ class Reports:
                 system_id=system_id,
                 remote=peer,
                 reason=reason,
-                command_status=name_of(command_status),
+                command_status=status,
                 suppressed=suppressed,
             )
 
@@ -279,11 +278,11 @@ class Reports:
         if suppressed is not None:
             self._log.warning("connection.refused", remote=peer, reason=reason, suppressed=suppressed)
 
-    def accepting(self, error: OSError | None, open_now: int) -> None:
+    def accepting(self, error: OSError | None, connections: int) -> None:
         """accept.failed, once a minute while no connection can be taken; then accept.recovered."""
         if error is None:
             if self._accept_failed:
-                self._info("accept.recovered", connections=open_now)
+                self._info("accept.recovered", connections=connections)
             self._accept_failed = False
             return
         suppressed = self._accepts.suppressed()
@@ -294,40 +293,43 @@ class Reports:
             self._log.error(
                 "accept.failed",
                 reason=error.strerror or str(error),
-                connections=open_now,
+                connections=connections,
                 open_files_limit=soft,
                 remedy=remedy if error.errno in OUT_OF_DESCRIPTORS else "none is needed: it is tried again",
                 suppressed=suppressed,
             )
 
-    def no_claim(self, bind: Bind, reason: str) -> None:
-        """bind.address_range: it claims nothing, said once per bind."""
-        self._log.warning("bind.address_range", system_id=bind.account, remote=bind.link.peer, reason=reason)
+    def useless_range(self, remote: Remote, reason: str) -> None:
+        """bind.address_range: it asks for nothing that we understand, said once."""
+        self._log.warning("bind.address_range", system_id=remote.account, remote=remote.peer, reason=reason)
 
-    def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
-        """pdu.refused, pdu.noted: at a bounded rate."""
+    def pdu_refused(
+        self, peer: str, account: str, command: str, status: str, sequence: int, reason: str
+    ) -> None:
+        """pdu.refused, at a bounded rate."""
         suppressed = (self._oddities if account else self._strangers).suppressed()
-        if suppressed is None:
-            return
-        if isinstance(event, Refused):
+        if suppressed is not None:
             self._log.warning(
                 "pdu.refused",
                 system_id=account,
                 remote=peer,
-                command=event.command,
-                command_status=name_of(event.command_status),
-                sequence=event.sequence_number,
-                reason=event.reason,
+                command=command,
+                command_status=status,
+                sequence=sequence,
+                reason=reason,
                 suppressed=suppressed,
             )
-        else:
-            command = event.pdu.name if event.pdu is not None else ""
+
+    def pdu_noted(self, peer: str, account: str, command: str, reason: str) -> None:
+        """pdu.noted, at a bounded rate."""
+        suppressed = (self._oddities if account else self._strangers).suppressed()
+        if suppressed is not None:
             self._info(
                 "pdu.noted",
                 system_id=account,
                 remote=peer,
                 command=command,
-                reason=event.reason,
+                reason=reason,
                 suppressed=suppressed,
             )
 

@@ -61,11 +61,11 @@ class Operators:
             sms = await self._store.parked(number)
         except (ValueError, StorageError) as error:
             raise CommandRefused(str(error)) from error
-        if sms is None or number in self._outbox.deciding:
+        if sms is None or self._outbox.is_deciding(number):
             raise CommandRefused(f"{message} is not parked: outbox list shows what is (state suspect)")
         return sms
 
     async def _decided(self, sms: MobileTerminated) -> str:
         state = sms.state.name.lower()
-        await self._until(lambda: sms.number not in self._outbox.deciding)
+        await self._until(lambda: not self._outbox.is_deciding(sms.number))
         return state

@@ -21,19 +21,16 @@ commit.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from itertools import chain
 from math import inf
 from random import Random
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
-from gateway.message import Delivery, MobileTerminated
-from gateway.outbound.selection import Bind, Binds
-from gateway.smpp.coding import Alphabet
-from gateway.smpp.errors import EncodeError
-from gateway.smpp.long import Method, Segment, segments
-from gateway.smpp.pdu import Pdu
-from gateway.smpp.pdus import DeliverSm
-from gateway.smpp.status import Retry, name_of, retry_class
+from gateway.channels.contract import Bind, Composer, Loss
+from gateway.message import Commit, Delivery, MobileTerminated
+from gateway.observer import Observer
+from gateway.outbound.selection import Binds
 
 RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 300.0
@@ -41,54 +38,37 @@ RETRY_MOST: Final = 300.0
 LOSSES: Final = 3
 """Timeouts and lost sessions that count against one SMS, after which it is parked."""
 Place = TypeVar("Place", int, str)
-CONCATENATION: Final[Method] = "udh8"
-
-
-class SendLog(Protocol):
-    """Where the outbox says what became of an SMS."""
-
-    def sent(self, sms: MobileTerminated, bind: Bind, latency: float, now_ms: int) -> None:
-        """All parts were acknowledged at `now_ms`, `latency` seconds after the first one left."""
-
-    def failed(self, sms: MobileTerminated, error: Exception | None = None) -> None:
-        """It will not be sent any more; sms.error says why. error: a bug of ours."""
-
-    def deferred(self, sms: MobileTerminated, reason: str) -> None:
-        """Nobody takes it now, it was refused for a while, or not answered; it waits."""
-
-    def suspected(self, sms: MobileTerminated) -> None:
-        """It is parked; sms.error says why."""
 
 
 class Outbox:
     """SMS that wait, and those in flight. `limit`: how many are held before new messages are refused.
 
-    alphabets: of each account. wake: called when something was closed, so that it gets committed.
+    composer: cuts texts. wake: called when something was closed, so that it gets committed.
     """
 
     def __init__(
         self,
         binds: Binds,
-        alphabets: Mapping[str, Alphabet],
-        log: SendLog,
+        composer: Composer,
+        observer: Observer,
         random: Random,
         wake: Callable[[], None],
         limit: int = 100_000,
     ) -> None:
-        self.closed: list[MobileTerminated] = []
-        self.changed: list[MobileTerminated] = []
-        self.deciding: dict[int, MobileTerminated] = {}  # parked ones about which an operator has decided
+        self._closed: list[MobileTerminated] = []
+        self._changed: list[MobileTerminated] = []
+        self._deciding: dict[int, MobileTerminated] = {}  # parked ones about which an operator has decided
         self.limit = limit
         self.stopping = False  # nothing leaves any more; it stays in the store
         self.depth = 0
         self.in_flight = 0
         self._binds = binds
-        self._alphabets = alphabets
-        self._log = log
+        self._compose = composer.compose
+        self._observer = observer
         self._random = random
         self._wake = wake
-        self._lanes: dict[tuple[str, str], deque[MobileTerminated]] = {}  # per account and handset
-        self._followers: deque[MobileTerminated] = deque()  # heads of lanes whose turn has come
+        self._queues: dict[tuple[str, str], deque[MobileTerminated]] = {}  # per account and handset
+        self._followers: deque[MobileTerminated] = deque()  # heads of queues whose turn has come
         self._unbound: dict[str, deque[MobileTerminated]] = {}  # per account: nobody receives them now
         self._blocked: dict[int, deque[MobileTerminated]] = {}  # per bind: its window was full
         self._timed: list[tuple[float, int, MobileTerminated]] = []  # (due, number, sms)
@@ -105,7 +85,7 @@ class Outbox:
 
         Parts that an earlier run had acknowledged count only while the text gives as many as then.
         """
-        pieces = segments(sms.text, self._alphabets[sms.account], sms.reference, CONCATENATION)
+        pieces = self._compose(sms)
         if len(pieces) != sms.parts or sms.parts_done >= len(pieces):
             sms.parts_done = 0
         sms.segments = pieces
@@ -113,22 +93,22 @@ class Outbox:
 
     def hand_over(self, stored: Iterable[MobileTerminated], now: float, now_ms: int) -> None:
         """SMS that the store holds from now on: send what can be sent. Ends with flush()."""
-        lanes = self._lanes
+        queues = self._queues
         for sms in stored:
             self.depth += 1
             key = (sms.account, sms.msisdn)
-            lane = lanes.get(key)
-            if lane is None:
-                lanes[key] = deque((sms,))
+            queue = queues.get(key)
+            if queue is None:
+                queues[key] = deque((sms,))
                 self._send(sms, now, now_ms)
             else:
-                lane.append(sms)
+                queue.append(sms)
         self._finish(now, now_ms)
 
     def holds(self, sms: MobileTerminated) -> bool:
         """Whether the SMS with that number waits here already, as one does that an operator took out of the
         park while older ones are still to be read from the store."""
-        queue = self._lanes.get((sms.account, sms.msisdn), ())
+        queue = self._queues.get((sms.account, sms.msisdn), ())
         return any(each.number == sms.number for each in queue)
 
     def touch(self, bind: Bind) -> None:
@@ -140,7 +120,7 @@ class Outbox:
         if self._touched:
             touched, self._touched = self._touched, {}
             for bind in touched.values():
-                bind.link.flush()
+                bind.flush()
 
     def bind_ready(self, bind: Bind, now: float, now_ms: int) -> None:
         """A receiver has bound: what waits for its account may leave."""
@@ -148,34 +128,37 @@ class Outbox:
             self._send(sms, now, now_ms)
         self._finish(now, now_ms)
 
-    def answered(self, bind: Bind, sms: MobileTerminated, response: Pdu, now: float, now_ms: int) -> None:
-        """The peer answered the part in flight. The caller calls settle() behind the last of its events."""
+    def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str, now: float, now_ms: int) -> None:
+        """The peer took the part in flight. The caller calls settle() behind the last of a run."""
         self.in_flight -= 1
         try:
-            status = response.command_status
-            if status == 0:
-                sms.parts_done += 1
-                sms.refusals = 0
-                sms.avoid = ()
-                if sms.parts_done < sms.parts:
-                    self._change(sms)
-                    self._send(sms, now, now_ms)
-                else:
-                    sms.error = ""
-                    sms.remote_id = str(getattr(response, "message_id", ""))
-                    bind.messages_out += 1
-                    self._close(sms, Delivery.SENT, now_ms)
-                    self._log.sent(sms, bind, now - sms.handed_over, now_ms)
-            elif retry_class(status) is Retry.PERMANENT:
-                self._fail(sms, Delivery.FAILED, name_of(status), now_ms)
+            sms.parts_done += 1
+            sms.refusals = 0
+            sms.avoid = ()
+            if sms.parts_done < sms.parts:
+                self._change(sms)
+                self._send(sms, now, now_ms)
             else:
-                bind.throttled += 1
-                sms.error = name_of(status)
-                self._retry_later(sms, now, now_ms)
+                sms.error = ""
+                sms.remote_id = remote_id
+                self._close(sms, Delivery.SENT, now_ms)
+                self._observer.sent(sms, bind, now - sms.handed_over, now_ms)
         except Exception as error:  # the boundary for bugs behind an answer
             self._break(sms, error, now_ms)
 
-    def timed_out(self, bind: Bind, sms: MobileTerminated, now: float, now_ms: int) -> None:
+    def refused(self, sms: MobileTerminated, reason: str, now: float, now_ms: int, *, retry: bool) -> None:
+        """The peer did not take the part in flight; retry: it may take it later. settle() as for sent()."""
+        self.in_flight -= 1
+        try:
+            if retry:
+                sms.error = reason
+                self._retry_later(sms, now, now_ms)
+            else:
+                self._fail(sms, Delivery.FAILED, reason, now_ms)
+        except Exception as error:  # the boundary for bugs behind an answer
+            self._break(sms, error, now_ms)
+
+    def unknown(self, bind: Bind, sms: MobileTerminated, now: float, now_ms: int) -> None:
         """No answer in time, of a peer that answers others: it may have been delivered. It leaves again, on
         another bind or after a pause; unless it has been unanswered too often."""
         self.in_flight -= 1
@@ -187,7 +170,7 @@ class Outbox:
             self._park(sms)
             return
         sms.avoid = (*(number for number in sms.avoid if self._binds.get(number)), bind.number)
-        sms.not_before = now + bind.session.timers.response * 2 ** max(0, sms.losses - 1)
+        sms.not_before = now + bind.response_timeout * 2 ** max(0, sms.losses - 1)
         self._send(sms, now, now_ms)
 
     def settle(self, bind: Bind, now: float, now_ms: int) -> None:
@@ -196,30 +179,31 @@ class Outbox:
             self._unblock(bind.number, now, now_ms)
         self._finish(now, now_ms)
 
-    def lost(self, bind: Bind, contexts: Iterable[object], now: float, now_ms: int) -> None:
+    def lost(
+        self, bind: Bind, unanswered: Iterable[MobileTerminated], loss: Loss, now: float, now_ms: int
+    ) -> None:
         """A bind is gone (and out of Binds): what it left unanswered goes out again elsewhere or later.
 
-        contexts: what was unanswered, oldest first. The oldest may be what broke the session.
+        unanswered: oldest first. The oldest may be what broke the session.
         """
-        counts = not (self.stopping or bind.session.silent)
-        for sms in contexts:
-            if isinstance(sms, MobileTerminated):
-                self.in_flight -= 1
-                sms.repeat = sms.leaves_anew = True
-                if counts:
-                    sms.losses += 1
-                self._change(sms)
-                if sms.losses < LOSSES:
-                    self._send(sms, now, now_ms)
-                else:
-                    self._park(sms)
+        counts = not (self.stopping or loss.silent)
+        for sms in unanswered:
+            self.in_flight -= 1
+            sms.repeat = sms.leaves_anew = True
+            if counts:
+                sms.losses += 1
+            self._change(sms)
+            if sms.losses < LOSSES:
+                self._send(sms, now, now_ms)
+            else:
+                self._park(sms)
             counts = False
         self._unblock(bind.number, now, now_ms)
         self._finish(now, now_ms)
 
     def retry(self, sms: MobileTerminated) -> None:
         """A parked SMS, as the store has it, is to leave once more, as soon as that is committed."""
-        self.deciding[sms.number] = sms
+        self._deciding[sms.number] = sms
         sms.state = Delivery.WAITING
         sms.losses = 0
         sms.error = ""
@@ -227,26 +211,48 @@ class Outbox:
 
     def drop(self, sms: MobileTerminated, reason: str, now_ms: int) -> None:
         """A parked SMS, as the store has it, is given up."""
-        self.deciding[sms.number] = sms
+        self._deciding[sms.number] = sms
         sms.state = Delivery.FAILED
         sms.error = reason
         sms.closed_at = now_ms
-        self.closed.append(sms)
-        self._log.failed(sms)
+        self._closed.append(sms)
+        self._observer.failed(sms)
         self._wake()
 
     def park_stored(self, sms: MobileTerminated, reason: str) -> None:
         """An SMS, as the store has it, cannot leave: it is parked with the next commit."""
         sms.state = Delivery.SUSPECT
         sms.error = reason
-        self.changed.append(sms)
-        self._log.suspected(sms)
+        self._changed.append(sms)
+        self._observer.suspected(sms)
         self._wake()
 
-    def committed(self, written: Iterable[MobileTerminated], now: float, now_ms: int) -> None:
-        """These rows are on the disk: those that an operator wanted retried leave now."""
-        for sms in written:
-            if self.deciding.pop(sms.number, None) is not None and sms.state is Delivery.WAITING:
+    def is_deciding(self, number: int) -> bool:
+        """Whether an operator has decided about that SMS and the decision is not stored yet."""
+        return number in self._deciding
+
+    @property
+    def to_store(self) -> bool:
+        """Whether anything became of SMS that the store does not know."""
+        return bool(self._closed or self._changed)
+
+    def hand_in(self, commit: Commit) -> None:
+        """Put what became of SMS into a commit."""
+        commit.closed, self._closed = self._closed, []
+        commit.changed, self._changed = self._changed, []
+
+    def take_back(self, commit: Commit) -> None:
+        """That commit failed: all of it is still to be stored."""
+        self._closed = [*commit.closed, *self._closed]
+        self._changed = [*commit.changed, *self._changed]
+
+    def committed(self, commit: Commit, now: float, now_ms: int) -> None:
+        """A commit is on the disk: its new SMS leave, and parked ones that an operator wanted retried."""
+        self.hand_over(commit.outgoing, now, now_ms)
+        if not self._deciding:
+            return
+        for sms in chain(commit.changed, commit.closed):
+            if self._deciding.pop(sms.number, None) is not None and sms.state is Delivery.WAITING:
                 self.hand_over((sms,), now, now_ms)
 
     def tick(self, now: float, now_ms: int) -> None:
@@ -283,16 +289,16 @@ class Outbox:
             if bind is None and sms.avoid:
                 bind = self._choose_again(sms)
                 if bind is not None and bind.number == sms.avoid[-1] and now < sms.not_before:
-                    self._log.deferred(sms, "no response in time")
+                    self._observer.deferred(sms, "no response in time")
                     self._wait_until(sms.not_before, sms, now, now_ms)
                     return
             if bind is None:
                 waiting = self._unbound.get(sms.account)
                 if waiting is None:
                     waiting = self._unbound[sms.account] = deque()
-                    self._log.deferred(sms, "no receiver")
+                    self._observer.deferred(sms, "no receiver")
                 self._wait_in(waiting, sms)
-            elif bind.session.window_free <= 0 or bind.number in self._blocked:
+            elif bind.room <= 0 or bind.number in self._blocked:
                 self._wait_in(self._blocked.setdefault(bind.number, deque()), sms)
             else:
                 self._transmit(sms, bind, now, now_ms)
@@ -304,7 +310,7 @@ class Outbox:
         if sms.state is Delivery.WAITING:
             self._fail(sms, Delivery.FAILED, type(error).__name__, now_ms, error)
         else:
-            self._log.failed(sms, error)
+            self._observer.failed(sms, error)
 
     def _choose_again(self, sms: MobileTerminated) -> Bind | None:
         """Every bind that may have it has left it unanswered: another one than last, else that one."""
@@ -334,7 +340,7 @@ class Outbox:
             for sms in blocked:
                 self._send(sms, now, now_ms)
             return
-        while blocked and bind.session.window_free > 0:
+        while blocked and bind.room > 0:
             sms = blocked.popleft()
             if now_ms >= sms.expires_at:
                 self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
@@ -360,8 +366,10 @@ class Outbox:
     def _transmit(self, sms: MobileTerminated, bind: Bind, now: float, now_ms: int) -> None:
         """Put its next part on a bind that has room. Whatever goes wrong in it, goes wrong for it alone."""
         try:
-            bind.session.send(self._request(sms), sms, now)
-        except (EncodeError, ValueError) as error:
+            if not sms.segments:
+                self.compose(sms)
+            bind.send(sms, now)
+        except ValueError as error:
             self._fail(sms, Delivery.FAILED, str(error), now_ms)
             return
         except Exception as error:
@@ -375,23 +383,6 @@ class Outbox:
         self.in_flight += 1
         self._touched[bind.number] = bind
 
-    def _request(self, sms: MobileTerminated) -> DeliverSm:
-        if sms.segments is None:
-            self.compose(sms)
-        piece: Segment = sms.segments[sms.parts_done]
-        return DeliverSm(
-            source_addr_ton=sms.source_ton,
-            source_addr_npi=sms.source_npi,
-            source_addr=sms.source,
-            dest_addr_ton=sms.ton,
-            dest_addr_npi=sms.npi,
-            destination_addr=sms.destination,
-            esm_class=piece.esm_class,
-            data_coding=piece.data_coding,
-            short_message=piece.octets,
-            tlvs=piece.tlvs,
-        )
-
     def _fail(
         self,
         sms: MobileTerminated,
@@ -402,11 +393,11 @@ class Outbox:
     ) -> None:
         sms.error = reason
         self._close(sms, state, now_ms)
-        self._log.failed(sms, error)
+        self._observer.failed(sms, error)
 
     def _change(self, sms: MobileTerminated) -> None:
         """To be written with the next commit, as it stands then."""
-        changed = self.changed
+        changed = self._changed
         changed.append(sms)
         if len(changed) > 2 * self.limit:  # the store takes nothing for long: each once is enough
             changed[:] = dict.fromkeys(changed)
@@ -416,7 +407,7 @@ class Outbox:
         """It is over: to be written with the next commit, and its follower's turn has come."""
         sms.state = state
         sms.closed_at = now_ms
-        self.closed.append(sms)
+        self._closed.append(sms)
         self._wake()
         self._leave(sms)
 
@@ -425,19 +416,19 @@ class Outbox:
         sms.state = Delivery.SUSPECT
         sms.error = f"unanswered {sms.losses} times (timeouts, lost sessions)"
         self._leave(sms)
-        self._log.suspected(sms)
+        self._observer.suspected(sms)
 
     def _leave(self, sms: MobileTerminated) -> None:
         """It waits here no more."""
-        sms.segments = None
+        sms.segments = ()
         self.depth -= 1
         key = (sms.account, sms.msisdn)
-        lane = self._lanes[key]
-        lane.popleft()
-        if lane:
-            self._followers.append(lane[0])
+        queue = self._queues[key]
+        queue.popleft()
+        if queue:
+            self._followers.append(queue[0])
         else:
-            del self._lanes[key]
+            del self._queues[key]
 
     def _retry_later(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
         """1 s, doubling to 5 min, with jitter down to a half."""
@@ -446,4 +437,4 @@ class Outbox:
         sms.leaves_anew = True
         self._change(sms)
         self._wait_until(now + pause * (0.5 + self._random.random() / 2), sms, now, now_ms)
-        self._log.deferred(sms, sms.error)
+        self._observer.deferred(sms, sms.error)

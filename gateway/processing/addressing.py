@@ -6,9 +6,11 @@ from typing import Final
 
 from commands.model import Reach, Reply, Source, World
 from commands.service import Commands
-from gateway.message import MobileOriginated, MobileTerminated, Numbers, message_id
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.message import MessageNumbers, MobileTerminated, StoredPart, message_id
 from gateway.processing.migration import Migration
 from gateway.secrets import Keys
+from routing.model import Route
 from routing.table import Routing
 
 EXPIRY_MS: Final = 72 * 3600 * 1000
@@ -16,7 +18,7 @@ EXPIRY_MS: Final = 72 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Reaching:
+class Spelling:
     """How an account writes a mobile that never wrote to us (settings: msisdn_format, ton, npi)."""
 
     prefix: str
@@ -24,97 +26,141 @@ class Reaching:
     npi: int
 
 
-class Replies:
-    """Makes the outbox rows of one gateway. migration: None while every access code answers by itself."""
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Spellings by account, and the account of handsets that never wrote to us."""
+
+    spellings: Mapping[str, Spelling]
+    default: str
+
+
+class Addressing:
+    """Makes the outbox rows of one gateway.
+
+    compose: cuts a row into the parts it leaves in. migration: None while every access code answers by
+    itself.
+    """
 
     def __init__(
         self,
-        *,
         routing: Routing,
         commands: Commands,
-        numbers: Numbers,
+        numbers: MessageNumbers,
         keys: Keys,
-        reaching: Mapping[str, Reaching],
-        default_account: str,
-        migration: Migration | None,
+        accounts: Accounts,
+        compose: Callable[[MobileTerminated], None],
+        migration: Migration | None = None,
     ) -> None:
         self._routing = routing
         self._commands = commands
         self._numbers = numbers
         self._keys = keys
-        self._reaching = reaching
-        self._default_account = default_account
+        self._spellings = accounts.spellings
+        self._default_account = accounts.default
+        self._compose = compose
         self._migration = migration
-        self._sources: dict[Source, Callable[[MobileOriginated, str], str]] = {
-            Source.REPLY: lambda m, _: routing.reply_from(m.route),
-            Source.OPENING: lambda m, _: routing.opening_from(m.route),
+        self._sources: dict[Source, Callable[[Route, str], str]] = {
+            Source.REPLY: lambda route, _: routing.reply_from(route),
+            Source.OPENING: lambda route, _: routing.opening_from(route),
             Source.QUESTION: self._question_from,
-            Source.NOTICE: lambda _m, _d: routing.notice_from(),
+            Source.NOTICE: lambda _route, _detail: routing.notice_from(),
             Source.CHAT: self._chat_from,
-            Source.DIALLED: lambda m, _: m.route.address,
+            Source.DIALLED: lambda route, _: route.address,
         }
 
     def address(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
-        """The row of a reply to `m`, not yet cut into parts. Raises Missing."""
-        number = self._numbers.draw()
+        """The row of a reply to `m`, composed. Raises Missing."""
+        came, bind = m.came, m.came.bind
         if reply.to == m.msisdn:
-            account, bind = m.account, m.session
-            spelling, ton, npi = m.source, m.source_ton, m.source_npi
+            account, session = bind.account, bind.number
+            spelling, ton, npi = came.source, came.source_ton, came.source_npi
         else:
-            bind = 0
-            customer = world.customer(reply.to)
-            reach = customer.reach if customer is not None else None
-            if reach is None or reach.account not in self._reaching:
-                account = self._default_account
-                way = self._reaching[account]
-                spelling, ton, npi = way.prefix + reply.to, way.ton, way.npi
-            else:
-                account, spelling, ton, npi = reach.account, reach.spelling, reach.ton, reach.npi
-        source, text = self._sources[reply.source](m, reply.detail), self._commands.render(reply)
-        if self._migration is not None and self._migration.concerns(m.route):
-            source = self._migration.source(source, m.route)
-            text = self._hinted(self._migration, reply, m, world, text)
+            account, spelling, ton, npi = self._way_to(reply.to, world)
+            session = 0
+        source, text = self._says(reply, m.route, m.msisdn, world)
+        sms = self._row(reply, m.number, account, session, source, spelling, ton, npi, text, m.at)
+        # To another handset, or where a country code came off, our number goes in its usual form.
+        if session and m.route.address == came.destination:
+            sms.source_ton, sms.source_npi = came.destination_ton, came.destination_npi
+        self._compose(sms)
+        return sms
+
+    def notice(self, reply: Reply, part: StoredPart, now_ms: int, world: World) -> MobileTerminated:
+        """The row of an SMS to the sender of a part, composed. Raises Missing."""
+        source, text = self._says(reply, self._routing.resolve(part.destination), part.msisdn, world)
+        sms = self._row(
+            reply, part.number, part.account, 0, source, part.source, part.ton, part.npi, text, now_ms
+        )
+        self._compose(sms)
+        return sms
+
+    def _row(
+        self,
+        reply: Reply,
+        cause: int,
+        account: str,
+        session: int,
+        source: str,
+        spelling: str,
+        ton: int,
+        npi: int,
+        text: str,
+        at: int,
+    ) -> MobileTerminated:
+        number = self._numbers.draw()
         sms = MobileTerminated(
             number,
-            m.number,
+            cause,
             reply.to,
             account,
-            bind,
+            session,
             source,
             spelling,
             ton,
             npi,
             text,
-            m.at,
-            m.at + EXPIRY_MS,
+            at,
+            at + EXPIRY_MS,
             reply.secret,
             reference=number & 0xFFFF,
         )
         if reply.secret:
-            sms.sealed = self._keys.seal(sms.text, message_id(number).encode())
-        # To another handset, or where a country code came off, our number goes in its usual form.
-        if bind and m.route.address == m.destination:
-            sms.source_ton, sms.source_npi = m.request.dest_addr_ton, m.request.dest_addr_npi
+            sms.sealed = self._keys.seal(text, message_id(number).encode())
         return sms
 
-    def _hinted(
-        self, migration: Migration, reply: Reply, m: MobileOriginated, world: World, text: str
-    ) -> str:
+    def _way_to(self, msisdn: str, world: World) -> tuple[str, str, int, int]:
+        """Account, spelling, ton and npi for a handset that did not cause the SMS."""
+        customer = world.customer(msisdn)
+        reach = customer.reach if customer is not None else None
+        if reach is not None and reach.account in self._spellings:
+            return reach.account, reach.spelling, reach.ton, reach.npi
+        spelling = self._spellings[self._default_account]
+        return self._default_account, spelling.prefix + msisdn, spelling.ton, spelling.npi
+
+    def _says(self, reply: Reply, route: Route, sender: str, world: World) -> tuple[str, str]:
+        """From which number a reply leaves, and its text. sender: who caused it."""
+        source, text = self._sources[reply.source](route, reply.detail), self._commands.render(reply)
+        migration = self._migration
+        if migration is None or not migration.concerns(route):
+            return source, text
+        return migration.source(source, route), self._hinted(migration, reply, sender, world, text)
+
+    def _hinted(self, migration: Migration, reply: Reply, sender: str, world: World, text: str) -> str:
         """The text, with the hint behind it where this customer has not had it and it fits."""
-        customer = world.customer(m.msisdn)
-        if reply.to != m.msisdn or reply.secret or (customer is not None and customer.hinted):
+        customer = world.customer(sender)
+        if reply.to != sender or reply.secret or (customer is not None and customer.hinted):
             return text
         hinted = migration.hinted(text)
         if hinted is None:
             return text
-        world.edit(m.msisdn).hinted = True
+        world.edit(sender).hinted = True
         return hinted
 
-    def _question_from(self, _m: MobileOriginated, detail: str) -> str:
+    def _question_from(self, _route: Route, detail: str) -> str:
         base, _, serial = detail.partition(":")
         return self._routing.question_from(self._routing.resolve(base), serial)
 
-    def _chat_from(self, _m: MobileOriginated, detail: str) -> str:
+    def _chat_from(self, _route: Route, detail: str) -> str:
         person = self._routing.numbers.person(detail)
         if person is None:
             raise ValueError(f"{detail!r} is no person's number")
@@ -123,13 +169,15 @@ class Replies:
 
 def note_reach(m: MobileOriginated, world: World) -> None:
     """Remember through whom, and in which spelling, this handset writes. Raises Missing."""
+    came = m.came
+    account = came.bind.account
     known = world.customer(m.msisdn)
     reach = known.reach if known is not None else None
     if (
         reach is None
-        or reach.spelling != m.source
-        or reach.account != m.account
-        or reach.ton != m.source_ton
-        or reach.npi != m.source_npi
+        or reach.spelling != came.source
+        or reach.account != account
+        or reach.ton != came.source_ton
+        or reach.npi != came.source_npi
     ):
-        world.edit(m.msisdn).reach = Reach(m.account, m.source, m.source_ton, m.source_npi)
+        world.edit(m.msisdn).reach = Reach(account, came.source, came.source_ton, came.source_npi)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from commands.model import Given, Outcome, ProductFact, ServiceEvent
-from gateway.message import DONE, MobileOriginated, ProductRecord
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.message import DONE, ProductRecord
 
 
 def told(outcome: Outcome) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """What the last run left: SMS that wait to leave, parts that wait for others, the last minutes of every
 handset."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.inbound.guard import HANDSETS, Guard, Past
-from gateway.inbound.reassembly import KEPT_MS, GivenUp, LongMessages
+from gateway.inbound.reassembly import KEPT_MS, GivenUp, Reassembly
 from gateway.message import MobileTerminated, StoredPart, message_id
+from gateway.observer import Observer
 from gateway.outbound.outbox import Outbox
+from gateway.processing.addressing import Accounts
 from gateway.secrets import Keys, UnsealError
 from gateway.storage.contract import Store
 from routing.table import Routing
@@ -17,15 +18,8 @@ from routing.table import Routing
 SEALED_BY_ANOTHER_KEY = "sealed with another key"
 
 
-class RecoveryLog(Protocol):
-    """Where it says what cannot be taken up."""
-
-    def sealed(self, event: str, message_id: str, error: UnsealError) -> None:
-        """A row that the key does not open."""
-
-
 class Recovery:
-    """Takes it up. accounts: of the configuration, the default one first; SMS of others leave through it.
+    """Takes it up. accounts: of the configuration; SMS of others leave through the default one.
 
     before: SMS with a lower number are of earlier runs.
     """
@@ -35,37 +29,33 @@ class Recovery:
         store: Store,
         outbox: Outbox,
         keys: Keys,
-        routing: Routing,
-        accounts: Mapping[str, object],
-        default_account: str,
+        accounts: Accounts,
         before: int,
         clock: Clock,
-        log: RecoveryLog,
+        observer: Observer,
     ) -> None:
         self._store = store
         self._outbox = outbox
         self._keys = keys
-        self._routing = routing
         self._accounts = accounts
-        self._default_account = default_account
         self._before = before
         self._clock = clock
-        self._log = log
+        self._observer = observer
         self._read_from: int | None = 0
 
-    async def parts(self, longs: LongMessages) -> list[GivenUp]:
+    async def parts(self, reassembly: Reassembly, routing: Routing) -> list[GivenUp]:
         """Long messages that were not complete, or were a short while ago. Gives those that cannot be,
         because their parts were sealed with another key."""
         unreadable: dict[object, list[StoredPart]] = {}
         readable = []
         for part in await self._store.parts():
-            found = self._readable_part(part)
+            found = self._readable_part(part, routing)
             if found is None:
                 key = (part.account, part.source, part.destination, part.part.reference, part.part.total)
-                unreadable.setdefault(key, []).append(self._understood(part))
+                unreadable.setdefault(key, []).append(self._understood(part, routing))
             else:
                 readable.append(found)
-        longs.recover(readable)
+        reassembly.recover(readable)
         return [GivenUp(each[0], tuple(part.number for part in each)) for each in unreadable.values()]
 
     async def recent(self, guard: Guard, since: int) -> None:
@@ -87,19 +77,19 @@ class Recovery:
     def readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
         """Those that can leave; one whose seal does not open is parked: an operator can only drop it."""
         for sms in rows:
-            if sms.account not in self._accounts:
-                sms.account = self._default_account
+            if sms.account not in self._accounts.spellings:
+                sms.account = self._accounts.default
             if sms.secret:
                 name = message_id(sms.number)
                 try:
                     sms.text = self._keys.unseal(sms.sealed, name.encode())
                 except UnsealError as error:
-                    self._log.sealed("outbox.sealed", name, error)
+                    self._observer.sealed("outbox.sealed", name, error)
                     self._outbox.park_stored(sms, SEALED_BY_ANOTHER_KEY)
                     continue
             yield sms
 
-    def _readable_part(self, part: StoredPart) -> StoredPart | None:
+    def _readable_part(self, part: StoredPart, routing: Routing) -> StoredPart | None:
         """The part with its octets; None where the key does not open it."""
         if part.complete:
             return part
@@ -107,15 +97,14 @@ class Recovery:
         try:
             octets = self._keys.unseal_octets(part.octets, name.encode())
         except UnsealError as error:
-            self._log.sealed("part.sealed", name, error)
+            self._observer.sealed("part.sealed", name, error)
             return None
         digest = self._keys.digest(octets, bytes((part.data_coding,)))
-        return replace(self._understood(part), octets=octets, digest=digest)
+        return replace(self._understood(part, routing), octets=octets, digest=digest)
 
-    def _understood(self, part: StoredPart) -> StoredPart:
+    def _understood(self, part: StoredPart, routing: Routing) -> StoredPart:
         """With what a part of an earlier version lacks: who sent it, and when."""
-        numbers, routing = self._routing.numbers, self._routing
-        sender = part.msisdn or numbers.msisdn(part.source) or ""
+        sender = part.msisdn or routing.numbers.msisdn(part.source) or ""
         return replace(
             part,
             msisdn=part.msisdn or (routing.main_number(sender) if sender else None) or sender,

@@ -34,7 +34,7 @@ class HandsetSend:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """See gateway.cli.main.Command."""
-        _add_account(parser)
+        _add_handset(parser)
         parser.add_argument("--to", required=True, type=_number, help="number to text, such as 161 or 12520")
         parser.add_argument("text", metavar="TEXT", help="what to text")
         parser.add_argument("--expect", type=_pattern, metavar="REGEX", help="only such an SMS counts")
@@ -56,7 +56,7 @@ class HandsetChat:
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """See gateway.cli.main.Command."""
-        _add_account(parser)
+        _add_handset(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """See gateway.cli.main.Command."""
@@ -111,7 +111,9 @@ async def _phone(args: argparse.Namespace, watch: Callable[[Sms], None]) -> Asyn
     if args.client == "smpplib":
         from gateway.simulator.smpplib_handset import SmpplibHandset
 
-        connecting = SmpplibHandset.connect(_account(args), args.sender, spelling=args.spelling, watch=watch)
+        connecting = SmpplibHandset.connect(
+            account_of(args), args.sender, spelling=args.spelling, watch=watch
+        )
         async with await connecting as foreign:
             yield foreign
     else:
@@ -161,7 +163,7 @@ async def _type(handset: Handset) -> None:
 
 def _centre(args: argparse.Namespace, watch: Callable[[Sms], None] | None) -> Awaitable[Centre]:
     return Centre.connect(
-        _account(args), [args.sender], address_range=args.sender, spelling=args.spelling, watch=watch
+        account_of(args), [args.sender], address_range=args.sender, spelling=args.spelling, watch=watch
     )
 
 
@@ -195,7 +197,8 @@ def _as_json(sms: Sms, message_id: str | None = None) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def _account(args: argparse.Namespace) -> Account:
+def account_of(args: argparse.Namespace) -> Account:
+    """What `add_account` declared."""
     return Account(
         args.host or SHIPPED.host,
         args.port or SHIPPED.port,
@@ -204,18 +207,23 @@ def _account(args: argparse.Namespace) -> Account:
     )
 
 
-def _add_account(parser: argparse.ArgumentParser) -> None:
+def _add_handset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--from", dest="sender", required=True, type=_mobile, metavar="MSISDN", help="the handset's number"
     )
-    parser.add_argument("--host", help=f"default: {SHIPPED.host}")
-    parser.add_argument("--port", type=port_number, help=f"default: {SHIPPED.port}")
-    parser.add_argument("--system-id", type=_at_most(15), help=f"default: {SHIPPED.system_id}")
-    parser.add_argument("--password", type=_at_most(8), help="default: that of the shipped account")
+    add_account(parser)
     parser.add_argument(
         "--spelling", choices=tuple(SPELLINGS), default="national", help="how the centre writes the number"
     )
     parser.add_argument("--json", action="store_true", help="print each SMS as a JSON object")
+
+
+def add_account(parser: argparse.ArgumentParser) -> None:
+    """Declare where and as whom to bind."""
+    parser.add_argument("--host", help=f"default: {SHIPPED.host}")
+    parser.add_argument("--port", type=port_number, help=f"default: {SHIPPED.port}")
+    parser.add_argument("--system-id", type=_at_most(15), help=f"default: {SHIPPED.system_id}")
+    parser.add_argument("--password", type=_at_most(8), help="default: that of the shipped account")
 
 
 def _mobile(text: str) -> str:

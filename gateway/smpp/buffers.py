@@ -1,10 +1,8 @@
-"""What one session holds: its limits, the frames behind a bind, the octets to be written."""
+"""What one session holds: its limits, and the frames behind a bind."""
 
 from dataclasses import dataclass
 
-from gateway.smpp.codec import encode
 from gateway.smpp.framing import DEFAULT_LIMIT
-from gateway.smpp.pdu import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +49,3 @@ class Held:
         frames, self._frames = self._frames, []
         self._octets = 0
         return frames
-
-
-class Output:
-    """Octets that wait to be written. ``octets``: how many."""
-
-    __slots__ = ("_pieces", "octets")
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self.octets = 0
-
-    def queue(self, pdu: Request | Response) -> None:
-        """Add a PDU. Raises EncodeError; then nothing was added."""
-        octets = encode(pdu)
-        self._pieces.append(octets)
-        self.octets += len(octets)
-
-    def take(self) -> bytes:
-        """Everything that was queued since the last call."""
-        pieces = self._pieces
-        octets = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
-        self.octets = 0
-        return octets

@@ -6,8 +6,9 @@ guessed from the octets.
 """
 
 import codecs
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from types import MappingProxyType
 from typing import Final, Protocol, Self, TypeAlias
 
@@ -189,6 +190,28 @@ class Alphabet:
         marked: a byte-order mark may stand in front. padded: NULs that are no text may stand at the end.
         """
         return self._decoders[data_coding](octets, marked, padded)
+
+    def join(self, parts: Sequence[tuple[bytes, int]], *, padded: bool = True) -> str:
+        """The text of a long message, of the octets and data_coding of its parts in their order.
+
+        padded: as for decode_piece; False for what our own side encoded.
+
+        Octets are joined before they are decoded, as far as neighbours have the same data_coding, so a
+        character cut between two parts comes out whole. Packed septets (codec gsm-packed) have fill bits
+        after each header and cannot be joined like this: they are right in single messages only.
+
+        A byte-order mark counts at the front of the first part only, for all parts that are joined with it;
+        padding at the end of the last part only.
+        """
+        runs = [
+            (data_coding, b"".join(octets for octets, _ in run))
+            for data_coding, run in groupby(parts, key=lambda part: part[1])
+        ]
+        last = len(runs) - 1
+        return "".join(
+            self.decode_piece(octets, data_coding, marked=place == 0, padded=padded and place == last)
+            for place, (data_coding, octets) in enumerate(runs)
+        )
 
     def in_doubt(self, octets: bytes, data_coding: int) -> bool:
         """Whether the octets end in a 0x00 that may be padding as well as `@`."""

@@ -9,6 +9,8 @@ from gateway.smpp.wire import HEADER_LENGTH
 DEFAULT_LIMIT: Final = 70_000  #: octets of a PDU: room for a message_payload of 64 KiB
 
 _LENGTH = Struct(">I")
+_LENGTH_OCTETS: Final = _LENGTH.size
+_unpack_length = _LENGTH.unpack_from
 
 
 class FrameSplitter:
@@ -19,7 +21,7 @@ class FrameSplitter:
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         self.limit = limit
         self._rest = bytearray()  # the beginning of a frame
-        self._needed = _LENGTH.size  # octets that it takes to go on with it
+        self._needed = _LENGTH_OCTETS  # octets that it takes to go on with it
 
     @property
     def pending(self) -> int:
@@ -39,18 +41,18 @@ class FrameSplitter:
             data = bytes(self._rest)
             self._rest.clear()
         frames: list[bytes] = []
-        start, end = 0, len(data)
-        needed = _LENGTH.size
-        while end - start >= _LENGTH.size:
-            (needed,) = _LENGTH.unpack_from(data, start)
-            if not HEADER_LENGTH <= needed <= self.limit:
-                reason = f"command_length {needed} is not within {HEADER_LENGTH} to {self.limit}"
+        limit, start, end = self.limit, 0, len(data)
+        needed = _LENGTH_OCTETS
+        while end - start >= _LENGTH_OCTETS:
+            (needed,) = _unpack_length(data, start)
+            if needed < HEADER_LENGTH or needed > limit:
+                reason = f"command_length {needed} is not within {HEADER_LENGTH} to {limit}"
                 raise FrameError(reason, frames=frames)
-            if end - start < needed:
+            behind = start + needed
+            if behind > end:
                 break
-            frames.append(data[start : start + needed])
-            start += needed
-            needed = _LENGTH.size
+            frames.append(data[start:behind])
+            start, needed = behind, _LENGTH_OCTETS
         if start < end:
             self._rest += data[start:]
             self._needed = needed

@@ -9,7 +9,6 @@ three SAR TLVs (SMPP 3.4 sections 5.3.2.22 to 5.3.2.24). A fourth way is not to 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import groupby
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
@@ -252,26 +251,8 @@ class PartSet:
         return Added.COMPLETE if len(self._parts) == self.total else Added.NEW
 
     def text(self, alphabet: Alphabet, *, padded: bool = True) -> str:
-        """The text of the message. Raises ValueError while parts are missing.
-
-        padded: as for Alphabet.decode_piece; False for what our own side encoded.
-
-        Octets are joined before they are decoded, as far as neighbours have the same data_coding, so a
-        character cut between two parts comes out whole. Packed septets (codec gsm-packed) have fill bits
-        after each header and cannot be joined like this: they are right in single messages only.
-
-        A byte-order mark counts at the front of the first part only, for all parts that are joined with it;
-        padding at the end of the last part only.
-        """
-        runs = [
-            (data_coding, b"".join(octets for octets, _ in run))
-            for data_coding, run in groupby(self._in_order(), key=lambda part: part[1])
-        ]
-        last = len(runs) - 1
-        return "".join(
-            alphabet.decode_piece(octets, data_coding, marked=place == 0, padded=padded and place == last)
-            for place, (data_coding, octets) in enumerate(runs)
-        )
+        """The text of the message (Alphabet.join). Raises ValueError while parts are missing."""
+        return alphabet.join(self._in_order(), padded=padded)
 
     def _in_order(self) -> list[tuple[bytes, int]]:
         missing = [number for number in range(1, self.total + 1) if number not in self._parts]

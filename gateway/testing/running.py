@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from gateway.app import Gateway
+from gateway.app import Environment, Gateway
 from gateway.operations.logs import open_log
 from gateway.secrets import HashCost
 from gateway.settings import load
@@ -99,12 +99,10 @@ class RunningGateway:
 
     async def _pass_time(self) -> None:
         """The clock was moved: sessions see it, then the gateway does what it does ten times a second."""
-        connections = list(self.app.listener.connections)
-        for connection in connections:
-            connection.tick()
+        self.app.tick_connections()
         # Each session asks its silent peer whether it lives; the next move must find that answered.
         for _ in range(int(PATIENCE / GLANCE)):
-            if not any(connection.session.asking for connection in connections):
+            if not self.app.asking:
                 break
             await asyncio.sleep(GLANCE)
         await self.app.tick(housekeeping=True)
@@ -129,15 +127,10 @@ async def running_gateway(
     clock = FakeClock()
     account = settings.smpp.default_account
     log = open_log(settings.logging, clock=lambda: clock.now_ms() / 1000)
-    gateway = Gateway(
-        settings,
-        log,
-        clock=clock,
-        random=Random(seed),
-        choice=Random(seed).choice,
-        hash_cost=CHEAP,
-        open_store=open_store,
+    environment = Environment(
+        clock=clock, random=Random(seed), choice=Random(seed).choice, hash_cost=CHEAP, open_store=open_store
     )
+    gateway = Gateway(settings, log, environment)
     try:
         async with gateway:
             where = Account(settings.smpp.listen.host, gateway.port, account.system_id, account.password)

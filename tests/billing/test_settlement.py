@@ -52,15 +52,15 @@ def closed(
 def some_days() -> Commit:
     """Messages around the midnights of 1 and 3 March, orders of three customers."""
     whole = received(5, at=at("2007-03-02 09:00"))
-    whole.parts, whole.instruction, whole.stored_text = 3, "chat", "字" * 180
+    whole = whole._replace(parts=3, instruction="chat", text="字" * 180)
     part = received(4, at=at("2007-03-02 08:59"))
-    part.result, part.instruction, part.stored_text = "part", "", ""
+    part = part._replace(outcome="part", instruction="", text="")
     secret = received(6, at=at("2007-03-02 10:00"))
-    secret.stored_text, secret.hidden = "", Hidden.PASSWORD
+    secret = secret._replace(text="", hidden=Hidden.PASSWORD.value)
     refused = received(7, at=at("2007-03-03 23:59"))
-    refused.result, refused.detail = "refused", {"code": 520}
+    refused = refused._replace(outcome="refused", detail={"code": 520})
     machine = received(8, at=at("2007-03-02 11:00"), source="10658000")
-    machine.msisdn, machine.instruction, machine.stored_text = "", "", ""
+    machine = machine._replace(msisdn="", instruction="", text="")
     early, late = received(1, at=at("2007-02-28 23:59")), received(9, at=at("2007-03-04 00:00"))
     answers = [
         closed(22, "2007-03-02 09:01", Delivery.SENT),

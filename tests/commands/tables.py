@@ -1,4 +1,4 @@
-"""Instruction tables for tests, written as data: the shipped one, changed; or one of other rows."""
+"""Instruction tables for tests: the shipped one with changes, or one with other rows."""
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -16,14 +16,14 @@ Change: TypeAlias = Callable[[dict[str, Any]], object]
 
 
 def sourced(value: object) -> dict[str, object]:
-    """A value as tables want it."""
+    """A value with provenance."""
     return {"value": value, "provenance": "reconstructed", "ground": "a test"}
 
 
 def row(
     row_id: str, words: Iterable[str], arguments: Iterable[dict[str, Any]] = (), **more: Any
 ) -> dict[str, Any]:
-    """A row understood at the base."""
+    """A row of the place base."""
     return {
         "id": row_id,
         "words": [sourced(word) for word in words],
@@ -47,13 +47,13 @@ def argument(name: str, kind: str, **more: Any) -> dict[str, Any]:
 
 
 def shipped(file: str = "appendix8.yaml") -> dict[str, Any]:
-    """The content of a shipped file, ready to be changed."""
+    """The content of a shipped file, as a copy that may be changed."""
     content: dict[str, Any] = deepcopy(yaml.safe_load((SHIPPED / file).read_text(encoding="utf-8")))
     return content
 
 
 def write(path: Path, content: dict[str, Any]) -> Path:
-    """A table as a file, with no anchors, so that every row has lines of its own."""
+    """Write a table without anchors, so that every row has lines of its own."""
     dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.dump(content, Dumper=dumper, allow_unicode=True, sort_keys=False), encoding="utf-8")
@@ -61,7 +61,7 @@ def write(path: Path, content: dict[str, Any]) -> Path:
 
 
 def parser_of(rows: list[dict[str, Any]], folder: Path, routing: Routing) -> Parser:
-    """A parser for `rows` beside the rows that take whole texts."""
+    """A parser for `rows` and the shipped rows that take whole texts."""
     content = shipped()
     whole = [each for each in content["rows"] if each.get("whole_text")]
     content["rows"] = [*rows, *whole]

@@ -44,7 +44,7 @@ def fees(orders: tuple[Order, ...], *months: str) -> list[int]:
 
 
 def history(*moments: str) -> tuple[Order, ...]:
-    """Ordered and cancelled, in turns."""
+    """Orders from times of ordering and cancelling, in turns."""
     orders: tuple[Order, ...] = ()
     for place, moment in enumerate(moments):
         if place % 2:
@@ -98,14 +98,14 @@ def test_months_are_those_of_the_service() -> None:
 
 
 def test_another_product_is_charged_by_itself() -> None:
-    """Orders of one product say nothing about the fee of another, nor about its first order."""
+    """Orders of one product change neither the fee of another nor its first order."""
     orders = (Order("GAMES", at("2007-01-05 00:00")), *history("2007-03-10 10:00"))
     assert fees(orders, "2007-02", "2007-03") == [0, FEE]
     assert running(orders, MATCHING) == Order(MATCHING, at("2007-03-10 10:00"))
 
 
 def test_facts() -> None:
-    """An order's record is a trial's when it is the first, a cancellation's when nothing was charged."""
+    """The record of a first order is a trial; so is that of a cancellation when nothing was charged."""
     first = history("2007-03-10 10:00")[0]
     assert order_fact("13800138000", first) == ProductFact(
         "13800138000", MATCHING, "order", first.since, trial=True
@@ -123,7 +123,7 @@ GAPS = st.lists(st.integers(1, 40 * 24), min_size=1, max_size=40)
 
 @given(gaps=GAPS)
 def test_what_is_forgotten_changes_no_fee(gaps: list[int]) -> None:
-    """Orders are dropped as they pile up; fee and first order are as if all had been kept."""
+    """Dropped orders change no fee, and the first order stays known."""
     now = at("2007-01-15 12:00")
     kept: tuple[Order, ...] = ()
     everything: tuple[Order, ...] = ()

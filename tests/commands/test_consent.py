@@ -1,4 +1,4 @@
-"""A consent is one of its row's words and nothing besides: a question is none, and nothing is done."""
+"""An answer agrees only if it is a word of its row and nothing else. A question mark never runs anything."""
 
 from dataclasses import replace
 
@@ -6,111 +6,108 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from commands.model import CustomerState, Outcome, Result
+from commands.model import CustomerState, Result
 from commands.service import Commands
 from routing.table import Routing
-from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
-from tests.commands.said_products import open_all, order
+from tests.commands.in_memory import LI, SUN, WANG, ZHAO, InMemoryService, number_of_question, sentences
+from tests.commands.script_products import open_all, order
 
 MARKS = ("？", "?", " ？", "?!", "！？", "”？", "\n？", "❓")
 
 
 @pytest.fixture
-def desk(commands: Commands, routing: Routing) -> Desk:
+def service(commands: Commands, routing: Routing) -> InMemoryService:
     """Li and Wang have opened."""
-    desk = Desk(commands, routing)
-    desk.open(LI)
-    desk.numbers.pop(0)
-    desk.open(WANG)
-    return desk
-
-
-def said(outcome: Outcome) -> list[str]:
-    """The sentences."""
-    return [reply.sentence for reply in outcome.replies]
+    service = InMemoryService(commands, routing)
+    service.open(LI, WANG)
+    return service
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_js_with_a_question_mark_refuses_nothing(desk: Desk, mark: str) -> None:
+def test_js_with_a_question_mark_refuses_nothing(service: InMemoryService, mark: str) -> None:
     """JS？ explains JS, with days and without; SMS of others still come."""
     for text in (f"JS{mark}", f"拒收{mark}", f"JS#7{mark}"):
-        outcome = desk.say(LI, text)
-        assert (outcome.result, said(outcome)) == (Result.USAGE, ["usage.presence.refuse"])
-    assert desk.customers[LI].refuse_until == 0
+        outcome = service.receive(LI, text)
+        assert (outcome.result, sentences(outcome)) == (Result.USAGE, ["usage.presence.refuse"])
+    assert service.customers[LI].refuse_until == 0
 
 
 @pytest.mark.parametrize("mark", MARKS)
 @pytest.mark.parametrize("word", ["1", "是", "Y", "同意", "YES", "否", "0"])
-def test_a_charged_question_is_said_again(desk: Desk, word: str, mark: str) -> None:
-    """1？ to the question of KTFXJY has the question said again, at its own number and at the base."""
-    asked = desk.say(LI, "KTFXJY")
+def test_a_charged_question_is_said_again(service: InMemoryService, word: str, mark: str) -> None:
+    """1？ repeats the question of KTFXJY, at its own number and at the base."""
+    asked = service.receive(LI, "KTFXJY")
     for to in (number_of_question(asked), "12520"):
-        again = desk.say(LI, f"{word}{mark}", to)
+        again = service.receive(LI, f"{word}{mark}", to)
         assert (again.result, again.facts, again.events) == (Result.USAGE, [], [])
         assert [replace(reply, values=None) for reply in again.replies] == [
             replace(reply, values=None) for reply in asked.replies
         ]
-        assert desk.texts(again) == desk.texts(asked)
-    assert desk.customers[LI].orders == ()
-    assert [question.closed for question in desk.customers[LI].questions] == [""]
+        assert service.texts(again) == service.texts(asked)
+    assert service.customers[LI].orders == ()
+    assert [question.closed for question in service.customers[LI].questions] == [""]
 
 
-def test_every_question_can_be_said_again(desk: Desk) -> None:
-    """是？ repeats each kind of question word for word, with the time that is left."""
+def test_every_question_can_be_said_again(service: InMemoryService) -> None:
+    """是？ repeats each kind of question word for word, with the hours that are left."""
     for asks, to in (("QXFX", "161"), ("00000", "161"), ("KTFXJY", "10086")):
-        asked = desk.say(LI, asks, to)
-        assert desk.texts(desk.say(LI, "是？", number_of_question(asked))) == desk.texts(asked)
-    order(desk, LI)
+        asked = service.receive(LI, asks, to)
+        assert service.texts(service.receive(LI, "是？", number_of_question(asked))) == service.texts(asked)
+    order(service, LI)
     for asks in ("QXFXJY",):
-        asked = desk.say(LI, asks, "10086")
-        assert desk.texts(desk.say(LI, "是？", "1008619")) == desk.texts(asked)
-    asked = desk.say(LI, f"HY#{WANG}#小李")
+        asked = service.receive(LI, asks, "10086")
+        assert service.texts(service.receive(LI, "是？", "1008619")) == service.texts(asked)
+    asked = service.receive(LI, f"HY#{WANG}#小李")
     address = number_of_question(asked)
-    assert desk.texts(desk.say(WANG, "是？", address)) == desk.texts(asked)[1:]
-    desk.say(WANG, "是", address)
-    asked = desk.say(LI, f"YY#{WANG}")
-    assert desk.texts(desk.say(WANG, "是？", number_of_question(asked))) == desk.texts(asked)[1:]
-    offer = desk.say(WANG, "CXXF")
-    assert desk.texts(desk.say(WANG, "是？", number_of_question(offer))) == desk.texts(offer)
+    assert service.texts(service.receive(WANG, "是？", address)) == service.texts(asked)[1:]
+    service.receive(WANG, "是", address)
+    asked = service.receive(LI, f"YY#{WANG}")
+    assert service.texts(service.receive(WANG, "是？", number_of_question(asked))) == service.texts(asked)[1:]
+    offer = service.receive(WANG, "CXXF")
+    assert service.texts(service.receive(WANG, "是？", number_of_question(offer))) == service.texts(offer)
 
 
-def test_a_suggestion_is_said_again(desk: Desk) -> None:
-    """是？ at a base repeats the offer when nothing else is open, and takes it up with 是 alone."""
-    offer = desk.say(SUN, "KFTX")
-    assert desk.texts(desk.say(SUN, "是？")) == desk.texts(offer)
-    assert desk.customers[SUN].state is CustomerState.NONE
-    assert said(desk.say(SUN, "是")) == ["service.opened"]
+def test_a_suggestion_is_said_again(service: InMemoryService) -> None:
+    """是？ at a base repeats the suggestion when no other question is open; 是 accepts it."""
+    offer = service.receive(SUN, "KFTX")
+    assert service.texts(service.receive(SUN, "是？")) == service.texts(offer)
+    assert service.customers[SUN].state is CustomerState.NONE
+    assert sentences(service.receive(SUN, "是")) == ["service.opened"]
 
 
-def test_several_or_no_question(desk: Desk) -> None:
-    """是？ lists several open questions; without any, and when the asker has left, answers are explained."""
-    assert said(desk.say(LI, "是？")) == ["usage.answer"]
-    assert said(desk.say(SUN, "1?")) == ["usage.answer"]
-    assert said(desk.say(LI, "是？", "1252003300001")) == ["usage.answer"]
-    asked = number_of_question(desk.say(WANG, f"HY#{LI}"))
-    desk.say(LI, "QXFX")
-    assert said(desk.say(LI, "是？")) == ["answer.several"]
-    desk.say(LI, "否", "1252003300002")
-    desk.say(WANG, "是", number_of_question(desk.say(WANG, "QXFX")))
-    assert said(desk.say(LI, "是？", asked)) == ["usage.answer"]
+def test_several_or_no_question(service: InMemoryService) -> None:
+    """是？ lists several open questions; with none, or without the asker, the reply explains answers."""
+    assert sentences(service.receive(LI, "是？")) == ["usage.answer"]
+    assert sentences(service.receive(SUN, "1?")) == ["usage.answer"]
+    assert sentences(service.receive(LI, "是？", "1252003300001")) == ["usage.answer"]
+    asked = number_of_question(service.receive(WANG, f"HY#{LI}"))
+    service.receive(LI, "QXFX")
+    assert sentences(service.receive(LI, "是？")) == ["answer.several"]
+    service.receive(LI, "否", "1252003300002")
+    service.receive(WANG, "是", number_of_question(service.receive(WANG, "QXFX")))
+    assert sentences(service.receive(LI, "是？", asked)) == ["usage.answer"]
 
 
-def test_the_list_of_products(desk: Desk) -> None:
+def test_the_list_of_products(service: InMemoryService) -> None:
     """1？ to the list of 10086 cancels nothing, and the list stays open."""
-    desk.say(LI, "0000", "10086")
+    service.receive(LI, "0000", "10086")
     for text in ("1？", "１?", "1\n?"):
-        assert said(desk.say(LI, text, "10086")) == ["usage.service.list"]
-    assert desk.customers[LI].state is CustomerState.OPEN
-    assert said(desk.say(LI, "1", "10086")) == ["service.cancelled"]
+        assert sentences(service.receive(LI, text, "10086")) == ["usage.service.list"]
+    assert service.customers[LI].state is CustomerState.OPEN
+    assert sentences(service.receive(LI, "1", "10086")) == ["service.cancelled"]
 
 
-def test_what_has_no_effect_is_answered(desk: Desk) -> None:
-    """HYLB?, CXFX？, 0000？, BZ? and a lone ? answer as without the mark."""
-    assert said(desk.say(LI, "HYLB?")) == ["buddy.list.none"]
-    assert said(desk.say(LI, "CXFX？")) == said(desk.say(LI, "CXFX?", "10086")) == ["service.state.open"]
-    assert said(desk.say(LI, "0000？", "10086")) == ["service.list.fetion"]
-    assert said(desk.say(LI, "BZ?")) == ["help"]
-    assert said(desk.say(WANG, "？")) == ["help"]
+def test_what_has_no_effect_is_answered(service: InMemoryService) -> None:
+    """HYLB?, CXFX？, 0000？, BZ? and a single ? are answered as without the mark."""
+    assert sentences(service.receive(LI, "HYLB?")) == ["buddy.list.none"]
+    assert (
+        sentences(service.receive(LI, "CXFX？"))
+        == sentences(service.receive(LI, "CXFX?", "10086"))
+        == ["service.state.open"]
+    )
+    assert sentences(service.receive(LI, "0000？", "10086")) == ["service.list.fetion"]
+    assert sentences(service.receive(LI, "BZ?")) == ["help"]
+    assert sentences(service.receive(WANG, "？")) == ["help"]
 
 
 EFFECTS = (
@@ -145,9 +142,9 @@ EFFECTS = (
 @pytest.mark.parametrize(
     "text", ["YQ#13600136000 ?", "YQ#13600136000#？", f"HY#{WANG} ？！", f"HY#{WANG}#(?)"]
 )
-def test_a_question_mark_is_no_name(desk: Desk, text: str) -> None:
+def test_a_question_mark_is_no_name(service: InMemoryService, text: str) -> None:
     """A question mark where an optional name may stand asks for the explanation: nobody gets an SMS."""
-    outcome = desk.say(LI, text)
+    outcome = service.receive(LI, text)
     assert (outcome.result, [reply.to for reply in outcome.replies]) == (Result.USAGE, [LI])
     assert (outcome.events, outcome.facts) == ([], [])
 
@@ -163,19 +160,19 @@ def test_a_question_mark_is_no_name(desk: Desk, text: str) -> None:
 def test_no_question_changes_anything(
     text: str, mark: str, to: str, commands: Commands, routing: Routing
 ) -> None:
-    """Whatever instruction has a question mark behind it: nobody's state changes, and nothing is charged."""
-    desk = Desk(commands, routing)
-    open_all(desk, LI, WANG)
-    desk.befriend(LI, WANG)
-    address = number_of_question(desk.say(LI, "QXFXJY", "10086"))
-    before, buddies = dict(desk.customers), dict(desk.buddies)
-    outcome = desk.say(LI, f"{text}{mark}", address if to == "question" else to)
+    """An instruction with a question mark changes no state and charges nothing."""
+    service = InMemoryService(commands, routing)
+    open_all(service, LI, WANG)
+    service.befriend(LI, WANG)
+    address = number_of_question(service.receive(LI, "QXFXJY", "10086"))
+    before, buddies = dict(service.customers), dict(service.buddies)
+    outcome = service.receive(LI, f"{text}{mark}", address if to == "question" else to)
     assert (outcome.events, outcome.facts) == ([], [])
-    assert desk.buddies == buddies
-    assert {each: customer for each, customer in desk.customers.items() if each != LI} == {
+    assert service.buddies == buddies
+    assert {each: customer for each, customer in service.customers.items() if each != LI} == {
         each: customer for each, customer in before.items() if each != LI
     }
-    mine = desk.customers[LI].copy()
+    mine = service.customers[LI].copy()
     mine.helped = before[LI].helped
     assert mine == before[LI]
 
@@ -184,20 +181,20 @@ def test_no_question_changes_anything(
     "text",
     ["是吗", "是吗？", "Y N", "是 不是", "是，否", "1 0", "是?好", "好的是", "“是”的意思", "是是", "不是吗"],
 )
-def test_near_a_consent(desk: Desk, text: str) -> None:
-    """What holds more than a word that consents answers nothing."""
-    address = number_of_question(desk.say(LI, "KTFXJY"))
-    assert said(desk.say(LI, text, address)) == ["question.reminder"]
-    assert desk.customers[LI].orders == ()
+def test_near_a_consent(service: InMemoryService, text: str) -> None:
+    """A text with more than a word that agrees is no answer."""
+    address = number_of_question(service.receive(LI, "KTFXJY"))
+    assert sentences(service.receive(LI, text, address)) == ["question.reminder"]
+    assert service.customers[LI].orders == ()
 
 
 @pytest.mark.parametrize(
     "text", ["是!", "是。", "（是）", "“是”", " 是 ", "是\n小明", "是\n\n--\n小明", "是~"]
 )
-def test_a_consent(desk: Desk, text: str) -> None:
-    """Punctuation around the word and a signature under it change nothing."""
-    address = number_of_question(desk.say(LI, "KTFXJY"))
-    assert said(desk.say(LI, text, address)) == ["matching.opened"]
+def test_a_consent(service: InMemoryService, text: str) -> None:
+    """Punctuation around the word and a signature below it do not matter."""
+    address = number_of_question(service.receive(LI, "KTFXJY"))
+    assert sentences(service.receive(LI, text, address)) == ["matching.opened"]
 
 
 @pytest.mark.parametrize(
@@ -219,21 +216,23 @@ def test_a_consent(desk: Desk, text: str) -> None:
         ("BZ\nQXFX", "161", False),
     ],
 )
-def test_a_second_instruction_was_not_read(desk: Desk, text: str, to: str, clause: bool) -> None:
-    """Only where the second line would be an instruction, a clause says so, and both fit one SMS."""
-    outcome = desk.say(LI, text, to)
-    (told,) = desk.texts(outcome)
-    assert told.endswith(desk.commands.sentences.render("unread")) == clause
-    assert desk.customers[LI].state is CustomerState.OPEN
-    assert desk.customers[LI].questions == ()
+def test_a_second_instruction_was_not_read(
+    service: InMemoryService, text: str, to: str, clause: bool
+) -> None:
+    """A clause says that the second line was not read, if it is an instruction and all fits one SMS."""
+    outcome = service.receive(LI, text, to)
+    (told,) = service.texts(outcome)
+    assert told.endswith(service.commands.sentences.render("unread")) == clause
+    assert service.customers[LI].state is CustomerState.OPEN
+    assert service.customers[LI].questions == ()
 
 
-def test_a_consent_with_a_second_line(desk: Desk) -> None:
-    """是 over 否: the first line counts, and the clause says that the second did not."""
-    address = number_of_question(desk.say(LI, "KTFXJY"))
-    outcome = desk.say(LI, "是\n否", address)
-    assert said(outcome) == ["matching.opened"]
-    assert desk.texts(outcome)[0].endswith(desk.commands.sentences.render("unread"))
-    other = number_of_question(desk.say(LI, f"HY#{WANG}"))
-    for_both = desk.say(WANG, "是\nHYLB", other)
+def test_a_consent_with_a_second_line(service: InMemoryService) -> None:
+    """是 above 否: the first line counts, and the clause says that the second did not."""
+    address = number_of_question(service.receive(LI, "KTFXJY"))
+    outcome = service.receive(LI, "是\n否", address)
+    assert sentences(outcome) == ["matching.opened"]
+    assert service.texts(outcome)[0].endswith(service.commands.sentences.render("unread"))
+    other = number_of_question(service.receive(LI, f"HY#{WANG}"))
+    for_both = service.receive(WANG, "是\nHYLB", other)
     assert [reply.clause for reply in for_both.replies] == ["unread", ""]

@@ -1,4 +1,4 @@
-"""The grammar on rows that are not shipped yet: kinds of arguments, glued digits, free text, precedence."""
+"""The grammar on rows of the test: kinds of arguments, attached digits, free text, precedence."""
 
 import pytest
 from hypothesis import example, given
@@ -103,14 +103,14 @@ def test_usage(text: str, parser: Parser, routing: Routing) -> None:
     "text", ["SPORT", "NCAA", "JS7", "QM好", "FSABC", "YS1", "U1", "MCX", "发送你好", "HYLBX"]
 )
 def test_not_glued(text: str, parser: Parser, routing: Routing) -> None:
-    """Only digits are glued, and only for numbers and pages; everything else needs its separator."""
+    """Only digits of numbers and pages may follow a word directly; all else needs a separator."""
     understood = parse(parser, routing, text)
     assert isinstance(understood, Misunderstood)
     assert understood.result is Result.MISUNDERSTOOD
 
 
 def test_the_longest_word_wins(parser: Parser, routing: Routing) -> None:
-    """CXFX comes before CX: behind it nothing may stand, and CX is no reading of it."""
+    """CXFX is tried before CX: it takes no arguments, and is never read as CX with an argument."""
     understood = parse(parser, routing, "CXFX#13912345678")
     assert isinstance(understood, Misunderstood)
     assert understood.suggestion == "CXFX"
@@ -121,7 +121,7 @@ VERBATIM = st.text(min_size=1, max_size=60).filter(lambda text: text.strip() and
 
 @given(text=VERBATIM)
 def test_free_text_is_cut_from_the_original(text: str, parser: Parser, routing: Routing) -> None:
-    """What follows the separator is what the customer typed, to the last character."""
+    """Free text is what the customer typed behind the separator, to the last character."""
     understood = parse(parser, routing, f"ｆｓ＃13912345678。x＃{text}")
     assert isinstance(understood, Misunderstood)  # 。 ends no number
     understood = parse(parser, routing, f"ｆｓ＃13912345678＃x{text}")

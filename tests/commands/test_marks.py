@@ -1,4 +1,4 @@
-"""Paired marks come off in pairs: nobody is called 《小王, and no buddy reads half a quotation."""
+"""Paired marks are removed in pairs: no name is 《小王, and no text has half a quotation."""
 
 import pytest
 from hypothesis import assume, example, given
@@ -9,7 +9,7 @@ from commands.model import Instruction, Result
 from commands.service import Commands
 from commands.text import normalise
 from routing.table import Routing
-from tests.commands.desk import LI, WANG, Desk
+from tests.commands.in_memory import LI, WANG, InMemoryService
 
 DIRECTED = {
     "(": ")",
@@ -23,7 +23,7 @@ DIRECTED = {
     "{": "}",
 }
 DIRECTED |= {"“": "”", "‘": "’"}
-"""Marks whose two sides look different: what is a pair does not depend on a reading."""
+"""Marks with different characters for both sides, so that pairs are unambiguous."""
 
 CLASSES = {each: normalise(each).folded for pair in DIRECTED.items() for each in pair}
 NAMES = {"buddy.rename": "name", "buddy.add": "name", "profile.nickname": "text", "profile.mood": "text",
@@ -34,7 +34,7 @@ MARKED = st.lists(
 
 
 def pairs(text: str) -> list[tuple[int, int]]:
-    """The pairs of a text, read anew: each closing mark belongs to the last open one of its class."""
+    """An independent reading: each closing mark belongs to the last open one of its class."""
     closing = {close: CLASSES[open_] for open_, close in DIRECTED.items()}
     waiting: dict[str, list[int]] = {}
     found = []
@@ -59,7 +59,7 @@ def pairs(text: str) -> list[tuple[int, int]]:
 def test_nothing_cut_out_has_half_a_pair(
     before: str, name: str, behind: str, word: str, commands: Commands, routing: Routing
 ) -> None:
-    """What is cut out of an SMS never holds one mark of a pair of that SMS without the other."""
+    """An argument never contains one mark of a pair without the other."""
     text = f"{before}{word}{name}{behind}"
     understood = commands.parser.parse(text, routing.resolve("161"), LI)
     assume(understood.id in NAMES)
@@ -74,24 +74,22 @@ def test_nothing_cut_out_has_half_a_pair(
 @pytest.mark.parametrize("form", ["{}小王{}", "{}{}小王{}{}"])
 def test_a_name_between_marks(left: str, right: str, form: str, commands: Commands, routing: Routing) -> None:
     """MC#number#《小王》 keeps the marks of the name; around the whole line they mean nothing."""
-    desk = Desk(commands, routing)
-    desk.open(LI)
-    desk.numbers.pop(0)
-    desk.open(WANG)
-    desk.befriend(LI, WANG)
+    service = InMemoryService(commands, routing)
+    service.open(LI, WANG)
+    service.befriend(LI, WANG)
     marks = (left,) * form[: form.index("小")].count("{") + (right,) * form[form.index("王") :].count("{")
     name = form.format(*marks)
-    assert desk.say(LI, f"MC#{WANG}#{name}").result is Result.DONE
-    assert desk.buddies[(LI, WANG)].name == name
-    desk.say(LI, f"{left}MC#{WANG}#{name}{right}。")
-    assert desk.buddies[(LI, WANG)].name == name
-    sent = desk.say(LI, f"{left}FS#{WANG}#{name}{right}")
+    assert service.receive(LI, f"MC#{WANG}#{name}").result is Result.DONE
+    assert service.buddies[(LI, WANG)].name == name
+    service.receive(LI, f"{left}MC#{WANG}#{name}{right}。")
+    assert service.buddies[(LI, WANG)].name == name
+    sent = service.receive(LI, f"{left}FS#{WANG}#{name}{right}")
     assert [reply.values for reply in sent.replies] == [{"text": name}]
 
 
 @pytest.mark.parametrize("text", ["“是”", "「是」", "(是)", '"是"', "【《是》】。", "是)", "“是"])
 def test_words_between_marks(text: str, commands: Commands, routing: Routing) -> None:
-    """Around a word marks mean nothing, balanced or not."""
+    """Marks around a word are ignored, paired or not."""
     assert commands.parser.parse(text, routing.resolve("161"), LI).id == "answer.yes"
 
 

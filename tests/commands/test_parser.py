@@ -1,4 +1,4 @@
-"""Parser: the corpus written from the rules, and what holds for any text at any place."""
+"""The parser: a corpus written from the rules, and properties of any text at any place."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ TEXTS = NEAR | st.text(max_size=40)
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: f"{case['text']!r} to {case['at']}")
 def test_corpus(case: dict[str, Any], commands: Commands, routing: Routing) -> None:
-    """Every text of the corpus means what the rules say, by the rule they say."""
+    """Every text of the corpus has the meaning and the rule that the corpus states."""
     route = routing.resolve(case["at"])
     if case["is"] == "refused":
         assert route.refused is not None
@@ -95,7 +95,7 @@ def test_at_a_person_everything_is_chat(
 def test_garbled_text_is_no_instruction(
     text: str, address: str, commands: Commands, routing: Routing
 ) -> None:
-    """Where words are looked for, a text with U+FFFD is never understood."""
+    """A text with U+FFFD is never an instruction at a place with words."""
     route = routing.resolve(address)
     if route.accepts.value in {"base", "answer", "password"}:
         assert isinstance(commands.parser.parse(text, route, SENDER), Misunderstood)
@@ -117,8 +117,8 @@ CANCELS = {
 
 
 def cancels(text: str, address: str) -> str | None:
-    """An independent reading of the rules: which row that cancels something says the first line, and
-    nothing else?"""
+    """An independent reading of the rules: the row that cancels something by the first line alone, or
+    None."""
     lines = [line.translate(FULL_WIDTH) for line in text.translate(INVISIBLE).split("\n")]
     said = [line for line in lines if line.strip()] or [""]
     first, others = said[0], "".join(said[1:])
@@ -139,7 +139,7 @@ def cancels(text: str, address: str) -> str | None:
     address=st.sampled_from(["161", "12520", "10086", "1252003300042", "1008619"]),
 )
 def test_nothing_else_cancels(text: str, address: str, commands: Commands, routing: Routing) -> None:
-    """No text outside the rules reaches a destructive row, and every text inside them reaches its own."""
+    """Exactly the texts inside the rules reach a row that cancels."""
     understood = commands.parser.parse(text, routing.resolve(address), SENDER)
     destructive = understood.id in {*CANCELS.values(), "service.cancel_all", "service.list.answer"}
     expected = None if "\ufffd" in text else cancels(text, address)

@@ -1,4 +1,4 @@
-"""Products: matching ordered, charged and cancelled; the list answered by serial; everything at once."""
+"""Products: order, charge and cancel matching; choose from the list; cancel everything."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -10,121 +10,125 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from commands.charging import FETION, MATCHING
 from commands.handlers.people import MATCHED_FOR
-from commands.model import Buddy, CustomerState, Order, Outcome, ProductFact, Result, ServiceLimits, Source
+from commands.model import Buddy, CustomerState, Order, ProductFact, Result, ServiceLimits, Source
 from commands.service import Commands
 from routing.table import Routing
-from tests.commands.desk import LI, START, SUN, WANG, ZHAO, Desk, number_of_question
-from tests.commands.said_products import give_up, open_all, order
+from tests.commands.in_memory import (
+    LI,
+    START,
+    SUN,
+    WANG,
+    ZHAO,
+    InMemoryService,
+    number_of_question,
+    sentences,
+)
+from tests.commands.script_products import give_up, open_all, order
 
 CHINA = ZoneInfo("Asia/Shanghai")
 
 
 @pytest.fixture
-def desk(commands: Commands, routing: Routing) -> Desk:
-    """Nobody has opened yet; the months are China's."""
-    return Desk(commands, routing, zone=CHINA)
+def service(commands: Commands, routing: Routing) -> InMemoryService:
+    """Nobody has opened; the time zone is China's."""
+    return InMemoryService(commands, routing, zone=CHINA)
 
 
-def at(desk: Desk, text: str) -> None:
+def at(service: InMemoryService, text: str) -> None:
     """Set the clock: "2007-02-28 10:00" in China."""
-    desk.now = round(datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
+    service.now = round(datetime.fromisoformat(text).replace(tzinfo=CHINA).timestamp() * 1000)
 
 
-def sentences(outcome: Outcome) -> list[str]:
-    """What was said."""
-    return [reply.sentence for reply in outcome.replies]
-
-
-def test_opening_fetion_is_a_charging_record(desk: Desk) -> None:
-    """KTFX and QXFX leave an order and a cancellation of IIC, which costs nothing."""
-    opened = desk.say(LI, "KTFX")
+def test_opening_fetion_is_a_charging_record(service: InMemoryService) -> None:
+    """KTFX and QXFX give an order and a cancellation of IIC, which is free."""
+    opened = service.receive(LI, "KTFX")
     assert opened.facts == [ProductFact(LI, FETION, "order", START)]
-    asked = desk.say(LI, "QXFX")
+    asked = service.receive(LI, "QXFX")
     assert asked.facts == []
-    gone = desk.say(LI, "是")
+    gone = service.receive(LI, "是")
     assert gone.facts == [ProductFact(LI, FETION, "cancel", START + 2000)]
-    assert desk.customers[LI].state is CustomerState.CLOSED
+    assert service.customers[LI].state is CustomerState.CLOSED
 
 
-def test_matching_is_asked_and_then_ordered(desk: Desk) -> None:
-    """KTFXJY names the price and the free hours; only 是 orders, from 034, with a record of the trial."""
-    desk.open(LI)
-    asked = desk.say(LI, "KTFXJY", "10086")
+def test_matching_is_asked_and_then_ordered(service: InMemoryService) -> None:
+    """KTFXJY names price and free hours; 是 orders, answered from 034, with a record of the trial."""
+    service.open(LI)
+    asked = service.receive(LI, "KTFXJY", "10086")
     assert (asked.result, asked.facts) == (Result.ASKED, [])
-    assert "每月5元" in desk.texts(asked)[0]
-    assert "72小时" in desk.texts(asked)[0]
-    assert not desk.customers[LI].has(MATCHING)
-    since = desk.now
-    done = desk.say(LI, "是", number_of_question(asked))
+    assert "每月5元" in service.texts(asked)[0]
+    assert "72小时" in service.texts(asked)[0]
+    assert not service.customers[LI].has(MATCHING)
+    since = service.now
+    done = service.receive(LI, "是", number_of_question(asked))
     assert (done.result, sentences(done)) == (Result.DONE, ["matching.opened"])
     assert done.replies[0].source is Source.OPENING
     assert done.facts == [ProductFact(LI, MATCHING, "order", since, trial=True)]
     assert [(event.family, event.name) for event in done.events] == [("matching", "opened")]
-    assert desk.customers[LI].orders == (Order(MATCHING, since),)
-    assert sentences(desk.say(LI, "KTFXJY")) == ["matching.open.already"]
+    assert service.customers[LI].orders == (Order(MATCHING, since),)
+    assert sentences(service.receive(LI, "KTFXJY")) == ["matching.open.already"]
 
 
-def test_matching_declined_orders_nothing(desk: Desk) -> None:
-    """否, or no answer in time, orders nothing; asked again it is the same question."""
-    desk.open(LI)
-    asked = desk.say(LI, "KTFXJY")
-    again = desk.say(LI, "KTFXJY", "10086")
+def test_matching_declined_orders_nothing(service: InMemoryService) -> None:
+    """否, or no answer in time, orders nothing; while the question is open, it is sent again."""
+    service.open(LI)
+    asked = service.receive(LI, "KTFXJY")
+    again = service.receive(LI, "KTFXJY", "10086")
     assert number_of_question(again) == number_of_question(asked)
-    declined = desk.say(LI, "否", number_of_question(asked))
+    declined = service.receive(LI, "否", number_of_question(asked))
     assert (sentences(declined), declined.facts) == (["matching.open.declined"], [])
-    late = number_of_question(desk.say(LI, "KTFXJY"))
-    desk.pass_hours(24)
-    assert sentences(desk.say(LI, "是", late)) == ["answer.late"]
-    assert desk.customers[LI].orders == ()
+    late = number_of_question(service.receive(LI, "KTFXJY"))
+    service.pass_hours(24)
+    assert sentences(service.receive(LI, "是", late)) == ["answer.late"]
+    assert service.customers[LI].orders == ()
 
 
-def test_matching_needs_fetion(desk: Desk) -> None:
-    """Without Fetion, KTFXJY and SP name KTFX; there is nothing to cancel either."""
+def test_matching_needs_fetion(service: InMemoryService) -> None:
+    """Without Fetion, KTFXJY and SP are answered with KTFX, and there is nothing to cancel."""
     for text in ("KTFXJY", "SP"):
-        outcome = desk.say(LI, text)
+        outcome = service.receive(LI, text)
         assert (outcome.result, sentences(outcome)) == (Result.REFUSED, ["not_open"])
-        assert "KTFX" in desk.texts(outcome)[0]
-    assert sentences(desk.say(LI, "QXFXJY", "10086")) == ["matching.cancel.not_open"]
-    desk.open(LI)
-    assert sentences(desk.say(LI, "QXFXJY")) == ["matching.cancel.not_open"]
+        assert "KTFX" in service.texts(outcome)[0]
+    assert sentences(service.receive(LI, "QXFXJY", "10086")) == ["matching.cancel.not_open"]
+    service.open(LI)
+    assert sentences(service.receive(LI, "QXFXJY")) == ["matching.cancel.not_open"]
 
 
-def test_cancelled_in_the_free_hours(desk: Desk) -> None:
-    """The first order cancelled within 72 hours and its month costs nothing, and says so."""
-    at(desk, "2007-03-10 10:00")
-    open_all(desk, LI)
-    at(desk, "2007-03-13 09:00")
-    gone = give_up(desk, LI)
+def test_cancelled_in_the_free_hours(service: InMemoryService) -> None:
+    """A first order that ends within 72 hours and its month is free, and the reply says so."""
+    at(service, "2007-03-10 10:00")
+    open_all(service, LI)
+    at(service, "2007-03-13 09:00")
+    gone = give_up(service, LI)
     assert (sentences(gone), [fact.trial for fact in gone.facts]) == (["matching.cancelled.free"], [True])
-    again = desk.say(LI, "KTFXJY")
+    again = service.receive(LI, "KTFXJY")
     assert sentences(again) == ["matching.open.question"]
-    ordered = desk.say(LI, "是", number_of_question(again))
+    ordered = service.receive(LI, "是", number_of_question(again))
     assert [fact.trial for fact in ordered.facts] == [False]
-    gone = give_up(desk, LI)
+    gone = give_up(service, LI)
     assert (sentences(gone), [fact.trial for fact in gone.facts]) == (["matching.cancelled"], [False])
 
 
-def test_the_free_hours_end_with_the_month(desk: Desk) -> None:
-    """First ordered on 28 February 2007 and cancelled on 1 March: no trial any more."""
-    at(desk, "2007-02-28 10:00")
-    open_all(desk, LI)
-    at(desk, "2007-03-01 09:00")
-    gone = give_up(desk, LI)
+def test_the_free_hours_end_with_the_month(service: InMemoryService) -> None:
+    """Ordered on 28 February 2007 and cancelled on 1 March: the record is no trial."""
+    at(service, "2007-02-28 10:00")
+    open_all(service, LI)
+    at(service, "2007-03-01 09:00")
+    gone = give_up(service, LI)
     assert (sentences(gone), [fact.trial for fact in gone.facts]) == (["matching.cancelled"], [False])
 
 
-def test_cancelling_can_be_declined(desk: Desk) -> None:
+def test_cancelling_can_be_declined(service: InMemoryService) -> None:
     """否 to the question of QXFXJY keeps matching."""
-    open_all(desk, LI)
-    asked = desk.say(LI, "QXFXJY")
-    assert sentences(desk.say(LI, "否", number_of_question(asked))) == ["matching.cancel.kept"]
-    assert desk.customers[LI].has(MATCHING)
+    open_all(service, LI)
+    asked = service.receive(LI, "QXFXJY")
+    assert sentences(service.receive(LI, "否", number_of_question(asked))) == ["matching.cancel.kept"]
+    assert service.customers[LI].has(MATCHING)
 
 
-def test_cancelling_fetion_cancels_matching(desk: Desk) -> None:
-    """QXFX ends matching too, with a record each; opened again, matching is no first order any more."""
-    open_all(desk, LI)
-    gone = desk.say(LI, "是", number_of_question(desk.say(LI, "QXFX", "10086")))
+def test_cancelling_fetion_cancels_matching(service: InMemoryService) -> None:
+    """QXFX ends matching too, with a record each; after KTFX again, the next order is not the first."""
+    open_all(service, LI)
+    gone = service.receive(LI, "是", number_of_question(service.receive(LI, "QXFX", "10086")))
     assert sentences(gone) == ["service.cancelled.all"]
     assert [(fact.product, fact.operation) for fact in gone.facts] == [
         (FETION, "cancel"),
@@ -134,38 +138,38 @@ def test_cancelling_fetion_cancels_matching(desk: Desk) -> None:
         ("service", "cancelled"),
         ("matching", "cancelled"),
     ]
-    desk.open(LI)
-    assert not desk.customers[LI].has(MATCHING)
-    assert sentences(desk.say(LI, "KTFXJY")) == ["matching.open.question"]
+    service.open(LI)
+    assert not service.customers[LI].has(MATCHING)
+    assert sentences(service.receive(LI, "KTFXJY")) == ["matching.open.question"]
 
 
-def test_the_state_names_products_and_what_is_left(desk: Desk) -> None:
-    """CXFX says which products are open and how many messages may still be sent: of the day, or the month."""
-    desk.open(LI)
-    assert sentences(desk.say(LI, "CXFX")) == ["service.state.open"]
-    open_all(desk, WANG)
-    desk.befriend(WANG, LI)
-    desk.limits = ServiceLimits(sms_per_day=3, sms_per_month=4)
-    outcome = desk.say(WANG, "CXFX")
+def test_the_state_names_products_and_what_is_left(service: InMemoryService) -> None:
+    """CXFX shows the products and how many messages are left, by day or by month."""
+    service.open(LI)
+    assert sentences(service.receive(LI, "CXFX")) == ["service.state.open"]
+    open_all(service, WANG)
+    service.befriend(WANG, LI)
+    service.limits = ServiceLimits(sms_per_day=3, sms_per_month=4)
+    outcome = service.receive(WANG, "CXFX")
     assert sentences(outcome) == ["service.state.matching"]
     left = [outcome.replies[0].values]
     for hours in (0, 0, 24, 24):
-        desk.pass_hours(hours)
-        desk.say(WANG, "你好", f"12520{LI}")
-        left.append(desk.say(WANG, "CXFX").replies[0].values)
+        service.pass_hours(hours)
+        service.receive(WANG, "你好", f"12520{LI}")
+        left.append(service.receive(WANG, "CXFX").replies[0].values)
     assert [values and values["count"] for values in left] == ["3", "2", "1", "1", "0"]
 
 
-def test_the_list(desk: Desk) -> None:
-    """0000 lists what is ordered, with serials and prices; who has nothing gets no list to answer."""
-    assert sentences(desk.say(LI, "0000", "10086")) == ["service.list.none"]
-    assert sentences(desk.say(LI, "1", "10086")) == ["service.list.closed"]
-    desk.open(LI)
-    assert sentences(desk.say(LI, "0000", "10086")) == ["service.list.fetion"]
-    order(desk, LI)
-    outcome = desk.say(LI, "0000", "10086")
+def test_the_list(service: InMemoryService) -> None:
+    """0000 lists the products with serials and prices; without products no list is open."""
+    assert sentences(service.receive(LI, "0000", "10086")) == ["service.list.none"]
+    assert sentences(service.receive(LI, "1", "10086")) == ["service.list.closed"]
+    service.open(LI)
+    assert sentences(service.receive(LI, "0000", "10086")) == ["service.list.fetion"]
+    order(service, LI)
+    outcome = service.receive(LI, "0000", "10086")
     assert sentences(outcome) == ["service.list.matching"]
-    assert "2飞信交友，每月5元" in desk.texts(outcome)[0]
+    assert "2飞信交友，每月5元" in service.texts(outcome)[0]
 
 
 @pytest.mark.parametrize(
@@ -173,133 +177,133 @@ def test_the_list(desk: Desk) -> None:
     [("2", "matching.cancelled.free", [FETION]), ("02", "matching.cancelled.free", [FETION]),
      ("1", "service.cancelled.all", [])],
 )  # fmt: skip
-def test_a_serial_cancels(serial: str, sentence: str, left: list[str], desk: Desk) -> None:
-    """A serial of the open list cancels that product at once; the list is answered with it."""
-    open_all(desk, LI)
-    desk.say(LI, "0000", "10086")
-    outcome = desk.say(LI, serial, "10086")
+def test_a_serial_cancels(serial: str, sentence: str, left: list[str], service: InMemoryService) -> None:
+    """A serial of the open list cancels that product at once and closes the list."""
+    open_all(service, LI)
+    service.receive(LI, "0000", "10086")
+    outcome = service.receive(LI, serial, "10086")
     assert (outcome.result, sentences(outcome)) == (Result.DONE, [sentence])
-    customer = desk.customers[LI]
+    customer = service.customers[LI]
     assert [FETION] * (customer.state is CustomerState.OPEN) + [MATCHING] * customer.has(MATCHING) == left
-    assert sentences(desk.say(LI, serial, "10086")) == ["service.list.closed"]
+    assert sentences(service.receive(LI, serial, "10086")) == ["service.list.closed"]
 
 
-def test_a_wrong_serial_cancels_nothing(desk: Desk) -> None:
-    """A serial that the customer's list has not is told so, and the list stays open."""
-    desk.open(LI)
-    desk.say(LI, "0000", "10086")
+def test_a_wrong_serial_cancels_nothing(service: InMemoryService) -> None:
+    """A serial that is not on the customer's list is refused, and the list stays open."""
+    service.open(LI)
+    service.receive(LI, "0000", "10086")
     for serial in ("0", "2", "3", "10", "99"):
-        assert sentences(desk.say(LI, serial, "10086")) == ["service.list.unknown"]
-    assert desk.customers[LI].state is CustomerState.OPEN
-    assert sentences(desk.say(LI, "1", "10086")) == ["service.cancelled"]
+        assert sentences(service.receive(LI, serial, "10086")) == ["service.list.unknown"]
+    assert service.customers[LI].state is CustomerState.OPEN
+    assert sentences(service.receive(LI, "1", "10086")) == ["service.cancelled"]
 
 
-def test_the_list_is_open_for_two_hours(desk: Desk) -> None:
-    """After limits.list_hours a serial cancels nothing; a new list may be answered again."""
-    desk.open(LI)
-    desk.say(LI, "0000", "10086")
-    listed_at = desk.now - 1000
-    desk.now = listed_at + 2 * 3_600_000
-    assert sentences(desk.say(LI, "1", "10086")) == ["service.list.closed"]
-    desk.say(LI, "0000", "10086")
-    desk.now += 2 * 3_600_000 - 1001
-    assert sentences(desk.say(LI, "1", "10086")) == ["service.cancelled"]
+def test_the_list_is_open_for_two_hours(service: InMemoryService) -> None:
+    """After limits.list_hours a serial cancels nothing; a new list can be used."""
+    service.open(LI)
+    service.receive(LI, "0000", "10086")
+    listed_at = service.now - 1000
+    service.now = listed_at + 2 * 3_600_000
+    assert sentences(service.receive(LI, "1", "10086")) == ["service.list.closed"]
+    service.receive(LI, "0000", "10086")
+    service.now += 2 * 3_600_000 - 1001
+    assert sentences(service.receive(LI, "1", "10086")) == ["service.cancelled"]
 
 
-def test_the_place_tells_serials_from_answers(desk: Desk) -> None:
-    """1 at 10086 means the list, at a question's number or 12520 the question; the list is no question."""
-    desk.open(LI)
-    asked = number_of_question(desk.say(LI, "KTFXJY", "10086"))
-    desk.say(LI, "0000", "10086")
-    assert sentences(desk.say(LI, "0", "10086")) == ["service.list.unknown"]
-    assert sentences(desk.say(LI, "1", asked)) == ["matching.opened"]
-    assert sentences(desk.say(LI, "1", "12520")) == ["answer.none"]
-    desk.say(LI, "QXFXJY")
-    assert sentences(desk.say(LI, "1", "12520")) == ["matching.cancelled.free"]
-    assert desk.customers[LI].state is CustomerState.OPEN
+def test_the_place_tells_serials_from_answers(service: InMemoryService) -> None:
+    """1 at 10086 chooses from the list; at a question's number and at 12520 it answers the question."""
+    service.open(LI)
+    asked = number_of_question(service.receive(LI, "KTFXJY", "10086"))
+    service.receive(LI, "0000", "10086")
+    assert sentences(service.receive(LI, "0", "10086")) == ["service.list.unknown"]
+    assert sentences(service.receive(LI, "1", asked)) == ["matching.opened"]
+    assert sentences(service.receive(LI, "1", "12520")) == ["answer.none"]
+    service.receive(LI, "QXFXJY")
+    assert sentences(service.receive(LI, "1", "12520")) == ["matching.cancelled.free"]
+    assert service.customers[LI].state is CustomerState.OPEN
 
 
-def test_a_cancelled_customers_list_is_closed(desk: Desk) -> None:
-    """Who cancels while his list is open and opens again does not cancel anew with a stray serial."""
-    desk.open(LI)
-    desk.say(LI, "0000", "10086")
-    desk.say(LI, "是", number_of_question(desk.say(LI, "QXFX")))
-    desk.open(LI)
-    assert sentences(desk.say(LI, "1", "10086")) == ["service.list.closed"]
-    assert desk.customers[LI].state is CustomerState.OPEN
+def test_a_cancelled_customers_list_is_closed(service: InMemoryService) -> None:
+    """After QXFX and KTFX a serial of the earlier list cancels nothing."""
+    service.open(LI)
+    service.receive(LI, "0000", "10086")
+    service.receive(LI, "是", number_of_question(service.receive(LI, "QXFX")))
+    service.open(LI)
+    assert sentences(service.receive(LI, "1", "10086")) == ["service.list.closed"]
+    assert service.customers[LI].state is CustomerState.OPEN
 
 
-def test_a_list_answer_closes_the_question(desk: Desk) -> None:
-    """Matching cancelled from the list cannot be cancelled once more by its own open question."""
-    open_all(desk, LI)
-    asked = number_of_question(desk.say(LI, "QXFXJY"))
-    desk.say(LI, "0000", "10086")
-    desk.say(LI, "2", "10086")
-    assert sentences(desk.say(LI, "是", asked)) == ["answer.late"]
+def test_a_list_answer_closes_the_question(service: InMemoryService) -> None:
+    """Cancelling matching from the list closes the open question of QXFXJY."""
+    open_all(service, LI)
+    asked = number_of_question(service.receive(LI, "QXFXJY"))
+    service.receive(LI, "0000", "10086")
+    service.receive(LI, "2", "10086")
+    assert sentences(service.receive(LI, "是", asked)) == ["answer.late"]
 
 
-def test_cancel_all(desk: Desk) -> None:
-    """00000 asks first; 是 cancels Fetion and matching, 否 keeps both; without Fetion there is nothing."""
-    assert sentences(desk.say(LI, "00000")) == ["service.cancel.not_open"]
-    open_all(desk, LI)
-    asked = desk.say(LI, "00000")
+def test_cancel_all(service: InMemoryService) -> None:
+    """00000 asks first; 是 cancels Fetion and matching, 否 keeps both; without Fetion it is refused."""
+    assert sentences(service.receive(LI, "00000")) == ["service.cancel.not_open"]
+    open_all(service, LI)
+    asked = service.receive(LI, "00000")
     assert (asked.result, asked.facts) == (Result.ASKED, [])
-    assert number_of_question(desk.say(LI, "00000")) == number_of_question(asked)
-    assert sentences(desk.say(LI, "否", number_of_question(asked))) == ["service.cancel.kept"]
-    asked = desk.say(LI, "00000")
-    gone = desk.say(LI, "是", number_of_question(asked))
+    assert number_of_question(service.receive(LI, "00000")) == number_of_question(asked)
+    assert sentences(service.receive(LI, "否", number_of_question(asked))) == ["service.cancel.kept"]
+    asked = service.receive(LI, "00000")
+    gone = service.receive(LI, "是", number_of_question(asked))
     assert sentences(gone) == ["service.cancelled.all"]
     assert len(gone.facts) == 2
-    assert desk.customers[LI].state is CustomerState.CLOSED
+    assert service.customers[LI].state is CustomerState.CLOSED
 
 
-def test_found(desk: Desk) -> None:
-    """SP tells a Fetion number and no mobile; the partner hears nothing, and both may write for a time."""
-    open_all(desk, LI, WANG)
-    found = desk.say(LI, "SP")
+def test_found(service: InMemoryService) -> None:
+    """SP returns a Fetion number and no mobile; the other is not told, and both may write for a time."""
+    open_all(service, LI, WANG)
+    found = service.receive(LI, "SP")
     assert (found.result, [reply.to for reply in found.replies]) == (Result.DONE, [LI])
-    text, number = desk.texts(found)[0], desk.customers[WANG].fetion_number
+    text, number = service.texts(found)[0], service.customers[WANG].fetion_number
     assert f"12520{number}" in text
     assert WANG not in text
-    outcome = desk.say(LI, "你好", f"12520{number}")
+    outcome = service.receive(LI, "你好", f"12520{number}")
     assert (outcome.result, outcome.replies[0].to) == (Result.CHAT, WANG)
     mine = outcome.replies[0].detail
-    assert mine == desk.customers[LI].fetion_number
-    answered = desk.say(WANG, "你好呀", f"12520{mine}")
+    assert mine == service.customers[LI].fetion_number
+    answered = service.receive(WANG, "你好呀", f"12520{mine}")
     assert (answered.result, answered.replies[0].to) == (Result.CHAT, LI)
-    desk.now += MATCHED_FOR
-    assert sentences(desk.say(LI, "还在吗", f"12520{number}")) == ["chat.not_buddy"]
-    assert (desk.customers[LI].buddies, desk.customers[WANG].buddies) == (0, 0)
+    service.now += MATCHED_FOR
+    assert sentences(service.receive(LI, "还在吗", f"12520{number}")) == ["chat.not_buddy"]
+    assert (service.customers[LI].buddies, service.customers[WANG].buddies) == (0, 0)
 
 
-def test_who_is_not_found(desk: Desk) -> None:
-    """Never found: oneself, buddies, who blocks or is blocked, refuses SMS, or is not open."""
-    open_all(desk, LI)
-    assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
-    open_all(desk, WANG)
+def test_who_is_not_found(service: InMemoryService) -> None:
+    """Not found: the sender, buddies, who blocks, is blocked, refuses SMS, or has not opened."""
+    open_all(service, LI)
+    assert sentences(service.receive(LI, "SP")) == ["matching.find.none"]
+    open_all(service, WANG)
     for owner, other in ((LI, WANG), (WANG, LI)):
-        desk.buddies = {(owner, other): Buddy(owner, other, "", 0, blocked=True)}
-        assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
-    desk.buddies = {}
-    desk.customers[WANG].refuse_until = desk.now + 10_000
-    assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
-    desk.pass_hours(1)
-    assert sentences(desk.say(LI, "SP")) == ["matching.found"]
-    desk.befriend(LI, WANG)
-    assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
-    desk.customers[SUN] = desk.customers[WANG].copy()
-    desk.customers[SUN].msisdn, desk.customers[SUN].state = SUN, CustomerState.SUSPENDED
-    assert sentences(desk.say(LI, "SP")) == ["matching.find.none"]
+        service.buddies = {(owner, other): Buddy(owner, other, "", 0, blocked=True)}
+        assert sentences(service.receive(LI, "SP")) == ["matching.find.none"]
+    service.buddies = {}
+    service.customers[WANG].refuse_until = service.now + 10_000
+    assert sentences(service.receive(LI, "SP")) == ["matching.find.none"]
+    service.pass_hours(1)
+    assert sentences(service.receive(LI, "SP")) == ["matching.found"]
+    service.befriend(LI, WANG)
+    assert sentences(service.receive(LI, "SP")) == ["matching.find.none"]
+    service.customers[SUN] = service.customers[WANG].copy()
+    service.customers[SUN].msisdn, service.customers[SUN].state = SUN, CustomerState.SUSPENDED
+    assert sentences(service.receive(LI, "SP")) == ["matching.find.none"]
 
 
-def test_matching_is_needed_to_find(desk: Desk) -> None:
-    """SP of a customer without matching names its price and its word, and draws nobody into it."""
-    desk.open(LI)
-    open_all(desk, WANG)
-    outcome = desk.say(LI, "SP")
+def test_matching_is_needed_to_find(service: InMemoryService) -> None:
+    """SP without matching is answered with its price and KTFXJY, and matches nobody."""
+    service.open(LI)
+    open_all(service, WANG)
+    outcome = service.receive(LI, "SP")
     assert (outcome.result, sentences(outcome)) == (Result.REFUSED, ["matching.needed"])
-    assert "5元" in desk.texts(outcome)[0]
-    assert desk.buddies == {}
+    assert "5元" in service.texts(outcome)[0]
+    assert service.buddies == {}
 
 
 @pytest.mark.parametrize(
@@ -309,29 +313,29 @@ def test_matching_is_needed_to_find(desk: Desk) -> None:
         ("SP#23-30", False), ("SP#女#18到25", True), ("SP#男#18到25", False),
     ],
 )  # fmt: skip
-def test_conditions(text: str, found: bool, desk: Desk) -> None:
-    """Sex and age are those of the candidate: WANG, a woman of 22 in 2007."""
-    open_all(desk, LI, WANG)
-    desk.customers[WANG].sex, desk.customers[WANG].born = "f", 1985
+def test_conditions(text: str, found: bool, service: InMemoryService) -> None:
+    """Sex and age are compared with the candidate: WANG, a woman of 22 in 2007."""
+    open_all(service, LI, WANG)
+    service.customers[WANG].sex, service.customers[WANG].born = "f", 1985
     expected = "matching.found" if found else "matching.find.none"
-    assert sentences(desk.say(LI, text)) == [expected]
+    assert sentences(service.receive(LI, text)) == [expected]
 
 
-def test_what_is_not_known_fits_no_wish(desk: Desk) -> None:
-    """A candidate who has not told sex and year of birth is found at random only."""
-    open_all(desk, LI, WANG)
+def test_what_is_not_known_fits_no_wish(service: InMemoryService) -> None:
+    """A candidate without sex and year of birth is found only without such conditions."""
+    open_all(service, LI, WANG)
     for text in ("SP#女", "SP#男", "SP#20-30"):
-        assert sentences(desk.say(LI, text)) == ["matching.find.none"]
-    assert sentences(desk.say(LI, "SP")) == ["matching.found"]
+        assert sentences(service.receive(LI, text)) == ["matching.find.none"]
+    assert sentences(service.receive(LI, "SP")) == ["matching.found"]
 
 
-def test_the_province_is_that_of_the_number(desk: Desk, routing: Routing) -> None:
-    """A province asks for customers whose mobile is at home there."""
-    open_all(desk, LI, WANG)
+def test_the_province_is_that_of_the_number(service: InMemoryService, routing: Routing) -> None:
+    """A province selects customers by the home of their mobile."""
+    open_all(service, LI, WANG)
     home = routing.provinces[routing.home(WANG)]
     elsewhere = next(each for each in routing.provinces.values() if each.code not in {home.code, "000"})
-    assert sentences(desk.say(LI, f"SP#{elsewhere.zh}")) == ["matching.find.none"]
-    assert sentences(desk.say(LI, f"SP#{home.zh}")) == ["matching.found"]
+    assert sentences(service.receive(LI, f"SP#{elsewhere.zh}")) == ["matching.find.none"]
+    assert sentences(service.receive(LI, f"SP#{home.zh}")) == ["matching.found"]
 
 
 HANDSETS = (LI, WANG, ZHAO)
@@ -351,30 +355,27 @@ class Products(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Nobody has opened."""
-        self.desk = Desk(self.commands, self.routing, zone=CHINA)
+        self.service = InMemoryService(self.commands, self.routing, zone=CHINA)
         self.facts: list[ProductFact] = []
 
     @rule(sender=st.sampled_from(HANDSETS), sms=st.sampled_from(SAY))
     def says(self, sender: str, sms: tuple[str, str]) -> None:
-        """One SMS; asking never changes a product."""
-        used = {customer.fetion_number for customer in self.desk.customers.values()}
-        self.desk.numbers = [
-            str(400_000_001 + step) for step in range(9) if str(400_000_001 + step) not in used
-        ]
-        outcome = self.desk.say(sender, *sms)
+        """One SMS; a question changes no product."""
+        outcome = self.service.receive(sender, *sms)
         assert not (outcome.facts and outcome.result is not Result.DONE)
         self.facts += outcome.facts
 
     @rule(hours=st.sampled_from([1, 3, 25, 80, 800]))
     def waits(self, hours: int) -> None:
-        """Time goes by."""
-        self.desk.pass_hours(hours)
+        """Time passes."""
+        self.service.pass_hours(hours)
 
     @invariant()
     def records_tell_who_has_what(self) -> None:
-        """Orders and cancellations alternate, the last one says what he has; matching needs Fetion."""
+        """Orders and cancellations alternate, and the last one agrees with the state; matching needs
+        Fetion."""
         for sender in HANDSETS:
-            customer = self.desk.customers.get(sender)
+            customer = self.service.customers.get(sender)
             for product in (FETION, MATCHING):
                 mine = [
                     fact.operation for fact in self.facts if (fact.msisdn, fact.product) == (sender, product)
@@ -388,7 +389,7 @@ class Products(RuleBasedStateMachine):
 
     @invariant()
     def only_the_first_order_is_free(self) -> None:
-        """Each customer has one trial of matching in his life."""
+        """Each customer has one trial of matching."""
         for sender in HANDSETS:
             orders = [f for f in self.facts if f.msisdn == sender and f.product == MATCHING]
             trials = [fact.trial for fact in orders if fact.operation == "order"]

@@ -1,4 +1,4 @@
-"""Serials, what is remembered, and what gives way."""
+"""Questions: serials, how long closed ones are kept, and which one expires when there are too many."""
 
 import pytest
 from hypothesis import given
@@ -12,12 +12,12 @@ NOW = 1_174_000_000_000
 
 
 def at(now: int, **limits: int) -> Given:
-    """What is given at a time."""
+    """A Given at this time with these limits."""
     return Given(now, "0" * 16, limits=ServiceLimits(**limits))
 
 
 def test_serials_count_up_and_wrap() -> None:
-    """Serials run 1..99999 and begin again, whatever the last one was."""
+    """Serials run from 1 to 99999 and start again."""
     customer = Customer("13800138000")
     assert questions.ask(customer, "a", "161", at(NOW)).serial == 1
     assert questions.ask(customer, "b", "161", at(NOW)).serial == 2
@@ -27,7 +27,7 @@ def test_serials_count_up_and_wrap() -> None:
 
 
 def test_remembered_serials_are_not_used_again() -> None:
-    """Neither an open question's serial nor a recently closed one's is given to another."""
+    """A new question never gets the serial of an open or a kept closed one."""
     customer = Customer("13800138000", last_serial=LAST_SERIAL - 1)
     for kind in "abc":
         questions.ask(customer, kind, "161", at(NOW))
@@ -37,7 +37,7 @@ def test_remembered_serials_are_not_used_again() -> None:
 
 
 def test_closed_questions_are_forgotten() -> None:
-    """At most 20 closed questions are kept, none for longer than 7 days; an open one always."""
+    """At most 20 closed questions are kept, for 7 days at most; open ones always."""
     customer = Customer("13800138000")
     given = at(NOW)
     for number in range(30):
@@ -50,7 +50,7 @@ def test_closed_questions_are_forgotten() -> None:
 
 
 def test_the_oldest_gives_way() -> None:
-    """When a customer's own question does not fit, the oldest open one expires; there are never too many."""
+    """When too many questions are open, the oldest expires."""
     customer = Customer("13800138000")
     given = at(NOW, open_questions=2)
     for kind in "abc":
@@ -60,7 +60,7 @@ def test_the_oldest_gives_way() -> None:
 
 
 def test_find_looks_at_kind_other_side_and_time() -> None:
-    """An open question is found by its kind and other side, until its deadline."""
+    """An open question is found by kind and other customer, until its deadline."""
     customer = Customer("13800138000")
     asked = questions.ask(customer, "buddy.add", "161", at(NOW, question_hours=2), about="13912345678")
     assert questions.find(customer, "buddy.add", "13912345678", NOW) is asked
@@ -71,7 +71,7 @@ def test_find_looks_at_kind_other_side_and_time() -> None:
 
 @pytest.mark.parametrize(("left", "hours"), [(1, "1"), (HOUR, "1"), (HOUR + 1, "2"), (24 * HOUR, "24")])
 def test_hours_left_are_rounded_up(left: int, hours: str) -> None:
-    """The SMS says how many hours are left, begun ones included, and comes from the question's number."""
+    """The SMS says how many hours are left, rounded up, and is sent from the question's number."""
     question = Question(42, "a", "10086", "", "", NOW, NOW + left)
     sms = questions.sms("13800138000", "question.reminder", question, NOW)
     assert (sms.values, sms.detail) == ({"hours": hours}, "10086:00042")
@@ -82,7 +82,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["ask", "close", "wait"]), st.integer
 
 @given(steps=STEPS, last=st.sampled_from([0, LAST_SERIAL - 5]))
 def test_whatever_happens(steps: list[tuple[str, int]], last: int) -> None:
-    """Serials stay unique, open questions within the limit, closed ones few, in any order of events."""
+    """In any order of events, serials are unique and the numbers of open and closed questions bounded."""
     customer, now = Customer("13800138000", last_serial=last), NOW
     for step, number in steps:
         if step == "ask":

@@ -1,4 +1,4 @@
-"""Relations stay whole whatever customers do: symmetric, counted, and as a small model says."""
+"""Relations stay symmetric and counted, and equal a small model, whatever customers do."""
 
 from itertools import permutations
 
@@ -10,7 +10,7 @@ from commands.handlers.questions import find
 from commands.model import CustomerState, Result
 from commands.service import Commands
 from routing.table import Routing
-from tests.commands.desk import LI, WANG, ZHAO, Desk
+from tests.commands.in_memory import LI, WANG, ZHAO, InMemoryService
 
 PEOPLE = (LI, WANG, ZHAO)
 SOMEBODY = st.sampled_from(PEOPLE)
@@ -20,12 +20,12 @@ COMMANDS = Commands.load(ROUTING)
 
 
 class Relations(RuleBasedStateMachine):
-    """Three customers who add, delete, block and leave; `buddies` and `blocked` are what must come of it."""
+    """Three customers add, delete, block and leave; `buddies` and `blocked` are the model."""
 
     @initialize()
     def everybody_opens(self) -> None:
         """All have Fetion, nobody knows anybody."""
-        self.desk = Desk(COMMANDS, ROUTING)
+        self.service = InMemoryService(COMMANDS, ROUTING)
         self.buddies: set[frozenset[str]] = set()
         self.blocked: set[tuple[str, str]] = set()
         for each in PEOPLE:
@@ -34,24 +34,22 @@ class Relations(RuleBasedStateMachine):
     @rule(who=SOMEBODY)
     def open(self, who: str) -> None:
         """KTFX, also of somebody who has it."""
-        self.desk.say(who, "KTFX")
-        held = {customer.fetion_number for customer in self.desk.customers.values()}
-        self.desk.numbers = [number for number in self.desk.numbers if number not in held]
+        self.service.receive(who, "KTFX")
 
     @rule(pair=PAIR)
     def ask(self, pair: tuple[str, str]) -> None:
         """HY#: makes no buddies by itself."""
-        self.desk.say(pair[0], f"HY#{pair[1]}")
+        self.service.receive(pair[0], f"HY#{pair[1]}")
 
     @rule(pair=PAIR, word=st.sampled_from(["是", "否"]))
     def answer(self, pair: tuple[str, str], word: str) -> None:
-        """是 makes buddies of whoever asked and whoever answers, unless the asker keeps him out by now."""
+        """是 makes buddies of asker and answerer, unless the asker has blocked the answerer since."""
         asker, answerer = pair
-        customer = self.desk.customers[answerer]
-        question = find(customer, "buddy.add", asker, self.desk.now)
+        customer = self.service.customers[answerer]
+        question = find(customer, "buddy.add", asker, self.service.now)
         if question is None:
             return
-        outcome = self.desk.say(answerer, word, f"12520033{question.serial:05}")
+        outcome = self.service.receive(answerer, word, f"12520033{question.serial:05}")
         if word == "是" and self.is_open(asker) and (asker, answerer) not in self.blocked:
             if outcome.result is Result.DONE:
                 self.blocked.discard((answerer, asker))
@@ -59,52 +57,53 @@ class Relations(RuleBasedStateMachine):
 
     @rule(pair=PAIR)
     def befriend(self, pair: tuple[str, str]) -> None:
-        """Ask and have it accepted: what random steps alone seldom come to."""
+        """Ask and agree, because random steps rarely do both."""
         self.ask(pair)
         self.answer(pair, "是")
 
     @rule(pair=PAIR)
     def delete(self, pair: tuple[str, str]) -> None:
         """SC# ends it for both."""
-        self.desk.say(pair[0], f"SC#{pair[1]}")
+        self.service.receive(pair[0], f"SC#{pair[1]}")
         if self.is_open(pair[0]):
             self.buddies.discard(frozenset(pair))
 
     @rule(pair=PAIR)
     def block(self, pair: tuple[str, str]) -> None:
         """HMD# needs two who have Fetion."""
-        self.desk.say(pair[0], f"HMD#{pair[1]}")
+        self.service.receive(pair[0], f"HMD#{pair[1]}")
         if self.is_open(pair[0]) and self.is_open(pair[1]):
             self.blocked.add(pair)
 
     @rule(pair=PAIR)
     def unblock(self, pair: tuple[str, str]) -> None:
         """JC# also lets somebody in again who has left."""
-        self.desk.say(pair[0], f"JC#{pair[1]}")
+        self.service.receive(pair[0], f"JC#{pair[1]}")
         if self.is_open(pair[0]):
             self.blocked.discard(pair)
 
     @rule(who=SOMEBODY)
     def leave(self, who: str) -> None:
-        """QXFX and 是: his buddies and his black list go; that he is on others' stays."""
+        """QXFX and 是 delete the customer's buddies and black list, not the entries of others about him."""
         if not self.is_open(who):
             return
-        self.desk.say(who, "QXFX")
-        question = find(self.desk.customers[who], "service.cancel", "", self.desk.now)
+        self.service.receive(who, "QXFX")
+        question = find(self.service.customers[who], "service.cancel", "", self.service.now)
         assert question is not None
-        self.desk.say(who, "是", f"12520033{question.serial:05}")
+        self.service.receive(who, "是", f"12520033{question.serial:05}")
         self.buddies = {pair for pair in self.buddies if who not in pair}
         self.blocked = {pair for pair in self.blocked if pair[0] != who}
 
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:
-        """Questions lapse."""
-        self.desk.pass_hours(hours)
+        """Questions expire."""
+        self.service.pass_hours(hours)
 
     @invariant()
     def rows_are_what_the_model_says(self) -> None:
-        """Buddies have a row each, of the same age; black lists are as made; no other row is kept."""
-        rows = self.desk.buddies
+        """Buddies have a row each with the same `since`; black lists equal the model; there is no other
+        row."""
+        rows = self.service.buddies
         assert {frozenset(pair) for pair, row in rows.items() if row.since} == self.buddies
         for (owner, other), row in rows.items():
             assert not row.since or rows[(other, owner)].since == row.since
@@ -114,12 +113,12 @@ class Relations(RuleBasedStateMachine):
     @invariant()
     def counters_are_right(self) -> None:
         """Every customer's count is the number of his buddies."""
-        for customer in self.desk.customers.values():
+        for customer in self.service.customers.values():
             assert customer.buddies == sum(customer.msisdn in pair for pair in self.buddies)
 
     def is_open(self, who: str) -> bool:
         """Whether he has Fetion now."""
-        return self.desk.customers[who].state is CustomerState.OPEN
+        return self.service.customers[who].state is CustomerState.OPEN
 
 
 Relations.TestCase.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)

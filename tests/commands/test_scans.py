@@ -1,7 +1,7 @@
-"""What reading a customer's text costs: linear in its length, for texts built to be the worst there are.
+"""Reading and handling an SMS takes linear time, for the worst texts that we know.
 
-An SMS may be 64 KB long (message_payload). CPU time is compared, so that a busy machine changes little; a
-quadratic scan takes sixteen times as long for four times the length, a linear one four times.
+An SMS may have 64 KB (message_payload). The tests compare CPU time, so that other load on the machine matters
+little. For four times the length a linear scan takes four times as long, a quadratic one sixteen times.
 """
 
 import gc
@@ -20,12 +20,12 @@ from commands.service import Commands
 from commands.table import load_table
 from commands.text import normalise
 from routing.table import Routing
-from tests.commands.desk import LI, START, WANG
+from tests.commands.in_memory import LI, START, WANG
 from tests.commands.tables import shipped, sourced, write
 
 LENGTH = 1_000
 ALLOWED = 9.0
-"""Times the CPU time for four times the length; what a quadratic scan takes is 16."""
+"""The ratio of CPU times that is accepted for four times the length; a quadratic scan has 16."""
 
 Work = Callable[[str], object]
 
@@ -78,14 +78,14 @@ BEHIND = ("", "？", ")", "”", "\nQXFX")
 
 @pytest.fixture(autouse=True)
 def no_collector() -> Iterator[None]:
-    """The garbage of other tests is not looked through meanwhile."""
+    """Switch the garbage collector off: it would scan the objects of other tests."""
     gc.disable()
     yield
     gc.enable()
 
 
 def cost(work: Work, text: str) -> float:
-    """The least CPU time of several runs, in seconds."""
+    """The lowest CPU time of three runs, in seconds."""
     best = float("inf")
     for _ in range(3):
         begun = time.process_time()
@@ -95,7 +95,7 @@ def cost(work: Work, text: str) -> float:
 
 
 def grows(work: Work, unit: str, before: str = "", behind: str = "") -> float:
-    """How many times as long it takes for four times the text, from half a millisecond on."""
+    """The ratio of CPU times for four times the text. Times below 0.5 ms count as 0.5 ms."""
     times = []
     for factor in (1, 2, 4):
         count = LENGTH * factor // len(unit)
@@ -106,8 +106,7 @@ def grows(work: Work, unit: str, before: str = "", behind: str = "") -> float:
 
 @pytest.mark.parametrize("name", WORST)
 def test_parsing_is_linear(name: str, commands: Commands, routing: Routing) -> None:
-    """Whatever a text is made of, and whatever stands before and behind it, four times as much takes about
-    four times as long."""
+    """Parsing is linear for each text, with each beginning and each end."""
     route = routing.resolve("12520")
     for before, behind in (*((each, "") for each in BEFORE), *(("", each) for each in BEHIND)):
         ratio = grows(lambda text: commands.parser.decide(text, route, LI), WORST[name], before, behind)
@@ -115,7 +114,7 @@ def test_parsing_is_linear(name: str, commands: Commands, routing: Routing) -> N
 
 
 def handling(commands: Commands | Dispatch, parser: Parser, routing: Routing) -> Work:
-    """Parse a text and do what it asks, in a world where nobody has opened."""
+    """A function that parses and handles a text in a world where nobody has opened."""
     route = routing.resolve("161")
 
     def work(text: str) -> object:
@@ -132,20 +131,20 @@ def handling(commands: Commands | Dispatch, parser: Parser, routing: Routing) ->
 
 @pytest.mark.parametrize("name", WORST)
 def test_handling_is_linear(name: str, commands: Commands, routing: Routing) -> None:
-    """So does all that is done with it, the patterns for texts of machines included."""
+    """Handling is linear too, with the patterns for automatic texts."""
     work = handling(commands, commands.parser, routing)
     for before in ("", "来电提醒", "对不起", "机主已关机", "我现在开会"):
         assert grows(work, WORST[name], before) < ALLOWED, before
 
 
 def test_64_kilobytes_take_no_time(commands: Commands, routing: Routing) -> None:
-    """One message_payload full of 来电提醒 is handled in less than a tenth of a second."""
+    """64 KB of 来电提醒 are handled in less than 0.1 s."""
     work = handling(commands, commands.parser, routing)
     assert cost(work, "来电提醒" * (65_536 // 8)) < 0.1
 
 
 def test_a_pattern_of_the_operator(tmp_path: Path, commands: Commands, routing: Routing) -> None:
-    """A quadratic pattern in an operator's table sees the head of a text only."""
+    """A quadratic pattern of an operator is matched against the head of a text only."""
     content: dict[str, Any] = shipped()
     content["automatic"] = [sourced("A.*B.*C"), sourced("[0-9]*[0-9]*#")]
     table = load_table(
@@ -158,7 +157,7 @@ def test_a_pattern_of_the_operator(tmp_path: Path, commands: Commands, routing: 
 
 @pytest.mark.parametrize("name", WORST)
 def test_folding_and_pairing_are_linear(name: str) -> None:
-    """Folding a text, cutting it, and finding the partners of its marks."""
+    """Folding, cutting and pairing marks are linear."""
 
     def work(text: str) -> object:
         folded = normalise(text)

@@ -1,4 +1,4 @@
-"""Sentences: placeholders, lengths, and that each is said by somebody."""
+"""Sentences: placeholders, lengths, and that each is used."""
 
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from commands.sentences import PART, SINGLE, Sentences, parts_of
 from commands.service import Commands
 from routing.table import Routing
 from routing.tablefile import TableError
-from tests.commands import said_buddies, said_chat, said_products
-from tests.commands.desk import LI, SUN, WANG, ZHAO, Desk, number_of_question
+from tests.commands import script_buddies, script_chat, script_products
+from tests.commands.in_memory import LI, SUN, WANG, ZHAO, InMemoryService, number_of_question
 from tests.commands.tables import shipped, write
 
 CUSTOMERS_READ_LATIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#")
@@ -20,7 +20,7 @@ CHINESE_PUNCTUATION = frozenset("，。：；！？“”、")
 
 
 def test_sentences_are_written_for_customers(commands: Commands) -> None:
-    """Sentences hold Chinese, what is to be typed, and full-width punctuation; nothing else slips in."""
+    """Sentences contain only Chinese, what is to be typed, and full-width punctuation."""
     for name, sentence in commands.sentences.by_id.items():
         text = sentence.render(dict.fromkeys(commands.sentences.longest, ""))
         odd = {
@@ -29,11 +29,17 @@ def test_sentences_are_written_for_customers(commands: Commands) -> None:
             if not ("\u4e00" <= each <= "\u9fff" or each in CUSTOMERS_READ_LATIN | CHINESE_PUNCTUATION)
         }
         assert not odd, f"{name} has {odd}"
-        assert sentence.gloss.isascii() or set("是否") & set(sentence.gloss), f"{name} has no English gloss"
+
+
+def test_every_sentence_has_an_english_gloss() -> None:
+    """The gloss is English, but for the answers 是 and 否 where it names them."""
+    for name, sentence in shipped("replies/zh.yaml")["sentences"].items():
+        gloss = sentence["gloss"]
+        assert gloss.isascii() or set("是否") & set(gloss), f"{name} has no English gloss"
 
 
 def test_only_three_sentences_are_long(commands: Commands) -> None:
-    """Every sentence fits one SMS with its longest values, but for help, chat and the list of questions."""
+    """Only help, chat and the list of questions may take more than one SMS."""
     long = {name for name, sentence in commands.sentences.by_id.items() if sentence.sms > 1}
     assert long == {"help", "chat.message", "answer.several"}
     for sentence in commands.sentences.by_id.values():
@@ -41,7 +47,7 @@ def test_only_three_sentences_are_long(commands: Commands) -> None:
 
 
 def test_help_is_longer_than_one_sms(commands: Commands) -> None:
-    """The help text is split on purpose: it takes exactly the parts it claims."""
+    """The help text takes exactly as many SMS as it says."""
     assert parts_of(commands.sentences.render("help")) == commands.sentences.by_id["help"].sms > 1
 
 
@@ -49,14 +55,14 @@ def test_help_is_longer_than_one_sms(commands: Commands) -> None:
     ("units", "parts"), [(0, 1), (SINGLE, 1), (SINGLE + 1, 2), (2 * PART, 2), (2 * PART + 1, 3), (180, 3)]
 )
 def test_parts(units: int, parts: int) -> None:
-    """70 characters fit one SMS, more go 66 a part; a character outside the BMP counts two."""
+    """One SMS has 70 UTF-16 units, a part of a long one 66."""
     assert parts_of("字" * units) == parts
     if units % 2 == 0:
         assert parts_of("😀" * (units // 2)) == parts
 
 
 def test_render(commands: Commands) -> None:
-    """Values go where their names are, as often as they stand; braces in a value are no placeholders."""
+    """Values replace their placeholders everywhere; braces in a value stay as they are."""
     text = commands.sentences.render("suggestion", {"word": "{who}"})
     assert text.count("{who}") == 2
     assert commands.sentences.render("chat.message", {"text": "50% {x}"}) == "50% {x}"
@@ -110,61 +116,62 @@ AFTERWARDS = f"""
 
 
 def texts_of(script: str) -> list[tuple[str, str]]:
-    """(number, text) of each SMS of a script."""
+    """(address, text) of each SMS of a script."""
     each = [entry.strip().partition(" ") for line in script.split("\n") if line for entry in line.split("|")]
     return [(to, text) for to, _, text in each]
 
 
-def become_buddies_in_every_way(desk: Desk) -> None:
-    """Requests that are answered, declined, too late, too many."""
-    asked = number_of_question(desk.say(LI, f"HY#{WANG}#小李"))
-    desk.say(LI, f"HY#{WANG}")
-    desk.say(WANG, "否", asked)
-    desk.say(WANG, "否", asked)
-    late = number_of_question(desk.say(LI, f"HY#{WANG}"))
-    desk.pass_hours(24)
-    desk.say(WANG, "是", late)
-    desk.befriend(LI, WANG)
-    desk.say(LI, f"HY#{WANG}")
-    desk.say(LI, "你好", f"12520{WANG}")
-    desk.limits = ServiceLimits(buddies=1)
-    desk.say(LI, f"HY#{ZHAO}")
-    desk.say(ZHAO, f"HY#{LI}")
-    desk.limits = ServiceLimits(open_questions=1)
-    desk.say(ZHAO, f"HY#{WANG}")
-    desk.say(SUN, f"HY#{WANG}")
+def become_buddies_in_every_way(service: InMemoryService) -> None:
+    """Requests that are agreed to, declined, late, and too many."""
+    asked = number_of_question(service.receive(LI, f"HY#{WANG}#小李"))
+    service.receive(LI, f"HY#{WANG}")
+    service.receive(WANG, "否", asked)
+    service.receive(WANG, "否", asked)
+    late = number_of_question(service.receive(LI, f"HY#{WANG}"))
+    service.pass_hours(24)
+    service.receive(WANG, "是", late)
+    service.befriend(LI, WANG)
+    service.receive(LI, f"HY#{WANG}")
+    service.receive(LI, "你好", f"12520{WANG}")
+    service.limits = ServiceLimits(buddies=1)
+    service.receive(LI, f"HY#{ZHAO}")
+    service.receive(ZHAO, f"HY#{LI}")
+    service.limits = ServiceLimits(open_questions=1)
+    service.receive(ZHAO, f"HY#{WANG}")
+    service.receive(SUN, f"HY#{WANG}")
 
 
-def leave_in_every_way(desk: Desk) -> None:
-    """Cancelling that is asked for, taken back, reminded of and confirmed, beside another question."""
-    desk.limits = ServiceLimits()
-    cancelling = number_of_question(desk.say(WANG, "QXFX"))
-    desk.say(WANG, "CXFX", cancelling)
-    desk.say(WANG, "是")
-    desk.say(WANG, "否", cancelling)
-    desk.say(ZHAO, "QXFX")
-    desk.say(ZHAO, "是")
-    desk.say(WANG, "是")
+def leave_in_every_way(service: InMemoryService) -> None:
+    """QXFX asked, declined, reminded of and confirmed, with another question open."""
+    service.limits = ServiceLimits()
+    cancelling = number_of_question(service.receive(WANG, "QXFX"))
+    service.receive(WANG, "CXFX", cancelling)
+    service.receive(WANG, "是")
+    service.receive(WANG, "否", cancelling)
+    service.receive(ZHAO, "QXFX")
+    service.receive(ZHAO, "是")
+    service.receive(WANG, "是")
 
 
 def test_every_sentence_is_said(commands: Commands, routing: Routing) -> None:
-    """One conversation has every sentence, but for the pipeline's own and a place that no row needs yet."""
-    desk = Desk(commands, routing)
+    """The scripts produce every sentence, except the pipeline's own and one that no row needs yet."""
+    service = InMemoryService(commands, routing)
     for to, text in texts_of(BEFORE_OPENING):
-        desk.say(LI, text, to)
-    desk.open(LI, WANG)
-    desk.say(ZHAO, "KTFX")
-    desk.pass_hours(1)  # help comes once in a while
+        service.receive(LI, text, to)
+    service.open(LI, WANG)
+    service.drawn_numbers = tuple(service.customers[each].fetion_number for each in (LI, WANG))
+    service.receive(ZHAO, "KTFX")
+    service.drawn_numbers = ()
+    service.pass_hours(1)  # help comes once in a while
     for to, text in texts_of(AFTERWARDS):
-        desk.say(LI, text, to)
-    desk.numbers = desk.numbers[2:]
-    desk.open(ZHAO, SUN)
-    become_buddies_in_every_way(desk)
-    leave_in_every_way(desk)
-    said = {reply.sentence for reply in desk.said}
-    said |= said_buddies.converse(Desk(commands, routing))
-    said |= said_products.converse(Desk(commands, routing))
-    said |= said_chat.converse(Desk(commands, routing))
+        service.receive(LI, text, to)
+    service.open(ZHAO, SUN)
+    become_buddies_in_every_way(service)
+    leave_in_every_way(service)
+    said = {reply.sentence for reply in service.replies}
+    said |= script_buddies.play(InMemoryService(commands, routing))
+    said |= script_products.play(InMemoryService(commands, routing))
+    said |= script_chat.play(InMemoryService(commands, routing))
     assert set(commands.sentences.by_id) - said == PIPELINES_OWN | {"elsewhere.hotline"}
-    for reply in desk.said:
+    for reply in service.replies:
         assert parts_of(commands.render(reply)) <= commands.sentences.by_id[reply.sentence].sms

@@ -1,4 +1,4 @@
-"""What happens to texts that are not understood: offers, help once in a while, silence towards machines."""
+"""Texts that are not understood: suggestions, limited help, no answer to automatic texts."""
 
 import pytest
 from hypothesis import given
@@ -10,156 +10,160 @@ from commands.limits import ServiceLimits
 from commands.model import CustomerState, Result, Source
 from commands.service import Commands
 from routing.table import Routing
-from tests.commands.desk import LI, WANG, Desk, number_of_question
+from tests.commands.in_memory import LI, WANG, InMemoryService, number_of_question, sentences
 
 
 @pytest.fixture
-def desk(commands: Commands, routing: Routing) -> Desk:
+def service(commands: Commands, routing: Routing) -> InMemoryService:
     """Nobody has opened yet."""
-    return Desk(commands, routing)
+    return InMemoryService(commands, routing)
 
 
-def sentences(desk: Desk, text: str, to: str = "161", sender: str = LI) -> list[str]:
-    """What the customer is told."""
-    outcome = desk.say(sender, text, to)
+def sentences_for(service: InMemoryService, text: str, to: str = "161", sender: str = LI) -> list[str]:
+    """The sentences of the reply."""
+    outcome = service.receive(sender, text, to)
     assert (outcome.result is Result.LIMITED) == (outcome.replies == [])
-    return [reply.sentence for reply in outcome.replies]
+    return sentences(outcome)
 
 
 @pytest.mark.parametrize("where", ["its own number", "the base"])
-def test_an_offer_is_taken_up(desk: Desk, where: str) -> None:
-    """是 to a suggestion does what the word would have done; the welcome leaves from where it always does."""
-    offer = desk.say(LI, "KFTX", "12520")
+def test_an_offer_is_taken_up(service: InMemoryService, where: str) -> None:
+    """是 to a suggestion runs its word; the welcome is sent from the usual number."""
+    offer = service.receive(LI, "KFTX", "12520")
     (reply,) = offer.replies
     assert (offer.result, reply.sentence, reply.source) == (
         Result.MISUNDERSTOOD,
         "suggestion.question",
         Source.QUESTION,
     )
-    outcome = desk.say(LI, "是", number_of_question(offer) if where == "its own number" else "12520")
+    outcome = service.receive(LI, "是", number_of_question(offer) if where == "its own number" else "12520")
     assert (outcome.result, [event.name for event in outcome.events]) == (Result.DONE, ["opened"])
     assert [(each.sentence, each.source) for each in outcome.replies] == [("service.opened", Source.OPENING)]
-    assert desk.customers[LI].state is CustomerState.OPEN
+    assert service.customers[LI].state is CustomerState.OPEN
 
 
-def test_an_offer_never_skips_the_question_of_its_row(desk: Desk) -> None:
+def test_an_offer_never_skips_the_question_of_its_row(service: InMemoryService) -> None:
     """是 to the suggestion of QXFX asks whether to cancel; only a second 是 cancels."""
-    desk.open(LI)
-    offer = desk.say(LI, "QXFX 是什么")
-    asked = desk.say(LI, "是", number_of_question(offer))
-    assert [reply.sentence for reply in asked.replies] == ["service.cancel.question"]
-    assert desk.customers[LI].state is CustomerState.OPEN
+    service.open(LI)
+    offer = service.receive(LI, "QXFX 是什么")
+    asked = service.receive(LI, "是", number_of_question(offer))
+    assert sentences(asked) == ["service.cancel.question"]
+    assert service.customers[LI].state is CustomerState.OPEN
     assert number_of_question(asked) != number_of_question(offer)
-    desk.say(LI, "是")
-    assert desk.customers[LI].state is CustomerState.CLOSED
+    service.receive(LI, "是")
+    assert service.customers[LI].state is CustomerState.CLOSED
 
 
-def test_an_offer_is_turned_down(desk: Desk) -> None:
-    """否 does nothing, with one sentence, and the offer is gone."""
-    desk.say(LI, "KFTX")
-    assert sentences(desk, "否") == ["suggestion.dropped"]
-    assert sentences(desk, "是") == ["answer.none"]
-    assert desk.customers[LI].state is CustomerState.NONE
+def test_an_offer_is_turned_down(service: InMemoryService) -> None:
+    """否 does nothing, sends one sentence, and closes the suggestion."""
+    service.receive(LI, "KFTX")
+    assert sentences_for(service, "否") == ["suggestion.dropped"]
+    assert sentences_for(service, "是") == ["answer.none"]
+    assert service.customers[LI].state is CustomerState.NONE
 
 
-def test_an_offer_lapses(desk: Desk) -> None:
-    """A suggestion can be taken up for limits.suggestion_minutes, then 是 it is too late."""
-    address = number_of_question(desk.say(LI, "KFTX"))
-    desk.now = desk.customers[LI].questions[-1].deadline
-    assert desk.customers[LI].questions[-1].asked_at + ServiceLimits().suggestion_minutes * 60_000 == desk.now
-    assert sentences(desk, "是", address) == ["answer.late"]
-    assert sentences(desk, "是") == ["answer.none"]
+def test_an_offer_lapses(service: InMemoryService) -> None:
+    """A suggestion can be accepted for limits.suggestion_minutes; after that 是 is too late."""
+    address = number_of_question(service.receive(LI, "KFTX"))
+    service.now = service.customers[LI].questions[-1].deadline
+    assert (
+        service.customers[LI].questions[-1].asked_at + ServiceLimits().suggestion_minutes * 60_000
+        == service.now
+    )
+    assert sentences_for(service, "是", address) == ["answer.late"]
+    assert sentences_for(service, "是") == ["answer.none"]
 
 
-def test_a_real_question_goes_first(desk: Desk) -> None:
-    """At a base 是 answers the real question, then the suggestion."""
-    desk.open(LI)
-    desk.say(LI, "QXFX")
-    address = number_of_question(desk.say(LI, "QXFX 呢"))
-    desk.say(LI, "CXXF")
-    assert sentences(desk, "否") == ["service.cancel.kept"]
-    assert sentences(desk, "是") == ["service.state.open"]
-    assert sentences(desk, "是", address) == ["answer.late"]
+def test_a_real_question_goes_first(service: InMemoryService) -> None:
+    """At a base 是 answers the open question first, then the suggestion."""
+    service.open(LI)
+    service.receive(LI, "QXFX")
+    address = number_of_question(service.receive(LI, "QXFX 呢"))
+    service.receive(LI, "CXXF")
+    assert sentences_for(service, "否") == ["service.cancel.kept"]
+    assert sentences_for(service, "是") == ["service.state.open"]
+    assert sentences_for(service, "是", address) == ["answer.late"]
 
 
-def test_an_offer_takes_nobodys_place(desk: Desk) -> None:
-    """However many questions are open, a suggestion closes none of them, and they none but the last offer."""
-    desk.open(LI)
-    desk.limits = ServiceLimits(open_questions=1)
-    desk.say(LI, "QXFX")
-    desk.say(LI, "CXXF")
-    desk.say(LI, "QFXX")
-    li = desk.customers[LI]
-    assert [each.kind for each in questions.open_questions(li, desk.now)] == ["service.cancel"]
+def test_an_offer_takes_nobodys_place(service: InMemoryService) -> None:
+    """A suggestion closes no question, and a question closes no suggestion; a new suggestion closes the
+    last."""
+    service.open(LI)
+    service.limits = ServiceLimits(open_questions=1)
+    service.receive(LI, "QXFX")
+    service.receive(LI, "CXXF")
+    service.receive(LI, "QFXX")
+    li = service.customers[LI]
+    assert [each.kind for each in questions.open_questions(li, service.now)] == ["service.cancel"]
     offers = [each for each in li.questions if each.kind == questions.SUGGESTION]
-    assert [each.is_open(desk.now) for each in offers] == [False, True]
+    assert [each.is_open(service.now) for each in offers] == [False, True]
 
 
 @pytest.mark.parametrize(("text", "word"), [("语音聊田", "YY"), ("添加好有", "HY")])
-def test_words_that_want_arguments_are_only_named(desk: Desk, text: str, word: str) -> None:
-    """是 alone could not do what wants a number: such a word is named, and no question is asked."""
-    desk.open(LI)
-    outcome = desk.say(LI, text)
+def test_words_that_want_arguments_are_only_named(service: InMemoryService, text: str, word: str) -> None:
+    """A word that needs arguments is only named: no question is asked."""
+    service.open(LI)
+    outcome = service.receive(LI, text)
     assert [(reply.sentence, reply.values) for reply in outcome.replies] == [("suggestion", {"word": word})]
-    assert desk.customers[LI].questions == ()
+    assert service.customers[LI].questions == ()
 
 
-def test_answers_to_an_offer_at_the_hot_line(desk: Desk) -> None:
-    """A suggestion that began at 10086 leaves from 1008619, where digits that are no serial mean it too."""
-    address = number_of_question(desk.say(LI, "KFTX", "10086"))
+def test_answers_to_an_offer_at_the_hot_line(service: InMemoryService) -> None:
+    """A suggestion at 10086 is sent from 1008619; there unknown digits mean it too."""
+    address = number_of_question(service.receive(LI, "KFTX", "10086"))
     assert address.startswith("1008619")
-    assert sentences(desk, "是", "1008619") == ["service.opened"]
+    assert sentences_for(service, "是", "1008619") == ["service.opened"]
 
 
-def test_no_reminder_of_an_offer(desk: Desk) -> None:
-    """Another instruction to the number of a suggestion is done, and nothing is reminded of."""
-    address = number_of_question(desk.say(LI, "KFTX"))
-    assert sentences(desk, "CXFX", address) == ["service.state.none"]
+def test_no_reminder_of_an_offer(service: InMemoryService) -> None:
+    """Another instruction to the number of a suggestion is run, without a reminder."""
+    address = number_of_question(service.receive(LI, "KFTX"))
+    assert sentences_for(service, "CXFX", address) == ["service.state.none"]
 
 
-def test_the_same_help_once_in_a_period(desk: Desk) -> None:
-    """Help and "not understood" go to a handset once in limits.help_period each, then there is silence."""
-    desk.open(LI)
-    assert sentences(desk, "你好") == ["misunderstood"]
-    assert sentences(desk, "在吗") == []
-    assert sentences(desk, "BZ") == ["help"]
-    assert sentences(desk, "帮助") == []
-    assert sentences(desk, "BZ#HY") == ["usage.buddy.add"]
-    assert sentences(desk, "在吗", sender=WANG) == ["not_open"]
-    desk.now += ServiceLimits().help_period * 1000
-    assert sentences(desk, "在吗") == ["misunderstood"]
-    assert sentences(desk, "BZ") == ["help"]
+def test_the_same_help_once_in_a_period(service: InMemoryService) -> None:
+    """Help and "not understood" are sent once in limits.help_period each; after that there is no answer."""
+    service.open(LI)
+    assert sentences_for(service, "你好") == ["misunderstood"]
+    assert sentences_for(service, "在吗") == []
+    assert sentences_for(service, "BZ") == ["help"]
+    assert sentences_for(service, "帮助") == []
+    assert sentences_for(service, "BZ#HY") == ["usage.buddy.add"]
+    assert sentences_for(service, "在吗", sender=WANG) == ["not_open"]
+    service.now += ServiceLimits().help_period * 1000
+    assert sentences_for(service, "在吗") == ["misunderstood"]
+    assert sentences_for(service, "BZ") == ["help"]
 
 
-def test_different_offers_are_different_help(desk: Desk) -> None:
-    """A slip in another word is told, the same slip is not told twice; a silent one opens no question."""
-    desk.open(LI)
-    assert sentences(desk, "CXXF") == ["suggestion.question"]
-    held = desk.customers[LI].questions
-    assert sentences(desk, "CXXF") == []
-    assert desk.customers[LI].questions == held
-    assert sentences(desk, "QFXX") == ["suggestion.question"]
+def test_different_offers_are_different_help(service: InMemoryService) -> None:
+    """Another misspelt word gets its suggestion, the same one gets no second; then no question is opened."""
+    service.open(LI)
+    assert sentences_for(service, "CXXF") == ["suggestion.question"]
+    held = service.customers[LI].questions
+    assert sentences_for(service, "CXXF") == []
+    assert service.customers[LI].questions == held
+    assert sentences_for(service, "QFXX") == ["suggestion.question"]
 
 
-def test_help_is_bounded(desk: Desk) -> None:
-    """However many different slips a handset makes, it is helped with so many within a period, and no more is
-    remembered."""
-    desk.open(LI)
-    words = [row.words[0] for row in desk.commands.table.rows.values() if row.words and not row.arguments]
-    told = [sentences(desk, f"{word} 啊") for word in words if len(word) > 3]
+def test_help_is_bounded(service: InMemoryService) -> None:
+    """At most HELPED different helps are sent and stored in a period."""
+    service.open(LI)
+    words = [row.words[0] for row in service.commands.table.rows.values() if row.words and not row.arguments]
+    told = [sentences_for(service, f"{word} 啊") for word in words if len(word) > 3]
     told += [
-        sentences(desk, slip) for slip in ("你好", "0000", "语音聊田", "添加好有", "KT\ufffd", "TD", "HYLX")
+        sentences_for(service, slip)
+        for slip in ("你好", "0000", "语音聊田", "添加好有", "KT\ufffd", "TD", "HYLX")
     ]
-    assert sum(map(len, told)) == len(desk.customers[LI].helped) == HELPED
+    assert sum(map(len, told)) == len(service.customers[LI].helped) == HELPED
 
 
-def test_a_reminder_is_no_help(desk: Desk) -> None:
-    """An unclear answer is reminded of its question each time, and spends nothing of the help."""
-    desk.open(LI)
-    address = number_of_question(desk.say(LI, "QXFX"))
-    assert [sentences(desk, "是的好", address) for _ in range(3)] == [["question.reminder"]] * 3
-    desk.say(LI, "否", address)
-    assert sentences(desk, "是的好", address) == ["misunderstood"]
+def test_a_reminder_is_no_help(service: InMemoryService) -> None:
+    """An unclear answer is always reminded of its question, and that does not count as help."""
+    service.open(LI)
+    address = number_of_question(service.receive(LI, "QXFX"))
+    assert [sentences_for(service, "是的好", address) for _ in range(3)] == [["question.reminder"]] * 3
+    service.receive(LI, "否", address)
+    assert sentences_for(service, "是的好", address) == ["misunderstood"]
 
 
 AUTOMATIC = [
@@ -176,42 +180,41 @@ AUTOMATIC = [
 
 
 @pytest.mark.parametrize("text", AUTOMATIC)
-def test_machines_get_no_answer(desk: Desk, text: str) -> None:
-    """What a carrier or a handset answers by itself is not answered, wherever it goes and whoever has it."""
-    assert sentences(desk, text) == []
-    desk.open(LI)
-    asked = number_of_question(desk.say(LI, "QXFX"))
+def test_machines_get_no_answer(service: InMemoryService, text: str) -> None:
+    """Automatic texts of carriers and handsets get no answer, at any address and in any state."""
+    assert sentences_for(service, text) == []
+    service.open(LI)
+    asked = number_of_question(service.receive(LI, "QXFX"))
     for to in ("161", asked, f"12520{WANG}", "12520471", "125862"):
-        assert sentences(desk, text, to) == []
-    assert desk.customers[LI].helped == ()
+        assert sentences_for(service, text, to) == []
+    assert service.customers[LI].helped == ()
 
 
 @pytest.mark.parametrize(
     "text", ["我在开会", "稍后联系", "您好", "用户已经开通了吗", "回复", "请问怎么自动充值"]
 )
-def test_people_get_an_answer(desk: Desk, text: str) -> None:
-    """Texts that only sound like those of machines are answered."""
-    assert sentences(desk, text) == ["not_open"]
+def test_people_get_an_answer(service: InMemoryService, text: str) -> None:
+    """Texts that only resemble automatic ones are answered."""
+    assert sentences_for(service, text) == ["not_open"]
 
 
-def test_machines_still_reach_a_buddy(desk: Desk) -> None:
-    """A chat that can be handed over is handed over, whoever wrote it."""
-    desk.open(LI)
-    desk.numbers.pop(0)
-    desk.open(WANG)
-    desk.befriend(LI, WANG)
-    assert sentences(desk, AUTOMATIC[0], f"12520{WANG}") == ["chat.message"]
+def test_machines_still_reach_a_buddy(service: InMemoryService) -> None:
+    """A chat message is delivered, even if it is automatic."""
+    service.open(LI, WANG)
+    service.befriend(LI, WANG)
+    assert sentences_for(service, AUTOMATIC[0], f"12520{WANG}") == ["chat.message"]
 
 
 @given(texts=st.lists(st.sampled_from(["KFTX", "CXXF", "是", "否", "QXFX", "你好", "BZ"]), max_size=12))
 def test_at_most_one_offer_is_open(commands: Commands, routing: Routing, texts: list[str]) -> None:
-    """Whatever a customer texts: one open suggestion at most, every serial once, and silence is `limited`."""
-    desk = Desk(commands, routing)
+    """Whatever a customer sends: at most one suggestion is open, serials are unique, no answer is
+    `limited`."""
+    service = InMemoryService(commands, routing)
     for text in texts:
-        sentences(desk, text)
-        li = desk.customers.get(LI)
+        sentences_for(service, text)
+        li = service.customers.get(LI)
         if li is not None:
             serials = [each.serial for each in li.questions]
             assert len(serials) == len(set(serials))
             offers = [each for each in li.questions if each.kind == questions.SUGGESTION]
-            assert sum(each.is_open(desk.now) for each in offers) <= 1
+            assert sum(each.is_open(service.now) for each in offers) <= 1

@@ -1,4 +1,4 @@
-"""Bad tables: each fault with its file, line, key and reason, and all of them at once."""
+"""Faults of the instruction table: each with file, line, key and reason, and all of them together."""
 
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def test_bad_tables(tmp_path: Path, change: Change, expected: str | None) -> Non
 
 
 def test_the_line_is_the_line(tmp_path: Path) -> None:
-    """A fault names the very line of the word, and the line of the word it may be confused with."""
+    """A fault names the line of the word, and the line of the word it can be confused with."""
     content = shipped()
     rows_of(content)["help"]["words"].append(sourced("CXFX"))
     path = write(tmp_path / "appendix8.yaml", content)

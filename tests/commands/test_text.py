@@ -1,4 +1,4 @@
-"""Normaliser and cursor."""
+"""Folding of texts, and the cursor."""
 
 import time
 import unicodedata
@@ -40,13 +40,14 @@ TYPED = st.text(
     ],
 )
 def test_what_is_folded(typed: str, folded: str) -> None:
-    """Variants fold as documented: width, case of a-z only, blanks, line ends, punctuation, the invisible."""
+    """Width, case of a-z only, blanks, line ends, punctuation and invisible characters are folded as
+    documented."""
     assert normalise(typed).folded == folded
 
 
 @given(TYPED)
 def test_short_cuts_change_nothing(typed: str) -> None:
-    """The quick ways give what folding character by character gives, and cut the same out of the original."""
+    """The fast paths give the same folding and the same cuts as folding character by character."""
     quick, careful = normalise(typed), module._normalise_each(typed)
     assert quick.folded == careful.folded
     for start in range(len(quick.folded)):
@@ -55,7 +56,7 @@ def test_short_cuts_change_nothing(typed: str) -> None:
 
 @given(TYPED)
 def test_cut_gives_back_the_original(typed: str) -> None:
-    """From its first visible character on, the original comes back whole; a cut folds to what was cut."""
+    """The original is returned whole from its first visible character on; a cut folds to what was cut."""
     folded = normalise(typed)
     assert typed.endswith(folded.cut(0, len(folded.folded)))
     for start in range(len(folded.folded)):
@@ -72,7 +73,7 @@ def test_folded_is_stable(typed: str) -> None:
 
 
 def test_ascii_needs_no_map() -> None:
-    """A text of ASCII characters is its own map."""
+    """An ASCII text needs no map to the original."""
     assert normalise("hy#139")._starts is None
     assert normalise("\x00\x7f").folded == "  "
 
@@ -91,12 +92,12 @@ def test_ascii_needs_no_map() -> None:
     ],
 )
 def test_core_and_word(line: str, core: str, word: str) -> None:
-    """Punctuation comes off around a line, `?` only behind something; signs that mean something stay."""
+    """Punctuation around a line is removed, `?` only behind something; other signs stay."""
     assert (core_of(line), word_of(line)) == (core, word)
 
 
 def test_cursor_reads_digits() -> None:
-    """A run of digits keeps a leading + and loses what groups it; the cursor stands behind the run."""
+    """A run of digits keeps a leading + and loses its FILLERS; the cursor is behind the run."""
     text = normalise("+86 139-1234 5678 小明")
     cursor = Cursor(text, 0, len(text.folded))
     assert cursor.take_digits() == "+8613912345678"
@@ -153,7 +154,7 @@ def test_a_run_of_digits_is_read_once_and_whole(typed: str) -> None:
 
 @pytest.mark.parametrize("unit", ["(", "(1", "1)", "(1)", "1 ", " -.", "1", "+1"])
 def test_long_runs_cost_what_they_are_long(unit: str) -> None:
-    """Four times the length takes about four times as long, whatever it is made of."""
+    """Reading a long run is linear."""
 
     def cost(length: int) -> float:
         text = normalise((unit + "1" + unit[::-1]) * length + "1" + ")" * length)
@@ -168,7 +169,7 @@ def test_long_runs_cost_what_they_are_long(unit: str) -> None:
 
 
 def test_cursor_stops_at_its_end() -> None:
-    """Nothing is read behind the end that the cursor was given."""
+    """The cursor reads nothing behind its end."""
     text = normalise("12#34")
     cursor = Cursor(text, 0, 4)
     assert cursor.take_field() == (0, 2)

@@ -1,4 +1,4 @@
-"""The made corpus, texts.yaml: the parser against a second reading of appendix 8."""
+"""The generated corpus texts.yaml: the parser compared with a second reading of appendix 8."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def corpus() -> dict[str, list[dict[str, Any]]]:
 
 
 def meaning_of(commands: Commands, routing: Routing, case: dict[str, Any]) -> dict[str, Any]:
-    """What the parser makes of a text, in the words of the corpus."""
+    """The parser's result in the terms of the corpus."""
     route = routing.resolve(case["at"])
     assert route.refused is None
     understood = commands.parser.parse(case["text"], route, SENDER)
@@ -51,7 +51,7 @@ def test_the_file_is_what_the_script_makes() -> None:
 
 
 def test_a_rule_without_an_instance_fails() -> None:
-    """A rule that gives no text stops the script, and so does a text with two meanings."""
+    """The script fails when a rule has no text, and when a text has two meanings."""
     with pytest.raises(ValueError, match="no instance"):
         make_texts.made({"nothing": lambda: iter(())})
     one, other = make_texts.Entry("P", "161", "password.random"), make_texts.Entry("P", "161", "help")

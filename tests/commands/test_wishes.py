@@ -1,4 +1,4 @@
-"""Texts that say no, that are another service's, that mean cancelling; passwords at the wrong place."""
+"""Negations, words of other services, texts that mean cancelling, and passwords at the wrong number."""
 
 import pytest
 from hypothesis import given
@@ -8,20 +8,20 @@ from commands.limits import ServiceLimits
 from commands.model import CustomerState, Hidden, Instruction, Result
 from commands.service import Commands
 from routing.table import Routing
-from tests.commands.desk import LI, WANG, Desk, number_of_question
+from tests.commands.in_memory import LI, WANG, InMemoryService, number_of_question, sentences
 
 
 @pytest.fixture
-def desk(commands: Commands, routing: Routing) -> Desk:
+def service(commands: Commands, routing: Routing) -> InMemoryService:
     """Li has opened."""
-    desk = Desk(commands, routing)
-    desk.open(LI)
-    return desk
+    service = InMemoryService(commands, routing)
+    service.open(LI)
+    return service
 
 
-def said(desk: Desk, text: str, to: str = "161") -> list[str]:
-    """The sentences that answer Li."""
-    return [reply.sentence for reply in desk.say(LI, text, to).replies]
+def sentences_for(service: InMemoryService, text: str, to: str = "161") -> list[str]:
+    """The sentences of the reply to Li."""
+    return sentences(service.receive(LI, text, to))
 
 
 NEGATIONS = ("不", "别", "没", "未", "勿", "无需", "不要", "还没", "不想", "千万别", "请勿", "莫")
@@ -31,34 +31,34 @@ NEGATIONS = ("不", "别", "没", "未", "勿", "无需", "不要", "还没", "�
 @pytest.mark.parametrize(
     "word", ["QXFX", "KTFX", "取消飞信", "开通飞信", "KTFXJY", "取消飞信交友", "恢复接收", "CXFX"]
 )
-def test_a_negation_suggests_nothing(desk: Desk, no: str, word: str) -> None:
-    """不QXFX and 还没开通飞信 get help, no offer: 是 afterwards does nothing."""
-    assert said(desk, f"{no}{word}") == ["misunderstood"]
-    assert desk.customers[LI].questions == ()
-    assert said(desk, "是") == ["answer.none"]
-    assert desk.customers[LI].state is CustomerState.OPEN
+def test_a_negation_suggests_nothing(service: InMemoryService, no: str, word: str) -> None:
+    """不QXFX and 还没开通飞信 get help and no suggestion: 是 afterwards does nothing."""
+    assert sentences_for(service, f"{no}{word}") == ["misunderstood"]
+    assert service.customers[LI].questions == ()
+    assert sentences_for(service, "是") == ["answer.none"]
+    assert service.customers[LI].state is CustomerState.OPEN
 
 
 @pytest.mark.parametrize("text", ["QXFX 不要", "开通飞信？我不想", "取消飞信就不用了", "KTFXJY别"])
-def test_a_negation_behind_the_word(desk: Desk, text: str) -> None:
-    """Nor does a negation behind the word."""
-    assert said(desk, text) == ["misunderstood"]
+def test_a_negation_behind_the_word(service: InMemoryService, text: str) -> None:
+    """A negation behind the word prevents a suggestion too."""
+    assert sentences_for(service, text) == ["misunderstood"]
 
 
 @pytest.mark.parametrize("text", ["开通飞信要不要钱", "QXFX 是不是取消", "KTFXJY有没有优惠", "KTFX 行不行"])
-def test_half_of_a_question_is_no_negation(desk: Desk, text: str) -> None:
-    """要不要 asks: the word that begins the line is suggested."""
-    assert said(desk, text) == ["suggestion.question"]
+def test_half_of_a_question_is_no_negation(service: InMemoryService, text: str) -> None:
+    """要不要 is a question, not a negation: the word that begins the line is suggested."""
+    assert sentences_for(service, text) == ["suggestion.question"]
 
 
 @pytest.mark.parametrize(
     "word", ["CXGFX", "cxgfx", "ＣＸＧＦＸ", "CXYE", "KTGPRS", "KTGPRS。", "CXGFX？", "KTCX", "QXCX"]
 )
 @pytest.mark.parametrize("to", ["12520", "10086"])
-def test_words_of_other_services(desk: Desk, word: str, to: str) -> None:
-    """A word of another service of the carrier is near no word of ours."""
-    assert said(desk, word, to) == ["misunderstood"]
-    assert desk.customers[LI].questions == ()
+def test_words_of_other_services(service: InMemoryService, word: str, to: str) -> None:
+    """A word of another service is never corrected to one of ours."""
+    assert sentences_for(service, word, to) == ["misunderstood"]
+    assert service.customers[LI].questions == ()
 
 
 CANCELS = (
@@ -77,26 +77,26 @@ CANCELS = (
 
 @pytest.mark.parametrize("text", CANCELS)
 @pytest.mark.parametrize("to", ["12520", "10086"])
-def test_what_means_cancelling(desk: Desk, text: str, to: str) -> None:
-    """It is told the word that cancels, and nothing is cancelled, asked or offered."""
-    outcome = desk.say(LI, text, to)
-    assert "QXFX" in desk.texts(outcome)[0]
+def test_what_means_cancelling(service: InMemoryService, text: str, to: str) -> None:
+    """The reply names the word that cancels; nothing is cancelled, asked or suggested."""
+    outcome = service.receive(LI, text, to)
+    assert "QXFX" in service.texts(outcome)[0]
     assert (outcome.result, outcome.events, outcome.facts) == (Result.MISUNDERSTOOD, [], [])
-    assert desk.customers[LI].questions == ()
-    assert desk.customers[LI].state is CustomerState.OPEN
+    assert service.customers[LI].questions == ()
+    assert service.customers[LI].state is CustomerState.OPEN
 
 
-def test_cancelling_answers_no_question(desk: Desk) -> None:
-    """退订 to a question is neither yes nor no: the word is told, and the question stays open."""
-    address = number_of_question(desk.say(LI, "KTFXJY"))
-    assert said(desk, "退订", address) == ["cancelling", "question.reminder"]
-    assert [question.closed for question in desk.customers[LI].questions] == [""]
+def test_cancelling_answers_no_question(service: InMemoryService) -> None:
+    """退订 to a question is no answer: the reply names the word, and the question stays open."""
+    address = number_of_question(service.receive(LI, "KTFXJY"))
+    assert sentences_for(service, "退订", address) == ["cancelling", "question.reminder"]
+    assert [question.closed for question in service.customers[LI].questions] == [""]
 
 
 @pytest.mark.parametrize("text", ["我不想取消飞信吗", "别取消了吧？", "取消不了", "你好吗？"])
-def test_what_does_not_mean_cancelling(desk: Desk, text: str) -> None:
-    """A question that denies it, or no question, is only misunderstood."""
-    assert said(desk, text) == ["misunderstood"]
+def test_what_does_not_mean_cancelling(service: InMemoryService, text: str) -> None:
+    """A question that denies it, or a text that asks nothing, is misunderstood."""
+    assert sentences_for(service, text) == ["misunderstood"]
 
 
 ATTEMPTS = (
@@ -130,22 +130,22 @@ ATTEMPTS = (
 
 @pytest.mark.parametrize("text", ATTEMPTS)
 @pytest.mark.parametrize("to", ["12520", "10086", "1252003300001"])
-def test_attempts_are_hidden_and_always_answered(desk: Desk, text: str, to: str) -> None:
-    """What may be a password is hidden, and told each time where a password belongs."""
-    understood = desk.commands.parser.parse(text, desk.routing.resolve(to), LI)
+def test_attempts_are_hidden_and_always_answered(service: InMemoryService, text: str, to: str) -> None:
+    """A possible password is hidden; each time the reply says where to send one."""
+    understood = service.commands.parser.parse(text, service.routing.resolve(to), LI)
     assert understood.hidden is Hidden.ATTEMPT
-    assert [said(desk, text, to) for _ in range(12)] == [["password.attempt"]] * 12
-    assert desk.customers[LI].helped == ()
-    assert desk.customers[LI].password == ""
+    assert [sentences_for(service, text, to) for _ in range(12)] == [["password.attempt"]] * 12
+    assert service.customers[LI].helped == ()
+    assert service.customers[LI].password == ""
 
 
-def test_attempts_use_up_no_help(desk: Desk) -> None:
-    """However often a password is tried, other help still comes; and the other way round."""
+def test_attempts_use_up_no_help(service: InMemoryService) -> None:
+    """Attempts do not count as help, and help does not count as attempts."""
     for number in range(ServiceLimits().help_period):
-        desk.say(LI, f"密码 {number}")
-    assert said(desk, "你好") == ["misunderstood"]
-    assert said(desk, "在吗") == []
-    assert said(desk, "密码 abc123") == ["password.attempt"]
+        service.receive(LI, f"密码 {number}")
+    assert sentences_for(service, "你好") == ["misunderstood"]
+    assert sentences_for(service, "在吗") == []
+    assert sentences_for(service, "密码 abc123") == ["password.attempt"]
 
 
 NO_ATTEMPTS = (
@@ -175,26 +175,26 @@ NO_ATTEMPTS = (
 
 
 @pytest.mark.parametrize("text", NO_ATTEMPTS)
-def test_false_alarms(desk: Desk, text: str) -> None:
-    """Numbers, service addresses, words of the table and chat are no attempts: they are stored."""
-    understood = desk.commands.parser.parse(text, desk.routing.resolve("161"), LI)
+def test_false_alarms(service: InMemoryService, text: str) -> None:
+    """Numbers, service addresses, words of the table and chat are not attempts: they are stored."""
+    understood = service.commands.parser.parse(text, service.routing.resolve("161"), LI)
     assert understood.hidden is Hidden.NONE
-    assert "password.attempt" not in said(desk, text)
+    assert "password.attempt" not in sentences_for(service, text)
 
 
-def test_free_text_is_the_customers_own(desk: Desk) -> None:
-    """A chat, FS, QM and NC with a password in them are stored like any other."""
+def test_free_text_is_the_customers_own(service: InMemoryService) -> None:
+    """Chat, FS, QM and NC texts with a password in them are stored as usual."""
     for text, to in (
         ("我的密码是 222222b8", f"12520{WANG}"),
         (f"FS#{WANG}#我的密码是 222222b8", "161"),
         ("QM#密码 222222b8", "161"),
         ("NC#mm123456", "161"),
     ):
-        assert not desk.commands.parser.parse(text, desk.routing.resolve(to), LI).hidden
+        assert not service.commands.parser.parse(text, service.routing.resolve(to), LI).hidden
 
 
 def test_why_texts_are_hidden(commands: Commands, routing: Routing) -> None:
-    """050 and P hide a password, also where there is none; garbled texts an attempt."""
+    """Texts to 050 and of P are hidden as PASSWORD, also garbled; other garbled texts as ATTEMPT."""
     for text, to, why in (
         ("abc123", "12520050", Hidden.PASSWORD),
         ("密码", "12520050", Hidden.PASSWORD),
@@ -224,7 +224,7 @@ PASSWORD = st.from_regex(r"[a-z]{1,7}[0-9]{3,8}", fullmatch=True).filter(lambda 
 def test_a_word_and_a_password(
     before: str, word: str, between: str, password: str, behind: str, commands: Commands, routing: Routing
 ) -> None:
-    """However a password is told: it is no instruction, or P, and its text is hidden."""
+    """A word with a password is no instruction, or it is P; its text is hidden."""
     text = f"{before}{word}{between}{password}{behind}"
     understood = commands.parser.parse(text, routing.resolve("161"), LI)
     assert understood.hidden

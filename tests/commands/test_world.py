@@ -1,4 +1,4 @@
-"""World: copy on write, accept and drop; and what to load for it."""
+"""World: copy on write, accept, drop, and the keys to load."""
 
 from collections.abc import Callable
 
@@ -71,7 +71,7 @@ def test_accept_keeps(world: World) -> None:
 
 @pytest.mark.parametrize("how", ["customer", "edit", "holder", "buddy"])
 def test_missing_names_the_key(world: World, how: str) -> None:
-    """Whatever was not loaded is asked for by its key; "looked up and unknown" is an answer."""
+    """Reading what was not loaded raises Missing with its key; None is a valid loaded value."""
     reads: dict[str, tuple[Callable[[], object], LoadKeys]] = {
         "customer": (lambda: world.customer("1"), LoadKeys(customers={"1"})),
         "edit": (lambda: world.edit("1"), LoadKeys(customers={"1"})),
@@ -97,12 +97,12 @@ def test_missing_names_the_key(world: World, how: str) -> None:
     ],
 )
 def test_keys(text: str, to: str, expected: LoadKeys, commands: Commands, routing: Routing) -> None:
-    """The sender always, and the person named, with both directions of their relation."""
+    """The sender, and the person named with the relation in both directions."""
     understood = commands.parser.parse(text, routing.resolve(to), LI)
     assert keys_of(understood) == expected
 
 
 def test_keys_of_drawn_numbers(commands: Commands, routing: Routing) -> None:
-    """Drawn Fetion numbers can be loaded with the first try."""
+    """Drawn Fetion numbers are loaded before the first run."""
     understood = commands.parser.parse("KTFX", routing.resolve("161"), LI)
     assert keys_of(understood, ("400000001",)) == LoadKeys({LI}, {"400000001"})

@@ -10,7 +10,7 @@ from commands.model import Customer, CustomerState, Hidden, Order
 from gateway.message import (
     Commit,
     Delivery,
-    MobileOriginated,
+    JournalEntry,
     MobileTerminated,
     ProductRecord,
     Retransmission,
@@ -29,7 +29,7 @@ def numbers(reader: Reader) -> list[int]:
     return [sms.number for sms in reader.journal()]
 
 
-def in_order(*numbers: int) -> list[MobileOriginated]:
+def in_order(*numbers: int) -> list[JournalEntry]:
     """SMS that came a millisecond after one another."""
     return [received(number, at=START_MS + place) for place, number in enumerate(numbers)]
 
@@ -63,15 +63,12 @@ def test_a_new_store_has_nothing_to_read(reader: Reader) -> None:
 
 async def test_an_sms_in_is_read_whole(store: Store, reader: Reader) -> None:
     """Every field of an SMS in is read as it was committed; what came again says when."""
-    sms = received(5, digest=b"\0\xff")
-    sms.esm_class, sms.data_coding, sms.parts, sms.province = 0x40, 8, 3, "100"
     events = [{"event": "service/opened", "msisdn": ALICE, "data": {"a": 1}}]
-    sms.detail = {"replies": ["service.opened"], "code": 520, "joined": (3, 4), "events": events}
+    detail = {"replies": ["service.opened"], "code": 520, "joined": (3, 4), "events": events}
+    sms = received(5, digest=b"\0\xff")._replace(esm_class=0x40, data_coding=8, parts=3, detail=detail)
     await put(store, Commit(messages=[sms], repeats=[Retransmission(5, SESSIONS + 2, START_MS + 9)]))
-    detail = {**sms.detail, "joined": [3, 4]}
-    place = ("smsc", SESSIONS + 1, 5, ALICE, "161", ALICE, "161", "", "100")
-    came, again = (0x40, 8, 3, "service.open", "done", "KTFX"), START_MS + 9
-    expected = JournalRecord(5, START_MS, *place, *came, detail, b"\0\xff", again, Hidden.NONE)
+    read = {**sms._asdict(), "detail": {**detail, "joined": [3, 4]}, "hidden": Hidden.NONE}
+    expected = JournalRecord(**read, repeated_at=START_MS + 9)
     assert reader.journal_record(5) == expected
     assert list(reader.journal()) == [expected]
     assert expected.code == 520
@@ -88,9 +85,7 @@ async def test_an_sms_without_details(store: Store, reader: Reader) -> None:
 @pytest.mark.parametrize("hidden", [Hidden.PASSWORD, Hidden.ATTEMPT])
 async def test_a_hidden_text_is_not_read(store: Store, reader: Reader, hidden: Hidden) -> None:
     """Of an SMS whose text is hidden a reader gives the reason and no text."""
-    sms = received(1)
-    sms.hidden, sms.stored_text = hidden, ""
-    await put(store, Commit(messages=[sms]))
+    await put(store, Commit(messages=[received(1)._replace(hidden=hidden, text="")]))
     found = reader.journal_record(1)
     assert found is not None
     assert (found.hidden, found.text) == (hidden, "")
@@ -163,7 +158,7 @@ async def test_the_journal_comes_by_number(store: Store, reader: Reader) -> None
 async def test_the_journal_of_a_time(store: Store, reader: Reader) -> None:
     """The begin of a time belongs to it, its end does not; order is that of numbers, not of times."""
     rows = in_order(1, 2, 3, 4)
-    rows[0].at = START_MS + 2
+    rows[0] = rows[0]._replace(at=START_MS + 2)
     await put(store, Commit(messages=rows))
     assert [sms.number for sms in reader.journal(START_MS + 2, START_MS + 3)] == [1, 3]
     assert [sms.number for sms in reader.journal(START_MS + 2)] == [1, 3, 4]

@@ -18,12 +18,12 @@ from gateway.message import (
     Delivery,
     Doubted,
     MobileTerminated,
+    PartHeader,
     Retransmission,
     StoredPart,
     Uncertain,
     Watermark,
 )
-from gateway.smpp.long import PartHeader
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
 from tests.contracts.engines import ENGINES, Engine, classes_with, durable, opening, put
 from tests.support import ALICE, BOB, SESSIONS, START_MS, leaving, received
@@ -385,9 +385,9 @@ async def test_a_complete_message_leaves_its_digests(store: Store) -> None:
 async def test_what_was_handled_lately(store: Store) -> None:
     """recent: in order, from a moment on, the last so many; what was limited says so, parts are left out."""
     rows = [received(SESSIONS + number, digest=b"%d" % number, at=START_MS + number) for number in range(6)]
-    rows[2].detail = {"replies": ["service.opened", "other"]}
-    rows[3].result, rows[3].detail = "limited", {"replies": ["overused"]}
-    rows[4].instruction = ""
+    rows[2] = rows[2]._replace(detail={"replies": ["service.opened", "other"]})
+    rows[3] = rows[3]._replace(outcome="limited", detail={"replies": ["overused"]})
+    rows[4] = rows[4]._replace(instruction="")
     await put(store, Commit(messages=rows))
     found = [(START_MS + at, ALICE, "KTFX", "161", told) for at, told in ((1, ""), (2, "service.opened"))]
     found += [(START_MS + 5, ALICE, "KTFX", "161", "")]

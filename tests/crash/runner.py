@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from gateway.app import Gateway
+from gateway.app import Environment, Gateway
 from gateway.cli.serve import new_event_loop
 from gateway.operations.logs import open_log
 from gateway.secrets import HashCost
@@ -25,7 +25,7 @@ async def serve(config: Path, wish: Wish, kind: type[MortalStore]) -> None:
     log = open_log(settings.logging)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with Gateway(settings, log, hash_cost=CHEAP, open_store=opener(kind, wish)):
+    async with Gateway(settings, log, Environment(hash_cost=CHEAP, open_store=opener(kind, wish))):
         await stop.wait()
     log.close()
 

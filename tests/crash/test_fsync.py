@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from gateway.app import Gateway
+from gateway.app import Environment, Gateway
 from gateway.message import number_of
 from gateway.net.connection import Connection
 from gateway.operations.logs import open_log
@@ -117,7 +117,9 @@ async def watched_run(folder: Path, kind: type[NotingStore], monkeypatch: pytest
     settings = load(write_config(folder), {})
     log = open_log(settings.logging)
     try:
-        async with Gateway(settings, log, open_store=partial(witness.open_store, kind)) as gateway:
+        async with Gateway(
+            settings, log, Environment(open_store=partial(witness.open_store, kind))
+        ) as gateway:
             store = witness.store
             assert store is not None
             await converse(gateway.port, lambda _: store.batches >= BATCHES)

@@ -8,11 +8,13 @@ import pytest
 
 from commands.model import Chat, Instruction, Misunderstood, Understood
 from commands.service import Commands
+from gateway.channels.smpp.reading import read
+from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
 from gateway.inbound.intake import Intake
-from gateway.message import MobileOriginated, Numbers
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.message import MessageNumbers, PartHeader
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.long import PartHeader
 from gateway.smpp.pdus import DataSm, SubmitSm
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD, USER_MESSAGE_REFERENCE
@@ -43,7 +45,7 @@ class Desk:
     routing: Routing = field(default_factory=routing)
 
     def __post_init__(self) -> None:
-        self.intake = Intake(self.routing, self, {"smsc": self.alphabet}, Numbers(1, 2))
+        self.intake = Intake(self.routing, self, MessageNumbers(1, 2))
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
         """Understands nothing, and remembers."""
@@ -56,7 +58,7 @@ class Desk:
 
     def take(self, request: SubmitSm | DataSm) -> MobileOriginated:
         """A request arrives on the bind."""
-        return self.intake.take(self.peer.bind, request, 5.0)
+        return self.intake.read(read(self.peer.bind, self.alphabet, request, 5.0))
 
     def refusal(self, request: SubmitSm | DataSm) -> Refusal:
         """The one that it gets."""
@@ -87,9 +89,19 @@ def test_what_is_taken(desk: Desk) -> None:
         short_message="飞信".encode("utf-16-le"),
     )
     m = desk.take(request)
-    assert (m.source, m.source_ton, m.source_npi, m.msisdn) == ("8613800138000", 1, 1, ALICE)
-    assert (m.destination, m.route.access_code, m.data_coding, m.esm_class) == ("161", "161", 8, 0)
-    assert (m.account, m.session, m.sequence, m.arrived) == ("smsc", desk.peer.bind.number, 77, 5.0)
+    assert (m.came.source, m.came.source_ton, m.came.source_npi, m.msisdn) == ("8613800138000", 1, 1, ALICE)
+    assert (m.came.destination, m.route.access_code, m.came.data_coding, m.came.esm_class) == (
+        "161",
+        "161",
+        8,
+        0,
+    )
+    assert (m.came.bind.account, m.came.bind.number, m.came.sequence, m.came.arrived) == (
+        "smsc",
+        desk.peer.bind.number,
+        77,
+        5.0,
+    )
     assert (m.number, m.message_id) == (1 << 56 | 2 << 32 | 1, "0100000200000001")
     assert desk.asked == [("飞信", "161", ALICE)]
 
@@ -104,28 +116,28 @@ def test_numbers_are_given_once(desk: Desk) -> None:
 def test_data_sm_is_an_sms_too(desk: Desk) -> None:
     """The text of a data_sm is its message_payload; without one it is empty."""
     request = DataSm(source_addr=ALICE, destination_addr="161", tlvs={MESSAGE_PAYLOAD: b"CXFX"})
-    assert desk.take(request).octets == b"CXFX"
-    assert desk.take(DataSm(source_addr=ALICE, destination_addr="161")).octets == b""
+    assert desk.take(request).came.octets == b"CXFX"
+    assert desk.take(DataSm(source_addr=ALICE, destination_addr="161")).came.octets == b""
     assert [text for text, _, _ in desk.asked] == ["CXFX", ""]
 
 
 def test_message_payload_stands_for_the_text(desk: Desk) -> None:
     """A submit_sm may carry its text in message_payload."""
     m = desk.take(submit(short_message=b"", tlvs={MESSAGE_PAYLOAD: b"x" * 1000}))
-    assert m.octets == b"x" * 1000
-    assert m.part is None
+    assert m.came.octets == b"x" * 1000
+    assert m.came.part is None
 
 
 def test_user_message_reference_is_kept(desk: Desk) -> None:
     """It tells two equal texts apart."""
-    assert desk.take(submit(tlvs={USER_MESSAGE_REFERENCE: 9})).reference == 9
-    assert desk.take(submit()).reference is None
+    assert desk.take(submit(tlvs={USER_MESSAGE_REFERENCE: 9})).came.reference == 9
+    assert desk.take(submit()).came.reference is None
 
 
 def test_a_part_has_no_text_of_its_own(desk: Desk) -> None:
     """A part of a long message is taken without its header, and not parsed before the others have come."""
     m = desk.take(part_of_many(9, 2, 1, b"KT"))
-    assert (m.part, m.octets, m.understood) == (PartHeader("udh8", 9, 2, 1), b"KT", None)
+    assert (m.came.part, m.came.octets, m.understood) == (PartHeader("udh8", 9, 2, 1), b"KT", None)
     assert desk.asked == []
     desk.intake.understand(m, "KTFX")
     assert desk.asked == [("KTFX", "161", ALICE)]
@@ -147,7 +159,7 @@ def test_a_part_has_no_text_of_its_own(desk: Desk) -> None:
 def test_a_sender_that_is_no_mobile_is_refused(desk: Desk, sender: str) -> None:
     """Nobody could be answered there: the SMS is not acknowledged, and the reason names no number."""
     refusal = desk.refusal(submit(source_addr=sender))
-    assert refusal.command_status == CommandStatus.RINVSRCADR
+    assert STATUS[refusal.verdict] == CommandStatus.RINVSRCADR
     assert refusal.reason == "the sender is no mobile number"
     assert desk.asked == []
 
@@ -159,7 +171,7 @@ def test_a_sender_that_is_no_mobile_is_refused(desk: Desk, sender: str) -> None:
 def test_a_sender_in_another_spelling(desk: Desk, spelling: str) -> None:
     """He is the same customer, and his spelling stays that of the replies."""
     m = desk.take(submit(source_addr=spelling))
-    assert (m.msisdn, m.source) == (ALICE, spelling)
+    assert (m.msisdn, m.came.source) == (ALICE, spelling)
 
 
 @pytest.mark.parametrize("blanks", ["{} ", " {}", "  {}   "])
@@ -167,7 +179,12 @@ def test_blanks_around_addresses_are_padding(desk: Desk, blanks: str) -> None:
     """A centre that fills its fields up means the address without the blanks; replies go there."""
     request = submit(source_addr=blanks.format("86" + ALICE), destination_addr=blanks.format("161"))
     m = desk.take(request)
-    assert (m.msisdn, m.source, m.destination, m.route.address) == (ALICE, "86" + ALICE, "161", "161")
+    assert (m.msisdn, m.came.source, m.came.destination, m.route.address) == (
+        ALICE,
+        "86" + ALICE,
+        "161",
+        "161",
+    )
 
 
 @pytest.mark.parametrize("to", ["+161", "+86161", "0086161"])
@@ -186,7 +203,7 @@ def test_a_second_number_counts_for_its_main_number(operators: Routing) -> None:
     """The customer is the main number, the replies go to the second one, as it was written."""
     desk = Desk(Sending().bind(), routing=operators)
     m = desk.take(submit(source_addr="86" + SECOND))
-    assert (m.msisdn, m.source) == (MAIN, "86" + SECOND)
+    assert (m.msisdn, m.came.source) == (MAIN, "86" + SECOND)
     assert desk.asked == [("KTFX", "161", MAIN)]
     assert desk.take(submit(source_addr=MAIN)).msisdn == MAIN
     assert desk.take(submit(source_addr=ALICE)).msisdn == ALICE
@@ -196,7 +213,7 @@ def test_a_second_number_that_is_refused(operators: Routing) -> None:
     """Appendix 6 says so, and the reason too."""
     desk = Desk(Sending().bind(), routing=operators)
     refusal = desk.refusal(submit(source_addr=REFUSED_SECOND))
-    assert refusal.command_status == CommandStatus.RINVSRCADR
+    assert STATUS[refusal.verdict] == CommandStatus.RINVSRCADR
     assert refusal.reason == "a second number, which appendix 6 keeps from the service"
     assert desk.asked == []
 
@@ -263,7 +280,7 @@ def test_text_in_the_other_byte_order(desk: Desk) -> None:
 def test_what_is_refused(desk: Desk, fields: dict[str, Any], status: int) -> None:
     """What cannot be read or is for nobody is refused with the status that says why."""
     refusal = desk.refusal(submit(**fields))
-    assert refusal.command_status == status
+    assert STATUS[refusal.verdict] == status
     assert refusal.reason
     assert desk.asked == []
 
@@ -272,17 +289,17 @@ def test_what_is_refused(desk: Desk, fields: dict[str, Any], status: int) -> Non
 def test_only_plain_messages_are_texts(desk: Desk, esm_class: int) -> None:
     """Receipts, acknowledgements and notifications are never parsed as texts."""
     refusal = desk.refusal(submit(esm_class=esm_class))
-    assert refusal.command_status == CommandStatus.RINVESMCLASS
+    assert STATUS[refusal.verdict] == CommandStatus.RINVESMCLASS
 
 
 @pytest.mark.parametrize("esm_class", [0x00, 0x01, 0x02, 0x03, 0x80])
 def test_modes_and_reply_path_do_not_matter(desk: Desk, esm_class: int) -> None:
     """The messaging mode and the reply path leave a message what it is."""
-    assert desk.take(submit(esm_class=esm_class)).octets == b"KTFX"
+    assert desk.take(submit(esm_class=esm_class)).came.octets == b"KTFX"
 
 
 @pytest.mark.parametrize("to", ["12520050", "161050"])
 def test_a_password_comes_in_one_sms(desk: Desk, to: str) -> None:
     """Parts to the password number are refused: none of a password is ever kept."""
-    assert desk.refusal(part_of_many(9, 2, 1, b"secr", to=to)).command_status == CommandStatus.RINVMSGLEN
-    assert desk.take(submit(destination_addr=to, short_message=b"secret77")).part is None
+    assert STATUS[desk.refusal(part_of_many(9, 2, 1, b"secr", to=to)).verdict] == CommandStatus.RINVMSGLEN
+    assert desk.take(submit(destination_addr=to, short_message=b"secret77")).came.part is None

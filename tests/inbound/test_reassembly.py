@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given, settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
+from gateway.channels.contract import Inbound
+from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import (
     KEPT_MS,
     OCTETS_IN_ALL,
@@ -13,26 +15,26 @@ from gateway.inbound.reassembly import (
     SETS_PER_HANDSET,
     SLACK,
     Joined,
-    LongMessages,
     NoRoom,
+    Reassembly,
 )
-from gateway.message import StoredPart
-from gateway.smpp.long import Kind, PartHeader
-from tests.support import ALICE, BOB, GSM, START_MS, received
+from gateway.message import PartHeader, StoredPart, message_id
+from gateway.smpp.long import Kind
+from tests.support import ALICE, BOB, GSM, START_MS, Sending, routing
 
 Header = tuple[Kind, int, int, int]
 
 
 @pytest.fixture
-def longs() -> LongMessages:
+def longs() -> Reassembly:
     """A fresh one, in its first batch."""
-    longs = LongMessages()
+    longs = Reassembly()
     longs.begin()
     return longs
 
 
 def add(
-    longs: LongMessages,
+    longs: Reassembly,
     number: int,
     header: Header,
     octets: bytes,
@@ -42,9 +44,23 @@ def add(
     at: int = START_MS,
 ) -> Joined:
     """A part arrives as SMS `number`. header: kind, reference, total, place."""
-    m = received(number, source=source, octets=octets, part=PartHeader(*header), at=at)
-    m.account = account
-    return longs.add(m, digest_of(octets), GSM)
+    return longs.add(part(number, header, octets, source, account, at), digest_of(octets))
+
+
+def part(
+    number: int,
+    header: Header,
+    octets: bytes,
+    source: str = ALICE,
+    account: str = "smsc",
+    at: int = START_MS,
+    spelling: str = "",
+) -> MobileOriginated:
+    """A part that has been read. spelling: how the sender is written, where not as `source`."""
+    bind = Sending().bind(account=account).bind
+    spelling, place = spelling or source, PartHeader(*header)
+    came = Inbound(bind, None, number, 0.0, spelling, 0, 1, "161", 0, 1, 0x40, 0, octets, GSM, place)
+    return MobileOriginated(number, message_id(number), came, source, routing().resolve("161"), at=at)
 
 
 def digest_of(octets: bytes) -> bytes:
@@ -52,7 +68,7 @@ def digest_of(octets: bytes) -> bytes:
     return b"digest of " + octets
 
 
-def fill(longs: LongMessages, source: str = ALICE) -> None:
+def fill(longs: Reassembly, source: str = ALICE) -> None:
     """As many unfinished messages as a handset may have."""
     for reference in range(SETS_PER_HANDSET):
         add(longs, 1000 + reference, ("udh8", reference, 2, 1), b"x", source=source)
@@ -68,7 +84,7 @@ def given_up(joined: Joined) -> tuple[int, ...] | None:
     return joined.given_up.numbers if joined.given_up else None
 
 
-def expired(longs: LongMessages, at: int) -> list[tuple[int, ...]]:
+def expired(longs: Reassembly, at: int) -> list[tuple[int, ...]]:
     """The SMS of the messages that are given up now."""
     return [each.numbers for each in longs.expire(at)[0]]
 
@@ -76,7 +92,7 @@ def expired(longs: LongMessages, at: int) -> list[tuple[int, ...]]:
 @given(order=strategies.permutations(range(1, 6)), kind=strategies.sampled_from(["udh8", "udh16", "sar"]))
 def test_parts_come_in_any_order(order: list[int], kind: Kind) -> None:
     """The last part completes the text, whichever it is; the store keeps of all parts their digests."""
-    longs = LongMessages()
+    longs = Reassembly()
     longs.begin()
     joined = [add(longs, 10 + place, (kind, 9, 5, place), b"%d-" % place) for place in order]
     assert [each.text for each in joined] == [None, None, None, None, "1-2-3-4-5-"]
@@ -91,7 +107,7 @@ def test_parts_come_in_any_order(order: list[int], kind: Kind) -> None:
     assert len(longs) == 0
 
 
-def test_a_part_waits_with_its_deadline(longs: LongMessages) -> None:
+def test_a_part_waits_with_its_deadline(longs: Reassembly) -> None:
     """What is stored of a part is all that it takes to go on after a restart. All share one deadline."""
     header = PartHeader("udh8", 7, 3, 2)
     first = add(longs, 1, ("udh8", 7, 3, 2), b"two")
@@ -126,7 +142,7 @@ def test_a_part_waits_with_its_deadline(longs: LongMessages) -> None:
         (("udh8", 7, 2, 2), ALICE, "other"),
     ],
 )
-def test_what_makes_a_message_one(longs: LongMessages, header: Header, source: str, account: str) -> None:
+def test_what_makes_a_message_one(longs: Reassembly, header: Header, source: str, account: str) -> None:
     """Parts belong together by account, source, destination, kind of reference, reference and total."""
     add(longs, 1, ("udh8", 7, 2, 1), b"one")
     assert add(longs, 2, header, b"two", source=source, account=account).text is None
@@ -134,22 +150,20 @@ def test_what_makes_a_message_one(longs: LongMessages, header: Header, source: s
     assert add(longs, 3, ("udh8", 7, 2, 2), b"two").text == "onetwo"
 
 
-def test_an_equal_repeat_changes_nothing(longs: LongMessages) -> None:
+def test_an_equal_repeat_changes_nothing(longs: Reassembly) -> None:
     """A part that is there already is neither stored nor counted again."""
     add(longs, 1, ("udh8", 7, 2, 1), b"one")
     assert add(longs, 2, ("udh8", 7, 2, 1), b"one") == Joined()
     assert outcome(add(longs, 3, ("udh8", 7, 2, 2), b"two")) == ("onetwo", (1,))
 
 
-def test_the_spelling_of_the_sender_does_not_matter(longs: LongMessages) -> None:
+def test_the_spelling_of_the_sender_does_not_matter(longs: Reassembly) -> None:
     """Parts belong together by the number as it is understood."""
-    first = received(1, octets=b"one", part=PartHeader("udh8", 7, 2, 1))
-    first.source = f"+86{ALICE}"
-    longs.add(first, b"1", GSM)
+    longs.add(part(1, ("udh8", 7, 2, 1), b"one", spelling=f"+86{ALICE}"), b"1")
     assert add(longs, 2, ("udh8", 7, 2, 2), b"two").text == "onetwo"
 
 
-def test_a_conflict_closes_the_older_message(longs: LongMessages) -> None:
+def test_a_conflict_closes_the_older_message(longs: Reassembly) -> None:
     """Other octets in the same place begin another message: the older one is given up, its parts are gone."""
     add(longs, 1, ("udh8", 7, 3, 1), b"one")
     add(longs, 2, ("udh8", 7, 3, 2), b"two")
@@ -161,7 +175,7 @@ def test_a_conflict_closes_the_older_message(longs: LongMessages) -> None:
     assert outcome(add(longs, 5, ("udh8", 7, 3, 3), b"THREE")) == ("ONETWOTHREE", (3, 4))
 
 
-def test_a_repeat_after_completion_meets_no_other_message(longs: LongMessages) -> None:
+def test_a_repeat_after_completion_meets_no_other_message(longs: Reassembly) -> None:
     """A part of a complete message comes again, then the next message of the same reference: each is
     whole."""
     found = [
@@ -174,7 +188,7 @@ def test_a_repeat_after_completion_meets_no_other_message(longs: LongMessages) -
     assert len(longs) == 0
 
 
-def test_a_whole_message_that_comes_again_is_another_one(longs: LongMessages) -> None:
+def test_a_whole_message_that_comes_again_is_another_one(longs: Reassembly) -> None:
     """All parts come once more on a session that lives: the same text twice is two SMS, a third time
     three."""
     for time in range(3):
@@ -182,7 +196,7 @@ def test_a_whole_message_that_comes_again_is_another_one(longs: LongMessages) ->
         assert add(longs, 10 * time + 2, ("udh8", 7, 2, 2), b"two", at=START_MS + time).text == "onetwo"
 
 
-def test_a_complete_message_is_forgotten_in_time(longs: LongMessages) -> None:
+def test_a_complete_message_is_forgotten_in_time(longs: Reassembly) -> None:
     """Its digests go, and so do repeats of some of its parts, of which nobody is told: the message was
     complete."""
     add(longs, 1, ("udh8", 7, 2, 1), b"one")
@@ -195,7 +209,7 @@ def test_a_complete_message_is_forgotten_in_time(longs: LongMessages) -> None:
     assert add(longs, 5, ("udh8", 7, 2, 1), b"ONE", at=START_MS + 2 * REPEATABLE_MS).text == "ONETWO"
 
 
-def test_repeats_take_no_room(longs: LongMessages) -> None:
+def test_repeats_take_no_room(longs: Reassembly) -> None:
     """A handset of whose complete messages some parts come again may begin as many others as ever."""
     for reference in range(SETS_PER_HANDSET + 1):
         add(longs, 10 * reference, ("udh8", reference, 2, 1), b"one")
@@ -205,7 +219,7 @@ def test_repeats_take_no_room(longs: LongMessages) -> None:
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (1, 3, 2), (3, 1, 2)])
-def test_a_message_that_begins_like_the_last_one(longs: LongMessages, order: tuple[int, ...]) -> None:
+def test_a_message_that_begins_like_the_last_one(longs: Reassembly, order: tuple[int, ...]) -> None:
     """A handset that always uses one reference writes the same long SMS with another end."""
     for place, octets in ((1, b"A"), (2, b"B"), (3, b"C")):
         add(longs, place, ("udh8", 7, 3, place), octets)
@@ -219,14 +233,14 @@ def test_a_message_that_begins_like_the_last_one(longs: LongMessages, order: tup
         assert all(each.text in (None, "ABD") for each in found)
 
 
-def test_a_set_beyond_its_deadline_takes_no_part(longs: LongMessages) -> None:
+def test_a_set_beyond_its_deadline_takes_no_part(longs: Reassembly) -> None:
     """The gateway was down for days: the part of today does not meet that of then."""
     add(longs, 1, ("udh8", 7, 2, 1), b"A")
     late = add(longs, 2, ("udh8", 7, 2, 2), b"D", at=START_MS + KEPT_MS)
     assert (late.text, given_up(late)) == (None, (1,))
 
 
-def test_deadlines_do_not_pile_up(longs: LongMessages) -> None:
+def test_deadlines_do_not_pile_up(longs: Reassembly) -> None:
     """However many messages come and go, there are no more entries of deadlines than messages, and a few."""
     for number in range(3 * SLACK):
         add(longs, 2 * number, ("udh8", 7, 2, 1), b"%d" % number)
@@ -236,7 +250,7 @@ def test_deadlines_do_not_pile_up(longs: LongMessages) -> None:
 
 
 @pytest.mark.parametrize(("pause", "text"), [(OLD_MS - 1, "NEWtwo"), (OLD_MS, None)])
-def test_a_first_part_long_after_the_others(longs: LongMessages, pause: int, text: str | None) -> None:
+def test_a_first_part_long_after_the_others(longs: Reassembly, pause: int, text: str | None) -> None:
     """The first part of a message whose reference an unfinished one had some minutes ago begins a new one."""
     add(longs, 1, ("udh8", 7, 2, 2), b"two")
     joined = add(longs, 2, ("udh8", 7, 2, 1), b"NEW", at=START_MS + pause)
@@ -244,7 +258,7 @@ def test_a_first_part_long_after_the_others(longs: LongMessages, pause: int, tex
     assert given_up(joined) == (None if text else (1,))
 
 
-def test_a_message_is_given_up_at_its_deadline(longs: LongMessages) -> None:
+def test_a_message_is_given_up_at_its_deadline(longs: Reassembly) -> None:
     """Not complete in time: its parts are named once, to be deleted; others stay."""
     add(longs, 1, ("udh8", 7, 3, 1), b"one")
     add(longs, 2, ("udh8", 7, 3, 2), b"two", at=START_MS + 10)
@@ -257,7 +271,7 @@ def test_a_message_is_given_up_at_its_deadline(longs: LongMessages) -> None:
     assert len(longs) == 1
 
 
-def test_sixteen_messages_per_handset(longs: LongMessages) -> None:
+def test_sixteen_messages_per_handset(longs: Reassembly) -> None:
     """A handset's 17th unfinished message is refused; its others go on, and so do other handsets."""
     fill(longs)
     with pytest.raises(NoRoom, match="16"):
@@ -267,7 +281,7 @@ def test_sixteen_messages_per_handset(longs: LongMessages) -> None:
     assert add(longs, 4, ("udh8", 99, 2, 1), b"x").stored is not None
 
 
-def test_32_kib_per_handset(longs: LongMessages) -> None:
+def test_32_kib_per_handset(longs: Reassembly) -> None:
     """A part that would take a handset's unfinished messages above 32 KiB is refused, in any of them."""
     most = OCTETS_PER_HANDSET // 2
     add(longs, 1, ("sar", 1, 3, 1), b"x" * most)
@@ -278,7 +292,7 @@ def test_32_kib_per_handset(longs: LongMessages) -> None:
     assert add(longs, 4, ("sar", 3, 2, 1), b"x", source=BOB).stored is not None
 
 
-def test_64_mib_over_all(longs: LongMessages) -> None:
+def test_64_mib_over_all(longs: Reassembly) -> None:
     """Many handsets together are bounded as well, and room is given back."""
     count = OCTETS_IN_ALL // OCTETS_PER_HANDSET
     octets = b"x" * OCTETS_PER_HANDSET
@@ -290,7 +304,7 @@ def test_64_mib_over_all(longs: LongMessages) -> None:
     assert add(longs, count, ("sar", 1, 2, 1), b"x").stored is not None
 
 
-def test_a_batch_that_fails_is_undone(longs: LongMessages) -> None:
+def test_a_batch_that_fails_is_undone(longs: Reassembly) -> None:
     """What a batch added, completed, closed or opened is as it was before it."""
     add(longs, 1, ("udh8", 1, 2, 1), b"one")
     add(longs, 2, ("udh8", 2, 3, 1), b"keep")
@@ -310,7 +324,7 @@ def test_a_batch_that_fails_is_undone(longs: LongMessages) -> None:
     fill(longs)  # and the room that it took is free
 
 
-def test_a_batch_that_was_stored_is_not_undone(longs: LongMessages) -> None:
+def test_a_batch_that_was_stored_is_not_undone(longs: Reassembly) -> None:
     """A failing batch takes back its own changes only."""
     add(longs, 1, ("udh8", 1, 2, 1), b"one")
     longs.begin()
@@ -318,14 +332,14 @@ def test_a_batch_that_was_stored_is_not_undone(longs: LongMessages) -> None:
     assert add(longs, 2, ("udh8", 1, 2, 2), b"two").text == "onetwo"
 
 
-def test_a_restart_in_the_middle(longs: LongMessages) -> None:
+def test_a_restart_in_the_middle(longs: Reassembly) -> None:
     """With the stored parts a new process goes on: deadlines, repeats and room are as before."""
     kept = [
         add(longs, 1, ("udh8", 7, 3, 3), b"three").stored,
         add(longs, 2, ("udh8", 7, 3, 1), b"one").stored,
         add(longs, 3, ("udh8", 8, 2, 1), b"other", at=START_MS + 5).stored,
     ]
-    again = LongMessages()
+    again = Reassembly()
     again.recover([part for part in kept if part is not None])
     again.begin()
     assert add(again, 4, ("udh8", 7, 3, 1), b"one") == Joined()
@@ -333,7 +347,7 @@ def test_a_restart_in_the_middle(longs: LongMessages) -> None:
     assert expired(again, START_MS + KEPT_MS + 5) == [(3,)]
 
 
-def test_a_restart_after_completion(longs: LongMessages) -> None:
+def test_a_restart_after_completion(longs: Reassembly) -> None:
     """What came again before and after a restart is known as a repeat."""
     kept = [
         add(longs, 1, ("udh8", 7, 2, 1), b"A").stored,
@@ -342,7 +356,7 @@ def test_a_restart_after_completion(longs: LongMessages) -> None:
     ]
     parts = [part for part in kept if part is not None]
     parts[0].complete, parts[0].octets = True, b""
-    again = LongMessages()
+    again = Reassembly()
     again.recover(parts)
     again.begin()
     assert add(again, 4, ("udh8", 7, 2, 2), b"B") == Joined()
@@ -358,7 +372,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.longs = LongMessages()
+        self.longs = Reassembly()
         self.written: set[str] = set()
         self.last: list[tuple[int, bytes]] = []
         self.number = 0

@@ -8,7 +8,7 @@ from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.inbound.retransmissions import SETTLE_MS
-from gateway.message import Numbers
+from gateway.message import MessageNumbers
 from tests.processing.known import Known
 from tests.proofs.served import SYSTEM_ID
 from tests.support import at_once
@@ -46,7 +46,7 @@ class RetransmissionsMachine(RuleBasedStateMachine):
 
     def _begin(self) -> None:
         run = self.world.store.run
-        self.numbers = Numbers(0, run)
+        self.numbers = MessageNumbers(0, run)
         self.last_session = run << 32
         self.answered = {}
 

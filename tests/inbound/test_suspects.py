@@ -38,7 +38,7 @@ def test_the_third_loss_parks_it() -> None:
     sending.answer(peer)
     assert [text for _, text in peer.texts] == ["second"]
     assert sending.outbox.depth == 0
-    assert sending.outbox.closed == [follower]
+    assert sending.unwritten.closed == [follower]
 
 
 def test_each_loss_is_to_be_committed() -> None:
@@ -52,7 +52,7 @@ def test_each_loss_is_to_be_committed() -> None:
         woken = sending.woken
         sending.lose(peer)
         assert sending.woken > woken
-    assert sending.outbox.changed == [waiting] * LOSSES
+    assert sending.unwritten.changed == [waiting] * LOSSES
 
 
 def test_an_answer_in_between_is_no_loss() -> None:

@@ -5,14 +5,11 @@ import io
 import json
 from typing import Any
 
-from gateway.errors import Refusal
-from gateway.operations.event_log import ACCEPT_PERIOD, REJECTIONS, Reports
+from gateway.channels.contract import Bind
+from gateway.operations.event_log import ACCEPT_PERIOD, REJECTIONS, EventLog
 from gateway.operations.logs import open_log
-from gateway.outbound.selection import Bind
 from gateway.settings import Logging
-from gateway.smpp.events import Refused
-from gateway.smpp.pdus import BindTransceiver, SubmitSm
-from gateway.smpp.status import CommandStatus
+from gateway.smpp.pdus import BindTransceiver
 from tests.proofs.served import SYSTEM_ID
 from tests.support import HandClock, Peer
 
@@ -20,13 +17,13 @@ STRANGER = "address not in allow_from of any account"
 
 
 class Desk:
-    """Reports into a log in memory, on a clock that is moved."""
+    """EventLog into a log in memory, on a clock that is moved."""
 
     def __init__(self) -> None:
         self.clock = HandClock()
         self._stream = io.BytesIO()
         self._log = open_log(Logging(format="json"), self._stream)
-        self.reports = Reports(self._log, self.clock, "tables")
+        self.reports = EventLog(self._log, self.clock, "tables")
 
     def bind(self) -> Bind:
         """A live bind."""
@@ -42,15 +39,14 @@ def test_strangers_do_not_fill_the_disk() -> None:
     """Refused binds, connections and PDUs of who is not bound: so many lines a second together, and the next
     one says how many were left out. Refused SMS of customers are told of all the same."""
     desk = Desk()
-    refused = Refused("submit_sm", CommandStatus.RINVBNDSTS, 1, "not in state open")
+    refused = ("submit_sm", "ESME_RINVBNDSTS", 1, "not in state open")
     for number in range(1000):
-        desk.reports.bind_refused("10.0.0.1:7", f"guess{number}", "wrong password", CommandStatus.RINVPASWD)
+        desk.reports.bind_refused("10.0.0.1:7", f"guess{number}", "wrong password", "ESME_RINVPASWD")
         desk.reports.turned_away("10.0.0.2:7", STRANGER)
-        desk.reports.remarked("10.0.0.1:7", "", refused)
+        desk.reports.pdu_refused("10.0.0.1:7", "", *refused)
         desk.clock.now += 0.9 / 1000
-    refusal = Refusal(CommandStatus.RINVDSTADR, "unknown")
-    desk.reports.rejected(desk.bind(), SubmitSm(destination_addr="999"), refusal)
-    desk.reports.remarked("10.0.0.3:7", SYSTEM_ID, refused)
+    desk.reports.rejected(desk.bind(), 1, "", "999", "unknown", "ESME_RINVDSTADR")
+    desk.reports.pdu_refused("10.0.0.3:7", SYSTEM_ID, *refused)
     desk.clock.now += 1
     desk.reports.turned_away("10.0.0.2:7", STRANGER)
     lines = desk.lines()

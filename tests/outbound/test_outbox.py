@@ -33,7 +33,7 @@ def places(pdus: list[DeliverSm]) -> list[tuple[int, int, int]]:
 
 def state(sending: Sending, sms: MobileTerminated) -> tuple[Delivery, int]:
     """How it stands, and how often it was closed."""
-    return sms.state, sending.outbox.closed.count(sms)
+    return sms.state, sending.unwritten.closed.count(sms)
 
 
 def test_an_sms_leaves_and_is_closed(sending: Sending) -> None:
@@ -90,8 +90,8 @@ def test_three_losses_park_it(sending: Sending) -> None:
         sending.lose(sending.bind("139*"))
         sending.lose(sending.bind())
     assert sms.state is Delivery.SUSPECT
-    assert sending.outbox.changed[-1] is sms
-    assert sending.outbox.closed == []
+    assert sending.unwritten.changed[-1] is sms
+    assert sending.unwritten.closed == []
     assert ("suspect", 1) in sending.said
     assert texts(sending.bind()) == [(ALICE, "b")]
 
@@ -104,11 +104,10 @@ def test_an_operator_decides_about_a_parked_sms(sending: Sending) -> None:
     sending.outbox.retry(retried)
     sending.outbox.drop(dropped, "dropped", START_MS)
     assert texts(peer) == []
-    assert (sending.outbox.changed, sending.outbox.closed) == ([retried], [dropped])
-    sending.outbox.committed([retried, dropped], sending.clock.now, sending.clock.now_ms())
+    assert (sending.unwritten.changed, sending.unwritten.closed) == ([retried], [dropped])
+    sending.commit()
     assert texts(peer) == [(ALICE, "a")]
-    assert state(sending, dropped) == (Delivery.FAILED, 1)
-    assert sending.outbox.depth == 1
+    assert (dropped.state, sending.outbox.depth) == (Delivery.FAILED, 1)
 
 
 def test_parts_leave_in_sequence(sending: Sending) -> None:
@@ -296,7 +295,7 @@ def test_unbinding_loses_nothing(sending: Sending, *, ours: bool) -> None:
         peer.session.receive(peer.far.output(), 0.0)
     sending.hand_over(leaving(3, to="13700137000", text="c"))
     sending.outbox.settle(peer.bind, 0.0, START_MS)
-    assert sending.outbox.closed == []
+    assert sending.unwritten.closed == []
     other = sending.bind()
     sending.lose(peer)
     assert sorted(text for _, text in texts(other)) == ["a", "b", "c"]

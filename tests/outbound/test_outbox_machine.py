@@ -131,7 +131,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule()
     def commit(self) -> None:
         """What was closed or changed is written."""
-        self.sending.outbox.closed, self.sending.outbox.changed = [], []
+        self.sending.commit()
 
     @precondition(lambda self: any(sms.state is Delivery.SUSPECT for sms in self.messages.values()))
     @precondition(lambda self: not self.stopping)
@@ -146,11 +146,11 @@ class OutboxMachine(RuleBasedStateMachine):
             del self.messages[sms.number]
             sms.number = next(self.numbers)
             self.messages[sms.number] = sms
-            sms.segments = None
+            sms.segments = ()
             outbox.retry(sms)
         else:
             outbox.drop(sms, "dropped", clock.now_ms())
-        outbox.committed([sms], clock.now, clock.now_ms())
+        self.sending.commit()
 
     @precondition(lambda self: self.sending.outbox.depth > self.sending.outbox.in_flight > 0)
     @rule()
@@ -192,7 +192,7 @@ class OutboxMachine(RuleBasedStateMachine):
             bind = self.sending.binds.get(number)
             assert waiting
             assert bind is not None
-            assert not bind.receives or bind.session.window_free == 0
+            assert not bind.receives or bind.room == 0
         for waiting in outbox._unbound.values():
             for sms in waiting:
                 chosen = self.sending.binds.choose(sms.account, sms.msisdn, sms.bind)
@@ -209,7 +209,7 @@ class OutboxMachine(RuleBasedStateMachine):
                 (sms for _, _, sms in outbox._timed),
             )
         )
-        heads = {id(queue[0]) for queue in outbox._lanes.values()}
+        heads = {id(queue[0]) for queue in outbox._queues.values()}
         assert places == dict.fromkeys(heads, 1)
 
     @invariant()

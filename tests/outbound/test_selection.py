@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.outbound.selection import Claim
+from gateway.channels.smpp.address_range import AddressRange
 from gateway.smpp.pdus import BindTransmitter
 from tests.support import ALICE, BOB, Peer, Sending
 
@@ -32,19 +32,19 @@ def number(peer: Peer) -> int:
     [
         ("", None),
         ("  ", None),
-        ("13800138000", Claim("13800138000", exact=True)),
-        ("8613800138000", Claim("13800138000", exact=True)),
-        ("+8613800138000", Claim("13800138000", exact=True)),
-        ("138*", Claim("138", exact=False)),
-        ("^138", Claim("138", exact=False)),
-        ("^86138", Claim("138", exact=False)),
-        ("+86138*", Claim("138", exact=False)),
-        ("86*", Claim("", exact=False)),
+        ("13800138000", AddressRange("13800138000", exact=True)),
+        ("8613800138000", AddressRange("13800138000", exact=True)),
+        ("+8613800138000", AddressRange("13800138000", exact=True)),
+        ("138*", AddressRange("138", exact=False)),
+        ("^138", AddressRange("138", exact=False)),
+        ("^86138", AddressRange("138", exact=False)),
+        ("+86138*", AddressRange("138", exact=False)),
+        ("86*", AddressRange("", exact=False)),
     ],
 )
-def test_what_an_address_range_claims(address_range: str, claim: Claim | None) -> None:
+def test_what_an_address_range_claims(address_range: str, claim: AddressRange | None) -> None:
     """Digits are one number, digits* and ^digits a prefix, as 11 digits with 86 off; "" claims nothing."""
-    assert Claim.of(address_range) == claim
+    assert AddressRange.of(address_range) == claim
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_an_address_range_claims(address_range: str, claim: Claim | None) -
 def test_what_is_no_claim(address_range: str) -> None:
     """Anything else is refused with its text, never guessed."""
     with pytest.raises(ValueError, match="no claim"):
-        Claim.of(address_range)
+        AddressRange.of(address_range)
 
 
 def test_the_bind_of_the_cause_comes_first(sending: Sending) -> None:

@@ -59,7 +59,7 @@ def test_the_third_timeout_parks_it(sending: Sending) -> None:
         sending.advance(pause)
     sending.advance(RESPONSE)
     assert (sms.state, sms.losses, sms.attempts) == (Delivery.SUSPECT, LOSSES, LOSSES)
-    assert sending.outbox.changed[-1] is sms
+    assert sending.unwritten.changed[-1] is sms
     assert arrived(peer) == ["a", "a", "a", "b"]
 
 
@@ -169,7 +169,7 @@ def test_nothing_counts_and_nothing_leaves_when_we_stop(sending: Sending) -> Non
     sending.advance(RESPONSE)
     assert (first.losses, second.losses) == (0, 0)
     assert sending.outbox.in_flight == 0
-    assert set(sending.outbox.changed) == {first, second}
+    assert set(sending.unwritten.changed) == {first, second}
     assert len(peers[1].unanswered) == 1
 
 
@@ -230,7 +230,7 @@ def test_a_bug_in_composing_fails_one_sms(sending: Sending) -> None:
     """What raises where an SMS is cut and put together fails that SMS alone: its follower leaves, the others
     of the same commit too."""
     peer, broken = sending.bind(), leaving(1)
-    broken.segments = ()
+    broken.segments, broken.parts_done = ("made",), 1
     sending.hand_over(broken, leaving(2, text="b"), leaving(3, to=BOB, text="c"))
     assert (broken.state, broken.error, broken.attempts) == (Delivery.FAILED, "IndexError", 0)
     assert sorted(arrived(peer)) == ["b", "c"]
@@ -258,7 +258,7 @@ def test_acknowledged_parts_are_noted_and_not_sent_again(sending: Sending) -> No
     sending.hand_over(sms)
     woken = sending.woken
     sending.answer(peer)
-    assert (sending.outbox.changed, sms.parts_done) == ([sms], 1)
+    assert (sending.unwritten.changed, sms.parts_done) == ([sms], 1)
     assert sending.woken > woken
     sending.lose(peer)
 
@@ -272,7 +272,7 @@ def test_acknowledged_parts_are_noted_and_not_sent_again(sending: Sending) -> No
     later.hand_over(again(1, 3, 2), again(2, 3, 0), again(3, 4, 2), again(4, 3, 3))
     assert part_numbers(peer.unanswered) == [3, 1, 1, 1]
     later.answer(peer)
-    assert len(later.outbox.closed) == 1
+    assert len(later.unwritten.closed) == 1
 
 
 def test_attempts_tell_how_often_it_left(sending: Sending) -> None:
@@ -306,7 +306,7 @@ def test_it_knows_what_it_holds(sending: Sending) -> None:
     peer = sending.bind()
     retried = leaving(2, text="b")
     sending.outbox.retry(retried)
-    sending.outbox.committed([retried], sending.clock.now, sending.clock.now_ms())
+    sending.commit()
     assert sending.outbox.holds(leaving(2))
     assert not sending.outbox.holds(leaving(3))
     sending.answer(peer)
@@ -321,7 +321,7 @@ def test_what_changed_stays_bounded(sending: Sending) -> None:
     for _ in range(50):
         sending.answer(peer, BUSY)
         sending.advance(300)
-    assert len(sending.outbox.changed) <= 2 * sending.outbox.limit + 1
+    assert len(sending.unwritten.changed) <= 2 * sending.outbox.limit + 1
 
 
 @pytest.mark.parametrize("reference", [0xFE, 0xFF, 0x100, 0xFFFE, 0xFFFF])

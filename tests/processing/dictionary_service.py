@@ -17,7 +17,6 @@ from commands.model import (
     Given,
     Instruction,
     LoadKeys,
-    Missing,
     Outcome,
     ServiceLimits,
     Understood,
@@ -26,6 +25,7 @@ from commands.model import (
 from commands.service import Commands
 from commands.table import Row
 from routing.model import Accepts
+from tests.commands.in_memory import handle_loading, load
 from tests.support import routing
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
@@ -45,8 +45,6 @@ BAD_WORD: Final = "赌博"
 PASSWORD: Final = "W4rm2Fuz"
 QUESTION: Final = "1252003300042"
 """The number of a question that nobody was asked."""
-
-LOADS: Final = 8
 
 
 @cache
@@ -95,7 +93,7 @@ class DictionaryService:
         given = self._given(understood)
         world = World()
         self._load(world, keys_of(understood, given.fetion_numbers))
-        outcome = self._handle(world, understood, given)
+        outcome = handle_loading(commands(), world, understood, given, self._load)
         world.accept()
         assert self.customers == before, "a handler changed what it was given for reading"
         self.customers |= world.changed_customers
@@ -108,15 +106,6 @@ class DictionaryService:
         self.now += 1000
         after, buddies_after = dict(self.customers), dict(self.buddies)
         return Turn(understood, outcome, texts, given.now, before, after, buddies_before, buddies_after)
-
-    def _handle(self, world: World, understood: Understood, given: Given) -> Outcome:
-        for _ in range(LOADS):
-            try:
-                return commands().handle(world, understood, given)
-            except Missing as missing:
-                world.drop()
-                self._load(world, missing.keys)
-        raise AssertionError(f"{understood.id} asked for more keys {LOADS} times")
 
     def _given(self, understood: Understood) -> Given:
         draws = commands().draws(understood)
@@ -141,12 +130,7 @@ class DictionaryService:
         return given
 
     def _load(self, world: World, keys: LoadKeys) -> None:
-        holders = {each.fetion_number: each.msisdn for each in self.customers.values() if each.fetion_number}
-        world.customers.update({msisdn: self.customers.get(msisdn) for msisdn in keys.customers})
-        world.holders.update({number: holders.get(number) for number in keys.holders})
-        world.buddies.update({pair: self.buddies.get(pair) for pair in keys.buddies})
-        for owner in keys.lists:
-            world.lists[owner] = tuple(row for (whose, _), row in self.buddies.items() if whose == owner)
+        load(world, keys, self.customers, self.buddies)
 
 
 def hashed(password: str) -> str:

@@ -20,20 +20,20 @@ class Client:
     answered."""
 
     def __init__(self) -> None:
-        self.sent_sequence = 0
+        self.mark = 0
         self.answers: list[tuple[float, int]] = []
 
     def asked(self) -> None:
         """We send one more request."""
-        self.sent_sequence += 1
+        self.mark += 1
 
     def answers_at(self, moment: float) -> None:
         """It answers all that was sent."""
-        self.answers.append((moment, self.sent_sequence))
+        self.answers.append((moment, self.mark))
 
-    def read_before(self, moment: float) -> int:
-        """The newest request that it had answered by then."""
-        return max((sequence for at, sequence in self.answers if at <= moment), default=0)
+    def has_read(self, mark: int, moment: float) -> bool:
+        """Whether it had answered a request behind that one by then."""
+        return any(sequence > mark for at, sequence in self.answers if at <= moment)
 
 
 class Known:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.inbound import queue as queue_module
 from gateway.inbound.hashing import HASHES_PER_MINUTE
-from gateway.processing import pipeline as pipeline_module
 from gateway.secrets import Hasher
 from gateway.simulator.esme import Bind, Esme
 from gateway.smpp.pdus import (
@@ -165,7 +165,7 @@ async def test_a_full_queue_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Where too much waits, for a batch or to leave, new SMS get RMSGQFUL."""
     async with house(tmp_path) as home, await bind(home.port) as esme:
         with monkeypatch.context() as patch:
-            patch.setattr(pipeline_module, "QUEUE", 0)
+            patch.setattr(queue_module, "QUEUE", 0)
             assert await status(esme, sms(ALICE, "161", QUERY)) == CommandStatus.RMSGQFUL
         home.gateway.outbox.limit = 0
         assert await status(esme, sms(ALICE, "161", QUERY)) == CommandStatus.RMSGQFUL
@@ -362,7 +362,7 @@ async def test_a_stopping_gateway(tmp_path: Path) -> None:
         await wire.reads(SubmitSmResp)
         reply = await wire.reads(DeliverSm)
         leave.set()
-        await until(lambda: home.gateway.pipeline.stopping, "the stop")
+        await until(lambda: home.gateway.queue.stopping, "the stop")
         wire.send(sms(BOB, "161", QUERY))
         assert (await wire.reads(SubmitSmResp)).command_status == CommandStatus.RMSGQFUL
         with pytest.raises(ConnectionRefusedError):

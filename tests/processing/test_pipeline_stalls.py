@@ -2,13 +2,14 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import pytest
 
 from gateway.inbound.hashing import HASHES_PER_MINUTE
-from gateway.message import Commit, MobileOriginated
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.message import Commit
 from gateway.processing.pipeline import PAUSE_FIRST, Pipeline
 from gateway.secrets import Hasher
 from gateway.smpp.status import CommandStatus
@@ -21,17 +22,17 @@ from tests.support import ALICE, BOB, MovedClock, part_of_many
 
 def stall(home: House, monkeypatch: pytest.MonkeyPatch, seconds: float, count: int = 2) -> None:
     """Let so much time pass between the arrival of the next SMS and its batch of so many."""
-    pipeline = home.gateway.pipeline
-    take = pipeline._take
+    queue = home.gateway.queue
+    take = queue.take
 
-    def late() -> list[MobileOriginated]:
-        if len(pipeline._queue) < count:
+    def late(most: int, held_back: Collection[str]) -> list[MobileOriginated]:
+        if len(queue) < count:
             return []
         home.clock.ahead += seconds
         monkeypatch.undo()
-        return take()
+        return take(most, held_back)
 
-    monkeypatch.setattr(pipeline, "_take", late)
+    monkeypatch.setattr(queue, "take", late)
 
 
 Later = Callable[[int, float], Awaitable[None]]
@@ -40,11 +41,11 @@ Later = Callable[[int, float], Awaitable[None]]
 def waits(home: House, monkeypatch: pytest.MonkeyPatch) -> Later:
     """No batch is begun until go_on(). The function waits until so many SMS are there, and puts the clock
     forward."""
-    pipeline = home.gateway.pipeline
-    monkeypatch.setattr(pipeline, "_take", list)
+    queue = home.gateway.queue
+    monkeypatch.setattr(queue, "take", lambda _most, _held_back: [])
 
     async def later(count: int, seconds: float) -> None:
-        await until(lambda: len(pipeline._queue) == count, f"{count} SMS")
+        await until(lambda: len(queue) == count, f"{count} SMS")
         home.clock.ahead += seconds
 
     return later

@@ -20,7 +20,7 @@ import yaml
 from commands.handlers import Handler
 from commands.model import Given, Instruction, Outcome, Understood, World
 from commands.service import Commands
-from gateway.app import Gateway
+from gateway.app import Environment, Gateway
 from gateway.operations.logs import open_log
 from gateway.secrets import HashCost
 from gateway.settings import Settings, load
@@ -157,7 +157,7 @@ async def inside(config: Path, **seams: Any) -> AsyncIterator[Gateway]:
     settings = settings_of(config)
     log = open_log(settings.logging)
     try:
-        async with Gateway(settings, log, **{"hash_cost": CHEAP, **seams}) as gateway:
+        async with Gateway(settings, log, Environment(**{"hash_cost": CHEAP, **seams})) as gateway:
             yield gateway
     finally:
         log.close()

@@ -126,10 +126,10 @@ async def test_a_refusal_leaves_nothing_behind(tmp_path: Path) -> None:
     async with inside(write_config(tmp_path)) as gateway, await bind(gateway.port) as handset:
         before = len(kept())  # those that tests of other modules keep
         for stopping, to in ((False, "999"), (True, "161")):
-            gateway.pipeline.stopping = stopping
+            gateway.queue.stopping = stopping
             answers = [await handset.submit(sms(ONE, to, "KTFX")) for _ in range(300)]
             assert all(answer.command_status for answer in answers)
-        gateway.pipeline.stopping = False
+        gateway.queue.stopping = False
         del answers
         assert len(kept()) < before + 30
 

@@ -14,17 +14,22 @@ import pytest
 from commands.model import Reply
 from commands.parser import Parser
 from commands.service import Commands
+from gateway.channels.contract import Inbound
+from gateway.channels.smpp.composing import Templates
 from gateway.inbound.guard import Guard
-from gateway.inbound.reassembly import LongMessages
-from gateway.message import Commit, MobileOriginated, MobileTerminated
-from gateway.operations.event_log import Reports
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.inbound.reassembly import Reassembly
+from gateway.message import Commit, JournalEntry, MobileTerminated
+from gateway.operations.event_log import EventLog
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
-from gateway.processing.addressing import Replies
-from gateway.processing.batch import Batches
+from gateway.processing.addressing import Addressing
+from gateway.processing.execution import Execution
+from gateway.processing.handled import Handled
+from gateway.smpp import codec
 from gateway.smpp import session as session_module
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.pdus import DeliverSm, SubmitSmResp
+from gateway.smpp.pdus import DeliverSm, SubmitSm, SubmitSmResp
 from gateway.smpp.session import Session
 from gateway.smpp.status import CommandStatus
 from gateway.storage.sqlite.store import SqliteStore
@@ -43,7 +48,11 @@ class MadeUp(Exception):
 
 def names_the_victim(value: object) -> bool:
     """Whether something belongs to the victim's SMS."""
-    if isinstance(value, (MobileOriginated, MobileTerminated)):
+    if isinstance(value, Handled):
+        return names_the_victim(value.m)
+    if isinstance(value, Inbound):
+        return value.source == VICTIM
+    if isinstance(value, (MobileOriginated, MobileTerminated, JournalEntry)):
         return value.msisdn == VICTIM or getattr(value, "source", "") == VICTIM
     if isinstance(value, Reply):
         return value.to == VICTIM
@@ -70,14 +79,14 @@ def breaks(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
 BEFORE_THE_COMMIT: dict[str, tuple[Any, str]] = {
     "decoding its text": (Alphabet, "decode"),
     "understanding it": (Parser, "parse"),
-    "preparing its handler": (Batches, "_draw"),
+    "preparing its handler": (Execution, "_draw"),
     "the guard": (Guard, "admit"),
     "its handler": (Commands, "handle"),
 }
 """Hops after which the SMS can still be journaled, and an apology be sent."""
 
 WITHOUT_AN_APOLOGY: dict[str, tuple[Any, str]] = {
-    "addressing its reply": (Replies, "address"),
+    "addressing its reply": (Addressing, "address"),
     "cutting its reply into parts": (Outbox, "compose"),
 }
 """The apology meets the same bug."""
@@ -160,12 +169,12 @@ async def test_a_bug_in_routing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "in bug" in line["exception"]
 
 
-@pytest.mark.parametrize("owner", [LongMessages, Parser])
+@pytest.mark.parametrize("owner", [Reassembly, Parser])
 async def test_a_bug_while_parts_are_joined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type
 ) -> None:
     """The part that meets it fails, with an apology."""
-    breaks(monkeypatch, owner, "add" if owner is LongMessages else "parse")
+    breaks(monkeypatch, owner, "add" if owner is Reassembly else "parse")
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
         await wire.bind()
         first = part_of_many(7, 2, 1, b"CX#", sender=VICTIM)
@@ -197,7 +206,15 @@ async def test_a_bug_around_the_store(tmp_path: Path, monkeypatch: pytest.Monkey
 async def test_a_bug_in_the_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A PDU that cannot be read by a bug is refused as a temporary fault with its own response; the log has
     the place, and the bind lives."""
-    breaks(monkeypatch, session_module, "decode")
+    submit_sm = SubmitSm.command_id
+    read_it = codec.DECODERS[submit_sm]
+
+    def bug(frame: bytes, *header: Any) -> Any:
+        if names_the_victim(frame):
+            raise MadeUp("decode")
+        return read_it(frame, *header)
+
+    monkeypatch.setattr(session_module, "DECODERS", {**codec.DECODERS, submit_sm: bug})
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
         await three(wire)
         assert (await read(wire, 3, 2))[0] == {10: 0, 11: CommandStatus.RSYSERR, 12: 0}
@@ -209,14 +226,14 @@ async def test_a_bug_in_the_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 async def test_a_bug_while_the_answer_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The SMS is executed and its reply leaves; its answer does not, the others' do."""
-    real = Session.answer
+    real = Session.acknowledge
 
-    def bug(self: Session, request: Any, response: Any) -> None:
+    def bug(self: Session, request: Any, message_id: str) -> None:
         if getattr(request, "source_addr", "") == VICTIM:
             raise MadeUp("answer")
-        real(self, request, response)
+        real(self, request, message_id)
 
-    monkeypatch.setattr(Session, "answer", bug)
+    monkeypatch.setattr(Session, "acknowledge", bug)
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
         await three(wire)
         statuses, told = await read(wire, 2, 3)
@@ -227,7 +244,7 @@ async def test_a_bug_while_the_answer_is_written(tmp_path: Path, monkeypatch: py
 
 ON_THE_WAY_OUT: dict[str, tuple[Any, str]] = {
     "choosing a bind": (Binds, "choose"),
-    "making its PDU": (Outbox, "_request"),
+    "making its PDU": (Templates, "of"),
 }
 
 
@@ -254,7 +271,7 @@ async def test_a_bug_on_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("name", ["handled", "sent"])
 async def test_a_bug_in_a_log_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """What is stored and answered stays so; the process and the bind go on."""
-    breaks(monkeypatch, Reports, name)
+    breaks(monkeypatch, EventLog, name)
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
         await three(wire)
         assert (await read(wire, 3, 3))[0] == {10: 0, 11: 0, 12: 0}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import Gateway
+from gateway.app import Environment, Gateway
 from gateway.operations.logs import open_log
 from gateway.secrets import Hasher
 from gateway.simulator.errors import NotConnectedError
@@ -114,7 +114,7 @@ async def opened(config: Path, store: TriedStore) -> AsyncIterator[Gateway]:
     """A gateway that the test stops itself."""
     log = open_log(settings_of(config).logging)
     try:
-        gateway = Gateway(settings_of(config), log, hash_cost=CHEAP, open_store=lambda _: store)
+        gateway = Gateway(settings_of(config), log, Environment(hash_cost=CHEAP, open_store=lambda _: store))
         yield await gateway.__aenter__()
     finally:
         log.close()
@@ -144,7 +144,7 @@ async def test_a_commit_outlasts_the_deadline_of_a_stop(tmp_path: Path, fails: b
         wire.send(sms(ONE, "161", "CXFX", sequence_number=3))
         await until(store.waits.is_set, "the commit")
         wire.send(DeliverSmResp(sequence_number=delivery.sequence_number))
-        await until(lambda: gateway.outbox.closed, "the delivery")
+        await until(lambda: gateway.outbox.to_store, "the delivery")
         stopping = asyncio.create_task(gateway.__aexit__(None, None, None))
         lasts = "gateway.commit_outlasts_deadline"
         await until(lambda: lasts in [line["event"] for line in lines(log)], lasts)

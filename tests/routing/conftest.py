@@ -1,4 +1,4 @@
-"""The shipped routing tables, and a way to break a copy of them."""
+"""The shipped routing tables, and a copy that a test can break."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any destination, against an oracle written from the rules and not from the tables' code."""
+"""Routes of any destination, compared with an oracle that is written from the rules, not from the tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUB_CODES = {
 
 
 class Meaning(NamedTuple):
-    """What the oracle says."""
+    """The result of the oracle."""
 
     access_code: str
     prefix: str
@@ -39,7 +39,7 @@ class Meaning(NamedTuple):
 
 
 def oracle(destination: str) -> Meaning | None:
-    """The rules in words, one `if` each; None is a refusal."""
+    """The rules, one `if` each. None: refused."""
     match = re.fullmatch(r" *(?:\+86|0086|86|\+)?(125862|12520|10086|161)([0-9]*) *", destination)
     if match is None:
         return None
@@ -55,7 +55,7 @@ def oracle(destination: str) -> Meaning | None:
 
 
 def under_base(code: str, rest: str) -> Meaning | None:
-    """Behind 161 and 12520: sub-codes begin with 0; else the length decides."""
+    """Behind 161 and 12520, sub-codes begin with 0; for the rest the length decides."""
     if not rest:
         return Meaning(code, "", "", "base", None)
     if re.fullmatch("0" + MOBILE, rest):
@@ -108,7 +108,7 @@ destinations = st.one_of(
 @example("125200161033000019")
 @example(" +1252013900139000 ")
 def test_every_destination_means_what_the_rules_say(tables: Routing, destination: str) -> None:
-    """Any string is a route or a refusal with a reason, as the oracle has it, and explain agrees."""
+    """Any string is a route or a refusal with a reason, equal to the oracle and to explain."""
     route = tables.resolve(destination)
     expected = oracle(destination)
     if expected is None:
@@ -130,7 +130,7 @@ def test_every_destination_means_what_the_rules_say(tables: Routing, destination
 @example("161861610000")
 @example("861610000")  # 86 + 161 + 0000 as a destination, nine digits as a person
 def test_an_address_of_the_service_is_nobodys_number(tables: Routing, destination: str) -> None:
-    """What routes is no sender, and, written without country code, no person either."""
+    """An address of the service is no sender and, without country code, no person."""
     route = tables.resolve(destination)
     if route.refused is None:
         assert tables.numbers.msisdn(destination) is None
@@ -139,7 +139,7 @@ def test_an_address_of_the_service_is_nobodys_number(tables: Routing, destinatio
 
 @given(destinations)
 def test_the_number_that_we_show_people_is_that_person(tables: Routing, destination: str) -> None:
-    """As an argument, an address that chats with a person names this person; any other address nobody."""
+    """As an argument, an address that chats with a person names this person; no other address names one."""
     person = tables.person(destination)
     if tables.numbers.person(destination) is None:
         expected = oracle(destination)
@@ -151,6 +151,6 @@ def test_the_number_that_we_show_people_is_that_person(tables: Routing, destinat
 
 @given(st.from_regex(r"1[3-57-9][0-9]{9}", fullmatch=True))
 def test_a_chat_can_be_answered(tables: Routing, digits: str) -> None:
-    """A text to the address a chat came from reaches its sender."""
+    """A text to the source address of a chat message reaches its sender."""
     route = tables.resolve(tables.chat_from(Mobile(digits)))
     assert (route.accepts, route.tail) == ("chat", digits)

@@ -1,4 +1,4 @@
-"""routing.loader and routing.schema: bad tables are refused, each fault by file, line and key."""
+"""routing.loader and routing.schema: faulty tables are rejected, with file, line and key of each fault."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TAIL_5 = "tail: {value: 5 digits, provenance: attested"
 
 
 def faults(folder: Path) -> list[Fault]:
-    """Why the tables of a folder are refused."""
+    """The faults of the tables in a folder."""
     with pytest.raises(TableError) as caught:
         Routing.load(folder)
     return caught.value.faults
@@ -134,7 +134,7 @@ def faults(folder: Path) -> list[Fault]:
 def test_a_bad_value_is_refused_where_it_stands(
     folder: Path, change: Break, file: str, old: str, new: str, key: str, reason: str
 ) -> None:
-    """One wrong value: the first fault has its file, its line and its key."""
+    """The first fault of one wrong value has its file, line and key."""
     line = change(f"{file}.yaml", old, new)
     found = faults(folder)
     matching = [fault for fault in found if fault.key == key and reason in fault.reason]
@@ -174,7 +174,7 @@ def test_a_bad_value_is_refused_where_it_stands(
 def test_a_fault_between_two_places_names_the_later_or_the_outer(
     folder: Path, change: Break, file: str, old: str, new: str, key: str, reason: str, at: str
 ) -> None:
-    """A value that is wrong beside another one is reported where an editor would look."""
+    """A value that conflicts with another is reported at the later or outer one."""
     change(file, old, new)
     fault = next(fault for fault in faults(folder) if fault.key == key)
     assert fault.reason == reason
@@ -209,7 +209,7 @@ sources:
 def test_rows_that_take_the_same_address_are_refused(
     folder: Path, change: Break, prefix: str, tail: str, overlap: str
 ) -> None:
-    """Equal access code and prefix, and tails that share digits: the later row is refused."""
+    """The later of two rows with equal code and prefix and overlapping tails is rejected."""
     line = change("appendix7.yaml", "sources:\n", ROW % (prefix, tail))
     (fault,) = faults(folder)
     assert (fault.line, fault.key) == (line + 3, "rows[15].tail")
@@ -230,7 +230,7 @@ def test_rows_that_take_the_same_address_are_refused(
 def test_rows_whose_addresses_differ_are_taken(
     folder: Path, change: Break, prefix: str, tail: str, address: str
 ) -> None:
-    """Other tails under one prefix, and longer prefixes, are how a table is extended."""
+    """Other tails under one prefix, and longer prefixes, are accepted."""
     change("appendix7.yaml", "sources:\n", ROW % (prefix, tail))
     assert Routing.load(folder).resolve(address).purpose == "a test"
 
@@ -273,14 +273,14 @@ def appendix6(rows: list[tuple[str, str, str, str | None]]) -> str:
 def test_second_numbers_lead_to_a_main_number(
     folder: Path, row: tuple[str, str, str, str | None], key: str, reason: str
 ) -> None:
-    """A main number is a mobile and no second number: nobody's SMS count for a number that is none."""
+    """A main number must be a mobile and must not be a second number itself."""
     (folder / "appendix6.yaml").write_text(appendix6([*ACTING, row]), encoding="utf-8")
     found = faults(folder)
     assert any(fault.key == f"rows[2].{key}" and reason in fault.reason for fault in found), found
 
 
 def test_both_words_for_mapping_are_read(folder: Path, change: Break) -> None:
-    """`map`, and `main` as the first version had it; each demands the main numbers, `refuse` forbids them."""
+    """`map` and `main` (of the first version) both need the main numbers; `refuse` must not have them."""
     for word in ("map", "main"):
         text = appendix6([(word, "1389995", "1389999", "1380000")])
         (folder / "appendix6.yaml").write_text(text, encoding="utf-8")
@@ -291,7 +291,8 @@ def test_both_words_for_mapping_are_read(folder: Path, change: Break) -> None:
 
 @pytest.mark.parametrize("prefix", ["161", "1252", "100865"])
 def test_a_call_prefix_is_no_access_code(folder: Path, change: Break, prefix: str) -> None:
-    """An address of the service would else be a person's number too."""
+    """A call prefix must not begin like an access code: an address of the service would be a person's
+    number."""
     line = change("numbers.yaml", '{value: "17951"', f'{{value: "{prefix}"')
     (fault,) = faults(folder)
     assert (fault.line, fault.key) == (line, "call_prefixes[0].value")
@@ -299,7 +300,7 @@ def test_a_call_prefix_is_no_access_code(folder: Path, change: Break, prefix: st
 
 
 def test_a_table_without_call_prefixes_is_read(folder: Path) -> None:
-    """An operator's files of before they were known stay good."""
+    """Older files without call prefixes are accepted."""
     text = (folder / "numbers.yaml").read_text("utf-8")
     begin, end = text.index("call_prefixes:"), text.index("# China Mobile's segments")
     (folder / "numbers.yaml").write_text(text[:begin] + text[end:], encoding="utf-8")
@@ -312,14 +313,14 @@ def test_a_table_without_call_prefixes_is_read(folder: Path) -> None:
 def test_an_access_code_that_begins_a_listed_segment_is_refused(
     folder: Path, change: Break, code: str
 ) -> None:
-    """Neither a segment of China Mobile nor one whose home is listed may begin with it, or it with one."""
+    """An access code must not begin a mobile of China Mobile or a listed segment."""
     change("appendix7.yaml", '{value: "125862", p', f'{{value: "{code}", p')
     assert any("begins a listed segment" in fault.reason for fault in faults(folder))
 
 
 @pytest.mark.parametrize(("prefix", "tail"), [("none", "fetion number"), ("036", "mobile")])
 def test_a_leading_zero_belongs_to_a_bare_mobile(folder: Path, change: Break, prefix: str, tail: str) -> None:
-    """A 0 inside another address would be a sub-code."""
+    """leading_zero needs prefix none and tail mobile."""
     row = ROW % (prefix, tail)
     row = row.replace("    accepts", "    leading_zero: {value: true, provenance: standard}\n    accepts")
     change("appendix7.yaml", "sources:\n", row)
@@ -327,7 +328,7 @@ def test_a_leading_zero_belongs_to_a_bare_mobile(folder: Path, change: Break, pr
 
 
 def test_an_access_code_without_rows_is_refused(folder: Path, change: Break) -> None:
-    """A number that is announced and never answered is a mistake of the table."""
+    """An access code without a row is rejected."""
     line = change("appendix7.yaml", "rows:\n", '  - {value: "12599", provenance: standard}\nrows:\n')
     (fault,) = faults(folder)
     assert (fault.line, fault.key) == (line, "access_codes[4].value")
@@ -342,14 +343,14 @@ def test_a_code_twice_in_a_row_is_refused(folder: Path, change: Break) -> None:
 
 
 def test_columns_of_provinces_have_a_provenance(folder: Path, change: Break) -> None:
-    """A column without one is refused."""
-    change("provinces.yaml", '  gb2260: {provenance: standard, source: "GB/T 2260"}\n', "")
+    """A column without provenance is rejected."""
+    change("provinces.yaml", '  zh: {provenance: standard, source: "GB/T 2260, short names"}\n', "")
     (fault,) = faults(folder)
-    assert fault.reason == "no provenance for the columns gb2260"
+    assert fault.reason == "no provenance for the columns zh"
 
 
 def test_provenance_of_an_unknown_column(folder: Path, change: Break) -> None:
-    """Provenance cannot be misspelt unnoticed."""
+    """Provenance of an unknown column is rejected."""
     change("provinces.yaml", "  zh: {", "  name: {provenance: standard}\n  zh: {")
     (fault,) = faults(folder)
     assert fault.reason == "provenance for unknown columns name"
@@ -369,7 +370,7 @@ def test_provenance_of_an_unknown_column(folder: Path, change: Break) -> None:
 def test_ranges_of_second_numbers(
     folder: Path, change: Break, old: str, new: str, key: str | None, reason: str | None
 ) -> None:
-    """A range has two equal ends in order, and main numbers enough."""
+    """The ends of a range are in order and equally long, and there are enough main numbers."""
     change("appendix6.yaml", old, new)
     if reason is None:
         Routing.load(folder)
@@ -380,7 +381,7 @@ def test_ranges_of_second_numbers(
 
 
 def test_second_numbers_that_share_a_range_are_refused(folder: Path, change: Break) -> None:
-    """A number is in one row at most; examples are not compared."""
+    """A number is in one row at most; examples do not count."""
     change("appendix6.yaml", '"1389994"', '"1389995"')
     Routing.load(folder)
     change("appendix6.yaml", "    example: true\n", "")
@@ -399,7 +400,7 @@ def test_a_segment_of_an_unknown_province_is_refused(folder: Path, change: Break
 
 
 def test_faults_of_all_files_come_at_once(folder: Path, change: Break) -> None:
-    """An operator corrects five files in one go."""
+    """The faults of all five files are reported together."""
     change("appendix6.yaml", "value: refuse", "value: refused")
     change("appendix7.yaml", "value: password", "value: passwort")
     change("numbers.yaml", '"13-19"', '"19-13"')

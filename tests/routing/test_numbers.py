@@ -1,4 +1,4 @@
-"""routing.numbers: which digits are a person's."""
+"""routing.numbers: which digits are the number of a person."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ digit_sets = st.builds(
 
 @pytest.mark.parametrize("written", ["13900000001", "8613900000001", "+8613900000001", "008613900000001"])
 def test_a_mobile_in_every_spelling(written: str) -> None:
-    """+86, 0086 and 86 come off a mobile, for a sender as for an argument."""
+    """+86, 0086 and 86 are removed from a mobile, of a sender and of an argument."""
     assert NUMBERS.msisdn(written) == "13900000001"
     assert NUMBERS.person(written) == Mobile("13900000001")
 
@@ -58,19 +58,19 @@ def test_a_mobile_in_every_spelling(written: str) -> None:
     ],
 )
 def test_what_is_nobodys_number(text: str) -> None:
-    """Other lengths, access codes, and country codes before a Fetion number name no person."""
+    """Wrong lengths, access codes, and Fetion numbers with a country code name no person."""
     assert NUMBERS.person(text) is None
     assert NUMBERS.msisdn(text) is None
 
 
 def test_a_fetion_number_is_a_person_but_no_sender() -> None:
-    """SMS come from mobiles only."""
+    """Only a mobile can be a sender."""
     assert NUMBERS.person("471234567") == FetionNumber("471234567")
     assert NUMBERS.msisdn("471234567") is None
 
 
 def test_a_fetion_number_may_begin_like_the_country_code() -> None:
-    """86 never comes off nine digits."""
+    """86 is never removed from nine digits."""
     assert NUMBERS.person("861234567") == FetionNumber("861234567")
 
 
@@ -103,7 +103,7 @@ def test_a_fetion_number_may_begin_like_the_country_code() -> None:
     ],
 )
 def test_a_mobile_as_people_and_centres_write_it(written: str) -> None:
-    """A leading 0, a call prefix, country codes before or behind it, and what groups digits, come off."""
+    """A leading 0, a call prefix, country codes before or behind it, and FILLERS are removed."""
     assert NUMBERS.msisdn(written) == "13900000001"
     assert NUMBERS.person(written) == Mobile("13900000001")
 
@@ -136,13 +136,13 @@ def test_a_mobile_as_people_and_centres_write_it(written: str) -> None:
     ],
 )
 def test_what_no_spelling_has(written: str) -> None:
-    """Each prefix once and in its place; nothing comes off nine digits; behind it no access code begins."""
+    """Each prefix once and in its order; none before nine digits; no access code behind one."""
     assert NUMBERS.person(written) is None
     assert NUMBERS.msisdn(written) is None
 
 
 def test_a_fetion_number_may_be_grouped() -> None:
-    """What groups digits is not part of a number."""
+    """FILLERS are removed from a Fetion number."""
     assert NUMBERS.person("4712-34567") == FetionNumber("471234567")
     assert NUMBERS.person(" 471 234 567 ") == FetionNumber("471234567")
 
@@ -150,11 +150,6 @@ def test_a_fetion_number_may_be_grouped() -> None:
 def test_eleven_digits_are_a_mobile_before_they_hold_a_prefix() -> None:
     """17951139001 is a mobile of 179, whatever its first five digits are."""
     assert NUMBERS.msisdn("17951139001") == "17951139001"
-
-
-def test_kinds() -> None:
-    """A person says which kind of number names it."""
-    assert (Mobile("13900000001").kind, FetionNumber("471234567").kind) == ("mobile", "fetion_number")
 
 
 heads = st.one_of(
@@ -187,14 +182,14 @@ def test_every_mobile_is_read_whatever_stands_before(digits: str, country: str) 
 
 @given(fetion_numbers, st.sampled_from(["86", "+86", "0086"]))
 def test_every_fetion_number_is_read_bare_only(digits: str, country: str) -> None:
-    """Nine digits are taken as they stand."""
+    """Nine digits are read unchanged; with a prefix they are no Fetion number."""
     assert NUMBERS.person(digits) == FetionNumber(digits)
     assert NUMBERS.person(country + digits) is None
 
 
 @given(st.one_of(st.text(), st.text(alphabet="0123456789+- .()", max_size=24), st.from_regex(r"161[0-9]{8}")))
 def test_whatever_is_read_is_well_formed(text: str) -> None:
-    """Any text gives None or digits of the right shape, and never an access code."""
+    """Any text gives None or well-formed digits, never an access code."""
     person = NUMBERS.person(text)
     if person is not None:
         assert re.fullmatch(r"1[3-9][0-9]{9}|[4-9][0-9]{8}", person.digits)
@@ -204,7 +199,7 @@ def test_whatever_is_read_is_well_formed(text: str) -> None:
 
 
 def test_spans() -> None:
-    """A span names all prefixes between its ends, which are equally long."""
+    """A span gives all prefixes between its ends, which are equally long."""
     assert span("1340-1342") == ("1340", "1341", "1342")
     assert span("08-10") == ("08", "09", "10")
     assert span("188") == ("188",)
@@ -212,13 +207,13 @@ def test_spans() -> None:
 
 @pytest.mark.parametrize("text", ["", "-", "13-", "19-13", "13-188", "1x", " 13"])
 def test_what_is_no_span(text: str) -> None:
-    """Anything else is refused."""
+    """Anything else raises ValueError."""
     with pytest.raises(ValueError, match="no span"):
         span(text)
 
 
 def test_a_set_of_digits_in_words() -> None:
-    """A set says what it wants, and why a text is not in it."""
+    """A set describes itself, and says why a text is not in it."""
     mobile = NUMBERS.mobile
     assert [str(each) for each in (Digits(0, 0), Digits(1, 1), Digits(0, 5), mobile)] == [
         "none",
@@ -235,7 +230,7 @@ def test_a_set_of_digits_in_words() -> None:
 
 @given(digit_sets, digit_sets, st.text(alphabet="0123", max_size=6))
 def test_sets_that_share_a_member_overlap(one: Digits, two: Digits, text: str) -> None:
-    """No pair of rows that could both take an address escapes the check at load."""
+    """Two sets with a common member overlap."""
     if one.fits(text) and two.fits(text):
         assert one.overlaps(two)
     assert one.overlaps(two) == two.overlaps(one)
@@ -244,7 +239,7 @@ def test_sets_that_share_a_member_overlap(one: Digits, two: Digits, text: str) -
 
 @given(digit_sets, digit_sets)
 def test_sets_that_overlap_share_a_member(one: Digits, two: Digits) -> None:
-    """No pair of rows is refused without cause."""
+    """Two sets that overlap have a common member."""
     longest = min(one.longest, two.longest)
     begins = [max(a, b, key=len) for a in one.begins for b in two.begins]
     shared = [text.ljust(longest, "0") for text in begins if len(text) <= longest]

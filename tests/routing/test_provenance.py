@@ -1,4 +1,4 @@
-"""routing.provenance: no value without where it comes from."""
+"""routing.provenance: every value states where it comes from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from routing.provenance import Provenance, Sourced
 
 
 def test_a_value_with_its_provenance() -> None:
-    """Attested, standard and reconstructed values are taken."""
+    """Attested, standard and reconstructed values are accepted."""
     assert Sourced[str](value="034", provenance=Provenance.ATTESTED, source="G2").value == "034"
     assert Sourced[int](value=11, provenance=Provenance.STANDARD).value == 11
     assert Sourced[str](value="x", provenance=Provenance.RECONSTRUCTED, ground="guess").ground == "guess"

@@ -43,13 +43,13 @@ TINY = Segments([Run(1390000, 1390001, "200"), Run(1390005, 1390005, "100")])
     ],
 )
 def test_homes_of_well_known_numbers(tables: Routing, msisdn: str, province: str) -> None:
-    """Numbers whose home two public sources agree on; other operators' have none here."""
+    """Numbers whose home two public sources agree on; other operators' numbers have none."""
     assert tables.home(msisdn) == province
 
 
 @pytest.mark.parametrize("text", ["", "1", "abc", "12520", "99999999999", "+8613900000001", "１", "\ud800"])
 def test_anything_else_has_no_home(tables: Routing, text: str) -> None:
-    """What is no listed mobile belongs to the headquarters, and raises nothing."""
+    """What is not listed belongs to the headquarters, and nothing is raised."""
     assert tables.home(text) == "000"
 
 
@@ -66,13 +66,13 @@ def test_the_shipped_table_is_whole(tables: Routing) -> None:
     [("1389999", "000"), ("1390000", "200"), ("1390001", "200"), ("1390002", "000"), ("1390005", "100")],
 )
 def test_both_ends_of_a_run_belong_to_it(segment: str, province: str) -> None:
-    """Runs are inclusive, gaps are unknown, and nothing wraps round below the first."""
+    """Both ends of a run are included, gaps are unknown, and a number below the first is unknown."""
     assert TINY.home(segment + "1234") == province
     assert TINY.home("1390006") == "000"
 
 
 def test_a_table_without_rows_knows_nothing() -> None:
-    """An empty table is allowed."""
+    """An empty table is accepted."""
     assert Segments([]).home("13900000001") == "000"
 
 
@@ -100,7 +100,7 @@ def test_listed_segments_in_a_range(first: int, more: int) -> None:
     ],
 )
 def test_bad_rows_are_refused_with_their_line(tmp_path: Path, rows: str, line: int, key: str) -> None:
-    """A bad row is named by line and column."""
+    """A faulty row is reported by line and column."""
     path = tmp_path / "segments.csv"
     path.write_text(f"{HEAD}{rows}\n", encoding="utf-8")
     with pytest.raises(TableError) as caught:
@@ -120,7 +120,7 @@ def test_bad_rows_are_refused_with_their_line(tmp_path: Path, rows: str, line: i
     ],
 )
 def test_a_file_without_its_head_is_refused(tmp_path: Path, text: str, reason: str) -> None:
-    """Header and provenance must stand before the rows."""
+    """Provenance and header must come before the rows."""
     path = tmp_path / "segments.csv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(TableError, match=reason):
@@ -128,7 +128,7 @@ def test_a_file_without_its_head_is_refused(tmp_path: Path, text: str, reason: s
 
 
 def test_all_bad_rows_come_at_once(tmp_path: Path) -> None:
-    """A file is corrected in one go."""
+    """All faulty rows are reported together."""
     path = tmp_path / "segments.csv"
     path.write_text(f"{HEAD}x\n1390000,1390001,200\ny,1,2\n", encoding="utf-8")
     with pytest.raises(TableError) as caught:

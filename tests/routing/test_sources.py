@@ -1,4 +1,4 @@
-"""routing.sources: the address that an SMS leaves from."""
+"""routing.sources: the address that an SMS is sent from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.routing.conftest import Break
     ],
 )
 def test_a_reply_leaves_from_the_access_code(tables: Routing, destination: str, source: str) -> None:
-    """The access code that was used, without sub-code and country code."""
+    """A reply is sent from the access code in use, without sub-code and country code."""
     assert tables.reply_from(tables.resolve(destination)) == source
 
 
@@ -37,7 +37,7 @@ def test_a_reply_leaves_from_the_access_code(tables: Routing, destination: str, 
     [("161", "161034"), ("12520", "12520034"), ("10086", "12520034"), ("1008619", "12520034")],
 )
 def test_the_result_of_an_opening(tables: Routing, destination: str, source: str) -> None:
-    """Access code + 034; opened at the hot line: 12520034."""
+    """Access code + 034; for an opening at the hot line 12520034."""
     assert tables.opening_from(tables.resolve(destination)) == source
 
 
@@ -46,7 +46,7 @@ def test_the_result_of_an_opening(tables: Routing, destination: str, source: str
     [("161", "1252003300042"), ("12520", "1252003300042"), ("10086", "100861900042")],
 )
 def test_a_question_and_the_way_back(tables: Routing, destination: str, source: str) -> None:
-    """12520033 + serial, begun at the hot line 1008619 + serial; the answer to it arrives as an answer."""
+    """12520033 + serial, at the hot line 1008619 + serial; an answer to it is routed as an answer."""
     assert tables.question_from(tables.resolve(destination), "00042") == source
     back = tables.resolve(source)
     assert (back.accepts, back.tail) == (Accepts.ANSWER, "00042")
@@ -54,20 +54,20 @@ def test_a_question_and_the_way_back(tables: Routing, destination: str, source: 
 
 @pytest.mark.parametrize("serial", ["", "42", "000042", "0004x", "０００４２"])
 def test_a_serial_that_could_not_be_answered(tables: Routing, serial: str) -> None:
-    """A serial is written in full, or no question leaves."""
+    """A serial must have five digits, else ValueError."""
     with pytest.raises(ValueError, match="an answer to 12520033 wants 5 digits"):
         tables.question_from(tables.resolve("12520"), serial)
 
 
 def test_notices_and_chats(tables: Routing) -> None:
-    """Notices leave from 12520; a chat shows the mobile, or the Fetion number that hides it."""
+    """Notices are sent from 12520; chat from an address with the mobile or the Fetion number."""
     assert tables.notice_from() == "12520"
     assert tables.chat_from(Mobile("13900000001")) == "1252013900000001"
     assert tables.chat_from(FetionNumber("471234567")) == "12520471234567"
 
 
 def test_nothing_leaves_for_a_refused_route(tables: Routing) -> None:
-    """A refused address has no reply, and the voice number no question."""
+    """A refused route has no reply address, and the voice number no question address."""
     with pytest.raises(ValueError, match="nothing of this kind leaves from"):
         tables.reply_from(tables.resolve("125200330001"))
     with pytest.raises(ValueError, match="a refused address"):
@@ -106,7 +106,7 @@ def test_nothing_leaves_for_a_refused_route(tables: Routing) -> None:
 def test_an_address_that_cannot_be_answered_is_refused_at_load(
     folder: Path, change: Break, old: str, new: str, key: str, reason: str
 ) -> None:
-    """Every source is tried against the rows; a fault names its line and key."""
+    """Every source address is checked against the rows; a fault has line and key."""
     line = change("appendix7.yaml", old, new)
     with pytest.raises(TableError) as caught:
         Routing.load(folder)

@@ -125,7 +125,7 @@ sources:
     "written", ["+161", "86161", "+86161", "0086161", " 161", "161  ", " +86161 ", "  0086161"]
 )
 def test_spellings_of_an_address(tables: Routing, written: str) -> None:
-    """Country code, + and the blanks of a padded field come off before an access code."""
+    """Country code, + and blanks are removed before an access code."""
     assert tables.resolve(written).address == "161"
     assert tables.resolve(written) == tables.resolve("161")
     assert tables.explain(written).route == tables.resolve("161")
@@ -143,7 +143,7 @@ def test_every_row_under_both_bases(
     kind: str,
     province: str | None,
 ) -> None:
-    """Each row of Appendix 7 by example, alike under 161 and 12520."""
+    """An example of each row of Appendix 7 has the same route under 161 and 12520."""
     route = tables.resolve(base + rest)
     assert route.refused is None
     assert (route.access_code, route.prefix, route.tail) == (base, prefix, tail)
@@ -169,7 +169,7 @@ def test_every_row_of_the_other_access_codes(
     [base + rest for base in ("161", "12520") for rest in REFUSED_UNDER_A_BASE] + REFUSED_ELSEWHERE,
 )
 def test_what_no_row_takes_is_refused_with_a_reason(tables: Routing, address: str) -> None:
-    """Each row by counter-example; the reason is one line, the rest of the route is harmless."""
+    """Counter-examples of each row are refused with a reason of one line and neutral other fields."""
     route = tables.resolve(address)
     assert route.refused
     assert "\n" not in route.refused
@@ -178,7 +178,7 @@ def test_what_no_row_takes_is_refused_with_a_reason(tables: Routing, address: st
 
 
 def test_the_longest_access_code_decides(tables: Routing) -> None:
-    """125862 is the voice number, whatever shorter code might begin an address; nothing falls back."""
+    """125862 is the voice number; a shorter access code is not tried."""
     assert tables.resolve("125862").access_code == "125862"
     assert tables.resolve("125862034").access_code == "125862"
 
@@ -204,12 +204,12 @@ def test_a_country_code_comes_off_an_access_code(tables: Routing, country: str, 
     ],
 )
 def test_reasons_say_what_is_wrong(tables: Routing, address: str, reason: str) -> None:
-    """A refusal can be acted on without reading the table."""
+    """A reason says what is wrong with the address."""
     assert tables.resolve(address).refused == reason
 
 
 def test_an_explanation_gives_every_near_rows_verdict(tables: Routing) -> None:
-    """12520 + 47123456 is Inner Mongolia's activity 23456, and almost a Fetion number."""
+    """12520 + 47123456 is activity 23456 of Inner Mongolia, and one digit short of a Fetion number."""
     explanation = tables.explain("1252047123456")
     verdicts = {(row.prefix, row.wants): (row.chosen, row.why) for row in explanation.considered}
     assert verdicts == {
@@ -227,7 +227,7 @@ def test_an_explanation_gives_every_near_rows_verdict(tables: Routing) -> None:
 
 
 def test_an_explanation_of_a_closed_prefix(tables: Routing) -> None:
-    """A closed prefix keeps the shorter ones from being asked."""
+    """Behind a closed prefix shorter prefixes are not tried."""
     rows = tables.explain("125200330001").considered
     assert [(row.prefix, row.why) for row in rows[:2]] == [
         ("033", "tail '0001' is 4 digits, the row wants 5 digits"),
@@ -239,7 +239,7 @@ def test_an_explanation_of_a_closed_prefix(tables: Routing) -> None:
 
 
 def test_a_row_that_fits_may_lose_to_a_longer_prefix(folder: Path, change: Break) -> None:
-    """Rows compete by the length of their prefix; the loser is told so."""
+    """Of rows that fit the longest prefix wins; the explanation of the others says so."""
     change("appendix7.yaml", "prefix: {value: provinces", 'prefix: {value: "4712"')
     change("appendix7.yaml", "value: prefix, provenance", 'value: "471", provenance')
     change("appendix7.yaml", "value: 0-5 digits", "value: 3-5 digits")
@@ -266,7 +266,7 @@ def test_a_row_that_fits_may_lose_to_a_longer_prefix(folder: Path, change: Break
 def test_the_province_of_an_explanation(
     tables: Routing, address: str, sender: str | None, province: str | None
 ) -> None:
-    """The row's province, else the sender's home; unknown without a sender, none when refused."""
+    """The row's province, else the sender's home; None without a sender or when refused."""
     explanation = tables.explain(address, sender)
     assert explanation.province == province
     if province is not None and sender == "13800100000":
@@ -292,13 +292,14 @@ def test_the_province_of_an_explanation(
     ],
 )
 def test_the_address_of_a_person_as_an_argument(tables: Routing, text: str, digits: str | None) -> None:
-    """Customers write back what their handset shows: an access code, perhaps a sub-code, and the number."""
+    """An argument may be an address that a handset shows: access code, optional sub-code, number."""
     person = tables.person(text)
     assert (person.digits if person is not None else None) == digits
 
 
 def test_a_longer_sub_code_comes_before_a_mobile_with_a_zero(folder: Path, change: Break) -> None:
-    """A row whose prefix begins with 0 decides first where its tail fits; where it does not, 0 comes off."""
+    """A row with a prefix that begins with 0 wins where its tail fits; else the 0 before a mobile is
+    removed."""
     change("appendix7.yaml", "sources:\n", ROW_013)
     tables = Routing.load(folder)
     assert tables.resolve("12520013900139000").purpose == "a test"
@@ -324,7 +325,7 @@ def test_an_explanation_as_json(tables: Routing) -> None:
 
 
 def test_the_cache_of_routes_is_bounded() -> None:
-    """A route is kept while it is in use, and forgotten under a flood of other destinations."""
+    """Routes are cached while in use, and dropped when many other destinations arrive."""
     tables = Routing.load(routes_cached=4)
     kept = tables.resolve("161")
     assert tables.resolve("161") is kept
@@ -353,7 +354,7 @@ def test_the_cache_of_routes_is_bounded() -> None:
     ],
 )
 def test_whose_mobile_it_is(tables: Routing, msisdn: str, operator: Operator) -> None:
-    """China Mobile's segments of 2007 with 151, 152, 157 and 188; everything else is another operator's."""
+    """China Mobile's segments of 2007 with 151, 152, 157 and 188; all others are another operator's."""
     assert tables.operator(msisdn) is operator
 
 
@@ -365,21 +366,21 @@ def test_provinces_by_code(tables: Routing) -> None:
 
 
 def test_shipped_second_numbers_are_examples_only(tables: Routing) -> None:
-    """Appendix 6 is not known: its examples do not act."""
+    """The shipped rows of Appendix 6 are examples and have no effect."""
     assert tables.main_number("13899901234") == "13899901234"
     assert tables.main_number("13899951234") == "13899951234"
 
 
 @pytest.fixture
 def with_second_numbers(folder: Path, change: Break) -> Routing:
-    """The shipped tables, whose examples of second numbers act."""
+    """The shipped tables, with the examples of second numbers in effect."""
     change("appendix6.yaml", "    example: true\n", "")
     change("appendix6.yaml", "    example: true\n", "")
     return Routing.load(folder)
 
 
 def test_second_numbers_are_refused_or_count_for_the_main_number(with_second_numbers: Routing) -> None:
-    """An operator's rows act: the ends of a range belong to it, the digits behind the segment stay."""
+    """Both ends of a range are included, and the digits behind the segment are kept."""
     tables = with_second_numbers
     assert tables.main_number("13899899999") == "13899899999"
     assert tables.main_number("13899900000") is None
@@ -394,18 +395,18 @@ def test_second_numbers_are_refused_or_count_for_the_main_number(with_second_num
     "text", ["13899951234", "+86 138-9995-1234", "1252013899951234", "12520013899951234"]
 )
 def test_a_second_number_names_its_main_number(with_second_numbers: Routing, text: str) -> None:
-    """As an argument, and in the address of a chat, in any spelling."""
+    """As an argument and in the address of a chat, in any form."""
     assert with_second_numbers.person(text) == Mobile("13800001234")
 
 
 def test_a_refused_second_number_is_nobody_elses(with_second_numbers: Routing) -> None:
-    """It stays as it is, as an argument and in an address: it belongs to no customer."""
+    """A refused second number is returned as it is, as an argument and in an address."""
     assert with_second_numbers.person("13899900000") == Mobile("13899900000")
     assert with_second_numbers.resolve("1252013899900000").person == "13899900000"
 
 
 def test_an_address_of_a_second_number_is_answered_from_itself(with_second_numbers: Routing) -> None:
-    """The person is the main number's, the address what was dialled."""
+    """The person is the holder of the main number; the address stays as dialled."""
     route = with_second_numbers.resolve("1252013899951234")
     assert (route.person, route.tail, route.address) == ("13800001234", "13899951234", "1252013899951234")
     assert with_second_numbers.resolve("1252013800001234").person == "13800001234"
@@ -413,7 +414,7 @@ def test_an_address_of_a_second_number_is_answered_from_itself(with_second_numbe
 
 
 def test_an_explanation_says_for_whom_a_second_number_counts(with_second_numbers: Routing) -> None:
-    """The main number, with its home; for a refused one the reason; nothing for anybody else."""
+    """The main number and its home; the reason for a refused one; nothing for other senders."""
     shown = with_second_numbers.explain("12520", "8613899951234").as_dict()
     home = with_second_numbers.home("13800001234")
     assert (shown["main_number"], shown["province"]) == ("13800001234", home)
@@ -424,14 +425,14 @@ def test_an_explanation_says_for_whom_a_second_number_counts(with_second_numbers
 
 
 def test_the_version_names_the_tables(folder: Path, tables: Routing, change: Break) -> None:
-    """Equal files have equal versions; any change makes another."""
+    """Equal files have equal versions; any change gives another."""
     assert Routing.load(folder).version == tables.version
-    change("numbers.yaml", "# What", "# Just what")
+    change("numbers.yaml", "# The number", "# This number")
     assert Routing.load(folder).version != tables.version
 
 
 def test_under_161_only_the_bare_code_is_attested() -> None:
-    """Sub-codes are attested under 12520; what 161 had is inferred, and says so in every row."""
+    """Every row says that sub-codes under 161 are reconstructed."""
     located = locate(SHIPPED / "appendix7.yaml", Appendix7)
     under_161 = [
         (row.prefix.value, row.tail.value, code.provenance)
@@ -443,12 +444,12 @@ def test_under_161_only_the_bare_code_is_attested() -> None:
 
 
 def test_kinds_of_tail_have_their_own_names() -> None:
-    """The kinds are part of what others rely on."""
+    """The names of the kinds of tail are fixed, because others rely on them."""
     assert [str(kind) for kind in TailKind] == ["none", "mobile", "fetion_number", "digits"]
 
 
 def test_a_folder_without_a_file_is_refused(folder: Path) -> None:
-    """A folder of tables is complete, or not used."""
+    """A folder without one of the files is rejected."""
     (folder / "segments.csv").unlink()
     with pytest.raises(TableError, match=r"segments.csv:1: \(file\): cannot be read"):
         Routing.load(folder)

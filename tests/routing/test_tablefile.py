@@ -1,4 +1,4 @@
-"""routing.tablefile: a closed schema, every fault with file, line and key."""
+"""routing.tablefile: a closed schema; every fault has file, line and key."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def test_a_fault_is_written_file_line_key_reason() -> None:
 
 
 def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
-    """A misspelt key is reported where it stands, with what was probably meant."""
+    """A misspelt key is reported at its line, with the nearest known key."""
     (fault,) = faults(tmp_path, "listen:\n  prot: 2775\n  port: 1\n")
     assert (fault.line, fault.key) == (2, "listen.prot")
     assert fault.reason == "unknown key; did you mean 'port'?"
 
 
 def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> None:
-    """Where nothing is near, all keys of that place are named, also inside a list."""
+    """Without a near key, all keys of that level are named, also inside a list."""
     (fault,) = faults(
         tmp_path, "accounts:\n- {system_id: a, password: b}\n- system_id: a\n  password: b\n  xyz: 1\n"
     )
@@ -84,7 +84,7 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(tmp_path: Path) -> No
 
 
 def test_all_faults_of_a_file_come_at_once(tmp_path: Path) -> None:
-    """Duplicate keys and violations of the schema are reported together, in the order of the file."""
+    """Duplicate keys and violations of the schema are reported together, in file order."""
     text = "listen:\n  port: 1\n  port: 2\n  host: 5\naccounts:\n  - system_id: a\nsizes: {x: many}\n"
     found = [(fault.line, fault.key, fault.reason) for fault in faults(tmp_path, text)]
     assert found[0] == (3, "listen.port", "duplicate key, first on line 2")
@@ -95,26 +95,26 @@ def test_all_faults_of_a_file_come_at_once(tmp_path: Path) -> None:
 
 
 def test_a_duplicate_on_one_line_is_seen(tmp_path: Path) -> None:
-    """Flow style hides nothing."""
+    """A duplicate key in flow style is found."""
     (fault,) = faults(tmp_path, "listen: {port: 1, port: 2}\n")
     assert (fault.line, fault.reason) == (1, "duplicate key, first on line 1")
 
 
 def test_a_validators_sentence_is_the_reason(tmp_path: Path) -> None:
-    """What a model's own validator says comes out unadorned, and the value does not come out at all."""
+    """The message of a validator is the reason, without pydantic's prefix and without the value."""
     (fault,) = faults(tmp_path, "accounts:\n  - system_id: a\n    password: topsecret123\n")
     assert (fault.line, fault.key) == (3, "accounts[0].password")
     assert fault.reason == "a password has at most 8 characters"
 
 
 def test_no_fault_prints_a_value(tmp_path: Path) -> None:
-    """A file of passwords can be reported to a terminal."""
+    """A fault contains no value of the file."""
     text = "accounts:\n  - {system_id: a, password: [canary]}\n  - canary\nlisten: {port: canary}\n"
     assert "canary" not in "\n".join(map(str, faults(tmp_path, text)))
 
 
 def test_a_value_where_a_section_belongs(tmp_path: Path) -> None:
-    """The keys of the section are named."""
+    """The fault names the keys of the section."""
     (fault,) = faults(tmp_path, "listen: 2775\n")
     assert (fault.line, fault.key, fault.reason) == (
         1,
@@ -124,12 +124,12 @@ def test_a_value_where_a_section_belongs(tmp_path: Path) -> None:
 
 
 def test_union_members_stay_out_of_the_key(tmp_path: Path) -> None:
-    """A fault names the key of the file, not pydantic's name for a member of a union."""
+    """The key of a fault has no name of a union member."""
     assert {fault.key for fault in faults(tmp_path, "ratio: [1]\n")} == {"ratio"}
 
 
 def test_an_empty_file_is_no_mapping(tmp_path: Path) -> None:
-    """An empty file names the whole file."""
+    """The fault of an empty file has the key (file)."""
     (fault,) = faults(tmp_path, "")
     assert (fault.line, fault.key) == (1, "(file)")
 
@@ -150,7 +150,7 @@ def test_an_empty_file_is_no_mapping(tmp_path: Path) -> None:
     ids=["unclosed", "tab", "two documents", "no anchor", "tag", "control", "date", "loop", "deep"],
 )
 def test_text_that_is_no_yaml(tmp_path: Path, text: str, line: int) -> None:
-    """Whatever the parser refuses is a fault with a line, never another exception."""
+    """Whatever the YAML parser rejects is a fault with a line."""
     (fault,) = faults(tmp_path, text)
     assert fault.key == "(yaml)"
     assert fault.line == line
@@ -158,13 +158,13 @@ def test_text_that_is_no_yaml(tmp_path: Path, text: str, line: int) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """A missing file is a fault like any other."""
+    """A missing file is a fault."""
     with pytest.raises(TableError, match=r"nothing.yaml:1: \(file\): cannot be read: No such file"):
         load(tmp_path / "nothing.yaml", Config)
 
 
 def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
-    """A file in GBK is refused at the line of the first broken octet."""
+    """A file in GBK is rejected at the line of the first wrong octet."""
     path = tmp_path / "gbk.yaml"
     path.write_bytes("a: 1\nb: 飞信\n".encode("gbk"))
     with pytest.raises(TableError, match=r"gbk.yaml:2: \(file\): not UTF-8"):
@@ -172,7 +172,7 @@ def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 def test_lines_of_rows_and_values(tmp_path: Path) -> None:
-    """`line_of` knows every key; for one that is not there it answers with the nearest above."""
+    """`line_of` knows every key; for an unknown one it returns the nearest line above."""
     path = tmp_path / "config.yaml"
     path.write_text(
         "# head\nlisten:\n  port: 1\naccounts:\n  -\n    system_id: a\n    password: b\n", encoding="utf-8"
@@ -186,7 +186,7 @@ def test_lines_of_rows_and_values(tmp_path: Path) -> None:
 
 
 def test_merge_keys_and_anchors_are_understood(tmp_path: Path) -> None:
-    """A merged mapping may set a key again: that is no duplicate."""
+    """A key that overrides a merged one is no duplicate."""
     path = tmp_path / "config.yaml"
     path.write_text(
         "accounts:\n  - &first {system_id: a, password: b}\n  - <<: *first\n    system_id: c\n",
@@ -196,7 +196,7 @@ def test_merge_keys_and_anchors_are_understood(tmp_path: Path) -> None:
 
 
 def test_content_can_be_merged_before_the_schema(tmp_path: Path) -> None:
-    """`read`, change, `into`: how environment variables come over a file."""
+    """A caller may change the content between `read` and `into`, as for environment variables."""
     path = tmp_path / "config.yaml"
     path.write_text("listen: {port: 1}\n", encoding="utf-8")
     merged = replace(read(path), value={"listen": {"port": "2776"}})
@@ -206,12 +206,12 @@ def test_content_can_be_merged_before_the_schema(tmp_path: Path) -> None:
 
 
 def test_dotted_paths() -> None:
-    """Keys are dotted, positions bracketed, the whole file has a name."""
+    """Keys are dotted, positions in brackets, the whole file is (file)."""
     assert dotted(("rows", 3, "tail", "value")) == "rows[3].tail.value"
     assert dotted(()) == "(file)"
 
 
 def test_nearest_word() -> None:
-    """One near word is suggested, else all are listed."""
+    """The nearest word is suggested, else all are listed."""
     assert nearest("oppening", ["opening", "reply"]) == "did you mean 'opening'?"
     assert nearest("zz", ["opening", "reply"]) == "known: opening, reply"

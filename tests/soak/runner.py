@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from commands.model import LoadKeys, World
-from gateway.app import Gateway
+from gateway.app import Environment, Gateway
 from gateway.cli.serve import new_event_loop
 from gateway.message import Commit, Expected
 from gateway.operations.logs import open_log
@@ -113,7 +113,11 @@ async def serve(config: Path, controls: Controls) -> None:
     log = open_log(settings.logging)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    gateway = Gateway(settings, log, clock=MovedClock(controls), hash_cost=CHEAP, open_store=open_store)
+    gateway = Gateway(
+        settings,
+        log,
+        Environment(clock=MovedClock(controls), hash_cost=CHEAP, open_store=open_store),
+    )
     async with gateway:
         await stop.wait()
     log.close()

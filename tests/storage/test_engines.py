@@ -8,7 +8,7 @@ import pytest
 from gateway.message import Commit
 from gateway.storage.contract import StoreInUse, StoreUnusable
 from gateway.storage.engines import open_reader, open_store
-from tests.support import at_once, received
+from tests.support import received
 
 
 def url(path: Path) -> str:
@@ -16,24 +16,24 @@ def url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def test_url_and_path_are_one_store(tmp_path: Path) -> None:
+async def test_url_and_path_are_one_store(tmp_path: Path) -> None:
     """The URL of a file and its path open the same store."""
     path = tmp_path / "fetion.db"
     store = open_store(url(path))
-    at_once(store.commit(Commit(messages=[received(1)])))
+    await store.commit(Commit(messages=[received(1)]))
     with pytest.raises(StoreInUse, match=str(path)):
         open_store(path)
     for where in (path, url(path)):
         with closing(open_reader(where)) as reader:
             assert [sms.number for sms in reader.journal()] == [1]
-    at_once(store.close())
-    at_once(open_store(path).close())
+    await store.close()
+    await open_store(path).close()
 
 
-def test_a_relative_path_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_relative_path_is_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three slashes are followed by a path that begins where the process stands."""
     monkeypatch.chdir(tmp_path)
-    at_once(open_store("sqlite:///var/fetion.db").close())
+    await open_store("sqlite:///var/fetion.db").close()
     assert (tmp_path / "var" / "fetion.db").exists()
     open_reader(Path("var/fetion.db")).close()
 

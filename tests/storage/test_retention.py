@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.message import Commit, Delivery, MobileTerminated, ProductRecord, Uncertain, Watermark
-from gateway.processing.pipeline import FORGOTTEN
+from gateway.processing.upkeep import FORGOTTEN
 from gateway.storage.contract import StoreFault
 from gateway.storage.sqlite.store import SqliteStore
 from gateway.testing import NOON, running_gateway

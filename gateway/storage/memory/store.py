@@ -9,13 +9,13 @@ from typing import Final
 
 import orjson
 
-from commands.model import LoadKeys, Result, World
+from commands.model import Hidden, LoadKeys, Result, World
 from gateway.message import (
     RUNS,
     Commit,
     Delivery,
     Expected,
-    MobileOriginated,
+    JournalEntry,
     MobileTerminated,
     StoredPart,
     Uncertain,
@@ -144,7 +144,7 @@ class MemoryStore:
         for m in commit.outgoing:
             text, sealed = ("", m.sealed) if m.secret else (m.text, b"")
             outbox[m.number] = replace(
-                m, bind=0, text=text, sealed=sealed, state=Delivery.WAITING, segments=None
+                m, bind=0, text=text, sealed=sealed, state=Delivery.WAITING, segments=()
             )
         for m in commit.changed:
             if known := outbox.get(m.number):
@@ -283,10 +283,8 @@ def _inside(span: Uncertain, session: int, first: int, last: int) -> bool:
     return span.session == session and first <= span.first and span.last <= last
 
 
-def _journal_record(m: MobileOriginated) -> JournalRecord:
-    """What the journal keeps of an SMS in; its detail becomes what JSON gives back."""
-    return JournalRecord(
-        m.number, m.at, m.account, m.session, m.sequence, m.source, m.destination, m.msisdn,
-        m.route.access_code, m.route.prefix, m.province, m.esm_class, m.data_coding, m.parts, m.instruction,
-        m.result, m.stored_text, orjson.loads(orjson.dumps(m.detail or {})), m.digest, 0, m.hidden,
-    )  # fmt: skip
+def _journal_record(m: JournalEntry) -> JournalRecord:
+    """What a Reader gives of an SMS in: its detail becomes what JSON gives back."""
+    detail = orjson.loads(orjson.dumps(m.detail or {}))
+    values = {**m._asdict(), "detail": detail, "hidden": Hidden(m.hidden)}
+    return JournalRecord(**values, repeated_at=0)

@@ -6,18 +6,14 @@ from typing import Any
 import orjson
 
 from commands.model import Buddy
-from gateway.message import Delivery, MobileOriginated, MobileTerminated, StoredPart
-from gateway.smpp.long import PartHeader
+from gateway.message import Delivery, JournalEntry, MobileTerminated, PartHeader, StoredPart
 
 
-def journal_row(m: MobileOriginated) -> tuple[Any, ...]:
-    route = m.route
-    return (
-        m.number, m.at, m.account, m.session, m.sequence, m.source, m.destination, m.msisdn,
-        route.access_code, route.prefix, m.province, m.esm_class, m.data_coding, m.parts,
-        m.instruction, m.result, m.stored_text,
-        None if m.detail is None else orjson.dumps(m.detail).decode(), m.digest, m.hidden._value_,
-    )  # fmt: skip
+def journal_row(entry: JournalEntry) -> tuple[Any, ...]:
+    """The columns stand in the order of the fields."""
+    if entry.detail is None:
+        return entry
+    return entry._replace(detail=orjson.dumps(entry.detail).decode())  # type: ignore[arg-type]
 
 
 def outbox_row(m: MobileTerminated) -> tuple[Any, ...]:

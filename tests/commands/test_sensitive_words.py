@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands.sensitive_words import WordList, fold
 from gateway.cli.check import find_faults
-from gateway.processing.sensitive_words import WordList, fold
 from gateway.testing import running_gateway
 from routing.tablefile import TableError
 from tests.proofs.served import events, serving, until, write_config

@@ -1,7 +1,9 @@
-"""Commands at work on plain dictionaries: what the pipeline and the store do, without either."""
+"""The service on plain dictionaries, without pipeline and store, and what tests of it share."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from itertools import count, islice
 
 from commands.charging import MATCHING
 from commands.handlers.questions import HOUR
@@ -18,6 +20,7 @@ from commands.model import (
     Reply,
     ServiceLimits,
     Source,
+    Understood,
     Words,
     World,
 )
@@ -27,13 +30,18 @@ from routing.table import Routing
 
 LI, WANG, ZHAO, SUN = "13800138000", "13912345678", "13700137000", "13500135000"
 START = 1_174_000_000_000
+FIRST_NUMBER = 400_000_001
 LOADS = 8
 """How often a handler may ask for more, as in the gateway."""
 
 
 @dataclass
-class Desk:
-    """Handsets text, and everything is remembered. `said` has every reply so far."""
+class InMemoryService:
+    """Parses and handles SMS, and keeps customers and buddies.
+
+    replies: every reply so far. drawn_numbers: the Fetion numbers offered to KTFX; empty: the first two that
+    nobody holds, from FIRST_NUMBER on.
+    """
 
     commands: Commands
     routing: Routing
@@ -41,49 +49,41 @@ class Desk:
     now: int = START
     customers: dict[str, Customer] = field(default_factory=dict)
     buddies: dict[tuple[str, str], Buddy] = field(default_factory=dict)
-    numbers: list[str] = field(default_factory=lambda: [str(400_000_001 + step) for step in range(99)])
-    said: list[Reply] = field(default_factory=list)
+    drawn_numbers: tuple[str, ...] = ()
+    replies: list[Reply] = field(default_factory=list)
     zone: tzinfo = UTC
     words: Words = NO_WORDS
 
-    def say(self, sender: str, text: str, to: str = "161", drawn: str = "W4rm2Fuz") -> Outcome:
-        """One SMS, all the way: parse, load, handle (again when something was missing), keep the changes."""
+    def receive(self, sender: str, text: str, to: str = "161", drawn: str = "W4rm2Fuz") -> Outcome:
+        """Parse one SMS, load what it names, run its handler, and keep the changes."""
         understood = self.commands.parser.parse(text, self.routing.resolve(to), sender)
         world = World()
         self._load(world, keys_of(understood))
         supplied = self._given(self.commands.draws(understood), understood, drawn)
-        for _ in range(LOADS):
-            try:
-                outcome = self.commands.handle(world, understood, supplied)
-                break
-            except Missing as missing:
-                world.drop()
-                self._load(world, missing.keys)
-        else:
-            raise AssertionError(f"{understood.id} asks for more and more")
+        outcome = handle_loading(self.commands, world, understood, supplied, self._load)
         world.accept()
         self._keep(world)
         self._check(understood.id, outcome)
-        self.said += outcome.replies
+        self.replies += outcome.replies
         self.now += 1000
         return outcome
 
     def texts(self, outcome: Outcome) -> list[str]:
-        """What the customers read."""
+        """The texts of the replies."""
         return [self.commands.render(reply) for reply in outcome.replies]
 
     def open(self, *senders: str) -> None:
-        """Open Fetion for these."""
+        """Open Fetion for each sender."""
         for sender in senders:
-            self.say(sender, "KTFX")
+            self.receive(sender, "KTFX")
 
     def befriend(self, asker: str, answerer: str) -> None:
         """Make two customers buddies."""
-        outcome = self.say(asker, f"HY#{answerer}")
-        self.say(answerer, "是", number_of_question(outcome))
+        outcome = self.receive(asker, f"HY#{answerer}")
+        self.receive(answerer, "是", number_of_question(outcome))
 
     def pass_hours(self, hours: float) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.now += int(hours * HOUR)
 
     def _given(self, draws: frozenset[str], understood: object, drawn: str) -> Given:
@@ -96,7 +96,7 @@ class Desk:
                 each for each in sorted(self.customers) if self.customers[each].has(MATCHING)
             )
         if "fetion_number" in draws:
-            supplied.fetion_numbers = tuple(self.numbers[:2])
+            supplied.fetion_numbers = self.drawn_numbers or self._free_numbers()
         if "password" in draws:
             supplied.password = drawn
         if "password_hash" in draws:
@@ -104,13 +104,12 @@ class Desk:
             supplied.password_hash = f"hash of {arguments.get('password', supplied.password)}"
         return supplied
 
+    def _free_numbers(self) -> tuple[str, ...]:
+        held = {customer.fetion_number for customer in self.customers.values()}
+        return tuple(islice((number for number in map(str, count(FIRST_NUMBER)) if number not in held), 2))
+
     def _load(self, world: World, keys: LoadKeys) -> None:
-        holders = {c.fetion_number: c.msisdn for c in self.customers.values() if c.fetion_number}
-        world.customers.update({msisdn: self.customers.get(msisdn) for msisdn in keys.customers})
-        world.holders.update({number: holders.get(number) for number in keys.holders})
-        world.buddies.update({pair: self.buddies.get(pair) for pair in keys.buddies})
-        for owner in keys.lists:
-            world.lists[owner] = tuple(row for pair, row in self.buddies.items() if pair[0] == owner)
+        load(world, keys, self.customers, self.buddies)
 
     def _keep(self, world: World) -> None:
         self.customers.update(world.changed_customers)
@@ -121,7 +120,7 @@ class Desk:
                 self.buddies[pair] = buddy
 
     def _check(self, row_id: str, outcome: Outcome) -> None:
-        """What holds for every outcome: its sentences are its row's or no row's, values fit."""
+        """Check what holds for every outcome: the row may say its sentences, and their values fit."""
         table = self.commands.table
         general = table.uses - {name for row in table.rows.values() for name in row.replies}
         row = table.rows.get(row_id)
@@ -141,8 +140,52 @@ class Desk:
             assert set(sentence.names) <= set(reply.values or {})
 
 
+def handle_loading(
+    commands: Commands,
+    world: World,
+    understood: Understood,
+    given: Given,
+    load_keys: Callable[[World, LoadKeys], None],
+) -> Outcome:
+    """Run a handler as the gateway does: when it misses keys, load them and run it again.
+
+    Args:
+        load_keys: puts what the keys name into the world.
+
+    Raises:
+        AssertionError: the handler missed keys LOADS times.
+    """
+    for _ in range(LOADS):
+        try:
+            return commands.handle(world, understood, given)
+        except Missing as missing:
+            world.drop()
+            load_keys(world, missing.keys)
+    raise AssertionError(f"{understood.id} asked for more keys {LOADS} times")
+
+
+def load(
+    world: World,
+    keys: LoadKeys,
+    customers: Mapping[str, Customer],
+    buddies: Mapping[tuple[str, str], Buddy],
+) -> None:
+    """Put what the keys name from the dictionaries into the world; None for what is not there."""
+    holders = {each.fetion_number: each.msisdn for each in customers.values() if each.fetion_number}
+    world.customers.update({msisdn: customers.get(msisdn) for msisdn in keys.customers})
+    world.holders.update({number: holders.get(number) for number in keys.holders})
+    world.buddies.update({pair: buddies.get(pair) for pair in keys.buddies})
+    for owner in keys.lists:
+        world.lists[owner] = tuple(row for pair, row in buddies.items() if pair[0] == owner)
+
+
+def sentences(outcome: Outcome) -> list[str]:
+    """The ids of the sentences of an outcome."""
+    return [reply.sentence for reply in outcome.replies]
+
+
 def number_of_question(outcome: Outcome) -> str:
-    """The number that a question of this outcome came from."""
+    """The number that the question of an outcome was sent from."""
     detail = next(reply.detail for reply in outcome.replies if reply.source is Source.QUESTION)
     base, serial = detail.split(":")
     return f"1008619{serial}" if base == "10086" else f"12520033{serial}"

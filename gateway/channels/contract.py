@@ -1,0 +1,190 @@
+"""The CHANNEL contract: an SMS comes and goes. What is behind it knows no protocol.
+
+A driver (SMPP is one) has binds: live connections through which SMS come and go. It must:
+
+1. turn what arrives into an Inbound, without waiting, and hand it over in the order of arrival (`received`);
+   what it cannot read it rejects by itself, and tells the observer;
+2. keep `origin` as it was until accept() or reject() is called with it, once; or until the bind is gone: then
+   nobody answers any more;
+3. write what accept(), reject() and send() queue with the next flush(), in that order; they never wait;
+4. tell of each SMS that send() took exactly one of: sent(), refused(), unknown(), or its place in lost();
+   and settled() behind the last of a run of them;
+5. count one part as one send(): the part is sms.parts_done of what compose() gave; sms.parts says how many;
+6. report unknown() only for a peer that answers others; a peer that answers nothing is closed, and lost()
+   says that it was silent;
+7. say whether a bind receives now, and how many SMS it takes now: nobody guesses;
+8. tell bound() before anything else of a bind, ready() when SMS may leave on it, and lost() as the last;
+9. map every Verdict to a status of its protocol.
+
+All calls are made in the event loop's thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.errors import Verdict
+from gateway.message import MobileTerminated, PartHeader
+
+
+class CannotSend(ValueError):
+    """An SMS does not fit into what the protocol can carry: it will never leave."""
+
+
+class Alphabet(Protocol):
+    """Which text the octets of an SMS are, for one account."""
+
+    def decode(self, octets: bytes, data_coding: int) -> str:
+        """The text of an SMS."""
+
+    def in_doubt(self, octets: bytes, data_coding: int) -> bool:
+        """Whether the last character cannot be told from padding."""
+
+    def join(self, parts: Sequence[tuple[bytes, int]]) -> str:
+        """The text of a long message: octets and data_coding of its parts, in their order."""
+
+
+class Bind(Protocol):
+    """One live connection. number: unique in the lifetime of the store. account: whose it is. peer: address
+    and port. response_timeout: seconds."""
+
+    number: int
+    account: str
+    peer: str
+    response_timeout: float
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be answered here any more."""
+
+    @property
+    def receives(self) -> bool:
+        """Whether SMS to handsets may leave here now."""
+
+    @property
+    def room(self) -> int:
+        """How many SMS may leave now before one is answered."""
+
+    @property
+    def mark(self) -> int:
+        """Stands for what has been queued here so far (see has_read)."""
+
+    def has_read(self, mark: int, moment: float) -> bool:
+        """Whether the peer had answered, by that moment (monotonic seconds), something that we queued after
+        `mark`: it has then read all that stood before."""
+
+    def asks_for(self, msisdn: str) -> int | None:
+        """How closely the bind asks for the SMS of this handset: 0 = not at all, more = more closely; None:
+        it asks for nobody in particular."""
+
+    def accept(self, origin: object, message_id: str) -> None:
+        """Answer that an SMS is stored and executed."""
+
+    def reject(self, origin: object, verdict: Verdict) -> str:
+        """Answer that an SMS is not taken. Gives the name of the status, for the log."""
+
+    def send(self, sms: MobileTerminated, now: float) -> None:
+        """Queue the next part of an SMS. Raises CannotSend; then nothing was queued."""
+
+    def flush(self) -> None:
+        """Write what was queued."""
+
+    def describe(self, now: float) -> dict[str, object]:
+        """What `fetion-gateway binds` shows of it; ages in seconds."""
+
+
+@dataclass(slots=True, eq=False)
+class Inbound:
+    """What came: one SMS from a handset, as its channel understood it.
+
+    origin: what accept() and reject() are called with. arrived: monotonic seconds. esm_class, data_coding:
+    kept for the journal and for telling retransmissions; SMPP's values, or what stands for them. octets: the
+    text without headers. part: its place in a long message. reference: the sender's own number for it.
+    fault: what a bug of the driver raised while it was read.
+    """
+
+    bind: Bind
+    origin: object
+    sequence: int
+    arrived: float
+    source: str
+    source_ton: int
+    source_npi: int
+    destination: str
+    destination_ton: int
+    destination_npi: int
+    esm_class: int
+    data_coding: int
+    octets: bytes
+    alphabet: Alphabet
+    part: PartHeader | None = None
+    reference: int | None = None
+    fault: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How a bind ended. polite: the peer has read our answers. silent: it answered nothing any more."""
+
+    reason: str
+    polite: bool = False
+    silent: bool = False
+
+
+class ChannelOwner(Protocol):
+    """Who hears what channels tell: gateway.processing.exchange."""
+
+    def bound(self, bind: Bind) -> None:
+        """A bind stands; nothing leaves on it yet."""
+
+    def ready(self, bind: Bind) -> None:
+        """SMS may leave on it."""
+
+    def received(self, inbound: Inbound) -> None:
+        """An SMS came."""
+
+    def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
+        """The peer took a part. remote_id: what it calls it, if anything."""
+
+    def refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
+        """The peer did not take a part. retry: it may take it later."""
+
+    def unknown(self, bind: Bind, sms: MobileTerminated) -> None:
+        """The peer did not answer a part in time: it may have it."""
+
+    def settled(self, bind: Bind) -> None:
+        """The last of a run of sent(), refused() and unknown() was told."""
+
+    def lost(self, bind: Bind, unanswered: Sequence[MobileTerminated], loss: Loss) -> None:
+        """A bind is gone. unanswered: what it was sent and did not answer, oldest first."""
+
+    def disconnected(self) -> None:
+        """A connection is gone, bound or not."""
+
+
+class Composer(Protocol):
+    """Cuts texts into what leaves."""
+
+    def compose(self, sms: MobileTerminated) -> Sequence[object]:
+        """The parts in which an SMS leaves through its account, opaque. Raises ValueError for a text that
+        cannot be sent at all."""
+
+
+class Channel(Protocol):
+    """A driver as the life cycle sees it."""
+
+    async def start(self) -> dict[str, object]:
+        """Open it; what gateway.ready says of it. Raises OSError."""
+
+    @property
+    def connections(self) -> int:
+        """How many connections it has, bound or not."""
+
+    def close(self) -> None:
+        """Take no new connection; those that stand go on."""
+
+    def unbind(self) -> None:
+        """End all connections politely."""
+
+    def abort(self, reason: str) -> None:
+        """End all connections at once."""

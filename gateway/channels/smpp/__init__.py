@@ -1,0 +1,1 @@
+"""The SMPP driver of the Channel contract."""

@@ -1,0 +1,238 @@
+"""The SMPP driver, server role: binds that come in on one listener."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.channels.contract import ChannelOwner, Loss
+from gateway.channels.smpp.address_range import AddressRange
+from gateway.channels.smpp.bind import SmppBind
+from gateway.channels.smpp.composing import Templates
+from gateway.channels.smpp.reading import plain, read
+from gateway.channels.smpp.verdicts import STATUS
+from gateway.errors import Refusal
+from gateway.message import MobileTerminated
+from gateway.net.admission import ConnectionLimits
+from gateway.net.connection import Connection
+from gateway.net.listener import Account, Listener
+from gateway.observer import Observer
+from gateway.settings import Settings
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.events import Noted, Refused
+from gateway.smpp.pdu import Pdu
+from gateway.smpp.pdus import BindRequest, DataSm, SubmitSm
+from gateway.smpp.status import Retry, name_of, retry_class
+from gateway.smpp.timers import Timers
+
+RANGES_WARNED: Final = 1000
+"""Useless address ranges that are remembered, so that each is warned of once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmppConfiguration:
+    """What the driver needs of the configuration."""
+
+    host: str
+    port: int
+    accounts: Mapping[str, Account]
+    alphabets: Mapping[str, Alphabet]
+    timers: Timers
+    limits: ConnectionLimits
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SmppConfiguration":
+        """Taken from the section `smpp`."""
+        smpp = settings.smpp
+        listen, timers = smpp.listen, smpp.timers
+        return cls(
+            listen.host,
+            listen.port,
+            {
+                a.system_id: Account(
+                    a.system_id, a.password, a.window_in, a.window_out, a.allow_from, a.modes
+                )
+                for a in smpp.accounts
+            },
+            {a.system_id: Alphabet.from_config(a.alphabet, a.latin) for a in smpp.accounts},
+            Timers(
+                session_init=timers.session_init,
+                enquire_link=timers.enquire_link,
+                inactivity=timers.inactivity,
+                response=timers.response,
+            ),
+            ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
+        )
+
+
+class SmppChannel:
+    """Takes binds and turns PDUs into what the contract says (gateway.net.listener.Application).
+
+    monotonic: seconds. run: the run of the store, the upper half of the numbers of binds.
+    """
+
+    def __init__(
+        self,
+        configuration: SmppConfiguration,
+        owner: ChannelOwner,
+        observer: Observer,
+        monotonic: Callable[[], float],
+        run: int,
+    ) -> None:
+        self._configuration = configuration
+        self._alphabets = configuration.alphabets
+        self._owner = owner
+        self._observer = observer
+        self._monotonic = monotonic
+        self._run = run
+        self._bound = 0
+        self._warned: set[tuple[str, str]] = set()
+        self._templates = Templates()
+        self.listener = Listener(
+            configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
+        )
+
+    # What the life cycle asks (gateway.channels.contract.Channel)
+
+    async def start(self) -> dict[str, object]:
+        """Open the port."""
+        await self.listener.start(self._configuration.host, self._configuration.port)
+        return {"host": self._configuration.host, "smpp_port": self.listener.port}
+
+    @property
+    def connections(self) -> int:
+        """Of the listener."""
+        return len(self.listener.connections)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self.listener.close()
+
+    def unbind(self) -> None:
+        """Each session ends with an unbind."""
+        for connection in list(self.listener.connections):
+            connection.unbind()
+
+    def abort(self, reason: str) -> None:
+        """Each connection is closed at once."""
+        for connection in list(self.listener.connections):
+            connection.abort(reason)
+
+    # What the listener tells (gateway.net.listener.Application)
+
+    def bound(self, connection: Connection, request: BindRequest, account: str) -> SmppBind:
+        """A bind was accepted."""
+        self._bound += 1
+        wanted, fault = None, ""
+        try:
+            wanted = AddressRange.of(request.address_range)
+        except ValueError as error:
+            fault = str(error)
+        bind = SmppBind(
+            self._run << 32 | self._bound,
+            account,
+            connection.peer,
+            request.name.removeprefix("bind_"),
+            request.address_range,
+            wanted,
+            connection,
+            connection.session,
+            self._monotonic(),
+            connection.session.timers.response,
+            self._templates,
+        )
+        self._owner.bound(bind)
+        self._observer.bind_accepted(bind, bind.mode, bind.address_range)
+        if fault and (account, request.address_range) not in self._warned:
+            if len(self._warned) < RANGES_WARNED:
+                self._warned.add((account, request.address_range))
+            self._observer.useless_range(bind, fault)
+        return bind
+
+    def ready(self, bind: SmppBind) -> None:
+        """The answer to the bind has been written."""
+        self._owner.ready(bind)
+
+    def submitted(self, bind: SmppBind, request: SubmitSm | DataSm) -> None:
+        """An SMS from a handset."""
+        bind.messages_in += 1
+        alphabet, arrived = self._alphabets[bind.account], self._monotonic()
+        try:
+            inbound = read(bind, alphabet, request, arrived)
+        except Refusal as refusal:
+            self._refuse(bind, request, refusal)
+            return
+        except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
+            inbound = plain(bind, alphabet, request, arrived)
+            inbound.fault = error
+        self._owner.received(inbound)
+
+    def _refuse(self, bind: SmppBind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
+        bind.session.refuse(request, STATUS[refusal.verdict])
+        self._observer.rejected(
+            bind,
+            request.sequence_number,
+            request.source_addr,
+            request.destination_addr,
+            refusal.reason,
+            name_of(STATUS[refusal.verdict]),
+        )
+
+    def answered(self, bind: SmppBind, context: object, response: Pdu) -> None:
+        """An SMS to a handset was answered."""
+        if not isinstance(context, MobileTerminated):
+            return
+        status = response.command_status
+        if status == 0:
+            if context.parts_done + 1 >= context.parts:
+                bind.messages_out += 1
+            self._owner.sent(bind, context, str(getattr(response, "message_id", "")))
+            return
+        retry = retry_class(status) is not Retry.PERMANENT
+        bind.throttled += retry
+        self._owner.refused(bind, context, name_of(status), retry=retry)
+
+    def timed_out(self, bind: SmppBind, context: object) -> None:
+        """An SMS to a handset was not answered in time."""
+        if isinstance(context, MobileTerminated):
+            self._owner.unknown(bind, context)
+
+    def settled(self, bind: SmppBind) -> None:
+        """The window has room."""
+        self._owner.settled(bind)
+
+    def lost(self, bind: SmppBind, contexts: list[object], reason: str, *, polite: bool) -> None:
+        """A bind is gone."""
+        self._observer.bind_closed(bind, reason, len(contexts))
+        unanswered = [each for each in contexts if isinstance(each, MobileTerminated)]
+        self._owner.lost(bind, unanswered, Loss(reason, polite, bind.session.silent))
+
+    def disconnected(self) -> None:
+        """A connection is gone."""
+        self._owner.disconnected()
+
+    def refused_bind(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
+        """Somebody was not let in."""
+        self._observer.bind_refused(peer, system_id, reason, name_of(command_status))
+
+    def turned_away(self, peer: str, reason: str) -> None:
+        """A connection was closed before a bind."""
+        self._observer.turned_away(peer, reason)
+
+    def accepting(self, error: OSError | None) -> None:
+        """No connection can be taken for a while, or they can again."""
+        self._observer.accepting(error, len(self.listener.connections))
+
+    def broken(self, error: Exception) -> None:
+        """A bug met something that came on a bind."""
+        self._observer.broken("bind", error)
+
+    def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
+        """An oddity of a peer."""
+        if isinstance(event, Refused):
+            status = name_of(event.command_status)
+            self._observer.pdu_refused(
+                peer, account, event.command, status, event.sequence_number, event.reason
+            )
+        else:
+            command = event.pdu.name if event.pdu is not None else ""
+            self._observer.pdu_noted(peer, account, command, event.reason)

@@ -1,0 +1,33 @@
+"""An SMS from a handset once it has been read: what it means."""
+
+from dataclasses import dataclass
+
+from commands.model import Understood
+from gateway.channels.contract import Inbound
+from routing.model import Route
+
+
+@dataclass(slots=True, eq=False)
+class MobileOriginated:
+    """One SMS on its way to a handler. gateway.inbound completes it; whoever executes it changes nothing.
+
+    number: drawn for it; message_id: the same as text. came: the SMS itself. msisdn: the customer's number,
+    which is the main number where the source is a second one. understood: None while a part of a long message
+    waits for the others. joined: the SMS in which the other parts came; parts: how many it has. secret,
+    secret_hash: a password that was hashed beforehand. fault: what a bug raised on its way here. at: when its
+    batch began (ms). digest: by what a retransmission of it is known.
+    """
+
+    number: int
+    message_id: str
+    came: Inbound
+    msisdn: str
+    route: Route
+    understood: Understood | None = None
+    parts: int = 1
+    joined: tuple[int, ...] = ()
+    secret: str = ""
+    secret_hash: str = ""
+    fault: Exception | None = None
+    at: int = 0
+    digest: bytes = b""

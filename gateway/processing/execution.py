@@ -1,0 +1,295 @@
+"""Instructions are executed here, in order, on the world of a batch: draw, load, run, address the replies.
+
+What a bug raises fails one SMS: it is journaled as failed, its sender gets one sentence, and the answer is
+positive.
+"""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from random import Random
+from typing import Final
+
+from commands.codes import Code
+from commands.keys import add_keys
+from commands.model import (
+    Given,
+    Instruction,
+    LoadKeys,
+    Missing,
+    Outcome,
+    Reply,
+    Result,
+    ServiceLimits,
+    Understood,
+    Words,
+    World,
+)
+from commands.service import Commands
+from gateway.inbound.guard import Guard, Limited
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.inbound.reassembly import GivenUp
+from gateway.message import MobileTerminated
+from gateway.processing.addressing import Addressing, note_reach
+from gateway.processing.handled import Handled
+from gateway.processing.journal import detail_of, exchange_of, product_record, told
+from gateway.processing.prepared import Prepared
+from gateway.storage.contract import StorageError, Store
+from routing.table import Routing
+
+LOADS: Final = 8
+"""How often a handler may ask for more before it counts as failed."""
+CANDIDATES: Final = 20
+CANDIDATES_TO_SIFT: Final = 100
+"""Customers drawn for one search of a partner: of anybody, of somebody special."""
+FETION_NUMBERS: Final = (400_000_000, 999_999_999)
+
+
+@dataclass(slots=True)
+class ServiceRules:
+    """What a service allows. zone: of days and months. words: what no chat may hold; may be replaced at any
+    time."""
+
+    limits: ServiceLimits
+    zone: tzinfo
+    words: Words
+
+
+class Execution:
+    """Executes the SMS of batches."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        routing: Routing,
+        store: Store,
+        guard: Guard,
+        addressing: Addressing,
+        rules: ServiceRules,
+        random: Random,
+    ) -> None:
+        self._commands = commands
+        self._routing = routing
+        self._store = store
+        self._guard = guard
+        self._addressing = addressing
+        self._rules = rules
+        self._random = random
+
+    async def run(self, fresh: list[MobileOriginated], prepared: Prepared, now_ms: int) -> None:
+        """Execute the SMS in order; all that they lead to is put into `prepared`. Raises StorageError."""
+        world = World()
+        given = await self._load(fresh, world, prepared)
+        outgoing, done = prepared.commit.outgoing, prepared.done
+        for m in fresh:
+            if m.fault is not None:
+                handled = Handled(m)
+                self._fail(handled, m.fault, world, prepared)
+            elif m.understood is None:
+                handled = Handled.part(m)
+            else:
+                handled = Handled(m)
+                missing = self._begin(handled, world, given[m.number], prepared)
+                if missing is not None:
+                    await self._go_on(handled, world, given[m.number], prepared, missing)
+            outgoing += handled.replies
+            done.append(handled)
+        for each in prepared.given_up:
+            await self._tell_incomplete(each, world, prepared, now_ms)
+        commit = prepared.commit
+        commit.messages = [handled.entry() for handled in done]
+        commit.customers = world.changed_customers.values()
+        commit.buddies = world.changed_buddies
+
+    def take_back(self, prepared: Prepared) -> None:
+        """The batch is not stored: the guard forgets what it counted."""
+        for msisdn in prepared.counted:
+            self._guard.uncount(msisdn)
+        for msisdn in prepared.admitted:
+            self._guard.give_back(msisdn)
+
+    # What handlers may not do: draw, and read the store
+
+    async def _load(
+        self, fresh: list[MobileOriginated], world: World, prepared: Prepared
+    ) -> dict[int, Given]:
+        """Draw what the handlers may not, and load what they will ask for, all in one go."""
+        keys = LoadKeys()
+        drawn: dict[str, int] = {}
+        given: dict[int, Given] = {}
+        for m in fresh:
+            try:
+                if m.fault is not None:
+                    keys.customers.add(m.msisdn)
+                elif m.understood is not None:
+                    draws = self._commands.draws(m.understood)
+                    candidates: tuple[str, ...] = ()
+                    if "candidates" in draws:
+                        candidates = await self._draw_candidates(m.understood)
+                        keys.customers.update(candidates)
+                    given[m.number] = self._draw(m, m.understood, draws, candidates, keys, drawn)
+            except StorageError:
+                raise
+            except Exception as error:  # the boundary for bugs before a handler runs
+                m.fault = error
+        for each in prepared.given_up:
+            keys.customers.add(each.first.msisdn)
+        keys.customers.discard("")
+        await self._store.load(keys, world)
+        for text, owner in list(drawn.items()):
+            while world.holders[text] is not None:  # somebody's already: draw until one is free
+                text = self._draw_fetion_number(drawn, owner)
+                await self._store.load(LoadKeys(holders={text}), world)
+                given[owner].fetion_numbers = (text,)
+        return given
+
+    def _draw(
+        self,
+        m: MobileOriginated,
+        understood: Understood,
+        draws: frozenset[str],
+        candidates: tuple[str, ...],
+        keys: LoadKeys,
+        drawn: dict[str, int],
+    ) -> Given:
+        """What its handler is given; what it will ask for is added to the keys."""
+        numbers = (self._draw_fetion_number(drawn, m.number),) if "fetion_number" in draws else ()
+        add_keys(keys, understood, numbers)
+        rules = self._rules
+        return Given(
+            m.at,
+            m.message_id,
+            numbers,
+            m.secret,
+            m.secret_hash,
+            rules.limits,
+            candidates,
+            rules.zone,
+            rules.words,
+            self._routing.home,
+        )
+
+    async def _draw_candidates(self, understood: Understood) -> tuple[str, ...]:
+        """Some customers with matching; more of them where conditions will leave few."""
+        wanted = isinstance(understood, Instruction) and understood.arguments
+        most = CANDIDATES_TO_SIFT if wanted else CANDIDATES
+        found = await self._store.matching(self._random.random(), most)
+        self._random.shuffle(found)
+        return tuple(found)
+
+    def _draw_fetion_number(self, drawn: dict[str, int], owner: int) -> str:
+        """A number that no other SMS of this batch has been given."""
+        while True:
+            number = str(self._random.randint(*FETION_NUMBERS))
+            if drawn.setdefault(number, owner) == owner:
+                return number
+
+    # One SMS
+
+    def _begin(self, handled: Handled, world: World, given: Given, prepared: Prepared) -> LoadKeys | None:
+        """Count it, and run its handler; gives what has to be loaded before it can run, None when it did."""
+        m = handled.m
+        understood = m.understood
+        assert understood is not None
+        try:
+            handled.province = self._routing.province(m.route, m.msisdn)
+            handled.understood_as(understood)
+            limited = self._guard.admit(m.msisdn, handled.text, m.came.destination, m.at)
+            prepared.admitted.append(m.msisdn)
+            if limited is not None:
+                self._limit(handled, world, limited)
+                return None
+        except Exception as error:  # the boundary for bugs around a handler
+            self._fail(handled, error, world, prepared)
+            return None
+        return self._execute(handled, understood, world, given, prepared)
+
+    def _execute(
+        self, handled: Handled, understood: Understood, world: World, given: Given, prepared: Prepared
+    ) -> LoadKeys | None:
+        """Run the handler. Gives what has to be loaded before it can run; None when it ran, or failed."""
+        m = handled.m
+        try:
+            outcome = self._commands.handle(world, understood, given)
+            note_reach(m, world)
+            handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
+            handled.result = outcome.result._value_
+            handled.detail = detail_of(m, outcome, given)
+            facts = [product_record(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
+            if outcome.result is not Result.LIMITED:
+                exchange = exchange_of(outcome)
+                if self._guard.handled(m.msisdn, handled.text, m.came.destination, exchange, m.at):
+                    prepared.counted.append(m.msisdn)
+        except Missing as missing:
+            world.drop()
+            return missing.keys
+        except Exception as error:  # the boundary for bugs of handlers
+            self._fail(handled, error, world, prepared)
+            return None
+        if facts:
+            prepared.commit.products += facts
+        world.accept()
+        return None
+
+    async def _go_on(
+        self, handled: Handled, world: World, given: Given, prepared: Prepared, missing: LoadKeys
+    ) -> None:
+        """Load what its handler asked for, and run it again, until it has all it wants."""
+        understood = handled.m.understood
+        assert understood is not None
+        wanted: LoadKeys | None = missing
+        for _ in range(LOADS):
+            if wanted is None:
+                return
+            await self._store.load(wanted, world)
+            wanted = self._execute(handled, understood, world, given, prepared)
+        error = RuntimeError(f"{handled.instruction} asked for more keys {LOADS} times")
+        self._fail(handled, error, world, prepared)
+
+    def _fail(self, handled: Handled, error: Exception, world: World, prepared: Prepared) -> None:
+        """A bug of ours, or a rule of the store that it breaks: it is journaled as failed, and its sender
+        told."""
+        world.drop()
+        prepared.faults.append((handled, error))
+        handled.failed(error)
+        handled.replies = self._apology(handled.m, world)
+
+    def _apology(self, m: MobileOriginated, world: World) -> list[MobileTerminated]:
+        """One sentence to the sender; nothing where even that cannot be written."""
+        if not m.msisdn:
+            return []
+        failed = Reply(m.msisdn, self._commands.table.general.failed, {"error_id": m.message_id[-6:]})
+        try:
+            replies = [self._addressing.address(failed, m, world)]
+        except Exception:  # the boundary for a bug that meets the apology too; the first one is logged
+            world.drop()
+            return []
+        world.accept()
+        return replies
+
+    def _limit(self, handled: Handled, world: World, limited: Limited) -> None:
+        """The guard lets nothing through: not handled, and answered once a minute at most."""
+        m = handled.m
+        replies = [Reply(m.msisdn, self._commands.table.general.overused)] if limited is Limited.TELL else []
+        handled.replies = [self._addressing.address(reply, m, world) for reply in replies]
+        handled.result = Result.LIMITED.value
+        outcome = Outcome(Result.LIMITED, replies, code=Code.TRY_LATER)
+        handled.detail = {**told(outcome), "limited": limited.name.lower()}
+        world.accept()
+
+    async def _tell_incomplete(
+        self, given_up: GivenUp, world: World, prepared: Prepared, now_ms: int
+    ) -> None:
+        """One sentence to the sender of a long message that will not be complete."""
+        part = given_up.first
+        reply = Reply(part.msisdn, self._commands.table.general.incomplete)
+        try:
+            if part.msisdn not in world.customers:
+                await self._store.load(LoadKeys({part.msisdn}), world)
+            prepared.commit.outgoing.append(self._addressing.notice(reply, part, now_ms, world))
+        except StorageError:
+            raise
+        except Exception as error:  # the boundary for a bug here: the message is gone all the same
+            world.drop()
+            prepared.lost_notices.append((part.number, part.msisdn, error))
+            return
+        world.accept()

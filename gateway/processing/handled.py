@@ -1,0 +1,78 @@
+"""What an SMS led to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from commands.model import Hidden, Result, Understood
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.message import PART, JournalEntry, MobileTerminated
+from routing.model import Accepts
+
+UNKNOWN_PROVINCE = "000"
+
+
+@dataclass(slots=True, eq=False)
+class Handled:
+    """One executed SMS, or a part that waits for others: what the journal keeps of it, and its replies.
+
+    text: what the journal keeps of it; empty where `hidden` says why. result: commands.model.Result, or PART.
+    detail: what a trace and a replay need besides.
+    """
+
+    m: MobileOriginated
+    instruction: str = ""
+    province: str = UNKNOWN_PROVINCE
+    hidden: Hidden = Hidden.NONE
+    text: str = ""
+    result: str = ""
+    detail: Mapping[str, object] | None = None
+    replies: Sequence[MobileTerminated] = ()
+
+    @classmethod
+    def part(cls, m: MobileOriginated) -> "Handled":
+        """A part that waits for the others."""
+        return cls(m, province=m.route.province or UNKNOWN_PROVINCE, result=PART)
+
+    def understood_as(self, understood: Understood) -> None:
+        """Keep what a text means, and the text unless it is, or might be, a password."""
+        self.instruction = understood.id
+        hidden = Hidden.PASSWORD if self.m.route.accepts is Accepts.PASSWORD else understood.hidden
+        self.hidden = hidden
+        self.text = "" if hidden else understood.text
+
+    def failed(self, error: Exception) -> None:
+        """A bug, or a rule of the store that it breaks, has met it."""
+        if self.m.understood is not None:
+            self.understood_as(self.m.understood)
+        if self.province == UNKNOWN_PROVINCE:
+            self.province = self.m.route.province or UNKNOWN_PROVINCE
+        self.result = Result.FAILED.value
+        self.detail = {"error": type(error).__name__}
+
+    def entry(self) -> JournalEntry:
+        """Its row of the journal."""
+        m = self.m
+        came, route = m.came, m.route
+        bind = came.bind
+        return JournalEntry(
+            m.number,
+            m.at,
+            bind.account,
+            bind.number,
+            came.sequence,
+            came.source,
+            came.destination,
+            m.msisdn,
+            route.access_code,
+            route.prefix,
+            self.province,
+            came.esm_class,
+            came.data_coding,
+            m.parts,
+            self.instruction,
+            self.result,
+            self.text,
+            self.detail,
+            m.digest,
+            self.hidden._value_,
+        )

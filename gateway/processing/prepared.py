@@ -1,0 +1,36 @@
+"""What a batch came to, before its commit."""
+
+from dataclasses import dataclass, field
+
+from gateway.errors import Refusal
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.inbound.reassembly import GivenUp
+from gateway.message import Commit
+from gateway.processing.handled import Handled
+
+
+@dataclass(slots=True)
+class Prepared:
+    """The commit of a batch, and who is answered how once it is durable.
+
+    moment: when it began (monotonic seconds). late: what arrived before `late_before`, so that its centre may
+    have sent it again already, with the number of each and when it came; late_repeats: such retransmissions
+    in this very batch, with that number. repeats: retransmissions of what was executed before. given_up: long
+    messages whose senders are told that they were not complete. admitted, counted: what the guard counted, to
+    be taken back when the batch is not stored. lost_notices: number and handset of parts whose sender could
+    not be told, and the bug that kept us from it.
+    """
+
+    commit: Commit
+    moment: float = 0.0
+    late_before: float = 0.0
+    given_up: list[GivenUp] = field(default_factory=list)
+    admitted: list[str] = field(default_factory=list)
+    counted: list[str] = field(default_factory=list)
+    late: dict[bytes, tuple[int, float]] = field(default_factory=dict)
+    late_repeats: list[tuple[MobileOriginated, int]] = field(default_factory=list)
+    done: list[Handled] = field(default_factory=list)
+    repeats: list[tuple[MobileOriginated, int]] = field(default_factory=list)
+    refused: list[tuple[MobileOriginated, Refusal]] = field(default_factory=list)
+    faults: list[tuple[Handled, Exception]] = field(default_factory=list)
+    lost_notices: list[tuple[int, str, Exception]] = field(default_factory=list)

@@ -1,0 +1,148 @@
+"""What a batch holds: new SMS, retransmissions, and parts of long messages, which are joined here."""
+
+from dataclasses import replace
+
+from commands.model import Hidden, Misunderstood, Result, Understood
+from commands.service import Commands
+from gateway.errors import Refusal, Verdict
+from gateway.inbound.intake import Intake
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.inbound.reassembly import NoRoom, Reassembly
+from gateway.inbound.retransmissions import LATE_MS, Found, Retransmissions
+from gateway.message import Retransmission
+from gateway.processing.prepared import Prepared
+from gateway.secrets import Keys
+
+_PASSWORDS = frozenset(("password", "password_hash"))
+
+
+class Recognition:
+    """Tells the SMS of a batch apart."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        intake: Intake,
+        retransmissions: Retransmissions,
+        reassembly: Reassembly,
+        keys: Keys,
+    ) -> None:
+        self._commands = commands
+        self._intake = intake
+        self._retransmissions = retransmissions
+        self._reassembly = reassembly
+        self._keys = keys
+
+    async def fresh(
+        self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int
+    ) -> list[MobileOriginated]:
+        """The SMS of a batch that are to be executed, or wait as parts. What becomes of the others is put
+        into `prepared`. Raises StorageError."""
+        self._reassembly.begin()
+        retransmissions = self._retransmissions
+        digest = self._digest
+        for m in batch:
+            m.at = now_ms
+            m.digest = digest(m)
+        wanted = [m.digest for m in batch] if len(retransmissions) else []
+        found = await retransmissions.find(wanted, prepared.moment)
+        late, late_before = prepared.late, prepared.late_before
+        fresh = []
+        for m in batch:
+            came = m.came
+            if not wanted and came.part is None and came.arrived >= late_before and not late:
+                fresh.append(m)  # as nearly all: nothing is in doubt, and it came a moment ago
+                continue
+            try:
+                if self._is_new(m, prepared, found):
+                    fresh.append(m)
+            except Exception as error:  # the boundary for bugs while parts are joined, and read
+                m.fault = error
+                fresh.append(m)
+        return fresh
+
+    def take_back(self, batch: list[MobileOriginated]) -> None:
+        """The batch is not stored: parts wait as they did before."""
+        self._reassembly.roll_back()
+        for m in batch:
+            if m.joined:
+                m.understood = None
+                m.joined = ()
+
+    def _digest(self, m: MobileOriginated) -> bytes:
+        """By what a retransmission is known (DESIGN section 5, Resends)."""
+        came = m.came
+        part, reference = came.part, came.reference
+        return self._keys.digest(
+            came.bind.account.encode(),
+            came.source.encode("latin-1"),
+            came.destination.encode("latin-1"),
+            bytes((came.esm_class, came.data_coding)),
+            b"" if part is None else f"{part.kind}.{part.reference}.{part.total}.{part.number}".encode(),
+            b"" if reference is None else reference.to_bytes(2, "big"),
+            came.octets,
+        )
+
+    def _is_new(self, m: MobileOriginated, prepared: Prepared, found: Found) -> bool:
+        """Whether it goes on: retransmissions, and parts for which there is no room, do not."""
+        came = m.came
+        bind = came.bind
+        looked_for = self._retransmissions.looks_for(bind.account)
+        late = looked_for and came.arrived < prepared.late_before
+        if looked_for:
+            number = found.take(m.digest)
+            if number is not None:
+                prepared.repeats.append((m, number))
+                prepared.commit.repeats.append(Retransmission(number, bind.number, m.at))
+                if late:
+                    prepared.late[m.digest] = (number, came.arrived)
+                return False
+            original, arrived = prepared.late.get(m.digest, (None, 0.0))
+            # Nobody retransmits earlier: two equal SMS within that time are two.
+            if original is not None and came.arrived - arrived >= LATE_MS / 1000:
+                prepared.late_repeats.append((m, original))
+                return False
+        if came.part is not None and m.fault is None:
+            try:
+                self._join(m, prepared)
+            except NoRoom as reason:
+                prepared.refused.append((m, Refusal(Verdict.QUEUE_FULL, str(reason))))
+                return False
+        if late:
+            prepared.late[m.digest] = (m.number, came.arrived)
+        return True
+
+    def _join(self, m: MobileOriginated, prepared: Prepared) -> None:
+        came = m.came
+        assert came.part is not None
+        m.parts = came.part.total
+        commit = prepared.commit
+        joined = self._reassembly.add(m, self._keys.digest(came.octets, bytes((came.data_coding,))))
+        commit.parts_gone += joined.gone
+        commit.parts_complete += joined.complete
+        if joined.stored is not None:
+            stored = joined.stored
+            if not stored.complete:
+                # It may be half of an attempt at a password, which shows only when the others have come.
+                stored = replace(stored, octets=self._keys.seal_octets(came.octets, m.message_id.encode()))
+            commit.parts.append(stored)
+        if joined.given_up is not None:
+            prepared.given_up.append(joined.given_up)
+        if joined.text is not None:
+            m.joined = joined.joined
+            m.understood = self._without_hash(self._intake.understand(m, joined.text))
+
+    def _without_hash(self, understood: Understood) -> Understood:
+        """A password that was cut into parts comes too late to be hashed: it is explained how to send it."""
+        if not understood.hidden or _PASSWORDS.isdisjoint(self._commands.draws(understood)):
+            return understood
+        usage = self._commands.table.rows[understood.id].usage
+        return Misunderstood(
+            "misunderstood",
+            understood.sender,
+            understood.route,
+            understood.text,
+            usage,
+            hidden=Hidden.PASSWORD,
+            result=Result.USAGE,
+        )

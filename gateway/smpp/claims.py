@@ -1,0 +1,214 @@
+"""What the gateway does with each field of a PDU that it serves or sends, as the listener (role MC).
+
+Facts about the packages that use this one, for the conformance statement (``conformance``). The tests drive a
+running gateway with every refusal that is claimed here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from gateway.smpp.pdu import Pdu, Request
+from gateway.smpp.pdus import (
+    BindReceiver,
+    BindReceiverResp,
+    BindTransceiver,
+    BindTransceiverResp,
+    BindTransmitter,
+    BindTransmitterResp,
+    DataSm,
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    EnquireLink,
+    SubmitSm,
+    SubmitSmResp,
+    Unbind,
+)
+from gateway.smpp.status import CommandStatus
+
+SERVES: Final[tuple[type[Request], ...]] = (BindReceiver, BindTransmitter, BindTransceiver, SubmitSm, DataSm)
+"""The requests that the listener hands to the gateway; of the others the session answers those it can."""
+
+
+class Use(Enum):
+    """What happens with the value of a field."""
+
+    USED = "used"
+    IGNORED = "accepted, ignored"
+    SENT = "sent"
+    EMPTY = "sent as 0 or empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the gateway does with one field. ``refusals``: which values are answered with which status."""
+
+    use: Use
+    how: str = ""
+    refusals: tuple[tuple[CommandStatus, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The claim as a statement has it."""
+        return f"{self.use.value}: {self.how}" if self.how else self.use.value
+
+
+_IGNORED = Claim(Use.IGNORED)
+_EMPTY = Claim(Use.EMPTY)
+
+_BIND: Final[Mapping[str, Claim]] = MappingProxyType(
+    {
+        "system_id": Claim(
+            Use.USED,
+            "names the account",
+            (
+                (
+                    CommandStatus.RINVPASWD,
+                    "no account of that name, or not from that address",
+                ),
+                (CommandStatus.RBINDFAIL, "an account that may not bind in this mode"),
+            ),
+        ),
+        "password": Claim(
+            Use.USED, "compared with that of the account", ((CommandStatus.RINVPASWD, "another one"),)
+        ),
+        "system_type": _IGNORED,
+        "interface_version": Claim(Use.USED, "from 0x34 on the response carries sc_interface_version 0x34"),
+        "addr_ton": _IGNORED,
+        "addr_npi": _IGNORED,
+        "address_range": Claim(
+            Use.USED,
+            "digits ask for that number, digits* and ^digits for all that begin so; others for none",
+        ),
+    }
+)
+
+_NO_MOBILE = (CommandStatus.RINVSRCADR, "no mobile number, or a second number that is not served")
+_NO_ROUTE = (CommandStatus.RINVDSTADR, "no number of the service")
+_MESSAGE: Final[Mapping[str, Claim]] = MappingProxyType(
+    {
+        "service_type": _IGNORED,
+        "source_addr_ton": Claim(Use.USED, "SMS to that handset have it as dest_addr_ton"),
+        "source_addr_npi": Claim(Use.USED, "SMS to that handset have it as dest_addr_npi"),
+        "source_addr": Claim(Use.USED, "the customer; blanks around it are dropped", (_NO_MOBILE,)),
+        "dest_addr_ton": Claim(Use.USED, "the answer to the sender has it as source_addr_ton"),
+        "dest_addr_npi": Claim(Use.USED, "the answer to the sender has it as source_addr_npi"),
+        "destination_addr": Claim(
+            Use.USED, "says what the text means; blanks around it are dropped", (_NO_ROUTE,)
+        ),
+        "esm_class": Claim(
+            Use.USED,
+            "bit 6 (user data header); messaging mode and reply path are ignored",
+            ((CommandStatus.RINVESMCLASS, "a message type (bits 5 to 2) other than 0"),),
+        ),
+        "registered_delivery": Claim(Use.IGNORED, "no receipt is ever sent"),
+        "data_coding": Claim(
+            Use.USED, "by the alphabet of the account; one that it does not know is read as 0"
+        ),
+    }
+)
+
+RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Claim]]] = MappingProxyType(
+    {
+        BindReceiver: _BIND,
+        BindTransmitter: _BIND,
+        BindTransceiver: _BIND,
+        SubmitSm: {
+            **_MESSAGE,
+            "protocol_id": _IGNORED,
+            "priority_flag": _IGNORED,
+            "schedule_delivery_time": Claim(Use.IGNORED, "the SMS is worked at once"),
+            "validity_period": _IGNORED,
+            "replace_if_present_flag": Claim(Use.IGNORED, "nothing is replaced"),
+            "sm_default_msg_id": _IGNORED,
+            "short_message": Claim(
+                Use.USED,
+                "the text, unless message_payload has octets",
+                ((CommandStatus.RINVMSGLEN, "a part of a long message to the number for passwords"),),
+            ),
+        },
+        DataSm: _MESSAGE,
+        DeliverSmResp: {"message_id": Claim(Use.USED, "kept with the SMS that it answers; may be absent")},
+    }
+)
+"""Fields of PDUs that come from the peer."""
+
+_SYSTEM_ID = {"system_id": Claim(Use.SENT, "fetion with ESME_ROK, else none")}
+_MESSAGE_ID = {"message_id": Claim(Use.SENT, "16 hexadecimal digits with ESME_ROK, else none")}
+
+SENT: Final[Mapping[type[Pdu], Mapping[str, Claim]]] = MappingProxyType(
+    {
+        BindReceiverResp: _SYSTEM_ID,
+        BindTransmitterResp: _SYSTEM_ID,
+        BindTransceiverResp: _SYSTEM_ID,
+        SubmitSmResp: _MESSAGE_ID,
+        DataSmResp: _MESSAGE_ID,
+        DeliverSm: {
+            "service_type": _EMPTY,
+            "source_addr_ton": Claim(Use.SENT, "in an answer that of the destination it answers, else 0"),
+            "source_addr_npi": Claim(Use.SENT, "in an answer that of the destination it answers, else 1"),
+            "source_addr": Claim(Use.SENT, "a number of the service, or of the person who writes"),
+            "dest_addr_ton": Claim(Use.SENT, "as the handset wrote last, else that of the account"),
+            "dest_addr_npi": Claim(Use.SENT, "as the handset wrote last, else that of the account"),
+            "destination_addr": Claim(Use.SENT, "as the handset wrote last, else as the account wants it"),
+            "esm_class": Claim(Use.SENT, "0, in parts of a long message 0x40 (user data header)"),
+            "protocol_id": _EMPTY,
+            "priority_flag": _EMPTY,
+            "schedule_delivery_time": _EMPTY,
+            "validity_period": _EMPTY,
+            "registered_delivery": Claim(Use.EMPTY, "no receipt is asked for"),
+            "replace_if_present_flag": _EMPTY,
+            "data_coding": Claim(Use.SENT, "0 where the alphabet of the account has every letter, else 8"),
+            "sm_default_msg_id": _EMPTY,
+            "short_message": Claim(Use.SENT, "up to 160 octets under data_coding 0, 140 under 8"),
+        },
+    }
+)
+"""Fields of PDUs that the gateway sends."""
+
+ORIGINATES: Final[Mapping[type[Request], str]] = MappingProxyType(
+    {
+        DeliverSm: "for each SMS to a handset",
+        EnquireLink: "when the peer is silent, and to learn whether it has read",
+        Unbind: "when the gateway stops, or nothing was exchanged for long",
+    }
+)
+"""The requests that the gateway sends, and when."""
+
+TLVS_USED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "message_payload": "received: the text of data_sm, and of submit_sm where it has octets",
+        "sar_msg_ref_num": "received: a part of a long message",
+        "sar_total_segments": "received: a part of a long message",
+        "sar_segment_seqnum": "received: a part of a long message",
+        "user_message_reference": "received: tells a repeated SMS from another one",
+        "sc_interface_version": "sent in the bind responses to a peer of 3.4 or later",
+    }
+)
+"""The TLVs that the gateway uses or sends; the others are read and ignored."""
+
+BY_SESSION: Final[tuple[tuple[CommandStatus, str], ...]] = (
+    (CommandStatus.RINVCMDLEN, "a command_length below 16 or above 70,000 (generic_nack, then the end)"),
+    (CommandStatus.RINVCMDLEN, "a PDU that ends inside a field"),
+    (CommandStatus.RINVCMDID, "a command_id that no PDU has (generic_nack)"),
+    (CommandStatus.RINVCMDID, "a request that is not served"),
+    (CommandStatus.RINVBNDSTS, "a request that state or side does not allow"),
+    (CommandStatus.RALYBND, "a second bind"),
+    (CommandStatus.RINVMSGLEN, "an sm_length that runs past the PDU"),
+    (CommandStatus.RINVMSGLEN, "a user data header that is longer than the message"),
+    (CommandStatus.RINVTLVSTREAM, "TLVs that do not end with the PDU"),
+    (CommandStatus.RTHROTTLED, "more unanswered requests than window_in, or 256 KiB of them"),
+)
+"""What the session refuses, whatever the fields hold."""
+
+BY_GATEWAY: Final[tuple[tuple[CommandStatus, str], ...]] = (
+    (CommandStatus.RSYSERR, "the store has a fault, the SMS cannot be stored, or a bug meets it"),
+    (
+        CommandStatus.RMSGQFUL,
+        "queue, outbox or store full, too many parts of a handset, the gateway stops",
+    ),
+)
+"""What the gateway refuses for want of means."""

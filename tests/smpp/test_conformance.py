@@ -1,0 +1,262 @@
+"""The conformance statement is the committed one, and what it claims is what a peer gets."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.net.listener import SERVED
+from gateway.smpp.careful import LAYOUTS
+from gateway.smpp.claims import BY_SESSION, ORIGINATES, RECEIVED, SENT, SERVES, TLVS_USED
+from gateway.smpp.codec import decode, encode
+from gateway.smpp.conformance import session_in, statement, verdict
+from gateway.smpp.operations import MAY_SEND, Side, State
+from gateway.smpp.pdu import Pdu, Request
+from gateway.smpp.pdus import (
+    REQUESTS,
+    BindRequest,
+    BindTransceiver,
+    BindTransmitter,
+    CancelSm,
+    DataSm,
+    DeliverSm,
+    QuerySm,
+    SubmitMulti,
+    SubmitSm,
+)
+from gateway.smpp.session import Limits, Session
+from gateway.smpp.status import CommandStatus
+from gateway.smpp.tlvs import TAGS
+from gateway.smpp.wire import HEADER, CString, DestAddresses, ShortMessage
+from gateway.testing import RunningGateway, running_gateway
+from tests.smpp.sessions import said
+from tests.support import Wire
+
+PROJECT = Path(__file__).resolve().parents[2]
+ALICE, NOBODY = "13800138000", "99999"
+SERVICE, PASSWORDS = "12520", "12520050"
+ONLY_RECEIVES = "receiver"
+HEADER_OF_A_PART = bytes((5, 0, 3, 7, 2, 1))
+
+CLAIMED = [
+    (request, field, status, when)
+    for request, claims in RECEIVED.items()
+    if issubclass(request, Request)
+    for field, claim in claims.items()
+    for status, when in claim.refusals
+]
+"""Every refusal that the statement claims of a value."""
+
+BAD_VALUES: dict[str, dict[str, Any]] = {
+    "no account of that name, or not from that address": {"system_id": "nobody"},
+    "an account that may not bind in this mode": {"system_id": ONLY_RECEIVES},
+    "another one": {"password": "wrong"},
+    "no mobile number, or a second number that is not served": {"source_addr": "10086"},
+    "no number of the service": {"destination_addr": NOBODY},
+    "a message type (bits 5 to 2) other than 0": {"esm_class": 0x04},
+    "a part of a long message to the number for passwords": {
+        "destination_addr": PASSWORDS,
+        "esm_class": 0x40,
+        "short_message": HEADER_OF_A_PART + b"fetion16",
+    },
+}
+"""A value for each of them."""
+
+
+def framed(command_id: int, body: bytes) -> bytes:
+    """A request with this body, whether it is one or not."""
+    return HEADER.pack(16 + len(body), command_id, 0, 1) + body
+
+
+def body_with(request: type[Request], changed: str, octets: bytes) -> bytes:
+    """The body of a request that is empty but for one field."""
+    # One NUL is an integer, an empty text, or a count of none.
+    return b"".join(octets if name == changed else b"\0" for name, _ in LAYOUTS[request])
+
+
+def test_the_committed_statement_is_the_generated_one() -> None:
+    """docs/smpp-conformance.md is what the command writes."""
+    written = (PROJECT / "docs" / "smpp-conformance.md").read_text("utf-8")
+    assert written == statement(), "run: make conformance"
+    command = [sys.executable, "-m", "gateway.smpp.conformance"]
+    printed = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True).stdout
+    assert printed.decode() == written
+
+
+def test_the_statement_serves_what_the_listener_serves() -> None:
+    """The requests that the statement calls served are those of the listener."""
+    assert {request.command_id for request in SERVES} == SERVED
+
+
+def test_every_field_and_tlv_has_a_claim() -> None:
+    """Of a PDU that is served or sent the claims name each field in its place, and no other; the TLVs and
+    requests that they name exist."""
+    for claims in (RECEIVED, SENT):
+        for pdu, fields in claims.items():
+            assert set(fields) == {name for name, _ in LAYOUTS[pdu]}, pdu.name
+    assert set(TLVS_USED) <= set(TAGS)
+    assert {request for request in SERVES if LAYOUTS[request]} <= set(RECEIVED)
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+@pytest.mark.parametrize("state", [state for state in State if state is not State.CLOSED])
+def test_what_is_answered_follows_the_matrix(request_: type[Request], state: State) -> None:
+    """In each state a request is served or answered only where the matrix lets the ESME send it; elsewhere it
+    is refused by its state, and where it is not served by its command_id."""
+    told = verdict(request_, state)
+    if request_.response is None:
+        assert told == "logged"
+    elif request_.command_id in MAY_SEND[Side.ESME][state]:
+        own = request_.name in ("enquire_link", "unbind")
+        assert told == ("answered" if own else "served" if request_ in SERVES else "RINVCMDID")
+    elif issubclass(request_, BindRequest) and state is not State.UNBOUND:
+        assert told == "RALYBND"
+    elif request_.name == "unbind" and state is State.UNBOUND:  # two that cross
+        assert told == "answered"
+    else:
+        assert told == "RINVBNDSTS"
+
+
+def test_what_the_gateway_sends_is_allowed() -> None:
+    """Each request that the statement says it sends, the matrix lets the MC send."""
+    for request in ORIGINATES:
+        assert request.command_id in MAY_SEND[Side.MC][State.BOUND_TRX]
+
+
+def too_long() -> Iterator[tuple[type[Request], str, bytes, CommandStatus]]:
+    """A value that does not fit, for each field that has a limit, and the status that is claimed."""
+    for request in REQUESTS:
+        for name, wire in LAYOUTS[request]:
+            if isinstance(wire, CString):
+                yield request, name, b"1" * wire.size + b"\0", wire.fault
+            elif isinstance(wire, ShortMessage):
+                yield request, name, b"\xffshort", CommandStatus.RINVMSGLEN
+            elif isinstance(wire, DestAddresses):
+                yield request, name, b"\1\3", CommandStatus.RINVDESTFLAG
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "octets", "status"), [*too_long()], ids=lambda value: getattr(value, "name", None)
+)
+def test_a_value_that_does_not_fit(
+    request_: type[Request], field: str, octets: bytes, status: CommandStatus
+) -> None:
+    """A session answers a field that is too long, or counts wrongly, with the status of the statement."""
+    session = session_in(State.BOUND_TRX)
+    session.receive(framed(request_.command_id, body_with(request_, field, octets)), 0.0)
+    response = request_.response
+    assert said(session) == [(response.name if response else "generic_nack", status, 1)]
+
+
+def broken_by_session() -> dict[str, tuple[State, bytes]]:
+    """A state and octets for each refusal that the statement claims of the session."""
+    bound, submit = State.BOUND_TRX, encode(SubmitSm())
+    return {
+        "a command_length below 16 or above 70,000 (generic_nack, then the end)": (bound, bytes(16)),
+        "a PDU that ends inside a field": (bound, framed(SubmitSm.command_id, b"CMT")),
+        "a command_id that no PDU has (generic_nack)": (bound, framed(0xAA, b"")),
+        "a request that is not served": (bound, encode(QuerySm())),
+        "a request that state or side does not allow": (bound, encode(DeliverSm())),
+        "a second bind": (bound, encode(BindTransmitter())),
+        "an sm_length that runs past the PDU": (bound, framed(4, submit[16:-1] + b"\xff")),
+        "a user data header that is longer than the message": (
+            bound,
+            framed(4, body_with(SubmitSm, "esm_class", b"\x40")[:-1] + b"\1\7"),
+        ),
+        "TLVs that do not end with the PDU": (bound, framed(4, submit[16:] + b"\2\4\0")),
+        "more unanswered requests than window_in, or 256 KiB of them": (bound, submit * 3),
+    }
+
+
+@pytest.mark.parametrize(("status", "when"), BY_SESSION)
+def test_what_the_session_refuses(status: CommandStatus, when: str) -> None:
+    """Each refusal that is claimed of the session is what it answers."""
+    state, octets = broken_by_session()[when]
+    session: Session = session_in(state)
+    session.limits = Limits(window_in=2)
+    session.receive(octets, 0.0)
+    assert [its for _, its, _ in said(session)] == [status]
+
+
+@asynccontextmanager
+async def gateway(folder: Path) -> AsyncIterator[RunningGateway]:
+    """A running gateway with a second account that may only receive."""
+    only = {"system_id": ONLY_RECEIVES, "password": "fetion16", "modes": ["receiver"]}
+    usual = {"system_id": "smsc", "password": "fetion16", "default": True}
+    async with running_gateway(folder, {"smpp": {"accounts": [usual, only]}}) as running:
+        yield running
+
+
+def example(request: type[Pdu], change: dict[str, Any]) -> Pdu:
+    """A request that is right but for the change. data_sm has its text in a TLV."""
+    if issubclass(request, BindRequest):
+        return request(**{"system_id": "smsc", "password": "fetion16", **change})
+    message = {"source_addr": ALICE, "destination_addr": SERVICE, "data_coding": 1, **change}
+    if request is DataSm:
+        return DataSm(**message, tlvs={TAGS["message_payload"]: b"CXFX"})
+    return SubmitSm(**{"short_message": b"CXFX", **message})
+
+
+async def answer_to(port: int, pdu: Pdu) -> int:
+    """The command_status with which a gateway answers a request; a message is sent on a bind."""
+    async with Wire.to(port) as wire:
+        if not isinstance(pdu, BindRequest):
+            wire.send(BindTransceiver(system_id="smsc", password="fetion16"))
+            assert (await wire.read()) is not None
+        wire.send(pdu)
+        while True:
+            read = await wire.read()
+            assert read is not None
+            if read.command_id == pdu.command_id | 0x80000000:
+                return read.command_status
+
+
+async def test_what_the_gateway_refuses(tmp_path: Path) -> None:
+    """Each refusal that is claimed of a value is what a running gateway answers; with right values it takes
+    the request."""
+    async with gateway(tmp_path) as running:
+        port = running.account.port
+        for request, field, status, when in CLAIMED:
+            if status is CommandStatus.RBINDFAIL and request.name == "bind_receiver":
+                continue  # the mode that this account has
+            bad = example(request, BAD_VALUES[when])
+            assert await answer_to(port, bad) == status, (request.name, field, when)
+        for request in SERVES:
+            assert await answer_to(port, example(request, {})) == CommandStatus.ROK, request.name
+
+
+IGNORED: dict[str, Callable[[], Any]] = {
+    "service_type": lambda: "WAP",
+    "protocol_id": lambda: 0x7F,
+    "priority_flag": lambda: 3,
+    "schedule_delivery_time": lambda: "991231235959000+",
+    "validity_period": lambda: "000000000100000R",
+    "registered_delivery": lambda: 0x1F,
+    "replace_if_present_flag": lambda: 1,
+    "sm_default_msg_id": lambda: 9,
+    "system_type": lambda: "VMS",
+    "addr_ton": lambda: 1,
+    "addr_npi": lambda: 1,
+}
+
+
+async def test_what_is_ignored_is_accepted(tmp_path: Path) -> None:
+    """A field that the statement calls ignored may hold what it likes: the request is taken."""
+    async with gateway(tmp_path) as running:
+        for request in SERVES:
+            ignored = [name for name, claim in RECEIVED[request].items() if "ignored" in claim.use.value]
+            bad = example(request, {name: IGNORED[name]() for name in ignored})
+            assert await answer_to(running.account.port, bad) == CommandStatus.ROK, request.name
+
+
+def test_unknown_requests_are_listed_as_such() -> None:
+    """What nobody serves says so in the table of requests."""
+    text = statement()
+    for request in (QuerySm, CancelSm, SubmitMulti):
+        [line] = [line for line in text.splitlines() if line.startswith(f"| `{request.name}` |")]
+        assert line.count("RINVCMDID") == 2
+    assert decode(encode(QuerySm())) == QuerySm()
