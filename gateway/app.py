@@ -46,7 +46,7 @@ from gateway.processing.upkeep import Upkeep
 from gateway.secrets import HashCost, Hasher, KeyFile, Keys, generate_password
 from gateway.settings import Settings
 from gateway.storage.contract import Store
-from gateway.storage.sqlite.store import SqliteStore
+from gateway.storage.engines import open_store
 from routing.table import Routing
 from routing.tablefile import TableError
 
@@ -67,7 +67,7 @@ class Environment:
     random: Random = field(default_factory=Random)
     choice: Callable[[str], str] = secrets.choice
     hash_cost: HashCost | None = None
-    open_store: StoreOpener = SqliteStore.open
+    open_store: StoreOpener = open_store
     new_key: bool = False
 
 

@@ -256,18 +256,68 @@ class Expected:
     dropped: int = 0
 
 
+class ProductRecord(NamedTuple):
+    """A customer ordered or cancelled a product: a charging record.
+
+    cause: number of the SMS that did it. operation: order or cancel. trial: within the free hours of a first
+    order. province: the code of the customer's home province.
+    """
+
+    cause: int
+    msisdn: str
+    product: str
+    operation: str
+    at: int
+    trial: bool
+    province: str
+
+
+class CompletePart(NamedTuple):
+    """The message of a stored part is complete: its octets go, the rest is kept until `deadline`."""
+
+    deadline: int
+    number: int
+
+
+class Retransmission(NamedTuple):
+    """SMS `number` came again at `at` and was recognised; its second answer goes out on `session`."""
+
+    number: int
+    session: int
+    at: int
+
+
+class Doubted(NamedTuple):
+    """The answer to a retransmission of SMS `number` is in doubt too: a candidate again, until `until`."""
+
+    until: int
+    number: int
+
+
+class Certain(NamedTuple):
+    """SMS first..last whose last answer left on `session`: it has arrived, they are candidates no more."""
+
+    session: int
+    first: int
+    last: int
+
+
+class Watermark(NamedTuple):
+    """Answers to SMS up to `number`, and to retransmissions up to the time `at`, are certain."""
+
+    number: int
+    at: int
+
+
 @dataclass(slots=True)
 class Commit:
     """Everything that one commit writes; all of it or nothing.
 
-    products: (cause, msisdn, product, operation, at, trial, province) of orders and cancellations.
-    changed: SMS that were not closed, but are to leave again, had a part acknowledged, were parked, or
-    taken out of the park.
-    parts_complete: (deadline, number) of parts whose message is complete: their octets go.
-    repeats: (number, session, at) of retransmissions: a candidate was used up, and answered on that session.
-    doubted: (until, number) of such ones whose answer is in doubt too: candidates again.
-    certain: (session, first, last) of SMS that are candidates no more: their answers have arrived.
-    settled: (number, at) up to which answers, and answers to retransmissions, are certain.
+    messages: SMS that came. customers, buddies: their new values; None in place of a buddy removes it.
+    outgoing: SMS that are to leave. closed: SMS that are sent, failed or expired. changed: SMS that were not
+    closed, but are to leave again, had a part acknowledged, were parked, or taken out of the park.
+    parts, parts_gone: parts of long messages to keep, and numbers of those to delete.
+    repeats: each uses up the candidate of its number. settled: replaces the watermark.
     """
 
     messages: list[JournalEntry] = field(default_factory=list)
@@ -278,13 +328,13 @@ class Commit:
     changed: list[MobileTerminated] = field(default_factory=list)
     parts: list[StoredPart] = field(default_factory=list)
     parts_gone: list[int] = field(default_factory=list)
-    parts_complete: list[tuple[int, int]] = field(default_factory=list)
-    products: list[tuple[int, int, str, str, int, int, str]] = field(default_factory=list)
-    repeats: list[tuple[int, int, int]] = field(default_factory=list)
+    parts_complete: list[CompletePart] = field(default_factory=list)
+    products: list[ProductRecord] = field(default_factory=list)
+    repeats: list[Retransmission] = field(default_factory=list)
     uncertain: list[Uncertain] = field(default_factory=list)
-    doubted: list[tuple[int, int]] = field(default_factory=list)
-    certain: list[tuple[int, int, int]] = field(default_factory=list)
-    settled: tuple[int, int] | None = None
+    doubted: list[Doubted] = field(default_factory=list)
+    certain: list[Certain] = field(default_factory=list)
+    settled: Watermark | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

@@ -63,6 +63,9 @@ ARROWS: dict[str, frozenset[str]] = {
 UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors"})
 """Modules that import nothing of SHARED."""
 
+ENGINES = ("gateway.storage.sqlite", "gateway.storage.memory")
+"""The packages of engines."""
+
 COMMAND_LINE = ("gateway.cli", "gateway.testing", "gateway.__main__", "pytest_fetion_gateway")
 """Nobody imports these but themselves."""
 
@@ -252,6 +255,22 @@ def test_libraries_stay_where_they_belong() -> None:
             if top not in sys.stdlib_module_names | EVERYTHING | allowed:
                 offences.append(f"{module} -> {name}")
     assert offences == []
+
+
+def test_only_the_table_of_engines_names_one() -> None:
+    """SQLite is named in its own package and in the table of engines, no engine's package anywhere else."""
+    offences = {
+        f"{module} -> {name}"
+        for module, tree in PRODUCT.items()
+        for name in imports_of(tree)
+        if (is_within(name, "sqlite3") and not is_within(module, "gateway.storage.sqlite"))
+        or (
+            (package := next((each for each in ENGINES if is_within(name, each)), None))
+            and not is_within(module, package)
+            and module != "gateway.storage.engines"
+        )
+    }
+    assert offences == set()
 
 
 def test_the_core_is_pure() -> None:

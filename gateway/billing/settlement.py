@@ -1,7 +1,7 @@
-"""Charging records as CSV files, for the settlement with the provinces: views of what the store keeps.
+"""Writes charging records as CSV files, for the settlement with the provinces, from what the store keeps.
 
-Every file has one record a line below a line of names; UTF-8, RFC 4180; days and times are those of
-service.timezone; amounts are in fen; no file holds the text of an SMS. The columns are those of COLUMNS:
+Every file has a line of names and one line per record (UTF-8, RFC 4180). Days and times are in
+service.timezone, amounts in fen. No file holds the text of an SMS. The columns are those of COLUMNS:
 
     record_id          message id; of a product's record that of the SMS that ordered or cancelled it
     cause_id           message id of the SMS that led to this one
@@ -21,10 +21,10 @@ service.timezone; amounts are in fen; no file holds the text of an SMS. The colu
     length             characters, empty for an SMS with a password
     segments           SMS that it took; of a downlink those that left
 
-An uplink message is one record, with the fee of all SMS that it took; parts whose message never became
-complete are none. A downlink stands under the day it was closed, everything else under the day it came.
-month.csv has, of the calendar months that ended within the days, what each product that ran in them cost
-(commands.charging); it is told from what customers keep of their orders, so it needs no old records.
+An uplink message is one record, with the fee of all SMS that it took; a message that never became complete is
+none. A downlink belongs to the day on which it was closed, everything else to the day on which it came.
+month.csv has, for every calendar month that ended on one of the days, what each product that ran in it cost
+(commands.charging). It is made from the orders that customers' records keep, so it needs no old records.
 """
 
 import csv
@@ -39,8 +39,8 @@ from zoneinfo import ZoneInfo
 
 from commands.charging import FETION, month_fee, month_start
 from commands.tariffs import Tariffs
-from gateway.message import PART, Delivery, message_id
-from gateway.storage.sqlite.reader import SqliteReader
+from gateway.message import DONE, PART, Delivery, message_id
+from gateway.storage.reader import Reader
 from routing.table import Routing
 
 _MESSAGE: Final = (
@@ -64,7 +64,6 @@ FREE, BY_MESSAGE, BY_MONTH = "01", "02", "03"
 """Fee types (CMPP FeeType)."""
 
 UPLINK, DOWNLINK = 0, 1
-OK: Final = 200
 
 Record = Mapping[str, object]
 
@@ -103,10 +102,10 @@ class Span:
 
 
 class Records:
-    """The records of some days. reader: the store, only read. free_hours: of a first order."""
+    """The charging records of some days. free_hours: how long a first order costs nothing."""
 
     def __init__(
-        self, reader: SqliteReader, routing: Routing, tariffs: Tariffs, span: Span, free_hours: int
+        self, reader: Reader, routing: Routing, tariffs: Tariffs, span: Span, free_hours: int
     ) -> None:
         self._reader = reader
         self._routing = routing
@@ -115,9 +114,10 @@ class Records:
         self._free_hours = free_hours
 
     def write(self, out: Path) -> dict[str, int]:
-        """Write the files into a folder, which is made when it is not there; how many records each has.
+        """Write the files into a folder, which is made when it is not there.
 
-        A file appears whole, in place of an older one of its name, or not at all. Raises OSError.
+        A file appears whole, in place of an older one of its name, or not at all. Returns how many records
+        each file has. Raises OSError; StoreUnusable when the store cannot be read.
         """
         out.mkdir(parents=True, exist_ok=True)
         return {
@@ -128,71 +128,67 @@ class Records:
         }
 
     def uplink(self) -> Iterator[Record]:
-        """One per message of a handset that came on these days; the parts of a long one are one message."""
-        for row in self._reader.journal_between(self._span.begin, self._span.end):
-            if row["outcome"] == PART:
+        """Give one record per message of a handset that came on these days; a long message is one."""
+        for sms in self._reader.journal(self._span.begin, self._span.end):
+            if sms.outcome == PART:
                 continue
-            fee = self._tariffs.uplink * row["parts"] if row["msisdn"] else 0
-            hidden = bool(row["hidden"])
             yield self._message(
-                row["number"],
-                service_id=row["instruction"],
-                msisdn=row["msisdn"] or row["source"],  # older versions took senders that are no mobile
-                charged_msisdn=row["msisdn"],
-                access_number=row["destination"],
+                sms.number,
+                service_id=sms.instruction,
+                msisdn=sms.msisdn or sms.source,  # older versions took senders that are no mobile
+                charged_msisdn=sms.msisdn,
+                access_number=sms.destination,
                 direction=UPLINK,
-                submitted_at=self._time(row["at"]),
-                completed_at=self._time(row["at"]),
-                result=row["code"] or OK,
-                outcome=row["outcome"],
-                fee=fee,
-                home_province=self._home(row["msisdn"]),
-                length="" if hidden else len(row["text"]),
-                segments=row["parts"],
+                submitted_at=self._time(sms.at),
+                completed_at=self._time(sms.at),
+                result=sms.code,
+                outcome=sms.outcome,
+                fee=self._tariffs.uplink * sms.parts if sms.msisdn else 0,
+                home_province=self._home(sms.msisdn),
+                length="" if sms.hidden else len(sms.text),
+                segments=sms.parts,
             )
 
     def downlink(self) -> Iterator[Record]:
-        """One per SMS of ours that was closed on these days."""
-        for row in self._reader.closed_between(self._span.begin, self._span.end):
-            sent = row["state"] == Delivery.SENT
+        """Give one record per SMS of ours that was closed on these days."""
+        for sms, instruction in self._reader.closed(self._span.begin, self._span.end):
             yield self._message(
-                row["number"],
-                cause_id=message_id(row["cause"]),
-                service_id=row["instruction"] or "",
-                msisdn=row["msisdn"],
-                charged_msisdn=row["msisdn"],
-                access_number=row["source"],
+                sms.number,
+                cause_id=message_id(sms.cause),
+                service_id=instruction,
+                msisdn=sms.msisdn,
+                charged_msisdn=sms.msisdn,
+                access_number=sms.source,
                 direction=DOWNLINK,
-                submitted_at=self._time(row["at"]),
-                completed_at=self._time(row["closed_at"]),
-                result=OK if sent else row["error"],
-                outcome=Delivery(row["state"]).name.lower(),
-                fee=self._tariffs.downlink * row["parts_done"],
-                home_province=self._home(row["msisdn"]),
-                length="" if row["secret"] else len(row["text"]),
-                segments=row["parts_done"],
+                submitted_at=self._time(sms.at),
+                completed_at=self._time(sms.closed_at),
+                result=DONE if sms.state is Delivery.SENT else sms.error,
+                outcome=sms.state.name.lower(),
+                fee=self._tariffs.downlink * sms.parts_done,
+                home_province=self._home(sms.msisdn),
+                length="" if sms.secret else len(sms.text),
+                segments=sms.parts_done,
             )
 
     def products(self) -> Iterator[Record]:
-        """One per order and cancellation on these days."""
-        for row in self._reader.products_between(self._span.begin, self._span.end):
-            fee = self._tariffs.month.get(row["product"], 0)
-            msisdn = str(row["msisdn"])
+        """Give one record per order and per cancellation on these days."""
+        for order in self._reader.products(self._span.begin, self._span.end):
+            fee = self._tariffs.month.get(order.product, 0)
             yield {
-                "record_id": message_id(row["cause"]),
-                "service_code": row["product"],
-                "operation": row["operation"],
-                "trial": row["trial"],
-                "msisdn": msisdn,
-                "charged_msisdn": msisdn,
-                "submitted_at": self._time(row["at"]),
+                "record_id": message_id(order.cause),
+                "service_code": order.product,
+                "operation": order.operation,
+                "trial": int(order.trial),
+                "msisdn": order.msisdn,
+                "charged_msisdn": order.msisdn,
+                "submitted_at": self._time(order.at),
                 "fee_type": BY_MONTH if fee else FREE,
                 "month_fee": fee,
-                "home_province": row["province"],
+                "home_province": order.province,
             }
 
     def months(self) -> Iterator[Record]:
-        """One per customer, product and calendar month that ended on one of these days."""
+        """Give one record per customer, product and calendar month that ended on one of these days."""
         months = list(self._span.months())
         if not months:
             return
@@ -235,7 +231,7 @@ class Records:
 
 
 def _write(out: Path, name: str, records: Iterable[Record]) -> int:
-    """One file, readable by its owner alone: it holds numbers of customers."""
+    """Write one file that only its owner may read: it holds numbers of customers."""
     path = out / f"{name}.csv"
     unfinished = path.with_suffix(".csv.part")
     count = 0

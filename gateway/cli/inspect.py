@@ -1,6 +1,6 @@
-"""`trace`, `binds`, `outbox list|retry|drop`: what the store and the running gateway know.
+"""`trace`, `binds`, `outbox list|retry|drop`: show what the store and the running gateway know.
 
-With --json times are RFC 3339 in UTC with milliseconds, null where nothing has happened; message ids are
+With --json, times are RFC 3339 in UTC with milliseconds, or null where nothing has happened; message ids are
 those of the log.
 """
 
@@ -9,6 +9,8 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -16,17 +18,20 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from gateway.cli.config import add_config, settings_of
-from gateway.message import message_id, number_of
+from gateway.message import MASKED, Delivery, message_id, number_of
 from gateway.operations.control import CommandRefused, NotRunning, ask
 from gateway.settings import Settings
 from gateway.storage.contract import StoreUnusable
-from gateway.storage.sqlite.reader import SqliteReader
+from gateway.storage.engines import open_reader
+from gateway.storage.reader import DownlinkRecord, JournalRecord
 from routing.table import Routing
 from routing.tablefile import TableError
 
 _TIMES: Final = frozenset({"at", "expires_at", "closed_at", "repeated_at"})
 _IDS: Final = {"number": "message_id", "cause": "cause_id"}
-"""Columns that are shown under another name, as a message id."""
+"""Fields that are shown under another name, as a message id."""
+_SECRET: Final = "<secret>"
+"""What stands for the text of an SMS out that holds a password."""
 
 _BINDS: Final = (
     *("SYSTEM_ID", "MODE", "REMOTE", "ADDRESS_RANGE", "BOUND", "WINDOW_IN", "RECEIVED", "WINDOW_OUT", "SENT"),
@@ -151,26 +156,22 @@ outbox_drop = Decide("outbox drop")
 
 def _trace(args: argparse.Namespace, settings: Settings) -> int:
     number = number_of(args.id)
-    reader = SqliteReader.open(settings.storage.path)
-    try:
-        outgoing = reader.outgoing(number)
-        cause = number if outgoing is None else int(outgoing["cause"])
-        message = reader.message(cause)
+    with closing(open_reader(settings.storage.url)) as reader:
+        outgoing = reader.downlink(number)
+        cause = number if outgoing is None else outgoing.cause
+        message = reader.journal_record(cause)
         replies = reader.caused_by(cause) if outgoing is None else [outgoing]
-        numbers = message["detail"].get("joined", ()) if message else ()
-        parts = [part for each in numbers if (part := reader.message(each)) is not None]
-    finally:
-        reader.close()
+        numbers = message.detail.get("joined", ()) if message else ()
+        parts = [part for each in numbers if (part := reader.journal_record(each)) is not None]
     if message is None and outgoing is None:
         complain(
             f"{args.id}: no such SMS in {settings.storage.path} (never answered positively, or another store)"
         )
         return 1
-    if message is not None:
-        message["home_province"] = Routing.load().home(message["msisdn"])
+    home = "" if message is None else Routing.load().home(message.msisdn)
     if args.json:
         found = {
-            "message": message and _shown(message),
+            "message": message and _shown(message) | {"home_province": home},
             "parts": [_shown(part) for part in parts],
             "outgoing": [_shown(sms) for sms in replies],
         }
@@ -178,68 +179,88 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         return 0
     zone = ZoneInfo(settings.service.timezone)
     if message is not None:
-        _print_message(message, zone)
+        _print_message(message, home, zone)
     for part in parts:
-        say(f"  part        {message_id(part['number'])}  {_local(part['at'], zone)}")
+        say(f"  part        {message_id(part.number)}  {_local(part.at, zone)}")
     for sms in replies:
         _print_outgoing(sms, zone)
     return 0
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as JSON has it: ids and times as in the log."""
+def _shown(record: JournalRecord | DownlinkRecord) -> dict[str, Any]:
+    """A record as JSON has it: ids and times as in the log, flags as 0 and 1."""
     shown: dict[str, Any] = {}
-    for key, value in row.items():
+    for each in fields(record):
+        key, value = each.name, getattr(record, each.name)
         if key in _IDS:
             shown[_IDS[key]] = message_id(value)
         elif key in _TIMES:
             shown[key] = _utc(value) if value else None
+        elif isinstance(value, Delivery):
+            shown[key] = _state(value)
+        elif isinstance(value, bool):
+            shown[key] = int(value)
+        elif isinstance(value, bytes):
+            shown[key] = value.hex()
         else:
             shown[key] = value
+    shown["text"] = _text(record)
     if "joined" in shown.get("detail", ()):
-        shown["detail"] |= {"joined": [message_id(number) for number in shown["detail"]["joined"]]}
+        joined = [message_id(number) for number in shown["detail"]["joined"]]
+        shown["detail"] = {**shown["detail"], "joined": joined}
     return shown
 
 
-def _print_message(m: dict[str, Any], zone: ZoneInfo) -> None:
-    detail = m["detail"]
-    place = m["access_code"] + (f" + {m['sub_code']}" if m["sub_code"] else "")
-    say(f"SMS in        {message_id(m['number'])}  {_local(m['at'], zone)}")
-    say(f"  from        {m['source']}, home province {m['home_province']}")
-    say(f"  to          {m['destination']} ({place}), belongs to province {m['province']}")
-    say(f"  on          account {m['account']}, session {m['session']}, sequence {m['sequence']}")
-    say(f"  coding      data_coding {m['data_coding']}, esm_class 0x{m['esm_class']:02X}, parts {m['parts']}")
-    say(f"  text        {m['text']!r}")
-    say(f"  understood  {m['instruction'] or '-'} -> {m['outcome']}")
-    for event in detail.get("events", ()):
+def _text(record: JournalRecord | DownlinkRecord) -> str:
+    """The text, or what stands for one that nobody may see."""
+    if isinstance(record, DownlinkRecord):
+        return _SECRET if record.secret else record.text
+    return MASKED if record.hidden else record.text
+
+
+def _state(state: Delivery) -> str:
+    return state.name.lower()
+
+
+def _print_message(m: JournalRecord, home: str, zone: ZoneInfo) -> None:
+    """What is known of an SMS in. home: the province of its sender."""
+    place = m.access_code + (f" + {m.sub_code}" if m.sub_code else "")
+    say(f"SMS in        {message_id(m.number)}  {_local(m.at, zone)}")
+    say(f"  from        {m.source}, home province {home}")
+    say(f"  to          {m.destination} ({place}), belongs to province {m.province}")
+    say(f"  on          account {m.account}, session {m.session}, sequence {m.sequence}")
+    say(f"  coding      data_coding {m.data_coding}, esm_class 0x{m.esm_class:02X}, parts {m.parts}")
+    say(f"  text        {_text(m)!r}")
+    say(f"  understood  {m.instruction or '-'} -> {m.outcome}")
+    for event in m.detail.get("events", ()):
         say(f"  event       {event['event']} {event['msisdn']}")
     for key in ("error", "reason"):
-        if key in detail:
-            say(f"  {key:<11} {detail[key]}")
-    if m["repeated_at"]:
-        say(f"  resent      {_local(m['repeated_at'], zone)}: recognised, not executed again")
+        if key in m.detail:
+            say(f"  {key:<11} {m.detail[key]}")
+    if m.repeated_at:
+        say(f"  resent      {_local(m.repeated_at, zone)}: recognised, not executed again")
 
 
-def _print_outgoing(sms: dict[str, Any], zone: ZoneInfo) -> None:
-    say(f"SMS out       {message_id(sms['number'])}  {_local(sms['at'], zone)}  {sms['state']}")
-    say(f"  from        {sms['source']} to {sms['destination']} (account {sms['account']})")
-    say(f"  text        {sms['text']!r}" + (f" in {sms['parts']} parts" if sms["parts"] > 1 else ""))
+def _print_outgoing(sms: DownlinkRecord, zone: ZoneInfo) -> None:
+    """What is known of an SMS out."""
+    say(f"SMS out       {message_id(sms.number)}  {_local(sms.at, zone)}  {_state(sms.state)}")
+    say(f"  from        {sms.source} to {sms.destination} (account {sms.account})")
+    say(f"  text        {_text(sms)!r}" + (f" in {sms.parts} parts" if sms.parts > 1 else ""))
     left = _attempts(sms)
-    if sms["closed_at"]:
-        say(f"  closed      {_local(sms['closed_at'], zone)} after {left} {sms['error']}".rstrip())
-    elif sms["state"] == "suspect":
-        say(f"  parked      after {left}: {sms['error']}")
+    if sms.closed_at:
+        say(f"  closed      {_local(sms.closed_at, zone)} after {left} {sms.error}".rstrip())
+    elif sms.state is Delivery.SUSPECT:
+        say(f"  parked      after {left}: {sms.error}")
     else:
-        say(f"  waits       until {_local(sms['expires_at'], zone)}, {left} so far")
-    if 0 < sms["parts_done"] < sms["parts"]:
-        say(f"  parts       {sms['parts_done']} of {sms['parts']} acknowledged")
+        say(f"  waits       until {_local(sms.expires_at, zone)}, {left} so far")
+    if 0 < sms.parts_done < sms.parts:
+        say(f"  parts       {sms.parts_done} of {sms.parts} acknowledged")
 
 
-def _attempts(sms: dict[str, Any]) -> str:
+def _attempts(sms: DownlinkRecord) -> str:
     """How often it left, as the store knows: of one in flight it learns when something becomes of it."""
-    count = sms["attempts"]
-    again = " (perhaps delivered before)" if sms.get("repeat") else ""
-    return f"{count} attempt{'' if count == 1 else 's'}{again}"
+    again = " (perhaps delivered before)" if sms.repeat else ""
+    return f"{sms.attempts} attempt{'' if sms.attempts == 1 else 's'}{again}"
 
 
 def _binds(args: argparse.Namespace, settings: Settings) -> int:
@@ -270,31 +291,28 @@ def _bind_row(bind: dict[str, Any]) -> list[str]:
 
 
 def _outbox(args: argparse.Namespace, settings: Settings) -> int:
-    reader = SqliteReader.open(settings.storage.path)
-    try:
-        rows = reader.waiting(args.limit)
-    finally:
-        reader.close()
+    with closing(open_reader(settings.storage.url)) as reader:
+        found = reader.waiting(args.limit)
     if args.json:
-        _print_json([_shown(row) for row in rows])
-    elif rows:
+        _print_json([_shown(sms) for sms in found])
+    elif found:
         now_ms = time.time() * 1000
-        _print_columns(_OUTBOX, (_outbox_row(row, now_ms) for row in rows))
+        _print_columns(_OUTBOX, (_outbox_row(sms, now_ms) for sms in found))
     else:
         say("nothing waits, nothing is parked")
     return 0
 
 
-def _outbox_row(sms: dict[str, Any], now_ms: float) -> list[str]:
+def _outbox_row(sms: DownlinkRecord, now_ms: float) -> list[str]:
     return [
-        message_id(sms["number"]),
-        sms["state"],
-        sms["account"],
-        _age((now_ms - sms["at"]) / 1000),
-        str(sms["attempts"]),
-        sms["source"],
-        sms["destination"],
-        sms["error"],
+        message_id(sms.number),
+        _state(sms.state),
+        sms.account,
+        _age((now_ms - sms.at) / 1000),
+        str(sms.attempts),
+        sms.source,
+        sms.destination,
+        sms.error,
     ]
 
 

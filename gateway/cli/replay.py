@@ -1,8 +1,9 @@
-"""`replay`: what recorded messages would lead to with the tables and handlers of today."""
+"""`replay`: shows what recorded messages would lead to with the tables and handlers of today."""
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,9 +15,9 @@ from commands.sensitive_words import WordList
 from commands.service import Commands
 from gateway.cli.config import add_config, settings_of
 from gateway.message import message_id
-from gateway.operations.replay import Difference, Recorded, Replay
+from gateway.operations.replay import Difference, Replay
 from gateway.storage.contract import StoreUnusable
-from gateway.storage.sqlite.reader import SqliteReader
+from gateway.storage.engines import open_reader
 from routing.table import Routing
 from routing.tablefile import TableError
 
@@ -44,37 +45,32 @@ def run(args: argparse.Namespace) -> int:
         commands = Commands.load(routing, args.tables)
         path = settings.service.sensitive_words
         words: Words = NO_WORDS if path is None else WordList.load(path)
-        reader = SqliteReader.open(args.journal or settings.storage.path)
+        reader = open_reader(args.journal or settings.storage.url)
     except (TableError, StoreUnusable, OSError) as error:
         sys.stderr.write(f"fetion-gateway: {error}\n")
         return 1
     limits = ServiceLimits(**settings.limits.model_dump())
     replay = Replay(routing, commands, limits, ZoneInfo(settings.service.timezone), words)
+    different = 0
     try:
-        different = 0
-        for difference in replay.run(recorded(reader)):
-            different += 1
-            sys.stdout.write(_as_json(difference) if args.json else _as_text(difference))
-    finally:
-        reader.close()
+        with closing(reader):
+            for difference in replay.run(reader.journal()):
+                different += 1
+                sys.stdout.write(_as_json(difference) if args.json else _as_text(difference))
+    except StoreUnusable as error:
+        sys.stderr.write(f"fetion-gateway: {error}\n")
+        return 1
     sys.stdout.write(_summary(replay, different, as_json=args.json))
     return 1 if different else 0
 
 
-def recorded(reader: SqliteReader) -> Iterator[Recorded]:
-    """The journal of a store, oldest first."""
-    for row in reader.journal():
-        columns = [*row[:-1], orjson.loads(row[-1]) if row[-1] else {}]
-        yield Recorded(*columns)
-
-
 def _as_json(difference: Difference) -> str:
-    row = difference.recorded
+    sms = difference.recorded
     told = {
-        "message_id": message_id(row.number),
-        "msisdn": row.msisdn,
-        "destination": row.destination,
-        "text": row.text,
+        "message_id": message_id(sms.number),
+        "msisdn": sms.msisdn,
+        "destination": sms.destination,
+        "text": sms.text,
         "was": difference.was,
         "is": difference.is_now,
     }
@@ -82,8 +78,8 @@ def _as_json(difference: Difference) -> str:
 
 
 def _as_text(difference: Difference) -> str:
-    row = difference.recorded
-    head = f"{message_id(row.number)}  {row.msisdn} -> {row.destination}  {row.text!r}"
+    sms = difference.recorded
+    head = f"{message_id(sms.number)}  {sms.msisdn} -> {sms.destination}  {sms.text!r}"
     return f"{head}\n  was  {_line(difference.was)}\n  is   {_line(difference.is_now)}\n"
 
 

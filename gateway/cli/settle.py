@@ -1,8 +1,9 @@
-"""`settle`: the charging records of some days as CSV files. Their columns: gateway.billing.settlement."""
+"""`settle`: writes the charging records of some days as CSV files (gateway.billing.settlement)."""
 
 import argparse
 import json
 import sys
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,11 +13,11 @@ from gateway.billing.settlement import Records, Span
 from gateway.cli.config import add_config, settings_of
 from gateway.settings import Settings
 from gateway.storage.contract import StorageError
-from gateway.storage.sqlite.reader import SqliteReader
+from gateway.storage.engines import open_reader
 from routing.table import Routing
 
 YEARS = range(2000, 2200)
-"""Those that a store may have records of."""
+"""Years that a store may have records of."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,14 +59,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settle(settings: Settings, first: date, last: date, out: Path) -> dict[str, int]:
-    """Write the files of these days; how many records each has. Raises StorageError and OSError."""
+    """Write the files of these days; returns how many records each has. Raises StorageError and OSError."""
     span = Span(first, last, ZoneInfo(settings.service.timezone))
-    reader = SqliteReader.open(settings.storage.path)
-    try:
+    with closing(open_reader(settings.storage.url)) as reader:
         records = Records(reader, Routing.load(), load_tariffs(), span, settings.limits.free_hours)
         return records.write(out)
-    finally:
-        reader.close()
 
 
 def _day(text: str) -> date:

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from gateway.channels.contract import Alphabet
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import StoredPart
+from gateway.message import CompletePart, StoredPart
 
 SETS_PER_HANDSET = 16
 OCTETS_PER_HANDSET = 32 * 1024
@@ -94,7 +94,7 @@ class Joined:
 
     text: the whole message when it was the last part, else None; joined: the SMS that its other parts came
     in. stored: the part itself where the store has to keep it. gone: numbers of stored parts that are not
-    needed any more. complete: (deadline, number) of those whose octets are not. given_up: the message that it
+    needed any more. complete: those whose octets are not. given_up: the message that it
     ended.
     """
 
@@ -102,7 +102,7 @@ class Joined:
     joined: tuple[int, ...] = ()
     stored: StoredPart | None = None
     gone: list[int] = field(default_factory=list)
-    complete: list[tuple[int, int]] = field(default_factory=list)
+    complete: list[CompletePart] = field(default_factory=list)
     given_up: "GivenUp | None" = None
 
 
@@ -257,7 +257,7 @@ class Reassembly:
             joined.gone += before.numbers
         deadline = last.at + REPEATABLE_MS
         last.complete, last.octets, last.deadline = True, b"", deadline
-        joined.complete = [(deadline, number) for number in waiting.numbers]
+        joined.complete = [CompletePart(deadline, number) for number in waiting.numbers]
         self._complete[key] = _Complete(waiting.digests, deadline, [*waiting.numbers, last.number])
         heapq.heappush(self._deadlines, (deadline, key))
         self._close(key)

@@ -21,7 +21,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.message import Commit, Expected, Uncertain
+from gateway.message import Certain, Commit, Doubted, Expected, Uncertain, Watermark
 from gateway.storage.contract import Store
 
 SETTLE_MS = 60_000
@@ -95,8 +95,8 @@ class Retransmissions:
         self._candidates = 0
         self._sessions: dict[int, _Session] = {}
         self._uncertain: list[Uncertain] = []
-        self._doubted: list[tuple[int, int]] = []
-        self._certain: list[tuple[int, int, int]] = []
+        self._doubted: list[Doubted] = []
+        self._certain: list[Certain] = []
         self._last = 0
         self._settled = 0
         self._last_repeat = 0  # when the journal last noted one
@@ -184,13 +184,13 @@ class Retransmissions:
 
     def unanswered_again(self, account: str, number: int, moment: float) -> None:
         """The answer to a retransmission could not be given: it may come once more."""
-        self._doubted.append((self._time(moment) + self._windows[account], number))
+        self._doubted.append(Doubted(self._time(moment) + self._windows[account], number))
         self.expecting.add(account)
 
     def late_again(self, account: str, number: int, moment: float) -> None:
         """A retransmission was answered so late (see late) that it may come once more."""
         window = min(self._windows[account], self._late_window)
-        self._doubted.append((self._time(moment) + window, number))
+        self._doubted.append(Doubted(self._time(moment) + window, number))
         self.expecting.add(account)
 
     def lost(self, session: int, moment: float) -> None:
@@ -213,7 +213,7 @@ class Retransmissions:
         known = self._sessions.pop(session, None)
         if known is not None:
             for span in (*known.late, *known.repeats):
-                self._certain.append((session, span.first, span.last))
+                self._certain.append(Certain(session, span.first, span.last))
 
     # What the next commit has to write
 
@@ -236,7 +236,7 @@ class Retransmissions:
         if commit.settled is not None:
             self._unwritten = True
 
-    def settle(self, moment: float, now: int, pending: int | None = None) -> tuple[int, int] | None:
+    def settle(self, moment: float, now: int, pending: int | None = None) -> Watermark | None:
         """Forget answers that are certain. The new watermark when it moved, for the commit made at `now`.
 
         Everything up to its number, and every repeat up to its time, is certain, or stands in a range that
@@ -247,7 +247,7 @@ class Retransmissions:
             oldest = min(oldest, pending)
         for number, session in list(self._sessions.items()):
             for span in self._let_settle(session, moment):
-                self._certain.append((number, span.first, span.last))
+                self._certain.append(Certain(number, span.first, span.last))
             for span in session.spans:
                 oldest = min(oldest, span.first)
             if session.repeats:
@@ -260,7 +260,7 @@ class Retransmissions:
         self._unwritten = False
         self._settled = max(self._settled, oldest - 1)
         self._repeats_to = max(self._repeats_to, repeats_to)
-        return self._settled, self._repeats_to
+        return Watermark(self._settled, self._repeats_to)
 
     def _let_settle(self, session: _Session, moment: float) -> list[_Span]:
         """Take out what is certain now; gives the repeats among it."""

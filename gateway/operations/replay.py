@@ -1,18 +1,18 @@
 """Runs recorded messages through the tables and handlers of today and says what would end differently.
 
-Nothing is written and nothing is sent. The world is built from nothing: it is what the messages make of it,
-from the first one on, so a journal whose beginning was deleted shows differences that are none. What the
-handlers may not find out by themselves (time, Fetion numbers, candidates) is what the journal says they were
-given; passwords are not in the journal, and a word stands for them.
+A replay writes nothing and sends nothing. Its world begins empty and is what the messages make of it, so a
+journal whose beginning was deleted shows differences that are none. Handlers get what the journal says they
+were given (time, Fetion numbers, candidates); passwords are not in the journal, and a word stands for them.
 
-Not compared are parts of long messages (the one that completed them has the whole text), senders that are no
-mobiles (older versions took them), texts that were not stored, and what the guard kept from the handlers.
+A replay does not compare parts of long messages (the record of the last part has the whole text), senders
+that are no mobiles (older versions took them), texts that were not stored, and what the guard kept from the
+handlers.
 """
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
@@ -38,43 +38,29 @@ from commands.model import (
 from commands.service import Commands
 from gateway.message import PART, message_id
 from gateway.processing.journal import told
+from gateway.storage.reader import JournalRecord
 from routing.model import Route
 from routing.table import Routing
 
 UNKNOWN: Final = "unknown"
 """Stands for a password, which the journal does not have."""
 LOADS: Final = 8
-"""How often a handler may ask for more before it counts as failed, as in a batch."""
-
-
-@dataclass(slots=True)
-class Recorded:
-    """One journal row. detail: as gateway.message.told has it, with what the handler was given."""
-
-    number: int
-    at: int
-    account: str
-    source: str
-    destination: str
-    msisdn: str
-    instruction: str
-    outcome: str
-    text: str
-    hidden: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
+"""How often a handler may ask for more keys before it counts as failed, as in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A message that ends differently now. was, is_now: instruction, outcome, sentences, code and events."""
+    """A message that ends differently now. was, is_now: its instruction, outcome, sentences, code and
+    events."""
 
-    recorded: Recorded
+    recorded: JournalRecord
     was: Mapping[str, Any]
     is_now: Mapping[str, Any]
 
 
 class Replay:
-    """One run over a journal. compared: how many messages were; skipped: the others, by their reason."""
+    """One run over a journal. compared: how many messages it compared; skipped: how many not, by the
+    reason."""
 
     def __init__(
         self,
@@ -95,65 +81,65 @@ class Replay:
         self._relations: dict[str, dict[str, Buddy]] = {}  # by owner and other
         self._numbers: dict[str, str] = {}  # mobile -> Fetion number
 
-    def run(self, rows: Iterable[Recorded]) -> Iterator[Difference]:
-        """Every message that ends differently, in the order of the rows, which is that of their numbers."""
-        for row in rows:
-            if row.outcome == PART:
+    def run(self, journal: Iterable[JournalRecord]) -> Iterator[Difference]:
+        """Give every message that ends differently, in the order of the journal."""
+        for sms in journal:
+            if sms.outcome == PART:
                 self.skipped["part"] += 1
-            elif not row.instruction:
+            elif not sms.instruction:
                 self.skipped["no mobile"] += 1
-            elif "limited" in row.detail:
+            elif "limited" in sms.detail:
                 self.skipped["limited by the guard"] += 1
             else:
-                is_now = self._again(row)
+                is_now = self._again(sms)
                 if is_now is not None:
-                    yield Difference(row, _was(row), is_now)
+                    yield Difference(sms, _was(sms), is_now)
 
-    def _again(self, row: Recorded) -> Mapping[str, Any] | None:
-        """How it ends now, None when that is as it was, or is not compared."""
-        route = self._routing.resolve(row.destination)
+    def _again(self, sms: JournalRecord) -> Mapping[str, Any] | None:
+        """Give how it ends now; None when that is as it was, or is not compared."""
+        route = self._routing.resolve(sms.destination)
         if route.refused is not None:
             self.compared += 1
             return {"instruction": "", "outcome": "rejected", "reason": route.refused}
-        understood = self._understood(row, route)
-        is_now = self._execute(row, understood)
-        if row.hidden == Hidden.ATTEMPT:
+        understood = self._understood(sms, route)
+        is_now = self._execute(sms, understood)
+        if sms.hidden == Hidden.ATTEMPT:
             self.skipped["not stored"] += 1
             return None
         self.compared += 1
-        was = _was(row)
-        if is_now["outcome"] == row.outcome == Result.FAILED.value:
+        was = _was(sms)
+        if is_now["outcome"] == sms.outcome == Result.FAILED.value:
             return None
         return None if was == is_now or was == json.loads(json.dumps(is_now)) else is_now
 
-    def _understood(self, row: Recorded, route: Route) -> Understood:
-        """What its text means now. Of a text that is not there, as much as the rest of the row tells."""
-        if not row.hidden:
-            return self._commands.parser.parse(row.text, route, row.msisdn)
-        instruction = self._commands.table.rows.get(row.instruction)
-        if row.hidden != Hidden.ATTEMPT and instruction is not None:
+    def _understood(self, sms: JournalRecord, route: Route) -> Understood:
+        """What its text means now. Of a text that is not there, as much as the rest of its record tells."""
+        if not sms.hidden:
+            return self._commands.parser.parse(sms.text, route, sms.msisdn)
+        instruction = self._commands.table.rows.get(sms.instruction)
+        if sms.hidden != Hidden.ATTEMPT and instruction is not None:
             arguments = {argument.name: UNKNOWN for argument in instruction.arguments}
-            return Instruction(instruction.id, row.msisdn, route, "", arguments, hidden=Hidden.PASSWORD)
-        sentences = row.detail.get("replies") or [self._commands.table.general.misunderstood]
+            return Instruction(instruction.id, sms.msisdn, route, "", arguments, hidden=Hidden.PASSWORD)
+        sentences = sms.detail.get("replies") or [self._commands.table.general.misunderstood]
         # What was answered counts for the help of the next minutes, so it is done again, but not compared.
-        result = Result.USAGE if row.outcome == Result.USAGE else Result.MISUNDERSTOOD
+        result = Result.USAGE if sms.outcome == Result.USAGE else Result.MISUNDERSTOOD
         return Misunderstood(
-            "misunderstood", row.msisdn, route, "", sentences[0], hidden=Hidden.ATTEMPT, result=result
+            "misunderstood", sms.msisdn, route, "", sentences[0], hidden=Hidden.ATTEMPT, result=result
         )
 
-    def _execute(self, row: Recorded, understood: Understood) -> dict[str, Any]:
+    def _execute(self, sms: JournalRecord, understood: Understood) -> dict[str, Any]:
         try:
-            outcome = self._handle(understood, self._given(row))
+            outcome = self._handle(understood, self._given(sms))
             for reply in outcome.replies:
                 self._commands.render(reply)
         except Exception as error:  # a bug of a handler is a difference like any other
             self._world.drop()
             failed = {"outcome": Result.FAILED.value, "error": type(error).__name__}
             return {"instruction": understood.id, **failed}
-        if row.outcome == Result.FAILED:
+        if sms.outcome == Result.FAILED:
             self._world.drop()  # it changed nothing then, and what followed was built on that
         else:
-            self._accept(row)
+            self._accept(sms)
         return {"instruction": understood.id, "outcome": outcome.result.value, **told(outcome)}
 
     def _handle(self, understood: Understood, given: Given) -> Outcome:
@@ -178,11 +164,11 @@ class Replay:
         for owner in keys.lists:
             world.lists[owner] = tuple(self._relations.get(owner, {}).values())
 
-    def _given(self, row: Recorded) -> Given:
-        given = row.detail.get("given", {})
+    def _given(self, sms: JournalRecord) -> Given:
+        given = sms.detail.get("given", {})
         return Given(
-            row.at,
-            message_id(row.number),
+            sms.at,
+            message_id(sms.number),
             tuple(given.get("fetion_numbers", ())),
             UNKNOWN,
             UNKNOWN,
@@ -193,10 +179,10 @@ class Replay:
             self._routing.home,
         )
 
-    def _accept(self, row: Recorded) -> None:
-        customer = self._world.edit(row.msisdn)
-        if customer.reach is None or customer.reach.spelling != row.source:
-            customer.reach = Reach(row.account, row.source, 0, 0)
+    def _accept(self, sms: JournalRecord) -> None:
+        customer = self._world.edit(sms.msisdn)
+        if customer.reach is None or customer.reach.spelling != sms.source:
+            customer.reach = Reach(sms.account, sms.source, 0, 0)
         self._world.accept()
         self._absorb()
 
@@ -224,6 +210,6 @@ class Replay:
             self._world.holders[customer.fetion_number] = msisdn
 
 
-def _was(row: Recorded) -> dict[str, Any]:
-    kept = {key: row.detail[key] for key in ("replies", "code", "events") if key in row.detail}
-    return {"instruction": row.instruction, "outcome": row.outcome, **kept}
+def _was(sms: JournalRecord) -> dict[str, Any]:
+    kept = {key: sms.detail[key] for key in ("replies", "code", "events") if key in sms.detail}
+    return {"instruction": sms.instruction, "outcome": sms.outcome, **kept}

@@ -32,7 +32,7 @@ from gateway.message import MobileTerminated
 from gateway.processing.addressing import Addressing, note_reach
 from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.handled import Handled
-from gateway.processing.journal import detail_of, exchange_of, product_row, told
+from gateway.processing.journal import detail_of, exchange_of, product_record, told
 from gateway.processing.prepared import Prepared
 from gateway.storage.contract import StorageError, Store
 from routing.table import Routing
@@ -214,7 +214,7 @@ class Execution:
             handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
             handled.result = outcome.result._value_
             handled.detail = detail_of(m, outcome, given)
-            facts = [product_row(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
+            facts = [product_record(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
             if outcome.result is not Result.LIMITED:
                 exchange = exchange_of(outcome)
                 if self._guard.handled(m.msisdn, handled.text, m.came.destination, exchange, m.at):

@@ -4,9 +4,7 @@ from typing import Any
 
 from commands.model import Given, Outcome, ProductFact, ServiceEvent
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import DONE
-
-ProductRow = tuple[int, int, str, str, int, int, str]
+from gateway.message import DONE, ProductRecord
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
@@ -45,5 +43,6 @@ def detail_of(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, 
     return detail or None
 
 
-def product_row(m: MobileOriginated, fact: ProductFact, province: str) -> ProductRow:
-    return (m.number, int(fact.msisdn), fact.product, fact.operation, fact.at, int(fact.trial), province)
+def product_record(m: MobileOriginated, fact: ProductFact, province: str) -> ProductRecord:
+    """The charging record of one fact that an SMS led to."""
+    return ProductRecord(m.number, fact.msisdn, fact.product, fact.operation, fact.at, fact.trial, province)

@@ -9,6 +9,7 @@ from gateway.inbound.intake import Intake
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import NoRoom, Reassembly
 from gateway.inbound.retransmissions import LATE_MS, Found, Retransmissions
+from gateway.message import Retransmission
 from gateway.processing.prepared import Prepared
 from gateway.secrets import Keys
 
@@ -92,7 +93,7 @@ class Recognition:
             number = found.take(m.digest)
             if number is not None:
                 prepared.repeats.append((m, number))
-                prepared.commit.repeats.append((number, bind.number, m.at))
+                prepared.commit.repeats.append(Retransmission(number, bind.number, m.at))
                 if late:
                     prepared.late[m.digest] = (number, came.arrived)
                 return False

@@ -1,115 +1,177 @@
-"""What a store must do, whatever the engine. tests/contracts runs the same suite over every one.
+"""The contract of a Store: what a driver must do, whatever its engine. What only reads:
+gateway.storage.reader.
 
-1. `commit` writes all or nothing, and returns only when it is on stable storage. A commit that was begun
-comes to
-   its end, also when the caller is cancelled meanwhile.
-2. `load` fills the World with what the keys name, None where nothing is known.
-3. No call sees, or meets, what is not committed: while a commit is under way, every other call waits for its
-end. 4. Faults are StoreFault (try later), StoreFull (no room) or Conflict (this batch breaks a rule of the
-store; run it
-   message by message). After any of them nothing of the batch is in the store.
-5. One process owns a store: a second one gets StoreInUse, with the path.
-6. `close` waits for a commit that is under way.
+Rules for a driver; tests/contracts runs one suite over every driver:
 
-All calls are made from the event loop's thread. A driver that does not need to wait does not suspend.
+1. `commit` writes all of a Commit or nothing, and returns when it is on stable storage. A commit that has
+   begun comes to its end, also when its caller is cancelled meanwhile.
+2. `load` puts a value into the World for every key that it was given: None where the store has none.
+3. No call sees what is not committed: while a commit is under way, every other call waits for its end.
+4. An engine's error never leaves the driver. It becomes StoreFault (try again later), StoreFull (no room) or
+   Conflict (the batch breaks rule 5 or 6; the caller stores it message by message). After each of them
+   nothing of the batch is in the store, and the next call works.
+5. A number of an SMS is stored once per kind: `messages`, `outgoing` and `parts` of a Commit are new numbers.
+6. A Fetion number has one holder.
+7. What was stored is the caller's no longer: changing a value after `commit`, or one that a call gave,
+   changes nothing in the store.
+8. One process has a store open. A second opening, also in the same process, raises StoreInUse with the path.
+9. `close` waits for a commit that is under way, then lets go of the store.
+10. Only the owner of the process may read the files of a store. Of an SMS with a secret the driver keeps
+   `sealed`, never the text, and neither once the SMS is closed.
+
+Every call comes from the thread of the event loop. A driver that has nothing to wait for does not suspend.
+Times are milliseconds since the epoch, UTC. How a store is opened: gateway.storage.engines.
 """
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from commands.model import LoadKeys, World
-from gateway.message import Commit, Expected, MobileTerminated, StoredPart
+from gateway.message import Commit, Expected, MobileTerminated, StoredPart, Watermark
 
 
 class StorageError(Exception):
-    """Root of what storage raises."""
+    """Root of what a store raises."""
 
 
 class StoreInUse(StorageError):
-    """Another process has this store open."""
+    """Somebody else has this store open."""
 
 
 class StoreUnusable(StorageError):
-    """The store cannot be opened: wrong path, not a database, schema of a newer version."""
+    """The store cannot be opened or read: wrong path, not a store, written by a newer version."""
 
 
 class StoreFault(StorageError):
-    """The engine failed (disk, I/O): temporary, nothing was written."""
+    """The engine failed (disk, connection): temporary. Nothing was written."""
 
 
 class StoreFull(StorageError):
-    """There is no room for the batch; nothing was written."""
+    """There is no room for the batch. Nothing was written."""
 
 
 class Conflict(StorageError):
-    """The batch breaks a rule of the store (unique Fetion number, say); nothing was written."""
+    """The batch breaks rule 5 or 6. Nothing was written."""
+
+
+class RecentSms(NamedTuple):
+    """An SMS that a handset sent lately.
+
+    sentence: the first one of its answer, "" where there was none; None: the SMS was limited, not handled.
+    """
+
+    at: int
+    msisdn: str
+    text: str
+    destination: str
+    sentence: str | None
+
+
+class Candidate(NamedTuple):
+    """SMS `number` has this digest and may come again."""
+
+    digest: bytes
+    number: int
 
 
 class Store(Protocol):
-    """A durable store, opened. Every call may raise StoreFault, those that write StoreFull too."""
+    """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int
-    """The run that this opening drew: part of message numbers."""
+    """The run that this opening drew: a part of every number of an SMS (gateway.message.Numbers)."""
 
     async def key_check(self) -> int | None:
-        """gateway.secrets.Keys.check of the key that this store was made with; None: no key yet."""
+        """Give the check (gateway.secrets.Keys.check) of the key that the store belongs to; None: no key
+        yet."""
 
     async def set_key_check(self, check: int) -> None:
-        """From now on this is its key. Durable."""
+        """Make the key with this check the store's own, durably. check: 0 to 2**63 - 1."""
 
     async def next_run(self) -> int:
-        """Draw one more run: a number that no opening and no other call has had. Durable."""
+        """Draw another run, durably: no opening and no other call has had or will have it.
 
-    async def last_time(self) -> int:
-        """The latest time of anything that was stored, 0 at first: a clock that went back is behind it."""
-
-    async def load(self, keys: LoadKeys, world: World) -> None:
-        """Put what the keys name into the world."""
-
-    async def commit(self, commit: Commit) -> None:
-        """Store everything of it, durably. Raises Conflict as well."""
-
-    async def matching(self, place: float, limit: int) -> list[str]:
-        """Mobiles of customers with matching, in order and then from the first again, each once.
-
-        place: where to begin, from 0 to 1 between the lowest and the highest of them.
+        Raises StoreUnusable when all runs (gateway.message.RUNS) are used up, as opening does.
         """
 
-    async def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
-        """(at, msisdn, text, destination, first sentence of the answer or "") of the SMS from `since` on, in
-        order, the last `limit` of them. None for the sentence: it was limited, not handled."""
+    async def last_time(self) -> int:
+        """Give the time of the last SMS, or of the watermark where that is later; 0 in a new store.
+
+        A clock that shows an earlier time has been put back.
+        """
+
+    async def load(self, keys: LoadKeys, world: World) -> None:
+        """Put the values of `keys` into `world` (rule 2); a list of buddies is ordered by their mobiles."""
+
+    async def commit(self, commit: Commit) -> None:
+        """Store all of `commit`, durably (rule 1). Raises Conflict too.
+
+        What is written about a number that the store does not have (`closed`, `changed`, `parts_gone`,
+        `parts_complete`, `repeats`, `doubted`) has no effect. `certain` also takes back what `uncertain` of
+        the same commit says.
+        """
+
+    async def matching(self, place: float, limit: int) -> list[str]:
+        """Give at most `limit` mobiles of customers who have matching, each once, by number from `place` on.
+
+        place: 0 to 1, where to begin between the lowest and the highest of them; behind the highest it goes
+        on with the lowest.
+        """
+
+    async def recent(self, since: int, limit: int) -> list[RecentSms]:
+        """Give the last `limit` SMS that came at `since` or later and were understood as something, in
+        order."""
 
     async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
-        """SMS not yet closed, in order of their numbers, from behind `after`."""
+        """Give at most `limit` SMS that wait to leave, by number, those above `after`.
+
+        Each has `repeat` set: it may have left before. A secret one has `sealed` and no text.
+        """
 
     async def parked(self, number: int) -> MobileTerminated | None:
-        """The SMS with that number if it is parked as suspect."""
+        """Give the SMS with that number, as `waiting` does, if it is parked (Delivery.SUSPECT); else None."""
 
     async def parts(self) -> list[StoredPart]:
-        """Parts of long messages that wait for others, and those of complete ones that may come again."""
+        """Give every stored part of long messages, by number: those that wait, and those that may come
+        again."""
 
-    async def settled(self) -> tuple[int, int]:
-        """(number, at) up to which answers are certain; (0, 0) at first."""
+    async def settled(self) -> Watermark:
+        """Give the watermark of certain answers that was committed last; (0, 0) in a new store."""
 
     async def recover(self, until: int) -> None:
-        """At the start: all SMS above the watermark become an uncertain range, and candidates whose answers
-        to a retransmission are not certain are candidates again, until `until`."""
+        """Note, at the start of a process, what the end of the last one left in doubt.
+
+        All SMS above the watermark become an uncertain range; candidates that were used up later than its
+        time are candidates again, those used up earlier are none any more; SMS that wait to leave may have
+        left. until: when the store stops looking for them.
+        """
 
     async def expect(self, limit: int) -> Expected:
-        """Make candidates of the next SMS of the uncertain ranges, looking at `limit` of them at most, in a
-        commit of its own."""
+        """Make candidates of the next SMS of the oldest uncertain range, in a commit of its own.
 
-    async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
-        """(digest, number) of the SMS with one of these digests that may come again, by their numbers."""
+        An SMS whose retransmission was recognised becomes none. limit: SMS that are looked at, at most. A
+        driver may bound its candidates; Expected.dropped tells how many it gave up for that.
+        """
+
+    async def candidates(self, digests: Iterable[bytes], now: int) -> list[Candidate]:
+        """Give the candidates with one of these digests that are not used up and whose `until` is after
+        `now`.
+
+        Those of one digest come by number.
+        """
 
     async def forget_candidates(self, now: int, limit: int) -> int:
-        """Drop candidates whose time is over, looking at the `limit` oldest. Gives how many the store still
-        has."""
+        """Drop candidates whose `until` has come and that are not used up, and give how many are left.
+
+        limit: candidates that are looked at, those of the lowest numbers.
+        """
 
     async def forget(self, before: int, limit: int) -> int:
-        """Delete for good, in a commit of its own, what is older than `before`: at most `limit` rows of each
-        kind. Never an SMS that waits or is parked, nor one of an uncertain range. Gives `limit` when there
-        may be more to delete, else less."""
+        """Delete what is older than `before`, at most `limit` SMS in, SMS out and product records each.
+
+        It happens in a commit of its own. Kept in any case: SMS in above the watermark, or in or behind an
+        uncertain range; SMS out that wait or are parked, or that follow the first SMS in that is left. Gives
+        how many went of the kind of which most did: `limit` when there may be more.
+        """
 
     async def close(self) -> None:
-        """Release the store. Nothing may be called afterwards."""
+        """Let go of the store (rule 9). Nothing may be called afterwards."""

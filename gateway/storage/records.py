@@ -1,6 +1,6 @@
-"""How a Customer stands in a row: the columns that are searched, and the rest as a JSON document.
+"""How a row of an SQL engine keeps a Customer: columns for what is searched, a JSON document for the rest.
 
-The document holds what differs from a customer who has done nothing, under the names of the fields.
+The document has the fields that differ from those of a customer who has done nothing, under their names.
 """
 
 from operator import attrgetter
@@ -13,24 +13,24 @@ from commands.model import Customer, CustomerState, Order, Question, Reach, Sent
 CustomerRow = tuple[int, int | None, str, str, str, int, int, str | None, int]
 
 MATCHING: Final = "MCHAT"
-"""The product whose customers are searched for partners: the column `matching`."""
+"""The product whose customers Store.matching searches: the column `matching` is 1 while they have it."""
 
 _PLAIN: Final = (
     *("opened_at", "hides_mobile", "nickname", "password", "buddies", "last_serial", "protected"),
     *("refuse_until", "mood", "sex", "born", "hinted", "listed_until"),
 )
-"""Fields that JSON knows as they are."""
+"""Fields that JSON takes as they are."""
 
 _plain_of: Final = attrgetter(*_PLAIN)
 _USUAL: Final = _plain_of(Customer(""))
-"""Their values that are left out."""
+"""The values of these fields that the document leaves out."""
 
 _NEVER_SENT: Final = Sent()
 _STATES: Final = {state.value: state for state in CustomerState}
 
 
 def customer_row(customer: Customer) -> CustomerRow:
-    """(msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching) of a customer."""
+    """Give (msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching) of a customer."""
     doc: dict[str, object] = {}
     plain = _plain_of(customer)
     if plain != _USUAL:
@@ -65,7 +65,7 @@ def customer_row(customer: Customer) -> CustomerRow:
 
 
 def customer_of(row: CustomerRow) -> Customer:
-    """The customer in a row, as customer_row wrote it."""
+    """Give the customer of a row that customer_row made."""
     msisdn, fetion_number, state, account, spelling, ton, npi, text, _ = row
     customer = Customer(
         msisdn=str(msisdn),

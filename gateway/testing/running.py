@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from copy import deepcopy
 from math import ceil
 from pathlib import Path
@@ -16,6 +16,8 @@ from gateway.operations.logs import open_log
 from gateway.secrets import HashCost
 from gateway.settings import load
 from gateway.simulator.handset import Account, Centre, Handset
+from gateway.storage import engines
+from gateway.storage.contract import Store
 from gateway.testing.clock import FakeClock
 
 CHEAP: Final = HashCost(passes=1, memory_kib=64)
@@ -109,18 +111,25 @@ class RunningGateway:
 
 @contextlib.asynccontextmanager
 async def running_gateway(
-    folder: Path, config: Mapping[str, Any] | None = None, *, seed: int = 0
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    open_store: Callable[[Path], Store] = engines.open_store,
 ) -> AsyncIterator[RunningGateway]:
     """A gateway on a free port, all that it writes below `folder`, with cheap password hashes and FakeClock.
 
     config: sections as in config.yaml, over the defaults. seed: of Fetion numbers and passwords, which are
-    the same in each run. Raises TableError for a wrong config, OSError.
+    the same in each run. open_store: MemoryStores().open_store (gateway.storage.memory) needs no disk. Raises
+    TableError for a wrong config, OSError.
     """
     settings = load(_write_config(folder, config or {}), {})
     clock = FakeClock()
     account = settings.smpp.default_account
     log = open_log(settings.logging, clock=lambda: clock.now_ms() / 1000)
-    environment = Environment(clock=clock, random=Random(seed), choice=Random(seed).choice, hash_cost=CHEAP)
+    environment = Environment(
+        clock=clock, random=Random(seed), choice=Random(seed).choice, hash_cost=CHEAP, open_store=open_store
+    )
     gateway = Gateway(settings, log, environment)
     try:
         async with gateway:

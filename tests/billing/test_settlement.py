@@ -13,7 +13,7 @@ import pytest
 from commands.model import Customer, CustomerState, Hidden, Order
 from gateway.billing.settlement import COLUMNS, Span
 from gateway.cli.main import main
-from gateway.message import Commit, Delivery, MobileTerminated, message_id
+from gateway.message import Commit, Delivery, MobileTerminated, ProductRecord, message_id
 from gateway.settings import load
 from gateway.simulator.handset import Centre
 from gateway.storage.sqlite import reader as sqlite_reader
@@ -81,9 +81,9 @@ def some_days() -> Commit:
         outgoing=answers,
         closed=answers,
         products=[
-            (1, int(ALICE), "MCHAT", "order", at("2007-02-28 10:00"), 1, "100"),
-            (2, int(ALICE), "MCHAT", "cancel", at("2007-03-01 09:00"), 0, "100"),
-            (3, int(BOB), "IIC", "order", at("2007-03-02 00:00"), 0, "200"),
+            ProductRecord(1, ALICE, "MCHAT", "order", at("2007-02-28 10:00"), trial=True, province="100"),
+            ProductRecord(2, ALICE, "MCHAT", "cancel", at("2007-03-01 09:00"), trial=False, province="100"),
+            ProductRecord(3, BOB, "IIC", "order", at("2007-03-02 00:00"), trial=False, province="200"),
         ],
     )
 

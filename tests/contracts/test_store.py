@@ -1,26 +1,31 @@
 """One suite for every Store; one that is not in ENGINES fails a test."""
 
-import importlib
-import pkgutil
-import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-import gateway.storage
 from commands.model import Buddy, Customer, CustomerState, LoadKeys, Order, Question, Reach, Sent, World
-from gateway.message import Commit, Delivery, MobileTerminated, PartHeader, StoredPart, Uncertain
+from gateway.message import (
+    Certain,
+    Commit,
+    CompletePart,
+    Delivery,
+    Doubted,
+    MobileTerminated,
+    PartHeader,
+    Retransmission,
+    StoredPart,
+    Uncertain,
+    Watermark,
+)
 from gateway.storage.contract import Conflict, Store, StoreFull, StoreInUse, StoreUnusable
-from gateway.storage.sqlite.migration import SCHEMA_VERSION
-from gateway.storage.sqlite.store import SqliteStore
-from tests.contracts.engines import ENGINES, Engine, file_of, opening, put
+from tests.contracts.engines import ENGINES, Engine, classes_with, durable, opening, put
 from tests.support import ALICE, BOB, SESSIONS, START_MS, leaving, received
 
 LATER = START_MS + 1000
@@ -35,7 +40,7 @@ def everything(session: int = SESSIONS + 1) -> Commit:
         outgoing=[leaving(2)],
         parts=[part(3)],
         uncertain=[Uncertain(session, 1, 1, START_MS + 10)],
-        settled=(1, START_MS),
+        settled=Watermark(1, START_MS),
     )
 
 
@@ -84,13 +89,7 @@ def fields(sms: MobileTerminated) -> dict[str, object]:
 
 def test_every_store_is_in_the_list() -> None:
     """No class that writes commits is left out of this suite."""
-    listed = {engine.made_by for param in ENGINES for engine in param.values if isinstance(engine, Engine)}
-    found = set()
-    for module in pkgutil.walk_packages(gateway.storage.__path__, "gateway.storage."):
-        for each in vars(importlib.import_module(module.name)).values():
-            if isinstance(each, type) and each is not Store and hasattr(each, "forget_candidates"):
-                found.add(each)
-    assert found == listed
+    assert classes_with("forget_candidates") - {Store} == {make().made_by for make in ENGINES.values()}
 
 
 async def test_a_new_store_is_empty(store: Store) -> None:
@@ -210,6 +209,7 @@ async def test_partners_begin_anywhere(store: Store) -> None:
         ),
         pytest.param(lambda commit: commit.messages.append(received(1)), id="journal number"),
         pytest.param(lambda commit: commit.outgoing.append(leaving(2)), id="outbox number"),
+        pytest.param(lambda commit: commit.parts.append(part(3)), id="part number"),
     ],
 )
 async def test_a_broken_rule_is_a_conflict(store: Store, spoil: Callable[[Commit], object]) -> None:
@@ -224,6 +224,73 @@ async def test_a_broken_rule_is_a_conflict(store: Store, spoil: Callable[[Commit
     assert await holds_nothing(store)
     await put(store, everything())
     assert await store.settled() == (1, START_MS)
+
+
+async def test_what_is_stored_already_is_a_conflict(store: Store) -> None:
+    """The same rules hold between a batch and what is in the store: it stays as it was."""
+    await put(store, everything())
+    for commit in (
+        Commit(messages=[received(1)]),
+        Commit(outgoing=[leaving(2)]),
+        Commit(parts=[part(3)]),
+        Commit(customers=[Customer(BOB, CustomerState.OPEN, "400000001")]),
+    ):
+        commit.settled = Watermark(9, 9)
+        with pytest.raises(Conflict):
+            await put(store, commit)
+    assert await store.settled() == Watermark(1, START_MS)
+    assert len(await store.parts()) == len(await store.waiting(0, 10)) == 1
+
+
+async def test_a_number_is_free_again(store: Store) -> None:
+    """A Fetion number that its holder gives back can be given to somebody else, in the same commit too."""
+    await put(store, Commit(customers=[Customer(ALICE, CustomerState.OPEN, "400000001")]))
+    both = [Customer(ALICE, CustomerState.CLOSED), Customer(BOB, CustomerState.OPEN, "400000001")]
+    await put(store, Commit(customers=both))
+    world = World()
+    await store.load(LoadKeys(holders={"400000001"}), world)
+    assert world.holders == {"400000001": BOB}
+
+
+async def test_what_is_stored_is_no_longer_the_callers(store: Store) -> None:
+    """Changing what was committed, or what a call gave, changes nothing in the store."""
+    customer, sms, waits = Customer(ALICE), leaving(2), part(3)
+    await put(store, Commit(customers=[customer], outgoing=[sms], parts=[waits]))
+    for _ in range(2):
+        customer.nickname, sms.text, waits.octets = "other", "other", b"other"
+        world = World()
+        await store.load(LoadKeys({ALICE}), world)
+        loaded, [sms], [waits] = world.customers[ALICE], await store.waiting(0, 10), await store.parts()
+        assert loaded is not None
+        assert (loaded.nickname, sms.text, waits.octets) == ("", "text", part(3).octets)
+        customer = loaded
+
+
+async def test_what_is_not_there_cannot_change(store: Store) -> None:
+    """A commit about SMS and parts that the store does not have is taken, and has no effect."""
+    nowhere = [leaving(7)]
+    commit = Commit(
+        changed=nowhere,
+        closed=nowhere,
+        parts_gone=[7],
+        parts_complete=[CompletePart(LATER, 7)],
+        repeats=[Retransmission(7, SESSIONS + 1, START_MS)],
+        doubted=[Doubted(LATER, 7)],
+        certain=[Certain(SESSIONS + 1, 1, 9)],
+    )
+    await put(store, commit)
+    assert await holds_nothing(store)
+    assert await store.parked(7) is None
+
+
+async def test_a_list_has_every_buddy(store: Store) -> None:
+    """The list of an owner has all that he keeps about others, by their mobiles, and nothing of theirs."""
+    others = ["13900139000", "13700137000", "13800138001"]
+    mine = {(ALICE, other): Buddy(ALICE, other, "b", START_MS) for other in others}
+    await put(store, Commit(buddies={**mine, (BOB, ALICE): Buddy(BOB, ALICE, "a", START_MS)}))
+    world = World()
+    await store.load(LoadKeys(lists={ALICE, "13600136000"}), world)
+    assert world.lists == {ALICE: tuple(mine[(ALICE, other)] for other in sorted(others)), "13600136000": ()}
 
 
 async def test_a_full_store_keeps_nothing_of_a_batch(engine: Engine, store: Store) -> None:
@@ -287,18 +354,16 @@ def modes_in(folder: Path) -> dict[str, int]:
 async def test_a_secret_is_kept_sealed(engine: Engine, tmp_path: Path) -> None:
     """Of a secret SMS the sealed form is kept and comes back, never the text; once closed, neither is."""
     secret = leaving(1, text="your password is hunter77")
-    secret.secret, secret.sealed = True, b"\0sealed octets"
+    secret.secret, secret.sealed = True, b"sealed octets"
     async with opening(engine, tmp_path) as opened:
         await put(opened, Commit(outgoing=[secret]))
         [found] = await opened.waiting(0, 10)
-        assert (found.secret, found.sealed, found.text) == (True, b"\0sealed octets", "")
+        assert (found.secret, found.sealed, found.text) == (True, b"sealed octets", "")
         secret.state = Delivery.SENT
         await put(opened, Commit(closed=[secret]))
     async with opening(engine, tmp_path):
-        kept = octets_in(tmp_path)
-    assert b"hunter77" not in kept
-    with closing(sqlite3.connect(file_of(tmp_path))) as database:
-        assert database.execute("SELECT text FROM outbox").fetchall() == [(None,)]
+        assert b"hunter77" not in octets_in(tmp_path)
+    assert engine.kept(tmp_path, 1) is None
 
 
 async def test_parts_come_and_go(store: Store) -> None:
@@ -311,7 +376,7 @@ async def test_parts_come_and_go(store: Store) -> None:
 async def test_a_complete_message_leaves_its_digests(store: Store) -> None:
     """Of a message that is complete the parts stay for a while without their octets."""
     await put(store, Commit(parts=[part(3), part(4)]))
-    await put(store, Commit(parts_complete=[(LATER + 9, 3)]))
+    await put(store, Commit(parts_complete=[CompletePart(LATER + 9, 3)]))
     [complete, waits] = await store.parts()
     assert waits == part(4)
     assert complete == replace(part(3), octets=b"", deadline=LATER + 9, complete=True)
@@ -334,7 +399,7 @@ async def test_what_was_handled_lately(store: Store) -> None:
 
 async def test_the_watermark_is_the_last_one_written(store: Store) -> None:
     """The watermark of certain answers is replaced as a pair."""
-    for settled in ((5, 50), (9, 90)):
+    for settled in (Watermark(5, 50), Watermark(9, 90)):
         await put(store, Commit(settled=settled))
         assert await store.settled() == settled
 
@@ -353,7 +418,7 @@ async def test_the_latest_time(store: Store) -> None:
     assert await store.last_time() == 0
     await put(store, Commit(messages=[received(1, at=START_MS)]))
     assert await store.last_time() == START_MS
-    await put(store, Commit(settled=(1, START_MS + 5)))
+    await put(store, Commit(settled=Watermark(1, START_MS + 5)))
     assert await store.last_time() == START_MS + 5
 
 
@@ -366,57 +431,34 @@ async def test_a_second_opening_is_refused(engine: Engine, store: Store, tmp_pat
 
 async def test_a_second_process_is_refused(engine: Engine, tmp_path: Path) -> None:
     """Another process gets StoreInUse while the store is open, and the store once it is closed."""
-    program = f"""
-from pathlib import Path
-from gateway.storage.contract import StoreInUse
-from {engine.made_by.__module__} import {engine.made_by.__name__} as Store
-try:
-    print(Store.open(Path({str(file_of(tmp_path))!r})).run)
-except StoreInUse:
-    print("in use")
-"""
+    program = f"{durable(engine).program}print(store.run)"
 
-    def said() -> str:
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
-        return done.stdout.strip()
+    def tried() -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-c", program, str(tmp_path)]
+        return subprocess.run(words, capture_output=True, check=False, text=True)
 
     async with opening(engine, tmp_path):
-        assert said() == "in use"
-    assert said() == "2"
+        assert f"StoreInUse: {tmp_path}" in tried().stderr
+    assert tried().stdout == "2\n"
 
 
 async def test_a_newer_schema_is_refused(engine: Engine, tmp_path: Path) -> None:
     """A store of a later version is not touched: the fault names both versions and the remedy."""
+    kind = durable(engine)
     await engine.open(tmp_path).close()
-    engine.age(tmp_path)
-    before = file_of(tmp_path).read_bytes()
-    with pytest.raises(StoreUnusable, match=f"version {SCHEMA_VERSION + 1}.*{SCHEMA_VERSION}.*newer gateway"):
+    kind.age(tmp_path)
+    before = octets_in(tmp_path)
+    with pytest.raises(StoreUnusable, match=f"version {kind.version + 1}.*{kind.version}.*newer gateway"):
         engine.open(tmp_path)
-    assert file_of(tmp_path).read_bytes() == before
+    assert octets_in(tmp_path) == before
 
 
-def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
-    """Where no file can be is said at once, with the path."""
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreUnusable, match=r"file/var/fetion\.db"):
-        SqliteStore.open(tmp_path / "file" / "var" / "fetion.db")
-
-
-def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
-    """A file with something else in it is refused and stays as it is; the lock on it is given back."""
-    file_of(tmp_path).write_bytes(b"not a database" * 1000)
-    for _ in range(2):
-        with pytest.raises(StoreUnusable, match=r"fetion\.db"):
-            SqliteStore.open(file_of(tmp_path))
-    assert file_of(tmp_path).read_bytes() == b"not a database" * 1000
-
-
-async def test_nobody_else_may_read_it(store: Store, tmp_path: Path) -> None:
-    """Database, write-ahead log and lock are for their owner only: customers' texts are in them."""
+async def test_nobody_else_may_read_it(engine: Engine, store: Store, tmp_path: Path) -> None:
+    """Every file of a store is for its owner only: customers' texts are in them."""
     await put(store, everything())
     modes = modes_in(tmp_path)
-    assert set(modes) >= {"fetion.db", "fetion.db-wal", "fetion.db.lock"}
-    assert set(modes.values()) == {0o600}
+    assert set(modes) >= (engine.durable.files if engine.durable else set())
+    assert set(modes.values()) <= {0o600}
 
 
 async def test_a_store_remembers_its_key(engine: Engine, tmp_path: Path) -> None:

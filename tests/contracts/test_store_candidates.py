@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.message import Commit, Uncertain
+from gateway.message import Certain, Commit, Doubted, Retransmission, Uncertain, Watermark
 from gateway.storage.contract import Conflict, Store
 from tests.contracts.engines import Engine, opening, put
 from tests.support import SESSIONS, START_MS, received
@@ -74,11 +74,14 @@ async def test_a_candidate_is_used_up_once(store: Store) -> None:
     digests = await journaled(store, ONE, ONE, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 13, LATER)]))
     await store.expect(10)
-    await put(store, Commit(repeats=[(11, OTHER, START_MS + 1), (12, OTHER, START_MS + 2)]))
+    await put(
+        store,
+        Commit(repeats=[Retransmission(11, OTHER, START_MS + 1), Retransmission(12, OTHER, START_MS + 2)]),
+    )
     assert await expected(store, digests) == [13]
-    await put(store, Commit(doubted=[(LATER + 9, 12)]))
+    await put(store, Commit(doubted=[Doubted(LATER + 9, 12)]))
     assert await expected(store, digests, LATER) == [12]
-    await put(store, Commit(certain=[(OTHER, 11, 13)]))
+    await put(store, Commit(certain=[Certain(OTHER, 11, 13)]))
     assert await expected(store, digests) == [13]
 
 
@@ -88,8 +91,11 @@ async def test_a_crash_puts_in_doubt_what_was_not_certain(store: Store) -> None:
     digests = await journaled(store, ONE, ONE, ONE, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)]))
     await store.expect(10)
-    await put(store, Commit(repeats=[(11, OTHER, START_MS + 1), (12, OTHER, START_MS + 3)]))
-    await put(store, Commit(settled=(12, START_MS + 2)))
+    await put(
+        store,
+        Commit(repeats=[Retransmission(11, OTHER, START_MS + 1), Retransmission(12, OTHER, START_MS + 3)]),
+    )
+    await put(store, Commit(settled=Watermark(12, START_MS + 2)))
     await store.recover(LATER)
     while (await store.expect(1)).ranges:
         pass
@@ -115,7 +121,14 @@ async def test_a_failed_commit_changes_no_candidate(store: Store) -> None:
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 11, LATER)]))
     await store.expect(10)
     with pytest.raises(Conflict):
-        await put(store, Commit(messages=[received(11)], repeats=[(11, OTHER, 1)], certain=[(ONE, 11, 11)]))
+        await put(
+            store,
+            Commit(
+                messages=[received(11)],
+                repeats=[Retransmission(11, OTHER, 1)],
+                certain=[Certain(ONE, 11, 11)],
+            ),
+        )
     assert await expected(store, digests) == [11]
     assert await store.forget_candidates(START_MS, 10) == 1
 
@@ -126,8 +139,8 @@ async def test_what_came_again_and_was_heard_of_is_no_candidate(store: Store) ->
     digests = await journaled(store, ONE, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)]))
     await store.expect(10)
-    await put(store, Commit(repeats=[(11, OTHER, START_MS + 1)]))
-    await put(store, Commit(certain=[(OTHER, 11, 11)], settled=(10, START_MS + 2)))
+    await put(store, Commit(repeats=[Retransmission(11, OTHER, START_MS + 1)]))
+    await put(store, Commit(certain=[Certain(OTHER, 11, 11)], settled=Watermark(10, START_MS + 2)))
     await store.recover(LATER)
     while (await store.expect(10)).ranges:
         pass
@@ -137,9 +150,9 @@ async def test_what_came_again_and_was_heard_of_is_no_candidate(store: Store) ->
 async def test_what_has_become_certain_is_not_expected_later(store: Store) -> None:
     """A range that is certain before it was worked off is forgotten, in the same commit too."""
     digests = await journaled(store, ONE, ONE)
-    await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)], certain=[(ONE, 11, 12)]))
+    await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)], certain=[Certain(ONE, 11, 12)]))
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 12, LATER)]))
-    await put(store, Commit(certain=[(ONE, 11, 12)]))
+    await put(store, Commit(certain=[Certain(ONE, 11, 12)]))
     assert (await store.expect(10)).candidates == 0
     assert await expected(store, digests) == []
 
@@ -149,7 +162,7 @@ async def test_a_doubt_after_the_time_of_its_candidate(store: Store) -> None:
     digests = await journaled(store, ONE)
     await put(store, Commit(uncertain=[Uncertain(ONE, 11, 11, LATER)]))
     await store.expect(10)
-    await put(store, Commit(repeats=[(11, OTHER, START_MS + 1)]))
+    await put(store, Commit(repeats=[Retransmission(11, OTHER, START_MS + 1)]))
     await store.forget_candidates(LATER, 10)
-    await put(store, Commit(doubted=[(LATER + 9, 11)]))
+    await put(store, Commit(doubted=[Doubted(LATER + 9, 11)]))
     assert await expected(store, digests, LATER) == [11]

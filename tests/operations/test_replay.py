@@ -4,21 +4,22 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 import commands.service
-from commands.model import ServiceLimits
+from commands.model import Hidden, ServiceLimits
 from commands.service import Commands
 from gateway.cli.main import main
-from gateway.cli.replay import recorded
-from gateway.operations.replay import Recorded, Replay
+from gateway.operations.replay import Replay
 from gateway.simulator.demo import SCENARIO, converse
-from gateway.storage.sqlite.reader import SqliteReader
+from gateway.storage.engines import open_reader
+from gateway.storage.reader import JournalRecord
 from gateway.testing import NOON, running_gateway
 from routing.table import Routing
 from tests.proofs.served import accepted, bind, sms
@@ -38,10 +39,28 @@ def replay(limits: ServiceLimits | None = None) -> Replay:
     return Replay(routing, Commands.load(routing), limits or ServiceLimits(), ZoneInfo("Asia/Shanghai"))
 
 
-def journal(store: Path) -> list[Recorded]:
+def journal(store: Path) -> list[JournalRecord]:
     """Everything in a store's journal."""
-    with closing(SqliteReader.open(store)) as reader:
-        return list(recorded(reader))
+    with closing(open_reader(store)) as reader:
+        return list(reader.journal())
+
+
+def record(
+    number: int,
+    at: int,
+    source: str,
+    destination: str,
+    instruction: str,
+    outcome: str,
+    text: str,
+    detail: Mapping[str, Any] | None = None,
+) -> JournalRecord:
+    """An SMS that somebody sent; where it has an instruction, he is a customer."""
+    msisdn = source if instruction else ""
+    place = ("smsc", 0, 0, source, destination, msisdn, destination, "", "000")
+    return JournalRecord(
+        number, at, *place, 0, 0, 1, instruction, outcome, text, detail or {}, b"", 0, Hidden.NONE
+    )
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
@@ -75,7 +94,7 @@ async def test_what_the_journal_does_not_hold(tmp_path: Path) -> None:
             await accepted(esme, part_of_many(7, 2, number, octets, to=f"12520{BOB}"))
         await gateway.settle()
     run = replay()
-    machine = Recorded(1 << 60, 0, "smsc", "10086", "161", "", "", "refused", "")
+    machine = record(1 << 60, 0, "10086", "161", "", "refused", "")
     assert list(run.run([*journal(tmp_path / "fetion.db"), machine])) == []
     assert run.compared == 8
     assert run.skipped == {"part": 1, "no mobile": 1, "not stored": 1}
@@ -133,19 +152,19 @@ def test_what_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "cannot be read" in capsys.readouterr().err
 
 
-def rows_of(*texts: str, outcome: str = "done") -> Iterator[Recorded]:
+def rows_of(*texts: str, outcome: str = "done") -> Iterator[JournalRecord]:
     """Messages of one customer to 161, a second apart."""
     for number, text in enumerate(texts):
         given = {"given": {"fetion_numbers": ["512345678"]}}
         at = NOON + number * 1000
-        yield Recorded(number, at, "smsc", ALICE, "161", ALICE, "service.open", outcome, text, detail=given)
+        yield record(number, at, ALICE, "161", "service.open", outcome, text, given)
 
 
 def test_what_failed_changed_nothing() -> None:
     """A message that a bug had failed is shown with what it does now; what followed it is still compared with
     the world that it followed."""
     failed = next(rows_of("KTFX", outcome="failed"))
-    add = Recorded(1, NOON, "smsc", ALICE, "161", ALICE, "buddy.add", "done", f"HY#{BOB}")
+    add = record(1, NOON, ALICE, "161", "buddy.add", "done", f"HY#{BOB}")
     first, second = replay().run([failed, add])
     assert (first.was["outcome"], first.is_now["outcome"]) == ("failed", "done")
     assert second.is_now["outcome"] == "refused"  # he had not opened
@@ -167,7 +186,7 @@ def test_a_bug_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_address_that_is_refused_now() -> None:
     """A destination that the tables of today do not know is a difference with its reason."""
-    row = Recorded(1, NOON, "smsc", ALICE, "99999", ALICE, "service.open", "done", "KTFX")
+    row = record(1, NOON, ALICE, "99999", "service.open", "done", "KTFX")
     [found] = replay().run([row])
     assert found.is_now["outcome"] == "rejected"
     assert found.is_now["reason"]

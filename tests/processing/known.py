@@ -4,7 +4,7 @@ moves."""
 from pathlib import Path
 
 from gateway.inbound.retransmissions import Retransmissions
-from gateway.message import Commit
+from gateway.message import Commit, Retransmission
 from tests.proofs.served import SYSTEM_ID
 from tests.support import received, store_at
 
@@ -96,7 +96,7 @@ class Known:
         """An SMS comes; the number that it repeats. That is committed, but not answered yet."""
         number = (await self.known.find([digest], self.moment)).take(digest)
         if number is not None:
-            await self.commit(Commit(repeats=[(number, OTHER, self.wall)]))
+            await self.commit(Commit(repeats=[Retransmission(number, OTHER, self.wall)]))
         return number
 
     async def comes_again(self, digest: bytes, session: int) -> int | None:

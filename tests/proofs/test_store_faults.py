@@ -10,7 +10,7 @@ import pytest
 
 from commands.handlers import HANDLERS
 from commands.model import Given, Instruction, Outcome, World
-from gateway.message import Commit, Delivery, number_of
+from gateway.message import Commit, Delivery, Retransmission, Watermark, number_of
 from gateway.simulator.errors import NotConnectedError
 from gateway.simulator.esme import Esme
 from gateway.smpp.pdu import Response
@@ -265,11 +265,11 @@ def test_a_commit_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """The store that these tests use really takes back what it could not commit."""
     store = TriedStore.of(tmp_path / "fetion.db")
     store.broken = True
-    store.write(Commit(repeats=[(1, 2, 3)]))
+    store.write(Commit(repeats=[Retransmission(1, 2, 3)]))
     with pytest.raises(StoreFault):
         store.sync()
     store.broken = False
-    store.write(Commit(settled=(7, 1)))
+    store.write(Commit(settled=Watermark(7, 1)))
     store.sync()
     assert at_once(store.settled()) == (7, 1)
     store.release()

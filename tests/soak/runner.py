@@ -17,7 +17,7 @@ from gateway.cli.serve import new_event_loop
 from gateway.message import Commit, Expected
 from gateway.operations.logs import open_log
 from gateway.settings import load
-from gateway.storage.contract import StoreFault
+from gateway.storage.contract import Candidate, StoreFault
 from gateway.storage.sqlite.store import SqliteStore
 from gateway.testing import CHEAP
 from tests.soak.controls import Controls, Disk
@@ -61,7 +61,7 @@ class MovedStore(SqliteStore):
         self._make_room()
         return await super().expect(limit)
 
-    async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
+    async def candidates(self, digests: Iterable[bytes], now: int) -> list[Candidate]:
         """As always, if the disk does."""
         self._try()
         return await super().candidates(digests, now)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.message import Commit, Delivery, MobileTerminated, Uncertain
+from gateway.message import Commit, Delivery, MobileTerminated, ProductRecord, Uncertain, Watermark
 from gateway.processing.forgetting import FORGOTTEN
 from gateway.storage.contract import StoreFault
 from gateway.storage.sqlite.store import SqliteStore
@@ -72,10 +72,10 @@ def fill(store: SqliteStore, count: int) -> None:
             messages=[received(number) for number in range(0, 2 * count, 2)],
             outgoing=out,
             products=[
-                (number, int(ALICE), "MCHAT", "order", START_MS, 0, "100")
+                ProductRecord(number, ALICE, "MCHAT", "order", START_MS, trial=False, province="100")
                 for number in range(0, 2 * count, 2)
             ],
-            settled=(2 * count, START_MS),
+            settled=Watermark(2 * count, START_MS),
         ),
     )
     put(store, Commit(closed=out))
@@ -95,7 +95,7 @@ def test_a_step_is_small(store: SqliteStore) -> None:
 def test_what_is_younger_stays(store: SqliteStore) -> None:
     """The limit is exact: what is as old as the retention stays, what is a millisecond older goes."""
     fill(store, 2)
-    put(store, Commit(messages=[received(7, at=START_MS + 1)], settled=(7, START_MS)))
+    put(store, Commit(messages=[received(7, at=START_MS + 1)], settled=Watermark(7, START_MS)))
     assert at_once(store.forget(START_MS, 10)) == 0
     assert at_once(store.forget(START_MS + 1, 10)) == 2
     assert numbers(store, "journal") == [7]
@@ -118,7 +118,7 @@ def test_what_may_come_again_stays(store: SqliteStore) -> None:
     """SMS above the watermark of certain answers are kept, and those of an uncertain range until they are
     candidates."""
     fill(store, 5)
-    put(store, Commit(settled=(5, START_MS), uncertain=[Uncertain(0, 4, 4, START_MS + 50)]))
+    put(store, Commit(settled=Watermark(5, START_MS), uncertain=[Uncertain(0, 4, 4, START_MS + 50)]))
     at_once(store.forget(LATER, 10))
     assert numbers(store, "journal") == [4, 6, 8]
     at_once(store.expect(10))
@@ -140,7 +140,7 @@ def test_nothing_needed_goes(old: list[bool], settled: int, uncertain: list[int]
             store,
             Commit(
                 messages=[received(n, at=START_MS + (0 if is_old else 5)) for n, is_old in enumerate(old)],
-                settled=(settled, START_MS),
+                settled=Watermark(settled, START_MS),
                 uncertain=[Uncertain(0, n, n, LATER) for n in uncertain],
             ),
         )
@@ -188,7 +188,7 @@ async def test_a_gateway_catches_up_in_steps(slow: bool, tmp_path: Path) -> None
     count = 2 * FORGOTTEN + 300
     store = store_at(tmp_path / "fetion.db")
     old = [received(number, at=NOON - 91 * DAY_MS) for number in range(count)]
-    put(store, Commit(messages=old, settled=(count, NOON)))
+    put(store, Commit(messages=old, settled=Watermark(count, NOON)))
     store.release()
     async with running_gateway(tmp_path) as gateway:
         opened = gateway.app.store

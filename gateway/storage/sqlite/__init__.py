@@ -1,1 +1,1 @@
-"""The store on SQLite: nothing outside this package names SQLite."""
+"""The Store and the Reader on SQLite. Only this package imports sqlite3."""

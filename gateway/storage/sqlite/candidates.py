@@ -8,7 +8,8 @@ costs anything.
 import sqlite3
 from collections.abc import Iterable
 
-from gateway.message import Commit, Expected
+from gateway.message import Commit, Expected, Watermark
+from gateway.storage.contract import Candidate
 
 MOST = 500_000
 """Candidates that are kept: some 40 MB of the file. Beyond it the oldest go, whose answers are most likely
@@ -78,7 +79,7 @@ class Candidates:
             self.count -= gone.rowcount
             db.execute("DELETE FROM uncertain WHERE session = ? AND first >= ? AND last <= ?", span)
 
-    def recover(self, settled: tuple[int, int], until: int) -> None:
+    def recover(self, settled: Watermark, until: int) -> None:
         """See Store.recover."""
         number, at = settled
         db = self._db
@@ -122,11 +123,11 @@ class Candidates:
         """A transaction was rolled back: count again."""
         self.count = int(self._db.execute(_COUNT).fetchone()[0])
 
-    def find(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
+    def find(self, digests: Iterable[bytes], now: int) -> list[Candidate]:
         """See Store.candidates."""
         execute = self._db.execute
         return [
-            (digest, number)
+            Candidate(digest, number)
             for digest in set(digests)
             for (number,) in execute(_FIND, (digest, now)).fetchall()
         ]

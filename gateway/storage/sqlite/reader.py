@@ -1,67 +1,81 @@
-"""Reads a SQLite store beside the running gateway, or without one: traces and lists. Never writes."""
+"""The Reader of an SQLite store: a read-only connection, beside the running gateway or without one."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 import orjson
 
-from commands.model import Order
-from gateway.message import MASKED, Delivery
+from commands.model import Hidden
+from gateway.message import Delivery, ProductRecord
 from gateway.storage.contract import StoreUnusable
+from gateway.storage.reader import (
+    ENDLESS,
+    REPLIES_WITHIN,
+    ClosedDownlink,
+    CustomerOrders,
+    DownlinkRecord,
+    JournalRecord,
+)
 from gateway.storage.records import customer_of
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
 from gateway.storage.sqlite.outgoing import waiting
 
-REPLIES_WITHIN = 1_000_000
-"""Numbers drawn between an SMS and its replies at most: what the queue holds, with its own replies, and more.
-An index on the cause would cost every SMS more than this search costs a trace."""
+PAGE = 5000
+"""Rows that an iterator reads at a time: one long look would keep the write-ahead log from shrinking."""
+BUSY: Final = 5.0
+"""Seconds to wait for a lock that somebody else has on the file."""
 
-# As the partial index has it.
-_PARKED = "SELECT * FROM outbox WHERE state = 4 ORDER BY number LIMIT :limit"
-_JOURNAL_BETWEEN = """
-SELECT number AS place, *, json_extract(detail, '$.code') AS code FROM journal
-WHERE number > :after AND at >= :begin AND at < :end ORDER BY number LIMIT :limit
+# Of every statement the first column tells where the next page begins.
+_JOURNAL = """
+SELECT number, at, account, session, sequence, source, destination, msisdn, access_code, sub_code, province,
+    esm_class, data_coding, parts, instruction, outcome, text, detail, digest, repeated_at, hidden
+FROM journal"""
+_OUTBOX = """
+SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
+    state, parts, parts_done, attempts, closed_at, remote_id, error, source_ton, source_npi, losses, repeat,
+    coalesce((SELECT instruction FROM journal WHERE number = cause), '')
+FROM outbox"""
+_JOURNAL_RECORD = f"{_JOURNAL} WHERE number = ?"
+_DOWNLINK = f"{_OUTBOX} WHERE number = ?"
+_CAUSED_BY = f"{_OUTBOX} WHERE number BETWEEN ?1 AND ?1 + ?2 AND cause = ?1 ORDER BY number"
+# The states as the partial indexes have them.
+_PARKED = f"{_OUTBOX} WHERE state = 4 AND number > :after ORDER BY number LIMIT :limit"
+_WAITING = waiting(_OUTBOX)
+_JOURNAL_PAGE = (
+    f"{_JOURNAL} WHERE number > :after AND at >= :begin AND at < :end ORDER BY number LIMIT :limit"
+)
+_CLOSED_PAGE = f"""{_OUTBOX}
+WHERE number > :after AND state IN (1, 2, 3) AND closed_at >= :begin AND closed_at < :end
+ORDER BY number LIMIT :limit
 """
-_CLOSED_BETWEEN = """
-SELECT o.number AS place, o.*, j.instruction FROM outbox o LEFT JOIN journal j ON j.number = o.cause
-WHERE o.number > :after AND o.state IN (1, 2, 3) AND o.closed_at >= :begin AND o.closed_at < :end
-ORDER BY o.number LIMIT :limit
-"""
-_PRODUCTS_BETWEEN = """
-SELECT rowid AS place, * FROM product_record
+_PRODUCT_PAGE = """
+SELECT rowid, cause, msisdn, product, operation, at, trial, province FROM product_record
 WHERE rowid > :after AND at >= :begin AND at < :end ORDER BY rowid LIMIT :limit
 """
-_ORDERS = """
-SELECT msisdn AS place, * FROM customer
+_ORDER_PAGE = """
+SELECT msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching FROM customer
 WHERE msisdn > :after AND json_extract(doc, '$.orders') IS NOT NULL ORDER BY msisdn LIMIT :limit
 """
-PAGE = 5000
-"""Rows that are read at a time where there may be very many."""
 
-_WAITING = waiting("SELECT * FROM outbox")
-_JOURNAL = """
-SELECT number, at, account, source, destination, msisdn, instruction, outcome, text, hidden, detail
-FROM journal WHERE number > ? ORDER BY number LIMIT ?
-"""
-PIECE = 1000
-"""Journal rows that are read at once."""
+T = TypeVar("T")
+Row = tuple[Any, ...]
 
 
 class SqliteReader:
-    """A read-only view of a store: each call sees what was committed last."""
+    """Reader of one SQLite file: gateway.storage.reader says what each call gives."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self._path = path
         self._db = db
-        db.row_factory = sqlite3.Row
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Raises StoreUnusable where there is no store of this schema."""
+        """Open the file for reading. Raises StoreUnusable where there is no store of this schema."""
         try:
-            db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5)
+            db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY)
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
         except sqlite3.Error as error:
             raise StoreUnusable(f"{path}: {error}: storage.url must name the store of a gateway") from error
@@ -70,91 +84,98 @@ class SqliteReader:
             raise StoreUnusable(
                 f"{path}: its schema is version {version}, this command reads {SCHEMA_VERSION}"
             )
-        return cls(db)
+        return cls(path, db)
 
-    def message(self, number: int) -> dict[str, Any] | None:
-        """The journal row of an SMS from a handset."""
-        row = self._db.execute("SELECT * FROM journal WHERE number=?", (number,)).fetchone()
-        if row is None:
-            return None
-        found = dict(row)
-        found["detail"] = orjson.loads(found["detail"]) if found["detail"] else {}
-        found["digest"] = found["digest"].hex()
-        if found["hidden"]:
-            found["text"] = MASKED
-        return found
+    def journal_record(self, number: int) -> JournalRecord | None:
+        """Look into the table by its key."""
+        rows = self._read(_JOURNAL_RECORD, (number,))
+        return _journal_record(rows[0]) if rows else None
 
-    def outgoing(self, number: int) -> dict[str, Any] | None:
-        """The outbox row of an SMS to a handset."""
-        row = self._db.execute("SELECT * FROM outbox WHERE number=?", (number,)).fetchone()
-        return None if row is None else _outgoing(row)
+    def downlink(self, number: int) -> DownlinkRecord | None:
+        """Look into the table by its key."""
+        rows = self._read(_DOWNLINK, (number,))
+        return _downlink(rows[0]) if rows else None
 
-    def caused_by(self, number: int) -> list[dict[str, Any]]:
-        """The SMS that an SMS led to, in order."""
-        rows = self._db.execute(
-            "SELECT * FROM outbox WHERE number BETWEEN ?1 AND ?1 + ?2 AND cause = ?1 ORDER BY number",
-            (number, REPLIES_WITHIN),
-        )
-        return [_outgoing(row) for row in rows]
+    def caused_by(self, number: int) -> list[DownlinkRecord]:
+        """Search the numbers behind that of the cause."""
+        return [_downlink(row) for row in self._read(_CAUSED_BY, (number, REPLIES_WITHIN))]
 
-    def waiting(self, limit: int) -> list[dict[str, Any]]:
-        """The SMS that are parked, then those that wait to leave, oldest first."""
-        found: list[dict[str, Any]] = []
+    def waiting(self, limit: int) -> list[DownlinkRecord]:
+        """Read one partial index after the other."""
+        found: list[DownlinkRecord] = []
         for statement in (_PARKED, _WAITING):
             values = {"after": -1, "limit": limit - len(found)}
-            found += [_outgoing(row) for row in self._db.execute(statement, values)]
+            found += map(_downlink, self._read(statement, values))
         return found
 
-    def journal(self) -> Iterator[tuple[Any, ...]]:
-        """(number, at, account, source, destination, msisdn, instruction, outcome, text, hidden, detail) of
-        every SMS from a handset, in order; read in pieces, so that the gateway's checkpoints are not kept
-        waiting."""
-        after = -1
-        while rows := self._db.execute(_JOURNAL, (after, PIECE)).fetchall():
-            yield from map(tuple, rows)
-            after = rows[-1]["number"]
+    def journal(self, begin: int = 0, end: int = ENDLESS) -> Iterator[JournalRecord]:
+        """Go through the table by its key: `at` has no index."""
+        return self._paged(_JOURNAL_PAGE, _journal_record, begin, end)
 
-    def journal_between(self, begin: int, end: int) -> Iterator[sqlite3.Row]:
-        """Uplink records: the journal from `begin` to before `end`, with the result's code (NULL when it is
-        not another than 200), by their numbers."""
-        return self._paged(_JOURNAL_BETWEEN, begin, end)
+    def closed(self, begin: int, end: int) -> Iterator[ClosedDownlink]:
+        """Go through the table by its key, and look up each cause."""
+        return self._paged(_CLOSED_PAGE, _closed_downlink, begin, end)
 
-    def closed_between(self, begin: int, end: int) -> Iterator[sqlite3.Row]:
-        """Downlink records: the SMS closed then, with the instruction of their cause, by their numbers."""
-        return self._paged(_CLOSED_BETWEEN, begin, end)
+    def products(self, begin: int, end: int) -> Iterator[ProductRecord]:
+        """Go through the table in the order of its rows."""
+        return self._paged(_PRODUCT_PAGE, _product, begin, end)
 
-    def products_between(self, begin: int, end: int) -> Iterator[sqlite3.Row]:
-        """Product records of that time, in the order in which they were made."""
-        return self._paged(_PRODUCTS_BETWEEN, begin, end)
+    def orders(self) -> Iterator[CustomerOrders]:
+        """Go through the customers whose documents have orders."""
+        return self._paged(_ORDER_PAGE, _customer_orders)
 
-    def orders(self) -> Iterator[tuple[str, tuple[Order, ...]]]:
-        """Every customer who ordered something, with all orders that he keeps, by mobiles."""
-        for row in self._paged(_ORDERS, 0, 0):
-            customer = customer_of(tuple(row)[1:])
-            yield customer.msisdn, customer.orders
+    def _read(self, statement: str, values: Row | dict[str, int]) -> list[Row]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnusable(f"{self._path}: the store cannot be read: {error}") from error
 
-    def _paged(self, statement: str, begin: int, end: int) -> Iterator[sqlite3.Row]:
-        """The rows of a statement, some at a time: one long look would keep the store's log from shrinking.
+    def _paged(
+        self, statement: str, record: Callable[[Row], T], begin: int = 0, end: int = ENDLESS
+    ) -> Iterator[T]:
+        """Give what `record` makes of each row, PAGE rows at a time.
 
-        statement: has the place of a row first, and gives rows behind :after in their order. Raises
-        StoreUnusable.
+        statement: gives at most :limit rows whose first column is above :after, in its order.
         """
         values = {"after": -1, "begin": begin, "end": end, "limit": PAGE}
-        try:
-            while rows := self._db.execute(statement, values).fetchall():
-                yield from rows
-                values["after"] = rows[-1][0]
-        except sqlite3.Error as error:
-            raise StoreUnusable(f"the store cannot be read: {error}") from error
+        while rows := self._read(statement, values):
+            yield from map(record, rows)
+            values["after"] = rows[-1][0]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection."""
         self._db.close()
 
 
-def _outgoing(row: sqlite3.Row) -> dict[str, Any]:
-    found = dict(row)
-    found["state"] = Delivery(found["state"]).name.lower()
-    if found["secret"]:
-        found["text"] = "<secret>"
-    return found
+def _journal_record(row: Row) -> JournalRecord:
+    *others, text, detail, digest, repeated_at, hidden = row
+    if hidden:
+        text = ""
+    known = orjson.loads(detail) if detail else {}
+    values = (*others, text, known, digest, repeated_at, Hidden(hidden))
+    return JournalRecord(*values)
+
+
+def _downlink(row: Row) -> DownlinkRecord:
+    number, cause, msisdn, account, source, destination, ton, npi, text, secret, *others = row
+    reference, at, expires_at, state, *counts, repeat, _ = others
+    if secret:
+        text = ""
+    address = (number, cause, msisdn, account, source, destination, ton, npi)
+    values = (*address, text, bool(secret), reference, at, expires_at, Delivery(state), *counts, bool(repeat))
+    return DownlinkRecord(*values)
+
+
+def _closed_downlink(row: Row) -> ClosedDownlink:
+    return ClosedDownlink(_downlink(row), row[-1])
+
+
+def _product(row: Row) -> ProductRecord:
+    _, cause, msisdn, product, operation, at, trial, province = row
+    return ProductRecord(cause, str(msisdn), product, operation, at, bool(trial), province)
+
+
+def _customer_orders(row: Row) -> CustomerOrders:
+    msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching = row
+    customer = customer_of((msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching))
+    return CustomerOrders(customer.msisdn, customer.orders)

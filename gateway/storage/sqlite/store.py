@@ -20,14 +20,17 @@ from typing import Any, TypeVar
 import orjson
 
 from commands.model import LoadKeys, World
-from gateway.message import (
-    RUNS,
-    Commit,
-    Expected,
-    MobileTerminated,
-    StoredPart,
+from gateway.message import RUNS, Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.storage.contract import (
+    Candidate,
+    Conflict,
+    RecentSms,
+    StorageError,
+    StoreFault,
+    StoreFull,
+    StoreInUse,
+    StoreUnusable,
 )
-from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.records import customer_of, customer_row
 from gateway.storage.sqlite.candidates import Candidates
 from gateway.storage.sqlite.checkpoints import KEPT, MOST, Checkpoints
@@ -375,10 +378,10 @@ class SqliteStore:
             self._candidates.recount()
             self._outgoing.reload()
 
-    async def recent(self, since: int, limit: int) -> list[tuple[int, str, str, str, str | None]]:
+    async def recent(self, since: int, limit: int) -> list[RecentSms]:
         """Backwards from the end of the journal: its numbers grow with time, and `at` has no index."""
         rows = await self._read(_RECENT, (since, limit))
-        return [(at, *rest) for at, *rest in reversed(rows)]
+        return [RecentSms(*row) for row in reversed(rows)]
 
     async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """See gateway.storage.sqlite.outgoing, like the next one."""
@@ -396,11 +399,11 @@ class SqliteStore:
         """All rows of the part table, oldest first."""
         return [stored_part(row) for row in await self._read("SELECT * FROM part ORDER BY number")]
 
-    async def settled(self) -> tuple[int, int]:
+    async def settled(self) -> Watermark:
         """The watermark of certain answers."""
         rows = await self._read("SELECT key, value FROM meta WHERE key IN ('settled', 'settled_at')")
         found = dict(rows)
-        return found.get("settled", 0), found.get("settled_at", 0)
+        return Watermark(found.get("settled", 0), found.get("settled_at", 0))
 
     async def recover(self, until: int) -> None:
         """See gateway.storage.sqlite.candidates, like the next three."""
@@ -415,7 +418,7 @@ class SqliteStore:
         with self._transaction():
             return self._candidates.expect(limit)
 
-    async def candidates(self, digests: Iterable[bytes], now: int) -> list[tuple[bytes, int]]:
+    async def candidates(self, digests: Iterable[bytes], now: int) -> list[Candidate]:
         """One search of an index for each digest."""
         await self._free()
         with self._typed():

@@ -1,0 +1,68 @@
+"""The table of engines, and the two functions that open a store or a reader by its URL.
+
+A further engine is a package beside `sqlite`, one row here, and one in tests/contracts/engines.py.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from gateway.storage.contract import Store, StoreUnusable
+from gateway.storage.reader import Reader
+from gateway.storage.sqlite.reader import SqliteReader
+from gateway.storage.sqlite.store import SqliteStore
+
+
+class Engine(NamedTuple):
+    """How an engine opens what stands behind `scheme://` in a URL."""
+
+    open_store: Callable[[str], Store]
+    open_reader: Callable[[str], Reader]
+
+
+def _path(rest: str) -> Path:
+    """The file of sqlite:///file: a relative path has three slashes, an absolute one four."""
+    return Path(rest.removeprefix("/"))
+
+
+ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
+    {
+        "sqlite": Engine(
+            lambda rest: SqliteStore.open(_path(rest)), lambda rest: SqliteReader.open(_path(rest))
+        ),
+    }
+)
+"""Scheme -> engine."""
+
+DEFAULT: Final = "sqlite"
+"""The engine of a path."""
+
+
+def open_store(where: str | Path) -> Store:
+    """Open the store at a URL (storage.url) or path, or make it. It has one owner at a time.
+
+    Raises StoreInUse; StoreUnusable, also for a scheme that ENGINES does not have.
+    """
+    engine, rest = _engine(where)
+    return engine.open_store(rest)
+
+
+def open_reader(where: str | Path) -> Reader:
+    """Open the store at a URL (storage.url) or path for reading, beside its owner or without one.
+
+    Raises StoreUnusable, also where there is no store.
+    """
+    engine, rest = _engine(where)
+    return engine.open_reader(rest)
+
+
+def _engine(where: str | Path) -> tuple[Engine, str]:
+    """The engine of a store, and what it is to open."""
+    if isinstance(where, Path):
+        return ENGINES[DEFAULT], f"/{where}"
+    scheme, found, rest = where.partition("://")
+    if not found or scheme not in ENGINES:
+        known = ", ".join(f"{name}://" for name in ENGINES)
+        raise StoreUnusable(f"{where}: storage.url must begin with one of: {known}")
+    return ENGINES[scheme], rest

@@ -1,0 +1,94 @@
+"""What a store in memory holds, and its Reader."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from itertools import chain, islice
+
+from commands.model import Buddy, Customer
+from gateway.message import Delivery, MobileTerminated, ProductRecord, StoredPart, Uncertain, Watermark
+from gateway.storage.reader import ENDLESS, ClosedDownlink, CustomerOrders, DownlinkRecord, JournalRecord
+
+CLOSED = (Delivery.SENT, Delivery.FAILED, Delivery.EXPIRED)
+
+
+@dataclass(slots=True)
+class Expectation:
+    """An SMS that may come again. session: where its last answer left. used_at: 0, or when it came again."""
+
+    digest: bytes
+    session: int
+    until: int
+    used_at: int = 0
+
+
+@dataclass(slots=True)
+class Content:
+    """Everything in one store: by number, by mobile, by owner and other, or in the order of its coming.
+
+    holders: Fetion number -> mobile. Who held a number once, or was a buddy, is None there. uncertain: ranges
+    without the SMS that are expected already. run: the last one that was drawn. in_use: a Store has it open.
+    """
+
+    journal: dict[int, JournalRecord] = field(default_factory=dict)
+    outbox: dict[int, MobileTerminated] = field(default_factory=dict)
+    customers: dict[str, Customer] = field(default_factory=dict)
+    holders: dict[str, str | None] = field(default_factory=dict)
+    buddies: dict[tuple[str, str], Buddy | None] = field(default_factory=dict)
+    parts: dict[int, StoredPart] = field(default_factory=dict)
+    products: list[ProductRecord] = field(default_factory=list)
+    uncertain: list[Uncertain] = field(default_factory=list)
+    expected: dict[int, Expectation] = field(default_factory=dict)
+    settled: Watermark = field(default=Watermark(0, 0))
+    key_check: int | None = None
+    run: int = 0
+    in_use: bool = False
+
+    def leaving(self, *states: Delivery) -> Iterator[MobileTerminated]:
+        """The SMS out in these states, by number."""
+        return (sms for _, sms in sorted(self.outbox.items()) if sms.state in states)
+
+
+class MemoryReader:
+    """Reader of one Content, which it copies before it goes through it; gateway.storage.reader says the
+    rest."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+
+    def journal_record(self, number: int) -> JournalRecord | None:
+        return self._content.journal.get(number)
+
+    def downlink(self, number: int) -> DownlinkRecord | None:
+        sms = self._content.outbox.get(number)
+        return _downlink(sms) if sms else None
+
+    def caused_by(self, number: int) -> list[DownlinkRecord]:
+        return [_downlink(sms) for sms in self._content.leaving(*Delivery) if sms.cause == number]
+
+    def waiting(self, limit: int) -> list[DownlinkRecord]:
+        leaving = self._content.leaving
+        found = chain(leaving(Delivery.SUSPECT), leaving(Delivery.WAITING))
+        return [_downlink(sms) for sms in islice(found, limit)]
+
+    def journal(self, begin: int = 0, end: int = ENDLESS) -> Iterator[JournalRecord]:
+        return (sms for _, sms in sorted(self._content.journal.items()) if begin <= sms.at < end)
+
+    def closed(self, begin: int, end: int) -> Iterator[ClosedDownlink]:
+        for sms in self._content.leaving(*CLOSED):
+            if begin <= sms.closed_at < end:
+                cause = self._content.journal.get(sms.cause)
+                yield ClosedDownlink(_downlink(sms), cause.instruction if cause else "")
+
+    def products(self, begin: int, end: int) -> Iterator[ProductRecord]:
+        return (each for each in tuple(self._content.products) if begin <= each.at < end)
+
+    def orders(self) -> Iterator[CustomerOrders]:
+        customers = sorted(self._content.customers.items())
+        return (CustomerOrders(msisdn, each.orders) for msisdn, each in customers if each.orders)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _downlink(sms: MobileTerminated) -> DownlinkRecord:
+    return DownlinkRecord(**{each.name: getattr(sms, each.name) for each in fields(DownlinkRecord)})
