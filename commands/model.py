@@ -131,6 +131,7 @@ class Customer:
     helped: tuple[tuple[str, int], ...] = ()  # help and "not understood" that he got lately, and when
     hinted: bool = False  # he has been told that 161 becomes 12520
     listed_until: int = 0  # how long he may answer the list of his products
+    version: int = 0  # how many events about him were told to consumers
 
     def has(self, product: str) -> bool:
         """Whether he has ordered a product and not ended it."""
@@ -161,6 +162,7 @@ class Customer:
             self.helped,
             self.hinted,
             self.listed_until,
+            self.version,
         )
 
 

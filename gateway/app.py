@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import functools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final, Self
@@ -19,6 +19,8 @@ from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.service import Commands
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.configured import MINUTE_MS, account_of, connection_limits_of, guard_of, timers_of
+from gateway.events.contract import Consumer
+from gateway.events.relay import WAITS_AT_MOST, Relays
 from gateway.inbound.hashing import Hashing
 from gateway.inbound.intake import Intake
 from gateway.inbound.reassembly import LongMessages
@@ -54,6 +56,8 @@ TICK: Final = 0.1
 UNBINDING: Final = 2.0
 """Seconds of shutdown.deadline that are kept for the unbinds."""
 DAY_MS: Final = 86_400_000
+TELLING: Final = 1.0
+"""Seconds at the stop in which consumers may take the last events."""
 LINGERING: Final = 0.5
 """Seconds that the last commit may take before it is said that it lasts."""
 FLUSH_EVERY: Final = 0.01
@@ -69,7 +73,8 @@ class Gateway:
     """One running gateway: `async with Gateway(settings, open_log(settings.logging)) as gateway`.
 
     What it draws from the world can be handed in: clock, random (Fetion numbers, jitter), choice (passwords),
-    hash_cost, open_store. new_key: the store's key is lost, and another one is accepted. Entering raises
+    hash_cost, open_store. new_key: the store's key is lost, and another one is accepted. consumers: who is
+    told what happens (docs/events.md); events_backlog events wait for them at most. Entering raises
     TableError, KeyFileError, StorageError or OSError before anything is listened on; leaving stops in order.
     """
 
@@ -84,6 +89,8 @@ class Gateway:
         hash_cost: HashCost | None = None,
         open_store: StoreOpener = SqliteStore.open,
         new_key: bool = False,
+        consumers: Sequence[Consumer] = (),
+        events_backlog: int = WAITS_AT_MOST,
     ) -> None:
         self.settings = settings
         self.port = 0
@@ -97,6 +104,8 @@ class Gateway:
         self._hash_cost = hash_cost
         self._open_store = open_store
         self._new_key = new_key
+        self._consumers = consumers
+        self._events_backlog = events_backlog
         self._changed = asyncio.Event()
         self._counter = 0
         self._opened = contextlib.AsyncExitStack()
@@ -156,6 +165,7 @@ class Gateway:
         self.store = self._open_store(settings.storage.path)
         opened.push_async_callback(self.store.close)
         self._clock.not_before(await self.store.last_time())
+        self._build_relays(opened)
         await self._open_keys()
         hasher = Hasher(self._hash_cost)
         opened.callback(hasher.close)
@@ -171,6 +181,13 @@ class Gateway:
             self.store, self.outbox, self.binds, self._clock, self._recovery.readable, self._until
         )
         self._control = Control(socket_path(settings.storage.path), operators.commands)
+
+    def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
+        """Who is told what happens."""
+        keep_ms = self.settings.storage.retention.journal_days * DAY_MS
+        told = self._consumers, self.store, self._clock, self._random, self.reports
+        self.events = Relays(*told, keep_ms, self._events_backlog)
+        opened.push_async_callback(self.events.close, 0)
 
     async def _open_keys(self) -> None:
         """The key of the store, or another one where its loss is accepted."""
@@ -249,6 +266,7 @@ class Gateway:
             guard=self.guard,
             replies=replies,
             random=self._random,
+            tells_events=bool(self._consumers),
         )
         generate = functools.partial(generate_password, self._choice)
         self.pipeline = Pipeline(
@@ -299,6 +317,7 @@ class Gateway:
         pipeline = asyncio.create_task(self.pipeline.run(), name="pipeline")
         self._tasks = [pipeline, asyncio.create_task(self._tick(), name="ticks")]
         await self.pipeline.started.wait()
+        self.events.start()
         await self._control.start()
         self._opened.callback(self._control.close)
         listen = self.settings.smpp.listen
@@ -361,6 +380,7 @@ class Gateway:
             connection.unbind()
         await self._until(lambda: not self.listener.connections)
         await self._until(lambda: self.pipeline.idle)
+        await self.events.close(TELLING)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
@@ -388,6 +408,8 @@ class Gateway:
         after an answer finds it soon. Under load that is done now and then: each time wakes another
         thread."""
         self._changed.set()
+        if self._consumers:
+            self.events.wake()
         now = self._clock.monotonic()
         if now - self._flushed_at >= FLUSH_EVERY and self.pipeline.idle:
             self._flushed_at = now

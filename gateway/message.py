@@ -265,6 +265,29 @@ class Expected:
 
 
 @dataclass(slots=True)
+class StoredEvent:
+    """Something that happened in the service, as it is stored and told to consumers (gateway.events).
+
+    cause: number of the SMS that led to it. msisdn, fetion_number, province: of the customer whom it is about
+    ("" without a Fetion number; the province is that of his mobile). family, name: service, opened and so on.
+    version: counts the events of that customer, from 1. sequence: the place in the order of commits, and
+    event_id: the same at every repeat, never given to another event; both are the store's, 0 and "" before.
+    """
+
+    at: int
+    cause: int
+    msisdn: str
+    fetion_number: str
+    province: str
+    family: str
+    name: str
+    version: int
+    data: Mapping[str, Any] = field(default_factory=dict)
+    sequence: int = 0
+    event_id: str = ""
+
+
+@dataclass(slots=True)
 class Commit:
     """Everything that one commit writes; all of it or nothing.
 
@@ -276,6 +299,7 @@ class Commit:
     doubted: (until, number) of such ones whose answer is in doubt too: candidates again.
     certain: (session, first, last) of SMS that are candidates no more: their answers have arrived.
     settled: (number, at) up to which answers, and answers to retransmissions, are certain.
+    events: what is told to consumers, in order; only filled where there is one.
     """
 
     messages: list[MobileOriginated] = field(default_factory=list)
@@ -293,6 +317,7 @@ class Commit:
     doubted: list[tuple[int, int]] = field(default_factory=list)
     certain: list[tuple[int, int, int]] = field(default_factory=list)
     settled: tuple[int, int] | None = None
+    events: list[StoredEvent] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -308,4 +333,5 @@ class Commit:
             or self.doubted
             or self.certain
             or self.settled
+            or self.events
         )

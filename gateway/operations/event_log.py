@@ -11,6 +11,7 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.errors import Refusal
+from gateway.events.contract import RefusedEvent, TemporaryFault
 from gateway.message import PART, MobileOriginated, MobileTerminated, message_id
 from gateway.operations.logs import Log
 from gateway.outbound.selection import Bind
@@ -67,6 +68,8 @@ class Reports:
         self._oddities = Rate(clock)
         self._strangers = Rate(clock)
         self._accepts = Rate(clock, 1, ACCEPT_PERIOD)
+        self._parked = Rate(clock)
+        self._dropped = Rate(clock, 1, ACCEPT_PERIOD)
         self._accept_failed = False
 
     # Messages in (gateway.processing.pipeline.MessageLog)
@@ -303,6 +306,56 @@ class Reports:
     def no_claim(self, bind: Bind, reason: str) -> None:
         """bind.address_range: it claims nothing, said once per bind."""
         self._log.warning("bind.address_range", system_id=bind.account, remote=bind.link.peer, reason=reason)
+
+    # Events to consumers (gateway.events.contract.RelayLog)
+
+    def events_deferred(
+        self, consumer: str, error: TemporaryFault | StorageError, failures: int, pause: float
+    ) -> None:
+        """events.deferred: the 1st, 2nd, 4th ... failure in a row."""
+        self._log.warning(
+            "events.deferred",
+            consumer=consumer,
+            reason=str(error),
+            failures=failures,
+            pause_s=round(pause, 3),
+        )
+
+    def events_broken(self, consumer: str, error: Exception, failures: int, pause: float) -> None:
+        """events.broken: a bug, with its places in the code and without its words."""
+        self._log.error(
+            "events.broken",
+            consumer=consumer,
+            error=type(error).__name__,
+            exception=places(error),
+            failures=failures,
+            pause_s=round(pause, 3),
+        )
+
+    def events_resumed(self, consumer: str, failures: int, seconds: float) -> None:
+        """events.resumed."""
+        self._log.warning("events.resumed", consumer=consumer, failures=failures, seconds=round(seconds, 3))
+
+    def event_parked(self, consumer: str, refused: RefusedEvent) -> None:
+        """events.parked: at a bounded rate, without the data of the event."""
+        suppressed = self._parked.suppressed()
+        if suppressed is not None:
+            event = refused.event
+            self._log.warning(
+                "events.parked",
+                consumer=consumer,
+                event_id=event.event_id,
+                happened=f"{event.family}/{event.name}",
+                msisdn=event.msisdn,
+                reason=refused.reason,
+                suppressed=suppressed,
+            )
+
+    def events_dropped(self, consumer: str, count: int) -> None:
+        """events.dropped: at a bounded rate; the store counts all."""
+        suppressed = self._dropped.suppressed()
+        if suppressed is not None:
+            self._log.error("events.dropped", consumer=consumer, events=count, suppressed=suppressed)
 
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
         """pdu.refused, pdu.noted: at a bounded rate."""

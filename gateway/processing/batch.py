@@ -43,7 +43,7 @@ from gateway.message import (
 )
 from gateway.outbound.outbox import Outbox
 from gateway.processing.addressing import Replies, note_reach
-from gateway.processing.journal import ProductRow, detail_of, exchange_of, product_row, told
+from gateway.processing.journal import ProductRow, detail_of, events_of, exchange_of, product_row, told
 from gateway.secrets import Keys as SecretKeys
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.status import CommandStatus
@@ -84,7 +84,8 @@ class Prepared:
 
 
 class Batches:
-    """Prepares the commits of one gateway. words: what no chat may hold; may be replaced at any time."""
+    """Prepares the commits of one gateway. words: what no chat may hold; may be replaced at any time.
+    tells_events: there are consumers of events."""
 
     def __init__(
         self,
@@ -104,6 +105,7 @@ class Batches:
         guard: Guard,
         replies: Replies,
         random: Random,
+        tells_events: bool = False,
     ) -> None:
         self._routing = routing
         self._commands = commands
@@ -121,6 +123,7 @@ class Batches:
         self._replies = replies
         self._facts: list[ProductRow] = []
         self._random = random
+        self._tells_events = tells_events
 
     async def prepare(
         self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int, poison: Exception | None = None
@@ -386,6 +389,8 @@ class Batches:
             m.result = outcome.result._value_
             m.detail = detail_of(m, outcome, given)
             facts = [product_row(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
+            tells = self._tells_events and outcome.events
+            events = events_of(m, outcome, world, self._routing.home) if tells else ()
             if outcome.result is not Result.LIMITED:
                 exchange = exchange_of(outcome)
                 if self._guard.handled(m.msisdn, m.stored_text, m.destination, exchange, m.at):
@@ -398,6 +403,8 @@ class Batches:
             return None
         if facts:
             self._facts += facts
+        if events:
+            prepared.commit.events += events
         world.accept()
         return None
 

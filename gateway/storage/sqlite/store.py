@@ -30,6 +30,7 @@ from gateway.message import (
 from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.records import customer_of, customer_row
 from gateway.storage.sqlite.candidates import Candidates
+from gateway.storage.sqlite.events import EventCalls, EventTables
 from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.retention import forget
 from gateway.storage.sqlite.rows import (
@@ -125,7 +126,7 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore:
+class SqliteStore(EventCalls):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: int) -> None:
@@ -195,6 +196,7 @@ class SqliteStore:
         self.slow = statistics.median(times) > SLOW_COMMIT
         self.run = self._draw_run()
         self._candidates = Candidates(db)
+        self._events = EventTables(db)
 
     def _draw_run(self) -> int:
         """Raises StoreUnusable at the end of the series."""
@@ -366,6 +368,8 @@ class SqliteStore:
             )
         if commit.parts_gone:
             db.executemany("DELETE FROM part WHERE number=?", [(n,) for n in commit.parts_gone])
+        if commit.events:
+            self._events.write(commit.events)
         self._candidates.write(commit)
         if commit.settled is not None:
             number, at = commit.settled
@@ -376,11 +380,13 @@ class SqliteStore:
         """COMMIT: returns when the write-ahead log is on the disk."""
         try:
             self._db.execute("COMMIT")
+            self._events.committed()
         except sqlite3.Error as error:
             self._roll_back()
             raise typed(error, self._path) from error
 
     def _roll_back(self) -> None:
+        self._events.rolled_back()
         if self._db.in_transaction:
             try:
                 self._db.execute("ROLLBACK")

@@ -1,0 +1,1 @@
+-- Schema 4. Nothing yet: the number is kept for a migration that is made beside schema 5.
