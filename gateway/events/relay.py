@@ -35,9 +35,11 @@ Wait = Callable[[asyncio.Event, float], Awaitable[None]]
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:
-    """The Wait of a real clock."""
+    """The Wait of a real clock. Not asyncio.wait_for: before Python 3.12 it swallows a cancellation that
+    meets the event."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class Relay:
