@@ -1,6 +1,7 @@
 """Events from an SMS to a consumer, through a running gateway."""
 
 import asyncio
+import contextlib
 import itertools
 from collections import defaultdict
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.proofs.served import (
     until,
     write_config,
 )
-from tests.support import ALICE, BOB, store_of
+from tests.support import ALICE, BOB, Wire, store_of
 
 
 async def says(esme: Esme, *said: tuple[str, str]) -> list[str]:
@@ -94,6 +95,35 @@ async def test_the_last_events_are_told_at_the_stop(tmp_path: Path) -> None:
         versions[event.msisdn].append(event.version)
     assert len(versions) == 40
     assert all(each == list(range(1, len(each) + 1)) for each in versions.values())
+
+
+async def test_a_slow_consumer_is_waited_for_a_moment(tmp_path: Path) -> None:
+    """At the stop it takes what is left, as far as a second reaches."""
+    taken = []
+
+    async def take(event: StoredEvent) -> None:
+        await asyncio.sleep(0.01)
+        taken.append(event.sequence)
+
+    consumers = [InProcess("slow", take)]
+    async with (
+        inside(write_config(tmp_path), consumers=consumers) as gateway,
+        await bind(gateway.port) as esme,
+    ):
+        await asyncio.gather(*(says(esme, (str(13800138000 + n), "KTFX")) for n in range(30)))
+        assert len(taken) < 30
+    assert taken == list(range(1, 31))
+
+
+async def test_a_stop_that_takes_too_long(tmp_path: Path) -> None:
+    """Where a peer does not answer its unbind, the relays end with the gateway all the same."""
+    consumer = Notebook()
+    config = write_config(tmp_path, shutdown={"deadline": 1})
+    async with contextlib.AsyncExitStack() as peers, inside(config, consumers=[consumer]) as gateway:
+        wire = await peers.enter_async_context(Wire.to(gateway.port))
+        await wire.bind()
+    assert not [task for task in asyncio.all_tasks() if "events" in task.get_name()]
+    assert "gateway.stop_deadline" in (tmp_path / "gateway.log").read_text("utf-8")
 
 
 async def test_functions_as_consumers(tmp_path: Path) -> None:

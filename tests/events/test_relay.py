@@ -260,6 +260,21 @@ async def test_two_consumers_at_their_own_pace(store: SqliteStore) -> None:
     assert home.relays.counts == {"fast": (0, 0), "slow": (0, 0)}
 
 
+async def test_a_long_backlog_leaves_the_loop_to_others(store: SqliteStore) -> None:
+    """Neither store nor consumer suspends; others have their turn after each 50 events all the same."""
+    put(store, 1000)
+    consumer = Notebook(most=1)
+    telling = Telling(store, consumer)
+    told_at: list[int] = []
+    telling.relay.stop()
+    task = asyncio.create_task(telling.relay.run())
+    while not task.done():
+        await asyncio.sleep(0)
+        told_at.append(len(consumer.taken))
+    assert len(set(told_at)) >= 1000 / MOST
+    assert len(consumer.taken) == 1000
+
+
 async def test_one_that_is_away_for_long(store: SqliteStore) -> None:
     """Beyond the bound the oldest events go, counted and told; the rest comes in order when it is back."""
     consumer = Notebook(most=10)
