@@ -113,9 +113,8 @@ class Relay:
                 await self._step()
                 if self._stop.is_set() and self._done:
                     return
-                await asyncio.sleep(
-                    0
-                )  # neither store nor consumer need have waited: SMS come between two steps
+                # Neither store nor consumer need have waited: others have their turn between two steps.
+                await asyncio.sleep(0)
             except (TemporaryFault, StorageError) as error:
                 pause = self._failed()
                 if self._worth_a_line:
