@@ -135,6 +135,7 @@ class Customer:
     helped: tuple[tuple[str, int], ...] = ()  # (help or "not understood" sent lately, milliseconds)
     hinted: bool = False  # has been told that 161 becomes 12520
     listed_until: int = 0  # milliseconds: until then a product may be chosen
+    version: int = 0  # how many events about this customer consumers were told
 
     def has(self, product: str) -> bool:
         """Whether an order of this product is running."""
@@ -165,6 +166,7 @@ class Customer:
             self.helped,
             self.hinted,
             self.listed_until,
+            self.version,
         )
 
 

@@ -18,6 +18,8 @@ from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.errors import OUTBOX_FULL
+from gateway.events.contract import Consumer
+from gateway.events.relay import WAITS_AT_MOST, Relays
 from gateway.inbound.guard import Guard
 from gateway.inbound.hashing import Hashing
 from gateway.inbound.intake import Intake
@@ -74,7 +76,8 @@ class Environment:
 class Gateway:
     """One running gateway: `async with Gateway(settings, open_log(settings.logging)) as gateway`.
 
-    observers: hear what the event log hears. Entering raises TableError, KeyFileError, StorageError or
+    observers: hear what the event log hears. consumers: are told what happens (docs/events.md), and
+    events_backlog events wait for them at most. Entering raises TableError, KeyFileError, StorageError or
     OSError before anything is listened on; leaving stops in order.
     """
 
@@ -84,6 +87,8 @@ class Gateway:
         log: Log,
         environment: Environment | None = None,
         observers: Sequence[Observer] = (),
+        consumers: Sequence[Consumer] = (),
+        events_backlog: int = WAITS_AT_MOST,
     ) -> None:
         self.settings = settings
         self.port = 0
@@ -93,6 +98,8 @@ class Gateway:
         self._logger = log.logger
         self._environment = environment or Environment()
         self._observers = observers
+        self._consumers = consumers
+        self._events_backlog = events_backlog
         self._clock = SteadyClock(self._environment.clock)
         self._changes = Changes()
         self._work = asyncio.Event()
@@ -164,6 +171,7 @@ class Gateway:
         self.store = self._environment.open_store(self.settings.storage.path)
         opened.push_async_callback(self.store.close)
         self._clock.not_before(await self.store.last_time())
+        self._build_relays(opened)
         self._keys = await self._open_keys()
         hasher = Hasher(self._environment.hash_cost)
         opened.callback(hasher.close)
@@ -171,6 +179,20 @@ class Gateway:
         self._build_ways()
         self._build_pipeline(hasher)
         self._build_lifecycle()
+
+    def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
+        """Who is told what happens."""
+        keep_ms = self.settings.storage.retention.journal_days * DAY_MS
+        self.events = Relays(
+            self._consumers,
+            self.store,
+            self._clock,
+            self._environment.random,
+            self.observer,
+            keep_ms,
+            self._events_backlog,
+        )
+        opened.push_async_callback(self.events.close, 0)
 
     async def _open_keys(self) -> Keys:
         """The key of the store, or another one where its loss is accepted."""
@@ -245,7 +267,9 @@ class Gateway:
     def _build_execution(self) -> Execution:
         service = self.settings.service
         limits = ServiceLimits(**self.settings.limits.model_dump())
-        self._rules = ServiceRules(limits, ZoneInfo(service.timezone), self._read_words())
+        self._rules = ServiceRules(
+            limits, ZoneInfo(service.timezone), self._read_words(), bool(self._consumers)
+        )
         self.guard = Guard(
             limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS
         )
@@ -296,6 +320,7 @@ class Gateway:
                 self.pipeline,
                 self._recovery,
                 (self.channel,),
+                self.events,
                 control,
             ),
             self._changes,
@@ -317,6 +342,8 @@ class Gateway:
     def _worked(self) -> None:
         """A batch is done."""
         self._changes.note()
+        if self._consumers:
+            self.events.wake()
         self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:

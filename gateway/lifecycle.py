@@ -13,6 +13,7 @@ from typing import Final
 
 from gateway.channels.contract import Channel
 from gateway.clock import SteadyClock
+from gateway.events.relay import Relays
 from gateway.inbound.queue import InboundQueue
 from gateway.observer import Observer
 from gateway.operations.control import Control
@@ -31,6 +32,8 @@ UNBINDING: Final = 2.0
 """Seconds of shutdown.deadline that are kept for the unbinds."""
 ABORTING: Final = 1.0
 """Seconds that aborted connections have to say that they are gone."""
+TELLING: Final = 1.0
+"""Seconds at the stop in which consumers may take the last events."""
 LINGERING: Final = 0.5
 """Seconds that the last commit may take before it is said that it lasts."""
 FLUSH_EVERY: Final = 0.01
@@ -47,6 +50,7 @@ class Parts:
     pipeline: Pipeline
     recovery: Recovery
     channels: Sequence[Channel]
+    events: Relays
     control: Control
 
 
@@ -114,6 +118,7 @@ class Lifecycle:
         pipeline = asyncio.create_task(parts.pipeline.run(), name="pipeline")
         self._tasks = [pipeline, asyncio.create_task(self._tick(), name="ticks")]
         await parts.pipeline.started.wait()
+        parts.events.start()
         await parts.control.start()
         opened.callback(parts.control.close)
         said: dict[str, object] = {}
@@ -211,6 +216,7 @@ class Lifecycle:
             channel.unbind()
         await self._until(lambda: not self._connections())
         await self._until(lambda: pipeline.idle)
+        await parts.events.close(TELLING)
 
     async def end(self) -> None:
         """End the tasks; the pipeline's behind the commit that is under way, however long that takes."""

@@ -310,6 +310,29 @@ class Watermark(NamedTuple):
 
 
 @dataclass(slots=True)
+class StoredEvent:
+    """Something that happened in the service, as it is stored and told to consumers (gateway.events).
+
+    cause: number of the SMS that led to it. msisdn, fetion_number, province: of the customer whom it is about
+    ("" without a Fetion number; the province is that of his mobile). family, name: service, opened and so on.
+    version: counts the events of that customer, from 1. sequence: the place in the order of commits, and
+    event_id: the same at every repeat, never given to another event; both are the store's, 0 and "" before.
+    """
+
+    at: int
+    cause: int
+    msisdn: str
+    fetion_number: str
+    province: str
+    family: str
+    name: str
+    version: int
+    data: Mapping[str, object] = field(default_factory=dict)
+    sequence: int = 0
+    event_id: str = ""
+
+
+@dataclass(slots=True)
 class Commit:
     """Everything that one commit writes; all of it or nothing.
 
@@ -318,6 +341,7 @@ class Commit:
     closed, but are to leave again, had a part acknowledged, were parked, or taken out of the park.
     parts, parts_gone: parts of long messages to keep, and numbers of those to delete.
     repeats: each uses up the candidate of its number. settled: replaces the watermark.
+    events: what is told to consumers, in order; only filled where there is one.
     """
 
     messages: list[JournalEntry] = field(default_factory=list)
@@ -335,6 +359,7 @@ class Commit:
     doubted: list[Doubted] = field(default_factory=list)
     certain: list[Certain] = field(default_factory=list)
     settled: Watermark | None = None
+    events: list[StoredEvent] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -350,4 +375,5 @@ class Commit:
             or self.doubted
             or self.certain
             or self.settled
+            or self.events
         )

@@ -11,7 +11,7 @@ it is interested in; to add one is to pass it to Gateway. An observer:
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gateway.message import JournalEntry, MobileTerminated
+from gateway.message import JournalEntry, MobileTerminated, StoredEvent
 
 
 class Remote(Protocol):
@@ -98,6 +98,23 @@ class Observer:
 
     def pdu_noted(self, peer: str, account: str, command: str, reason: str) -> None:
         """A peer did something odd that asks for nothing."""
+
+    # Events to consumers. failures: how many tries in a row failed; told for the 1st, 2nd, 4th, 8th ...
+
+    def events_deferred(self, consumer: str, error: Exception, failures: int, pause: float) -> None:
+        """A consumer, or the store, could not take something now; the next try is in `pause` seconds."""
+
+    def events_broken(self, consumer: str, error: Exception, failures: int, pause: float) -> None:
+        """A bug, of the consumer or of the relay; the next try is in `pause` seconds."""
+
+    def events_resumed(self, consumer: str, failures: int, seconds: float) -> None:
+        """A consumer takes events again, after so many failures in so many seconds."""
+
+    def event_parked(self, consumer: str, event: StoredEvent, reason: str) -> None:
+        """A consumer refused an event for good."""
+
+    def events_dropped(self, consumer: str, count: int) -> None:
+        """So many events went before the consumer took them: too many, or too old."""
 
     # The gateway itself
 

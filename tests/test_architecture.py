@@ -121,6 +121,8 @@ BOUNDARIES = frozenset(
         ("gateway.smpp.session", "_receive_frames"),
         ("gateway.net.listener", "received"),
         # Beside the way of an SMS: it is said, and the gateway goes on.
+        ("gateway.events.relay", "run"),  # a bug of a consumer, or of its relay: the events come again
+        ("gateway.events.relay", "_tidy"),
         ("gateway.processing.pipeline", "_step"),
         ("gateway.lifecycle", "_tick"),
         ("gateway.operations.replay", "_execute"),

@@ -10,7 +10,7 @@ import traceback
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.message import PART, JournalEntry, MobileTerminated, message_id
+from gateway.message import PART, JournalEntry, MobileTerminated, StoredEvent, message_id
 from gateway.observer import Observer, Remote
 from gateway.operations.line_template import GAP, LineTemplates
 from gateway.operations.logs import Log
@@ -67,6 +67,8 @@ class EventLog(Observer):
         self._oddities = Rate(clock)
         self._strangers = Rate(clock)
         self._accepts = Rate(clock, 1, ACCEPT_PERIOD)
+        self._parked = Rate(clock)
+        self._dropped = Rate(clock, 1, ACCEPT_PERIOD)
         self._accept_failed = False
 
     # SMS from handsets
@@ -401,6 +403,53 @@ class EventLog(Observer):
                 reason=reason,
                 suppressed=suppressed,
             )
+
+    # Events to consumers
+
+    def events_deferred(self, consumer: str, error: Exception, failures: int, pause: float) -> None:
+        """events.deferred: the 1st, 2nd, 4th ... failure in a row."""
+        self._log.warning(
+            "events.deferred",
+            consumer=consumer,
+            reason=str(error),
+            failures=failures,
+            pause_s=round(pause, 3),
+        )
+
+    def events_broken(self, consumer: str, error: Exception, failures: int, pause: float) -> None:
+        """events.broken: a bug, with its places in the code and without its words."""
+        self._log.error(
+            "events.broken",
+            consumer=consumer,
+            error=type(error).__name__,
+            exception=places(error),
+            failures=failures,
+            pause_s=round(pause, 3),
+        )
+
+    def events_resumed(self, consumer: str, failures: int, seconds: float) -> None:
+        """events.resumed."""
+        self._log.warning("events.resumed", consumer=consumer, failures=failures, seconds=round(seconds, 3))
+
+    def event_parked(self, consumer: str, event: StoredEvent, reason: str) -> None:
+        """events.parked: at a bounded rate, without the data of the event."""
+        suppressed = self._parked.suppressed()
+        if suppressed is not None:
+            self._log.warning(
+                "events.parked",
+                consumer=consumer,
+                event_id=event.event_id,
+                happened=f"{event.family}/{event.name}",
+                msisdn=event.msisdn,
+                reason=reason,
+                suppressed=suppressed,
+            )
+
+    def events_dropped(self, consumer: str, count: int) -> None:
+        """events.dropped: at a bounded rate; the store counts all."""
+        suppressed = self._dropped.suppressed()
+        if suppressed is not None:
+            self._log.error("events.dropped", consumer=consumer, events=count, suppressed=suppressed)
 
 
 def _sent_line(account: str, session: int, parts: int, attempts: int, repeat: bool) -> dict[str, object]:

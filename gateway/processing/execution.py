@@ -32,7 +32,7 @@ from gateway.message import MobileTerminated
 from gateway.processing.addressing import Addressing, note_reach
 from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.handled import Handled
-from gateway.processing.journal import detail_of, exchange_of, product_record, told
+from gateway.processing.journal import detail_of, events_of, exchange_of, product_record, told
 from gateway.processing.prepared import Prepared
 from gateway.storage.contract import StorageError, Store
 from routing.table import Routing
@@ -47,11 +47,12 @@ CANDIDATES_TO_SIFT: Final = 100
 @dataclass(slots=True)
 class ServiceRules:
     """What a service allows. zone: of days and months. words: what no chat may hold; may be replaced at any
-    time."""
+    time. tells_events: there are consumers of events."""
 
     limits: ServiceLimits
     zone: tzinfo
     words: Words
+    tells_events: bool = False
 
 
 class Execution:
@@ -215,6 +216,8 @@ class Execution:
             handled.result = outcome.result._value_
             handled.detail = detail_of(m, outcome, given)
             facts = [product_record(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
+            tells = self._rules.tells_events and outcome.events
+            events = events_of(m, outcome, world, self._routing.home) if tells else ()
             if outcome.result is not Result.LIMITED:
                 exchange = exchange_of(outcome)
                 if self._guard.handled(m.msisdn, handled.text, m.came.destination, exchange, m.at):
@@ -227,6 +230,8 @@ class Execution:
             return None
         if facts:
             prepared.commit.products += facts
+        if events:
+            prepared.commit.events += events
         world.accept()
         return None
 

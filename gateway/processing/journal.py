@@ -1,10 +1,11 @@
 """What the journal and the charging records keep of what an SMS led to."""
 
+from collections.abc import Callable
 from typing import Any
 
-from commands.model import Given, Outcome, ProductFact, ServiceEvent
+from commands.model import Given, Outcome, ProductFact, ServiceEvent, World
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import DONE, ProductRecord
+from gateway.message import DONE, ProductRecord, StoredEvent
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
@@ -41,6 +42,29 @@ def detail_of(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, 
     if given.candidates:
         detail.setdefault("given", {})["candidates"] = given.candidates
     return detail or None
+
+
+def events_of(
+    m: MobileOriginated, outcome: Outcome, world: World, home: Callable[[str], str]
+) -> list[StoredEvent]:
+    """The events of an outcome as consumers are told them; each counts in its customer's row.
+
+    world: before the changes of this SMS are accepted. home: the province of a mobile. Raises Missing.
+    """
+    told = []
+    for event in outcome.events:
+        customer = world.edit(event.msisdn)
+        customer.version += 1
+        fetion_number = customer.fetion_number
+        if not fetion_number and (before := world.customers.get(event.msisdn)) is not None:
+            fetion_number = before.fetion_number  # he has given it back with this very SMS
+        told.append(
+            StoredEvent(
+                m.at, m.number, event.msisdn, fetion_number, home(event.msisdn), event.family, event.name,
+                customer.version, event.data or {},
+            )
+        )  # fmt: skip
+    return told
 
 
 def product_record(m: MobileOriginated, fact: ProductFact, province: str) -> ProductRecord:

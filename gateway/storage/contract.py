@@ -23,11 +23,12 @@ Every call comes from the thread of the event loop. A driver that has nothing to
 Times are milliseconds since the epoch, UTC. How a store is opened: gateway.storage.engines.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from commands.model import LoadKeys, World
-from gateway.message import Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.message import Commit, Expected, MobileTerminated, StoredEvent, StoredPart, Watermark
 
 
 class StorageError(Exception):
@@ -74,7 +75,63 @@ class Candidate(NamedTuple):
     number: int
 
 
-class Store(Protocol):
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a consumer of events stands.
+
+    sequence: the last event that it is done with. parked: how many it refused for good. dropped: how many
+    went before it took them, because they were too many or too old.
+    """
+
+    sequence: int = 0
+    parked: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenEvents:
+    """What a step of forget_events came to: how many events went, the last of them, and by consumer how many
+    of them it had not taken."""
+
+    gone: int
+    last: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+class EventStore(Protocol):
+    """The events of a store. Their sequence is the order of commits, and in one commit that of its list."""
+
+    @property
+    def last_event(self) -> int:
+        """Sequence of the last event that was committed, 0 at first. A look, not a read of the disk."""
+
+    async def events_after(self, sequence: int, limit: int) -> list[StoredEvent]:
+        """The events behind that one, in order, `limit` at most."""
+
+    async def cursor(self, name: str) -> Cursor:
+        """Where the consumer of that name stands. One that was never asked for stands before the oldest event
+        that is there, and from now on events are kept for it. Durable."""
+
+    async def move_cursor(
+        self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]] = ()
+    ) -> None:
+        """The consumer is done with all events up to `sequence`. Durable, in a commit of its own.
+
+        A cursor never moves back. parked: events among them that it refused for good, each with the reason;
+        counted once each, and kept, the latest 10,000 of a consumer.
+        """
+
+    async def parked_events(self, name: str, limit: int) -> list[tuple[StoredEvent, str]]:
+        """Events that a consumer refused for good, with the reason, oldest first."""
+
+    async def forget_events(self, before: int, most: int, limit: int) -> ForgottenEvents:
+        """Delete for good, in a commit of its own, the oldest events, `limit` at most: those that every
+        consumer has passed, those older than `before` (ms UTC), and those of which more than `most` are
+        there. What a consumer had not passed is added to its `dropped`, and its cursor moves behind it.
+        Parked events older than `before` go as well."""
+
+
+class Store(EventStore, Protocol):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int

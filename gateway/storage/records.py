@@ -17,7 +17,7 @@ MATCHING: Final = "MCHAT"
 
 _PLAIN: Final = (
     *("opened_at", "hides_mobile", "nickname", "password", "buddies", "last_serial", "protected"),
-    *("refuse_until", "mood", "sex", "born", "hinted", "listed_until"),
+    *("refuse_until", "mood", "sex", "born", "hinted", "listed_until", "version"),
 )
 """Fields that JSON takes as they are."""
 

@@ -158,6 +158,7 @@ async def test_a_customer_comes_back_whole(store: Store) -> None:
         helped=(("help", 9), ("suggestion KTFX", 10)),
         hinted=True,
         listed_until=11,
+        version=12,
     )
     usual = Customer(ALICE)
     assert [

@@ -153,11 +153,13 @@ def start(config: Path, *options: str) -> Served:
 
 @contextlib.asynccontextmanager
 async def inside(config: Path, **seams: Any) -> AsyncIterator[Gateway]:
-    """A gateway in this process, with what Gateway lets a test hand in."""
+    """A gateway in this process, with what Gateway and its Environment let a test hand in."""
     settings = settings_of(config)
     log = open_log(settings.logging)
+    told = {name: seams.pop(name) for name in ("consumers", "events_backlog", "observers") if name in seams}
+    environment = Environment(**{"hash_cost": CHEAP, **seams})
     try:
-        async with Gateway(settings, log, Environment(**{"hash_cost": CHEAP, **seams})) as gateway:
+        async with Gateway(settings, log, environment, **told) as gateway:
             yield gateway
     finally:
         log.close()

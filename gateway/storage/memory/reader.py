@@ -6,6 +6,7 @@ from itertools import chain, islice
 
 from commands.model import Buddy, Customer
 from gateway.message import Delivery, MobileTerminated, ProductRecord, StoredPart, Uncertain, Watermark
+from gateway.storage.memory.events import Events
 from gateway.storage.reader import ENDLESS, ClosedDownlink, CustomerOrders, DownlinkRecord, JournalRecord
 
 CLOSED = (Delivery.SENT, Delivery.FAILED, Delivery.EXPIRED)
@@ -39,6 +40,7 @@ class Content:
     uncertain: list[Uncertain] = field(default_factory=list)
     expected: dict[int, Expectation] = field(default_factory=dict)
     settled: Watermark = field(default=Watermark(0, 0))
+    events: Events = field(default_factory=Events)
     key_check: int | None = None
     run: int = 0
     in_use: bool = False

@@ -22,6 +22,7 @@ from gateway.message import (
     Watermark,
 )
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
+from gateway.storage.memory.events import EventCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
 from gateway.storage.reader import JournalRecord
 from gateway.storage.records import MATCHING
@@ -53,7 +54,7 @@ class MemoryStores:
         return MemoryReader(self._contents[path])
 
 
-class MemoryStore:
+class MemoryStore(EventCalls):
     """Store over one Content: gateway.storage.contract says what each call does.
 
     Every call is done when it returns, so none waits for another. room: how many SMS, parts and customers it
@@ -63,6 +64,8 @@ class MemoryStore:
     def __init__(self, path: Path, content: Content) -> None:
         self._path = path
         self._content = content
+        self._events = content.events
+        self._events.opened()
         self.room = ROOM
         self.run = self._draw_run()
         content.in_use = True
@@ -106,6 +109,7 @@ class MemoryStore:
         content.buddies.update(commit.buddies)
         self._write_outbox(commit)
         content.products += commit.products
+        content.events.add(commit.events)
         content.parts.update({part.number: replace(part) for part in commit.parts})
         for deadline, number in commit.parts_complete:
             if part := content.parts.get(number):
@@ -129,7 +133,13 @@ class MemoryStore:
                     raise Conflict(f"{self._path}: Fetion number {number} has a holder already")
                 holders[number] = customer.msisdn
         kept = len(content.journal) + len(content.outbox) + len(content.parts) + len(content.customers)
-        new = len(commit.messages) + len(commit.outgoing) + len(commit.parts) + len(list(commit.customers))
+        new = (
+            len(commit.events)
+            + len(commit.messages)
+            + len(commit.outgoing)
+            + len(commit.parts)
+            + len(list(commit.customers))
+        )
         if kept + new > self.room:
             raise StoreFull(f"{self._path}: it has room for {self.room} records: make room")
 

@@ -34,6 +34,7 @@ from gateway.storage.contract import (
 from gateway.storage.records import customer_of, customer_row
 from gateway.storage.sqlite.candidates import Candidates
 from gateway.storage.sqlite.checkpoints import KEPT, MOST, Checkpoints
+from gateway.storage.sqlite.events import EventCalls, EventTables
 from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.outgoing import Outgoing
 from gateway.storage.sqlite.retention import forget
@@ -102,7 +103,7 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore:
+class SqliteStore(EventCalls):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: int) -> None:
@@ -175,6 +176,7 @@ class SqliteStore:
         self.run = self._draw_run()
         self._candidates = Candidates(db)
         self._outgoing = Outgoing(db)
+        self._events = EventTables(db)
 
     def _draw_run(self) -> int:
         """Raises StoreUnusable at the end of the series."""
@@ -353,6 +355,8 @@ class SqliteStore:
             )
         if commit.parts_gone:
             db.executemany("DELETE FROM part WHERE number=?", [(n,) for n in commit.parts_gone])
+        if commit.events:
+            self._events.write(commit.events)
         self._candidates.write(commit)
         if commit.settled is not None:
             number, at = commit.settled
@@ -366,9 +370,11 @@ class SqliteStore:
         except sqlite3.Error as error:
             self._roll_back()
             raise typed(error, self._path) from error
+        self._events.committed()
         self._checkpoints.committed()
 
     def _roll_back(self) -> None:
+        self._events.rolled_back()
         if self._db.in_transaction:
             try:
                 self._db.execute("ROLLBACK")
