@@ -7,6 +7,7 @@ and whoever calls meanwhile waits: the connection has one owner at a time.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -67,10 +68,11 @@ SELECT max(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
 T = TypeVar("T")
 
 
-def typed(error: sqlite3.Error, path: Path | str) -> StorageError:
-    """The contract's error for what sqlite3 raised. path: of the store; what it did may follow."""
+def typed(error: sqlite3.Error | OSError, path: Path | str) -> StorageError:
+    """The contract's error for what sqlite3 or the disk raised. path: of the store, and what it did."""
     code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if full or (code is not None and code & 0xFF == sqlite3.SQLITE_FULL):
         return StoreFull(f"{path}: {error}: make room on the disk or raise max_page_count")
     if isinstance(error, sqlite3.IntegrityError):
         return Conflict(f"{path}: {error}")
@@ -417,6 +419,5 @@ class SqliteStore:
     def release(self) -> None:
         """End the threads, close the connection (which copies the rest of the log), give the lock back."""
         self._thread.shutdown()
-        self._checkpoints.close()
-        self._db.close()
+        self._checkpoints.close(self._db)
         os.close(self._lock)
