@@ -1,6 +1,7 @@
 """The write-ahead log gets into the file beside the commits, stays short, and loses nothing if it cannot."""
 
 import asyncio
+import errno
 import os
 import shutil
 import sqlite3
@@ -211,6 +212,38 @@ async def test_a_file_that_cannot_be_written(store: SqliteStore, tmp_path: Path)
     again = SqliteStore.open(tmp_path / "killed.db")
     assert len(await again.waiting(0, 1000)) == 40
     await again.close()
+
+
+async def test_a_sync_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failed sync nobody knows what is in the file: nothing more is copied, commits are refused when
+    the log is far ahead, and it stays with all that was ever in it, for the next start to copy."""
+    for name, figure in {"EVERY": 4, "MOST": 12}.items():
+        monkeypatch.setattr(checkpoints, name, figure)
+    monkeypatch.setattr("gateway.storage.sqlite.store.MOST", 12)
+    store = store_at(tmp_path / "fetion.db")
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    empty = store._path.read_bytes()
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "it does not sync")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fail)
+        await put(store, range(1, 5))
+        await until(lambda: store._checkpoints.fault is not None, "the failure")
+    with pytest.raises(StoreFault, match="it does not sync"):
+        await store.forget(0, 10)
+    await put(store, range(5, 17))
+    with pytest.raises(StoreFault, match="it does not sync"):
+        await store.commit(some(17))
+    store.release()
+    (tmp_path / "again.db").write_bytes(empty)
+    shutil.copy(f"{store._path}-wal", tmp_path / "again.db-wal")
+    again = SqliteStore.open(tmp_path / "again.db")
+    assert len(await again.waiting(0, 1000)) == 160
+    await again.close()
+    store._checkpoints._db.close()
+    os.close(store._checkpoints._file)
 
 
 async def test_closing_waits_for_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

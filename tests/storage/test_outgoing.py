@@ -126,11 +126,11 @@ def test_a_batch_that_fails_lists_nothing(store: SqliteStore, monkeypatch: pytes
     monkeypatch.setattr(outgoing, "UNLISTED", 1)
     monkeypatch.setattr(outgoing, "STEP", 1)
     at_once(store.commit(Commit(outgoing=[leaving(2)])))
-    before = store._outgoing._listed
+    before = store._outgoing.listed
     broken: Any = (None,) * 7
     with pytest.raises(Conflict):
         at_once(store.commit(Commit(outgoing=[leaving(50)], products=[broken])))
-    assert store._outgoing._listed == before
+    assert store._outgoing.listed == before
     assert [sms.number for sms in at_once(store.waiting(0, 10))] == [2]
 
 

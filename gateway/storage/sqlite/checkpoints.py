@@ -6,6 +6,7 @@ start again: so where the log has grown long, one commit waits until the thread 
 what two or three commits wrote.
 """
 
+import os
 import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,8 @@ HUGE: Final = 4 * LONG
 KEPT: Final = 128 << 20
 """Octets of the log's file that are not given back to the disk."""
 
+Fault = sqlite3.Error | OSError
+
 _PASS = "PRAGMA wal_checkpoint(PASSIVE)"  # gives: busy, pages in the log, those of them in the file
 
 
@@ -38,17 +41,19 @@ class Checkpoints:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises sqlite3.Error where the file cannot be opened."""
+        """Raises sqlite3.Error or OSError where the file cannot be opened."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         self._thread.submit(lambda: None).result()  # now: later there may be no thread to be had
         self._db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._job: Future[None] | None = None
         self._made = 0
         self._copied = 0
         self._pages = 0
-        self._told: sqlite3.Error | None = None
+        self._told: Fault | None = None
+        self._distrusted = False  # a sync has failed: what is in the file nobody knows, the log has to stay
         self.held = False
-        self.fault: sqlite3.Error | None = None
+        self.fault: Fault | None = None
 
     @property
     def behind(self) -> int:
@@ -75,7 +80,7 @@ class Checkpoints:
             self._job = self._thread.submit(self._pass)
         return self._job
 
-    def news(self) -> sqlite3.Error | None:
+    def news(self) -> Fault | None:
         """Why passes fail, once; None while they do not."""
         fault = self.fault
         if fault is self._told:
@@ -83,29 +88,52 @@ class Checkpoints:
         self._told = fault
         return fault
 
-    def close(self) -> None:
-        """Wait for the thread, and let go of the file."""
+    def close(self, committing: sqlite3.Connection) -> None:
+        """Wait for the thread, and let go of the file. The connection that is closed last copies what is left
+        of the log, and deletes it; after a failed sync none is the last, and the next start copies it all."""
         self._thread.shutdown()
-        self._db.close()
+        if not self._distrusted:
+            self._db.close()
+        committing.close()
+        if not self._distrusted:
+            os.close(
+                self._file
+            )  # behind both: a descriptor that is closed earlier takes SQLite's locks along
 
     @property
     def _running(self) -> bool:
         return self._job is not None and not self._job.done()
 
     def _follow(self) -> None:
-        """Pass after pass, each for what came during the one before, until that is nearly nothing."""
+        """Pass after pass, each for what came during the one before, until that is nearly nothing.
+
+        SQLite syncs the file in a pass that reaches the end of the log, and in no other. That is the one for
+        which a commit waits, so what the others copied is on the disk before.
+        """
         for _ in range(PASSES):
             self._pass()
+            self._sync()
             if self.fault is not None or self.held or self.behind <= LITTLE:
                 break
 
+    def _sync(self) -> None:
+        """Have what was copied on the disk."""
+        try:
+            os.fdatasync(self._file)
+        except OSError as error:
+            self.fault = self.fault or error
+            self._distrusted = True
+
     def _pass(self) -> None:
         """Copy what is in the log now."""
+        if self._distrusted:
+            return
         made = self._made
         try:
             _, pages, copied = self._db.execute(_PASS).fetchone()
         except sqlite3.Error as error:
             self.fault = self.fault or error
+            self._distrusted = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_FSYNC
             return
         self.held = copied < pages
         if self.held and pages >= HUGE:

@@ -79,19 +79,26 @@ class Outgoing:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._listed = 0
-        self.reload()
+        self._listed: int | None = None
+
+    @property
+    def listed(self) -> int:
+        """The number up to which every SMS that waits is in the index."""
+        if self._listed is None:
+            self._listed = int(self._db.execute(_LISTED).fetchone()[0])
+        return self._listed
 
     def reload(self) -> None:
-        """A transaction was rolled back: read again up to where SMS that wait are listed."""
-        self._listed = int(self._db.execute(_LISTED).fetchone()[0])
+        """A transaction was rolled back: what was noted of the tables may not be true any more."""
+        self._listed = None
 
     def write(self, commit: Commit) -> None:
         """What a commit knows of them."""
         db = self._db
         if commit.outgoing:
             db.executemany(_INSERT, [outbox_row(m) for m in commit.outgoing])
-            below = [(m.number,) for m in commit.outgoing if m.number <= self._listed]
+            listed = self.listed
+            below = [(m.number,) for m in commit.outgoing if m.number <= listed]
             if below:  # numbers of a node with a lower number than the one before
                 db.executemany(_LIST, below)
             self._list_waiting(commit.outgoing[-1].number - UNLISTED)
@@ -117,9 +124,9 @@ class Outgoing:
 
     def _list_waiting(self, until: int) -> None:
         """Move `listed` towards a number, by one step, when that is worth it."""
-        if until < self._listed + STEP:
+        db, listed = self._db, self.listed
+        if until < listed + STEP:
             return
-        db, listed = self._db, self._listed
         reach = db.execute(_REACH, (listed, until, STEP)).fetchone()[0]
         if reach is None:  # a gap, as between two runs
             reach = until
@@ -135,8 +142,8 @@ class Outgoing:
         """At the start: all that wait may have left; from now on they are listed."""
         db = self._db
         db.execute(_LEFT_LISTED)
-        db.execute(_LEFT_UNLISTED, (self._listed,))
-        self._set_listed(max(self._listed, db.execute(_NEWEST).fetchone()[0]))
+        db.execute(_LEFT_UNLISTED, (self.listed,))
+        self._set_listed(max(self.listed, db.execute(_NEWEST).fetchone()[0]))
 
     def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """See Store.waiting: rows with state 0, as they were written; secret ones sealed."""

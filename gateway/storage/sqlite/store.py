@@ -7,6 +7,7 @@ and whoever calls meanwhile waits: the connection has one owner at a time.
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -16,8 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
-
-import orjson
 
 from commands.model import LoadKeys, World
 from gateway.message import RUNS, Commit, Expected, MobileTerminated, StoredPart, Watermark
@@ -31,14 +30,14 @@ from gateway.storage.contract import (
     StoreInUse,
     StoreUnusable,
 )
-from gateway.storage.records import customer_of, customer_row
 from gateway.storage.sqlite.candidates import Candidates
 from gateway.storage.sqlite.checkpoints import KEPT, MOST, Checkpoints
+from gateway.storage.sqlite.customers import Customers
 from gateway.storage.sqlite.events import EventCalls, EventTables
 from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.outgoing import Outgoing
 from gateway.storage.sqlite.retention import forget
-from gateway.storage.sqlite.rows import buddy_of, journal_row, part_row, stored_part
+from gateway.storage.sqlite.rows import journal_row, part_row, stored_part
 
 BUSY = 0.05
 """Seconds to wait for a lock that somebody else has on the file: the loop stands still meanwhile."""
@@ -50,14 +49,6 @@ INSERT INTO journal (number, at, account, session, sequence, source, destination
     sub_code, province, esm_class, data_coding, parts, instruction, outcome, text, detail, digest, hidden)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_CUSTOMER = """
-INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (msisdn) DO UPDATE SET fetion_number = excluded.fetion_number, state = excluded.state,
-    account = excluded.account, spelling = excluded.spelling, ton = excluded.ton, npi = excluded.npi,
-    doc = excluded.doc, matching = excluded.matching
-"""
-_BUDDY = "SELECT owner, other, name, since, blocked, matched_at FROM buddy WHERE owner = ? AND other = ?"
-_BUDDIES = "SELECT owner, other, name, since, blocked, matched_at FROM buddy WHERE owner = ?"
 _PRODUCT = "INSERT INTO product_record VALUES (?, ?, ?, ?, ?, ?, ?)"
 _MATCHING_ENDS = """
 SELECT (SELECT min(msisdn) FROM customer WHERE matching = 1),
@@ -77,20 +68,15 @@ _LAST_TIME = """
 SELECT max(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
     coalesce((SELECT at FROM journal ORDER BY number DESC LIMIT 1), 0))
 """
-_CUSTOMERS = "SELECT * FROM customer WHERE msisdn IN (SELECT value FROM json_each(?))"
-_HOLDERS = """
-SELECT fetion_number, msisdn FROM customer WHERE fetion_number IN (SELECT value FROM json_each(?))
-"""
 
-
-Execute = Callable[..., sqlite3.Cursor]
 T = TypeVar("T")
 
 
-def typed(error: sqlite3.Error, path: Path | str) -> StorageError:
-    """The contract's error for what sqlite3 raised. path: of the store; what it did may follow."""
+def typed(error: sqlite3.Error | OSError, path: Path | str) -> StorageError:
+    """The contract's error for what sqlite3 or the disk raised. path: of the store, and what it did."""
     code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if full or (code is not None and code & 0xFF == sqlite3.SQLITE_FULL):
         return StoreFull(f"{path}: {error}: make room on the disk or raise max_page_count")
     if isinstance(error, sqlite3.IntegrityError):
         return Conflict(f"{path}: {error}")
@@ -175,6 +161,7 @@ class SqliteStore(EventCalls):
         self.slow = statistics.median(times) > SLOW_COMMIT
         self.run = self._draw_run()
         self._candidates = Candidates(db)
+        self._customers = Customers(db)
         self._outgoing = Outgoing(db)
         self._events = EventTables(db)
 
@@ -243,31 +230,11 @@ class SqliteStore(EventCalls):
         return int((await self._read(_LAST_TIME))[0][0])
 
     async def load(self, keys: LoadKeys, world: World) -> None:
-        """One statement per kind of key."""
+        """See gateway.storage.sqlite.customers."""
         if self._committing is not None:
             await self._free()
-        with self._typed() as db:
-            self._load(db.execute, keys, world)
-
-    def _load(self, execute: Execute, keys: LoadKeys, world: World) -> None:
-        if keys.customers:
-            wanted = orjson.dumps([int(m) for m in keys.customers]).decode()
-            for msisdn in keys.customers:
-                world.customers[msisdn] = None
-            for row in execute(_CUSTOMERS, (wanted,)):
-                customer = customer_of(row)
-                world.customers[customer.msisdn] = customer
-        if keys.holders:
-            wanted = orjson.dumps([int(n) for n in keys.holders]).decode()
-            for number in keys.holders:
-                world.holders[number] = None
-            for number, msisdn in execute(_HOLDERS, (wanted,)):
-                world.holders[str(number)] = str(msisdn)
-        for owner, other in keys.buddies:
-            row = execute(_BUDDY, (int(owner), int(other))).fetchone()
-            world.buddies[(owner, other)] = buddy_of(row) if row else None
-        for owner in keys.lists:
-            world.lists[owner] = tuple(buddy_of(row) for row in execute(_BUDDIES, (int(owner),)))
+        with self._typed():
+            self._customers.load(keys, world)
 
     async def matching(self, place: float, limit: int) -> list[str]:
         """One search of the index, a second one from its beginning when the end was reached."""
@@ -321,9 +288,7 @@ class SqliteStore(EventCalls):
             db.execute("BEGIN IMMEDIATE")
             if commit.messages:
                 db.executemany(_JOURNAL, [journal_row(m) for m in commit.messages])
-            customers = [customer_row(c) for c in commit.customers]
-            if customers:
-                db.executemany(_CUSTOMER, customers)
+            self._customers.write(commit.customers)
             self._outgoing.write(commit)
             self._write_rare(commit)
         except sqlite3.Error as error:
@@ -370,19 +335,19 @@ class SqliteStore(EventCalls):
         except sqlite3.Error as error:
             self._roll_back()
             raise typed(error, self._path) from error
+        self._customers.reload()
         self._events.committed()
         self._checkpoints.committed()
 
     def _roll_back(self) -> None:
         self._events.rolled_back()
-        if self._db.in_transaction:
-            try:
+        self._customers.reload()
+        self._outgoing.reload()
+        with contextlib.suppress(sqlite3.Error):  # SQLite may have done so itself (full disk, I/O error)
+            if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            except sqlite3.Error:
-                return  # SQLite has rolled back by itself (full disk, I/O error)
         with contextlib.suppress(sqlite3.Error):
             self._candidates.recount()
-            self._outgoing.reload()
 
     async def recent(self, since: int, limit: int) -> list[RecentSms]:
         """Backwards from the end of the journal: its numbers grow with time, and `at` has no index."""
@@ -463,6 +428,5 @@ class SqliteStore(EventCalls):
     def release(self) -> None:
         """End the threads, close the connection (which copies the rest of the log), give the lock back."""
         self._thread.shutdown()
-        self._checkpoints.close()
-        self._db.close()
+        self._checkpoints.close(self._db)
         os.close(self._lock)
