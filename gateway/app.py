@@ -216,7 +216,7 @@ class Gateway:
             settings.smpp.default_account.system_id,
         )
         composer = SmppComposer(smpp.alphabets)
-        self.outbox = Outbox(self.binds, composer, observer, self._environment.random, self._work.set)
+        self.outbox = Outbox(self.binds, composer, observer, self._environment.random, self._store_soon)
         self.retransmissions = Retransmissions(
             self.store,
             {a.system_id: int(a.duplicate * 1000) for a in accounts},
@@ -338,6 +338,10 @@ class Gateway:
         words = WordList.load(path)
         self._logger.info("words.loaded", words=words.count, file=str(path))
         return words
+
+    def _store_soon(self) -> None:
+        """The outbox has something to store."""
+        self.pipeline.close_soon()
 
     def _worked(self) -> None:
         """A batch is done."""

@@ -32,6 +32,9 @@ BATCH: Final = 256
 PAUSE_FIRST: Final = 0.1
 PAUSE_MOST: Final = 5.0
 """Seconds for which nothing is taken after a fault of the store: at first, and at most."""
+CLOSING: Final = 0.01
+"""Seconds that closed SMS wait for a batch to be stored with. Killed meanwhile, the gateway sends them once
+more, as it does with those whose response is under way."""
 CANNOT_STORE: Final = Refusal(Verdict.STORE_FAULT, "cannot be stored")
 
 
@@ -84,6 +87,7 @@ class Pipeline:
         self._failures = 0
         self._failing_since = 0.0
         self._working = False
+        self._closing: asyncio.TimerHandle | None = None
         self._in_hand: list[MobileOriginated] = []  # the batch that is worked
 
     @property
@@ -96,6 +100,19 @@ class Pipeline:
     def wake(self) -> None:
         """There is something to work or to commit."""
         self._wake.set()
+
+    def close_soon(self) -> None:
+        """The outbox has something to store: it goes with the next batch, or after CLOSING by itself.
+
+        Nobody is answered by it, so it is no reason for a commit of its own while SMS come.
+        """
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().call_later(CLOSING, self._close_now)
+
+    def _close_now(self) -> None:
+        self._closing = None
+        if self._outbox.to_store:
+            self._wake.set()
 
     async def run(self) -> None:
         """Work batches until end() is called."""
@@ -113,6 +130,8 @@ class Pipeline:
                 await asyncio.sleep(0)  # let the sockets be read: what they bring is the next batch
         finally:
             self._working = False
+            if self._closing is not None:
+                self._closing.cancel()
             await self._hashing.close()
 
     def end(self) -> None:

@@ -32,6 +32,7 @@ from gateway.smpp.coding import Alphabet
 from gateway.smpp.pdus import DeliverSm, SubmitSm, SubmitSmResp
 from gateway.smpp.session import Session
 from gateway.smpp.status import CommandStatus
+from gateway.storage.sqlite.customers import Customers
 from gateway.storage.sqlite.store import SqliteStore
 from routing.table import Routing
 from tests.proofs.served import inside, lines, rows, sms, until, write_config
@@ -188,11 +189,13 @@ async def test_a_bug_while_parts_are_joined(
     assert {line["reason"] for line in failed(tmp_path)} == {"MadeUp"}
 
 
-@pytest.mark.parametrize("name", ["_load", "write"])
-async def test_a_bug_around_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(("owner", "name"), [(Customers, "load"), (SqliteStore, "write")])
+async def test_a_bug_around_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
+) -> None:
     """A bug while a batch is loaded or written is narrowed down to its SMS; what cannot even be journaled is
     refused as a temporary fault, and nothing of it stays in the transaction."""
-    breaks(monkeypatch, SqliteStore, name)
+    breaks(monkeypatch, owner, name)
     async with inside(write_config(tmp_path)) as gateway, Wire.to(gateway.port) as wire:
         await three(wire)
         statuses, told = await read(wire, 3, 2)
