@@ -66,7 +66,7 @@ class Checkpoints:
         would not help."""
         if self.held:
             return False
-        return self.behind >= MOST or (self._pages >= LONG and not self._running)
+        return self.behind >= MOST or self._pages >= (2 * LONG if self._running else LONG)
 
     def committed(self) -> None:
         """One more commit is in the log: have the thread begin when it is time."""
@@ -96,9 +96,7 @@ class Checkpoints:
             self._db.close()
         committing.close()
         if not self._distrusted:
-            os.close(
-                self._file
-            )  # behind both: a descriptor that is closed earlier takes SQLite's locks along
+            os.close(self._file)  # last: a descriptor that is closed earlier takes SQLite's locks along
 
     @property
     def _running(self) -> bool:
@@ -122,7 +120,7 @@ class Checkpoints:
             os.fdatasync(self._file)
         except OSError as error:
             self.fault = self.fault or error
-            self._distrusted = True
+            self._distrusted, self.held = True, False
 
     def _pass(self) -> None:
         """Copy what is in the log now."""
