@@ -57,16 +57,9 @@ class Broken:
 @pytest.fixture
 async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqliteStore]:
     """A new one, whose figures are small."""
-    for name, figure in {
-        "EVERY": 4,
-        "LITTLE": 0,
-        "LONG": 60,
-        "HUGE": 400,
-        "MOST": 12,
-        "KEPT": 100 * PAGE,
-    }.items():
+    small = {"FEWEST": 4, "MOST": 4, "TOO_FAR": 3, "LITTLE": 0, "LONG": 60, "HUGE": 400}
+    for name, figure in small.items():
         monkeypatch.setattr(checkpoints, name, figure)
-    monkeypatch.setattr("gateway.storage.sqlite.store.MOST", 12)
     monkeypatch.setattr("gateway.storage.sqlite.store.KEPT", 100 * PAGE)
     opened = store_at(tmp_path / "fetion.db")
     yield opened
@@ -217,9 +210,8 @@ async def test_a_file_that_cannot_be_written(store: SqliteStore, tmp_path: Path)
 async def test_a_sync_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failed sync nobody knows what is in the file: nothing more is copied, commits are refused when
     the log is far ahead, and it stays with all that was ever in it, for the next start to copy."""
-    for name, figure in {"EVERY": 4, "MOST": 12}.items():
+    for name, figure in {"FEWEST": 4, "MOST": 4, "TOO_FAR": 3}.items():
         monkeypatch.setattr(checkpoints, name, figure)
-    monkeypatch.setattr("gateway.storage.sqlite.store.MOST", 12)
     path = tmp_path / "fetion.db"
     store_at(path).release()
     shutil.copy(path, tmp_path / "again.db")
@@ -253,7 +245,7 @@ async def test_a_sync_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 async def test_closing_waits_for_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An orderly end waits for the thread, and then the whole log is in the file, and gone."""
-    monkeypatch.setattr(checkpoints, "EVERY", 1)
+    monkeypatch.setattr(checkpoints, "MOST", 1)
     held = Held(monkeypatch)
     store = store_at(tmp_path / "fetion.db")
     at_once(store.commit(some(1)))

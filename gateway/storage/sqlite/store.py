@@ -28,7 +28,7 @@ from gateway.message import (
 )
 from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.sqlite.candidates import Candidates
-from gateway.storage.sqlite.checkpoints import KEPT, MOST, Checkpoints
+from gateway.storage.sqlite.checkpoints import KEPT, Checkpoints
 from gateway.storage.sqlite.customers import Customers
 from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.outgoing import Outgoing
@@ -261,7 +261,7 @@ class SqliteStore:
         checkpoints = self._checkpoints
         await asyncio.wait((asyncio.wrap_future(checkpoints.job()),))
         await self._free()
-        if checkpoints.fault is not None and checkpoints.behind >= MOST:
+        if checkpoints.fault is not None and checkpoints.too_far_behind:
             raise typed(checkpoints.fault, f"{self._path}, checkpoint")
 
     async def _in_thread(self, work: Callable[..., T], *values: Any) -> T:
