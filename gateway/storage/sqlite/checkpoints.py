@@ -12,17 +12,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-EVERY: Final = 64
-"""Commits that the file is behind the log when the thread begins."""
+PAGES: Final = 8_000
+"""Pages (32 MB) in the log for which the thread begins: small passes write pages that change often again and
+again."""
+FEWEST: Final = 16
+MOST: Final = 256
+"""Commits between two beginnings; how many pages a commit writes is learned from the passes."""
 PASSES: Final = 5
 """How often the thread looks for what came meanwhile, before it leaves the rest for the next time."""
 LITTLE: Final = 3
 """Commits behind the log with which the thread leaves it at that."""
 LONG: Final = 16_000
 """Pages (64 MB) that make a log long."""
-MOST: Final = 512
-"""Commits that the file may be behind the log before the next one waits: a disk on which the thread does not
-keep up holds the gateway back."""
+TOO_FAR: Final = 4
+"""Times as many commits, which the file may be behind the log before the next one waits: a disk on which the
+thread does not keep up holds the gateway back."""
 HUGE: Final = 4 * LONG
 """Pages in the log that are told, when they cannot be copied because somebody reads."""
 KEPT: Final = 128 << 20
@@ -50,6 +54,8 @@ class Checkpoints:
         self._made = 0
         self._copied = 0
         self._pages = 0
+        self._every = min(64, MOST)
+        self._seen = (0, 0)  # commits made, and pages in the log, at the last pass
         self._told: Fault | None = None
         self._distrusted = False  # a sync has failed: what is in the file nobody knows, the log has to stay
         self.held = False
@@ -61,17 +67,22 @@ class Checkpoints:
         return self._made - self._copied
 
     @property
+    def too_far_behind(self) -> bool:
+        """Whether commits have to end, unless a pass succeeds."""
+        return self.behind >= TOO_FAR * self._every
+
+    @property
     def must_wait(self) -> bool:
         """Whether the next commit has to wait for `job`. While somebody reads an old state it does not: that
         would not help."""
         if self.held:
             return False
-        return self.behind >= MOST or (self._pages >= LONG and not self._running)
+        return self.too_far_behind or self._pages >= (2 * LONG if self._running else LONG)
 
     def committed(self) -> None:
         """One more commit is in the log: have the thread begin when it is time."""
         self._made += 1
-        if self.behind >= EVERY and not self._running:
+        if self.behind >= self._every and not self._running:
             self._job = self._thread.submit(self._follow)
 
     def job(self) -> Future[None]:
@@ -96,9 +107,7 @@ class Checkpoints:
             self._db.close()
         committing.close()
         if not self._distrusted:
-            os.close(
-                self._file
-            )  # behind both: a descriptor that is closed earlier takes SQLite's locks along
+            os.close(self._file)  # last: a descriptor that is closed earlier takes SQLite's locks along
 
     @property
     def _running(self) -> bool:
@@ -122,7 +131,7 @@ class Checkpoints:
             os.fdatasync(self._file)
         except OSError as error:
             self.fault = self.fault or error
-            self._distrusted = True
+            self._distrusted, self.held = True, False
 
     def _pass(self) -> None:
         """Copy what is in the log now."""
@@ -135,6 +144,7 @@ class Checkpoints:
             self.fault = self.fault or error
             self._distrusted = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_FSYNC
             return
+        self._learn(made, pages)
         self.held = copied < pages
         if self.held and pages >= HUGE:
             size = f"the log has {pages >> 8} MB, because somebody has been reading an old state for long"
@@ -146,3 +156,12 @@ class Checkpoints:
             # Nothing came meanwhile: the next commit begins at the log's start. (If one was just being
             # written it does not, and a later pass sees that.)
             self._pages = 0 if self._made == made else pages
+
+    def _learn(self, made: int, pages: int) -> None:
+        """After how many commits the log has PAGES more; it may have begun anew since the last pass."""
+        made_before, pages_before = self._seen
+        if made > made_before:
+            grown = pages - pages_before if pages > pages_before else pages
+            every = PAGES * (made - made_before) // max(1, grown)
+            self._every = min(MOST, max(FEWEST, every))
+            self._seen = (made, pages)

@@ -31,7 +31,7 @@ from gateway.storage.contract import (
     StoreUnusable,
 )
 from gateway.storage.sqlite.candidates import Candidates
-from gateway.storage.sqlite.checkpoints import KEPT, MOST, Checkpoints
+from gateway.storage.sqlite.checkpoints import KEPT, Checkpoints
 from gateway.storage.sqlite.customers import Customers
 from gateway.storage.sqlite.events import EventCalls, EventTables
 from gateway.storage.sqlite.migration import migrate
@@ -266,7 +266,7 @@ class SqliteStore(EventCalls):
         checkpoints = self._checkpoints
         await asyncio.wait((asyncio.wrap_future(checkpoints.job()),))
         await self._free()
-        if checkpoints.fault is not None and checkpoints.behind >= MOST:
+        if checkpoints.fault is not None and checkpoints.too_far_behind:
             raise typed(checkpoints.fault, f"{self._path}, checkpoint")
 
     async def _in_thread(self, work: Callable[..., T], *values: Any) -> T:
