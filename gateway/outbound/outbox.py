@@ -38,6 +38,8 @@ RETRY_MOST: Final = 300.0
 LOSSES: Final = 3
 """Timeouts and lost sessions that count against one SMS, after which it is parked."""
 Place = TypeVar("Place", int, str)
+# Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
+_SENT: Final = Delivery.SENT
 
 
 class Outbox:
@@ -141,7 +143,7 @@ class Outbox:
             else:
                 sms.error = ""
                 sms.remote_id = remote_id
-                self._close(sms, Delivery.SENT, now_ms)
+                self._close(sms, _SENT, now_ms)
                 self._observer.sent(sms, bind, now - sms.handed_over, now_ms)
         except Exception as error:  # the boundary for bugs behind an answer
             self._break(sms, error, now_ms)

@@ -59,13 +59,14 @@ class Addressing:
         self._default_account = accounts.default
         self._compose = compose
         self._migration = migration
-        self._sources: dict[Source, Callable[[Route, str], str]] = {
-            Source.REPLY: lambda route, _: routing.reply_from(route),
-            Source.OPENING: lambda route, _: routing.opening_from(route),
-            Source.QUESTION: self._question_from,
-            Source.NOTICE: lambda _route, _detail: routing.notice_from(),
-            Source.CHAT: self._chat_from,
-            Source.DIALLED: lambda route, _: route.address,
+        # By its value: an enumeration hashes its members in Python code.
+        self._sources: dict[str, Callable[[Route, str], str]] = {
+            Source.REPLY.value: lambda route, _: routing.reply_from(route),
+            Source.OPENING.value: lambda route, _: routing.opening_from(route),
+            Source.QUESTION.value: self._question_from,
+            Source.NOTICE.value: lambda _route, _detail: routing.notice_from(),
+            Source.CHAT.value: self._chat_from,
+            Source.DIALLED.value: lambda route, _: route.address,
         }
 
     def address(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
@@ -139,7 +140,7 @@ class Addressing:
 
     def _says(self, reply: Reply, route: Route, sender: str, world: World) -> tuple[str, str]:
         """From which number a reply leaves, and its text. sender: who caused it."""
-        source, text = self._sources[reply.source](route, reply.detail), self._commands.render(reply)
+        source, text = self._sources[reply.source._value_](route, reply.detail), self._commands.render(reply)
         migration = self._migration
         if migration is None or not migration.concerns(route):
             return source, text

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from commands.model import Hidden, Result, Understood
 from gateway.inbound.mobile_originated import MobileOriginated
@@ -9,6 +10,10 @@ from gateway.message import PART, JournalEntry, MobileTerminated
 from routing.model import Accepts
 
 UNKNOWN_PROVINCE = "000"
+
+
+# Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
+_PASSWORD: Final = Accepts.PASSWORD
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +41,7 @@ class Handled:
     def understood_as(self, understood: Understood) -> None:
         """Keep what a text means, and the text unless it is, or might be, a password."""
         self.instruction = understood.id
-        hidden = Hidden.PASSWORD if self.m.route.accepts is Accepts.PASSWORD else understood.hidden
+        hidden = Hidden.PASSWORD if self.m.route.accepts is _PASSWORD else understood.hidden
         self.hidden = hidden
         self.text = "" if hidden else understood.text
 

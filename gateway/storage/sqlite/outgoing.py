@@ -9,7 +9,7 @@ SMS nor one that waits for days make a start longer.
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -21,6 +21,8 @@ UNLISTED = 200_000
 STEP = 2_000
 """Numbers between two moves of `listed`, and rows that one move reads at most: under 1 ms."""
 
+# Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
+_SENT: Final = Delivery.SENT
 _INSERT = """
 INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference,
     at, expires_at, state, parts, source_ton, source_npi)
@@ -159,7 +161,7 @@ class Outgoing:
 def _sent_at_once(m: MobileTerminated) -> bool:
     """Whether it closes as nearly all do: sent whole at the first attempt, nothing to blank or to note."""
     return (
-        m.state is Delivery.SENT
+        m.state is _SENT
         and m.attempts == 1
         and m.parts_done == m.parts
         and not (m.secret or m.remote_id or m.error)
