@@ -67,7 +67,7 @@ _CONNECTION_LIMITS: Final = ConnectionLimits()
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class BindAccount:
     """Who may bind: what the listener needs of an account."""
 
     system_id: str
@@ -126,7 +126,7 @@ class Listener:
 
     def __init__(
         self,
-        accounts: Mapping[str, Account],
+        accounts: Mapping[str, BindAccount],
         application: Application,
         timers: Timers,
         clock: Callable[[], float],
