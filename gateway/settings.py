@@ -208,7 +208,7 @@ class Service(Closed):
     sensitive_words: Path | None = None
 
 
-class Limits(Closed):
+class LimitSettings(Closed):
     """What a customer may do at most. commands.model.ServiceLimits says what each means; 0: no limit."""
 
     buddies: Positive = 300
@@ -270,7 +270,7 @@ class Settings(Closed):
 
     smpp: Smpp = Smpp()
     service: Service = Service()
-    limits: Limits = Limits()
+    limits: LimitSettings = LimitSettings()
     storage: Storage = Storage()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()
