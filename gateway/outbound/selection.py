@@ -50,17 +50,17 @@ class Binds:
             cause = self._by_number.get(cause_bind)
             if cause is not None and cause.receives:
                 return cause
-        best, weight, unclaimed = None, 0, []
+        best, weight, unrestricted = None, 0, []
         for bind in self._by_account.get(account, ()):
             if not bind.receives or bind.number in avoid:
                 continue
             asks = bind.asks_for(msisdn)
             if asks is None:
-                unclaimed.append(bind)
+                unrestricted.append(bind)
             elif asks > weight:
                 best, weight = bind, asks
         if best is not None:
             return best
-        if unclaimed:
-            return unclaimed[zlib.crc32(msisdn.encode()) % len(unclaimed)]
+        if unrestricted:
+            return unrestricted[zlib.crc32(msisdn.encode()) % len(unrestricted)]
         return None

@@ -278,7 +278,7 @@ class Execution:
         handled.replies = [self._addressing.address(reply, m, world) for reply in replies]
         handled.result = Result.LIMITED.value
         outcome = Outcome(Result.LIMITED, replies, code=Code.TRY_LATER)
-        handled.detail = {**told(outcome), "limited": limited.name.lower()}
+        handled.detail = {**told(outcome), "limited": limited.value}
         world.accept()
 
     async def _tell_incomplete(
