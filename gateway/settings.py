@@ -146,7 +146,7 @@ class Timers(Closed):
     response: Seconds = 60
 
 
-class Account(Closed):
+class AccountSettings(Closed):
     """Who may bind, and how we talk to him.
 
     window_in: requests of his that may wait for our answer. window_out: ours that may wait for his.
@@ -188,10 +188,10 @@ class Smpp(Closed):
 
     listen: Listen = Listen()
     timers: Timers = Timers()
-    accounts: tuple[Account, ...] = (Account.model_validate(SHIPPED_ACCOUNT),)
+    accounts: tuple[AccountSettings, ...] = (AccountSettings.model_validate(SHIPPED_ACCOUNT),)
 
     @property
-    def default_account(self) -> Account:
+    def default_account(self) -> AccountSettings:
         """Where SMS leave for a handset that never wrote."""
         return next((account for account in self.accounts if account.default), self.accounts[0])
 
@@ -208,7 +208,7 @@ class Service(Closed):
     sensitive_words: Path | None = None
 
 
-class Limits(Closed):
+class LimitSettings(Closed):
     """What a customer may do at most. commands.model.ServiceLimits says what each means; 0: no limit."""
 
     buddies: Positive = 300
@@ -270,7 +270,7 @@ class Settings(Closed):
 
     smpp: Smpp = Smpp()
     service: Service = Service()
-    limits: Limits = Limits()
+    limits: LimitSettings = LimitSettings()
     storage: Storage = Storage()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()

@@ -4,7 +4,6 @@ The running gateway and its clients come from tests.proofs.served.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +17,7 @@ from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer, Templates
+from gateway.clock import SystemClock
 from gateway.message import Commit, JournalEntry, MobileTerminated
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
@@ -74,9 +74,11 @@ def operators_tables(folder: Path) -> Routing:
 
 
 class HandClock:
-    """A clock that stands until it is moved (gateway.clock.Clock).
+    """A clock that stands until a test sets it (gateway.clock.Clock).
 
-    wall: seconds by which somebody has put the time of day forward.
+    gateway.testing.FakeClock only goes forward, in whole milliseconds, and shows one time; here the two
+    readings may differ and a step may be a fraction of a millisecond. now: seconds. wall: seconds by which
+    somebody has put the time of day forward.
     """
 
     def __init__(self) -> None:
@@ -92,8 +94,8 @@ class HandClock:
         return START_MS + round((self.now + self.wall) * 1000)
 
 
-class MovedClock:
-    """The machine's clock, put forward by `ahead` seconds: for a gateway whose timers really run.
+class MovedClock(SystemClock):
+    """The machine's clocks, put forward by `ahead` seconds: for a gateway whose timers really run.
 
     wall: seconds by which somebody has put the time of day forward, or back.
     """
@@ -104,11 +106,11 @@ class MovedClock:
 
     def monotonic(self) -> float:
         """Seconds."""
-        return time.monotonic() + self.ahead
+        return super().monotonic() + self.ahead
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
-        return round((time.time() + self.ahead + self.wall) * 1000)
+        return super().now_ms() + round((self.ahead + self.wall) * 1000)
 
 
 def received(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.clock import MILLISECOND, SteadyClock
-from tests.processing.machine_service import House, house
+from tests.processing.machine_service import LiveGateway, live_gateway
 from tests.proofs.served import accepted, bind, delivered, lines, sms, text_of
 from tests.support import ALICE, START_MS, HandClock, MovedClock
 
@@ -83,9 +83,9 @@ def test_reading_it_often_does_not_stop_it() -> None:
     assert below.now_ms() > START_MS
 
 
-async def help_comes(home: House) -> bool:
+async def help_comes(live: LiveGateway) -> bool:
     """Whether BZ is answered: the same handset gets help once within limits.help_period."""
-    async with await bind(home.port) as esme:
+    async with await bind(live.port) as esme:
         await accepted(esme, sms(ALICE, "161", "BZ"))
         await accepted(esme, sms(ALICE, "161", "CXFX"))
         return "KTFX开通" in text_of(await delivered(esme))
@@ -97,15 +97,15 @@ LIMITS = {"help_period": 60}
 async def test_help_comes_again_though_the_clock_went_back(tmp_path: Path) -> None:
     """The time of day is set back by an hour while the gateway runs: help is silent for its period, twice
     that at most, and not for an hour; the log says that the clock is behind, and when it has caught up."""
-    async with house(tmp_path, limits=LIMITS) as home:
-        assert await help_comes(home)
-        home.clock.wall = -HOUR
-        await home.gateway.tick(housekeeping=True)
-        assert not await help_comes(home)
-        home.clock.ahead += 121
-        assert await help_comes(home)
-        home.clock.ahead += 2 * HOUR
-        await home.gateway.tick(housekeeping=True)
+    async with live_gateway(tmp_path, limits=LIMITS) as live:
+        assert await help_comes(live)
+        live.clock.wall = -HOUR
+        await live.gateway.tick(housekeeping=True)
+        assert not await help_comes(live)
+        live.clock.ahead += 121
+        assert await help_comes(live)
+        live.clock.ahead += 2 * HOUR
+        await live.gateway.tick(housekeeping=True)
     said = [line["event"] for line in lines(tmp_path / "gateway.log") if line["event"].startswith("clock.")]
     assert said == ["clock.behind", "clock.caught_up"]
 
@@ -114,10 +114,10 @@ async def test_help_comes_again_after_a_restart_with_an_earlier_clock(tmp_path: 
     """The time of day is an hour earlier at the next start: what was stored with a later time is over all the
     same."""
     clock = MovedClock()
-    async with house(tmp_path, clock, limits=LIMITS) as home:
-        assert await help_comes(home)
+    async with live_gateway(tmp_path, clock, limits=LIMITS) as live:
+        assert await help_comes(live)
     clock.wall = -HOUR
-    async with house(tmp_path, clock, limits=LIMITS) as home:
-        assert not await help_comes(home)
+    async with live_gateway(tmp_path, clock, limits=LIMITS) as live:
+        assert not await help_comes(live)
         clock.ahead += 121
-        assert await help_comes(home)
+        assert await help_comes(live)

@@ -8,7 +8,7 @@ from gateway import message
 from gateway.message import COUNTER, RESERVE, RUNS, MessageNumbers, NumbersUsedUp, message_id
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.sqlite.store import SqliteStore
-from tests.processing.machine_service import house
+from tests.processing.machine_service import live_gateway
 from tests.proofs.served import accepted, bind, delivered, rows, sms
 from tests.support import store_at, store_of
 
@@ -60,7 +60,7 @@ async def test_a_gateway_at_the_end_of_its_run(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(message, "RESERVE", 30)
     ids: list[str] = []
     for _ in range(2):
-        async with house(tmp_path) as home, await bind(home.port) as esme:
+        async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
             for number in range(50):
                 ids.append(await accepted(esme, sms(f"138001380{number:02}", "161", "CXFX")))
                 await delivered(esme)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.cli.config import load_settings
-from gateway.settings import ENVIRONMENT, Limits, Settings, load, unread
+from gateway.settings import ENVIRONMENT, LimitSettings, Settings, load, unread
 from routing.tablefile import TableError
 
 ROOT = Path(__file__).parent.parent
@@ -192,7 +192,7 @@ def test_limits_that_may_be_none(tmp_path: Path) -> None:
     """0 is no limit where a load test needs it, and no value elsewhere."""
     limits = load(config(tmp_path, "limits: {instructions_per_minute: 0, same_text: 0}"), {}).limits
     assert (limits.instructions_per_minute, limits.same_text) == (0, 0)
-    for name in Limits.model_fields:
+    for name in LimitSettings.model_fields:
         if name not in {"instructions_per_minute", "same_text"}:
             (fault,) = faults_of(config(tmp_path, f"limits: {{{name}: 0}}"), {})
             assert f"limits.{name}: must be above 0" in fault

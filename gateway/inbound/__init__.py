@@ -1,3 +1,3 @@
-"""What comes from handsets, before it is executed: reading an SMS, limits of a handset, retransmissions,
-joining of long messages, hashing of passwords.
+"""Mobile originated SMS before they are executed: reads them, limits handsets, recognises retransmissions,
+joins long messages, hashes passwords.
 """

@@ -1,22 +1,23 @@
-"""Keeps one handset from using up the service: how often it may write, and exchanges that go in circles.
+"""Keeps one handset from using up the service: limits how often it may write, and stops message loops.
 
-Pure: the time is handed in, in milliseconds. The state is what the last minutes of the journal say, so it
-is rebuilt from them at a start. Memory is bounded: two generations of handsets, of which the older is
-forgotten when the younger is full or old enough. A flood of fresh handsets so makes the limits looser, and
-the gateway no larger.
+Pure: the caller passes the time, in milliseconds. The state follows from the last minutes of the journal; a
+start rebuilds it from them. Memory is bounded: the guard holds two generations of handsets and drops the
+older one when the younger is full or old enough. So a flood of fresh handsets loosens the limits but does
+not make the gateway larger.
 """
 
 import sys
 from collections.abc import Iterable
-from enum import Enum, auto
+from enum import Enum
 from typing import Final, NamedTuple
 
 MINUTE_MS: Final = 60_000
 HANDSETS: Final = 50_000
-"""Handsets of one generation: at most 500 octets each, beside their texts."""
+"""Handsets of one generation: at most 500 octets each, plus their texts."""
 
-# When a handset's minute began and what it wrote in it, in one int: nothing to build for a fresh handset, and
-# nothing for the garbage collector to walk. Bits: the count, whether it had written before, the beginning.
+# One int holds when a handset's minute began and how many SMS it wrote in it: a fresh handset needs no
+# object, and the garbage collector has nothing to walk. Bits: the count, whether the handset had written
+# before, the beginning.
 _COUNT: Final = (1 << 16) - 1
 _KNOWN: Final = 1 << 16
 _BEGAN: Final = 17
@@ -25,15 +26,15 @@ _FRESH: Final = _KNOWN | _COUNT
 
 
 class Limited(Enum):
-    """Why an SMS is not handled."""
+    """Why an SMS is not handled. The values stand in the journal."""
 
-    TELL = auto()  # one too many in this minute: one sentence
-    SILENCE = auto()  # more of them: no answer
-    CIRCLE = auto()  # the same exchange over and over: no answer
+    TELL = "tell"  # the first SMS over the limit of this minute: answered with one sentence
+    SILENCE = "silence"  # further ones in this minute: no answer
+    LOOP = "circle"  # a message loop, the same exchange over and over: no answer
 
 
-class _Circle:
-    """Text and number of the last SMS of a handset, what it led to, how often in a row, and since when."""
+class _Exchange:
+    """The last SMS of a handset: text, destination, reply; how often in a row, and since when (ms)."""
 
     __slots__ = ("exchange", "since", "text", "times", "to")
 
@@ -46,7 +47,7 @@ class _Circle:
 
 
 class Past(NamedTuple):
-    """An SMS of the journal. exchange: as it was told to `handled`, None when it was not handled."""
+    """An SMS of the journal. exchange: what `handled` was called with; None when the SMS was not handled."""
 
     at: int
     msisdn: str
@@ -58,18 +59,21 @@ class Past(NamedTuple):
 class Guard:
     """Counts the SMS of each handset.
 
-    per_minute: SMS of one handset in a minute, which begins with its first. same: how often in a row the
-    same text to the same number may lead to the same exchange within same_ms; the very first SMS of a
-    handset is not looked at, or every fresh handset would cost twice as much. Either may be 0: no limit.
-    handsets: of a generation.
+    Args:
+        per_minute: SMS that one handset may write in a minute, which begins with its first SMS; 0: no limit.
+        same: how often in a row the same text to the same number may get the same reply within same_ms;
+            0: no limit. The very first SMS of a handset does not count: a fresh handset would cost twice
+            as much.
+        same_ms: milliseconds.
+        handsets: the size of a generation.
     """
 
     __slots__ = (
         "_born",
-        "_circles",
+        "_exchanges",
         "_handsets",
         "_minutes",
-        "_old_circles",
+        "_old_exchanges",
         "_old_minutes",
         "_per_minute",
         "_same",
@@ -83,12 +87,12 @@ class Guard:
         self._handsets = handsets
         self._born = 0
         self._minutes: dict[str, int] = {}
-        self._circles: dict[str, _Circle] = {}
+        self._exchanges: dict[str, _Exchange] = {}
         self._old_minutes: dict[str, int] = {}
-        self._old_circles: dict[str, _Circle] = {}
+        self._old_exchanges: dict[str, _Exchange] = {}
 
     def admit(self, msisdn: str, text: str, to: str, now: int) -> Limited | None:
-        """Count an SMS; why it is not to be handled, None where it is. text: as the journal keeps it."""
+        """Count an SMS. Returns why it must not be handled, or None. text: as the journal keeps it."""
         minute = self._minutes.get(msisdn)
         if minute is None:
             if len(self._minutes) >= self._handsets or not 0 <= now - self._born < self._same_ms:
@@ -105,56 +109,58 @@ class Guard:
             self._minutes[msisdn] = minute + 1
         if count > self._per_minute:
             return Limited.TELL if count == self._per_minute + 1 else Limited.SILENCE
-        circle = self._circles.get(msisdn)
-        if circle is not None and circle.times >= self._same and circle.text == text and circle.to == to:
-            return Limited.CIRCLE if 0 <= now - circle.since < self._same_ms else None
+        last = self._exchanges.get(msisdn)
+        if last is not None and last.times >= self._same and last.text == text and last.to == to:
+            return Limited.LOOP if 0 <= now - last.since < self._same_ms else None
         return None
 
     def handled(self, msisdn: str, text: str, to: str, exchange: str, now: int) -> bool:
-        """What an admitted SMS led to, in a word: the first sentence of the answer. Whether it counted as one
-        of a circle; uncount() takes that back."""
+        """Note how an admitted SMS was answered. exchange: the first sentence of the reply.
+
+        Returns whether the SMS counts towards a message loop; uncount() takes that back.
+        """
         if self._minutes[msisdn] & _FRESH == _FIRST:
             return False
-        circle = self._circles.get(msisdn)
+        last = self._exchanges.get(msisdn)
         if (
-            circle is not None
-            and circle.text == text
-            and circle.to == to
-            and circle.exchange == exchange
-            and 0 <= now - circle.since < self._same_ms
+            last is not None
+            and last.text == text
+            and last.to == to
+            and last.exchange == exchange
+            and 0 <= now - last.since < self._same_ms
         ):
-            circle.times += 1
+            last.times += 1
         else:
-            self._circles[msisdn] = _Circle(text, to, exchange, now)
+            self._exchanges[msisdn] = _Exchange(text, to, exchange, now)
         return True
 
     def give_back(self, msisdn: str) -> None:
-        """An SMS that was admitted was not taken after all."""
+        """Uncount an SMS that was admitted but not taken."""
         minute = self._minutes.get(msisdn, 0)
         if minute & _COUNT:
             self._minutes[msisdn] = minute - 1
 
     def uncount(self, msisdn: str) -> None:
-        """What an SMS led to is not so after all."""
-        circle = self._circles.get(msisdn)
-        if circle is not None and circle.times:
-            circle.times -= 1
+        """Take back what handled() counted."""
+        last = self._exchanges.get(msisdn)
+        if last is not None and last.times:
+            last.times -= 1
 
     def rebuild(self, journal: Iterable[Past]) -> None:
-        """Take in what was handled lately, in the order in which it was."""
+        """Count the SMS of the journal, in their order."""
         for past in journal:
             self.admit(past.msisdn, past.text, past.to, past.at)
             if past.exchange is not None:
                 self.handled(past.msisdn, past.text, past.to, past.exchange, past.at)
 
     def _turn(self, now: int) -> None:
-        """The younger generation becomes the older one, which is forgotten."""
+        """Drop the older generation; the younger one takes its place."""
         self._old_minutes, self._minutes = self._minutes, {}
-        self._old_circles, self._circles = self._circles, {}
+        self._old_exchanges, self._exchanges = self._exchanges, {}
         self._born = now
 
     def _recall(self, msisdn: str) -> None:
-        """A handset of the older generation goes on in the younger one; the caller counts its minute."""
-        circle = self._old_circles.get(msisdn)
-        if circle is not None:
-            self._circles[msisdn] = circle
+        """Move a handset from the older generation to the younger one; the caller counts its minute."""
+        last = self._old_exchanges.get(msisdn)
+        if last is not None:
+            self._exchanges[msisdn] = last

@@ -1,7 +1,6 @@
-"""Passwords are hashed before their SMS go into a batch: outside the loop's thread, a few of a handset a
-minute.
+"""Hashes passwords before their SMS enter a batch: outside the loop's thread, a few per handset and minute.
 
-While a password is being hashed, what the same handset sends waits behind it, so that its order stays.
+While the gateway hashes a password, later SMS of the same handset wait behind it and keep their order.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ _PERIOD: Final = 60.0
 
 
 class Hashing:
-    """SMS that wait for a hash. generate: draws a password. ready: takes them when they need wait no more."""
+    """Holds SMS that wait for a hash. generate: draws a password. ready: called with each SMS when done."""
 
     def __init__(
         self,
@@ -42,7 +41,7 @@ class Hashing:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def takes(self, m: MobileOriginated) -> bool:
-        """Whether an SMS has to wait; then it does, and `ready` gets it later."""
+        """Take an SMS if it has to wait; `ready` gets it later. Returns whether it was taken."""
         held = self._held.get(m.msisdn) if self._held else None
         if held is not None:
             held.append(m)
@@ -57,24 +56,24 @@ class Hashing:
         return True
 
     def give_back(self, m: MobileOriginated) -> None:
-        """An SMS was not taken after all and may come again: its password does not count."""
+        """Uncount the password of an SMS that was not executed and may come again."""
         times = self._times.get(m.msisdn)
         if m.secret_hash and times:
             times.pop()
 
     def __iter__(self) -> Iterator[MobileOriginated]:
-        """The SMS that wait."""
+        """Iterate over the SMS that wait."""
         for held in self._held.values():
             yield from held
 
     def forget(self) -> None:
-        """Drop what is known of handsets that have asked for nothing for a while."""
+        """Drop the counts of handsets whose last password is more than a minute old."""
         now = self._clock.monotonic()
         for msisdn in [m for m, times in self._times.items() if not times or now - times[-1] >= _PERIOD]:
             del self._times[msisdn]
 
     async def close(self) -> None:
-        """Give up what waits: it was never answered."""
+        """Drop the SMS that wait; none of them has been answered."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -92,7 +91,7 @@ class Hashing:
         del self._held[msisdn]
 
     async def _prepare(self, m: MobileOriginated) -> None:
-        """Hash its password, if it has one. A bug here is a fault of this SMS alone."""
+        """Hash the password of an SMS, if it has one. A bug here fails this SMS only."""
         understood = m.understood
         try:
             if isinstance(understood, Instruction) and self._needs_hash(understood):

@@ -1,6 +1,6 @@
-"""From an Inbound to a MobileOriginated: who sent it, where it goes, what its text means.
+"""Makes a MobileOriginated of an Inbound: finds its sender, its route and the meaning of its text.
 
-Pure but for the series of numbers. What cannot be taken raises Refusal, which says why.
+Pure except for the series of message numbers. Raises Refusal, which says why, for an SMS that it cannot take.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ class TextReader(Protocol):
     """Says what texts mean (commands.parser.Parser)."""
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
-        """What a text means that `sender` sent to `route`."""
+        """Parse a text that `sender` sent to `route`."""
 
     def password_in_doubt(self, route: Route, sender: str) -> Understood:
-        """What a password means whose last character cannot be told from padding."""
+        """Return the meaning of a password whose last character may be padding."""
 
 
 class Intake:
@@ -43,10 +43,10 @@ class Intake:
         self._numbers = numbers
 
     def read(self, came: Inbound) -> MobileOriginated:
-        """What an SMS means. A part of a long message is not understood yet.
+        """Read an SMS. A part of a long message has no meaning yet.
 
-        Raises Refusal: for a destination that is none of ours, for a sender that is no mobile (nobody could
-        answer him), and for a password in parts.
+        Raises Refusal for a destination that is not ours, for a sender that is not a mobile (nobody could be
+        answered), and for a password in parts.
         """
         if came.fault is not None:
             raise came.fault
@@ -71,7 +71,7 @@ class Intake:
         return MobileOriginated(number, message_id(number), came, msisdn, route, understood)
 
     def _customer(self, source: str, msisdn: str | None) -> str:
-        """The number that counts for a sender whose mobile is `msisdn`. Raises Refusal."""
+        """Return the customer's number for a sender whose mobile is `msisdn`. Raises Refusal."""
         if msisdn is None:
             raise Refusal(Verdict.BAD_SOURCE, NO_MOBILE if source else "no source address")
         main = msisdn if self._main_number is None else self._main_number(msisdn)
@@ -80,12 +80,14 @@ class Intake:
         return main
 
     def understand(self, m: MobileOriginated, text: str) -> Understood:
-        """What a joined long message means."""
+        """Parse the text of a joined long message."""
         return self._parse(text, m.route, m.msisdn)
 
     def faulted(self, came: Inbound, error: Exception) -> MobileOriginated:
-        """An SMS that a bug kept from being read: as much as can be told of it without that. It is to be
-        journaled as failed, without its text, which may hold a password."""
+        """Make what is possible of an SMS that could not be read because of a bug.
+
+        It is journaled as failed and without its text, which may hold a password.
+        """
         number = self._numbers.draw()
         m = MobileOriginated(number, message_id(number), came, "", _NOT_READ, fault=error)
         with contextlib.suppress(Exception):  # whatever was broken may be needed here too

@@ -1,4 +1,4 @@
-"""An SMS from a handset once it has been read: what it means."""
+"""A mobile originated SMS after it was read: its sender, route and meaning."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from routing.model import Route
 
 @dataclass(slots=True, eq=False)
 class MobileOriginated:
-    """One SMS on its way to a handler. gateway.inbound completes it; whoever executes it changes nothing.
+    """One SMS on its way to a handler. gateway.inbound completes it; execution does not change it.
 
     number: drawn for it; message_id: the same as text. came: the SMS itself. msisdn: the customer's number,
     which is the main number where the source is a second one. understood: None while a part of a long message

@@ -1,4 +1,4 @@
-"""SMS from handsets that wait for a batch, and whether another one is taken."""
+"""Queues mobile originated SMS for the next batch, or refuses them."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -14,14 +14,16 @@ from gateway.message import MessageNumbers
 from gateway.observer import Observer
 
 QUEUE: Final = 20_000
-"""SMS that wait for a batch, over all binds; beyond it new ones are refused."""
+"""SMS that may wait for a batch, over all binds; the gateway refuses further ones."""
 
 
 class InboundQueue:
-    """Takes SMS until it is full, or told not to.
+    """Takes SMS until it is full, paused or stopping.
 
-    no_room: why the way out takes nothing now, None when it does. changed: called when an SMS came. touched:
-    called with a bind on which an answer was queued.
+    Args:
+        no_room: returns why the outbox takes nothing now, or None.
+        changed: called when an SMS was queued.
+        touched: called with a bind on which a response was queued.
     """
 
     def __init__(
@@ -47,11 +49,11 @@ class InboundQueue:
         self._paused_until = 0.0
 
     def hash_with(self, hashing: Hashing) -> None:
-        """SMS with passwords wait there first."""
+        """Send SMS with passwords through `hashing` first."""
         self._hashing = hashing
 
     def received(self, came: Inbound) -> None:
-        """An SMS for us: taken into the queue, or answered negatively at once."""
+        """Queue an SMS, or refuse it at once."""
         closed = self._closed(came.arrived)
         if closed is not None:
             self.refuse(came, closed)
@@ -73,12 +75,15 @@ class InboundQueue:
         self.put(m)
 
     def put(self, m: MobileOriginated) -> None:
-        """An SMS waits for the next batch."""
+        """Queue an SMS for the next batch."""
         self._waiting.append(m)
         self._changed()
 
     def _closed(self, now: float) -> Refusal | None:
-        """Why nothing is taken now. Not raised: a shared exception would collect a traceback each time."""
+        """Return why the queue takes nothing now, or None.
+
+        The refusal is returned, not raised: a shared exception would collect a traceback each time.
+        """
         if self.stopping:
             return STOPPING
         if now < self._paused_until:
@@ -90,7 +95,7 @@ class InboundQueue:
         return self._no_room()
 
     def refuse(self, came: Inbound, refusal: Refusal) -> None:
-        """Answer an SMS negatively, where anybody is there to read it."""
+        """Refuse an SMS, if its bind still exists."""
         bind = came.bind
         if not bind.closed:
             status = bind.reject(came.origin, refusal.verdict)
@@ -100,13 +105,15 @@ class InboundQueue:
             )
 
     def pause(self, until: float, refusal: Refusal) -> None:
-        """Take nothing before that moment (monotonic seconds)."""
+        """Refuse every SMS until `until` (monotonic seconds)."""
         self._paused_until, self._paused_by = until, refusal
 
     def take(self, most: int, held_back: Collection[str]) -> list[MobileOriginated]:
-        """The next batch, without SMS whose bind is gone: nobody was told that they were taken.
+        """Take out the next batch. SMS whose bind is gone are dropped: they were never answered.
 
-        held_back: accounts whose SMS go on waiting.
+        Args:
+            most: the size of the batch.
+            held_back: accounts whose SMS stay in the queue.
         """
         waiting = self._waiting
         batch: list[MobileOriginated] = []
@@ -124,12 +131,12 @@ class InboundQueue:
         return batch
 
     def give_back(self, m: MobileOriginated) -> None:
-        """An SMS is not executed after all, and may come again."""
+        """Note that an SMS is not executed and may come again."""
         if self._hashing is not None:
             self._hashing.give_back(m)
 
     def clear(self) -> list[MobileOriginated]:
-        """Take out all that waits here; what waits for a hash stays."""
+        """Take out all SMS except those that wait for a hash."""
         waiting, self._waiting = list(self._waiting), deque()
         return waiting
 
@@ -138,9 +145,9 @@ class InboundQueue:
         return bool(self._waiting)
 
     def __len__(self) -> int:
-        """How many SMS wait here, those that wait for a hash included."""
+        """Count the waiting SMS, including those that wait for a hash."""
         return len(self._waiting) + (0 if self._hashing is None else self._hashing.waiting)
 
     def __iter__(self) -> Iterator[MobileOriginated]:
-        """All of them."""
+        """Iterate over the waiting SMS, including those that wait for a hash."""
         return chain(self._waiting, () if self._hashing is None else self._hashing)

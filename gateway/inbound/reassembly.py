@@ -1,15 +1,14 @@
-"""Long messages on their way in: parts that wait for the others, in memory and (as StoredPart) in the store.
+"""Joins long messages. Their parts wait for each other in memory and (as StoredPart) in the store.
 
-A message is known by its account, sender, destination, kind of reference, reference and total. References are
-small and come again, so what belongs together is told apart by three rules:
+Account, sender, destination, kind of reference, reference and total identify a message. Handsets reuse the
+small references, so three rules separate the messages:
 
-- A part that equals one that is there is a repeat. So is one that equals a part of a message that was
-complete
-  REPEATABLE_MS ago or less; only when all of its parts have come again is it an SMS of its own.
-- A part that differs from the one in its place begins another message; the older one is given up.
-- A first part that comes OLD_MS after the last one of its set begins another message.
+- A part that equals a waiting one is a repeat. So is a part that equals one of a message that was complete
+  at most REPEATABLE_MS ago; such a message counts as a new SMS only when all its parts have come again.
+- A part that differs from the one in its place begins another message; the older message is given up.
+- A first part that comes OLD_MS after the last part of its set begins another message.
 
-Bounds per handset and over all; a set that is not complete at its deadline is given up.
+The number of octets is limited per handset and in all. A set that is incomplete at its deadline is given up.
 """
 
 import heapq
@@ -25,16 +24,16 @@ SETS_PER_HANDSET = 16
 OCTETS_PER_HANDSET = 32 * 1024
 OCTETS_IN_ALL = 64 * 1024 * 1024
 COMPLETE_IN_ALL = 50_000
-"""Complete messages that are remembered: some 30 MB. Beyond it the oldest are forgotten."""
+"""Complete messages that are remembered, about 30 MB; beyond that the oldest are dropped."""
 KEPT_MS = 3_600_000
-"""How long the other parts are waited for."""
+"""How long a part waits for the others."""
 REPEATABLE_MS = 600_000
-"""How long a part of a complete message may come again: several response timers of a centre."""
+"""How long parts of a complete message are recognised as repeats: several response timers of an SMSC."""
 OLD_MS = 300_000
 ALIKE_MS = 10_000
-"""How soon behind the part before it a part comes of a message that begins like the last one."""
+"""Within this time after the part before it, a part may belong to a message that begins like the last one."""
 SLACK = 1_000
-"""Entries of deadlines that are out of date, beside as many as there are messages."""
+"""Outdated entries that the heap of deadlines may hold in addition to one per message."""
 
 Key: TypeAlias = tuple[str, str, str, str, int, int]
 """Account, msisdn, destination, kind of reference, reference, total."""
@@ -46,9 +45,12 @@ class NoRoom(Exception):
 
 @dataclass(slots=True)
 class _Waiting:
-    """One message. total: how many parts it has. first: the part that came first. touched: when the last one
-    came. numbers: the SMS whose parts the store has. digests, texts (octets and data_coding): of the parts by
-    their place. octets: how many there are."""
+    """An incomplete message.
+
+    total: the number of its parts. first: the part that came first. touched: when the last one came (ms).
+    numbers: the SMS whose parts are stored. digests, texts (octets and data_coding): by place of the part.
+    octets: the sum over its parts.
+    """
 
     total: int
     first: StoredPart
@@ -60,7 +62,7 @@ class _Waiting:
     octets: int = 0
 
     def add(self, part: StoredPart) -> bool:
-        """Put a part in its place. False when one is there; nothing has changed then."""
+        """Put a part in its place. Returns False, and changes nothing, when the place is taken."""
         place = part.part.number
         if place in self.digests:
             return False
@@ -75,13 +77,13 @@ class _Waiting:
         return len(self.texts) == self.total
 
     def text(self, alphabet: Alphabet) -> str:
-        """The whole message."""
+        """Return the text of the whole message."""
         return alphabet.join([self.texts[place] for place in range(1, self.total + 1)])
 
 
 @dataclass(slots=True)
 class _Complete:
-    """One message that was complete. digests: of its parts by their place."""
+    """A complete message. digests: by place of the part."""
 
     digests: dict[int, bytes]
     deadline: int
@@ -90,12 +92,11 @@ class _Complete:
 
 @dataclass(slots=True)
 class Joined:
-    """What a part led to.
+    """The result of adding a part.
 
-    text: the whole message when it was the last part, else None; joined: the SMS that its other parts came
-    in. stored: the part itself where the store has to keep it. gone: numbers of stored parts that are not
-    needed any more. complete: those whose octets are not. given_up: the message that it
-    ended.
+    text: the whole message if this was the last part, else None. joined: numbers of the SMS that carried the
+    other parts. stored: the part, if the store must keep it. gone: numbers of stored parts to delete.
+    complete: stored parts that lose their octets. given_up: the message that this part ended.
     """
 
     text: str | None = None
@@ -108,8 +109,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A message that will not be complete. first: the part that came first. numbers: the SMS of all that
-    came."""
+    """A message that will not be complete. first: the part that came first. numbers: the SMS of its parts."""
 
     first: StoredPart
     numbers: tuple[int, ...]
@@ -127,7 +127,7 @@ class Reassembly:
         self._before: dict[Key, tuple[_Waiting | None, _Complete | None]] = {}
 
     def recover(self, stored: list[StoredPart]) -> None:
-        """At start: take up the parts that the store kept."""
+        """Load the stored parts, at the start."""
         for p in stored:
             key = (p.account, p.msisdn, p.destination, p.part.kind, p.part.reference, p.part.total)
             if p.complete:
@@ -145,12 +145,12 @@ class Reassembly:
                 self._octets += len(p.octets)
 
     def begin(self) -> None:
-        """A batch begins: roll_back() will come back to here."""
+        """Begin a batch; roll_back() returns to this state."""
         if self._before:
             self._before = {}
 
     def roll_back(self) -> None:
-        """The batch was not committed."""
+        """Undo the changes since begin(): the batch was not committed."""
         for key, (waiting, complete) in self._before.items():
             now = self._sets.pop(key, None)
             self._octets -= now.octets if now else 0
@@ -168,7 +168,7 @@ class Reassembly:
         self._before = {}
 
     def add(self, m: MobileOriginated, digest: bytes) -> Joined:
-        """Take one part. digest: of its octets and data_coding. Raises NoRoom; nothing has changed then."""
+        """Add a part. digest: of its octets and data_coding. Raises NoRoom and then changes nothing."""
         came = m.came
         part, account = came.part, came.bind.account
         assert part is not None
@@ -198,10 +198,10 @@ class Reassembly:
         return joined
 
     def expire(self, now_ms: int) -> tuple[list[GivenUp], list[int]]:
-        """Give up what is not complete at its deadline, and forget what was complete long ago.
+        """Give up incomplete messages at their deadline, and drop old complete ones. Only between batches.
 
-        Gives what to tell the senders, and the numbers of all parts that are not needed any more. Between two
-        batches only.
+        Returns:
+            The messages whose senders are to be told, and the numbers of all parts to delete.
         """
         given_up: list[GivenUp] = []
         gone: list[int] = []
@@ -211,7 +211,7 @@ class Reassembly:
             if complete is not None and complete.deadline <= now_ms:
                 del self._complete[key]
                 gone += complete.numbers
-                if waiting is not None:  # repeats of that one, and nobody misses the others
+                if waiting is not None:  # its parts are repeats of the complete one
                     gone += self._close(key).numbers
             elif complete is None and waiting is not None and waiting.deadline <= now_ms:
                 given_up.append(self._close(key))
@@ -223,11 +223,11 @@ class Reassembly:
         return given_up, gone
 
     def __len__(self) -> int:
-        """How many messages are unfinished."""
+        """Count the incomplete messages."""
         return len(self._sets)
 
     def _end_others(self, key: Key, part: StoredPart, joined: Joined) -> None:
-        """End the messages with the same reference that this part does not belong to."""
+        """Close the messages with the same reference to which this part does not belong."""
         complete, waiting = self._complete.get(key), self._sets.get(key)
         number = part.part.number
         if complete is not None:
@@ -249,7 +249,7 @@ class Reassembly:
     def _finish(
         self, key: Key, waiting: _Waiting, last: StoredPart, joined: Joined, alphabet: Alphabet
     ) -> None:
-        """All parts are there: the text, and digests instead of octets."""
+        """Join a complete message; its digests replace its octets."""
         joined.text = waiting.text(alphabet)
         joined.joined = tuple(waiting.numbers)
         before = self._complete.pop(key, None)
@@ -298,6 +298,9 @@ class Reassembly:
 
 
 def _begins_alike(waiting: _Waiting, part: StoredPart) -> bool:
-    """Whether the parts before this one have just come as they stood in the message before: a handset that
-    always uses one reference writes the same with another end. Else they were repeats."""
+    """Return whether the parts before this one came just now and equal those of the complete message.
+
+    Then a handset that always uses one reference has written a text that differs only at its end. Otherwise
+    the parts were repeats.
+    """
     return sorted(waiting.digests) == [*range(1, part.part.number)] and part.at - waiting.touched <= ALIKE_MS

@@ -1,20 +1,18 @@
-"""Retransmissions: which SMS may come a second time although they were executed, because their answers are in
-doubt.
+"""Recognises retransmissions: SMS that come again after their execution because their response is in doubt.
 
-An answer is in doubt when it was never given, when its session was lost or the process died within SETTLE_MS
-after it, or when it came later than LATE_MS. An answer is certain before that when the peer has answered a
-request of ours that was sent after it (it has read all that stood before), and the session then lived for
-CERTAIN_AFTER seconds. One retransmission uses up one candidate and is answered with the same message id. The
-same text twice on a healthy session is two SMS.
+A response is in doubt if it was never sent, if its session was lost or the process died within SETTLE_MS
+after it, or if it was sent later than LATE_MS. It is certain earlier if the peer answered a request of ours
+that was sent after it (the peer has read everything before), and the session then lived for CERTAIN_AFTER
+seconds. A retransmission uses up one candidate and is answered with the same message id. The same text twice
+on a healthy session is two SMS.
 
-Nothing is kept per message on a healthy session: the journal holds the digests, and here are only ranges of
-numbers of the last minute. What is in doubt becomes a range in the store, and then candidates that are found
-there by their digests (Store.expect, Store.candidates). Who uses this waits with the SMS of an account in
+A healthy session costs no memory per message: the journal holds the digests, and this module holds ranges of
+numbers of the last minute. A range in doubt goes to the store, which makes candidates of it and finds them by
+their digests (Store.expect, Store.candidates). Until then the pipeline holds back the SMS of the accounts in
 `expecting`.
 
-Moments are monotonic seconds. Every window here runs on them: a wall clock that is put forward ends none.
-What the store keeps of a moment are the milliseconds since the epoch when this process began, plus what has
-passed since then.
+Moments are monotonic seconds, and all windows run on them: changing the wall clock does not end a window. The
+store keeps a moment as milliseconds since the epoch: when this process began, plus the time since then.
 """
 
 from collections import deque
@@ -28,31 +26,30 @@ SETTLE_MS = 60_000
 LATE_MS = 5_000
 CERTAIN_AFTER = 5.0
 GRAIN_MS = 1_000
-"""Answers of one session within this time share a range, as long as no request of ours was sent between
-them."""
+"""Responses of one session within this time share a range, unless a request of ours was sent between them."""
 SPANS = 4096
-"""Ranges of one session; beyond it the newest one takes in what comes."""
+"""Ranges of one session; beyond that the newest range grows."""
 STEP = 2_000
-"""SMS of uncertain ranges that one step looks at: some 7 ms."""
+"""SMS of uncertain ranges per step: about 7 ms."""
 
 
 class Peer(Protocol):
-    """What is asked of a bind (gateway.channels.contract.Bind)."""
+    """The part of a bind that this module uses (gateway.channels.contract.Bind)."""
 
     @property
     def mark(self) -> int:
-        """Stands for what has been queued there so far."""
+        """A mark behind everything that has been queued on the bind so far."""
 
     def has_read(self, mark: int, moment: float) -> bool:
-        """Whether the peer had answered, by that moment, something that we queued after `mark`."""
+        """Return whether, by that moment, the peer had answered a request queued after `mark`."""
 
 
 @dataclass(slots=True)
 class _Span:
-    """SMS of one session, numbers first..last, answered within GRAIN_MS from `at` on, before anything that
-    was queued after `mark`.
+    """SMS first..last of one session, answered within GRAIN_MS from `at` on, before anything queued after
+    `mark`.
 
-    noted: of a repeat, when the journal has it.
+    noted: for a retransmission, its time in the journal.
     """
 
     first: int
@@ -64,10 +61,10 @@ class _Span:
 
 @dataclass(slots=True)
 class _Session:
-    """What one live session was answered and is not certain yet, oldest first.
+    """Responses of one live session that are not certain yet, oldest first.
 
-    late: answers that came late, candidates until `at` of the span, unless the session ends politely before.
-    repeats: spans of one SMS each, answered once more.
+    late: SMS answered late. They are candidates until `at` of the span, unless the session ends by unbind
+    before. repeats: retransmissions that were answered again, one SMS per span.
     """
 
     account: str
@@ -78,10 +75,12 @@ class _Session:
 
 
 class Retransmissions:
-    """What is in doubt in one store.
+    """Knows which responses of one store are in doubt.
 
-    windows: by account, for how many milliseconds a retransmission is looked for, 0 = never. late_window: the
-    same for answers that came late on a session that lives. now: milliseconds since the epoch at `moment`.
+    Args:
+        windows: per account, how long a retransmission is recognised (ms); 0: never.
+        late_window: the same for late responses on a live session (ms).
+        now: milliseconds since the epoch at `moment`.
     """
 
     def __init__(
@@ -104,18 +103,20 @@ class Retransmissions:
         self._unwritten = False  # the commit that had the watermark failed
 
     def looks_for(self, account: str) -> bool:
-        """Whether retransmissions of that account are looked for at all."""
+        """Return whether retransmissions of the account are recognised at all."""
         return self._windows[account] > 0
 
     def __len__(self) -> int:
-        """How many retransmissions would be recognised now, at most."""
+        """Count the candidates."""
         return self._candidates
 
     # What the store knows
 
     async def recover(self, moment: float) -> int:
-        """At start: everything that was not certain when the last process ended is in doubt. Gives how many
-        SMS will not be recognised."""
+        """Put in doubt, at the start, all responses that were not certain when the last process ended.
+
+        Returns the number of SMS that will not be recognised. Raises StorageError.
+        """
         self._settled, self._repeats_to = await self._store.settled()
         await self._store.recover(self._time(moment) + max(self._windows.values()))
         dropped = 0
@@ -128,7 +129,7 @@ class Retransmissions:
         return dropped
 
     async def expect(self) -> Expected:
-        """One step towards candidates; `expecting` is empty when it was the last one. Raises StorageError."""
+        """Make candidates, one step. `expecting` is empty after the last step. Raises StorageError."""
         found = await self._store.expect(STEP)
         self._candidates = found.candidates
         if not found.ranges and not self._uncertain and not self._doubted:
@@ -136,7 +137,7 @@ class Retransmissions:
         return found
 
     async def find(self, digests: list[bytes], moment: float) -> "Found":
-        """The SMS that these digests may repeat. Raises StorageError."""
+        """Find the candidates with these digests. Raises StorageError."""
         found: dict[bytes, deque[int]] = {}
         if self._candidates:
             for digest, number in await self._store.candidates(digests, self._time(moment)):
@@ -144,15 +145,14 @@ class Retransmissions:
         return Found(found)
 
     async def forget(self, moment: float, limit: int) -> None:
-        """Drop candidates whose time is over. Raises StorageError."""
+        """Drop expired candidates; look at `limit` of them at most. Raises StorageError."""
         if self._candidates:
             self._candidates = await self._store.forget_candidates(self._time(moment), limit)
 
     # What happens on the sessions
 
     def answered(self, session: int, account: str, peer: Peer, first: int, last: int, moment: float) -> None:
-        """Numbers first..last were answered on a live session just now, and nothing was queued there
-        since."""
+        """Note that SMS first..last were answered just now; nothing was queued on the session since."""
         self._last = max(self._last, last)
         if self._windows[account]:
             known = self._session(session, account, peer)
@@ -161,15 +161,13 @@ class Retransmissions:
     def repeated(
         self, session: int, account: str, peer: Peer, number: int, noted: int, moment: float
     ) -> None:
-        """A retransmission was answered, on a live session, with this number. noted: its time in the
-        commit."""
+        """Note that a retransmission was answered with `number`. noted: its time in the commit (ms)."""
         self._last_repeat = max(self._last_repeat, noted)
         span = _Span(number, number, self._time(moment), peer.mark, noted)
         self._session(session, account, peer).repeats.append(span)
 
     def late(self, session: int, account: str, first: int, last: int, moment: float) -> None:
-        """Numbers first..last were answered so late, on a live session (see answered), that the peer may have
-        sent them again already."""
+        """Note, after answered(), that SMS first..last were answered late: the peer may repeat them."""
         window = min(self._windows[account], self._late_window)
         if window:
             until = self._time(moment) + window
@@ -177,24 +175,24 @@ class Retransmissions:
             self._add(session, account, first, last, until)
 
     def unanswered(self, session: int, account: str, first: int, last: int, moment: float) -> None:
-        """Committed, but the session was gone before the answer."""
+        """Note that SMS first..last are committed, but the session was lost before the response."""
         self._last = max(self._last, last)
         if window := self._windows[account]:
             self._add(session, account, first, last, self._time(moment) + window)
 
     def unanswered_again(self, account: str, number: int, moment: float) -> None:
-        """The answer to a retransmission could not be given: it may come once more."""
+        """Note that a retransmission could not be answered: it may come once more."""
         self._doubted.append(Doubted(self._time(moment) + self._windows[account], number))
         self.expecting.add(account)
 
     def late_again(self, account: str, number: int, moment: float) -> None:
-        """A retransmission was answered so late (see late) that it may come once more."""
+        """Note that a retransmission was answered late: it may come once more."""
         window = min(self._windows[account], self._late_window)
         self._doubted.append(Doubted(self._time(moment) + window, number))
         self.expecting.add(account)
 
     def lost(self, session: int, moment: float) -> None:
-        """A session was cut: what it was answered a short while ago may not have arrived."""
+        """Put in doubt the latest responses of a session that was cut."""
         known = self._sessions.pop(session, None)
         if known is None:
             return
@@ -209,7 +207,7 @@ class Retransmissions:
             self.unanswered_again(account, span.first, moment)
 
     def ended(self, session: int) -> None:
-        """A session ended politely: by its unbind, or its answer to ours, the peer had read all answers."""
+        """Note that a session ended by unbind: the peer has read all responses."""
         known = self._sessions.pop(session, None)
         if known is not None:
             for span in (*known.late, *known.repeats):
@@ -219,17 +217,17 @@ class Retransmissions:
 
     @property
     def news(self) -> bool:
-        """Whether there is anything in doubt, or no longer, that the store does not know."""
+        """Whether the store must be told about responses in doubt, or no longer in doubt."""
         return bool(self._uncertain or self._doubted or self._certain)
 
     def hand_in(self, commit: Commit) -> None:
-        """Put it into a commit."""
+        """Put the news into a commit."""
         commit.uncertain, self._uncertain = self._uncertain, []
         commit.doubted, self._doubted = self._doubted, []
         commit.certain, self._certain = self._certain, []
 
     def take_back(self, commit: Commit) -> None:
-        """That commit failed: all of it, and the watermark that it had, are still to be written."""
+        """Take the news, and the watermark, out of a commit that failed; the next one writes them."""
         self._uncertain = commit.uncertain + self._uncertain
         self._doubted = commit.doubted + self._doubted
         self._certain = commit.certain + self._certain
@@ -237,10 +235,10 @@ class Retransmissions:
             self._unwritten = True
 
     def settle(self, moment: float, now: int, pending: int | None = None) -> Watermark | None:
-        """Forget answers that are certain. The new watermark when it moved, for the commit made at `now`.
+        """Drop responses that are certain. Returns the new watermark for the commit at `now`, if it moved.
 
-        Everything up to its number, and every repeat up to its time, is certain, or stands in a range that
-        is written with it or was before. pending: the lowest number that has been drawn and not answered.
+        Each SMS up to the number of the watermark, and each retransmission up to its time, is certain, or in
+        a range that is stored or part of the same commit. pending: the lowest number drawn but not answered.
         """
         oldest, repeats_to = self._last + 1, now - 1
         if pending is not None:
@@ -263,7 +261,7 @@ class Retransmissions:
         return Watermark(self._settled, self._repeats_to)
 
     def _let_settle(self, session: _Session, moment: float) -> list[_Span]:
-        """Take out what is certain now; gives the repeats among it."""
+        """Take out what is certain now. Returns the retransmissions among it."""
         now = self._time(moment)
         peer, read_by = session.peer, moment - CERTAIN_AFTER
         while session.late and now >= session.late[0].at:
@@ -276,7 +274,7 @@ class Retransmissions:
         return certain
 
     def _time(self, moment: float) -> int:
-        """What the store keeps of a moment."""
+        """Convert a moment to the milliseconds that the store keeps."""
         return round(self._epoch + moment * 1000)
 
     def _session(self, session: int, account: str, peer: Peer) -> _Session:
@@ -291,7 +289,7 @@ class Retransmissions:
 
 
 class Found:
-    """Candidates for the SMS of one batch: each is used up by one of them."""
+    """Candidates for the SMS of one batch. Each serves one SMS."""
 
     __slots__ = ("_numbers",)
 
@@ -299,7 +297,7 @@ class Found:
         self._numbers = numbers
 
     def take(self, digest: bytes) -> int | None:
-        """The number of the SMS that one with this digest repeats; None: it is new."""
+        """Return the number of the SMS that one with this digest repeats; None: it is new."""
         if not self._numbers:
             return None
         waiting = self._numbers.get(digest)
@@ -307,7 +305,7 @@ class Found:
 
 
 def _append(spans: deque[_Span], span: _Span) -> None:
-    """Behind the others, or into the last one where it may share its fate."""
+    """Append a span, or merge it into the last one."""
     if spans:
         last = spans[-1]
         near = last.mark == span.mark and span.at - last.at < GRAIN_MS
@@ -321,5 +319,5 @@ def _append(spans: deque[_Span], span: _Span) -> None:
 
 
 def _is_certain(span: _Span, peer: Peer, read_by: float, now: int) -> bool:
-    """Whether the peer has read the request behind the answers, or so much time has passed."""
+    """Return whether the peer answered a request sent after the responses, or SETTLE_MS have passed."""
     return peer.has_read(span.mark, read_by) or now - span.at >= SETTLE_MS + GRAIN_MS

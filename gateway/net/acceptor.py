@@ -1,7 +1,7 @@
-"""A listening port: takes connections as they come, and goes on after the system could give none.
+"""Accepts connections on a port, and goes on after the system had no file descriptor for one.
 
-Not the loop's own server: without a free file descriptor that of uvloop closes who connects and says nothing;
-and both loops build a connection before anybody can look at its address.
+The loop's own server does not do: without a free file descriptor, uvloop's closes the connection and reports
+nothing; and both loops build a connection before the caller can look at its address.
 """
 
 import asyncio
@@ -12,18 +12,18 @@ from typing import Any, Final
 
 BACKLOG: Final = 256
 BURST: Final = 64
-"""Connections taken in a row before other things have their turn."""
+"""Connections accepted in a row before other callbacks of the loop run."""
 PAUSE: Final = 1.0
-"""Seconds after which an accept that failed is tried again; who connects meanwhile waits in the backlog."""
+"""Seconds after which a failed accept is tried again; new connections wait in the backlog meanwhile."""
 
 NOT_HERE: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
-"""A name may have addresses that this machine has not (::1 without IPv6): the others do."""
+"""A name may have addresses that this machine lacks (::1 without IPv6); then the others suffice."""
 
 Taken = Callable[[socket.socket, Any], None]
-"""A connection and the address it comes from, as socket.accept gives them."""
+"""Called with a connection and its address, as socket.accept returns them."""
 
 Accepting = Callable[[OSError | None], None]
-"""Why nothing can be taken now; None: it can again."""
+"""Called with the reason why accept fails; None: it works again."""
 
 
 class Acceptor:
@@ -37,7 +37,7 @@ class Acceptor:
         self._failing = False
 
     async def start(self, host: str, port: int) -> int:
-        """Open the port (0: any free one) and give its number. Raises OSError when it is taken."""
+        """Open the port (0: any free one). Returns its number. Raises OSError when it is in use."""
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         ends = list(dict.fromkeys((family, where) for family, _, _, _, where in found))
@@ -59,7 +59,7 @@ class Acceptor:
         return port
 
     def _open(self, family: int, where: Any, *, only: bool) -> int:
-        """Listen on one address; only: one of IPv6 takes no IPv4, which has a socket of its own."""
+        """Listen on one address. only: an IPv6 socket takes no IPv4, which has a socket of its own."""
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.settimeout(0)

@@ -1,9 +1,9 @@
-"""Who may connect, and how many at once. Pure: addresses and counts; connections are only told apart.
+"""Decides who may connect, and limits the number of connections. Pure: addresses and counts.
 
-An address that no account allows is a stranger and has no connection at all. Of the others each has so many,
-and those that are not bound yet, of all addresses, have a smaller number of their own. Where that is used up
-the oldest of the address that holds the most goes: whoever binds at once is always let in, whoever collects
-connections closes his own. A bound connection is never closed for another one.
+An address that no account allows is a stranger and gets no connection. Each other address may have a limited
+number of connections, and all unbound connections together have a smaller limit. When that is reached, the
+oldest unbound connection of the address with the most of them is closed: a peer that binds at once is always
+let in, and a peer that collects connections closes its own. No bound connection is closed for another one.
 """
 
 from collections.abc import Hashable, Iterable
@@ -17,12 +17,14 @@ C = TypeVar("C", bound=Hashable)
 
 STRANGER: Final = "address not in allow_from of any account"
 SUBNET: Final = 64
-"""Leading bits by which IPv6 addresses are told apart: within a /64 a host takes as many as it likes."""
+"""Leading bits that count of an IPv6 address: one host may use any number of addresses in a /64."""
 
 
 def address_of(host: str) -> Address | None:
-    """The address of a peer, None where there is none. An IPv4 address written as an IPv6 one
-    (::ffff:127.0.0.1, as a listener on :: sees it) is the IPv4 address."""
+    """Parse the address of a peer; None if it is not one.
+
+    An IPv4 address in IPv6 form (::ffff:127.0.0.1, as a listener on :: sees it) becomes the IPv4 address.
+    """
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
@@ -31,25 +33,25 @@ def address_of(host: str) -> Address | None:
 
 
 def peer_of(host: str, port: int) -> str:
-    """The two ends of an address as one text: 10.0.0.1:2775, [::1]:2775."""
+    """Join host and port: 10.0.0.1:2775, [::1]:2775."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def group_of(address: Address | None) -> str:
-    """What counts as one address: an IPv4 address, the SUBNET of an IPv6 one."""
+    """Return what counts as one address: an IPv4 address, or the SUBNET of an IPv6 address."""
     if isinstance(address, IPv6Address):
         return str(IPv6Network((address, SUBNET), strict=False))
     return str(address)
 
 
 def is_within(address: Address | None, networks: Iterable[Network]) -> bool:
-    """Whether one of the networks has the address."""
+    """Return whether one of the networks contains the address."""
     return address is not None and any(address.version == net.version and address in net for net in networks)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Connections at most: in all, of one address, and not yet bound."""
+    """Maximum numbers of connections: in all, of one address, and unbound ones."""
 
     connections: int = 1000
     per_address: int = 250
@@ -57,7 +59,7 @@ class ConnectionLimits:
 
 
 class Admission(Generic[C]):
-    """Keeps the connections that are let in, by their addresses."""
+    """Counts the connections that are let in, by address."""
 
     def __init__(self, limits: ConnectionLimits, networks: Iterable[Network]) -> None:
         self._limits = limits
@@ -68,11 +70,14 @@ class Admission(Generic[C]):
         self._waiting = 0
 
     def allows(self, address: Address | None) -> bool:
-        """Whether anybody may bind from there."""
+        """Return whether any account may bind from the address."""
         return is_within(address, self._networks)
 
     def enter(self, connection: C, address: Address | None) -> tuple[str, C | None]:
-        """Let in a connection that is not bound yet: why not, or ""; and which other one has to go for it."""
+        """Let in an unbound connection.
+
+        Returns the reason why not ("": it is let in), and the connection that must be closed for it, or None.
+        """
         group, limits = group_of(address), self._limits
         held = self._held.get(group, 0)
         last: C | None = None
@@ -94,7 +99,7 @@ class Admission(Generic[C]):
         return "", last
 
     def bound(self, connection: C) -> None:
-        """It is bound, and stays as long as it likes."""
+        """Note that a connection is bound."""
         group = self._groups.get(connection)
         if group is None or connection not in self._unbound.get(group, ()):
             return
@@ -104,7 +109,7 @@ class Admission(Generic[C]):
         self._waiting -= 1
 
     def leave(self, connection: C) -> None:
-        """It is gone; nothing happens where it was gone before."""
+        """Remove a connection; does nothing when it was removed before."""
         self.bound(connection)
         group = self._groups.pop(connection, None)
         if group is not None:

@@ -1,7 +1,7 @@
-"""One TCP connection that carries a session: octets in and out, timers, nothing else.
+"""One TCP connection that carries a session.
 
-The session (gateway.smpp.session) decides everything; this file moves its octets between an asyncio
-transport and it, wakes it at its deadline, and hands its events to an owner. Both roles use it.
+The session (gateway.smpp.session) decides everything. The connection moves octets between it and an asyncio
+transport, wakes it at its deadline, and passes its events to an owner. Both roles (MC and ESME) use it.
 """
 
 import asyncio
@@ -13,34 +13,36 @@ from gateway.net.admission import Address, address_of, peer_of
 from gateway.smpp.session import Closing, Event, Session, State
 
 HIGH_WATER = 262_144
-"""Octets unsent above which we stop reading that peer (it does not take what it asked for)."""
+"""Unsent octets above which we stop reading from the peer, because it does not read our responses."""
 
 
 GRACE: Final = 3.0
-"""Seconds that a closing connection has to take what is unsent."""
+"""Seconds that a closing connection has to send what is queued."""
 
 TOO_MUCH: Final = "too many octets before a bind"
 
 
 class Owner(Protocol):
-    """Whoever uses a connection: the listener, or a handset of the simulator."""
+    """The user of a connection: the listener, or a handset of the simulator."""
 
     def opened(self, connection: "Connection") -> None:
-        """The connection stands; nothing has been received yet."""
+        """Called when the connection is open, before anything is received."""
 
     def received(self, connection: "Connection", events: list[Event]) -> None:
-        """What the session made of the octets that came, or of time passing. Answers go through
-        connection.session and leave with connection.flush()."""
+        """Called with the events that octets or timers led to.
+
+        Answer through connection.session; connection.flush() sends the answers.
+        """
 
     def lost(self, connection: "Connection", contexts: list[object], reason: str) -> None:
-        """The connection is gone, once. contexts: requests never answered (the peer may have them)."""
+        """Called once, when the connection is gone. contexts: unanswered requests (perhaps received)."""
 
 
 class Connection(asyncio.Protocol):
-    """asyncio.Protocol around a Session. clock gives seconds on the loop's own scale.
+    """asyncio.Protocol around a Session. clock: returns seconds.
 
-    address, peer_host and peer say where it comes from; an IPv4 address is one, however the socket writes it.
-    allowance: octets that the peer may still send before it is cut off; None: any number.
+    address, peer_host and peer: where it comes from; an IPv4 address in IPv6 form counts as IPv4. allowance:
+    octets that the peer may still send before it is cut off; None: any number.
     """
 
     def __init__(self, session: Session, owner: Owner, clock: Callable[[], float]) -> None:
@@ -61,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the socket is ours."""
+        """asyncio: the transport is ready."""
         self._transport = cast(asyncio.Transport, transport)
         raw = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
@@ -70,20 +72,20 @@ class Connection(asyncio.Protocol):
         if name:
             self.comes_from(str(name[0]), int(name[1]))
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
-        if self._reason:  # given up while it was being made
+        if self._reason:  # aborted before the transport was ready
             self._transport.abort()
             return
         self._owner.opened(self)
         self._schedule()
 
     def comes_from(self, host: str, port: int) -> None:
-        """The other end of the socket, as the socket names it."""
+        """Set the address of the peer, as the socket names it."""
         self.address = address_of(host)
         self.peer_host = str(self.address or host)
         self.peer = peer_of(self.peer_host, port)
 
     def data_received(self, data: bytes) -> None:
-        """asyncio: octets came."""
+        """asyncio: octets arrived."""
         events = self.session.receive(data, self._clock())
         self._hand_over(events)
         if self.allowance is not None:
@@ -108,29 +110,29 @@ class Connection(asyncio.Protocol):
         self._owner.lost(self, self.session.lost(), reason)
 
     def pause_writing(self) -> None:
-        """asyncio: the peer does not take our octets; stop reading its requests until it does."""
+        """asyncio: the peer does not read our octets; stop reading its requests until it does."""
         self._paused = True
         if self._transport is not None:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """asyncio: the peer takes octets again."""
+        """asyncio: the peer reads again."""
         self._paused = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     @property
     def closed(self) -> bool:
-        """Whether nothing can be answered here any more: the session is over, or the socket gone."""
+        """Whether nothing can be answered any more: the session has ended, or the socket is gone."""
         return self._gone or self.session.state is State.CLOSED
 
     @property
     def clogged(self) -> bool:
-        """Whether the peer leaves more than HIGH_WATER octets of ours untaken."""
+        """Whether more than HIGH_WATER octets to the peer are unsent."""
         return self._paused
 
     def flush(self) -> None:
-        """Write everything the session has queued, in one write, and set the timer anew."""
+        """Write all that the session has queued, in one write, and reset the timer."""
         if self.session.pending_output and self._transport is not None:
             octets = self.session.output()
             if not self._transport.is_closing():
@@ -138,7 +140,7 @@ class Connection(asyncio.Protocol):
         self._schedule()
 
     def tick(self) -> None:
-        """See what the time means to the session. Its own timer does it, and whoever moves the clock."""
+        """Let the session check its timers. Called by the own timer, and by whoever moves the clock."""
         if not self._gone:
             self._hand_over(self.session.tick(self._clock()))
 
@@ -148,7 +150,7 @@ class Connection(asyncio.Protocol):
         self.flush()
 
     def close(self, reason: str) -> None:
-        """Close once what is queued has been written, or GRACE seconds later."""
+        """Close after writing what is queued, at the latest after GRACE seconds."""
         self._reason = self._reason or reason
         self.flush()
         if self._transport is not None:
@@ -156,12 +158,12 @@ class Connection(asyncio.Protocol):
             self._limit_closing()
 
     def _limit_closing(self) -> None:
-        """What a peer does not take must not keep its connection for ever."""
+        """Abort after GRACE seconds: a peer that does not read must not keep its connection for ever."""
         if self._grace is None and not self._gone:
             self._grace = self._loop.call_later(GRACE, self.abort, "peer does not read")
 
     def abort(self, reason: str) -> None:
-        """Close at once, whatever is still queued."""
+        """Close at once; what is queued is lost."""
         self._reason = self._reason or reason
         if self._transport is not None:
             self._transport.abort()
@@ -176,7 +178,7 @@ class Connection(asyncio.Protocol):
         self.flush()
 
     def _schedule(self) -> None:
-        """One timer handle per connection: deadlines mostly move later, so an early one just sets it anew."""
+        """Set the timer. Deadlines mostly move later, so a timer that fires early just sets itself again."""
         if self._gone:
             return
         deadline = self.session.deadline()

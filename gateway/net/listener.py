@@ -1,8 +1,8 @@
-"""The SMPP listener: accepts connections, authenticates binds, hands everything else to the application.
+"""The SMPP listener: accepts connections, authenticates binds, passes everything else to the application.
 
-Settings come as values. Before its bind a peer costs little: a stranger is closed at once, the others are
-counted (gateway.net.admission) and may send ALLOWANCE octets. A failed bind is answered late: 0.1 s doubling
-to 5 s per address and system_id; a good one clears that.
+Settings come as values. Before its bind a peer costs little: a stranger is closed at once; the others are
+counted (gateway.net.admission) and may send ALLOWANCE octets. The response to a failed bind is delayed:
+0.1 s, doubling up to 5 s, per address and system_id; a successful bind resets that.
 """
 
 import asyncio
@@ -54,12 +54,12 @@ from gateway.smpp.tlvs import SC_INTERFACE_VERSION
 DELAY_FIRST: Final = 0.1
 DELAY_MOST: Final = 5.0
 OFFENDERS: Final = 10_000
-"""Address and system_id pairs whose failed binds are remembered; beyond it the oldest is forgotten."""
+"""Pairs of address and system_id whose failed binds are remembered; beyond that the oldest is dropped."""
 SERVED: Final = frozenset(
     request.command_id for request in (BindReceiver, BindTransmitter, BindTransceiver, SubmitSm, DataSm)
 )
 ALLOWANCE: Final = 16_384
-"""Octets that a peer may send before it is bound: many binds, and some requests behind the right one."""
+"""Octets that a peer may send before it is bound: many binds, and some requests after the right one."""
 CROWDED: Final = "gave way to a newer one: too many connections that are not bound"
 
 
@@ -67,8 +67,8 @@ _CONNECTION_LIMITS: Final = ConnectionLimits()
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Who may bind: what the listener needs of an account."""
+class BindAccount:
+    """An account that may bind: what the listener needs of it."""
 
     system_id: str
     password: str
@@ -79,54 +79,54 @@ class Account:
 
 
 class Application(Protocol):
-    """What happens with the sessions that the listener lets in. `bind` is what bound() returned."""
+    """Handles the sessions that the listener lets in. `bind` is what bound() returned."""
 
     def bound(self, connection: Connection, request: BindRequest, account: str) -> Any:
-        """A bind was accepted; the answer is queued, not yet written."""
+        """A bind was accepted; the response is queued, not yet written."""
 
     def ready(self, bind: Any) -> None:
-        """The answer to the bind has been written: requests may follow."""
+        """The response to the bind has been written: requests may follow."""
 
     def submitted(self, bind: Any, request: SubmitSm | DataSm) -> None:
-        """An SMS for us; to be answered through bind's session, now or later."""
+        """A mobile originated SMS arrived; answer it through the session of the bind, now or later."""
 
     def answered(self, bind: Any, context: object, response: Pdu) -> None:
-        """One of our requests was answered."""
+        """The peer answered one of our requests."""
 
     def timed_out(self, bind: Any, context: object) -> None:
-        """One of our requests was not answered in time."""
+        """The peer did not answer one of our requests in time."""
 
     def settled(self, bind: Any) -> None:
-        """The last of a run of answers was handed over."""
+        """The last of a run of responses was passed on."""
 
     def lost(self, bind: Any, contexts: list[object], reason: str, *, polite: bool) -> None:
-        """A bound session is gone; polite: the peer has read our answers."""
+        """A bound session is gone. polite: by unbind, the peer has read our responses."""
 
     def disconnected(self) -> None:
         """A connection is gone, bound or not."""
 
     def refused_bind(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
-        """Somebody was not let in."""
+        """A bind was refused."""
 
     def turned_away(self, peer: str, reason: str) -> None:
         """A connection was closed before a bind."""
 
     def accepting(self, error: OSError | None) -> None:
-        """Why no connection can be taken for a while; None: they can again."""
+        """No connection can be accepted, for this reason; None: accepting works again."""
 
     def broken(self, error: Exception) -> None:
-        """A bug of ours met an event; the others go on."""
+        """A bug met one event; the others are processed."""
 
     def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
-        """Something for the log: a request that the session refused, an oddity of the peer."""
+        """The session refused a request, or noted an irregularity of the peer: for the log."""
 
 
 class Listener:
-    """Listens on one address. `close` stops listening; connections are ended by the application."""
+    """Listens on one address. `close` stops listening; the application ends the connections."""
 
     def __init__(
         self,
-        accounts: Mapping[str, Account],
+        accounts: Mapping[str, BindAccount],
         application: Application,
         timers: Timers,
         clock: Callable[[], float],
@@ -147,15 +147,15 @@ class Listener:
         self._failures: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     async def start(self, host: str, port: int) -> None:
-        """Open the port (0: any free one). Raises OSError when it is taken."""
+        """Open the port (0: any free one). Raises OSError when it is in use."""
         self.port = await self._acceptor.start(host, port)
 
     def close(self) -> None:
-        """Stop listening; what is connected stays connected."""
+        """Stop listening; open connections stay open."""
         self._acceptor.close()
 
     def _taken(self, accepted: socket.socket, where: tuple[str, int]) -> None:
-        """Somebody connects: a stranger costs no more than this."""
+        """Let in a new connection, or close it. A stranger costs no more than this."""
         host, port = where[:2]
         address = address_of(host)
         if not self._admission.allows(address):
@@ -182,7 +182,7 @@ class Listener:
         opening.add_done_callback(partial(self._opened, connection, accepted))
 
     def _opened(self, connection: Connection, accepted: socket.socket, opening: "asyncio.Task[Any]") -> None:
-        """A transport was made of the socket, or could not be."""
+        """Clean up when no transport could be made of the socket."""
         self._opening.discard(opening)
         error = None if opening.cancelled() else opening.exception()
         if error is not None or opening.cancelled():
@@ -191,7 +191,7 @@ class Listener:
             self._application.turned_away(connection.peer, str(error or "stopped"))
 
     def gone(self, connection: Connection) -> None:
-        """A connection that was taken has ended."""
+        """Remove a connection that has ended."""
         self.connections.discard(connection)
         self._admission.leave(connection)
         self._application.disconnected()
@@ -209,7 +209,7 @@ class Listener:
         return connection
 
     def check(self, connection: Connection, request: BindRequest) -> str:
-        """Why a bind is refused, "" when it is not. The time it takes does not depend on the password."""
+        """Return why a bind is refused; "": it is not. The time taken does not depend on the password."""
         account = self._accounts.get(request.system_id)
         expected = account.password if account is not None else ""
         same = hmac.compare_digest(request.password.encode("latin-1"), expected.encode("latin-1"))
@@ -222,7 +222,7 @@ class Listener:
         return ""
 
     def bind(self, peer: "_Peer", connection: Connection, request: BindRequest) -> None:
-        """Answer a bind request: at once when it is right, later when it is wrong."""
+        """Answer a bind request: at once if it succeeds, with a delay if it fails."""
         reason = self.check(connection, request)
         status = CommandStatus.RINVPASWD
         mode = request.name.removeprefix("bind_")
@@ -277,10 +277,10 @@ class _Peer:
         self.refusal: asyncio.TimerHandle | None = None
 
     def opened(self, connection: Connection) -> None:
-        """A peer has connected; the listener knows it since it was accepted."""
+        """Do nothing: the listener knows the connection since accept."""
 
     def received(self, connection: Connection, events: list[Event]) -> None:
-        """Sort events; the hot path is SubmitSm and Answered."""
+        """Dispatch events; the hot path is SubmitSm and Answered."""
         application = self._listener._application
         bind = self.bind
         answers = False
@@ -307,9 +307,9 @@ class _Peer:
             application.settled(bind)
 
     def lost(self, connection: Connection, contexts: list[object], reason: str) -> None:
-        """The connection is gone."""
+        """Tell application and listener that the connection is gone."""
         if self.refusal is not None:
-            self.refusal.cancel()  # or who comes and goes leaves one after the other behind
+            self.refusal.cancel()  # or peers that come and go leave timers behind
         application = self._listener._application
         if self.bind is not None:
             application.lost(self.bind, contexts, reason, polite=self.polite)

@@ -1,3 +1,3 @@
-"""What leaves: SMS to handsets, in a queue for each, the bind that each leaves on, and what follows when it
-is refused or not answered.
+"""Mobile terminated SMS: queues them per handset, chooses the bind for each, and retries those that were
+refused or not answered.
 """

@@ -1,22 +1,22 @@
-"""What leaves: SMS to handsets, from the commit that stored them to the response that closes them.
+"""Sends mobile terminated SMS, from the commit that stored them to the response that closes them.
 
-Order: one unanswered PDU per handset, the parts of a long SMS in sequence; a temporary failure holds
-only that handset's followers. An SMS is handed over from memory straight after its commit and read
-from disk only at start. It leaves at least once: after a crash, a cut or a timeout it is sent again,
-marked `repeat`; after a timeout on another bind if there is one, else on the same one after a pause (the
-response timer, doubling). What may be its fault is counted: a timeout (the session reports one only of a
-peer that answers others), and the loss of a session of which it was the oldest unanswered PDU. It is not
-counted when the peer answered nothing any more, nor when we stop. After LOSSES it is parked until an
-operator retries or drops it, and its followers leave.
+Order: one unanswered PDU per handset, and the parts of a long SMS in sequence; a temporary failure holds back
+only that handset's followers. The outbox gets an SMS from memory directly after its commit; only a start
+reads from disk. Each SMS is sent at least once: after a crash, a lost session or a timeout it is sent again,
+marked `repeat`; after a timeout on another bind if there is one, else on the same bind after a pause (the
+response timer, doubling). The outbox counts losses that the SMS may have caused: a timeout (the session
+reports one only of a peer that answers other PDUs), and the loss of a session of which it was the oldest
+unanswered PDU. It does not count a loss when the peer had stopped answering at all, nor during our stop.
+After LOSSES of them the SMS is parked until an operator retries or drops it, and its followers leave.
 
-So the first SMS of a handset is always in one of these places, and each of them lets it go by itself:
-in flight (the response, the response timer, the end of the session), waiting for the window of a bind (its
-answers, its end), waiting for a receiver (the next bind), waiting for its time (`_timed`); and in all of
-them but the first at its expiry.
+So the first SMS of a handset is always in one of four places, and leaves each without help: in flight (until
+the response, the response timer or the end of the session), waiting for the window of a bind (until a
+response or the end of the bind), waiting for a receiver (until the next bind), waiting for its time
+(`_timed`). In the last three its expiry ends the wait too.
 
-Everything runs in the loop's thread; no task per SMS. Pauses run on the monotonic clock (`now`, seconds),
-expiry on that of the store (`now_ms`). What became of SMS waits in `closed` and `changed` for the next
-commit.
+Everything runs in the loop's thread, without a task per SMS. Pauses run on the monotonic clock (`now`,
+seconds), expiry on the clock of the store (`now_ms`). Changed and closed SMS wait in `_changed` and `_closed`
+for the next commit.
 """
 
 import heapq
@@ -34,18 +34,21 @@ from gateway.outbound.selection import Binds
 
 RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 300.0
-"""Seconds of the first pause after a temporary failure, and of the longest."""
+"""Seconds of the first pause after a temporary failure, and of the longest one."""
 LOSSES: Final = 3
-"""Timeouts and lost sessions that count against one SMS, after which it is parked."""
+"""Counted timeouts and lost sessions after which an SMS is parked."""
 Place = TypeVar("Place", int, str)
 # Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
 _SENT: Final = Delivery.SENT
 
 
 class Outbox:
-    """SMS that wait, and those in flight. `limit`: how many are held before new messages are refused.
+    """Holds the SMS that wait and those in flight.
 
-    composer: cuts texts. wake: called when something was closed, so that it gets committed.
+    Args:
+        composer: splits texts into parts.
+        wake: called when there is something to commit.
+        limit: how many SMS may be held; beyond it the gateway refuses new messages.
     """
 
     def __init__(
@@ -59,9 +62,9 @@ class Outbox:
     ) -> None:
         self._closed: list[MobileTerminated] = []
         self._changed: list[MobileTerminated] = []
-        self._deciding: dict[int, MobileTerminated] = {}  # parked ones about which an operator has decided
+        self._deciding: dict[int, MobileTerminated] = {}  # parked SMS that an operator has retried or dropped
         self.limit = limit
-        self.stopping = False  # nothing leaves any more; it stays in the store
+        self.stopping = False  # SMS stay in the store and are not sent
         self.depth = 0
         self.in_flight = 0
         self._binds = binds
@@ -71,21 +74,21 @@ class Outbox:
         self._wake = wake
         self._queues: dict[tuple[str, str], deque[MobileTerminated]] = {}  # per account and handset
         self._followers: deque[MobileTerminated] = deque()  # heads of queues whose turn has come
-        self._unbound: dict[str, deque[MobileTerminated]] = {}  # per account: nobody receives them now
+        self._unbound: dict[str, deque[MobileTerminated]] = {}  # per account: no receiver is bound
         self._blocked: dict[int, deque[MobileTerminated]] = {}  # per bind: its window was full
         self._timed: list[tuple[float, int, MobileTerminated]] = []  # (due, number, sms)
-        self._expires: float = inf  # not before it (ms) does one of those in _unbound and _blocked expire
+        self._expires: float = inf  # earliest expiry (ms) in _unbound and _blocked
         self._touched: dict[int, Bind] = {}
 
     @property
     def full(self) -> bool:
-        """Whether new messages had better wait at the centre (RMSGQFUL)."""
+        """Whether new messages should wait at the SMSC (RMSGQFUL)."""
         return self.depth >= self.limit
 
     def compose(self, sms: MobileTerminated) -> None:
-        """Cut an SMS into the parts it will leave in. Raises ValueError when it cannot be sent at all.
+        """Split an SMS into parts. Raises ValueError when it cannot be sent at all.
 
-        Parts that an earlier run had acknowledged count only while the text gives as many as then.
+        Parts acknowledged in an earlier run count only if the text still has the same number of parts.
         """
         pieces = self._compose(sms)
         if len(pieces) != sms.parts or sms.parts_done >= len(pieces):
@@ -94,7 +97,7 @@ class Outbox:
         sms.parts = len(pieces)
 
     def hand_over(self, stored: Iterable[MobileTerminated], now: float, now_ms: int) -> None:
-        """SMS that the store holds from now on: send what can be sent. Ends with flush()."""
+        """Queue SMS that are stored now, send those that can leave, and flush."""
         queues = self._queues
         for sms in stored:
             self.depth += 1
@@ -108,30 +111,32 @@ class Outbox:
         self._finish(now, now_ms)
 
     def holds(self, sms: MobileTerminated) -> bool:
-        """Whether the SMS with that number waits here already, as one does that an operator took out of the
-        park while older ones are still to be read from the store."""
+        """Return whether the SMS waits here already.
+
+        It may: an operator can retry a parked SMS while older ones are still to be read from the store.
+        """
         queue = self._queues.get((sms.account, sms.msisdn), ())
         return any(each.number == sms.number for each in queue)
 
     def touch(self, bind: Bind) -> None:
-        """Somebody else has queued octets on that bind: they leave with the next flush()."""
+        """Let the next flush() write what somebody else has queued on the bind."""
         self._touched[bind.number] = bind
 
     def flush(self) -> None:
-        """Write what was sent since the last call, one write per bind."""
+        """Write what was queued since the last call, one write per bind."""
         if self._touched:
             touched, self._touched = self._touched, {}
             for bind in touched.values():
                 bind.flush()
 
     def bind_ready(self, bind: Bind, now: float, now_ms: int) -> None:
-        """A receiver has bound: what waits for its account may leave."""
+        """Send the SMS that wait for the account of a new receiver."""
         for sms in self._unbound.pop(bind.account, ()):
             self._send(sms, now, now_ms)
         self._finish(now, now_ms)
 
     def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str, now: float, now_ms: int) -> None:
-        """The peer took the part in flight. The caller calls settle() behind the last of a run."""
+        """Note that the peer accepted the part in flight. Call settle() after a run of responses."""
         self.in_flight -= 1
         try:
             sms.parts_done += 1
@@ -149,7 +154,7 @@ class Outbox:
             self._break(sms, error, now_ms)
 
     def refused(self, sms: MobileTerminated, reason: str, now: float, now_ms: int, *, retry: bool) -> None:
-        """The peer did not take the part in flight; retry: it may take it later. settle() as for sent()."""
+        """Note that the peer refused the part in flight. retry: send it again later. Then settle()."""
         self.in_flight -= 1
         try:
             if retry:
@@ -161,8 +166,10 @@ class Outbox:
             self._break(sms, error, now_ms)
 
     def unknown(self, bind: Bind, sms: MobileTerminated, now: float, now_ms: int) -> None:
-        """No answer in time, of a peer that answers others: it may have been delivered. It leaves again, on
-        another bind or after a pause; unless it has been unanswered too often."""
+        """Note that a peer that answers other PDUs did not answer this one in time: it may be delivered.
+
+        The SMS is sent again, on another bind or after a pause, or parked after LOSSES.
+        """
         self.in_flight -= 1
         sms.repeat = sms.leaves_anew = True
         if not self.stopping:
@@ -176,7 +183,7 @@ class Outbox:
         self._send(sms, now, now_ms)
 
     def settle(self, bind: Bind, now: float, now_ms: int) -> None:
-        """Answers of a bind have been taken: its window has room, followers may leave."""
+        """Send followers, and what waits for the window of this bind, after a run of responses."""
         if bind.number in self._blocked:
             self._unblock(bind.number, now, now_ms)
         self._finish(now, now_ms)
@@ -184,9 +191,9 @@ class Outbox:
     def lost(
         self, bind: Bind, unanswered: Iterable[MobileTerminated], loss: Loss, now: float, now_ms: int
     ) -> None:
-        """A bind is gone (and out of Binds): what it left unanswered goes out again elsewhere or later.
+        """Send again, elsewhere or later, what a bind that is gone (and out of Binds) left unanswered.
 
-        unanswered: oldest first. The oldest may be what broke the session.
+        unanswered: oldest first. Only the oldest may have caused the loss of the session.
         """
         counts = not (self.stopping or loss.silent)
         for sms in unanswered:
@@ -204,7 +211,7 @@ class Outbox:
         self._finish(now, now_ms)
 
     def retry(self, sms: MobileTerminated) -> None:
-        """A parked SMS, as the store has it, is to leave once more, as soon as that is committed."""
+        """Send a parked SMS, as the store has it, once more as soon as that decision is committed."""
         self._deciding[sms.number] = sms
         sms.state = Delivery.WAITING
         sms.losses = 0
@@ -212,7 +219,7 @@ class Outbox:
         self._change(sms)
 
     def drop(self, sms: MobileTerminated, reason: str, now_ms: int) -> None:
-        """A parked SMS, as the store has it, is given up."""
+        """Close a parked SMS, as the store has it, as failed."""
         self._deciding[sms.number] = sms
         sms.state = Delivery.FAILED
         sms.error = reason
@@ -222,7 +229,7 @@ class Outbox:
         self._wake()
 
     def park_stored(self, sms: MobileTerminated, reason: str) -> None:
-        """An SMS, as the store has it, cannot leave: it is parked with the next commit."""
+        """Park an SMS, as the store has it, with the next commit: it cannot be sent."""
         sms.state = Delivery.SUSPECT
         sms.error = reason
         self._changed.append(sms)
@@ -230,26 +237,26 @@ class Outbox:
         self._wake()
 
     def is_deciding(self, number: int) -> bool:
-        """Whether an operator has decided about that SMS and the decision is not stored yet."""
+        """Return whether an operator has retried or dropped the SMS and that is not stored yet."""
         return number in self._deciding
 
     @property
     def to_store(self) -> bool:
-        """Whether anything became of SMS that the store does not know."""
+        """Whether there are changed or closed SMS that are not stored."""
         return bool(self._closed or self._changed)
 
     def hand_in(self, commit: Commit) -> None:
-        """Put what became of SMS into a commit."""
+        """Put changed and closed SMS into a commit."""
         commit.closed, self._closed = self._closed, []
         commit.changed, self._changed = self._changed, []
 
     def take_back(self, commit: Commit) -> None:
-        """That commit failed: all of it is still to be stored."""
+        """Take back the SMS of a commit that failed; the next one stores them."""
         self._closed = [*commit.closed, *self._closed]
         self._changed = [*commit.changed, *self._changed]
 
     def committed(self, commit: Commit, now: float, now_ms: int) -> None:
-        """A commit is on the disk: its new SMS leave, and parked ones that an operator wanted retried."""
+        """Send the new SMS of a stored commit, and the parked ones that an operator retried."""
         self.hand_over(commit.outgoing, now, now_ms)
         if not self._deciding:
             return
@@ -258,7 +265,7 @@ class Outbox:
                 self.hand_over((sms,), now, now_ms)
 
     def tick(self, now: float, now_ms: int) -> None:
-        """Send what is due; close what has expired while it waited; see to binds that end."""
+        """Send what is due, close what has expired, and move SMS off binds that have ended."""
         while self._timed and self._timed[0][0] <= now:
             self._send(heapq.heappop(self._timed)[2], now, now_ms)
         if now_ms >= self._expires:
@@ -270,7 +277,7 @@ class Outbox:
         self._finish(now, now_ms)
 
     def next_retry(self) -> float | None:
-        """When the next SMS that waits for its time leaves, in monotonic seconds; None while none does."""
+        """Return when the next timed SMS is due (monotonic seconds); None if there is none."""
         return self._timed[0][0] if self._timed else None
 
     def _finish(self, now: float, now_ms: int) -> None:
@@ -280,7 +287,7 @@ class Outbox:
         self.flush()
 
     def _send(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
-        """Send the next part of the first SMS of a handset, or keep it where it will be found again."""
+        """Send the next part of the first SMS of a handset, or put it where it waits."""
         try:
             if now_ms >= sms.expires_at:
                 self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
@@ -308,14 +315,14 @@ class Outbox:
             self._break(sms, error, now_ms)
 
     def _break(self, sms: MobileTerminated, error: Exception, now_ms: int) -> None:
-        """A bug has met an SMS: it fails, unless it is over already, and its followers go."""
+        """Fail an SMS that met a bug, unless it is closed already; its followers leave."""
         if sms.state is Delivery.WAITING:
             self._fail(sms, Delivery.FAILED, type(error).__name__, now_ms, error)
         else:
             self._observer.failed(sms, error)
 
     def _choose_again(self, sms: MobileTerminated) -> Bind | None:
-        """Every bind that may have it has left it unanswered: another one than last, else that one."""
+        """Choose among binds that all left the SMS unanswered: another one than last time, else the same."""
         account, msisdn = sms.account, sms.msisdn
         return self._binds.choose(account, msisdn, sms.bind, sms.avoid[-1:]) or self._binds.choose(
             account, msisdn, sms.bind
@@ -327,12 +334,12 @@ class Outbox:
             self._expires = sms.expires_at
 
     def _wait_until(self, due: float, sms: MobileTerminated, now: float, now_ms: int) -> None:
-        """Not beyond its expiry: its followers are to leave then."""
+        """Let an SMS wait until `due`, but not beyond its expiry: its followers leave then."""
         expires = now + (sms.expires_at - now_ms + 1) / 1000  # the two clocks may differ by a part of 1 ms
         heapq.heappush(self._timed, (min(due, expires), sms.number, sms))
 
     def _unblock(self, number: int, now: float, now_ms: int) -> None:
-        """Send what waits for a bind's window, as far as there is room; elsewhere when that bind ends."""
+        """Send what waits for the window of a bind while it has room, or elsewhere if the bind has ended."""
         blocked = self._blocked.get(number)
         if blocked is None or self.stopping:
             return
@@ -352,7 +359,7 @@ class Outbox:
             del self._blocked[number]
 
     def _expire(self, places: dict[Place, deque[MobileTerminated]], now_ms: int) -> None:
-        """Close those of the SMS that wait there that have expired; note when the next one does."""
+        """Close the waiting SMS that have expired, and note the next expiry."""
         for key, waiting in list(places.items()):
             kept: deque[MobileTerminated] = deque()
             for sms in waiting:
@@ -366,7 +373,7 @@ class Outbox:
                 del places[key]
 
     def _transmit(self, sms: MobileTerminated, bind: Bind, now: float, now_ms: int) -> None:
-        """Put its next part on a bind that has room. Whatever goes wrong in it, goes wrong for it alone."""
+        """Queue the next part on a bind that has room. A fault fails this SMS only."""
         try:
             if not sms.segments:
                 self.compose(sms)
@@ -398,15 +405,15 @@ class Outbox:
         self._observer.failed(sms, error)
 
     def _change(self, sms: MobileTerminated) -> None:
-        """To be written with the next commit, as it stands then."""
+        """Let the next commit write the SMS, with the state that it has then."""
         changed = self._changed
         changed.append(sms)
-        if len(changed) > 2 * self.limit:  # the store takes nothing for long: each once is enough
+        if len(changed) > 2 * self.limit:  # the store has failed for long: list each SMS once
             changed[:] = dict.fromkeys(changed)
         self._wake()
 
     def _close(self, sms: MobileTerminated, state: Delivery, now_ms: int) -> None:
-        """It is over: to be written with the next commit, and its follower's turn has come."""
+        """Close an SMS with the next commit; its follower is next."""
         sms.state = state
         sms.closed_at = now_ms
         self._closed.append(sms)
@@ -414,14 +421,14 @@ class Outbox:
         self._leave(sms)
 
     def _park(self, sms: MobileTerminated) -> None:
-        """It will not leave by itself any more; its follower's turn has come."""
+        """Park an SMS for an operator; its follower is next."""
         sms.state = Delivery.SUSPECT
         sms.error = f"unanswered {sms.losses} times (timeouts, lost sessions)"
         self._leave(sms)
         self._observer.suspected(sms)
 
     def _leave(self, sms: MobileTerminated) -> None:
-        """It waits here no more."""
+        """Remove an SMS from its queue."""
         sms.segments = ()
         self.depth -= 1
         key = (sms.account, sms.msisdn)
@@ -433,7 +440,7 @@ class Outbox:
             del self._queues[key]
 
     def _retry_later(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
-        """1 s, doubling to 5 min, with jitter down to a half."""
+        """Retry after 1 s, doubling up to 5 min, with jitter down to a half."""
         pause = min(RETRY_FIRST * 2 ** min(sms.refusals, 20), RETRY_MOST)
         sms.refusals += 1
         sms.leaves_anew = True

@@ -1,4 +1,4 @@
-"""From a reply to the SMS that leaves: from where, to whom in which spelling, through which account."""
+"""Makes mobile terminated SMS of replies: chooses source, spelling of the destination, and account."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from routing.model import Route
 from routing.table import Routing
 
 EXPIRY_MS: Final = 72 * 3600 * 1000
-"""How long an SMS to a handset is tried."""
+"""How long the gateway tries to deliver an SMS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How an account writes a mobile that never wrote to us (settings: msisdn_format, ton, npi)."""
+    """How an account spells a mobile that never wrote to us (settings: msisdn_format, ton, npi)."""
 
     prefix: str
     ton: int
@@ -37,8 +37,7 @@ class Accounts:
 class Addressing:
     """Makes the outbox rows of one gateway.
 
-    compose: cuts a row into the parts it leaves in. migration: None while every access code answers by
-    itself.
+    compose: splits a row into its parts. migration: None while every access code answers by itself.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class Addressing:
         }
 
     def address(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
-        """The row of a reply to `m`, composed. Raises Missing."""
+        """Make and compose the row of a reply to `m`. Raises Missing."""
         came, bind = m.came, m.came.bind
         if reply.to == m.msisdn:
             account, session = bind.account, bind.number
@@ -87,7 +86,7 @@ class Addressing:
         return sms
 
     def notice(self, reply: Reply, part: StoredPart, now_ms: int, world: World) -> MobileTerminated:
-        """The row of an SMS to the sender of a part, composed. Raises Missing."""
+        """Make and compose the row of an SMS to the sender of a part. Raises Missing."""
         source, text = self._says(reply, self._routing.resolve(part.destination), part.msisdn, world)
         sms = self._row(
             reply, part.number, part.account, 0, source, part.source, part.ton, part.npi, text, now_ms
@@ -130,7 +129,7 @@ class Addressing:
         return sms
 
     def _way_to(self, msisdn: str, world: World) -> tuple[str, str, int, int]:
-        """Account, spelling, ton and npi for a handset that did not cause the SMS."""
+        """Return account, spelling, ton and npi for a handset that did not cause the SMS."""
         customer = world.customer(msisdn)
         reach = customer.reach if customer is not None else None
         if reach is not None and reach.account in self._spellings:
@@ -139,7 +138,7 @@ class Addressing:
         return self._default_account, spelling.prefix + msisdn, spelling.ton, spelling.npi
 
     def _says(self, reply: Reply, route: Route, sender: str, world: World) -> tuple[str, str]:
-        """From which number a reply leaves, and its text. sender: who caused it."""
+        """Return the source address of a reply and its text. sender: who caused it."""
         source, text = self._sources[reply.source._value_](route, reply.detail), self._commands.render(reply)
         migration = self._migration
         if migration is None or not migration.concerns(route):
@@ -147,7 +146,7 @@ class Addressing:
         return migration.source(source, route), self._hinted(migration, reply, sender, world, text)
 
     def _hinted(self, migration: Migration, reply: Reply, sender: str, world: World, text: str) -> str:
-        """The text, with the hint behind it where this customer has not had it and it fits."""
+        """Append the hint to the text if the customer has not had it and it fits."""
         customer = world.customer(sender)
         if reply.to != sender or reply.secret or (customer is not None and customer.hinted):
             return text
@@ -169,7 +168,7 @@ class Addressing:
 
 
 def note_reach(m: MobileOriginated, world: World) -> None:
-    """Remember through whom, and in which spelling, this handset writes. Raises Missing."""
+    """Remember the account and the spelling with which this handset writes. Raises Missing."""
     came = m.came
     account = came.bind.account
     known = world.customer(m.msisdn)

@@ -1,6 +1,6 @@
-"""The commit is on the disk: everything of a batch is answered, one write per bind, and said.
+"""Answers a batch after its commit, in one write per bind, and tells the observer.
 
-Nothing that goes wrong here makes anything be done again: what is stored is stored.
+A fault here does not repeat anything: the batch is stored.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class _Span:
 
 
 class Answers:
-    """Gives the answers of one gateway, and notes which of them are not certain yet."""
+    """Sends the responses of one gateway, and notes which of them are not certain yet."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Answers:
         self._observer = observer
 
     def give(self, prepared: Prepared) -> None:
-        """Answer a batch, hand its replies over, write, then log."""
+        """Answer a batch, hand over its replies, write, then log."""
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         try:
             self._answer(prepared, now)
@@ -55,7 +55,7 @@ class Answers:
         self._tell(prepared, now, now_ms)
 
     def _answer(self, prepared: Prepared, now: float) -> None:
-        """The answers to every SMS of a batch, new or not."""
+        """Answer every SMS of a batch, new or retransmitted."""
         if prepared.done:
             self._answer_new(prepared.done, now)
         touch, retransmissions = self._outbox.touch, self._retransmissions
@@ -77,7 +77,7 @@ class Answers:
             self._queue.refuse(m.came, refusal)
 
     def _answer_new(self, done: list[Handled], now: float) -> None:
-        """Answer what was executed, and note which answers are not certain yet."""
+        """Answer the executed SMS, and note which responses are not certain yet."""
         sure: dict[int, _Span] = {}
         late: dict[int, _Span] = {}
         gone: dict[int, _Span] = {}
@@ -108,14 +108,14 @@ class Answers:
             retransmissions.unanswered(session, those.bind.account, those.first, those.last, now)
 
     def _accept(self, m: MobileOriginated, text: str) -> None:
-        """The positive answer, with a message id."""
+        """Answer positively, with the message id."""
         try:
             m.came.bind.accept(m.came.origin, text)
         except Exception as error:  # the boundary for bugs while an answer is written: it counts as not given
             self._observer.faulted(m.number, m.msisdn, "", error)
 
     def _tell(self, prepared: Prepared, now: float, now_ms: int) -> None:
-        """What a batch led to, said to the observer."""
+        """Tell the observer the results of a batch."""
         observer = self._observer
         try:
             for handled, entry in zip(prepared.done, prepared.commit.messages, strict=True):

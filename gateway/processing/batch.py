@@ -1,7 +1,7 @@
-"""One batch on its way to the commit: pure work on an in-memory world.
+"""Prepares a batch for its commit: pure work on an in-memory world.
 
-A batch is what arrived while the last one was worked. Its SMS are told apart (recognition), then executed in
-order (execution): the second SMS of a handset sees what the first did.
+A batch is what arrived while the previous batch was processed. Recognition sorts its SMS, then execution runs
+them in order: the second SMS of a handset sees the changes of the first.
 """
 
 from gateway.inbound.mobile_originated import MobileOriginated
@@ -20,10 +20,16 @@ class Batches:
     async def prepare(
         self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int, poison: Exception | None = None
     ) -> None:
-        """Put everything up to the commit into `prepared`; take_back() makes it undone.
+        """Process a batch up to its commit; take_back() undoes that.
 
-        poison: why the only SMS of the batch is not to be handled: it is journaled as failed. Raises
-        StorageError.
+        Args:
+            batch: SMS in the order in which they are executed.
+            prepared: receives the commit and the answers.
+            now_ms: the time of the batch.
+            poison: why the only SMS of the batch must not be handled; it is journaled as failed.
+
+        Raises:
+            StorageError: from the store.
         """
         fresh = await self._recognition.fresh(batch, prepared, now_ms)
         for m in fresh if poison else ():
@@ -31,6 +37,6 @@ class Batches:
         await self._execution.run(fresh, prepared, now_ms)
 
     def take_back(self, batch: list[MobileOriginated], prepared: Prepared) -> None:
-        """The batch is not in the store: what it used up is there again."""
+        """Undo the effects of a batch that was not stored."""
         self._recognition.take_back(batch)
         self._execution.take_back(prepared)

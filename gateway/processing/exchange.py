@@ -1,4 +1,4 @@
-"""What channels tell, passed on to those whom it concerns (gateway.channels.contract.ChannelOwner)."""
+"""Passes reports of channels to queue, outbox and others (gateway.channels.contract.ChannelOwner)."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,8 +12,11 @@ from gateway.outbound.selection import Binds
 
 
 class Exchange:
-    """Stands between channels and the rest. work: there is something to work. changed: something has changed
-    that somebody may wait for."""
+    """The owner of all channels.
+
+    work: called when there is something to process. changed: called when something has changed that another
+    task may wait for.
+    """
 
     def __init__(
         self,
@@ -35,34 +38,37 @@ class Exchange:
         self.received: Callable[[Inbound], None] = queue.received  # as it is: a call more costs every SMS
 
     def bound(self, bind: Bind) -> None:
-        """A bind stands."""
+        """Register a new bind."""
         self._binds.add(bind)
 
     def ready(self, bind: Bind) -> None:
-        """SMS that wait for its account may leave."""
+        """Send the SMS that wait for the account of a receiver."""
         if bind.receives:
             self._outbox.bind_ready(bind, self._clock.monotonic(), self._clock.now_ms())
 
     def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
-        """The peer took a part."""
+        """Note that the peer accepted a part."""
         self._outbox.sent(bind, sms, remote_id, self._clock.monotonic(), self._clock.now_ms())
 
     def refused(self, _bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
-        """The peer did not take a part."""
+        """Note that the peer refused a part. retry: it may accept the part later."""
         self._outbox.refused(sms, reason, self._clock.monotonic(), self._clock.now_ms(), retry=retry)
 
     def unknown(self, bind: Bind, sms: MobileTerminated) -> None:
-        """The peer did not answer a part in time."""
+        """Note that the peer did not answer a part in time."""
         self._outbox.unknown(bind, sms, self._clock.monotonic(), self._clock.now_ms())
 
     def settled(self, bind: Bind) -> None:
-        """The window has room."""
+        """Send SMS that wait for the window of the bind."""
         self._outbox.settle(bind, self._clock.monotonic(), self._clock.now_ms())
         self._changed()
 
     def lost(self, bind: Bind, unanswered: Sequence[MobileTerminated], loss: Loss) -> None:
-        """A bind is gone: what waits of it is dropped (nobody was told it was taken), what was answered a
-        short while ago may come again, what it did not answer leaves again."""
+        """Remove a bind that is gone.
+
+        Its queued SMS are dropped (they were not answered), those answered shortly before may come again, and
+        what it left unanswered is sent again.
+        """
         self._binds.remove(bind)
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         if loss.polite:
@@ -73,5 +79,5 @@ class Exchange:
         self._outbox.lost(bind, unanswered, loss, now, now_ms)
 
     def disconnected(self) -> None:
-        """A connection is gone."""
+        """Note that a connection is gone."""
         self._changed()

@@ -1,6 +1,6 @@
-"""Instructions are executed here, in order, on the world of a batch: draw, load, run, address the replies.
+"""Executes instructions in order on the world of a batch: draws, loads, runs handlers, addresses replies.
 
-What a bug raises fails one SMS: it is journaled as failed, its sender gets one sentence, and the answer is
+A bug fails one SMS: the SMS is journaled as failed, its sender gets one sentence, and its response is
 positive.
 """
 
@@ -38,10 +38,10 @@ from gateway.storage.contract import StorageError, Store
 from routing.table import Routing
 
 LOADS: Final = 8
-"""How often a handler may ask for more before it counts as failed."""
+"""How often a handler may ask for more keys before it counts as failed."""
 CANDIDATES: Final = 20
 CANDIDATES_TO_SIFT: Final = 100
-"""Customers drawn for one search of a partner: of anybody, of somebody special."""
+"""Customers drawn for one search for a partner: without and with conditions."""
 
 
 # Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
@@ -50,8 +50,11 @@ _LIMITED: Final = Result.LIMITED
 
 @dataclass(slots=True)
 class ServiceRules:
-    """What a service allows. zone: of days and months. words: what no chat may hold; may be replaced at any
-    time. tells_events: there are consumers of events."""
+    """The rules of the service.
+
+    zone: of its days and months. words: sensitive words; they may be replaced at any time. tells_events:
+    whether there are consumers of events.
+    """
 
     limits: ServiceLimits
     zone: tzinfo
@@ -82,7 +85,7 @@ class Execution:
         self._fetion_numbers = FetionNumbers(random)
 
     async def run(self, fresh: list[MobileOriginated], prepared: Prepared, now_ms: int) -> None:
-        """Execute the SMS in order; all that they lead to is put into `prepared`. Raises StorageError."""
+        """Execute the SMS in order and put the results into `prepared`. Raises StorageError."""
         world = World()
         given = await self._load(fresh, world, prepared)
         outgoing, done = prepared.commit.outgoing, prepared.done
@@ -107,7 +110,7 @@ class Execution:
         commit.buddies = world.changed_buddies
 
     def take_back(self, prepared: Prepared) -> None:
-        """The batch is not stored: the guard forgets what it counted."""
+        """Uncount in the guard the SMS of a batch that was not stored."""
         for msisdn in prepared.counted:
             self._guard.uncount(msisdn)
         for msisdn in prepared.admitted:
@@ -118,7 +121,7 @@ class Execution:
     async def _load(
         self, fresh: list[MobileOriginated], world: World, prepared: Prepared
     ) -> dict[int, Given]:
-        """Draw what the handlers may not, and load what they will ask for, all in one go."""
+        """Draw for the handlers, which must be deterministic, and load in one go what they will ask for."""
         keys = LoadKeys()
         drawn: dict[str, int] = {}
         given: dict[int, Given] = {}
@@ -157,7 +160,7 @@ class Execution:
         keys: LoadKeys,
         drawn: dict[str, int],
     ) -> Given:
-        """What its handler is given; what it will ask for is added to the keys."""
+        """Make the Given of an SMS, and add to `keys` what its handler will ask for."""
         numbers = (self._draw_fetion_number(drawn, m.number),) if "fetion_number" in draws else ()
         add_keys(keys, understood, numbers)
         rules = self._rules
@@ -175,7 +178,7 @@ class Execution:
         )
 
     async def _draw_candidates(self, understood: Understood) -> tuple[str, ...]:
-        """Some customers with matching; more of them where conditions will leave few."""
+        """Draw customers that allow matching; more of them if conditions will leave few."""
         wanted = isinstance(understood, Instruction) and understood.arguments
         most = CANDIDATES_TO_SIFT if wanted else CANDIDATES
         found = await self._store.matching(self._random.random(), most)
@@ -183,7 +186,7 @@ class Execution:
         return tuple(found)
 
     def _draw_fetion_number(self, drawn: dict[str, int], owner: int) -> str:
-        """A number for an SMS of this batch."""
+        """Draw a Fetion number for an SMS of this batch."""
         number = str(self._fetion_numbers.draw())
         drawn[number] = owner
         return number
@@ -191,7 +194,10 @@ class Execution:
     # One SMS
 
     def _begin(self, handled: Handled, world: World, given: Given, prepared: Prepared) -> LoadKeys | None:
-        """Count it, and run its handler; gives what has to be loaded before it can run, None when it did."""
+        """Count an SMS and run its handler.
+
+        Returns the keys to load before the handler can run; None when it ran, failed or was limited.
+        """
         m = handled.m
         understood = m.understood
         assert understood is not None
@@ -211,7 +217,7 @@ class Execution:
     def _execute(
         self, handled: Handled, understood: Understood, world: World, given: Given, prepared: Prepared
     ) -> LoadKeys | None:
-        """Run the handler. Gives what has to be loaded before it can run; None when it ran, or failed."""
+        """Run a handler. Returns the keys to load before it can run; None when it ran or failed."""
         m = handled.m
         try:
             outcome = self._commands.handle(world, understood, given)
@@ -242,7 +248,7 @@ class Execution:
     async def _go_on(
         self, handled: Handled, world: World, given: Given, prepared: Prepared, missing: LoadKeys
     ) -> None:
-        """Load what its handler asked for, and run it again, until it has all it wants."""
+        """Load what a handler asks for and run it again, at most LOADS times."""
         understood = handled.m.understood
         assert understood is not None
         wanted: LoadKeys | None = missing
@@ -255,15 +261,14 @@ class Execution:
         self._fail(handled, error, world, prepared)
 
     def _fail(self, handled: Handled, error: Exception, world: World, prepared: Prepared) -> None:
-        """A bug of ours, or a rule of the store that it breaks: it is journaled as failed, and its sender
-        told."""
+        """Journal an SMS as failed, by a bug or a rule of the store, and tell its sender."""
         world.drop()
         prepared.faults.append((handled, error))
         handled.failed(error)
         handled.replies = self._apology(handled.m, world)
 
     def _apology(self, m: MobileOriginated, world: World) -> list[MobileTerminated]:
-        """One sentence to the sender; nothing where even that cannot be written."""
+        """Compose the apology to the sender; nothing if that fails too."""
         if not m.msisdn:
             return []
         failed = Reply(m.msisdn, self._commands.table.general.failed, {"error_id": m.message_id[-6:]})
@@ -276,19 +281,19 @@ class Execution:
         return replies
 
     def _limit(self, handled: Handled, world: World, limited: Limited) -> None:
-        """The guard lets nothing through: not handled, and answered once a minute at most."""
+        """Journal an SMS that the guard did not admit; it is answered once a minute at most."""
         m = handled.m
         replies = [Reply(m.msisdn, self._commands.table.general.overused)] if limited is Limited.TELL else []
         handled.replies = [self._addressing.address(reply, m, world) for reply in replies]
         handled.result = Result.LIMITED.value
         outcome = Outcome(Result.LIMITED, replies, code=Code.TRY_LATER)
-        handled.detail = {**told(outcome), "limited": limited.name.lower()}
+        handled.detail = {**told(outcome), "limited": limited.value}
         world.accept()
 
     async def _tell_incomplete(
         self, given_up: GivenUp, world: World, prepared: Prepared, now_ms: int
     ) -> None:
-        """One sentence to the sender of a long message that will not be complete."""
+        """Tell the sender of a long message that it is incomplete."""
         part = given_up.first
         reply = Reply(part.msisdn, self._commands.table.general.incomplete)
         try:

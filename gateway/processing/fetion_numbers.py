@@ -1,24 +1,24 @@
-"""Draws Fetion numbers: at random, but many from one block of neighbours before the next one.
+"""Draws Fetion numbers at random, but a whole block of neighbours before the next block.
 
-Neighbours stand on the same page of the store's index; numbers drawn one by one from all of them would make a
-page dirty each. Which block comes next, and the order within it, are random: who knows some numbers does not
-know the next.
+Neighbours share a page of the store's index; numbers drawn from the whole range would each make another page
+dirty. The order of the blocks, and the order within a block, are random: known numbers do not reveal the next
+one.
 """
 
 from random import Random
 from typing import Final
 
 FETION_NUMBERS: Final = range(400_000_000, 1_000_000_000)
-"""As the operator gives them: 9 digits, the first 4 to 9."""
+"""Numbers as the operator assigns them: 9 digits, the first 4 to 9."""
 BLOCK: Final = 1_024
-"""Neighbours: some four pages of the index."""
+"""Numbers per block: about four pages of the index."""
 CROWDED: Final = 8
-"""Held numbers met in a block that end it: the store would be asked for each of the rest."""
+"""After this many numbers in use, a block is left: the store would have to be asked for each further one."""
 
 
 class FetionNumbers:
-    """An endless series of numbers; none comes twice before every block had its turn. The caller finds out
-    which of them are held."""
+    """An endless series of numbers; none comes twice before every block was used. The caller checks which are
+    in use."""
 
     def __init__(self, random: Random, numbers: range = FETION_NUMBERS, block: int = BLOCK) -> None:
         self._random = random
@@ -29,20 +29,20 @@ class FetionNumbers:
         self._held = 0
 
     def draw(self) -> int:
-        """The next number."""
+        """Return the next number."""
         if not self._left:
             self._open_block()
         return self._left.pop()
 
     def draw_instead(self) -> int:
-        """The next number, because the last one is somebody's."""
+        """Return the next number, because the last one is in use."""
         self._held += 1
         if self._held >= CROWDED:
             self._left = []
         return self.draw()
 
     def _open_block(self) -> None:
-        """A block that was not used yet; when all were, they begin anew."""
+        """Open a block that was not used yet; when all were, begin again."""
         count = -(-len(self._numbers) // self._block)
         if len(self._used) == count:
             self._used.clear()

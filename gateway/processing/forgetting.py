@@ -1,19 +1,18 @@
-"""How much a step of forgetting deletes, and when the next one follows."""
+"""Decides how many rows a step of forgetting deletes, and when the next step follows."""
 
 from typing import Final
 
 FORGOTTEN: Final = 500
-"""Old rows of each kind that a step deletes at first, and at least."""
+"""Old rows of each kind per step, at first and at least."""
 MOST: Final = 10_000
 BUDGET: Final = 0.002
-"""Seconds that a step may take: the next batch waits meanwhile."""
+"""Seconds that a step may take; the next batch waits meanwhile."""
 PAUSE: Final = 0.02
-"""Seconds from the end of a step to the next one, at least, while there is more to forget: with 500 to 1,500
-rows a step that is 25,000 to 75,000 SMS a second."""
+"""Minimum seconds between two steps. 500 to 1,500 rows per step make 25,000 to 75,000 SMS a second."""
 
 
 class Forgetting:
-    """Fits the steps to their budget. Times are monotonic seconds.
+    """Adapts the size of the steps to their budget. Times are monotonic seconds.
 
     limit: rows of each kind that the next step may delete. more: whether there is more to delete.
     """
@@ -24,11 +23,11 @@ class Forgetting:
         self._ended = 0.0
 
     def due(self, now: float) -> bool:
-        """Whether another step is to be made between two batches."""
+        """Return whether a step is due between two batches."""
         return self.more and now - self._ended >= PAUSE
 
     def made(self, gone: int, begun: float, ended: float) -> None:
-        """A step deleted so many rows in that time."""
+        """Note that a step deleted `gone` rows between `begun` and `ended`."""
         took = ended - begun
         self.more = gone >= self.limit
         self._ended = ended
@@ -38,5 +37,5 @@ class Forgetting:
             self.limit = min(MOST, self.limit + self.limit // 4)
 
     def failed(self) -> None:
-        """A step came to nothing: the next one waits until it is asked for."""
+        """Note that a step failed: the next one waits until somebody asks for it."""
         self.more = False

@@ -1,4 +1,4 @@
-"""What an SMS led to."""
+"""The result of executing an SMS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ _PASSWORD: Final = Accepts.PASSWORD
 
 @dataclass(slots=True, eq=False)
 class Handled:
-    """One executed SMS, or a part that waits for others: what the journal keeps of it, and its replies.
+    """An executed SMS, or a part that waits for others: what the journal keeps of it, and its replies.
 
     text: what the journal keeps of it; empty where `hidden` says why. result: commands.model.Result, or PART.
-    detail: what a trace and a replay need besides.
+    detail: what a trace and a replay need in addition.
     """
 
     m: MobileOriginated
@@ -35,18 +35,18 @@ class Handled:
 
     @classmethod
     def part(cls, m: MobileOriginated) -> "Handled":
-        """A part that waits for the others."""
+        """Make the result of a part that waits for the others."""
         return cls(m, province=m.route.province or UNKNOWN_PROVINCE, result=PART)
 
     def understood_as(self, understood: Understood) -> None:
-        """Keep what a text means, and the text unless it is, or might be, a password."""
+        """Keep the meaning of a text, and the text itself unless it is or may be a password."""
         self.instruction = understood.id
         hidden = Hidden.PASSWORD if self.m.route.accepts is _PASSWORD else understood.hidden
         self.hidden = hidden
         self.text = "" if hidden else understood.text
 
     def failed(self, error: Exception) -> None:
-        """A bug, or a rule of the store that it breaks, has met it."""
+        """Mark the SMS as failed, by a bug or a rule of the store."""
         if self.m.understood is not None:
             self.understood_as(self.m.understood)
         if self.province == UNKNOWN_PROVINCE:
@@ -55,7 +55,7 @@ class Handled:
         self.detail = {"error": type(error).__name__}
 
     def entry(self) -> JournalEntry:
-        """Its row of the journal."""
+        """Make the row for the journal."""
         m = self.m
         came, route = m.came, m.route
         bind = came.bind

@@ -1,4 +1,4 @@
-"""What the journal and the charging records keep of what an SMS led to."""
+"""Makes rows for the journal, the charging records and the events from an outcome."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from gateway.message import DONE, ProductRecord, StoredEvent
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
-    """What a journal row tells of an outcome besides its result: sentences, code and events."""
+    """Return what a journal row holds of an outcome in addition to its result: sentences, code and events."""
     detail: dict[str, Any] = {}
     if outcome.replies:
         detail["replies"] = [reply.sentence for reply in outcome.replies]
@@ -28,12 +28,12 @@ def _event(event: ServiceEvent) -> dict[str, Any]:
 
 
 def exchange_of(outcome: Outcome) -> str:
-    """What the guard knows an outcome by: the first sentence that is said."""
+    """Return what the guard compares outcomes by: the first sentence of the reply."""
     return outcome.replies[0].sentence if outcome.replies else ""
 
 
 def detail_of(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, Any] | None:
-    """What a trace and a replay need beyond the columns."""
+    """Return what a trace and a replay need in addition to the columns."""
     detail = told(outcome)
     if m.joined:
         detail["joined"] = m.joined
@@ -47,9 +47,9 @@ def detail_of(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, 
 def events_of(
     m: MobileOriginated, outcome: Outcome, world: World, home: Callable[[str], str]
 ) -> list[StoredEvent]:
-    """The events of an outcome as consumers are told them; each counts in its customer's row.
+    """Make the events of an outcome for consumers, and count them in the row of the customer.
 
-    world: before the changes of this SMS are accepted. home: the province of a mobile. Raises Missing.
+    world: before the changes of this SMS are accepted. home: gives the province of a mobile. Raises Missing.
     """
     told = []
     for event in outcome.events:
@@ -68,5 +68,5 @@ def events_of(
 
 
 def product_record(m: MobileOriginated, fact: ProductFact, province: str) -> ProductRecord:
-    """The charging record of one fact that an SMS led to."""
+    """Make the charging record of a fact."""
     return ProductRecord(m.number, fact.msisdn, fact.product, fact.operation, fact.at, fact.trial, province)

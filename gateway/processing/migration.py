@@ -1,8 +1,8 @@
-"""The move from one base to another (161 to 12520, fetion.md 1): what leaves from where, and who is told.
+"""Moves the service from one access code to another (161 to 12520, fetion.md 1).
 
-With `service.migration: dual` each access code answers by itself and nothing of this is used. With
-`unified` everything that would leave from an old access code leaves from the same place of the new one, and
-each customer who still writes to an old one is told so once, where a reply has room for it.
+With `service.migration: dual` each access code answers by itself, and this module has no effect. With
+`unified`, SMS that would leave from an old access code leave from the same sub-code of the new one. A
+customer who still writes to the old one is told so once, in a reply that has room for it.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ ONE_SMS: Final = 1
 
 
 class Migration:
-    """Which access codes have moved: those with the grammar of the code that notices leave from."""
+    """Knows the access codes that have moved: those with the grammar of the code that notices leave from."""
 
     __slots__ = ("_hint", "_moved", "_to")
 
@@ -31,15 +31,15 @@ class Migration:
         self._hint = commands.sentences.render(commands.table.general.moved)
 
     def concerns(self, route: Route) -> bool:
-        """Whether an SMS came to an access code that has moved."""
+        """Return whether an SMS came to an access code that has moved."""
         return route.access_code in self._moved
 
     def source(self, address: str, route: Route) -> str:
-        """Where an SMS leaves from that would leave from `address`."""
+        """Return the new source address for an SMS that would leave from `address`."""
         old = route.access_code
         return self._to + address[len(old) :] if address.startswith(old) else address
 
     def hinted(self, text: str) -> str | None:
-        """A text with the hint behind it, None where it would not fit into the same one SMS."""
+        """Append the hint to a text; None if both do not fit into one SMS."""
         longer = text + self._hint
         return longer if parts_of(longer) == ONE_SMS else None

@@ -1,10 +1,9 @@
-"""The life of one SMS: taken from the queue into a batch, executed, committed, answered, replied to.
+"""Takes SMS from the queue in batches, executes and commits them, answers them and sends the replies.
 
-One task works batch after batch; a batch is what arrived meanwhile. Nothing is answered positively before the
-commit that holds it, and everything of a batch is answered in one write per bind. This task alone commits.
+One task processes batch after batch; a batch is what arrived in the meantime. It answers an SMS positively
+only after the commit that holds it, and the whole batch in one write per bind. No other task commits.
 
-A bug in a hop fails the SMS that meets it, and no other: each hop has a boundary where what it raises is
-caught.
+A bug fails only the SMS that meets it: each hop has a boundary that catches what the hop raises.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ from gateway.storage.contract import Conflict, StorageError, Store, StoreFull
 BATCH: Final = 256
 PAUSE_FIRST: Final = 0.1
 PAUSE_MOST: Final = 5.0
-"""Seconds for which nothing is taken after a fault of the store: at first, and at most."""
+"""Seconds for which the gateway takes no SMS after a fault of the store: first pause and longest one."""
 CLOSING: Final = 0.01
 """Seconds that closed SMS wait for a batch to be stored with. Killed meanwhile, the gateway sends them once
 more, as it does with those whose response is under way."""
@@ -40,7 +39,7 @@ CANNOT_STORE: Final = Refusal(Verdict.STORE_FAULT, "cannot be stored")
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """What a batch goes through, and what is done beside it."""
+    """The stages that a batch passes, and the upkeep beside them."""
 
     queue: InboundQueue
     hashing: Hashing
@@ -52,9 +51,9 @@ class Stages:
 
 
 class Pipeline:
-    """Works batch after batch. `run` is its one task.
+    """Processes batch after batch. `run` is its only task.
 
-    work: set by whoever has something to work or to commit. worked: called when a batch is done.
+    work: set by whoever adds work or something to commit. worked: called after each batch.
     """
 
     def __init__(
@@ -88,17 +87,17 @@ class Pipeline:
         self._failing_since = 0.0
         self._working = False
         self._closing: asyncio.TimerHandle | None = None
-        self._in_hand: list[MobileOriginated] = []  # the batch that is worked
+        self._in_hand: list[MobileOriginated] = []  # the batch that is being processed
 
     @property
     def idle(self) -> bool:
-        """Whether everything that came has been answered and every closed SMS is committed."""
+        """Whether every received SMS is answered and every closed SMS is committed."""
         if self._wake.is_set() or self._working or self._retransmissions.expecting:
             return False
         return not (len(self._queue) or self._outbox.to_store)
 
     def wake(self) -> None:
-        """There is something to work or to commit."""
+        """Note that there is something to process or to commit."""
         self._wake.set()
 
     def close_soon(self) -> None:
@@ -115,7 +114,7 @@ class Pipeline:
             self._wake.set()
 
     async def run(self) -> None:
-        """Work batches until end() is called."""
+        """Process batches until end() is called."""
         self.started.set()
         try:
             while not self._end.is_set():
@@ -127,7 +126,7 @@ class Pipeline:
                 self._worked()
                 if self._queue:
                     self._wake.set()
-                await asyncio.sleep(0)  # let the sockets be read: what they bring is the next batch
+                await asyncio.sleep(0)  # let the loop read the sockets: that is the next batch
         finally:
             self._working = False
             if self._closing is not None:
@@ -135,13 +134,12 @@ class Pipeline:
             await self._hashing.close()
 
     def end(self) -> None:
-        """`run` returns when the commit that is under way has its outcome. What waits is not answered."""
+        """Let `run` return after the current commit. SMS that wait stay unanswered."""
         self._end.set()
         self._wake.set()
 
     async def _step(self) -> None:
-        """What is to be done now. What a bug raises here has met no SMS by itself, or it would be caught
-        below."""
+        """Do one round: prepare, process a batch, forget. Only bugs that no SMS has met arrive here."""
         wait = self._paused_until - self._clock.monotonic()
         if wait > 0:
             with contextlib.suppress(TimeoutError):
@@ -159,7 +157,7 @@ class Pipeline:
             self._observer.broken("pipeline", error)
 
     async def _tend(self) -> None:
-        """What has to come before a batch: numbers for it, and the candidates that it may repeat."""
+        """Do what a batch needs first: numbers, and the candidates that it may repeat."""
         retransmissions = self._retransmissions
         await self._upkeep.draw_run(self._numbers)
         self._upkeep.expire()
@@ -175,7 +173,7 @@ class Pipeline:
                 self._wake.set()
 
     async def _work(self, batch: list[MobileOriginated]) -> None:
-        """Commit a batch; where one SMS breaks a rule of the store, or meets a bug, each by itself."""
+        """Commit a batch. If that fails by a rule of the store or a bug, commit each SMS by itself."""
         self._in_hand = batch
         try:
             await self._commit(batch)
@@ -185,13 +183,13 @@ class Pipeline:
             for m in batch:
                 try:
                     await self._commit([m])
-                except Exception as its:  # this SMS it is
+                except Exception as its:  # this SMS causes it
                     await self._give_up(m, its)
         finally:
             self._in_hand = []
 
     async def _give_up(self, m: MobileOriginated, error: Exception) -> None:
-        """Journal as failed what cannot be stored; where not even that can be, refuse it."""
+        """Journal an SMS as failed. If even that fails, refuse it."""
         try:
             await self._commit([m], poison=error)
         except Exception as again:  # the boundary for an SMS that cannot even fail
@@ -200,15 +198,17 @@ class Pipeline:
             self._outbox.flush()
 
     def _nothing_stored(self, error: Exception) -> None:
-        """A commit without SMS failed by a rule of the store, or by a bug."""
+        """Handle the failure of a commit without SMS."""
         if isinstance(error, StorageError):
             self._fault(error, [])
         else:
             self._observer.broken("commit", error)
 
     async def _commit(self, batch: list[MobileOriginated], poison: Exception | None = None) -> None:
-        """prepare, commit, answer. Raises Conflict, and what a bug raises before the commit; other faults of
-        the store are dealt with here."""
+        """Prepare a batch, commit it and answer it.
+
+        Raises Conflict, and what a bug raises before the commit. Handles other faults of the store itself.
+        """
         now_ms, moment = self._clock.now_ms(), self._clock.monotonic()
         given_up, parts_gone = self._upkeep.take_given_up()
         prepared = Prepared(Commit(), moment, moment - LATE_MS / 1000, given_up=[*given_up])
@@ -236,7 +236,7 @@ class Pipeline:
     # Faults of the store
 
     def _fault(self, error: StorageError, batch: list[MobileOriginated]) -> None:
-        """Nothing of the batch was stored: say so, and take nothing for a while."""
+        """Refuse the batch, which was not stored, and everything in the queue; take no SMS for a while."""
         self._pause = min(self._pause * 2 or PAUSE_FIRST, PAUSE_MOST)
         self._paused_until = self._clock.monotonic() + self._pause
         refusal = STORE_FULL if isinstance(error, StoreFull) else STORE_DOWN
@@ -270,7 +270,7 @@ class Pipeline:
             self._note_failure(error, 0.0)
 
     async def close(self) -> bool:
-        """The last commit of an orderly stop: what has settled is written. Whether it could be."""
+        """Write the last commit of an orderly stop. Returns whether that worked."""
         commit = Commit()
         self._upkeep.hand_in_last(commit)
         try:
@@ -282,12 +282,12 @@ class Pipeline:
         return True
 
     def tick(self) -> None:
-        """Ten times a second: the next step of forgetting, while there is more to forget."""
+        """Ask for the next step of forgetting, if there is more to forget. Called ten times a second."""
         if self._upkeep.tick():
             self._wake.set()
 
     def housekeep(self) -> None:
-        """Every few seconds: give up late parts, forget old candidates and rows, let the watermark move."""
+        """Give up late parts, forget old candidates and rows, move the watermark; every few seconds."""
         self._upkeep.due()
         self._hashing.forget()
         self._wake.set()

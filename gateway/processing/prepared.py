@@ -1,4 +1,4 @@
-"""What a batch came to, before its commit."""
+"""A processed batch, before its commit."""
 
 from dataclasses import dataclass, field
 
@@ -11,14 +11,14 @@ from gateway.processing.handled import Handled
 
 @dataclass(slots=True)
 class Prepared:
-    """The commit of a batch, and who is answered how once it is durable.
+    """The commit of a batch, and how its SMS are answered after it.
 
-    moment: when it began (monotonic seconds). late: what arrived before `late_before`, so that its centre may
-    have sent it again already, with the number of each and when it came; late_repeats: such retransmissions
-    in this very batch, with that number. repeats: retransmissions of what was executed before. given_up: long
-    messages whose senders are told that they were not complete. admitted, counted: what the guard counted, to
-    be taken back when the batch is not stored. lost_notices: number and handset of parts whose sender could
-    not be told, and the bug that kept us from it.
+    moment: when the batch began (monotonic seconds). late: SMS that arrived before `late_before`, so that the
+    SMSC may have sent them again already: digest -> number and arrival. late_repeats: such retransmissions
+    within this batch, with that number. repeats: retransmissions of SMS of earlier batches. given_up: long
+    messages whose senders are told that they are incomplete. admitted, counted: what the guard counted, to be
+    taken back when the batch is not stored. lost_notices: number and handset of parts whose sender could not
+    be told, and the bug that prevented it.
     """
 
     commit: Commit

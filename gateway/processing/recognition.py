@@ -1,4 +1,4 @@
-"""What a batch holds: new SMS, retransmissions, and parts of long messages, which are joined here."""
+"""Sorts the SMS of a batch into new ones and retransmissions, and joins parts of long messages."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ _PASSWORDS = frozenset(("password", "password_hash"))
 
 
 class Recognition:
-    """Tells the SMS of a batch apart."""
+    """Sorts the SMS of batches."""
 
     def __init__(
         self,
@@ -36,8 +36,10 @@ class Recognition:
     async def fresh(
         self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int
     ) -> list[MobileOriginated]:
-        """The SMS of a batch that are to be executed, or wait as parts. What becomes of the others is put
-        into `prepared`. Raises StorageError."""
+        """Return the SMS of a batch that are new, parts that wait included; put the others into `prepared`.
+
+        Raises StorageError.
+        """
         self._reassembly.begin()
         retransmissions = self._retransmissions
         digest = self._digest
@@ -62,7 +64,7 @@ class Recognition:
         return fresh
 
     def take_back(self, batch: list[MobileOriginated]) -> None:
-        """The batch is not stored: parts wait as they did before."""
+        """Undo the changes of a batch that was not stored: its parts wait again."""
         self._reassembly.roll_back()
         for m in batch:
             if m.joined:
@@ -70,7 +72,7 @@ class Recognition:
                 m.joined = ()
 
     def _digest(self, m: MobileOriginated) -> bytes:
-        """By what a retransmission is known (DESIGN section 5, Resends)."""
+        """Return the digest by which a retransmission is recognised (DESIGN section 5, Resends)."""
         came = m.came
         part, reference = came.part, came.reference
         return self._keys.digest(
@@ -84,7 +86,7 @@ class Recognition:
         )
 
     def _is_new(self, m: MobileOriginated, prepared: Prepared, found: Found) -> bool:
-        """Whether it goes on: retransmissions, and parts for which there is no room, do not."""
+        """Return whether an SMS is new. Retransmissions are not, nor parts for which there is no room."""
         came = m.came
         bind = came.bind
         looked_for = self._retransmissions.looks_for(bind.account)
@@ -133,7 +135,7 @@ class Recognition:
             m.understood = self._without_hash(self._intake.understand(m, joined.text))
 
     def _without_hash(self, understood: Understood) -> Understood:
-        """A password that was cut into parts comes too late to be hashed: it is explained how to send it."""
+        """Explain how to send a password that came in parts: it comes too late to be hashed."""
         if not understood.hidden or _PASSWORDS.isdisjoint(self._commands.draws(understood)):
             return understood
         usage = self._commands.table.rows[understood.id].usage

@@ -1,5 +1,4 @@
-"""What the last run left: SMS that wait to leave, parts that wait for others, the last minutes of every
-handset."""
+"""Recovers what the last run left: SMS in the outbox, parts of long messages, recent SMS per handset."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -19,9 +18,11 @@ SEALED_BY_ANOTHER_KEY = "sealed with another key"
 
 
 class Recovery:
-    """Takes it up. accounts: of the configuration; SMS of others leave through the default one.
+    """Reads it from the store.
 
-    before: SMS with a lower number are of earlier runs.
+    Args:
+        accounts: of the configuration. SMS of other accounts leave through the default account.
+        before: SMS with a lower number are of earlier runs.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class Recovery:
         self._read_from: int | None = 0
 
     async def parts(self, reassembly: Reassembly, routing: Routing) -> list[GivenUp]:
-        """Long messages that were not complete, or were a short while ago. Gives those that cannot be,
-        because their parts were sealed with another key."""
+        """Recover the parts of long messages, incomplete ones and recently complete ones.
+
+        Returns the messages that cannot be completed because their parts were sealed with another key.
+        """
         unreadable: dict[object, list[StoredPart]] = {}
         readable = []
         for part in await self._store.parts():
@@ -59,11 +62,11 @@ class Recovery:
         return [GivenUp(each[0], tuple(part.number for part in each)) for each in unreadable.values()]
 
     async def recent(self, guard: Guard, since: int) -> None:
-        """What each handset wrote since then."""
+        """Rebuild the guard from the SMS since `since` (ms)."""
         guard.rebuild(Past(*row) for row in await self._store.recent(since, HANDSETS))
 
     async def waiting(self) -> None:
-        """SMS of earlier runs, as many as there is room for; to be called again while there may be more."""
+        """Hand over SMS of earlier runs, as many as the outbox has room for. Called until all are read."""
         room = self._outbox.limit - self._outbox.depth
         if self._read_from is None or room <= 0:
             return
@@ -75,7 +78,7 @@ class Recovery:
         self._outbox.hand_over(list(self.readable(mine)), now, now_ms)
 
     def readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
-        """Those that can leave; one whose seal does not open is parked: an operator can only drop it."""
+        """Unseal rows, and park each whose seal does not open; an operator can only drop that."""
         for sms in rows:
             if sms.account not in self._accounts.spellings:
                 sms.account = self._accounts.default
@@ -90,7 +93,7 @@ class Recovery:
             yield sms
 
     def _readable_part(self, part: StoredPart, routing: Routing) -> StoredPart | None:
-        """The part with its octets; None where the key does not open it."""
+        """Return the part with its octets; None if the key does not open it."""
         if part.complete:
             return part
         name = message_id(part.number)
@@ -103,7 +106,7 @@ class Recovery:
         return replace(self._understood(part, routing), octets=octets, digest=digest)
 
     def _understood(self, part: StoredPart, routing: Routing) -> StoredPart:
-        """With what a part of an earlier version lacks: who sent it, and when."""
+        """Add what parts stored by earlier versions lack: the sender and the time."""
         sender = part.msisdn or routing.numbers.msisdn(part.source) or ""
         return replace(
             part,

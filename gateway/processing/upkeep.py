@@ -1,4 +1,4 @@
-"""What is done beside the SMS: what else goes into a commit, and what is forgotten."""
+"""Adds to each commit what is due besides SMS, and forgets old rows."""
 
 from collections.abc import Iterable
 
@@ -12,13 +12,13 @@ from gateway.processing.forgetting import Forgetting
 from gateway.storage.contract import StorageError, Store
 
 SETTLE_EVERY = 1.0
-"""Seconds between two moves of the watermark of certain answers, at least."""
+"""Minimum seconds between two moves of the watermark of certain responses."""
 CANDIDATES_LOOKED_AT = 5_000
-"""Candidates that one step looks at for those whose time is over."""
+"""Candidates that one step checks for expiry."""
 
 
 class Upkeep:
-    """Looks after numbers, watermark, parts and old rows."""
+    """Maintains message numbers, watermark, parts and old rows."""
 
     def __init__(
         self,
@@ -45,41 +45,40 @@ class Upkeep:
         self._parts_gone: list[int] = []  # of messages given up, for the next commit
 
     def due(self) -> None:
-        """Some seconds have passed: parts may be late, rows old."""
+        """Let the next step look for late parts and old rows."""
         self._forget_now = self._expire_now = True
 
     async def draw_run(self, numbers: MessageNumbers) -> None:
-        """Another run of numbers, where this one is nearly used up. Raises StorageError."""
+        """Draw another run of numbers if this one is nearly used up. Raises StorageError."""
         if numbers.wants_run:
             numbers.add_run(await self._store.next_run())
 
     def expire(self) -> None:
-        """Give up long messages whose parts did not come in time."""
+        """Give up long messages that are incomplete at their deadline."""
         if self._expire_now:
             self._expire_now = False
             self.give_up(*self._reassembly.expire(self._clock.now_ms()))
 
     def give_up(self, given_up: Iterable[GivenUp], gone: Iterable[int]) -> None:
-        """Long messages that will not be complete: the next commit tells their senders, and drops their
-        parts."""
+        """Let the next commit tell the senders of these messages and delete their parts."""
         self._given_up += given_up
         self._parts_gone += gone
 
     def take_given_up(self) -> tuple[list[GivenUp], list[int]]:
-        """Take out the long messages whose senders are to be told, and the parts that go."""
+        """Take out the long messages whose senders are to be told, and the parts to delete."""
         taken = self._given_up, self._parts_gone
         self._given_up, self._parts_gone = [], []
         return taken
 
     def put_back(self, given_up: list[GivenUp], gone: list[int]) -> None:
-        """What was taken out is not stored."""
+        """Put back what was taken out but not stored."""
         self._given_up = given_up + self._given_up
         self._parts_gone = gone + self._parts_gone
 
     def hand_in(self, commit: Commit, in_hand: Iterable[int], *, now_ms: int) -> None:
-        """Put what else is due into a commit: closed SMS, uncertain ranges, the watermark.
+        """Add closed SMS, uncertain ranges and the watermark to a commit.
 
-        in_hand: numbers of the SMS that are being worked.
+        in_hand: numbers of the SMS that are being processed. now_ms: the time of the commit.
         """
         self._outbox.hand_in(commit)
         now = self._clock.monotonic()
@@ -93,12 +92,12 @@ class Upkeep:
             self._retransmissions.hand_in(commit)
 
     def hand_in_last(self, commit: Commit) -> None:
-        """The same for the last commit of an orderly stop: what has settled is written."""
+        """Add the same to the last commit of an orderly stop, with the watermark."""
         self._settled_at = -SETTLE_EVERY
         self.hand_in(commit, (), now_ms=self._clock.now_ms())
 
     def take_back(self, commit: Commit) -> None:
-        """That commit failed."""
+        """Take back what was added to a commit that failed."""
         self._outbox.take_back(commit)
         self._retransmissions.take_back(commit)
 
@@ -108,12 +107,12 @@ class Upkeep:
         return self._forget_now or self._forgetting.due(self._clock.monotonic())
 
     def tick(self) -> bool:
-        """Ten times a second: ask for a step while there is more to forget. Whether it was asked for."""
+        """Ask for a step of forgetting if there is more to forget. Returns whether it was asked for."""
         self._forget_now = self._forget_now or self._forgetting.more
         return self._forgetting.more
 
     async def forget(self) -> None:
-        """One small step of deleting what is older than the retention. Raises StorageError."""
+        """Delete, in one small step, what is older than the retention. Raises StorageError."""
         self._forget_now = False
         forgetting, clock = self._forgetting, self._clock
         before = clock.now_ms() - self._retention_ms

@@ -3,13 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from copy import deepcopy
 from math import ceil
 from pathlib import Path
 from random import Random
 from typing import Any, Final
-
-import yaml
 
 from gateway.app import Environment, Gateway
 from gateway.operations.logs import open_log
@@ -19,7 +16,12 @@ from gateway.simulator.handset import Account, Centre, Handset
 from gateway.storage import engines
 from gateway.storage.contract import Store
 from gateway.testing.clock import FakeClock
+from gateway.testing.configuration import write_config
 
+_IN_THE_FOLDER: Final[Mapping[str, Any]] = {
+    "storage": {"url": "sqlite:///fetion.db", "key_file": "fetion.key"},
+    "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
+}
 CHEAP: Final = HashCost(passes=1, memory_kib=64)
 """What hashing a password costs in tests: next to nothing."""
 
@@ -123,7 +125,7 @@ async def running_gateway(
     the same in each run. open_store: MemoryStores().open_store (gateway.storage.memory) needs no disk. Raises
     TableError for a wrong config, OSError.
     """
-    settings = load(_write_config(folder, config or {}), {})
+    settings = load(write_config(folder, _IN_THE_FOLDER, config or {}), {})
     clock = FakeClock()
     account = settings.smpp.default_account
     log = open_log(settings.logging, clock=lambda: clock.now_ms() / 1000)
@@ -141,25 +143,3 @@ async def running_gateway(
                 await running.close()
     finally:
         log.close()
-
-
-def _write_config(folder: Path, config: Mapping[str, Any]) -> Path:
-    """The file of a gateway that keeps to its folder; relative paths are relative to it."""
-    sections: dict[str, Any] = {
-        "smpp": {"listen": {"port": 0}},
-        "storage": {"url": "sqlite:///fetion.db", "key_file": "fetion.key"},
-        "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
-    }
-    _lay_over(sections, config)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(sections, allow_unicode=True), encoding="utf-8")
-    return path
-
-
-def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    for key, value in above.items():
-        if isinstance(value, Mapping) and isinstance(below.get(key), dict):
-            _lay_over(below[key], value)
-        else:
-            below[key] = deepcopy(value)

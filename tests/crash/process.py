@@ -7,9 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from gateway.settings import SHIPPED_ACCOUNT
+from gateway.testing import configuration
 
 ROOT = Path(__file__).parent.parent.parent
 START_WITHIN = 30.0
@@ -23,26 +22,22 @@ RUNNER = (sys.executable, "-m", "tests.crash.runner")
 
 
 def write_config(folder: Path, **account: object) -> Path:
-    """The shipped configuration, but on a free port and with its store in `folder`. account: what else its
-    account has."""
-    path = folder / "config.yaml"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "smpp": {"listen": {"port": 0}, "accounts": [{**SHIPPED_ACCOUNT, **account}]},
-                "storage": {"url": f"sqlite:///{store_path(folder)}", "key_file": str(folder / "fetion.key")},
-                "logging": {"format": "json"},
-                # A handset of the load writes as much in a second as a person does in a day.
-                "limits": {
-                    "instructions_per_minute": 10_000,
-                    "sms_per_day": 1_000_000,
-                    "sms_per_month": 1_000_000,
-                },
-            }
-        ),
-        "utf-8",
+    """Configure a gateway as shipped, but on a free port and with its store in `folder`; it logs to standard
+    output, which GatewayProcess keeps. account: overrides what the shipped account has."""
+    return configuration.write_config(
+        folder,
+        {
+            "smpp": {"accounts": [{**SHIPPED_ACCOUNT, **account}]},
+            "storage": {"url": f"sqlite:///{store_path(folder)}", "key_file": str(folder / "fetion.key")},
+            "logging": {"format": "json"},
+            # A handset of the load writes as much in a second as a person does in a day.
+            "limits": {
+                "instructions_per_minute": 10_000,
+                "sms_per_day": 1_000_000,
+                "sms_per_month": 1_000_000,
+            },
+        },
     )
-    return path
 
 
 def store_path(folder: Path) -> Path:

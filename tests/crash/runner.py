@@ -9,12 +9,9 @@ from pathlib import Path
 from gateway.app import Environment, Gateway
 from gateway.cli.serve import new_event_loop
 from gateway.operations.logs import open_log
-from gateway.secrets import HashCost
 from gateway.settings import load
+from gateway.testing import CHEAP
 from tests.crash.stores import AnswersFirst, MortalStore, Wish, opener
-
-CHEAP = HashCost(passes=1, memory_kib=64)
-"""So that passwords are done between two kills."""
 
 STORES = {"honest": MortalStore, "answers-first": AnswersFirst}
 

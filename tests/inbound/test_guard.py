@@ -1,4 +1,4 @@
-"""The guard: how often a handset may write, circles, what is forgotten, and what a restart brings back."""
+"""The guard: limits per minute, message loops, what is forgotten, and what a restart brings back."""
 
 from collections import deque
 from pathlib import Path
@@ -17,7 +17,7 @@ OUTCOMES = "SELECT outcome FROM journal ORDER BY number"
 
 
 def guard(per_minute: int = 30, same: int = 20, handsets: int = 100) -> Guard:
-    """One with a minute and a circle of ten minutes."""
+    """A guard that counts repetitions for ten minutes."""
     return Guard(per_minute, same, TEN_MINUTES, handsets)
 
 
@@ -42,17 +42,17 @@ def test_so_many_in_a_minute() -> None:
     assert later == [None, None, None, Limited.TELL]
 
 
-def test_circles() -> None:
+def test_message_loops() -> None:
     """The same text to the same number with the same answer: so often in a row, then silence until the window
     is over. The first SMS of a handset is not counted."""
     watched = guard(same=3)
     came = [texted(watched, at=START_MS + number * 10_000) for number in range(6)]
-    assert came == [None, None, None, None, Limited.CIRCLE, Limited.CIRCLE]
+    assert came == [None, None, None, None, Limited.LOOP, Limited.LOOP]
     assert texted(watched, at=START_MS + 10_000 + TEN_MINUTES) is None
 
 
 @pytest.mark.parametrize("change", ["text", "number", "answer"])
-def test_what_is_no_circle(change: str) -> None:
+def test_what_is_no_loop(change: str) -> None:
     """Another text, another number or another answer in between begins anew: greetings go to every buddy."""
     watched = guard(same=2)
     for step in range(10):
@@ -84,8 +84,8 @@ def test_no_limit() -> None:
     """0 switches a limit off, past the width of the counter; the other goes on."""
     watched = guard(per_minute=0, same=0)
     assert {texted(watched) for _ in range(70_000)} == {None}
-    circling = guard(per_minute=0, same=1)
-    assert [texted(circling) for _ in range(4)] == [None, None, Limited.CIRCLE, Limited.CIRCLE]
+    looping = guard(per_minute=0, same=1)
+    assert [texted(looping) for _ in range(4)] == [None, None, Limited.LOOP, Limited.LOOP]
     hasty = guard(per_minute=1, same=0)
     assert [texted(hasty) for _ in range(3)] == [None, Limited.TELL, Limited.SILENCE]
 

@@ -34,7 +34,7 @@ from tests.support import (
 
 
 @dataclass
-class Desk:
+class IntakeUnderTest:
     """An Intake, a bind, and what the parser was asked."""
 
     peer: Peer
@@ -68,9 +68,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
+def tested() -> IntakeUnderTest:
     """With one bind."""
-    return Desk(Sending().bind())
+    return IntakeUnderTest(Sending().bind())
 
 
 def submit(**fields: Any) -> SubmitSm:
@@ -78,7 +78,7 @@ def submit(**fields: Any) -> SubmitSm:
     return SubmitSm(**{"source_addr": ALICE, "destination_addr": "161", "short_message": b"KTFX", **fields})
 
 
-def test_what_is_taken(desk: Desk) -> None:
+def test_what_is_taken(tested: IntakeUnderTest) -> None:
     """Addresses, alphabet and text come out as they were sent; the sender as a plain mobile besides."""
     request = submit(
         source_addr="8613800138000",
@@ -88,7 +88,7 @@ def test_what_is_taken(desk: Desk) -> None:
         data_coding=8,
         short_message="飞信".encode("utf-16-le"),
     )
-    m = desk.take(request)
+    m = tested.take(request)
     assert (m.came.source, m.came.source_ton, m.came.source_npi, m.msisdn) == ("8613800138000", 1, 1, ALICE)
     assert (m.came.destination, m.route.access_code, m.came.data_coding, m.came.esm_class) == (
         "161",
@@ -98,49 +98,49 @@ def test_what_is_taken(desk: Desk) -> None:
     )
     assert (m.came.bind.account, m.came.bind.number, m.came.sequence, m.came.arrived) == (
         "smsc",
-        desk.peer.bind.number,
+        tested.peer.bind.number,
         77,
         5.0,
     )
     assert (m.number, m.message_id) == (1 << 56 | 2 << 32 | 1, "0100000200000001")
-    assert desk.asked == [("飞信", "161", ALICE)]
+    assert tested.asked == [("飞信", "161", ALICE)]
 
 
-def test_numbers_are_given_once(desk: Desk) -> None:
+def test_numbers_are_given_once(tested: IntakeUnderTest) -> None:
     """Every SMS has the next number; a refused one uses none up."""
-    first = desk.take(submit()).number
-    desk.refusal(submit(source_addr=""))
-    assert desk.take(submit()).number == first + 1
+    first = tested.take(submit()).number
+    tested.refusal(submit(source_addr=""))
+    assert tested.take(submit()).number == first + 1
 
 
-def test_data_sm_is_an_sms_too(desk: Desk) -> None:
+def test_data_sm_is_an_sms_too(tested: IntakeUnderTest) -> None:
     """The text of a data_sm is its message_payload; without one it is empty."""
     request = DataSm(source_addr=ALICE, destination_addr="161", tlvs={MESSAGE_PAYLOAD: b"CXFX"})
-    assert desk.take(request).came.octets == b"CXFX"
-    assert desk.take(DataSm(source_addr=ALICE, destination_addr="161")).came.octets == b""
-    assert [text for text, _, _ in desk.asked] == ["CXFX", ""]
+    assert tested.take(request).came.octets == b"CXFX"
+    assert tested.take(DataSm(source_addr=ALICE, destination_addr="161")).came.octets == b""
+    assert [text for text, _, _ in tested.asked] == ["CXFX", ""]
 
 
-def test_message_payload_stands_for_the_text(desk: Desk) -> None:
+def test_message_payload_stands_for_the_text(tested: IntakeUnderTest) -> None:
     """A submit_sm may carry its text in message_payload."""
-    m = desk.take(submit(short_message=b"", tlvs={MESSAGE_PAYLOAD: b"x" * 1000}))
+    m = tested.take(submit(short_message=b"", tlvs={MESSAGE_PAYLOAD: b"x" * 1000}))
     assert m.came.octets == b"x" * 1000
     assert m.came.part is None
 
 
-def test_user_message_reference_is_kept(desk: Desk) -> None:
+def test_user_message_reference_is_kept(tested: IntakeUnderTest) -> None:
     """It tells two equal texts apart."""
-    assert desk.take(submit(tlvs={USER_MESSAGE_REFERENCE: 9})).came.reference == 9
-    assert desk.take(submit()).came.reference is None
+    assert tested.take(submit(tlvs={USER_MESSAGE_REFERENCE: 9})).came.reference == 9
+    assert tested.take(submit()).came.reference is None
 
 
-def test_a_part_has_no_text_of_its_own(desk: Desk) -> None:
+def test_a_part_has_no_text_of_its_own(tested: IntakeUnderTest) -> None:
     """A part of a long message is taken without its header, and not parsed before the others have come."""
-    m = desk.take(part_of_many(9, 2, 1, b"KT"))
+    m = tested.take(part_of_many(9, 2, 1, b"KT"))
     assert (m.came.part, m.came.octets, m.understood) == (PartHeader("udh8", 9, 2, 1), b"KT", None)
-    assert desk.asked == []
-    desk.intake.understand(m, "KTFX")
-    assert desk.asked == [("KTFX", "161", ALICE)]
+    assert tested.asked == []
+    tested.intake.understand(m, "KTFX")
+    assert tested.asked == [("KTFX", "161", ALICE)]
 
 
 @pytest.mark.parametrize(
@@ -156,29 +156,29 @@ def test_a_part_has_no_text_of_its_own(desk: Desk) -> None:
         "+13800138000",
     ],
 )
-def test_a_sender_that_is_no_mobile_is_refused(desk: Desk, sender: str) -> None:
+def test_a_sender_that_is_no_mobile_is_refused(tested: IntakeUnderTest, sender: str) -> None:
     """Nobody could be answered there: the SMS is not acknowledged, and the reason names no number."""
-    refusal = desk.refusal(submit(source_addr=sender))
+    refusal = tested.refusal(submit(source_addr=sender))
     assert STATUS[refusal.verdict] == CommandStatus.RINVSRCADR
     assert refusal.reason == "the sender is no mobile number"
-    assert desk.asked == []
+    assert tested.asked == []
 
 
 @pytest.mark.parametrize(
     "spelling",
     ["013800138000", "1259313800138000", "8613800138000", "+86 138-0013-8000", "(+86)138.0013.8000"],
 )
-def test_a_sender_in_another_spelling(desk: Desk, spelling: str) -> None:
+def test_a_sender_in_another_spelling(tested: IntakeUnderTest, spelling: str) -> None:
     """He is the same customer, and his spelling stays that of the replies."""
-    m = desk.take(submit(source_addr=spelling))
+    m = tested.take(submit(source_addr=spelling))
     assert (m.msisdn, m.came.source) == (ALICE, spelling)
 
 
 @pytest.mark.parametrize("blanks", ["{} ", " {}", "  {}   "])
-def test_blanks_around_addresses_are_padding(desk: Desk, blanks: str) -> None:
+def test_blanks_around_addresses_are_padding(tested: IntakeUnderTest, blanks: str) -> None:
     """A centre that fills its fields up means the address without the blanks; replies go there."""
     request = submit(source_addr=blanks.format("86" + ALICE), destination_addr=blanks.format("161"))
-    m = desk.take(request)
+    m = tested.take(request)
     assert (m.msisdn, m.came.source, m.came.destination, m.route.address) == (
         ALICE,
         "86" + ALICE,
@@ -188,9 +188,9 @@ def test_blanks_around_addresses_are_padding(desk: Desk, blanks: str) -> None:
 
 
 @pytest.mark.parametrize("to", ["+161", "+86161", "0086161"])
-def test_a_destination_in_another_spelling(desk: Desk, to: str) -> None:
+def test_a_destination_in_another_spelling(tested: IntakeUnderTest, to: str) -> None:
     """Country codes and a + before our number come off."""
-    assert desk.take(submit(destination_addr=to)).route.address == "161"
+    assert tested.take(submit(destination_addr=to)).route.address == "161"
 
 
 @pytest.fixture
@@ -201,21 +201,21 @@ def operators(tmp_path: Path) -> Routing:
 
 def test_a_second_number_counts_for_its_main_number(operators: Routing) -> None:
     """The customer is the main number, the replies go to the second one, as it was written."""
-    desk = Desk(Sending().bind(), routing=operators)
-    m = desk.take(submit(source_addr="86" + SECOND))
+    tested = IntakeUnderTest(Sending().bind(), routing=operators)
+    m = tested.take(submit(source_addr="86" + SECOND))
     assert (m.msisdn, m.came.source) == (MAIN, "86" + SECOND)
-    assert desk.asked == [("KTFX", "161", MAIN)]
-    assert desk.take(submit(source_addr=MAIN)).msisdn == MAIN
-    assert desk.take(submit(source_addr=ALICE)).msisdn == ALICE
+    assert tested.asked == [("KTFX", "161", MAIN)]
+    assert tested.take(submit(source_addr=MAIN)).msisdn == MAIN
+    assert tested.take(submit(source_addr=ALICE)).msisdn == ALICE
 
 
 def test_a_second_number_that_is_refused(operators: Routing) -> None:
     """Appendix 6 says so, and the reason too."""
-    desk = Desk(Sending().bind(), routing=operators)
-    refusal = desk.refusal(submit(source_addr=REFUSED_SECOND))
+    tested = IntakeUnderTest(Sending().bind(), routing=operators)
+    refusal = tested.refusal(submit(source_addr=REFUSED_SECOND))
     assert STATUS[refusal.verdict] == CommandStatus.RINVSRCADR
     assert refusal.reason == "a second number, which appendix 6 keeps from the service"
-    assert desk.asked == []
+    assert tested.asked == []
 
 
 def test_a_chat_with_a_second_number_is_one_with_its_owner(operators: Routing) -> None:
@@ -237,11 +237,11 @@ GSM = Alphabet.from_config({}, "gsm")
 @pytest.mark.parametrize("data_coding", [0, 0x10, 0x13, 0xC0, 0xDF, 0xF0, 0xF3])
 def test_a_nul_behind_gsm_text(data_coding: int) -> None:
     """It is no @: the instruction is read; at the password number nothing is guessed and nothing kept."""
-    desk = Desk(Sending().bind(), alphabet=GSM)
-    desk.take(submit(short_message=b"KTFX\0", data_coding=data_coding))
-    desk.take(submit(short_message=b"secret7\0", data_coding=data_coding, destination_addr="12520050"))
-    desk.take(submit(short_message=b"secret7", data_coding=data_coding, destination_addr="12520050"))
-    assert [text for text, _, _ in desk.asked] == ["KTFX", "(in doubt)", "secret7"]
+    tested = IntakeUnderTest(Sending().bind(), alphabet=GSM)
+    tested.take(submit(short_message=b"KTFX\0", data_coding=data_coding))
+    tested.take(submit(short_message=b"secret7\0", data_coding=data_coding, destination_addr="12520050"))
+    tested.take(submit(short_message=b"secret7", data_coding=data_coding, destination_addr="12520050"))
+    assert [text for text, _, _ in tested.asked] == ["KTFX", "(in doubt)", "secret7"]
 
 
 @pytest.mark.parametrize(
@@ -249,19 +249,19 @@ def test_a_nul_behind_gsm_text(data_coding: int) -> None:
 )
 def test_a_nul_in_another_alphabet_is_in_no_doubt(data_coding: int, octets: bytes) -> None:
     """There a NUL is no letter, so it goes and the password stays whole."""
-    desk = Desk(Sending().bind(), alphabet=GSM)
-    desk.take(submit(short_message=octets, data_coding=data_coding, destination_addr="12520050"))
-    assert [text for text, _, _ in desk.asked] == ["secret7@"]
+    tested = IntakeUnderTest(Sending().bind(), alphabet=GSM)
+    tested.take(submit(short_message=octets, data_coding=data_coding, destination_addr="12520050"))
+    assert [text for text, _, _ in tested.asked] == ["secret7@"]
 
 
-def test_text_in_the_other_byte_order(desk: Desk) -> None:
+def test_text_in_the_other_byte_order(tested: IntakeUnderTest) -> None:
     """A mark in front says how UCS-2 is read, whatever the account says."""
     for octets in (
         b"\xfe\xff" + "开通飞信".encode("utf-16-be"),
         b"\xff\xfe" + "开通飞信".encode("utf-16-le"),
     ):
-        desk.take(submit(short_message=octets, data_coding=8))
-    assert [text for text, _, _ in desk.asked] == ["开通飞信", "开通飞信"]
+        tested.take(submit(short_message=octets, data_coding=8))
+    assert [text for text, _, _ in tested.asked] == ["开通飞信", "开通飞信"]
 
 
 @pytest.mark.parametrize(
@@ -277,29 +277,29 @@ def test_text_in_the_other_byte_order(desk: Desk) -> None:
         ({"destination_addr": "  "}, CommandStatus.RINVDSTADR),
     ],
 )
-def test_what_is_refused(desk: Desk, fields: dict[str, Any], status: int) -> None:
+def test_what_is_refused(tested: IntakeUnderTest, fields: dict[str, Any], status: int) -> None:
     """What cannot be read or is for nobody is refused with the status that says why."""
-    refusal = desk.refusal(submit(**fields))
+    refusal = tested.refusal(submit(**fields))
     assert STATUS[refusal.verdict] == status
     assert refusal.reason
-    assert desk.asked == []
+    assert tested.asked == []
 
 
 @pytest.mark.parametrize("esm_class", [0x04, 0x08, 0x10, 0x18, 0x20, 0x44])
-def test_only_plain_messages_are_texts(desk: Desk, esm_class: int) -> None:
+def test_only_plain_messages_are_texts(tested: IntakeUnderTest, esm_class: int) -> None:
     """Receipts, acknowledgements and notifications are never parsed as texts."""
-    refusal = desk.refusal(submit(esm_class=esm_class))
+    refusal = tested.refusal(submit(esm_class=esm_class))
     assert STATUS[refusal.verdict] == CommandStatus.RINVESMCLASS
 
 
 @pytest.mark.parametrize("esm_class", [0x00, 0x01, 0x02, 0x03, 0x80])
-def test_modes_and_reply_path_do_not_matter(desk: Desk, esm_class: int) -> None:
+def test_modes_and_reply_path_do_not_matter(tested: IntakeUnderTest, esm_class: int) -> None:
     """The messaging mode and the reply path leave a message what it is."""
-    assert desk.take(submit(esm_class=esm_class)).came.octets == b"KTFX"
+    assert tested.take(submit(esm_class=esm_class)).came.octets == b"KTFX"
 
 
 @pytest.mark.parametrize("to", ["12520050", "161050"])
-def test_a_password_comes_in_one_sms(desk: Desk, to: str) -> None:
+def test_a_password_comes_in_one_sms(tested: IntakeUnderTest, to: str) -> None:
     """Parts to the password number are refused: none of a password is ever kept."""
-    assert STATUS[desk.refusal(part_of_many(9, 2, 1, b"secr", to=to)).verdict] == CommandStatus.RINVMSGLEN
-    assert desk.take(submit(destination_addr=to, short_message=b"secret77")).came.part is None
+    assert STATUS[tested.refusal(part_of_many(9, 2, 1, b"secr", to=to)).verdict] == CommandStatus.RINVMSGLEN
+    assert tested.take(submit(destination_addr=to, short_message=b"secret77")).came.part is None

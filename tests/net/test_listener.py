@@ -12,7 +12,7 @@ import pytest
 from gateway.net import listener as listener_module
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
-from gateway.net.listener import DELAY_FIRST, Account, Listener
+from gateway.net.listener import DELAY_FIRST, BindAccount, Listener
 from gateway.smpp.codec import encode
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu, Request
@@ -141,8 +141,8 @@ async def listening(
     """A listener with the shipped account, and another one, on a free port. changes: of the shipped one."""
     usual: dict[str, Any] = {"window_in": 10, "window_out": 10, "allow_from": LOOPBACK, "modes": MODES}
     accounts = {
-        SYSTEM_ID: Account(SYSTEM_ID, PASSWORD, **{**usual, **changes}),
-        OTHER: Account(OTHER, PASSWORD, **{**usual, "allow_from": (IPv4Network("127.0.0.1/32"),)}),
+        SYSTEM_ID: BindAccount(SYSTEM_ID, PASSWORD, **{**usual, **changes}),
+        OTHER: BindAccount(OTHER, PASSWORD, **{**usual, "allow_from": (IPv4Network("127.0.0.1/32"),)}),
     }
     loop = asyncio.get_running_loop()
     limits = limits or ConnectionLimits()

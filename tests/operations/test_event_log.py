@@ -20,7 +20,7 @@ from tests.support import START_MS, HandClock, Peer, leaving, received
 STRANGER = "address not in allow_from of any account"
 
 
-class Desk:
+class LogUnderTest:
     """EventLog into a log in memory, on a clock that is moved."""
 
     def __init__(self) -> None:
@@ -42,18 +42,18 @@ class Desk:
 def test_strangers_do_not_fill_the_disk() -> None:
     """Refused binds, connections and PDUs of who is not bound: so many lines a second together, and the next
     one says how many were left out. Refused SMS of customers are told of all the same."""
-    desk = Desk()
+    tested = LogUnderTest()
     refused = ("submit_sm", "ESME_RINVBNDSTS", 1, "not in state open")
     for number in range(1000):
-        desk.reports.bind_refused("10.0.0.1:7", f"guess{number}", "wrong password", "ESME_RINVPASWD")
-        desk.reports.turned_away("10.0.0.2:7", STRANGER)
-        desk.reports.pdu_refused("10.0.0.1:7", "", *refused)
-        desk.clock.now += 0.9 / 1000
-    desk.reports.rejected(desk.bind(), 1, "", "999", "unknown", "ESME_RINVDSTADR")
-    desk.reports.pdu_refused("10.0.0.3:7", SYSTEM_ID, *refused)
-    desk.clock.now += 1
-    desk.reports.turned_away("10.0.0.2:7", STRANGER)
-    lines = desk.lines()
+        tested.reports.bind_refused("10.0.0.1:7", f"guess{number}", "wrong password", "ESME_RINVPASWD")
+        tested.reports.turned_away("10.0.0.2:7", STRANGER)
+        tested.reports.pdu_refused("10.0.0.1:7", "", *refused)
+        tested.clock.now += 0.9 / 1000
+    tested.reports.rejected(tested.bind(), 1, "", "999", "unknown", "ESME_RINVDSTADR")
+    tested.reports.pdu_refused("10.0.0.3:7", SYSTEM_ID, *refused)
+    tested.clock.now += 1
+    tested.reports.turned_away("10.0.0.2:7", STRANGER)
+    lines = tested.lines()
     assert [line["event"] for line in lines[REJECTIONS:]] == [
         "sms.rejected",
         "pdu.refused",
@@ -64,13 +64,13 @@ def test_strangers_do_not_fill_the_disk() -> None:
 
 def test_an_accept_that_goes_on_failing() -> None:
     """Told of at once, with what to do, then once a minute; its end is told of once."""
-    desk = Desk()
+    tested = LogUnderTest()
     for _ in range(150):
-        desk.reports.accepting(OSError(errno.EMFILE, "Too many open files"), 7)
-        desk.clock.now += 1
+        tested.reports.accepting(OSError(errno.EMFILE, "Too many open files"), 7)
+        tested.clock.now += 1
     for _ in range(3):
-        desk.reports.accepting(None, 5)
-    told = [(line["event"], line.get("suppressed")) for line in desk.lines()]
+        tested.reports.accepting(None, 5)
+    told = [(line["event"], line.get("suppressed")) for line in tested.lines()]
     period = int(ACCEPT_PERIOD)
     assert told == [
         ("accept.failed", 0),

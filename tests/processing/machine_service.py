@@ -27,7 +27,7 @@ QUERY = "CXFX"  # asks for one's state: may be done as often as one likes, and i
 
 
 @dataclass
-class House:
+class LiveGateway:
     """A running gateway, and where it keeps its store."""
 
     gateway: Gateway
@@ -55,11 +55,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, clock: MovedClock | None = None, **sections: Any) -> AsyncIterator[House]:
+async def live_gateway(
+    folder: Path, clock: MovedClock | None = None, **sections: Any
+) -> AsyncIterator[LiveGateway]:
     """A gateway on a free port with its store in the folder; sections: of its configuration."""
     clock = clock or MovedClock()
     async with inside(write_config(folder, **sections), clock=clock) as gateway:
-        yield House(gateway, folder, clock)
+        yield LiveGateway(gateway, folder, clock)
 
 
 def accounts(**changes: Any) -> dict[str, Any]:

@@ -24,10 +24,10 @@ from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD
 from tests.processing.machine_service import (
     QUERY,
-    House,
+    LiveGateway,
     accounts,
     drained,
-    house,
+    live_gateway,
     opened,
     status,
     stays_silent,
@@ -64,7 +64,11 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 
 async def test_a_reply_goes_to_the_bind_of_its_cause(tmp_path: Path) -> None:
     """Each of two binds of one account gets the replies to what came in on it, from the number written to."""
-    async with house(tmp_path) as home, await bind(home.port) as one, await bind(home.port) as two:
+    async with (
+        live_gateway(tmp_path) as live,
+        await bind(live.port) as one,
+        await bind(live.port) as two,
+    ):
         for esme, handset, to in ((one, ALICE, "161"), (two, BOB, "12520"), (one, BOB, "161")):
             await accepted(esme, sms(handset, to, QUERY))
             reply = await delivered(esme)
@@ -84,20 +88,20 @@ async def test_a_reply_goes_to_the_bind_of_its_cause(tmp_path: Path) -> None:
 )
 async def test_a_reply_is_spelled_like_its_cause(tmp_path: Path, spelling: str, ton: int) -> None:
     """The handset's number comes back exactly as it was written, with its TON and NPI."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await accepted(esme, sms(spelling, "161", QUERY, source_addr_ton=ton, source_addr_npi=1))
         reply = await delivered(esme)
         assert (reply.destination_addr, reply.dest_addr_ton, reply.dest_addr_npi) == (spelling, ton, 1)
-        assert home.journal()[0]["msisdn"] == ALICE
+        assert live.journal()[0]["msisdn"] == ALICE
 
 
 async def test_data_sm_is_answered_in_kind(tmp_path: Path) -> None:
     """A data_sm is an SMS; its response is data_sm_resp with the message id."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         request = DataSm(source_addr=ALICE, destination_addr="161", tlvs={MESSAGE_PAYLOAD: QUERY.encode()})
         response = await esme.submit(request)
         assert isinstance(response, DataSmResp)
-        assert int(response.message_id, 16) == home.journal()[0]["number"]
+        assert int(response.message_id, 16) == live.journal()[0]["number"]
         await delivered(esme)
 
 
@@ -112,33 +116,36 @@ async def test_data_sm_is_answered_in_kind(tmp_path: Path) -> None:
 )
 async def test_refusals_leave_no_trace(tmp_path: Path, request_: SubmitSm, expected: int) -> None:
     """A refused SMS is answered at once, is in no table, and the session goes on."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         assert await status(esme, request_) == expected
-        assert (home.count("journal"), home.count("part")) == (0, 0)
+        assert (live.count("journal"), live.count("part")) == (0, 0)
         await stays_silent(esme)
 
 
 async def test_the_window_of_the_account(tmp_path: Path) -> None:
     """One request more than window_in at the same moment gets RTHROTTLED; the others are done."""
     requests = [sms(ALICE, "161", QUERY, sequence_number=number) for number in (2, 3, 4)]
-    async with house(tmp_path, smpp=accounts(window_in=2)) as home, Wire.to(home.port) as wire:
+    async with (
+        live_gateway(tmp_path, smpp=accounts(window_in=2)) as live,
+        Wire.to(live.port) as wire,
+    ):
         await wire.bind()
         wire.send(*requests)
         answers = [await wire.reads(SubmitSmResp) for _ in requests]
         found = {answer.sequence_number: answer.command_status for answer in answers}
         assert found == {2: 0, 3: 0, 4: CommandStatus.RTHROTTLED}
-        assert len(home.journal()) == 2
+        assert len(live.journal()) == 2
 
 
 async def test_what_a_handset_sends_waits_for_its_password(tmp_path: Path, gate: asyncio.Event) -> None:
     """While a password is hashed later SMS of that handset wait, so their order holds; others go on."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await opened(esme, ALICE)
         waiting = [
             asyncio.create_task(accepted(esme, sms(ALICE, "12520", "P"))),
             asyncio.create_task(accepted(esme, sms(ALICE, "161", QUERY))),
         ]
-        await until(lambda: home.gateway.pipeline._hashing.waiting == 2, "both SMS")
+        await until(lambda: live.gateway.pipeline._hashing.waiting == 2, "both SMS")
         await accepted(esme, sms(BOB, "161", QUERY))
         assert (await delivered(esme)).destination_addr == BOB
         gate.set()
@@ -148,30 +155,30 @@ async def test_what_a_handset_sends_waits_for_its_password(tmp_path: Path, gate:
 
 async def test_passwords_are_not_made_without_end(tmp_path: Path) -> None:
     """So many a minute and handset; then the customer is told, and no password is changed."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await opened(esme, ALICE)
         replies = []
         for _ in range(HASHES_PER_MINUTE + 1):
             await accepted(esme, sms(ALICE, "12520", "P"))
             replies.append(text_of(await delivered(esme)))
         assert len(set(replies[:-1])) == HASHES_PER_MINUTE
-        assert len(home.journal("password.random")) == HASHES_PER_MINUTE
-        home.clock.ahead += 61
+        assert len(live.journal("password.random")) == HASHES_PER_MINUTE
+        live.clock.ahead += 61
         await accepted(esme, sms(ALICE, "12520", "P"))
         assert text_of(await delivered(esme)) not in replies
 
 
 async def test_a_full_queue_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where too much waits, for a batch or to leave, new SMS get RMSGQFUL."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         with monkeypatch.context() as patch:
             patch.setattr(queue_module, "QUEUE", 0)
             assert await status(esme, sms(ALICE, "161", QUERY)) == CommandStatus.RMSGQFUL
-        home.gateway.outbox.limit = 0
+        live.gateway.outbox.limit = 0
         assert await status(esme, sms(ALICE, "161", QUERY)) == CommandStatus.RMSGQFUL
-        home.gateway.outbox.limit = 100
+        live.gateway.outbox.limit = 100
         await accepted(esme, sms(ALICE, "161", QUERY))
-        assert len(home.journal()) == 1
+        assert len(live.journal()) == 1
 
 
 # Resends
@@ -179,28 +186,28 @@ async def test_a_full_queue_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 async def test_two_equal_texts_run_twice(tmp_path: Path) -> None:
     """On a healthy session the same octets again are another SMS, with a number and a reply of its own."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         ids = [await accepted(esme, sms(ALICE, "161", QUERY)) for _ in range(2)]
         assert len(set(ids)) == 2
-        assert len(home.journal()) == 2
+        assert len(live.journal()) == 2
         assert [text_of(await delivered(esme)) for _ in range(2)]
 
 
 async def test_a_resend_after_a_cut_is_done_once(tmp_path: Path) -> None:
     """The session is cut after the answer: one resend, with a new sequence number, gets the same message id
     and no second reply; the next equal text is an SMS of its own."""
-    async with house(tmp_path) as home:
-        first = await bind(home.port)
+    async with live_gateway(tmp_path) as live:
+        first = await bind(live.port)
         number = await accepted(first, sms(ALICE, "161", QUERY))
         await delivered(first)
-        await home.closed(1)
+        await live.closed(1)
         await first.abort()
-        await until(lambda: not home.gateway.binds.all(), "the end of the bind")
-        async with await bind(home.port) as second:
+        await until(lambda: not live.gateway.binds.all(), "the end of the bind")
+        async with await bind(live.port) as second:
             await accepted(second, sms(BOB, "161", QUERY))
             await delivered(second)
             assert await accepted(second, sms(ALICE, "161", QUERY)) == number
-            assert len(home.journal()) == 2
+            assert len(live.journal()) == 2
             assert await accepted(second, sms(ALICE, "161", QUERY)) != number
             assert (await delivered(second)).destination_addr == ALICE
             await stays_silent(second)
@@ -215,40 +222,40 @@ async def test_resends_over_a_password(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Hasher, "hash", at_once)
     requests = [sms(ALICE, "12520", "P"), *(sms(f"1360013600{n}", "161", QUERY) for n in range(3))]
-    async with house(tmp_path) as home:
-        async with await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live:
+        async with await bind(live.port) as esme:
             await opened(esme, ALICE)
-        async with Wire.to(home.port) as wire:
+        async with Wire.to(live.port) as wire:
             await wire.bind()
             for number, request in enumerate(requests):
                 request.sequence_number = number
             wire.send(*requests)
             answers = [await wire.reads(SubmitSmResp) for _ in requests]
         assert [answer.sequence_number for answer in answers] == [1, 2, 3, 0]
-        await until(lambda: not home.gateway.binds.all(), "the end of the bind")
-        before = home.count("journal")
-        async with await bind(home.port) as second:
+        await until(lambda: not live.gateway.binds.all(), "the end of the bind")
+        before = live.count("journal")
+        async with await bind(live.port) as second:
             numbers = [await accepted(second, each) for each in requests]
         assert numbers == [answer.message_id for answer in (answers[3], *answers[:3])]
-        assert home.count("journal") == before
+        assert live.count("journal") == before
 
 
 async def test_a_cut_before_the_answer(tmp_path: Path, gate: asyncio.Event) -> None:
     """What was not answered when its session was cut was not taken: its resend is done, once."""
-    async with house(tmp_path) as home:
-        async with await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live:
+        async with await bind(live.port) as esme:
             await opened(esme, ALICE)
-        async with Wire.to(home.port) as wire:
+        async with Wire.to(live.port) as wire:
             await wire.bind()
             wire.send(sms(ALICE, "12520", "P"))
-            await until(lambda: home.gateway.pipeline._hashing.waiting, "the SMS")
-        await until(lambda: not home.gateway.binds.all(), "the end of the bind")
+            await until(lambda: live.gateway.pipeline._hashing.waiting, "the SMS")
+        await until(lambda: not live.gateway.binds.all(), "the end of the bind")
         gate.set()
-        await until(lambda: home.gateway.pipeline.idle, "the hash and its batch")
-        assert home.journal("password.random") == []
-        async with await bind(home.port) as esme:
+        await until(lambda: live.gateway.pipeline.idle, "the hash and its batch")
+        assert live.journal("password.random") == []
+        async with await bind(live.port) as esme:
             await accepted(esme, sms(ALICE, "12520", "P"))
-            assert len(home.journal("password.random")) == 1
+            assert len(live.journal("password.random")) == 1
             await delivered(esme)
             await stays_silent(esme)
 
@@ -256,10 +263,10 @@ async def test_a_cut_before_the_answer(tmp_path: Path, gate: asyncio.Event) -> N
 async def test_an_orderly_restart_forgets_nothing_and_doubts_nothing(tmp_path: Path) -> None:
     """After a stop with unbind the same text is a new SMS."""
     for _ in range(2):
-        async with house(tmp_path) as home, await bind(home.port) as esme:
+        async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
             await accepted(esme, sms(ALICE, "161", QUERY))
             assert (await delivered(esme)).destination_addr == ALICE
-            count = len(home.journal())
+            count = len(live.journal())
     assert count == 2
 
 
@@ -271,11 +278,11 @@ async def test_another_handset_is_reached_where_it_wrote_last(tmp_path: Path) ->
     through, spelled as he last wrote; not to the bind of the cause."""
     section = accounts()
     section["accounts"].append({"system_id": "other", "password": PASSWORD})
-    async with house(tmp_path, smpp=section) as home, await bind(home.port) as cause:
+    async with live_gateway(tmp_path, smpp=section) as live, await bind(live.port) as cause:
 
         async def join(address_range: str, mode: Bind = "transceiver") -> Esme:
             return await Esme.connect(
-                "127.0.0.1", home.port, "other", PASSWORD, bind=mode, address_range=address_range
+                "127.0.0.1", live.port, "other", PASSWORD, bind=mode, address_range=address_range
             )
 
         async with (
@@ -298,46 +305,46 @@ async def test_another_handset_is_reached_where_it_wrote_last(tmp_path: Path) ->
 async def test_without_a_receiver_it_waits(tmp_path: Path) -> None:
     """A transmitter's reply waits in the store, over a restart too, and leaves once, at the next bind that
     receives."""
-    async with house(tmp_path) as home, await bind(home.port, "transmitter") as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port, "transmitter") as esme:
         await accepted(esme, sms(ALICE, "161", QUERY))
-    async with house(tmp_path) as home:
-        assert home.gateway.outbox.depth == 1
+    async with live_gateway(tmp_path) as live:
+        assert live.gateway.outbox.depth == 1
         async with (
-            await bind(home.port, "receiver", "137*"),
-            await bind(home.port, "receiver", "138*") as mine,
+            await bind(live.port, "receiver", "137*"),
+            await bind(live.port, "receiver", "138*") as mine,
         ):
             assert (await delivered(mine)).destination_addr == ALICE
-            await home.closed(1)
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+            await live.closed(1)
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await stays_silent(esme)
 
 
 async def test_redelivery_after_a_reconnect(tmp_path: Path) -> None:
     """A reply that was not answered when the connection was cut comes again on the next bind."""
-    async with house(tmp_path) as home:
-        async with Wire.to(home.port) as wire:
+    async with live_gateway(tmp_path) as live:
+        async with Wire.to(live.port) as wire:
             await wire.bind()
             wire.send(sms(ALICE, "161", QUERY))
             await wire.reads(SubmitSmResp)
             lost = await wire.reads(DeliverSm)
-        await until(lambda: not home.gateway.binds.all(), "the end of the bind")
-        async with await bind(home.port) as esme:
+        await until(lambda: not live.gateway.binds.all(), "the end of the bind")
+        async with await bind(live.port) as esme:
             again = await delivered(esme)
             assert (again.short_message, again.source_addr) == (lost.short_message, lost.source_addr)
-            await home.closed(1)
+            await live.closed(1)
             await stays_silent(esme)
 
 
 async def test_submit_and_unbind_at_once(tmp_path: Path) -> None:
     """A peer that unbinds behind its SMS gets its answer first; the reply waits for the next bind."""
-    async with house(tmp_path) as home:
-        async with Wire.to(home.port) as wire:
+    async with live_gateway(tmp_path) as live:
+        async with Wire.to(live.port) as wire:
             await wire.bind()
             wire.send(sms(ALICE, "161", QUERY), Unbind(sequence_number=9))
             assert (await wire.reads(SubmitSmResp)).command_status == 0
             await wire.reads(UnbindResp)
             assert await wire.read() is None
-        async with await bind(home.port) as esme:
+        async with await bind(live.port) as esme:
             assert (await delivered(esme)).destination_addr == ALICE
 
 
@@ -348,25 +355,25 @@ async def test_a_stopping_gateway(tmp_path: Path) -> None:
     """It takes nothing new (RMSGQFUL), lets nobody in, waits for the answers to its replies, then unbinds."""
     leave = asyncio.Event()
 
-    async def live(ready: "asyncio.Future[House]") -> None:
-        async with house(tmp_path) as home:
-            ready.set_result(home)
+    async def run_until_left(ready: "asyncio.Future[LiveGateway]") -> None:
+        async with live_gateway(tmp_path) as live:
+            ready.set_result(live)
             await leave.wait()
 
-    ready: asyncio.Future[House] = asyncio.get_running_loop().create_future()
-    life = asyncio.create_task(live(ready))
-    home = await ready
-    async with Wire.to(home.port) as wire:
+    ready: asyncio.Future[LiveGateway] = asyncio.get_running_loop().create_future()
+    life = asyncio.create_task(run_until_left(ready))
+    live = await ready
+    async with Wire.to(live.port) as wire:
         await wire.bind()
         wire.send(sms(ALICE, "161", QUERY))
         await wire.reads(SubmitSmResp)
         reply = await wire.reads(DeliverSm)
         leave.set()
-        await until(lambda: home.gateway.queue.stopping, "the stop")
+        await until(lambda: live.gateway.queue.stopping, "the stop")
         wire.send(sms(BOB, "161", QUERY))
         assert (await wire.reads(SubmitSmResp)).command_status == CommandStatus.RMSGQFUL
         with pytest.raises(ConnectionRefusedError):
-            async with Wire.to(home.port):
+            async with Wire.to(live.port):
                 pass
         wire.send(DeliverSmResp(sequence_number=reply.sequence_number))
         unbind = await wire.reads(Unbind)
@@ -375,13 +382,13 @@ async def test_a_stopping_gateway(tmp_path: Path) -> None:
     async with asyncio.timeout(PATIENCE):
         await life
     assert rows(store_of(tmp_path), "SELECT state FROM outbox") == [{"state": 1}]
-    assert [row["msisdn"] for row in home.journal()] == [ALICE]
+    assert [row["msisdn"] for row in live.journal()] == [ALICE]
 
 
 async def test_a_stop_has_a_deadline(tmp_path: Path) -> None:
     """A peer that answers nothing is cut off at the deadline; what it did not answer stays in the store."""
-    async with AsyncExitStack() as later, house(tmp_path, shutdown={"deadline": 0.2}) as home:
-        wire = await later.enter_async_context(Wire.to(home.port))
+    async with AsyncExitStack() as later, live_gateway(tmp_path, shutdown={"deadline": 0.2}) as live:
+        wire = await later.enter_async_context(Wire.to(live.port))
         await wire.bind()
         wire.send(sms(ALICE, "161", QUERY))
         await wire.reads(SubmitSmResp)

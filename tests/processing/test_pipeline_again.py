@@ -8,33 +8,40 @@ import pytest
 from gateway.message import Commit, Expected
 from gateway.simulator.esme import Esme
 from gateway.storage.sqlite.store import SqliteStore
-from tests.processing.machine_service import QUERY, House, accounts, drained, house, opened
+from tests.processing.machine_service import (
+    QUERY,
+    LiveGateway,
+    accounts,
+    drained,
+    live_gateway,
+    opened,
+)
 from tests.processing.test_pipeline_stalls import stall
 from tests.proofs.served import accepted, bind, delivered, sms, text_of, until
 from tests.support import ALICE, BOB, START_MS, at_once, received, store_at, store_of
 
 
-async def cut(home: House, esme: Esme) -> None:
+async def cut(live: LiveGateway, esme: Esme) -> None:
     """The connection is gone without an unbind, and the gateway knows it."""
     await esme.abort()
-    await until(lambda: not home.gateway.binds.all(), "the end of the bind")
+    await until(lambda: not live.gateway.binds.all(), "the end of the bind")
 
 
 async def test_what_the_peer_has_read_may_be_said_again(tmp_path: Path) -> None:
     """Buddies chat: the answer was read, as the acknowledged delivery behind it shows. Twenty seconds later
     the bind is cut; the same word to the same buddy is another SMS, and comes through."""
-    async with house(tmp_path) as home:
-        first = await bind(home.port)
+    async with live_gateway(tmp_path) as live:
+        first = await bind(live.port)
         await opened(first, ALICE, BOB)
         await accepted(first, sms(ALICE, "161", f"HY#{BOB}"))
         await accepted(first, sms(BOB, "161", "是", 8))
         await drained(first)
         one = await accepted(first, sms(ALICE, f"12520{BOB}", "hi"))
         assert text_of(await delivered(first)) == "hi"
-        await until(lambda: not home.gateway.outbox.depth, "its acknowledgement")
-        home.clock.ahead += 20
-        await cut(home, first)
-        async with await bind(home.port) as second:
+        await until(lambda: not live.gateway.outbox.depth, "its acknowledgement")
+        live.clock.ahead += 20
+        await cut(live, first)
+        async with await bind(live.port) as second:
             assert await accepted(second, sms(ALICE, f"12520{BOB}", "hi")) != one
             assert text_of(await delivered(second)) == "hi"
 
@@ -45,19 +52,19 @@ async def test_a_late_answer_is_no_reason_for_hours(
 ) -> None:
     """An answer came six seconds late. The same text is executed after two response timers, and at once after
     a polite unbind."""
-    async with house(tmp_path) as home:
-        esme = await bind(home.port)
-        stall(home, monkeypatch, 6.0, 1)
+    async with live_gateway(tmp_path) as live:
+        esme = await bind(live.port)
+        stall(live, monkeypatch, 6.0, 1)
         number = await accepted(esme, sms(ALICE, "161", QUERY))
         await delivered(esme)
         if ends == "politely":
             await esme.close()
-            await until(lambda: not home.gateway.binds.all(), "the end of the bind")
-            esme = await bind(home.port)
+            await until(lambda: not live.gateway.binds.all(), "the end of the bind")
+            esme = await bind(live.port)
         else:
-            home.clock.ahead += 2 * home.gateway.settings.smpp.timers.response + 1
+            live.clock.ahead += 2 * live.gateway.settings.smpp.timers.response + 1
         assert await accepted(esme, sms(ALICE, "161", QUERY)) != number
-        assert len(home.journal()) == 2
+        assert len(live.journal()) == 2
         await esme.close()
 
 
@@ -74,14 +81,14 @@ async def test_an_account_waits_for_its_candidates_and_no_other(
         return await expect(self, limit)
 
     both = {"accounts": [*accounts()["accounts"], {"system_id": "other", "password": "secret"}]}
-    async with house(tmp_path, smpp={**both, "listen": {"port": 0}}) as home:
-        first = await bind(home.port)
+    async with live_gateway(tmp_path, smpp={**both, "listen": {"port": 0}}) as live:
+        first = await bind(live.port)
         number = await accepted(first, sms(ALICE, "161", QUERY))
         await delivered(first)
         monkeypatch.setattr(SqliteStore, "expect", wait)
-        await cut(home, first)
-        second = await bind(home.port)
-        async with await Esme.connect("127.0.0.1", home.port, "other", "secret") as other:
+        await cut(live, first)
+        second = await bind(live.port)
+        async with await Esme.connect("127.0.0.1", live.port, "other", "secret") as other:
             again = asyncio.create_task(accepted(second, sms(ALICE, "161", QUERY)))
             await accepted(other, sms(BOB, "161", QUERY))
             assert not again.done()

@@ -10,7 +10,7 @@ from gateway.message import number_of
 from gateway.smpp.pdus import SubmitSm
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD, SAR_MSG_REF_NUM, SAR_SEGMENT_SEQNUM, SAR_TOTAL_SEGMENTS
-from tests.processing.machine_service import drained, house, opened, status, stays_silent
+from tests.processing.machine_service import drained, live_gateway, opened, status, stays_silent
 from tests.processing.test_pipeline_stalls import go_on, waits
 from tests.proofs.served import (
     accepted,
@@ -34,14 +34,18 @@ async def test_parts_over_two_binds(tmp_path: Path) -> None:
     parts = {
         number: part_of_many(7, 3, number, octets) for number, octets in enumerate((b"C", b"XF", b"X"), 1)
     }
-    async with house(tmp_path) as home, await bind(home.port) as one, await bind(home.port) as two:
+    async with (
+        live_gateway(tmp_path) as live,
+        await bind(live.port) as one,
+        await bind(live.port) as two,
+    ):
         for esme, number in ((one, 3), (two, 1), (one, 1), (two, 2)):
             await accepted(esme, parts[number])
         reply = await delivered(two)
         assert reply.destination_addr == ALICE
-        [row] = home.journal()
+        [row] = live.journal()
         assert (row["parts"], row["outcome"]) == (3, "done")
-        assert home.count("part") == 0
+        assert live.count("part") == 0
         await stays_silent(one)
 
 
@@ -64,37 +68,37 @@ async def test_a_restart_in_the_middle_of_a_long_message(tmp_path: Path, kind: s
             tlvs=numbering,
         )
 
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await opened(esme, ALICE, BOB)
         await accepted(esme, part(3))
         await accepted(esme, part(1))
-        assert home.count("part") == 2
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+        assert live.count("part") == 2
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await accepted(esme, part(2))
         replies = {d.destination_addr: text_of(d) for d in await drained(esme)}
         assert "小爱" in replies[BOB]
-        assert home.count("part") == 0
+        assert live.count("part") == 0
 
 
 async def test_a_part_that_comes_again_after_a_cut(tmp_path: Path) -> None:
     """All parts are resent after the message was executed and the session cut: nothing runs a second time."""
     parts = [part_of_many(7, 2, 1, b"CX"), part_of_many(7, 2, 2, b"FX")]
-    async with house(tmp_path) as home:
-        first = await bind(home.port)
+    async with live_gateway(tmp_path) as live:
+        first = await bind(live.port)
         numbers = [await accepted(first, part) for part in parts]
         await delivered(first)
-        await home.closed(1)
+        await live.closed(1)
         await first.abort()
-        await until(lambda: not home.gateway.binds.all(), "the end of the bind")
-        async with await bind(home.port) as second:
+        await until(lambda: not live.gateway.binds.all(), "the end of the bind")
+        async with await bind(live.port) as second:
             assert [await accepted(second, part) for part in parts] == numbers
-            assert len(home.journal()) == 1
+            assert len(live.journal()) == 1
             await stays_silent(second)
 
 
 async def test_too_many_long_messages(tmp_path: Path) -> None:
     """The 17th unfinished message of a handset, and more than 32 KiB of them, get RMSGQFUL; others go on."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         for reference in range(SETS_PER_HANDSET):
             await accepted(esme, part_of_many(reference, 2, 1, b"x"))
         assert await status(esme, part_of_many(99, 2, 1, b"x")) == CommandStatus.RMSGQFUL
@@ -113,25 +117,25 @@ async def test_too_many_long_messages(tmp_path: Path) -> None:
             for number in (1, 2, 3)
         ]
         assert answers == [0, 0, CommandStatus.RMSGQFUL]
-        assert home.count("part") == SETS_PER_HANDSET + 3
+        assert live.count("part") == SETS_PER_HANDSET + 3
 
 
 async def test_a_long_message_is_given_up(tmp_path: Path) -> None:
     """At its deadline its parts leave the store, its sender gets one sentence from the number that he wrote
     to, in his own spelling, and the log says so; the late part begins another message."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         first = part_of_many(7, 3, 1, b"CX", sender=f"86{ALICE}")
         first.source_addr_ton = 1
         number = await accepted(esme, first)
         await accepted(esme, part_of_many(7, 3, 2, b"FX"))
-        home.clock.ahead += KEPT_MS / 1000
-        home.gateway.pipeline.housekeep()
+        live.clock.ahead += KEPT_MS / 1000
+        live.gateway.pipeline.housekeep()
         told = await delivered(esme)
         assert (told.source_addr, told.destination_addr, told.dest_addr_ton) == ("161", f"86{ALICE}", 1)
         assert "没有收全" in text_of(told)
-        assert home.count("part") == 0
+        assert live.count("part") == 0
         await accepted(esme, part_of_many(7, 3, 3, b"!"))
-        assert home.count("part") == 1
+        assert live.count("part") == 1
         await stays_silent(esme)
         [row] = rows(store_of(tmp_path), "SELECT cause FROM outbox WHERE text LIKE '%没有收全%'")
         assert row["cause"] == number_of(number)
@@ -152,7 +156,7 @@ async def test_one_reference_again(tmp_path: Path) -> None:
             short_message=bytes((6, 8, 4, 0, 9, 2, number)) + octets,
         )
 
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await opened(esme, ALICE, BOB)
         await accepted(esme, sms(ALICE, "161", f"HY#{BOB}"))
         await accepted(esme, sms(BOB, "161", "是", 8))
@@ -160,7 +164,7 @@ async def test_one_reference_again(tmp_path: Path) -> None:
         for number, octets in ((1, b"A"), (2, b"B"), (2, b"B"), (1, b"C"), (2, b"D")):
             await accepted(esme, part(number, octets))
         assert [text_of(each) for each in await drained(esme)] == ["AB", "CD"]
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         for number, octets in ((2, b"D"), (1, b"E"), (2, b"F")):
             await accepted(esme, part(number, octets))
         assert [text_of(each) for each in await drained(esme)] == ["EF"]
@@ -169,15 +173,15 @@ async def test_one_reference_again(tmp_path: Path) -> None:
 async def test_no_room_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part for which there is no room, and its retransmission in the same late batch: both are refused, for
     nothing was stored."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         for reference in range(SETS_PER_HANDSET):
             await accepted(esme, part_of_many(reference, 2, 1, b"x"))
-        later = waits(home, monkeypatch)
+        later = waits(live, monkeypatch)
         first = asyncio.create_task(status(esme, part_of_many(99, 2, 1, b"y")))
         await later(1, 5.0)
         second = asyncio.create_task(status(esme, part_of_many(99, 2, 1, b"y")))
         await later(2, 6.0)
-        go_on(home, monkeypatch)
+        go_on(live, monkeypatch)
         assert [await first, await second] == [CommandStatus.RMSGQFUL] * 2
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.smpp.status import CommandStatus
 from routing.table import Routing
-from tests.processing.machine_service import QUERY, house, status
+from tests.processing.machine_service import QUERY, live_gateway, status
 from tests.proofs.served import accepted, bind, delivered, events, lines, rows, sms, text_of, until
 from tests.support import (
     ALICE,
@@ -31,19 +31,19 @@ def journal(folder: Path) -> list[dict[str, Any]]:
 
 async def test_padded_addresses(tmp_path: Path) -> None:
     """A centre that fills addresses up with blanks gets its replies to the plain ones."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await accepted(esme, sms(f" {ALICE} ", "161 ", QUERY))
         reply = await delivered(esme)
         assert (reply.source_addr, reply.destination_addr) == ("161", ALICE)
-        assert (home.journal()[0]["msisdn"], home.journal()[0]["source"]) == (ALICE, ALICE)
+        assert (live.journal()[0]["msisdn"], live.journal()[0]["source"]) == (ALICE, ALICE)
 
 
 @pytest.mark.parametrize("sender", ["10086", "16103300001", "471234567"])
 async def test_a_sender_that_is_no_mobile_is_refused_and_logged(tmp_path: Path, sender: str) -> None:
     """Not acknowledged and dropped: RINVSRCADR, sms.rejected with the reason, and no row."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         assert await status(esme, sms(sender, "161", QUERY)) == CommandStatus.RINVSRCADR
-        assert home.count("journal") == 0
+        assert live.count("journal") == 0
         await until(lambda: "sms.rejected" in events(tmp_path / "gateway.log"), "the line of the refusal")
         [line] = [line for line in lines(tmp_path / "gateway.log") if line["event"] == "sms.rejected"]
         assert line["reason"] == "the sender is no mobile number"
@@ -52,7 +52,7 @@ async def test_a_sender_that_is_no_mobile_is_refused_and_logged(tmp_path: Path, 
 
 async def test_a_nul_at_the_end_is_no_letter(tmp_path: Path) -> None:
     """KTFX and a NUL in GSM opens Fetion, in one SMS and in parts; a text in the other byte order too."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         opening = sms(ALICE, "161", "")
         opening.short_message = b"KTFX\0"
         await accepted(esme, opening)
@@ -72,7 +72,7 @@ async def test_a_nul_at_the_end_is_no_letter(tmp_path: Path) -> None:
 async def test_a_password_whose_end_is_in_doubt(tmp_path: Path) -> None:
     """A GSM text to 050 that ends in 0x00 is answered positively and refused with a sentence; sent anew
     without @ at the end it is set."""
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         await accepted(esme, sms(ALICE, "161", "KTFX"))
         await delivered(esme)
         for text, answer, result in (("secret7@", "最后一个字符", "usage"), ("secret77", "修改成功", "done")):
@@ -89,7 +89,7 @@ async def test_a_second_number_with_an_operators_tables(
     whoever texts the second number or names it reaches the customer of the main one."""
     tables = operators_tables(tmp_path / "tables")
     monkeypatch.setattr(Routing, "load", lambda: tables)  # tables.folder is not in the configuration yet
-    async with house(tmp_path) as home, await bind(home.port) as esme:
+    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         for sender in ("86" + SECOND, ALICE):
             await accepted(esme, sms(sender, "161", "KTFX"))
             assert (await delivered(esme)).destination_addr == sender

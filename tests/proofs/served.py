@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from commands.handlers import Handler
 from commands.model import Given, Instruction, Outcome, Understood, World
 from commands.service import Commands
 from gateway.app import Environment, Gateway
 from gateway.operations.logs import open_log
-from gateway.secrets import HashCost
 from gateway.settings import Settings, load
 from gateway.simulator.esme import Bind, Esme
 from gateway.smpp.codec import decode, encode
@@ -30,14 +28,18 @@ from gateway.smpp.coding import Alphabet
 from gateway.smpp.pdu import Pdu, Response
 from gateway.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm
 from gateway.smpp.timers import Timers
+from gateway.testing import CHEAP, configuration
 
 PATIENCE = 10.0
 """Seconds after which something that must happen has not."""
 
 SYSTEM_ID, PASSWORD = "smsc", "fetion16"
-CHEAP = HashCost(passes=1, memory_kib=64)
 ALPHABET = Alphabet.from_config({}, "gsm")
 
+_BELOW_THE_FOLDER = {
+    "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
+    "limits": {"instructions_per_minute": 10_000},
+}
 _PORT = re.compile(rb'smpp_port"?[:=](\d+)')
 
 
@@ -51,18 +53,11 @@ async def until(condition: Callable[[], object], what: str) -> None:
 
 
 def write_config(folder: Path, **sections: Any) -> Path:
-    """A configuration in which everything that the gateway writes is below its folder, on a free port."""
-    config: dict[str, Any] = {
-        "smpp": {"listen": {"port": 0}},
-        "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
-        "limits": {"instructions_per_minute": 10_000},
-    }
-    for name, section in sections.items():
-        config[name] = {**config.get(name, {}), **section}
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    return path
+    """Configure a gateway whose files all lie below its folder, with a log that tells everything.
+
+    sections: laid over that. Its store is where the default puts it (tests.support.store_of).
+    """
+    return configuration.write_config(folder, _BELOW_THE_FOLDER, sections)
 
 
 def lines(log: Path) -> list[dict[str, Any]]:

@@ -14,8 +14,8 @@ from gateway.operations.logs import open_log
 from gateway.secrets import Hasher
 from gateway.simulator.errors import NotConnectedError
 from gateway.smpp.pdus import DeliverSm, DeliverSmResp, SubmitSm
+from gateway.testing import CHEAP
 from tests.proofs.served import (
-    CHEAP,
     accepted,
     bind,
     delivered,

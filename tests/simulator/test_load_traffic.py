@@ -12,7 +12,7 @@ ALICE = b"8613500000000"
 
 
 @dataclass
-class Lane:
+class Link:
     """A bind."""
 
     free: int = 10
@@ -25,12 +25,12 @@ def two_replies(count: int = 2) -> Plan:
 
 def test_a_round_trip_is_measured_from_the_sending() -> None:
     """Without a rate: answer and reply count from the sending, and the window is freed by the answer."""
-    traffic, lane = Traffic(Plan(count=1, window=10)), Lane()
+    traffic, link = Traffic(Plan(count=1, window=10)), Link()
     traffic.begin(0)
-    traffic.send(lane, 5 * MS)
-    assert lane.free == 9
+    traffic.send(link, 5 * MS)
+    assert link.free == 9
     traffic.take_response(FIRST_SEQUENCE, 0, 7 * MS)
-    assert lane.free == 10
+    assert link.free == 10
     assert traffic.finished == 0
     assert traffic.take_delivery(ALICE, 9 * MS)
     assert traffic.over
@@ -39,8 +39,8 @@ def test_a_round_trip_is_measured_from_the_sending() -> None:
 
 def test_a_reply_may_come_before_the_answer() -> None:
     """Whichever is first: the message is complete with both."""
-    traffic, lane = Traffic(Plan(count=1, window=10)), Lane()
-    traffic.send(lane, 0)
+    traffic, link = Traffic(Plan(count=1, window=10)), Link()
+    traffic.send(link, 0)
     assert traffic.take_delivery(ALICE, 1 * MS)
     assert traffic.complete == 0
     traffic.take_response(FIRST_SEQUENCE, 0, 2 * MS)
@@ -49,12 +49,12 @@ def test_a_reply_may_come_before_the_answer() -> None:
 
 def test_with_a_rate_times_count_from_when_a_message_was_due() -> None:
     """At 1000/s the third message is due at 2 ms: sent at 10 ms it is 8 ms late, answered at 11 it took 9."""
-    traffic, lane = Traffic(Plan(count=5, window=10, rate=1000)), Lane()
+    traffic, link = Traffic(Plan(count=5, window=10, rate=1000)), Link()
     traffic.begin(0)
     assert traffic.allowed(0) == 1
     assert traffic.allowed(int(2.5 * MS)) == 3
     for _ in range(3):
-        traffic.send(lane, 10 * MS)
+        traffic.send(link, 10 * MS)
     assert traffic.late.greatest == 10 * MS
     assert traffic.late.least == 8 * MS
     assert traffic.next_due() == 3 * MS
@@ -65,20 +65,20 @@ def test_with_a_rate_times_count_from_when_a_message_was_due() -> None:
 
 def test_a_refused_message_is_finished() -> None:
     """A negative answer: counted by its status, frees the window, has no time, and no reply is its own."""
-    traffic, lane = Traffic(Plan(count=1, window=10)), Lane()
-    traffic.send(lane, 0)
+    traffic, link = Traffic(Plan(count=1, window=10)), Link()
+    traffic.send(link, 0)
     traffic.take_response(FIRST_SEQUENCE, CommandStatus.RTHROTTLED, MS)
     assert traffic.over
-    assert (traffic.complete, traffic.answered.count, lane.free) == (0, 0, 10)
+    assert (traffic.complete, traffic.answered.count, link.free) == (0, 0, 10)
     assert traffic.refused == {CommandStatus.RTHROTTLED: 1}
     assert not traffic.take_delivery(ALICE, MS)
 
 
 def test_replies_belong_to_the_oldest_message_of_a_handset() -> None:
     """One handset, two messages of two replies each: the first two replies complete the first."""
-    traffic, lane = Traffic(two_replies()), Lane()
-    traffic.send(lane, 0)
-    traffic.send(lane, 10 * MS)
+    traffic, link = Traffic(two_replies()), Link()
+    traffic.send(link, 0)
+    traffic.send(link, 10 * MS)
     for sequence in (0, 1):
         traffic.take_response(FIRST_SEQUENCE + sequence, 0, 11 * MS)
     taken = []
@@ -93,9 +93,9 @@ def test_replies_belong_to_the_oldest_message_of_a_handset() -> None:
 def test_a_refused_message_leaves_the_queue_of_its_handset() -> None:
     """First, middle or last: replies go to the others, in their order."""
     for refused in range(3):
-        traffic, lane = Traffic(two_replies(3)), Lane()
+        traffic, link = Traffic(two_replies(3)), Link()
         for time in (0, 1, 2):
-            traffic.send(lane, time * MS)
+            traffic.send(link, time * MS)
         for each in range(3):
             status = CommandStatus.RMSGQFUL if each == refused else 0
             traffic.take_response(FIRST_SEQUENCE + each, status, 5 * MS)
@@ -108,33 +108,33 @@ def test_a_refused_message_leaves_the_queue_of_its_handset() -> None:
 
 def test_overdue_messages_are_given_up() -> None:
     """Without an answer, or without a reply, within the timeout: counted apart; a late one is unasked for."""
-    traffic, lane = Traffic(Plan(count=3, window=10, timeout=1)), Lane()
+    traffic, link = Traffic(Plan(count=3, window=10, timeout=1)), Link()
     for time in (0, 0, 500):
-        traffic.send(lane, time * MS)
+        traffic.send(link, time * MS)
     traffic.take_response(FIRST_SEQUENCE, 0, MS)
     traffic.expire(999 * MS)
     assert traffic.finished == 0
     traffic.expire(1001 * MS)
-    assert (traffic.unreplied, traffic.unanswered, traffic.finished, lane.free) == (1, 1, 2, 9)
+    assert (traffic.unreplied, traffic.unanswered, traffic.finished, link.free) == (1, 1, 2, 9)
     traffic.take_response(FIRST_SEQUENCE + 1, 0, 1002 * MS)
-    assert (traffic.unasked_responses, lane.free) == (1, 9)
+    assert (traffic.unasked_responses, link.free) == (1, 9)
     assert not traffic.take_delivery(ALICE, 1002 * MS)
 
 
 def test_an_answer_twice_counts_once() -> None:
     """A second response to the same message frees no window."""
-    traffic, lane = Traffic(Plan(count=1, window=10)), Lane()
-    traffic.send(lane, 0)
+    traffic, link = Traffic(Plan(count=1, window=10)), Link()
+    traffic.send(link, 0)
     for _ in range(2):
         traffic.take_response(FIRST_SEQUENCE, 0, MS)
-    assert (lane.free, traffic.unasked_responses) == (10, 1)
+    assert (link.free, traffic.unasked_responses) == (10, 1)
 
 
 def test_no_reply_wanted() -> None:
     """replies: 0: complete with its answer; an SMS to that handset is nobody's reply."""
     plan = Plan(count=1, window=1, mix=Mix(messages=[Line(text="A", to="161", replies=0)]))
-    traffic, lane = Traffic(plan), Lane()
-    traffic.send(lane, 0)
+    traffic, link = Traffic(plan), Link()
+    traffic.send(link, 0)
     assert not traffic.take_delivery(ALICE, MS)
     traffic.take_response(FIRST_SEQUENCE, 0, MS)
     assert (traffic.complete, traffic.replied.count) == (1, 0)
@@ -142,9 +142,9 @@ def test_no_reply_wanted() -> None:
 
 def test_what_is_under_way_is_bounded() -> None:
     """A gateway that answers and does not reply: sending waits at the bound, and the run says so."""
-    traffic, lane = Traffic(Plan(count=10**6, window=10)), Lane()
+    traffic, link = Traffic(Plan(count=10**6, window=10)), Link()
     for sequence in range(traffic.most_open):
-        traffic.send(lane, 0)
+        traffic.send(link, 0)
         traffic.take_response(FIRST_SEQUENCE + sequence, 0, 0)
     assert not traffic.held
     assert traffic.allowed(0) == 0

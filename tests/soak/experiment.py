@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-import yaml
-
 from gateway.net.connection import Connection
 from gateway.settings import SHIPPED_ACCOUNT
+from gateway.testing import configuration
 from tests.crash.process import store_path
 from tests.soak.centre import Centre, Line
 from tests.soak.controls import Controls
@@ -71,30 +70,28 @@ class Verdict:
 
 
 def write_config(folder: Path, response: float, **account: object) -> Path:
-    """Small timers and windows, a small backlog of the log, no limits for handsets. response: seconds in
-    which a deliver_sm has to be answered. account: what else it has."""
-    path = folder / "config.yaml"
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "smpp": {
-                    "listen": {"port": 0},
-                    "timers": {"response": response, "enquire_link": 2},
-                    "accounts": [{**SHIPPED_ACCOUNT, "window_in": 60, "window_out": 50, **account}],
-                },
-                "storage": {"url": f"sqlite:///{store_path(folder)}", "key_file": str(folder / "fetion.key")},
-                "logging": {"format": "json", "backlog": 65_536},
-                "limits": {
-                    "instructions_per_minute": 0,
-                    "same_text": 0,
-                    "sms_per_day": 10_000_000,
-                    "sms_per_month": 10_000_000,
-                },
-            }
-        ),
-        "utf-8",
+    """Configure small timers and windows, a small backlog of the log, and no limits for handsets.
+
+    response: seconds within which a deliver_sm must be answered. account: overrides what the shipped account
+    has.
+    """
+    return configuration.write_config(
+        folder,
+        {
+            "smpp": {
+                "timers": {"response": response, "enquire_link": 2},
+                "accounts": [{**SHIPPED_ACCOUNT, "window_in": 60, "window_out": 50, **account}],
+            },
+            "storage": {"url": f"sqlite:///{store_path(folder)}", "key_file": str(folder / "fetion.key")},
+            "logging": {"format": "json", "backlog": 65_536},
+            "limits": {
+                "instructions_per_minute": 0,
+                "same_text": 0,
+                "sms_per_day": 10_000_000,
+                "sms_per_month": 10_000_000,
+            },
+        },
     )
-    return path
 
 
 class Soak:

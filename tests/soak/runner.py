@@ -7,13 +7,13 @@ import os
 import signal
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from commands.model import LoadKeys, World
 from gateway.app import Environment, Gateway
 from gateway.cli.serve import new_event_loop
+from gateway.clock import SystemClock
 from gateway.message import Commit, Expected
 from gateway.operations.logs import open_log
 from gateway.settings import load
@@ -26,19 +26,15 @@ UNLIMITED = 1_073_741_823
 """SQLite's own limit of pages."""
 
 
-class MovedClock:
-    """The machine's clocks, the wall clock as the controls move it."""
+class ControlledClock(SystemClock):
+    """The machine's clocks, the wall clock moved as the controls say: by another process, while this runs."""
 
     def __init__(self, controls: Controls) -> None:
         self._controls = controls
 
-    def monotonic(self) -> float:
-        """Nobody moves this one."""
-        return time.monotonic()
-
     def now_ms(self) -> int:
         """Milliseconds since the epoch."""
-        return time.time_ns() // 1_000_000 + self._controls.offset_ms
+        return super().now_ms() + self._controls.offset_ms
 
 
 class MovedStore(SqliteStore):
@@ -116,7 +112,7 @@ async def serve(config: Path, controls: Controls) -> None:
     gateway = Gateway(
         settings,
         log,
-        Environment(clock=MovedClock(controls), hash_cost=CHEAP, open_store=open_store),
+        Environment(clock=ControlledClock(controls), hash_cost=CHEAP, open_store=open_store),
     )
     async with gateway:
         await stop.wait()

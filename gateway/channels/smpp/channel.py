@@ -14,7 +14,7 @@ from gateway.errors import Refusal
 from gateway.message import MobileTerminated
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
-from gateway.net.listener import Account, Listener
+from gateway.net.listener import BindAccount, Listener
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -34,7 +34,7 @@ class SmppConfiguration:
 
     host: str
     port: int
-    accounts: Mapping[str, Account]
+    accounts: Mapping[str, BindAccount]
     alphabets: Mapping[str, Alphabet]
     timers: Timers
     limits: ConnectionLimits
@@ -48,7 +48,7 @@ class SmppConfiguration:
             listen.host,
             listen.port,
             {
-                a.system_id: Account(
+                a.system_id: BindAccount(
                     a.system_id, a.password, a.window_in, a.window_out, a.allow_from, a.modes
                 )
                 for a in smpp.accounts

@@ -57,7 +57,7 @@ _header = Struct(">III").unpack_from
 class Link(asyncio.Protocol):
     """A connection that is to be bound, and then carries messages of a Traffic.
 
-    free: see traffic.Lane. lost: called once with the reason when it is gone. progress: called after
+    free: see traffic.Link. lost: called once with the reason when it is gone. progress: called after
     octets that came were worked.
     """
 

@@ -21,7 +21,7 @@ they alone could be as many: twice the windows."""
 _SECOND: Final = 1_000_000_000
 
 
-class Lane(Protocol):
+class Link(Protocol):
     """Where a message leaves: a bind. free: messages that may still be sent there unanswered."""
 
     free: int
@@ -30,18 +30,18 @@ class Lane(Protocol):
 class Message:
     """One message under way.
 
-    since: what its times count from; sent: when it left. lane: where it waits for its answer, None: it was
+    since: what its times count from; sent: when it left. link: where it waits for its answer, None: it was
     answered. replies: those that are still to come. after: the next message of the same handset.
     """
 
-    __slots__ = ("after", "lane", "number", "replies", "sent", "sequence", "since")
+    __slots__ = ("after", "link", "number", "replies", "sent", "sequence", "since")
 
-    def __init__(self, sequence: int, number: bytes, since: int, sent: int, lane: Lane, replies: int) -> None:
+    def __init__(self, sequence: int, number: bytes, since: int, sent: int, link: Link, replies: int) -> None:
         self.sequence = sequence
         self.number = number
         self.since = since
         self.sent = sent
-        self.lane: Lane | None = lane
+        self.link: Link | None = link
         self.replies = replies
         self.after: Message | None = None
 
@@ -103,7 +103,7 @@ class Traffic:
             return None
         return self.began + int(self.sent * self._gap)
 
-    def send(self, lane: Lane, now: int) -> bytes:
+    def send(self, link: Link, now: int) -> bytes:
         """The octets of the next message, which leaves now."""
         sequence = FIRST_SEQUENCE + self.sent
         octets, number, replies = self._take(sequence)
@@ -111,7 +111,7 @@ class Traffic:
         if self._gap:
             since = self.began + int(self.sent * self._gap)
             self.late.record(now - since)
-        self._open[sequence] = message = Message(sequence, number, since, now, lane, replies)
+        self._open[sequence] = message = Message(sequence, number, since, now, link, replies)
         if replies:
             earlier = self._waiting.setdefault(number, message)
             if earlier is not message:
@@ -119,17 +119,17 @@ class Traffic:
                     earlier = earlier.after
                 earlier.after = message
         self.sent += 1
-        lane.free -= 1
+        link.free -= 1
         return octets
 
     def take_response(self, sequence: int, status: int, now: int) -> None:
         """A message was answered."""
         message = self._open.get(sequence)
-        if message is None or message.lane is None:
+        if message is None or message.link is None:
             self.unasked_responses += 1
             return
-        message.lane.free += 1
-        message.lane = None
+        message.link.free += 1
+        message.link = None
         if status:
             self.refused[status] += 1
             self._finish(message, now)
@@ -152,7 +152,7 @@ class Traffic:
             del self._waiting[number]
         else:
             self._waiting[number] = message.after
-        if message.lane is None:
+        if message.link is None:
             self.complete += 1
             self._finish(message, now)
         return True
@@ -166,12 +166,12 @@ class Traffic:
                 break
             overdue.append(message)
         for message in overdue:
-            if message.lane is None:
+            if message.link is None:
                 self.unreplied += 1
             else:
                 self.unanswered += 1
-                message.lane.free += 1
-                message.lane = None
+                message.link.free += 1
+                message.link = None
             self._finish(message, now)
 
     def _finish(self, message: Message, now: int) -> None:

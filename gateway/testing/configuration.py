@@ -1,0 +1,32 @@
+"""Writes configuration files for gateways under test."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+def write_config(folder: Path, *layers: Mapping[str, Any]) -> Path:
+    """Write config.yaml into the folder, which is made where it is missing.
+
+    layers: sections as in config.yaml. Each layer overrides the keys that it has, at any depth, and leaves
+    the others; a list is replaced as a whole. Below all layers the gateway listens on a free port. Relative
+    paths in a configuration are relative to its folder.
+    """
+    sections: dict[str, Any] = {"smpp": {"listen": {"port": 0}}}
+    for layer in layers:
+        _lay_over(sections, layer)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(sections, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def _lay_over(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    for key, value in above.items():
+        if isinstance(value, Mapping) and isinstance(below.get(key), dict):
+            _lay_over(below[key], value)
+        else:
+            below[key] = deepcopy(value)
