@@ -19,7 +19,6 @@ from tests.channels import memory_channel
 from tests.channels.memory_channel import MemoryBind, MemoryChannel, Utf16
 
 DEMO = Path(gateway.simulator.__file__).parent / "demo.yaml"
-GLANCE = 0.001
 MEMORY = Driver({MemoryBind.account: AccountTerms(Utf16())}, MemoryChannel)
 
 
@@ -43,7 +42,7 @@ class MemoryPhone:
         try:
             async with asyncio.timeout(within):
                 while (found := self._unread(expectation)) is None:  # noqa: ASYNC110  # an inbox has no event
-                    await asyncio.sleep(GLANCE)
+                    await asyncio.sleep(0.001)
         except TimeoutError:
             raise MissedError(self.msisdn, expectation, within, ()) from None
         place, sms = found
