@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import functools
+import itertools
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -14,6 +15,8 @@ from zoneinfo import ZoneInfo
 from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.sensitive_words import WordList
 from commands.service import Commands
+from gateway.channels.contract import Channel, ChannelOwner
+from gateway.channels.driver import AccountTerms, Driver, accounts_of, composer_of
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer
 from gateway.clock import Clock, SteadyClock, SystemClock
@@ -77,8 +80,9 @@ class Gateway:
     """One running gateway: `async with Gateway(settings, open_log(settings.logging)) as gateway`.
 
     observers: hear what the event log hears. consumers: are told what happens (docs/events.md), and
-    events_backlog events wait for them at most. Entering raises TableError, KeyFileError, StorageError or
-    OSError before anything is listened on; leaving stops in order.
+    events_backlog events wait for them at most. drivers: channels beside SMPP.
+    Entering raises TableError, KeyFileError, StorageError or OSError before anything is listened on; leaving
+    stops in order.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Gateway:
         observers: Sequence[Observer] = (),
         consumers: Sequence[Consumer] = (),
         events_backlog: int = WAITS_AT_MOST,
+        drivers: Sequence[Driver] = (),
     ) -> None:
         self.settings = settings
         self.port = 0
@@ -100,6 +105,7 @@ class Gateway:
         self._observers = observers
         self._consumers = consumers
         self._events_backlog = events_backlog
+        self._drivers = drivers
         self._clock = SteadyClock(self._environment.clock)
         self._changes = Changes()
         self._work = asyncio.Event()
@@ -206,23 +212,45 @@ class Gateway:
                 self._logger.warning("key.replaced", file=str(path), consequence=consequence)
         return keys
 
+    def _smpp_driver(self) -> Driver:
+        """The channel of the section `smpp`."""
+        configuration = SmppConfiguration.of(self.settings)
+        composer = SmppComposer(configuration.alphabets)
+
+        def build(
+            owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
+        ) -> Channel:
+            self.channel = SmppChannel(configuration, owner, observer, monotonic, numbers)
+            return self.channel
+
+        return Driver(
+            {
+                a.system_id: AccountTerms(
+                    composer, _PREFIXES[a.msisdn_format], a.ton, a.npi, int(a.duplicate * 1000)
+                )
+                for a in self.settings.smpp.accounts
+            },
+            build,
+        )
+
     def _build_ways(self) -> None:
-        """The way in up to the queue, the way out from the outbox, and the channel between them."""
-        settings, observer = self.settings, self.observer
-        smpp = SmppConfiguration.of(settings)
-        accounts = settings.smpp.accounts
+        """The way in up to the queue, the way out from the outbox, and the channels between them."""
+        settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
+        drivers = [self._smpp_driver(), *self._drivers]
+        accounts = accounts_of(drivers)
         self._accounts = Accounts(
-            {a.system_id: Spelling(_PREFIXES[a.msisdn_format], a.ton, a.npi) for a in accounts},
+            {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_account.system_id,
         )
-        composer = SmppComposer(smpp.alphabets)
-        self.outbox = Outbox(self.binds, composer, observer, self._environment.random, self._store_soon)
+        self.outbox = Outbox(
+            self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
+        )
         self.retransmissions = Retransmissions(
             self.store,
-            {a.system_id: int(a.duplicate * 1000) for a in accounts},
+            {name: terms.retransmission_ms for name, terms in accounts.items()},
             max(int(2000 * settings.smpp.timers.response), SETTLE_MS + GRAIN_MS),
             self._clock.now_ms(),
-            self._clock.monotonic(),
+            monotonic(),
         )
         self._intake = Intake(self._routing, self._commands.parser, self._numbers)
         self.queue = InboundQueue(
@@ -242,7 +270,8 @@ class Gateway:
             work=self._work.set,
             changed=self._changes.note,
         )
-        self.channel = SmppChannel(smpp, exchange, observer, self._clock.monotonic, self.store.run)
+        numbers = itertools.count((self.store.run << 32) + 1)
+        self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
 
     def _build_pipeline(self, hasher: Hasher) -> None:
         """What works batch after batch."""
@@ -319,7 +348,7 @@ class Gateway:
                 self.outbox,
                 self.pipeline,
                 self._recovery,
-                (self.channel,),
+                self.channels,
                 self.events,
                 control,
             ),

@@ -5,9 +5,11 @@ it is interested in; to add one is to pass it to Gateway. An observer:
 
 1. returns at once: it is called in the event loop's thread, on the way of every SMS;
 2. keeps nothing of what it is given but plain values;
-3. raises nothing. What it raises about an SMS that is stored is reported as a bug, and changes nothing.
+3. raises nothing. What it raises is reported as a bug (broken), and changes nothing for the SMS nor for the
+   other observers.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -142,15 +144,29 @@ def together(observers: Sequence[Observer]) -> Observer:
     """One observer that tells several. One alone is given back as it is: it costs nothing more."""
     if len(observers) == 1:
         return observers[0]
+
+    def report(error: Exception) -> None:
+        for each in observers:
+            with contextlib.suppress(Exception):  # it may be what is broken
+                each.broken("observer", error)
+
     whole = Observer()
     for name in METHODS:
-        setattr(whole, name, _tell_all([getattr(each, name) for each in observers]))
+        setattr(whole, name, _Several([getattr(each, name) for each in observers], report).tell)
     return whole
 
 
-def _tell_all(methods: list[Callable[..., None]]) -> Callable[..., None]:
-    def tell(*args: Any, **kwargs: Any) -> None:
-        for method in methods:
-            method(*args, **kwargs)
+class _Several:
+    """One method of several observers."""
 
-    return tell
+    def __init__(self, methods: list[Callable[..., None]], report: Callable[[Exception], None]) -> None:
+        self._methods = methods
+        self._report = report
+
+    def tell(self, *args: Any, **kwargs: Any) -> None:
+        """Tell all of them, whatever one raises."""
+        for method in self._methods:
+            try:
+                method(*args, **kwargs)
+            except Exception as error:  # the boundary for bugs of one observer
+                self._report(error)

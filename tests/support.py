@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar, cast
@@ -322,7 +323,7 @@ class Sending(Observer):
         composer = SmppComposer(dict.fromkeys((SYSTEM_ID, "other"), GSM))
         self.outbox = Outbox(self.binds, composer, self, Random(7), self._wake, limit)
         owner = cast(ChannelOwner, _Told(self.outbox, self.clock))
-        self._driver = SmppChannel(NO_ACCOUNTS, owner, self, self.clock.monotonic, 0)
+        self._driver = SmppChannel(NO_ACCOUNTS, owner, self, self.clock.monotonic, count(1))
 
     def bind(
         self,

@@ -1,6 +1,7 @@
 """The rules of the layout, as tables. A rule that no longer fits is changed here, and on purpose."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -125,11 +126,20 @@ BOUNDARIES = frozenset(
         ("gateway.events.relay", "_tidy"),
         ("gateway.processing.pipeline", "_step"),
         ("gateway.lifecycle", "_tick"),
+        ("gateway.observer", "tell"),
         ("gateway.operations.replay", "_execute"),
     }
 )
 """Functions that may catch every Exception: where a bug in one message must not reach the next."""
 
+KNOW_SMPP = tuple(f"gateway.{each}" for each in ("channels.smpp", "net", "smpp", "simulator", "testing"))
+"""The packages that know SMPP, or speak it."""
+
+SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|WITH)\s+[a-zA-Z_*(]")
+"""How an SQL statement begins."""
+
+MOST_LOOSE = 12
+MOST_PARAMETERS = 7
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 60
 LONGEST_SLEEP = 0.05
@@ -160,6 +170,25 @@ def imports_of(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             yield from (f"gateway.{a.name}" for a in node.names) if module == "gateway" else (module,)
+
+
+def modules_of(tree: ast.Module) -> Iterator[str]:
+    """Every module that is imported, where `from package import module` names the module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            below = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name for name in below if name in PRODUCT)
+            if any(name not in PRODUCT for name in below):
+                yield node.module
+
+
+def parameters_of(function: ast.FunctionDef) -> int:
+    """How many parameters a function has, those by name only, * and ** included."""
+    given = function.args
+    named = len(given.posonlyargs) + len(given.args) + len(given.kwonlyargs)
+    return named + (given.vararg is not None) + (given.kwarg is not None)
 
 
 def is_within(module: str, name: str) -> bool:
@@ -273,6 +302,60 @@ def test_only_the_table_of_engines_names_one() -> None:
         )
     }
     assert offences == set()
+
+
+def test_nothing_in_the_middle_knows_smpp() -> None:
+    """Outside of the ways in and out, the simulator and the test aids nothing imports gateway.smpp; what
+    builds or checks the SMPP channel imports that channel."""
+    offences = {
+        f"{module} -> {name}"
+        for module, tree in PRODUCT.items()
+        if not any(is_within(module, each) for each in KNOW_SMPP)
+        for name in imports_of(tree)
+        if is_within(name, "gateway.smpp") or is_within(name, "gateway.net")
+    }
+    assert offences == set()
+
+
+def test_sql_stands_in_engines_only() -> None:
+    """No text outside gateway/storage/ is an SQL statement, and none outside an engine's package names its
+    library."""
+    offences = [
+        f"{module}:{node.lineno}: {node.value!r}"
+        for module, tree in PRODUCT.items()
+        if not is_within(module, "gateway.storage")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
+    ]
+    assert offences == []
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    """Modules can be ordered so that each imports only those before it, imports inside functions included."""
+    graph = {
+        module: {name for name in modules_of(tree) if name in PRODUCT and name != module}
+        for module, tree in PRODUCT.items()
+    }
+    tuple(graphlib.TopologicalSorter(graph).static_order())  # CycleError names the circle
+
+
+def test_few_modules_stand_loose() -> None:
+    """At most a dozen modules stand directly in gateway/: all else is in the package that it belongs to."""
+    assert len(list((ROOT / "gateway").glob("*.py"))) <= MOST_LOOSE
+
+
+def test_constructors_take_few_things() -> None:
+    """No constructor has more than seven parameters; what belongs together travels as one value."""
+    offences = {
+        f"{module}.{defined.name}": count
+        for module, tree in PRODUCT.items()
+        for defined in ast.walk(tree)
+        if isinstance(defined, ast.ClassDef)
+        for function in defined.body
+        if isinstance(function, ast.FunctionDef) and function.name == "__init__"
+        if (count := parameters_of(function) - 1) > MOST_PARAMETERS
+    }
+    assert offences == {}
 
 
 def test_the_core_is_pure() -> None:

@@ -1,6 +1,6 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,7 +67,7 @@ class SmppConfiguration:
 class SmppChannel:
     """Takes binds and turns PDUs into what the contract says (gateway.net.listener.Application).
 
-    monotonic: seconds. run: the run of the store, the upper half of the numbers of binds.
+    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build).
     """
 
     def __init__(
@@ -76,15 +76,14 @@ class SmppChannel:
         owner: ChannelOwner,
         observer: Observer,
         monotonic: Callable[[], float],
-        run: int,
+        numbers: Iterator[int],
     ) -> None:
         self._configuration = configuration
         self._alphabets = configuration.alphabets
         self._owner = owner
         self._observer = observer
         self._monotonic = monotonic
-        self._run = run
-        self._bound = 0
+        self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
         self._templates = Templates()
         self.listener = Listener(
@@ -121,14 +120,13 @@ class SmppChannel:
 
     def bound(self, connection: Connection, request: BindRequest, account: str) -> SmppBind:
         """A bind was accepted."""
-        self._bound += 1
         wanted, fault = None, ""
         try:
             wanted = AddressRange.of(request.address_range)
         except ValueError as error:
             fault = str(error)
         bind = SmppBind(
-            self._run << 32 | self._bound,
+            next(self._numbers),
             account,
             connection.peer,
             request.name.removeprefix("bind_"),
