@@ -1,24 +1,24 @@
-"""Time as a value that is handed in: the system's, or one that a test moves."""
+"""Clocks that are passed to whoever needs the time: the system's, or one that a test moves."""
 
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 _CATCHING_UP = 0.5
-"""How fast a SteadyClock runs while it is ahead of the clock below it."""
+"""Speed of a SteadyClock while it is ahead of the clock below it."""
 
 
 MILLISECOND = 0.001
 
 
 class Clock(Protocol):
-    """Two readings of one time."""
+    """Two ways to read the time."""
 
     def monotonic(self) -> float:
-        """Seconds on a scale that never goes back: ages, deadlines, latencies."""
+        """Return seconds on a scale that never goes back: for ages, deadlines, latencies."""
 
     def now_ms(self) -> int:
-        """Milliseconds since the epoch, UTC: what is stored."""
+        """Return milliseconds since the epoch, UTC: for what is stored."""
 
 
 class SystemClock:
@@ -36,11 +36,10 @@ class SystemClock:
 
 
 class SteadyClock:
-    """A clock whose now_ms never goes back: stored deadlines fall due although the machine's clock is set
-    back.
+    """A clock whose now_ms never goes back, so that stored deadlines fall due in any case.
 
-    While the clock below shows an earlier time than was told already, this one runs at half the speed until
-    the other has caught up. A clock that is put forward is followed at once: the machine may have slept.
+    While the clock below shows an earlier time than was read already, this one runs at half speed until the
+    other has caught up. It follows a clock that is put forward at once: the machine may have slept.
     """
 
     __slots__ = ("_clock", "_last", "_read_at", "_shown", "monotonic")
@@ -53,8 +52,10 @@ class SteadyClock:
         self._shown = int(self._last)
 
     def now_ms(self) -> int:
-        """Milliseconds since the epoch, UTC; never less than at the call before. It is asked for every SMS,
-        so the clock below is read once a millisecond."""
+        """Return milliseconds since the epoch, UTC; never less than at the call before.
+
+        Called for each SMS, so it reads the clock below at most once a millisecond.
+        """
         now = self.monotonic()
         passed = now - self._read_at
         if passed >= MILLISECOND:
@@ -65,11 +66,11 @@ class SteadyClock:
         return self._shown
 
     def not_before(self, now_ms: int) -> None:
-        """That time was told already, by an earlier process."""
+        """Start no earlier than this time, which an earlier process has read."""
         self._last = max(self._last, float(now_ms))
         self._shown = int(self._last)
 
     @property
     def ahead_s(self) -> float:
-        """Seconds that it shows more than the clock below."""
+        """Seconds by which it is ahead of the clock below."""
         return (self.now_ms() - self._clock.now_ms()) / 1000

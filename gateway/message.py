@@ -1,7 +1,7 @@
-"""The SMS that pass through the gateway, and what one commit holds.
+"""The SMS that pass through the gateway, and the contents of a commit.
 
-Numbers: every SMS, in or out, has one number from one series (node, run, counter), so rows append at
-the end of their tables; `message_id` is its text form, 16 hexadecimal digits.
+Numbers: each SMS, mobile originated or mobile terminated, has a number from one series (node, run, counter),
+so rows append at the end of their tables; `message_id` is its text form, 16 hexadecimal digits.
 Times: milliseconds since the epoch, UTC, unless a name says otherwise.
 """
 
@@ -16,20 +16,20 @@ from commands.model import Buddy, Customer
 _MESSAGE_ID = re.compile("[0-7][0-9A-Fa-f]{15}")
 
 PART = "part"
-"""What stands for the outcome of a part that waits for the others."""
+"""The outcome of a part that waits for the others."""
 MASKED = "<masked>"
-"""What tools show in place of a text that is not stored, because it is or might be a password."""
+"""Tools show this in place of a text that is not stored because it is or may be a password."""
 DONE = 200
-"""The result code of what went well; others stand in the journal."""
+"""The result code of success; the journal names other codes."""
 
 
 def message_id(number: int) -> str:
-    """The text form of an SMS's number, as it stands in submit_sm_resp and in the log."""
+    """Return the text form of the number of an SMS, as in submit_sm_resp and the log."""
     return f"{number:016x}"
 
 
 def number_of(text: str) -> int:
-    """The number behind a message id. ValueError when it is none."""
+    """Parse a message id. Raises ValueError when it is not one."""
     if len(text) != 16:
         raise ValueError(f"a message id has 16 hexadecimal digits, {text!r} has {len(text)} characters")
     if not _MESSAGE_ID.fullmatch(text):
@@ -41,15 +41,14 @@ COUNTER: Final = 1 << 32
 """Numbers of one run."""
 RUNS: Final = 1 << 24
 RESERVE: Final = 1 << 22
-"""Numbers that are left when another run is to be asked for: some minutes at any rate."""
+"""With fewer numbers left, another run is asked for: enough for some minutes at any rate."""
 
 
 class MessageNumbers:
     """The series of SMS numbers of one process: 7 bits node, 24 bits run, 32 bits counter.
 
-    A run that is used up goes over into the next one, which the store gives before (`wants_run`, `add_run`):
-    so no number is given twice, whatever later processes draw. counter: numbers of the run that are used up
-    already.
+    The next run, which the store gives in advance (`wants_run`, `add_run`), follows a run that is used up:
+    so no number is drawn twice, whatever later processes draw. counter: numbers of the run already used.
     """
 
     __slots__ = ("_end", "_next", "_next_run", "_node")
@@ -63,7 +62,7 @@ class MessageNumbers:
         self._next_run: int | None = None
 
     def draw(self) -> int:
-        """The next number. Raises NumbersUsedUp when the run is at its end and there is no other."""
+        """Return the next number. Raises NumbersUsedUp at the end of the run if there is no next one."""
         if self._next >= self._end:
             self._go_on()
         self._next += 1
@@ -80,7 +79,7 @@ class MessageNumbers:
         return self._next >= self._end and self._next_run is None
 
     def add_run(self, run: int) -> None:
-        """The run that the store has given, for the time when this one is used up."""
+        """Set the run that follows this one, as the store gave it."""
         self._first(run)
         self._next_run = run
 
@@ -103,7 +102,7 @@ class NumbersUsedUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartHeader:
-    """Where a part of a long message belongs. Parts with equal kind, reference and total are of one message.
+    """The place of a part. Parts with equal kind, reference and total belong to one long message.
 
     number: 1 to total.
     """
@@ -115,12 +114,12 @@ class PartHeader:
 
 
 class JournalEntry(NamedTuple):
-    """One SMS from a handset, and what it led to: a row of the journal.
+    """One mobile originated SMS and its result: a row of the journal.
 
-    source: the address that it came from, as it was spelled. msisdn: the customer's number, which is the main
-    number where source is a second one. session, sequence: number of the bind and of the request. outcome:
-    commands.model.Result, or PART. text: nothing where `hidden` says why. detail: what a trace and a replay
-    need besides. digest: by what a retransmission is known.
+    source: the source address as spelled. msisdn: the customer's number, which is the main number where
+    source is a second one. session, sequence: number of the bind and of the request. outcome:
+    commands.model.Result, or PART. text: empty where `hidden` says why. detail: what a trace and a replay
+    need in addition. digest: identifies retransmissions.
     """
 
     number: int
@@ -146,29 +145,28 @@ class JournalEntry(NamedTuple):
 
 
 class Delivery(IntEnum):
-    """Where an SMS that leaves stands; the `state` column of the outbox."""
+    """State of a mobile terminated SMS; the `state` column of the outbox."""
 
     WAITING = 0
     SENT = 1
     FAILED = 2
     EXPIRED = 3
-    SUSPECT = 4  # parked: unanswered too often, for an operator to decide
+    SUSPECT = 4  # parked: unanswered too often; an operator decides
 
 
 @dataclass(slots=True, eq=False)
 class MobileTerminated:
-    """One SMS to a handset: an outbox row. It leaves in one or more parts, in order.
+    """One SMS to a handset: a row of the outbox. It is sent in one or more parts, in order.
 
-    cause: number of the SMS that led to it. account: where it goes out. bind: number of the bind that its
-    cause came in on when it is a reply to the sender, else 0. source: our number. destination, ton, npi:
-    the handset's number as it is spelled to that account. secret: at rest `sealed` stands for the text, and
-    is blanked at the end. attempts: how often it left, all of its parts in sequence being once; again after
-    a refusal, a timeout, a lost session or a restart. leaves_anew: the next PDU is another attempt. repeat:
-    it may have been delivered before (and, after a restart, have left once more than attempts says). avoid:
-    numbers of binds that left the part in flight unanswered; not_before: monotonic seconds, when the last of
-    them may have it again. refusals: how often in a row it was refused for a while. losses: how often it was
-    unanswered in time by a peer that answered others, or was the oldest unanswered one at the loss of a
-    session.
+    cause: number of the SMS that caused it. account: through which it leaves. bind: for a reply to the
+    sender, number of the bind that its cause came in on, else 0. source: our number. destination, ton, npi:
+    the handset's number as the account spells it. secret: the store holds `sealed` in place of the text, and
+    blanks it when the SMS is closed. attempts: how often it was sent, all parts in sequence counting once;
+    again after a refusal, a timeout, a lost session or a restart. leaves_anew: the next PDU begins another
+    attempt. repeat: it may have been delivered before (and, after a restart, sent once more than attempts
+    says). avoid: numbers of binds that left the part in flight unanswered. not_before: when the last of these
+    may get it again (monotonic seconds). refusals: temporary refusals in a row. losses: how often a peer that
+    answered other PDUs did not answer it in time, or it was the oldest unanswered PDU of a lost session.
     """
 
     number: int
@@ -209,9 +207,9 @@ class MobileTerminated:
 class StoredPart:
     """One part of a long message that waits for the others. number: that of its own SMS.
 
-    source, ton, npi: the sender as spelled; msisdn: as understood. destination: without a country code.
-    octets: sealed in the store, they may hold a piece of a password. digest: of octets and data_coding,
-    keyed. complete: the message was complete, and this part, whose octets are gone, may come again.
+    source, ton, npi: the sender as spelled; msisdn: the customer's number. destination: without country
+    code. octets: sealed in the store, because they may hold a piece of a password. digest: of octets and
+    data_coding, keyed. complete: the message was complete; this part may come again, its octets are deleted.
     """
 
     number: int
@@ -232,7 +230,7 @@ class StoredPart:
 
 @dataclass(frozen=True, slots=True)
 class Uncertain:
-    """SMS first..last of one session (0: any) whose positive answers may not have arrived.
+    """SMS first..last of one session (0: any) whose positive responses may not have arrived.
 
     Their retransmissions are recognised until `until`: the store makes candidates of them (Store.expect).
     """
@@ -245,10 +243,10 @@ class Uncertain:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a step of Store.expect came to.
+    """The result of a step of Store.expect.
 
-    ranges: uncertain ranges that are left for further steps. candidates: SMS that may come again, as many as
-    the store knows now. dropped: SMS that will not be recognised, because there are too many candidates.
+    ranges: number of uncertain ranges left for further steps. candidates: number of SMS whose retransmissions
+    would be recognised now. dropped: SMS that will not be recognised, because there are too many candidates.
     """
 
     ranges: int
@@ -259,8 +257,8 @@ class Expected:
 class ProductRecord(NamedTuple):
     """A customer ordered or cancelled a product: a charging record.
 
-    cause: number of the SMS that did it. operation: order or cancel. trial: within the free hours of a first
-    order. province: the code of the customer's home province.
+    cause: number of the SMS that caused it. operation: order or cancel. trial: within the free hours of a
+    first order. province: the code of the customer's home province.
     """
 
     cause: int
@@ -273,14 +271,14 @@ class ProductRecord(NamedTuple):
 
 
 class CompletePart(NamedTuple):
-    """The message of a stored part is complete: its octets go, the rest is kept until `deadline`."""
+    """The message of a stored part is complete: its octets are deleted, the rest is kept until `deadline`."""
 
     deadline: int
     number: int
 
 
 class Retransmission(NamedTuple):
-    """SMS `number` came again at `at` and was recognised; its second answer goes out on `session`."""
+    """SMS `number` came again at `at` and was recognised; its second response is sent on `session`."""
 
     number: int
     session: int
@@ -288,14 +286,14 @@ class Retransmission(NamedTuple):
 
 
 class Doubted(NamedTuple):
-    """The answer to a retransmission of SMS `number` is in doubt too: a candidate again, until `until`."""
+    """The response to a retransmission of SMS `number` is in doubt: a candidate again, until `until`."""
 
     until: int
     number: int
 
 
 class Certain(NamedTuple):
-    """SMS first..last whose last answer left on `session`: it has arrived, they are candidates no more."""
+    """The last responses to SMS first..last, sent on `session`, have arrived: no candidates any more."""
 
     session: int
     first: int
@@ -303,7 +301,7 @@ class Certain(NamedTuple):
 
 
 class Watermark(NamedTuple):
-    """Answers to SMS up to `number`, and to retransmissions up to the time `at`, are certain."""
+    """Responses to SMS up to `number`, and to retransmissions up to the time `at`, are certain."""
 
     number: int
     at: int
@@ -311,12 +309,12 @@ class Watermark(NamedTuple):
 
 @dataclass(slots=True)
 class StoredEvent:
-    """Something that happened in the service, as it is stored and told to consumers (gateway.events).
+    """An event of the service, as it is stored and passed to consumers (gateway.events).
 
-    cause: number of the SMS that led to it. msisdn, fetion_number, province: of the customer whom it is about
-    ("" without a Fetion number; the province is that of his mobile). family, name: service, opened and so on.
-    version: counts the events of that customer, from 1. sequence: the place in the order of commits, and
-    event_id: the same at every repeat, never given to another event; both are the store's, 0 and "" before.
+    cause: number of the SMS that caused it. msisdn, fetion_number, province: of the customer whom it concerns
+    (fetion_number "" if there is none; the province of the mobile). family, name: service, opened and so on.
+    version: counts the events of that customer, from 1. sequence: the place in the order of commits.
+    event_id: the same at each repetition, and unique. The store sets both; before, they are 0 and "".
     """
 
     at: int
@@ -334,14 +332,14 @@ class StoredEvent:
 
 @dataclass(slots=True)
 class Commit:
-    """Everything that one commit writes; all of it or nothing.
+    """Everything that one commit writes: all or nothing.
 
-    messages: SMS that came. customers, buddies: their new values; None in place of a buddy removes it.
-    outgoing: SMS that are to leave. closed: SMS that are sent, failed or expired. changed: SMS that were not
-    closed, but are to leave again, had a part acknowledged, were parked, or taken out of the park.
+    messages: received SMS. customers, buddies: their new values; None in place of a buddy removes it.
+    outgoing: SMS to send. closed: SMS that are sent, failed or expired. changed: SMS that are not closed, but
+    are to be sent again, had a part acknowledged, were parked, or retried by an operator.
     parts, parts_gone: parts of long messages to keep, and numbers of those to delete.
     repeats: each uses up the candidate of its number. settled: replaces the watermark.
-    events: what is told to consumers, in order; only filled where there is one.
+    events: for consumers, in order; empty where there are none.
     """
 
     messages: list[JournalEntry] = field(default_factory=list)

@@ -1,8 +1,8 @@
-"""Passwords and keyed digests: what may be kept, and in which form.
+"""Passwords and keyed digests: in which form secrets may be stored.
 
-A customer's password is kept as an argon2 hash. A generated password that still has to travel is sealed.
-An octet string that must be recognised again, but not read, is kept as a keyed digest. Both need the
-key file, made at the first start.
+A customer's password is stored as an argon2 hash. A generated password that has not been sent yet is sealed.
+Octets that must be recognised again, but not read, are stored as a keyed digest. Seal and digest need the key
+file, which the first start makes.
 
     SecretsError
     +-- KeyFileError    the key file cannot be made, read, or trusted: nothing starts
@@ -39,20 +39,20 @@ MOST_FIELDS = 32
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz"
 DIGITS = "23456789"
-"""What generated passwords are made of: neither 0 and o nor 1, i and l, which customers mistake."""
+"""Characters of generated passwords: without 0, o, 1, i and l, which customers confuse."""
 
 GENERATED_LENGTH = 8
 
 _LOST = (
     "restore it from a backup, or accept the loss with serve --new-key: passwords and parts of long messages"
-    " that wait are then lost, and resends of earlier SMS are no longer recognised"
+    " that wait are then lost, and retransmissions of earlier SMS are no longer recognised"
 )
 _NONCE = 12  # octets, the size AES-GCM is specified for
 _COUNTS = tuple(struct.Struct(f">{count}I") for count in range(1, MOST_FIELDS + 2))
 
 
 class SecretsError(Exception):
-    """Anything that goes wrong here."""
+    """Root of the errors of this module."""
 
 
 class KeyFileError(SecretsError):
@@ -60,11 +60,11 @@ class KeyFileError(SecretsError):
 
 
 class UnsealError(SecretsError):
-    """A sealed value that this key and context do not open."""
+    """This key and context do not open a sealed value."""
 
 
 class Busy(SecretsError):
-    """As many passwords wait to be hashed as may wait, or there is no memory to hash one."""
+    """The queue of passwords to hash is full, or there is no memory to hash one."""
 
 
 class Keys:
@@ -75,7 +75,7 @@ class Keys:
     def __init__(self, key: bytes) -> None:
         """key: KEY_SIZE octets. Raises ValueError on any other size.
 
-        check: 63 bits by which a store recognises its key; they tell nothing else of it.
+        check: 63 bits by which a store recognises its key; they reveal nothing else of it.
         """
         if len(key) != KEY_SIZE:
             raise ValueError(f"a key has {KEY_SIZE} octets, not {len(key)}")
@@ -84,10 +84,10 @@ class Keys:
         self._aead = AESGCM(_derived(key, b"seal"))
 
     def digest(self, *fields: bytes) -> bytes:
-        """DIGEST_SIZE octets that stand for these fields (BLAKE2b with a key, RFC 7693).
+        """Return a digest of DIGEST_SIZE octets of these fields (BLAKE2b with a key, RFC 7693).
 
-        Lengths are part of it: ("ab", "c") and ("a", "bc") differ. At most MOST_FIELDS fields, else
-        IndexError.
+        Their lengths are included: ("ab", "c") and ("a", "bc") differ. Raises IndexError for more than
+        MOST_FIELDS fields.
         """
         state = self._digest.copy()
         count = len(fields)
@@ -95,23 +95,23 @@ class Keys:
         return state.digest()
 
     def seal(self, text: str, context: bytes) -> bytes:
-        """The text, readable with this key and for this context only (AES-256-GCM, random nonce).
+        """Encrypt a text so that only this key and context open it (AES-256-GCM, random nonce).
 
-        context: what the value belongs to, such as its row's id; it is not stored inside.
+        context: what the value belongs to, such as the id of its row; it is not stored in the result.
         """
         return self.seal_octets(text.encode(), context)
 
     def unseal(self, sealed: bytes, context: bytes) -> str:
-        """What seal() was given. Raises UnsealError."""
+        """Return the text that seal() encrypted. Raises UnsealError."""
         return self.unseal_octets(sealed, context).decode()
 
     def seal_octets(self, octets: bytes, context: bytes) -> bytes:
-        """The same for what need not be text."""
+        """Do the same as seal() for octets."""
         nonce = os.urandom(_NONCE)
         return nonce + self._aead.encrypt(nonce, octets, context)
 
     def unseal_octets(self, sealed: bytes, context: bytes) -> bytes:
-        """What seal_octets() was given. Raises UnsealError."""
+        """Return the octets that seal_octets() encrypted. Raises UnsealError."""
         try:
             return self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], context)
         except (InvalidTag, ValueError) as error:
@@ -128,10 +128,10 @@ class KeyFile:
 
     @classmethod
     def open(cls, path: Path, check: int | None = None) -> Keys:
-        """The keys of this file, which is made (0600, parents too) when it is not there.
+        """Read the key file; make it (0600, with parent folders) if it does not exist.
 
-        check: Keys.check of the only key that will do; then no file is made, and another key is refused.
-        Two processes that start at once read the same key. Raises KeyFileError.
+        check: Keys.check of the expected key; then no file is made, and any other key is refused. Two
+        processes that start at once read the same key. Raises KeyFileError.
         """
         file = cls(path)
         try:
@@ -149,7 +149,7 @@ class KeyFile:
         return keys
 
     def _make(self) -> None:
-        """Write the key beside its place, then link it there: nobody ever sees half a key."""
+        """Write the key to a temporary file, then link it: nobody ever reads half a key."""
         folder = self.path.parent
         folder.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=".key-")  # mode 0600
@@ -180,7 +180,10 @@ class KeyFile:
 
 @dataclass(frozen=True, slots=True)
 class HashCost:
-    """What one argon2id hash costs. The defaults are OWASP's for servers: about 30 ms on one core."""
+    """Cost of an argon2id hash. The defaults are OWASP's for servers: about 30 ms on one core.
+
+    lanes: the degree of parallelism (RFC 9106).
+    """
 
     passes: int = 2
     memory_kib: int = 19 * 1024
@@ -188,7 +191,7 @@ class HashCost:
 
 
 class Hasher:
-    """argon2id outside the event loop: a few threads and a bounded line of waiting passwords."""
+    """argon2id outside the event loop: a few threads and a bounded queue of passwords."""
 
     def __init__(self, cost: HashCost | None = None, *, workers: int = 2, waiting: int = 64) -> None:
         """workers: threads. waiting: passwords that may wait for a thread, beyond those being hashed."""
@@ -200,9 +203,9 @@ class Hasher:
         self._places = threading.BoundedSemaphore(workers + waiting)
 
     async def hash(self, password: str) -> str:
-        """The argon2id hash of a password, as a string that carries its own salt and cost.
+        """Return the argon2id hash of a password, as a string that contains salt and cost.
 
-        Raises Busy: at once when the line is full, or when argon2 gets no memory.
+        Raises Busy: at once if the queue is full, or if argon2 gets no memory.
         """
         if not self._places.acquire(blocking=False):
             raise Busy("too many passwords wait to be hashed")
@@ -211,15 +214,15 @@ class Hasher:
         try:
             return await asyncio.wrap_future(job)
         except HashingError:
-            raise Busy("a password could not be hashed") from None  # its words may hold the password
+            raise Busy("a password could not be hashed") from None  # its text may hold the password
 
     def close(self) -> None:
-        """Drop what waits, and wait for what is being hashed (milliseconds)."""
+        """Drop the waiting passwords, and wait for those being hashed (milliseconds)."""
         self._executor.shutdown(cancel_futures=True)
 
 
 def generate_password(choice: Callable[[str], str]) -> str:
-    """A password of GENERATED_LENGTH small letters and digits, at least one of each, all such equally likely.
+    """Draw a password of GENERATED_LENGTH small letters and digits, at least one of each, uniformly.
 
     choice: draws one character, as secrets.choice does (about 40 bits in all).
     """

@@ -1,8 +1,8 @@
-"""The configuration: a closed schema, its defaults, and how file and environment come together.
+"""The configuration: a closed schema, its defaults, and the merging of file and environment.
 
 The defaults are those of the shipped config.yaml, so the gateway starts without a file. A variable
-FETION__SECTION__KEY goes over the file; its value is read as YAML, except where text is wanted; items of
-lists go by position (FETION__SMPP__ACCOUNTS__0__PASSWORD; the position after the last adds an item).
+FETION__SECTION__KEY overrides the file; its value is read as YAML, except where the schema has text; items of
+lists are numbered (FETION__SMPP__ACCOUNTS__0__PASSWORD; the position after the last adds an item).
 """
 
 import re
@@ -24,11 +24,11 @@ from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotte
 PREFIX = "FETION__"
 
 SHIPPED_ACCOUNT: Mapping[str, object] = {"system_id": "smsc", "password": "fetion16", "default": True}
-"""Its password stands in the documentation: good for this machine only."""
+"""Its password is documented: usable on the own machine only."""
 
 EMBEDDED = "(embedded defaults)"
 ENVIRONMENT = "(environment)"
-"""What stands for the file name in faults that no file has; the line is then 0 for a variable."""
+"""Replace the file name in faults that belong to no file; the line of a variable is 0."""
 
 TYPE_OF_NUMBER = {"national": 0, "international": 1, "plus": 1}
 """TON for each spelling of a mobile number: unknown, international (SMPP 3.4 section 5.2.5)."""
@@ -124,10 +124,10 @@ def _url(url: str) -> str:
 
 
 class Listen(Closed):
-    """Where SMPP clients connect. port 0: any free one.
+    """The SMPP listener. port 0: any free one.
 
-    connections: at most. per_address: of one IPv4 address or IPv6 /64. unbound: that have not bound yet; of
-    more the oldest of the address with the most is closed, never a bound one.
+    connections: maximum in all. per_address: maximum of one IPv4 address or IPv6 /64. unbound: maximum of
+    connections that have not bound; beyond it the oldest one of the address with the most is closed.
     """
 
     host: Annotated[str, Field(pattern=r"^\S+$")] = "127.0.0.1"
@@ -147,13 +147,13 @@ class Timers(Closed):
 
 
 class AccountSettings(Closed):
-    """Who may bind, and how we talk to him.
+    """An account that may bind, and the conventions of its peer.
 
-    window_in: requests of his that may wait for our answer. window_out: ours that may wait for his.
-    allow_from: networks he may connect from. default: SMS to a handset that never wrote leave here.
-    msisdn_format: how he spells mobile numbers (13..., 8613..., +8613...), and with which ton and npi.
-    alphabet: codec for a data_coding, where it differs from the usual. latin: what data_coding 0
-    carries on the way out. duplicate: seconds for which a resend is recognised; 0: never.
+    window_in: requests of the peer that may wait for our response; window_out: ours that may wait for the
+    peer's. allow_from: networks from which it may connect. default: SMS to a handset that never wrote leave
+    through this account. msisdn_format, ton, npi: how the peer spells mobile numbers (13..., 8613...,
+    +8613...). alphabet: codec for a data_coding, where it differs from the usual one. latin: the alphabet of
+    data_coding 0 in SMS to handsets. duplicate: seconds for which a retransmission is recognised; 0: never.
     """
 
     system_id: Annotated[str, _octets(15)]
@@ -177,7 +177,7 @@ class AccountSettings(Closed):
     @model_validator(mode="before")
     @classmethod
     def _with_ton(cls, data: object) -> object:
-        """The type of number that goes with the spelling, where none is given."""
+        """Derive the type of number from the spelling, if none is given."""
         if not isinstance(data, Mapping):
             return data
         return {"ton": TYPE_OF_NUMBER.get(str(data.get("msisdn_format")), 0), **data}
@@ -192,15 +192,15 @@ class Smpp(Closed):
 
     @property
     def default_account(self) -> AccountSettings:
-        """Where SMS leave for a handset that never wrote."""
+        """The account through which SMS to a handset that never wrote leave."""
         return next((account for account in self.accounts if account.default), self.accounts[0])
 
 
 class Service(Closed):
-    """timezone: in which days and months of the service run.
+    """timezone: of the days and months of the service.
 
-    migration dual: 161 and 12520 each answer by themselves; unified: all answers leave from 12520.
-    sensitive_words: a file of one word a line that no chat may hold; null: none.
+    migration dual: 161 and 12520 each answer by themselves; unified: all replies leave from 12520.
+    sensitive_words: a file with one word per line that no chat may contain; null: none.
     """
 
     timezone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
@@ -209,7 +209,7 @@ class Service(Closed):
 
 
 class LimitSettings(Closed):
-    """What a customer may do at most. commands.model.ServiceLimits says what each means; 0: no limit."""
+    """Limits for one customer; 0: no limit. commands.model.ServiceLimits says what each means."""
 
     buddies: Positive = 300
     open_questions: Positive = 20
@@ -228,7 +228,7 @@ class LimitSettings(Closed):
 
 
 class Retention(Closed):
-    """journal_days: after which messages, closed SMS and product records are deleted."""
+    """journal_days: days after which messages, closed SMS and product records are deleted."""
 
     journal_days: Positive = 90
 
@@ -249,7 +249,7 @@ class Storage(Closed):
 class Logging(Closed):
     """format auto: console on a terminal, JSON lines otherwise. file null: standard output.
 
-    backlog: octets that may wait for a file or reader that takes none; lines beyond it are lost and counted.
+    backlog: octets that may wait for a file or reader that blocks; lines beyond it are lost and counted.
     """
 
     format: Literal["auto", "console", "json"] = "auto"
@@ -260,7 +260,7 @@ class Logging(Closed):
 
 
 class Shutdown(Closed):
-    """deadline: seconds in which everything has stopped."""
+    """deadline: seconds within which everything must have stopped."""
 
     deadline: Seconds = 10
 
@@ -280,7 +280,7 @@ Check = Callable[[Located[Settings]], Iterable[Fault]]
 
 
 _MENDINGS = 3
-"""How often something is left out of broken settings: a value, what is missing then, and once to spare."""
+"""Rounds of leaving out faulty values: a value, what is missing then, and one to spare."""
 _FILLER = "-"
 
 
@@ -289,10 +289,10 @@ def _nothing_else(_settings: Located[Settings]) -> Iterable[Fault]:
 
 
 def load(path: Path | None, environ: Mapping[str, str], also: Check = _nothing_else) -> Settings:
-    """The configuration of a file (None: the defaults) with the environment over it.
+    """Read the configuration from a file (None: the defaults) and the environment, which overrides it.
 
-    also: checks that the schema cannot make. They see what is in order, absolute paths included, and are
-    made even where something else is not. Relative paths become relative to the file (without a file: to
+    also: further checks that the schema cannot make. They see the values without faults, with absolute
+    paths, even if other values have faults. Relative paths become relative to the file (without a file: to
     the working directory). Raises TableError with every fault; a fault of a variable names the variable.
     """
     located: Located[Any] = Located({}, EMBEDDED, {}) if path is None else read(path)
@@ -316,9 +316,9 @@ def load(path: Path | None, environ: Mapping[str, str], also: Check = _nothing_e
 
 
 def _what_is_in_order(located: Located[Any]) -> tuple[Located[Settings], frozenset[str]] | None:
-    """The settings without what breaks the schema, so that the rest can be checked, and the keys left out.
+    """Return the settings without the values that break the schema, for further checks, and their keys.
 
-    None where too little is left to make settings of.
+    None if too little is left.
     """
     data = deepcopy(located.value)
     left_out: set[str] = set()
@@ -335,9 +335,9 @@ def _what_is_in_order(located: Located[Any]) -> tuple[Located[Settings], frozens
 
 
 def _leave_out(data: Any, loc: KeyPath, kind: str) -> KeyPath:
-    """Take the entry that a fault is about, or is within, out of its mapping; gives the path of that entry.
+    """Remove the entry that has a fault from its mapping. Returns the path of that entry.
 
-    What is missing and has no default is filled in instead.
+    A missing entry without a default is filled in instead.
     """
     here, holder, path = data, None, loc
     for depth, part in enumerate(loc):
@@ -355,14 +355,14 @@ def _leave_out(data: Any, loc: KeyPath, kind: str) -> KeyPath:
 
 
 def _is_below(key: str, above: Iterable[str]) -> bool:
-    """Whether a key is one of these, or of a value within one of them."""
+    """Return whether a key is one of these, or belongs to a value within one of them."""
     return any(key == each or key.startswith((f"{each}.", f"{each}[")) for each in above)
 
 
 def unread(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Variables that look as if they were meant for us and are not read, each with the nearest that is.
+    """Yield variables that look like ours but are not read, each with the most similar one that is.
 
-    FETION_SMPP_PORT is one, with FETION__SMPP__LISTEN__PORT; where nothing is near, FETION__SECTION__KEY.
+    FETION_SMPP_PORT comes with FETION__SMPP__LISTEN__PORT; without a similar one, FETION__SECTION__KEY.
     """
     stray = sorted(name for name in environ if name.startswith("FETION_") and not name.startswith(PREFIX))
     known = {name.replace("__", "_"): name for name in _variables(Settings, PREFIX)} if stray else {}
@@ -372,7 +372,7 @@ def unread(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    """The name of every variable that the schema has a place for; of lists the first item's."""
+    """Yield the name of each variable of the schema; for lists, that of the first item."""
     for name, field in model.model_fields.items():
         here = f"{prefix}{name.upper()}"
         inner = [field.annotation, *get_args(field.annotation)]
@@ -384,7 +384,7 @@ def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 class _Variables:
-    """The environment laid over the data of the file, remembering what came from where."""
+    """Merges the environment into the data of the file, and remembers which variable set which value."""
 
     def __init__(self, environ: Mapping[str, str], data: object) -> None:
         self.data = deepcopy(data)
@@ -403,7 +403,7 @@ class _Variables:
                 self.faults.append(Fault(ENVIRONMENT, 0, name, reason))
 
     def named(self, fault: Fault) -> Fault:
-        """The fault as it is, or with the variable that it comes from."""
+        """Return the fault, with the name of the variable that set the value, if one did."""
         for key in sorted(self._names, key=len, reverse=True):
             if fault.key == key:
                 return Fault(ENVIRONMENT, 0, self._names[key], fault.reason)
@@ -412,7 +412,7 @@ class _Variables:
         return fault
 
     def _set(self, name: str, path: KeyPath, value: object) -> None:
-        """Put a value in its place, making what is missing above it. Raises ValueError where none is."""
+        """Set a value, and make the missing sections above it. Raises ValueError if it has no place."""
         here: Any = self.data
         for depth, part in enumerate(path):
             is_list = isinstance(here, list)
@@ -430,12 +430,12 @@ class _Variables:
 
 
 def _absent(path: KeyPath) -> object:
-    """What a variable that reaches below a missing value begins with."""
+    """Return the initial value of a missing section or list that a variable sets a value in."""
     return [dict(SHIPPED_ACCOUNT)] if path == ("smpp", "accounts") else {}
 
 
 def _wants_text(model: type[BaseModel], path: KeyPath) -> bool:
-    """Whether the schema has text at `path`, so that a variable is taken as it stands."""
+    """Return whether the schema has text at `path`, so that a variable is not read as YAML."""
     annotation: Any = model
     for part in path:
         inner = [annotation, *get_args(annotation)]
@@ -450,7 +450,7 @@ def _wants_text(model: type[BaseModel], path: KeyPath) -> bool:
 
 
 def _across(located: Located[Settings]) -> Iterator[Fault]:
-    """Faults between values that are each in order."""
+    """Yield faults between values that have none by themselves."""
     smpp = located.value.smpp
     if not smpp.accounts:
         yield located.fault(("smpp", "accounts"), "must have at least one account")
@@ -480,7 +480,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _anchored(settings: Settings, base: Path) -> Settings:
-    """The settings with their relative paths below `base`."""
+    """Return the settings with their relative paths below `base`."""
     service, storage, logging = settings.service, settings.storage, settings.logging
     paths = {"url": f"sqlite:///{base / storage.path}", "key_file": base / storage.key_file}
     file = base / logging.file if logging.file else None

@@ -122,7 +122,7 @@ def received(
     source: str = ALICE,
     at: int = START_MS,
 ) -> JournalEntry:
-    """An SMS from a handset to 161, as it is stored."""
+    """Make the journal row of an SMS from a handset to 161."""
     return JournalEntry(
         number=number,
         at=at,
@@ -156,7 +156,7 @@ def leaving(
     bind: int = 0,
     expires_at: int = START_MS + 72 * 3_600_000,
 ) -> MobileTerminated:
-    """An SMS to a handset; bind: the session that its cause came in on."""
+    """Make an SMS to a handset. bind: the session that its cause came in on."""
     return MobileTerminated(
         number,
         number + 1_000_000,
@@ -184,7 +184,7 @@ def part_of_many(
     sender: str = ALICE,
     data_coding: int = 0,
 ) -> SubmitSm:
-    """One part of a long message, numbered in its user data header."""
+    """Make one part of a long message, numbered in its user data header."""
     return SubmitSm(
         source_addr=sender,
         destination_addr=to,
@@ -195,14 +195,14 @@ def part_of_many(
 
 
 def store_at(path: Path) -> SqliteStore:
-    """The store of a file, whose commits are made in the caller's thread, however slow the disk is."""
+    """Open the store of a file; it commits in the caller's thread, however slow the disk is."""
     store = SqliteStore.open(path)
     store.slow = False
     return store
 
 
 def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine gives that never has to wait: the store of store_at answers at once."""
+    """Run a coroutine that never waits, as those of the store of store_at."""
     try:
         coroutine.send(None)
     except StopIteration as end:
@@ -219,12 +219,12 @@ class Line:
         self._peer = peer
 
     def flush(self) -> None:
-        """What the gateway has queued arrives at once."""
+        """Deliver at once what the gateway has queued."""
         self._peer.flush()
 
 
 class Peer:
-    """One bind, both of its ends in memory; the test plays the far one."""
+    """One bind, both of its ends in memory; the test plays the far end."""
 
     def __init__(
         self, number: int, clock: HandClock, request: BindRequest, account: str, window: int
@@ -262,7 +262,7 @@ class Peer:
         return self.line.closed
 
     def flush(self) -> None:
-        """What the gateway has queued arrives at once."""
+        """Deliver at once what the gateway has queued."""
         for event in self.far.receive(self.session.output(), self._clock.now):
             if not isinstance(event, Closing):  # the far end has answered our unbind
                 assert isinstance(event, DeliverSm)
@@ -270,16 +270,16 @@ class Peer:
                 self.arrived += 1
 
     def heard(self) -> list[Event]:
-        """What the far end's session says by itself; what that means to the gateway."""
+        """Pass to the gateway what the far end's session sends by itself. Returns the events."""
         octets = self.far.output()
         return [] if self.mute else self.session.receive(octets, self._clock.now)
 
     def unbind(self) -> None:
-        """The gateway ends the session."""
+        """Let the gateway end the session."""
         self.session.unbind(self._clock.now)
 
     def answers(self, place: int, status: int) -> list[Event]:
-        """The far end answers one of its deliveries; what that means to the gateway."""
+        """Let the far end answer one of its deliveries. Returns the gateway's events."""
         request = self.unanswered.pop(place)
         if status:
             self.far.refuse(request, status)
@@ -290,23 +290,23 @@ class Peer:
 
     @property
     def texts(self) -> list[tuple[str, str]]:
-        """Handset and text of all that was taken."""
+        """Return handset and text of all accepted SMS."""
         return [(pdu.destination_addr, GSM.decode(pdu.short_message, 0)) for pdu in self.taken]
 
 
 class _Told:
-    """Passes on what the SMPP driver tells of answers, as gateway.processing.exchange does."""
+    """Passes on the responses that the SMPP driver reports, as gateway.processing.exchange does."""
 
     def __init__(self, outbox: Outbox, clock: HandClock) -> None:
         self._outbox = outbox
         self._clock = clock
 
     def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
-        """The peer took a part."""
+        """The peer accepted a part."""
         self._outbox.sent(bind, sms, remote_id, self._clock.now, self._clock.now_ms())
 
     def refused(self, _bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
-        """The peer did not take a part."""
+        """The peer refused a part."""
         self._outbox.refused(sms, reason, self._clock.now, self._clock.now_ms(), retry=retry)
 
 
@@ -333,7 +333,7 @@ class Sending(Observer):
         account: str = SYSTEM_ID,
         window: int = 10,
     ) -> Peer:
-        """Somebody binds, and what waits for him leaves."""
+        """Add a bind; SMS that wait for it leave."""
         self._bound += 1
         wish = request(system_id=account, address_range=address_range)
         peer = Peer(self._bound, self.clock, wish, account, window)
@@ -348,15 +348,15 @@ class Sending(Observer):
         return self.bind(address_range, request=BindReceiver)
 
     def hand_over(self, *messages: MobileTerminated) -> None:
-        """A commit that holds these is done."""
+        """Hand over SMS as after their commit."""
         self.outbox.hand_over(messages, self.clock.now, self.clock.now_ms())
 
     def answer(self, peer: Peer, status: int = 0, place: int = 0) -> None:
-        """The far end answers; its oldest delivery unless told otherwise."""
+        """Let the far end answer a delivery, by default its oldest one."""
         self._pass_on(peer, peer.answers(place, status))
 
     def advance(self, seconds: float) -> None:
-        """Time passes: retries that are due leave, responses that are late are given up, sessions end."""
+        """Move the clock: due retries leave, late responses time out, sessions end."""
         self.clock.now += seconds
         for bind in self.binds.all():
             peer = self.peers[bind.number]
@@ -367,7 +367,7 @@ class Sending(Observer):
         self.outbox.tick(self.clock.now, self.clock.now_ms())
 
     def lose(self, peer: Peer) -> None:
-        """The connection is cut."""
+        """Cut the connection."""
         peer.line.closed = True
         peer.unanswered.clear()
         self.binds.remove(peer.bind)
@@ -377,14 +377,14 @@ class Sending(Observer):
 
     @property
     def unwritten(self) -> Commit:
-        """What became of SMS and is not stored yet."""
+        """Return the changed and closed SMS that are not stored yet."""
         commit = Commit()
         self.outbox.hand_in(commit)
         self.outbox.take_back(commit)
         return commit
 
     def commit(self) -> Commit:
-        """What became of SMS is stored; the commit."""
+        """Store the changed and closed SMS. Returns the commit."""
         commit = Commit()
         self.outbox.hand_in(commit)
         self.outbox.committed(commit, self.clock.now, self.clock.now_ms())
@@ -424,12 +424,12 @@ class Sending(Observer):
 
 
 def store_of(folder: Path) -> Path:
-    """Where write_config puts the store."""
+    """Return the path of the store of write_config."""
     return folder / "var" / "fetion.db"
 
 
 class Wire:
-    """A TCP connection on which a test says exactly what it wants, PDU by PDU."""
+    """A TCP connection on which a test sends exactly the PDUs that it wants."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -440,7 +440,7 @@ class Wire:
     @classmethod
     @asynccontextmanager
     async def to(cls, port: int, host: str = "127.0.0.1", source: str | None = None) -> AsyncIterator["Wire"]:
-        """Connected until the end of the block, then closed without a word. source: our own address."""
+        """Connect; close without unbind at the end of the block. source: our own address."""
         local = (source, 0) if source else None
         reader, writer = await asyncio.open_connection(host, port, local_addr=local)
         try:
@@ -451,11 +451,11 @@ class Wire:
                 await writer.wait_closed()
 
     def send(self, *pdus: Pdu | bytes) -> None:
-        """All in one write."""
+        """Send all PDUs in one write."""
         self._writer.write(b"".join(pdu if isinstance(pdu, bytes) else encode(pdu) for pdu in pdus))
 
     async def read(self) -> Pdu | None:
-        """The next PDU; None when the other side has closed."""
+        """Read the next PDU. Returns None when the other side has closed."""
         async with asyncio.timeout(PATIENCE):
             while not self._frames:
                 try:
@@ -468,7 +468,7 @@ class Wire:
         return decode(self._frames.popleft())
 
     async def reads(self, kind: type[P]) -> P:
-        """The next PDU, which is of this kind."""
+        """Read the next PDU and assert its type."""
         pdu = await self.read()
         assert isinstance(pdu, kind), f"{pdu!r} instead of {kind.__name__}"
         return pdu

@@ -1,30 +1,30 @@
-"""Writes charging records as CSV files, for the settlement with the provinces, from what the store keeps.
+"""Writes charging records from the store as CSV files, for the settlement with the provinces.
 
-Every file has a line of names and one line per record (UTF-8, RFC 4180). Days and times are in
+Each file has a header line and one line per record (UTF-8, RFC 4180). Days and times are in
 service.timezone, amounts in fen. No file holds the text of an SMS. The columns are those of COLUMNS:
 
-    record_id          message id; of a product's record that of the SMS that ordered or cancelled it
-    cause_id           message id of the SMS that led to this one
+    record_id          message id; in product.csv that of the SMS that ordered or cancelled the product
+    cause_id           message id of the SMS that caused this one
     service_code       product: IIC is Fetion, MCHAT matching
-    service_id         instruction (of the cause), empty where nothing was understood
+    service_id         instruction (of the cause), empty if the text was not understood
     operation          order or cancel; trial: 1 within the free hours of a first order
-    msisdn             the handset; charged_msisdn: who pays, empty where nobody can
+    msisdn             the handset; charged_msisdn: who pays, empty if nobody does
     access_number      our number, with its sub-code
     direction          0 uplink, 1 downlink
-    submitted_at       RFC 3339; completed_at: of a downlink when it was closed
-    result             code of the service, 200 is well; of a downlink that was not sent the centre's error
-    outcome            as in the log; of a downlink sent, failed or expired
+    submitted_at       RFC 3339; completed_at: when a downlink SMS was closed
+    result             code of the service, 200 is success; the SMSC's error if a downlink SMS failed
+    outcome            as in the log; of a downlink SMS sent, failed or expired
     fee_type           01 free, 02 by the message, 03 by the month
     info_fee, month_fee, communication_fee
-    home_province      three digits, 000 where it is not known
-    home_city, roaming_province, brand: empty, the billing system knows them and the gateway does not
+    home_province      three digits, 000 if unknown
+    home_city, roaming_province, brand: empty; only the billing system knows them
     length             characters, empty for an SMS with a password
-    segments           SMS that it took; of a downlink those that left
+    segments           number of SMS; for a downlink message those that were sent
 
-An uplink message is one record, with the fee of all SMS that it took; a message that never became complete is
-none. A downlink belongs to the day on which it was closed, everything else to the day on which it came.
-month.csv has, for every calendar month that ended on one of the days, what each product that ran in it cost
-(commands.charging). It is made from the orders that customers' records keep, so it needs no old records.
+An uplink message is one record, with the fee of all its SMS; a message that never became complete has no
+record. A downlink message belongs to the day on which it was closed, everything else to the day of its
+arrival. month.csv has the fee of each product for each calendar month that ended on one of the days
+(commands.charging). It is made from the orders in the customers' records, so it needs no old records.
 """
 
 import csv
@@ -70,7 +70,7 @@ Record = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Days in a time zone, the last one included. begin, end: milliseconds since the epoch, end excluded."""
+    """Days in a time zone, including the last. begin, end: milliseconds since the epoch, excluding end."""
 
     first: date
     last: date
@@ -78,16 +78,16 @@ class Span:
 
     @property
     def begin(self) -> int:
-        """Midnight before the first day."""
+        """Midnight at the start of the first day."""
         return self._midnight(self.first)
 
     @property
     def end(self) -> int:
-        """Midnight behind the last day."""
+        """Midnight at the end of the last day."""
         return self._midnight(self.last + timedelta(days=1))
 
     def months(self) -> Iterator[tuple[int, int]]:
-        """(year, month) of the calendar months whose last day is one of these."""
+        """Yield (year, month) of the calendar months whose last day is one of these days."""
         count = self.first.year * 12 + self.first.month - 1
         while True:
             year, month = divmod(count, 12)
@@ -102,7 +102,7 @@ class Span:
 
 
 class Records:
-    """The charging records of some days. free_hours: how long a first order costs nothing."""
+    """Makes the charging records of some days. free_hours: hours for which a first order is free."""
 
     def __init__(
         self, reader: Reader, routing: Routing, tariffs: Tariffs, span: Span, free_hours: int
@@ -114,10 +114,10 @@ class Records:
         self._free_hours = free_hours
 
     def write(self, out: Path) -> dict[str, int]:
-        """Write the files into a folder, which is made when it is not there.
+        """Write the files into a folder, which is made if it does not exist.
 
-        A file appears whole, in place of an older one of its name, or not at all. Returns how many records
-        each file has. Raises OSError; StoreUnusable when the store cannot be read.
+        Each file appears whole, replacing an older one, or not at all. Returns the number of records per
+        file. Raises OSError, and StoreUnusable when the store cannot be read.
         """
         out.mkdir(parents=True, exist_ok=True)
         return {
@@ -128,7 +128,7 @@ class Records:
         }
 
     def uplink(self) -> Iterator[Record]:
-        """Give one record per message of a handset that came on these days; a long message is one."""
+        """Yield one record per message from a handset on these days; a long message is one."""
         for sms in self._reader.journal(self._span.begin, self._span.end):
             if sms.outcome == PART:
                 continue
@@ -150,7 +150,7 @@ class Records:
             )
 
     def downlink(self) -> Iterator[Record]:
-        """Give one record per SMS of ours that was closed on these days."""
+        """Yield one record per SMS of ours that was closed on these days."""
         for sms, instruction in self._reader.closed(self._span.begin, self._span.end):
             yield self._message(
                 sms.number,
@@ -171,7 +171,7 @@ class Records:
             )
 
     def products(self) -> Iterator[Record]:
-        """Give one record per order and per cancellation on these days."""
+        """Yield one record per order and per cancellation on these days."""
         for order in self._reader.products(self._span.begin, self._span.end):
             fee = self._tariffs.month.get(order.product, 0)
             yield {
@@ -188,7 +188,7 @@ class Records:
             }
 
     def months(self) -> Iterator[Record]:
-        """Give one record per customer, product and calendar month that ended on one of these days."""
+        """Yield one record per customer, product and calendar month that ended on one of these days."""
         months = list(self._span.months())
         if not months:
             return
@@ -211,7 +211,7 @@ class Records:
                     }
 
     def _message(self, number: int, *, fee: int, **fields: object) -> Record:
-        """What uplink and downlink records share."""
+        """Return the fields that uplink and downlink records share."""
         return {
             "record_id": message_id(number),
             "service_code": FETION,
@@ -231,7 +231,7 @@ class Records:
 
 
 def _write(out: Path, name: str, records: Iterable[Record]) -> int:
-    """Write one file that only its owner may read: it holds numbers of customers."""
+    """Write one file, readable only by its owner because it holds customers' numbers."""
     path = out / f"{name}.csv"
     unfinished = path.with_suffix(".csv.part")
     count = 0

@@ -1,4 +1,4 @@
-"""`check`: configuration and tables, before anything is started."""
+"""`check`: checks configuration and tables without starting anything."""
 
 import argparse
 import json
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def find_faults(config: Path | None) -> list[Fault]:
-    """Every fault of the configuration and, whether or not it has any, of the tables."""
+    """Return every fault of the configuration and of the tables."""
     return [
         *_faults_of(lambda: load_settings(config)),
         *_faults_of(lambda: Commands.load(Routing.load())),

@@ -1,4 +1,4 @@
-"""The option --config, and the settings it leads to: shared by the commands that need them."""
+"""The option --config, and the settings that it names, for the commands that need them."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def load_settings(path: Path | None) -> Settings:
-    """The settings of a file and of this process's environment; raises TableError with every fault.
+    """Read the settings from a file and the environment of this process. Raises TableError with every fault.
 
     A variable with one underscore too few, which is not read, is told of on standard error.
     """
@@ -33,7 +33,7 @@ def load_settings(path: Path | None) -> Settings:
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
-    """The settings that --config leads to; prints every fault and leaves with exit code 1 otherwise."""
+    """Read the settings that --config names; on faults, print all and leave with exit code 1."""
     try:
         return load_settings(args.config)
     except TableError as error:
@@ -42,7 +42,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 def codec_faults(settings: Located[Settings]) -> Iterator[Fault]:
-    """Faults of the codecs that accounts name, which only the SMPP core knows."""
+    """Yield faults of the codecs that accounts name; only the SMPP core knows these."""
     for position, account in enumerate(settings.value.smpp.accounts):
         for data_coding, codec in account.alphabet.items():
             try:
@@ -53,7 +53,7 @@ def codec_faults(settings: Located[Settings]) -> Iterator[Fault]:
 
 
 def path_faults(settings: Located[Settings]) -> Iterator[Fault]:
-    """Faults of paths at which there can be no file: looked at, nothing is made."""
+    """Yield faults of paths at which no file is possible. Makes nothing."""
     storage, logging = settings.value.storage, settings.value.logging
     places: tuple[tuple[tuple[str, str], Path | None], ...] = (
         (("storage", "url"), storage.path),
@@ -67,7 +67,7 @@ def path_faults(settings: Located[Settings]) -> Iterator[Fault]:
 
 
 def _obstacle(path: Path) -> str:
-    """Why there can be no file at a path, as far as it can be seen."""
+    """Return why no file is possible at a path, as far as can be seen; "" if nothing speaks against it."""
     try:
         if path.is_dir():
             return "is a folder, must be a file"
@@ -78,7 +78,7 @@ def _obstacle(path: Path) -> str:
 
 
 def word_faults(settings: Located[Settings]) -> Iterator[Fault]:
-    """Faults of the file of sensitive words."""
+    """Yield faults of the file of sensitive words."""
     path = settings.value.service.sensitive_words
     if path is None:
         return
@@ -89,4 +89,4 @@ def word_faults(settings: Located[Settings]) -> Iterator[Fault]:
 
 
 _LOOKS = (codec_faults, path_faults, word_faults)
-"""What the schema cannot see."""
+"""The checks that the schema cannot make."""

@@ -1,7 +1,6 @@
-"""The command `demo`: a gateway on its embedded defaults, and two handsets that talk through it.
+"""`demo`: starts a gateway with its embedded defaults and lets two handsets talk through it.
 
-It lives here and not in gateway.simulator because it starts the gateway itself, which the simulator
-does not know: that one only dials.
+It is not part of gateway.simulator because it starts the gateway; the simulator only connects to one.
 """
 
 import argparse
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def demo_settings(folder: Path, log_file: Path, *, free_port: bool) -> Settings:
-    """The embedded defaults, but with store and key in `folder` and JSON lines into `log_file`."""
+    """Return the embedded defaults, with store and key in `folder` and JSON lines in `log_file`."""
     settings = load(None, {})
     listen = settings.smpp.listen.model_copy(update={"port": 0} if free_port else {})
     storage = {"url": f"sqlite:///{folder / 'fetion.db'}", "key_file": folder / "fetion.key"}
@@ -69,7 +68,7 @@ def demo_settings(folder: Path, log_file: Path, *, free_port: bool) -> Settings:
 
 
 async def _demo(*, once: bool) -> int:
-    """Everything from the first file to the last is within reach of a signal, so nothing is left behind."""
+    """Run the demo so that a signal at any time leaves no file behind."""
     stop = _stop_signals()
     descriptor, log_file = tempfile.mkstemp(prefix="fetion-demo-", suffix=".log")
     os.close(descriptor)
@@ -84,7 +83,7 @@ async def _demo(*, once: bool) -> int:
 
 
 async def _perform(gateway: Gateway, stop: asyncio.Event, *, once: bool) -> int:
-    """The conversation, and what follows it; the exit code."""
+    """Play the conversation, then wait for the end. Returns the exit code."""
     settings = gateway.settings
     account = settings.smpp.default_account
     where = Account(settings.smpp.listen.host, gateway.port, account.system_id, account.password)
@@ -106,7 +105,7 @@ async def _perform(gateway: Gateway, stop: asyncio.Event, *, once: bool) -> int:
 
 
 async def _converse(account: Account) -> bool:
-    """Play the conversation and print it; whether every answer came."""
+    """Play the conversation and print it. Returns whether every answer came."""
     say("Two handsets behind one SMS centre, each line an SMS:\n")
     try:
         await converse(account, line_printer(sys.stdout))
@@ -132,7 +131,7 @@ The gateway is up. Ctrl-C stops it.
 
 
 def _stop_signals() -> asyncio.Event:
-    """Set by Ctrl-C, by SIGTERM, and when the terminal is closed."""
+    """Return an event that Ctrl-C, SIGTERM or closing the terminal sets."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -140,7 +139,7 @@ def _stop_signals() -> asyncio.Event:
 
 
 async def _first(*awaited: Awaitable[object]) -> None:
-    """Wait for the first of these and cancel the others. Raises what the first raises."""
+    """Wait for the first of these, and cancel the others. Raises what the first raises."""
     done, pending = await asyncio.wait(
         [asyncio.ensure_future(each) for each in awaited], return_when=asyncio.FIRST_COMPLETED
     )

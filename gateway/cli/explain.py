@@ -1,4 +1,4 @@
-"""`explain route` and `explain text`: what the tables make of a number and of a text, and why."""
+"""`explain route` and `explain text`: show how the tables interpret a number and a text, and why."""
 
 import argparse
 import json
@@ -78,7 +78,7 @@ text: Final = ExplainText()
 
 
 def _loaded(load: Callable[[], T]) -> T:
-    """What a loader of tables gives; prints every fault and leaves with exit code 1 otherwise."""
+    """Load tables; on faults, print all and leave with exit code 1."""
     try:
         return load()
     except TableError as error:
@@ -91,7 +91,7 @@ def _add_sender(parser: argparse.ArgumentParser) -> None:
 
 
 def _sender(args: argparse.Namespace, routing: Routing) -> str | None:
-    """The 11 digits of --from, None without it; any other number is wrong usage."""
+    """Return the 11 digits of --from, None without it. Any other number is a usage error."""
     if args.sender is None:
         return None
     msisdn = routing.numbers.msisdn(args.sender)
@@ -112,5 +112,5 @@ def _print_table(values: Mapping[str, object]) -> None:
 
 
 def _visible(text: str) -> str:
-    """On one line; what cannot be seen is written as Python does: \\n, \\x1b, \\u3000 for a wide blank."""
+    """Put a text on one line; invisible characters are written as in Python: \\n, \\x1b, \\u3000."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

@@ -1,4 +1,4 @@
-"""`handset send` and `handset chat` with --config: address and account out of a gateway's configuration."""
+"""`handset send` and `handset chat` with --config: take address and account from a configuration."""
 
 import argparse
 from ipaddress import ip_address
@@ -22,7 +22,7 @@ class Configured:
         add_config(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        """See gateway.cli.main.Command. What the command line says goes over the configuration."""
+        """See gateway.cli.main.Command. The command line overrides the configuration."""
         if args.config is not None:
             settings = settings_of(args)
             account = settings.smpp.default_account
@@ -38,7 +38,7 @@ handset_chat: Final = Configured(cli.handset_chat)
 
 
 def reachable(settings: Settings) -> str:
-    """Where to connect to a gateway that listens there: on every address is also on this machine's own."""
+    """Return the host to connect to: loopback if the gateway listens on every address."""
     host = settings.smpp.listen.host
     try:
         address = ip_address(host)
@@ -50,6 +50,6 @@ def reachable(settings: Settings) -> str:
 
 
 def password_of(settings: Settings, system_id: str) -> str | None:
-    """The password of an account, None where there is no such account."""
+    """Return the password of an account, or None if there is no such account."""
     accounts = {account.system_id: account.password for account in settings.smpp.accounts}
     return accounts.get(system_id)

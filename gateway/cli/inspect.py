@@ -1,7 +1,7 @@
 """`trace`, `binds`, `outbox list|retry|drop`: show what the store and the running gateway know.
 
-With --json, times are RFC 3339 in UTC with milliseconds, or null where nothing has happened; message ids are
-those of the log.
+With --json, times are RFC 3339 in UTC with milliseconds, or null if the event has not happened; message ids
+are those of the log.
 """
 
 import argparse
@@ -29,9 +29,9 @@ from routing.tablefile import TableError
 
 _TIMES: Final = frozenset({"at", "expires_at", "closed_at", "repeated_at"})
 _IDS: Final = {"number": "message_id", "cause": "cause_id"}
-"""Fields that are shown under another name, as a message id."""
+"""Fields shown as a message id under another name."""
 _SECRET: Final = "<secret>"
-"""What stands for the text of an SMS out that holds a password."""
+"""Replaces the text of a mobile terminated SMS that holds a password."""
 
 _BINDS: Final = (
     *("SYSTEM_ID", "MODE", "REMOTE", "ADDRESS_RANGE", "BOUND", "WINDOW_IN", "RECEIVED", "WINDOW_OUT", "SENT"),
@@ -64,12 +64,12 @@ def _guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse
 
 
 def say(text: str) -> None:
-    """One line on standard output."""
+    """Print a line on standard output."""
     sys.stdout.write(text + "\n")
 
 
 def complain(text: object) -> None:
-    """One line on standard error."""
+    """Print a line on standard error."""
     sys.stderr.write(f"fetion-gateway: {text}\n")
 
 
@@ -82,7 +82,7 @@ class Trace:
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
-        """ID and the common options."""
+        """Declare ID and the common options."""
         parser.add_argument(
             "id", type=_message_id, metavar="ID", help="message id, as in submit_sm_resp and in the log"
         )
@@ -95,11 +95,11 @@ class Trace:
 
 
 class ListBinds:
-    """`binds`: who is bound to the running gateway."""
+    """`binds`: lists the binds of the running gateway."""
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
-        """The common options."""
+        """Declare the common options."""
         _common(parser)
 
     @staticmethod
@@ -109,11 +109,11 @@ class ListBinds:
 
 
 class ListOutbox:
-    """`outbox list`: the SMS that wait to leave, and those that are parked."""
+    """`outbox list`: lists the SMS that wait to be sent, and those that are parked."""
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
-        """How many, and the common options."""
+        """Declare the number of SMS and the common options."""
         parser.add_argument("--limit", type=_count, default=100, metavar="N", help="how many (default: 100)")
         _common(parser)
 
@@ -124,18 +124,18 @@ class ListOutbox:
 
 
 class Decide:
-    """`outbox retry ID`, `outbox drop ID`: what becomes of an SMS that is parked."""
+    """`outbox retry ID`, `outbox drop ID`: send a parked SMS again, or give it up."""
 
     def __init__(self, command: str) -> None:
         self._command = command
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """ID and the common options."""
+        """Declare ID and the common options."""
         parser.add_argument("id", type=_message_id, metavar="ID", help="message id, as outbox list shows it")
         _common(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        """Tell the running gateway; it answers when the decision is stored."""
+        """Send the decision to the running gateway, which answers when it is stored."""
         return _guarded(self._decide, args)
 
     def _decide(self, args: argparse.Namespace, settings: Settings) -> int:
@@ -188,7 +188,7 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _shown(record: JournalRecord | DownlinkRecord) -> dict[str, Any]:
-    """A record as JSON has it: ids and times as in the log, flags as 0 and 1."""
+    """Convert a record for JSON: ids and times as in the log, flags as 0 and 1."""
     shown: dict[str, Any] = {}
     for each in fields(record):
         key, value = each.name, getattr(record, each.name)
@@ -212,7 +212,7 @@ def _shown(record: JournalRecord | DownlinkRecord) -> dict[str, Any]:
 
 
 def _text(record: JournalRecord | DownlinkRecord) -> str:
-    """The text, or what stands for one that nobody may see."""
+    """Return the text, or what replaces one that nobody may see."""
     if isinstance(record, DownlinkRecord):
         return _SECRET if record.secret else record.text
     return MASKED if record.hidden else record.text
@@ -223,7 +223,7 @@ def _state(state: Delivery) -> str:
 
 
 def _print_message(m: JournalRecord, home: str, zone: ZoneInfo) -> None:
-    """What is known of an SMS in. home: the province of its sender."""
+    """Print what is known of a mobile originated SMS. home: the province of its sender."""
     place = m.access_code + (f" + {m.sub_code}" if m.sub_code else "")
     say(f"SMS in        {message_id(m.number)}  {_local(m.at, zone)}")
     say(f"  from        {m.source}, home province {home}")
@@ -242,7 +242,7 @@ def _print_message(m: JournalRecord, home: str, zone: ZoneInfo) -> None:
 
 
 def _print_outgoing(sms: DownlinkRecord, zone: ZoneInfo) -> None:
-    """What is known of an SMS out."""
+    """Print what is known of a mobile terminated SMS."""
     say(f"SMS out       {message_id(sms.number)}  {_local(sms.at, zone)}  {_state(sms.state)}")
     say(f"  from        {sms.source} to {sms.destination} (account {sms.account})")
     say(f"  text        {_text(sms)!r}" + (f" in {sms.parts} parts" if sms.parts > 1 else ""))
@@ -258,7 +258,7 @@ def _print_outgoing(sms: DownlinkRecord, zone: ZoneInfo) -> None:
 
 
 def _attempts(sms: DownlinkRecord) -> str:
-    """How often it left, as the store knows: of one in flight it learns when something becomes of it."""
+    """Describe how often an SMS was sent. The store learns of one in flight only with its result."""
     again = " (perhaps delivered before)" if sms.repeat else ""
     return f"{sms.attempts} attempt{'' if sms.attempts == 1 else 's'}{again}"
 
@@ -317,7 +317,7 @@ def _outbox_row(sms: DownlinkRecord, now_ms: float) -> list[str]:
 
 
 def _print_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table of plain text, its columns as wide as their widest word."""
+    """Format a plain text table; each column is as wide as its widest entry."""
     table = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
@@ -325,7 +325,7 @@ def _print_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None
 
 
 def _age(seconds: float) -> str:
-    """A length of time in its two largest units."""
+    """Format a duration in its two largest units."""
     minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
     if days:
         return f"{days} d {hours % 24} h"

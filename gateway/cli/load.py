@@ -1,4 +1,4 @@
-"""`load`: a load generator over SMPP. What a message, a time and a percentile are stands in its --help."""
+"""`load`: a load generator over SMPP. Its --help defines message, time and percentile."""
 
 import argparse
 import asyncio
@@ -126,7 +126,7 @@ load: Final = Configured(Load())
 
 
 def _measure(args: argparse.Namespace) -> Outcome:
-    """The run and its report. Raises TableError, SimulatorError and, of the file of --json, OSError."""
+    """Run and report. Raises TableError, SimulatorError and, for the file of --json, OSError."""
     plan = Plan(
         count=args.count,
         window=args.window,
@@ -156,7 +156,7 @@ def _measure(args: argparse.Namespace) -> Outcome:
 
 
 def command_line(args: argparse.Namespace) -> str:
-    """The command line that leads to these options, those that are not the default, without the password."""
+    """Return the command line of these options, without defaults and without the password."""
     words = ["fetion-gateway", "load"]
     for name in ("host", "port", "system_id", "config", "count", "window", "binds", "rate", "timeout", "mix"):
         if getattr(args, name, None) is not None:
@@ -193,7 +193,7 @@ def _number(least: float, most: float) -> Callable[[str], float]:
 
 
 def _pool(text: str) -> int:
-    """argparse: how many handsets exist; 0: each message has a fresh one."""
+    """argparse: number of handsets; 0: each message has a fresh one."""
     if text == "fresh":
         return 0
     if not text.startswith(_POOL):
@@ -202,7 +202,7 @@ def _pool(text: str) -> int:
 
 
 def _first(text: str) -> int:
-    """argparse: a mobile number, with or without 86; as one with 86."""
+    """argparse: a mobile number, with or without 86. Returns it with 86."""
     number = bare(text)
     if not (number.isascii() and number.isdecimal() and len(number) == 11 and number.startswith("1")):
         raise argparse.ArgumentTypeError(f"{text!r} is no mobile number of 11 digits")

@@ -20,12 +20,12 @@ class Command(Protocol):
         """Declare the options of this command."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it; the exit code."""
+        """Run the command. Returns the exit code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One command. name: its words. target: `module` or `module:object`, a Command either way."""
+    """One command. name: its words. target: `module` or `module:object`, which is a Command."""
 
     name: str
     help: str
@@ -164,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser for this command line: every command by name, options of the chosen one only."""
+    """Make the parser for this command line: all command names, and the options of the chosen one."""
     parser = argparse.ArgumentParser(
         prog="fetion-gateway",
         description="The SMS side of China Mobile's Fetion: an SMPP command gateway, and its simulator.",
@@ -202,7 +202,7 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def load_command(entry: Entry) -> Command:
-    """Import what an entry points to."""
+    """Import the target of an entry."""
     module, _, attribute = entry.target.partition(":")
     found = importlib.import_module(module)
     return cast(Command, getattr(found, attribute) if attribute else found)

@@ -1,4 +1,4 @@
-"""`replay`: shows what recorded messages would lead to with the tables and handlers of today."""
+"""`replay`: shows which recorded messages would end differently with today's tables and handlers."""
 
 import argparse
 import sys
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """See gateway.cli.main.Command. 0: nothing differs, 1: something does, or it cannot be said."""
+    """See gateway.cli.main.Command. 0: no difference; 1: a difference, or an error."""
     settings = settings_of(args)
     try:
         routing = Routing.load()

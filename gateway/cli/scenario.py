@@ -1,4 +1,4 @@
-"""`scenario run`: scripted handsets, each file against a fresh gateway, or against one that runs already."""
+"""`scenario run`: plays scripted handsets, each file with a fresh gateway, or with a running one."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ from gateway.simulator.transcript import Transcript
 from gateway.testing import running_gateway
 
 Stage = tuple[Account, Callable[[], float], Advance | None]
-"""Where to bind, the clock of the transcript, and how to move the gateway's (None: it cannot be)."""
+"""Account, clock of the transcript, and how to move the gateway's clock (None: not possible)."""
 
 
 class ScenarioRun:
@@ -68,7 +68,7 @@ scenario_run: Final = ScenarioRun()
 
 
 def _load(files: list[Path]) -> dict[Path, Scenario]:
-    """Every scenario; ScenarioError with the faults of all of them."""
+    """Read every scenario. Raises ScenarioError with the faults of all of them."""
     scenarios, faults = {}, []
     for file in files:
         try:
@@ -95,7 +95,7 @@ async def _play_all(scenarios: dict[Path, Scenario], args: argparse.Namespace) -
 
 @contextlib.asynccontextmanager
 async def _stage(args: argparse.Namespace) -> AsyncIterator[Stage]:
-    """The gateway to play against."""
+    """Provide the gateway to play with."""
     if args.host or args.port:
         host, port = args.host or SHIPPED.host, args.port or SHIPPED.port
         yield Account(host, port, args.system_id, args.password), time.monotonic, None
@@ -108,7 +108,7 @@ async def _stage(args: argparse.Namespace) -> AsyncIterator[Stage]:
 async def _play(
     scenario: Scenario, account: Account, clock: Callable[[], float], advance: Advance | None
 ) -> tuple[Transcript, str]:
-    """What was said, and why it failed ("": it did not)."""
+    """Play a scenario. Returns the transcript, and why it failed ("": it did not)."""
     names = {number: name for name, number in scenario.handsets.items()}
     transcript = Transcript(names, clock, line_printer(sys.stdout))
     try:

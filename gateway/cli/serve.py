@@ -1,4 +1,4 @@
-"""`serve`: the gateway until SIGTERM or SIGINT; SIGHUP reopens the log file and reads the sensitive words."""
+"""`serve`: runs the gateway until SIGTERM or SIGINT; SIGHUP reopens the log and rereads sensitive words."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ from routing.tablefile import TableError
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's where there is one, else asyncio's: the same, slower."""
+    """Return an event loop of uvloop if it is installed, else of asyncio, which is slower."""
     try:
         uvloop = importlib.import_module("uvloop")
     except ImportError:
@@ -30,7 +30,7 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--config and --new-key."""
+    """Declare --config and --new-key."""
     add_config(parser)
     parser.add_argument(
         "--new-key",
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
-    """Run until a signal; says on stderr why it could not."""
+    """Run until a signal; on failure, print the reason on standard error."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -97,12 +97,12 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
 
 
 def complain(reason: object) -> int:
-    """Say why not, on standard error; the exit code for it."""
+    """Print the reason of a failure on standard error. Returns the exit code."""
     sys.stderr.write(f"fetion-gateway: {reason}\n")
     return 1
 
 
 def reload(log: Log, gateway: Gateway) -> None:
-    """SIGHUP to a running gateway: go on in a new log file, read the sensitive words again."""
+    """Handle SIGHUP: reopen the log file, and read the sensitive words again."""
     log.reopen()
     gateway.reload_words()

@@ -17,7 +17,7 @@ from gateway.storage.engines import open_reader
 from routing.table import Routing
 
 YEARS = range(2000, 2200)
-"""Years that a store may have records of."""
+"""Years of which a store may have records."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """See gateway.cli.main.Command. 1 where there is no store, or the files cannot be written."""
+    """See gateway.cli.main.Command. 1 if there is no store, or the files cannot be written."""
     if args.first > args.last:
         sys.stderr.write(f"fetion-gateway: --from {args.first} is after --to {args.last}\n")
         return 2
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def settle(settings: Settings, first: date, last: date, out: Path) -> dict[str, int]:
-    """Write the files of these days; returns how many records each has. Raises StorageError and OSError."""
+    """Write the files of these days. Returns the number of records per file. Raises StorageError, OSError."""
     span = Span(first, last, ZoneInfo(settings.service.timezone))
     with closing(open_reader(settings.storage.url)) as reader:
         records = Records(reader, Routing.load(), load_tariffs(), span, settings.limits.free_hours)

@@ -1,7 +1,7 @@
-"""The control socket: a Unix socket beside the store (0600), through which a running gateway is asked.
+"""The control socket: a Unix socket beside the store (0600) that takes commands for a running gateway.
 
-One JSON object a line each way: {"command": "binds"} -> {"binds": [...]}, or {"error": "..."} where the
-command is unknown or refused. What else the object holds are the command's arguments, all of them texts.
+One JSON object per line in each direction: {"command": "binds"} -> {"binds": [...]}, or {"error": "..."} if
+the command is unknown or refused. The other keys of the object are the arguments of the command, all strings.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from typing import Any
 import orjson
 
 LONGEST_PATH = 100
-"""Octets: what every system takes as the path of a Unix socket, less a margin."""
+"""Octets that every system accepts as the path of a Unix socket, less a margin."""
 LONGEST_REQUEST = 4096
 PATIENCE = 5.0
 """Seconds that a command may take."""
 
 Command = Callable[..., Awaitable[Any]]
-"""Takes its arguments by name; what it returns is sent back. It refuses with CommandRefused."""
+"""Called with its arguments by name; its result is sent back. Raises CommandRefused to refuse."""
 
 
 class PathTooLong(Exception):
@@ -32,16 +32,16 @@ class NotRunning(Exception):
 
 
 class CommandRefused(Exception):
-    """A command cannot be done; the text says why."""
+    """A command cannot be executed; the text says why."""
 
 
 def socket_path(store: Path) -> Path:
-    """Where the gateway of a store listens."""
+    """Return the path of the control socket of a store."""
     return store.with_name(store.name + ".control")
 
 
 class Control:
-    """Answers commands, by their names."""
+    """Answers commands. commands: by name."""
 
     def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
         self._path = path
@@ -49,7 +49,7 @@ class Control:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Open the socket. The store's lock is held, so a file in its place is left from a dead process.
+        """Open the socket. We hold the lock of the store, so a file in its place is left from a dead process.
 
         Raises PathTooLong, OSError.
         """
@@ -66,7 +66,7 @@ class Control:
             os.umask(before)
 
     def close(self) -> None:
-        """Stop answering and take the socket away."""
+        """Stop answering and remove the socket."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -79,7 +79,7 @@ class Control:
                 writer.write(orjson.dumps(await self._answer(line), default=str) + b"\n")
                 await writer.drain()
         except (TimeoutError, OSError, ValueError):
-            writer.transport.abort()  # the asker is gone, is no asker, or does not read
+            writer.transport.abort()  # the client is gone, sends no request, or does not read
         finally:
             writer.close()
 
@@ -102,7 +102,10 @@ class Control:
 
 
 async def ask(store: Path, command: str, **arguments: str) -> Any:
-    """What the running gateway of a store answers. Raises NotRunning, or CommandRefused with its words."""
+    """Send a command to the running gateway of a store. Returns its answer.
+
+    Raises NotRunning, or CommandRefused with the text of the gateway.
+    """
     path = socket_path(store)
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=1 << 24)

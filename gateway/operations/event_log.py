@@ -1,7 +1,8 @@
-"""The log lines of CONTRACT: one wide line per SMS and direction, and those of binds.
+"""Writes the log lines of CONTRACT: one wide line per SMS and direction, and lines about binds.
 
-What a peer can provoke is logged at a bounded rate: REJECTIONS lines a second, the rest counted in the next
-one; apart for SMS, for bound peers, and for who is not bound: a stranger hides nothing but strangers.
+Lines that a peer can provoke have a limited rate: REJECTIONS lines per second; the next line counts those
+left out. SMS, bound peers and unbound peers have separate limits: a stranger can only suppress lines about
+strangers.
 """
 
 import errno
@@ -18,13 +19,13 @@ from gateway.storage.contract import StorageError
 
 REJECTIONS: Final = 20
 ACCEPT_PERIOD: Final = 60.0
-"""Seconds between two lines about an accept that goes on failing."""
+"""Seconds between two lines about an accept that keeps failing."""
 OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 HEAD: Final = ("timestamp", "level", "event")
 
 
 class Rate:
-    """So many lines in a period, which begins with its first."""
+    """Limits lines to `most` per `period` (seconds), which begins with its first line."""
 
     __slots__ = ("_clock", "_ends", "_lines", "_most", "_period", "_suppressed")
 
@@ -37,7 +38,7 @@ class Rate:
         self._suppressed = 0
 
     def suppressed(self) -> int | None:
-        """How many lines were left out before this one; None: leave this one out as well."""
+        """Count a line. Returns how many lines were left out before it; None: leave this one out too."""
         now = self._clock.monotonic()
         if now >= self._ends:
             self._ends, self._lines = now + self._period, 0
@@ -50,7 +51,7 @@ class Rate:
 
 
 class EventLog(Observer):
-    """Writes them. table_version: of the instruction and routing tables."""
+    """Writes the lines. table_version: of the instruction and routing tables."""
 
     def __init__(self, log: Log, clock: Clock, table_version: str) -> None:
         self._log = log.logger
@@ -135,7 +136,7 @@ class EventLog(Observer):
         parts: int,
         replies: int,
     ) -> dict[str, object]:
-        """The line of sms.handled, without what differs in each."""
+        """Return the line of sms.handled with gaps for what differs in each SMS."""
         return {
             "timestamp": GAP,
             "level": "info",
@@ -190,7 +191,7 @@ class EventLog(Observer):
             )
 
     def faulted(self, number: int, msisdn: str, instruction: str, error: Exception) -> None:
-        """sms.failed: a handler has a bug (and where), or the store refused what it did."""
+        """sms.failed: a handler met a bug (with its place), or the store refused the result."""
         name = message_id(number)
         self._log.error(
             "sms.failed",
@@ -216,11 +217,11 @@ class EventLog(Observer):
         )
 
     def broken(self, where: str, error: Exception) -> None:
-        """gateway.fault: a bug that no SMS is known for, and its place."""
+        """gateway.fault: a bug that belongs to no SMS, with its place."""
         self._log.error("gateway.fault", where=where, reason=type(error).__name__, exception=places(error))
 
     def storage_failed(self, error: Exception, failures: int, pause: float) -> None:
-        """storage.failed: nothing is taken for a while."""
+        """storage.failed: the gateway takes no SMS for a while."""
         self._log.error(
             "storage.failed",
             error=str(error),
@@ -230,11 +231,11 @@ class EventLog(Observer):
         )
 
     def storage_recovered(self, failures: int, seconds: float) -> None:
-        """storage.recovered: it takes batches again."""
+        """storage.recovered: the store takes batches again."""
         self._log.warning("storage.recovered", failures=failures, failing_s=round(seconds, 3))
 
     def storage_lost(self, error: Exception, closed: int, changed: int) -> None:
-        """storage.lost: at the stop, and what it means."""
+        """storage.lost: what the last commit could not store, and the consequence."""
         self._log.error(
             "storage.lost",
             error=str(error),
@@ -245,11 +246,11 @@ class EventLog(Observer):
         )
 
     def sealed(self, event: str, message_id: str, error: Exception) -> None:
-        """outbox.sealed, part.sealed: a row that the key does not open."""
+        """outbox.sealed, part.sealed: the key does not open a row."""
         self._log.error(event, message_id=message_id, reason=str(error))
 
     def unrecognised(self, count: int) -> None:
-        """retransmissions.dropped: too many answers are in doubt."""
+        """retransmissions.dropped: too many responses are in doubt."""
         self._log.warning(
             "retransmissions.dropped",
             count=count,
@@ -331,7 +332,7 @@ class EventLog(Observer):
         )
 
     def bind_refused(self, peer: str, system_id: str, reason: str, status: str) -> None:
-        """bind.refused, at a bounded rate: what the peer is told is less than the reason here."""
+        """bind.refused, at a bounded rate. The peer is told less than the reason logged here."""
         suppressed = self._strangers.suppressed()
         if suppressed is not None:
             self._log.warning(
@@ -344,13 +345,13 @@ class EventLog(Observer):
             )
 
     def turned_away(self, peer: str, reason: str) -> None:
-        """connection.refused, at a bounded rate: closed before it was bound."""
+        """connection.refused, at a bounded rate: a connection was closed before a bind."""
         suppressed = self._strangers.suppressed()
         if suppressed is not None:
             self._log.warning("connection.refused", remote=peer, reason=reason, suppressed=suppressed)
 
     def accepting(self, error: OSError | None, connections: int) -> None:
-        """accept.failed, once a minute while no connection can be taken; then accept.recovered."""
+        """accept.failed, once a minute while no connection can be accepted; then accept.recovered."""
         if error is None:
             if self._accept_failed:
                 self._info("accept.recovered", connections=connections)
@@ -371,7 +372,7 @@ class EventLog(Observer):
             )
 
     def useless_range(self, remote: Remote, reason: str) -> None:
-        """bind.address_range: it asks for nothing that we understand, said once."""
+        """bind.address_range: the address_range of a bind has an unknown form; logged once."""
         self._log.warning("bind.address_range", system_id=remote.account, remote=remote.peer, reason=reason)
 
     def pdu_refused(
@@ -453,7 +454,7 @@ class EventLog(Observer):
 
 
 def _sent_line(account: str, session: int, parts: int, attempts: int, repeat: bool) -> dict[str, object]:
-    """The line of sms.sent, without what differs in each."""
+    """Return the line of sms.sent with gaps for what differs in each SMS."""
     return {
         "timestamp": GAP,
         "level": "info",
@@ -472,7 +473,7 @@ def _sent_line(account: str, session: int, parts: int, attempts: int, repeat: bo
 
 
 def places(error: BaseException | None) -> str:
-    """Type and places of an exception and of those behind it, not their words: they may hold a password."""
+    """Return types and places of an exception and its causes, without texts, which may hold a password."""
     told: list[str] = []
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

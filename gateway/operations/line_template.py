@@ -1,4 +1,4 @@
-"""Log lines whose constant parts are made once: the two lines of every SMS differ in a few values only."""
+"""Makes the constant parts of log lines once: the two lines of every SMS differ in a few values only."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Final
@@ -6,25 +6,25 @@ from typing import Final
 from gateway.operations.logs import render_json
 
 GAP: Final = "\ue000"
-"""Stands in a line for a value that varies: a private character, which JSON writes as it is."""
+"""The place of a value that varies: a private-use character, which JSON does not escape."""
 
 KEPT: Final = 10_000
-"""Lines that are kept; beyond it all are made again."""
+"""Templates that are kept; beyond that all are made again."""
 
 Pieces = tuple[str, ...]
-"""What stands before, between and behind the values that vary, as JSON."""
+"""The JSON before, between and after the values that vary."""
 
 
 class LineTemplates:
-    """The lines of one event, by what makes them differ besides the values that vary."""
+    """The templates of one event, by the values that are constant within a template."""
 
     def __init__(self, make: Callable[..., Mapping[str, object]]) -> None:
-        """make: gives the line of a key, with GAP for each value that varies."""
+        """make: returns the line of a key, with GAP for each value that varies."""
         self._make = make
         self._known: dict[Hashable, Pieces] = {}
 
     def of(self, *key: Hashable) -> Pieces:
-        """The pieces of a line."""
+        """Return the pieces of a line."""
         pieces = self._known.get(key)
         if pieces is None:
             if len(self._known) >= KEPT:

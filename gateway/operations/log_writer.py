@@ -1,8 +1,8 @@
-"""Where the finished lines of the log end: a bounded buffer, and the thread that writes it into the file.
+"""Writes the finished lines of the log: a bounded buffer, and a thread that writes it to the file.
 
-Whoever reads the log may stall: a full pipe, a paused terminal, a slow disk. The loop never waits for it. A
-thread is what helps with all of them: a regular file always blocks, and O_NONBLOCK on a pipe that we were
-given would hold for every process that shares it.
+The reader of the log may stall: a full pipe, a paused terminal, a slow disk. The loop never waits for it.
+Only a thread helps in all cases: a regular file always blocks, and O_NONBLOCK on an inherited pipe would
+affect every process that shares it.
 """
 
 import io
@@ -18,23 +18,23 @@ from threading import Event, Thread
 from typing import BinaryIO
 
 BUFFER_SIZE = 65_536
-"""Octets after which the collected lines are handed to the writer."""
+"""Octets of collected lines after which they go to the writer."""
 
 TOGETHER = 1_048_576
-"""Octets from which the writer begins a new write."""
+"""Octets after which the writer begins a new write."""
 
 CLOSING = 1.0
-"""Seconds that the end waits for a file that takes nothing."""
+"""Seconds that close() waits for a file that blocks."""
 
 COMPLAINT = 0.5
 """Seconds that the writer waits for standard error."""
 
 
 class Sink:
-    """A buffer before a Writer. Its methods are the ones structlog calls; all of them belong to one thread.
+    """A buffer before a Writer. Its methods are those that structlog calls; only one thread may use them.
 
-    notice: the line that tells how many lines have been lost in all. It goes before the first line that
-    gets out again, and is the first thing written once a file takes lines again.
+    notice: makes the line that reports the total of lost lines. It is written first when the file works
+    again, before the next line.
     """
 
     __slots__ = ("_buffer", "_notice", "_told", "_writer")
@@ -47,7 +47,7 @@ class Sink:
         self._buffer = bytearray()
 
     def info(self, line: bytes) -> None:
-        """Take one line, with its newline."""
+        """Add one line, with its newline."""
         self._buffer += line
         if len(self._buffer) > BUFFER_SIZE:
             self.flush()
@@ -55,14 +55,14 @@ class Sink:
     debug = warning = info
 
     def error(self, line: bytes) -> None:
-        """Take one line and hand over everything."""
+        """Add one line, and flush."""
         self._buffer += line
         self.flush()
 
     critical = error
 
     def flush(self) -> None:
-        """Hand over what has been collected. Never waits."""
+        """Pass the collected lines to the writer. Never waits."""
         writer = self._writer
         if writer is not None:
             if writer.lost != self._told and writer.has_room and not writer.failing:
@@ -73,39 +73,41 @@ class Sink:
         self._buffer.clear()
 
     def written(self, patience: float) -> bool:
-        """Hand over, and wait until everything is written; False when it is not within so many seconds."""
+        """Flush, and wait until everything is written. Returns False after `patience` seconds."""
         self.flush()
         return self._writer is None or self._writer.wait(patience)
 
     def reopen(self) -> None:
-        """Go on in a new file of the same name once what was collected is written; a stream stays."""
+        """Reopen the file by its name after the collected lines are written. A stream stays."""
         self.flush()
         if self._writer is not None:
             self._writer.reopen()
 
     def refusal(self) -> str:
-        """Why the last reopen failed, told once; "" when it did not."""
+        """Return, once, why the last reopen failed; "": it did not."""
         return self._writer.take_refusal() if self._writer is not None else ""
 
     def close(self, patience: float = CLOSING) -> None:
-        """Write what there is and let go of the file, within so many seconds. Later lines are dropped."""
+        """Write the collected lines and close the file, within `patience` seconds. Drops later lines."""
         until = time.monotonic() + patience
         if self.written(patience):
-            self.flush()  # what was lost is told of
+            self.flush()  # reports lost lines
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close(until - time.monotonic())
 
 
 class Writer:
-    """A thread that owns the file: it alone writes, and so it alone waits.
-
-    path: where the file was opened with append(), and may be opened anew; None: a stream of somebody else.
-    backlog: octets that may wait for the file, within one buffer; what comes beyond it is dropped.
+    """A thread that owns the file: only this thread writes, so only this thread waits.
 
     A file that cannot be written (disk full, reader gone) must not stop the gateway: its lines are dropped
-    and counted in `lost`, like those that find no room in the backlog. `failing` says whether the last write
-    failed. Standard error is told once of either: the log itself is where nobody can read it.
+    and counted in `lost`, like lines that find no room in the backlog. `failing`: whether the last write
+    failed. Both are reported once on standard error, because the log cannot report them.
+
+    Args:
+        file: receives the lines.
+        path: where append() opened the file, and where it can be reopened; None: a stream that we do not own.
+        backlog: octets that may wait for the file, give or take one buffer; lines beyond that are dropped.
     """
 
     def __init__(self, file: BinaryIO, path: Path | None, backlog: int) -> None:
@@ -119,7 +121,7 @@ class Writer:
         self._complained = False
         self._reopening = False
         self._refusal = ""
-        # Octets and lines; of either pair one is counted by the thread alone, the other by its owner alone.
+        # Octets and lines. Of each pair the thread changes only one, and the owner only the other.
         self._taken = self._done = 0
         self._dropped = self._unwritten = 0
         # A daemon: a thread that cannot write must not keep the process from ending.
@@ -128,20 +130,20 @@ class Writer:
 
     @property
     def lost(self) -> int:
-        """Lines that were dropped, for want of room or because the file could not be written."""
+        """Lines that were dropped: no room, or the file could not be written."""
         return self._dropped + self._unwritten
 
     @property
     def has_room(self) -> bool:
-        """Whether take() would keep what it is given."""
+        """Whether take() would keep lines."""
         return self._taken - self._done < self._backlog
 
     def isatty(self) -> bool:
-        """Whether somebody looks at it."""
+        """Return whether the file is a terminal."""
         return self._file.isatty()
 
     def take(self, lines: bytes) -> None:
-        """Whole lines to be written; dropped when there is no room."""
+        """Queue whole lines; drop them when there is no room."""
         if self.has_room:
             self._taken += len(lines)
             self._items.put(lines)
@@ -151,7 +153,7 @@ class Writer:
             self._dropped += lines.count(b"\n")
 
     def wait(self, patience: float) -> bool:
-        """Wait until everything taken is written, or lost; False when it is not within so many seconds."""
+        """Wait until all queued lines are written or lost. Returns False after `patience` seconds."""
         if not self._thread.is_alive():  # in a process that was forked off
             return False
         reached = Event()
@@ -159,20 +161,20 @@ class Writer:
         return reached.wait(patience)
 
     def reopen(self) -> None:
-        """Open the path anew, once what was taken before is written."""
+        """Reopen the path after the lines queued before are written."""
         if self._path is not None and not self._reopening:
             self._reopening = True
             self._items.put(self._reopen)
 
     def take_refusal(self) -> str:
-        """Why the path could not be opened anew, once."""
+        """Return, once, why the path could not be reopened."""
         refusal, self._refusal = self._refusal, ""
         return refusal
 
     def close(self, patience: float) -> None:
-        """Let go of the file once everything is written; a stream that we did not open stays open.
+        """Close the file after everything is written; a stream that we did not open stays open.
 
-        What is not written within so many seconds is given up, and told of on standard error.
+        Lines that are not written within `patience` seconds are lost, and reported on standard error.
         """
         self._items.put(None)
         self._thread.join(max(0.0, patience))
@@ -208,7 +210,7 @@ class Writer:
                 self._file.close()
 
     def _write_all(self, lines: list[bytes]) -> int:
-        """Write them and forget them; gives how many octets are left, which is none."""
+        """Write the lines and clear the list. Returns the number of octets left, which is 0."""
         if lines:
             together = b"".join(lines)
             lines.clear()
@@ -217,7 +219,7 @@ class Writer:
         return 0
 
     def _write(self, lines: bytes) -> None:
-        if self._torn:  # what is half there must not take the next line with it
+        if self._torn:  # end the torn line, so that the next line is whole
             lines = b"\n" + lines
         start, written = int(self._torn), 0
         self._writing = lines
@@ -236,7 +238,7 @@ class Writer:
         self._writing = b""
 
     def _until_it_takes(self) -> int:
-        """Somebody has made the pipe or terminal non-blocking, and it is full: wait as if it were not."""
+        """Wait for a full pipe or terminal that another process has made non-blocking."""
         ready = select.poll()
         ready.register(self._file.fileno(), select.POLLOUT)
         ready.poll()
@@ -263,7 +265,7 @@ class Writer:
 
 
 def _complain(reason: str, patience: float) -> None:
-    """A line on standard error. It may be stalled as well: nobody waits for it longer than that."""
+    """Print a line on standard error. That may block too: wait at most `patience` seconds."""
     thread = Thread(target=_say, args=(f"fetion-gateway: {reason}\n",), daemon=True)
     with suppress(RuntimeError):  # no more threads
         thread.start()
@@ -271,13 +273,13 @@ def _complain(reason: str, patience: float) -> None:
 
 
 def _say(text: str) -> None:
-    """Past Python's buffer: a thread that holds its lock would break the end of the process."""
+    """Write past Python's buffer: a thread that holds its lock would block the end of the process."""
     with suppress(OSError, ValueError):  # standard error may be gone as well
         if sys.stderr is not None:
             write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace"))
 
 
 def append(path: Path) -> BinaryIO:
-    """A file to write on at its end, its folder made. Raises OSError."""
+    """Open a file for appending; make its folder if it is missing. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return io.FileIO(path, "a")

@@ -1,11 +1,11 @@
-"""The structured log: one event a line, JSON in a file or a pipe, columns on a terminal.
+"""The structured log: one event per line, JSON in a file or a pipe, columns on a terminal.
 
-Every line begins with `timestamp` (RFC 3339, UTC, milliseconds), `level` and `event`. Lines are
-collected and handed to the writer together: when 64 KiB have come together, at once for an error, and
-whenever the owner calls flush() (the gateway does when it has nothing to work, every 100 ms, and at its end).
-gateway.operations.log_writer writes them, in a thread of its own.
+Every line begins with `timestamp` (RFC 3339, UTC, milliseconds), `level` and `event`. The log collects lines
+and passes them to the writer together: after 64 KiB, at once for an error, and when the owner calls flush()
+(the gateway does so when it is idle, every 100 ms, and at its end). gateway.operations.log_writer writes
+them, in a thread of its own.
 
-What must never be logged is kept out here, whoever logs it: the values of SECRET_KEYS, at any depth.
+This module keeps out what must never be logged, whoever logs it: the values of SECRET_KEYS, at any depth.
 """
 
 import atexit
@@ -41,12 +41,12 @@ NUMBER_KEYS = frozenset(
         "address_range",
     }
 )
-"""Keys in whose values a mobile number is masked, when logging.mask_msisdn says so."""
+"""Keys in whose values mobile numbers are masked if logging.mask_msisdn is set."""
 
 FIRST_KEYS = ("timestamp", "level", "event", "message_id", "msisdn", "outcome")
-"""What a reader looks for: in front on a terminal, the others in the order in which they were given."""
+"""The keys that come first on a terminal; the others follow in the order of the call."""
 
-# The end of the value: a sub-code before a number (12520 + 13800138000) and 86 stay. Digits may be grouped.
+# At the end of a value: a sub-code before a number (12520 + 13800138000) and 86 stay. Digits may be grouped.
 _GROUP = r"[ .()<>{}\[\]-]*"
 _MOBILE = re.compile(rf"(1{_GROUP}[3-9]{_GROUP}\d)(?:{_GROUP}\d){{4}}((?:{_GROUP}\d){{4}}{_GROUP})$")
 
@@ -68,11 +68,11 @@ class LogSettings(Protocol):
 
     @property
     def file(self) -> Path | None:
-        """Where the lines go; None: standard output."""
+        """The file for the lines; None: standard output."""
 
     @property
     def backlog(self) -> int:
-        """Octets that may wait for a file that takes none."""
+        """Octets that may wait for a file that blocks."""
 
     @property
     def mask_msisdn(self) -> bool:
@@ -80,11 +80,10 @@ class LogSettings(Protocol):
 
 
 class Log:
-    """An open log. Made by open_log(); one per process, handed to whoever logs.
+    """An open log, made by open_log(); one per process. Only one thread may use it.
 
-    logger is a structlog logger like any other. wide() is for the lines of every message: the same
-    line at less than half the cost, because structlog builds the mapping of a call four times.
-    All of it belongs to one thread.
+    logger is an ordinary structlog logger. wide() is for the lines of every message: it writes the same line
+    at less than half the cost, because structlog builds the mapping of a call four times.
     """
 
     def __init__(self, writer: Writer, stamp: "Stamp", processors: list[Processor], level: str) -> None:
@@ -106,7 +105,7 @@ class Log:
         atexit.register(sink.close)
 
     def wide(self, line: dict[str, Any]) -> None:
-        """One line at level info with timestamp, level and event, flat: secrets are looked for at the top."""
+        """Write a line at level info that has timestamp, level and event. Redacts the top level only."""
         if self._wide:
             if not SECRET_KEYS.isdisjoint(line):
                 line = dict(redact(None, "info", line))
@@ -117,51 +116,52 @@ class Log:
 
     @property
     def plain(self) -> bool:
-        """Whether a line at level info is its values in JSON and nothing else: nothing is masked or coloured.
-        Such a line may be given to write()."""
+        """Whether a line at level info is plain JSON, neither masked nor coloured; then write() works."""
         return self._wide and self._finish == [render_json]
 
     def stamp(self, now_ms: int) -> str:
-        """The timestamp of a line."""
+        """Return the timestamp of a line. now_ms: milliseconds since the epoch."""
         return self._stamp.text(now_ms)
 
     def write(self, line: str) -> None:
-        """One line at level info that is JSON already, with its newline; only where `plain`."""
+        """Write a line at level info that is JSON already, with its newline. Only if `plain`."""
         self._sink.info(line.encode())
 
     def flush(self) -> None:
-        """Hand over what has been collected; never waits for the file. Lost lines are told of by `log.lost`,
-        before the first line that gets out again."""
+        """Pass the collected lines to the writer; never waits for the file.
+
+        The event `log.lost` reports lost lines, before the next line that is written.
+        """
         self._sink.flush()
         refusal = self._sink.refusal()
         if refusal:
             self.logger.error("log.reopen_failed", reason=refusal)
 
     def written(self, patience: float) -> bool:
-        """Flush and wait until all of it is in the file; False when it is not within so many seconds.
+        """Flush, and wait until everything is in the file. Returns False after `patience` seconds.
 
-        Not for the loop: it stands still meanwhile.
+        It blocks: never call it in the loop of a running gateway.
         """
         return self._sink.written(patience)
 
     def reopen(self) -> None:
-        """Go on in a new file of the same name (SIGHUP, after the old one was moved away); never waits.
+        """Reopen the file by its name (SIGHUP, after the old file was moved away); never waits.
 
-        When it cannot be opened the old file stays in use, and `log.reopen_failed` says why.
+        If that fails, the old file stays in use and the event `log.reopen_failed` says why.
         """
         self._sink.reopen()
 
     def close(self, patience: float = CLOSING) -> None:
-        """Write what there is and let go of the file. Lines that come later are dropped.
+        """Write the collected lines and close the file. Later lines are dropped.
 
-        A file that takes nothing is waited for so many seconds; standard error then says what is lost.
+        Waits at most `patience` seconds for a file that blocks; standard error then reports what is lost.
         """
         logging.getLogger().removeHandler(self._bridge)
         self._sink.close(patience)
         atexit.unregister(self._sink.close)
 
     def _lost(self, total: int) -> bytes:
-        """log.lost: the lines that were lost since the start, in all."""
+        """Make the line log.lost: the total of lost lines since the start."""
         line: Any = {"event": "log.lost", "total": total}
         processors: list[Processor] = [self._stamp, *self._processors]
         for process in processors:
@@ -174,8 +174,8 @@ def open_log(
 ) -> Log:
     """Open the log that the settings describe.
 
-    stream: where lines go when there is no file (default: standard output). clock: seconds since the
-    epoch. Raises OSError when the file cannot be opened, or there is no standard output.
+    stream: receives the lines if there is no file (default: standard output). clock: returns seconds since
+    the epoch. Raises OSError if the file cannot be opened, or standard output is closed.
     """
     file = append(settings.file) if settings.file else stream or _standard_output()
     writer = Writer(file, settings.file, settings.backlog)
@@ -188,7 +188,7 @@ def open_log(
 
 
 class Stamp:
-    """Processor: timestamp, level and event first. The text of a millisecond is made once."""
+    """Processor: puts timestamp, level and event first. Formats each millisecond once."""
 
     __slots__ = ("_clock", "_millisecond", "_text")
 
@@ -198,7 +198,7 @@ class Stamp:
         self._text = ""
 
     def text(self, millisecond: int) -> str:
-        """RFC 3339 of a time in milliseconds since the epoch."""
+        """Format milliseconds since the epoch as RFC 3339."""
         if millisecond != self._millisecond:
             self._millisecond = millisecond
             seconds, rest = divmod(millisecond, 1000)
@@ -215,7 +215,7 @@ class Stamp:
 
 
 def redact(_logger: object, _level: str, event: _Event) -> _Event:
-    """Processor: REDACTED in place of the values of SECRET_KEYS, in mappings and lists below as well."""
+    """Processor: replaces the values of SECRET_KEYS by REDACTED, also in nested mappings and lists."""
     for key in SECRET_KEYS & event.keys():
         event[key] = REDACTED
     if not _SCALARS.issuperset(map(type, event.values())):
@@ -224,7 +224,7 @@ def redact(_logger: object, _level: str, event: _Event) -> _Event:
 
 
 def mask_numbers(_logger: object, _level: str, event: _Event) -> _Event:
-    """Processor: 138****8000 in the values of NUMBER_KEYS, in mappings and lists below as well."""
+    """Processor: writes 138****8000 in the values of NUMBER_KEYS, also in nested mappings and lists."""
     for key in NUMBER_KEYS & event.keys():
         event[key] = _masked(key, event[key])
     if not _SCALARS.issuperset(map(type, event.values())):
@@ -233,7 +233,7 @@ def mask_numbers(_logger: object, _level: str, event: _Event) -> _Event:
 
 
 def render_json(_logger: object, _level: str, event: _Event) -> bytes:
-    """Last processor: one line of JSON. What JSON does not know is written as its repr."""
+    """Last processor: makes one line of JSON. Values that JSON does not know become their repr."""
     try:
         return orjson.dumps(event, default=repr, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # lone surrogates, keys that are no text, integers beyond 64 bits
@@ -252,7 +252,7 @@ def _console(colors: bool) -> Processor:
 
 
 def _printable(key: str, value: object) -> object:
-    """A text of a peer must not move the cursor of whoever reads the log."""
+    """Escape control characters: the text of a peer must not move the cursor of a terminal."""
     if not isinstance(value, str) or value.isprintable():
         return value
     kept = "\n" if key == "exception" else ""
@@ -278,7 +278,7 @@ def _masked(key: object, value: object) -> object:
 
 
 class _Bridge(logging.Handler):
-    """Brings warnings of libraries that use the standard logging module (asyncio) into our log."""
+    """Copies warnings of libraries that use the standard logging module (asyncio) into our log."""
 
     def __init__(self, logger: FilteringBoundLogger) -> None:
         super().__init__(logging.WARNING)
@@ -291,7 +291,7 @@ class _Bridge(logging.Handler):
 
 
 def _standard_output() -> BinaryIO:
-    """Standard output without Python's buffer, which would keep what a reader that went away did not take."""
+    """Return standard output without Python's buffer, which would keep what a lost reader did not read."""
     if sys.stdout is None:
         raise OSError("standard output is closed")
     sys.stdout.flush()

@@ -1,5 +1,4 @@
-"""What operators ask of a running gateway over its control socket: who is bound, and what becomes of SMS that
-are parked."""
+"""Answers the commands of operators to a running gateway: lists binds, retries and drops parked SMS."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -12,14 +11,14 @@ from gateway.outbound.selection import Binds
 from gateway.storage.contract import StorageError, Store
 
 Readable = Callable[[Iterable[MobileTerminated]], Iterator[MobileTerminated]]
-"""SMS as they stand in the store, ready to leave; without those whose seal does not open."""
+"""Makes SMS of the store ready to leave; omits those whose seal does not open."""
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
-"""Waits for a condition that a batch of the pipeline brings about."""
+"""Waits for a condition that a batch of the pipeline fulfils."""
 
 
 class Operators:
-    """Answers them. A decision about an SMS is answered when it is stored."""
+    """Answers commands. A retry or drop is answered after it is stored."""
 
     def __init__(
         self, store: Store, outbox: Outbox, binds: Binds, clock: Clock, readable: Readable, until: Until
@@ -33,7 +32,7 @@ class Operators:
 
     @property
     def commands(self) -> Mapping[str, Command]:
-        """By the names that the control socket knows."""
+        """Return the commands by the names that the control socket uses."""
         return {"binds": self.binds, "outbox retry": self.retry, "outbox drop": self.drop}
 
     async def binds(self) -> list[dict[str, Any]]:
@@ -42,7 +41,7 @@ class Operators:
         return [bind.describe(now) for bind in self._binds.all()]
 
     async def retry(self, message: str) -> str:
-        """`fetion-gateway outbox retry ID`: a parked SMS leaves once more. Gives its state."""
+        """`fetion-gateway outbox retry ID`: sends a parked SMS once more. Returns its state."""
         sms = next(self._readable([await self._parked(message)]), None)
         if sms is None:
             raise CommandRefused(f"{message} was sealed with another key: it can only be dropped")
@@ -50,7 +49,7 @@ class Operators:
         return await self._decided(sms)
 
     async def drop(self, message: str) -> str:
-        """`fetion-gateway outbox drop ID`: a parked SMS is given up. Gives its state."""
+        """`fetion-gateway outbox drop ID`: gives up a parked SMS. Returns its state."""
         sms = await self._parked(message)
         self._outbox.drop(sms, "dropped by an operator", self._clock.now_ms())
         return await self._decided(sms)

@@ -1,12 +1,12 @@
-"""Runs recorded messages through the tables and handlers of today and says what would end differently.
+"""Runs recorded messages through today's tables and handlers, and reports which would end differently.
 
-A replay writes nothing and sends nothing. Its world begins empty and is what the messages make of it, so a
-journal whose beginning was deleted shows differences that are none. Handlers get what the journal says they
-were given (time, Fetion numbers, candidates); passwords are not in the journal, and a word stands for them.
+A replay writes nothing and sends nothing. Its world begins empty and holds only what the messages change, so
+a journal whose beginning was deleted shows false differences. Handlers get what the journal says they were
+given (time, Fetion numbers, candidates); the journal has no passwords, so a fixed word replaces them.
 
 A replay does not compare parts of long messages (the record of the last part has the whole text), senders
-that are no mobiles (older versions took them), texts that were not stored, and what the guard kept from the
-handlers.
+that are not mobiles (older versions accepted them), texts that were not stored, and SMS that the guard did
+not admit.
 """
 
 import json
@@ -43,15 +43,14 @@ from routing.model import Route
 from routing.table import Routing
 
 UNKNOWN: Final = "unknown"
-"""Stands for a password, which the journal does not have."""
+"""Replaces a password, which the journal does not have."""
 LOADS: Final = 8
 """How often a handler may ask for more keys before it counts as failed, as in a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A message that ends differently now. was, is_now: its instruction, outcome, sentences, code and
-    events."""
+    """A message that ends differently now. was, is_now: instruction, outcome, sentences, code and events."""
 
     recorded: JournalRecord
     was: Mapping[str, Any]
@@ -59,8 +58,7 @@ class Difference:
 
 
 class Replay:
-    """One run over a journal. compared: how many messages it compared; skipped: how many not, by the
-    reason."""
+    """One run over a journal. compared: number of messages compared. skipped: the others, by reason."""
 
     def __init__(
         self,
@@ -82,7 +80,7 @@ class Replay:
         self._numbers: dict[str, str] = {}  # mobile -> Fetion number
 
     def run(self, journal: Iterable[JournalRecord]) -> Iterator[Difference]:
-        """Give every message that ends differently, in the order of the journal."""
+        """Yield each message that ends differently, in the order of the journal."""
         for sms in journal:
             if sms.outcome == PART:
                 self.skipped["part"] += 1
@@ -96,7 +94,7 @@ class Replay:
                     yield Difference(sms, _was(sms), is_now)
 
     def _again(self, sms: JournalRecord) -> Mapping[str, Any] | None:
-        """Give how it ends now; None when that is as it was, or is not compared."""
+        """Execute a message again. Returns how it ends now; None if as before, or if not compared."""
         route = self._routing.resolve(sms.destination)
         if route.refused is not None:
             self.compared += 1
@@ -113,7 +111,7 @@ class Replay:
         return None if was == is_now or was == json.loads(json.dumps(is_now)) else is_now
 
     def _understood(self, sms: JournalRecord, route: Route) -> Understood:
-        """What its text means now. Of a text that is not there, as much as the rest of its record tells."""
+        """Parse the text of a message; without a text, return what the rest of its record tells."""
         if not sms.hidden:
             return self._commands.parser.parse(sms.text, route, sms.msisdn)
         instruction = self._commands.table.rows.get(sms.instruction)
@@ -121,7 +119,7 @@ class Replay:
             arguments = {argument.name: UNKNOWN for argument in instruction.arguments}
             return Instruction(instruction.id, sms.msisdn, route, "", arguments, hidden=Hidden.PASSWORD)
         sentences = sms.detail.get("replies") or [self._commands.table.general.misunderstood]
-        # What was answered counts for the help of the next minutes, so it is done again, but not compared.
+        # The answer affects the help of the next minutes, so the message is executed, but not compared.
         result = Result.USAGE if sms.outcome == Result.USAGE else Result.MISUNDERSTOOD
         return Misunderstood(
             "misunderstood", sms.msisdn, route, "", sentences[0], hidden=Hidden.ATTEMPT, result=result
@@ -137,7 +135,7 @@ class Replay:
             failed = {"outcome": Result.FAILED.value, "error": type(error).__name__}
             return {"instruction": understood.id, **failed}
         if sms.outcome == Result.FAILED:
-            self._world.drop()  # it changed nothing then, and what followed was built on that
+            self._world.drop()  # it changed nothing then, and later messages depend on that
         else:
             self._accept(sms)
         return {"instruction": understood.id, "outcome": outcome.result.value, **told(outcome)}
@@ -153,7 +151,7 @@ class Replay:
         raise RuntimeError(f"{understood.id} asked for more keys {LOADS} times")
 
     def _load(self, keys: LoadKeys) -> None:
-        """What the world does not know yet does not exist; but buddy lists have to be put together."""
+        """Load keys: what the world does not know does not exist; buddy lists are made of the relations."""
         world = self._world
         for msisdn in keys.customers:
             world.customers.setdefault(msisdn, None)
@@ -187,7 +185,7 @@ class Replay:
         self._absorb()
 
     def _absorb(self) -> None:
-        """What a store does with a commit: afterwards the world has no changes of its own."""
+        """Do what a store does with a commit; then the world has no changes of its own."""
         world = self._world
         for (owner, other), buddy in world.changed_buddies.items():
             theirs = self._relations.setdefault(owner, {})

@@ -1,1 +1,1 @@
-"""Virtual handsets and the SMS-centre side that carries them, to try the gateway by hand and in tests."""
+"""Virtual handsets, and the SMSC that connects them, to try the gateway by hand and in tests."""

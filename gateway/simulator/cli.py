@@ -23,14 +23,14 @@ from gateway.simulator.transcript import Transcript
 from gateway.smpp.errors import SmppError
 
 UNBOUND: Final = "unbound by peer"
-"""Why a connection is gone that the gateway ended in good order: what gateway.smpp.session says."""
+"""Reason of a connection that the gateway ended by unbind, as gateway.smpp.session gives it."""
 
 _MOBILE: Final = re.compile(r"1\d{10}")
 _NUMBER: Final = re.compile(r"\+?\d{1,20}")
 
 
 class HandsetSend:
-    """`handset send`: one SMS, and what comes back."""
+    """`handset send`: sends one SMS and shows the answers."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """See gateway.cli.main.Command."""
@@ -52,7 +52,7 @@ class HandsetSend:
 
 
 class HandsetChat:
-    """`handset chat`: the same by keyboard."""
+    """`handset chat`: sends lines typed on the keyboard, and shows the answers."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """See gateway.cli.main.Command."""
@@ -83,8 +83,10 @@ async def _send(args: argparse.Namespace) -> int:
 
 
 class _Shown:
-    """Shows what leaves a handset at once, and what comes only when release() was called: an answer may be
-    here before the message id of what it answers has been shown."""
+    """Shows sent SMS at once, and received ones only after release().
+
+    An answer may arrive before the message id of its cause has been shown.
+    """
 
     def __init__(self, owner: str, show: Callable[[Sms], None]) -> None:
         self._owner = owner
@@ -92,14 +94,14 @@ class _Shown:
         self._held: list[Sms] | None = []
 
     def watch(self, sms: Sms) -> None:
-        """One SMS left or came."""
+        """Show, or hold back, an SMS that was sent or received."""
         if self._held is not None and sms.receiver == self._owner:
             self._held.append(sms)
         else:
             self._show(sms)
 
     def release(self) -> None:
-        """What came, and from now on whatever comes."""
+        """Show the received SMS, and from now on each one at once."""
         held, self._held = self._held, None
         for sms in held or ():
             self._show(sms)
@@ -107,7 +109,7 @@ class _Shown:
 
 @asynccontextmanager
 async def _phone(args: argparse.Namespace, watch: Callable[[Sms], None]) -> AsyncIterator[Phone]:
-    """The handset of the command line, on a bind that asks for its own number."""
+    """Connect the handset of the command line, with its number as address_range."""
     if args.client == "smpplib":
         from gateway.simulator.smpplib_handset import SmpplibHandset
 
@@ -140,13 +142,13 @@ async def _chat(args: argparse.Namespace) -> int:
 
 
 async def _read(handset: Handset, show: Callable[[Sms], None]) -> None:
-    """Show every SMS that comes."""
+    """Show each received SMS."""
     while True:
         show(await handset.wait_for(Expectation(), None))
 
 
 async def _type(handset: Handset) -> None:
-    """Send every typed line until the end of input; a line that cannot be sent is no reason to stop."""
+    """Send each typed line until the end of input; go on after a line that cannot be sent."""
     async with aclosing(lines_of(sys.stdin.fileno())) as lines:
         async for line in lines:
             number, _, text = line.strip().partition(" ")
@@ -168,7 +170,7 @@ def _centre(args: argparse.Namespace, watch: Callable[[Sms], None] | None) -> Aw
 
 
 def _run(command: Callable[[], Coroutine[None, None, int]]) -> int:
-    """Run a command; what goes wrong becomes one line on standard error and exit code 1."""
+    """Run a command. An error becomes one line on standard error and exit code 1."""
     try:
         return asyncio.run(command())
     except NotConnectedError as error:
@@ -179,7 +181,7 @@ def _run(command: Callable[[], Coroutine[None, None, int]]) -> int:
 
 
 def _printer(args: argparse.Namespace) -> Callable[[Sms], None]:
-    """Prints each SMS: as a line of a transcript, or as JSON those that came."""
+    """Prints SMS: each as a line of a transcript, or the received ones as JSON."""
 
     def show_json(sms: Sms) -> None:
         if sms.receiver == args.sender:
@@ -191,14 +193,14 @@ def _printer(args: argparse.Namespace) -> Callable[[Sms], None]:
 
 
 def _as_json(sms: Sms, message_id: str | None = None) -> str:
-    """One SMS as a JSON object on one line. message_id: of one that left; one that comes has none to show."""
+    """Format an SMS as a JSON object on one line. message_id: of a sent SMS; a received one has none."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     values = {"time": now, "from": sms.sender, "to": sms.receiver, "text": sms.text, "message_id": message_id}
     return json.dumps(values, ensure_ascii=False)
 
 
 def account_of(args: argparse.Namespace) -> Account:
-    """What `add_account` declared."""
+    """Return the account that the options of `add_account` name."""
     return Account(
         args.host or SHIPPED.host,
         args.port or SHIPPED.port,
@@ -219,7 +221,7 @@ def _add_handset(parser: argparse.ArgumentParser) -> None:
 
 
 def add_account(parser: argparse.ArgumentParser) -> None:
-    """Declare where and as whom to bind."""
+    """Declare the options for address and account."""
     parser.add_argument("--host", help=f"default: {SHIPPED.host}")
     parser.add_argument("--port", type=port_number, help=f"default: {SHIPPED.port}")
     parser.add_argument("--system-id", type=_at_most(15), help=f"default: {SHIPPED.system_id}")
@@ -235,7 +237,7 @@ def _mobile(text: str) -> str:
 
 
 def _number(text: str) -> str:
-    """argparse: a number to text."""
+    """argparse: a destination number."""
     if not _NUMBER.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of at most 20 digits")
     return text

@@ -1,4 +1,4 @@
-"""The conversation of `fetion-gateway demo`, played to a gateway that runs already."""
+"""Plays the conversation of `fetion-gateway demo` with a running gateway."""
 
 import time
 from collections.abc import Callable, Mapping

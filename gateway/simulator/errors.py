@@ -1,4 +1,4 @@
-"""What can go wrong on the handsets' side.
+"""The errors of the simulator.
 
 ::
 
@@ -26,7 +26,7 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "ESME_RINVDSTADR": ": fetion-gateway explain route {destination} says why",
     }
 )
-"""What to do about a command_status, behind its name."""
+"""Advice for a command_status, shown after its name."""
 
 
 class SimulatorError(Exception):
@@ -34,11 +34,11 @@ class SimulatorError(Exception):
 
 
 class NotConnectedError(SimulatorError):
-    """No connection to the gateway, or it was lost; says why."""
+    """There is no connection to the gateway, or it was lost; the text says why."""
 
 
 class BindRefusedError(SimulatorError):
-    """The gateway does not take the bind. status: name of its command_status, such as ESME_RINVPASWD."""
+    """The gateway refused the bind. status: name of its command_status, such as ESME_RINVPASWD."""
 
     def __init__(self, system_id: str, status: str) -> None:
         remedy = _REMEDIES.get(status, "")
@@ -56,12 +56,12 @@ class SubmitRefusedError(SimulatorError):
 
 
 class NoResponseError(SimulatorError):
-    """The gateway did not answer an SMS within the response timer; it may have it all the same."""
+    """The gateway did not answer an SMS within the response timer; it may have executed it."""
 
 
 class CannotSendError(SimulatorError):
-    """The text does not fit the wished encoding, or is longer than that encoding may be."""
+    """The text does not fit the chosen encoding, or is too long for it."""
 
 
 class MailboxFullError(SimulatorError):
-    """The handset keeps no more."""
+    """The handset is full."""

@@ -27,10 +27,10 @@ from gateway.smpp.status import CommandStatus, name_of
 Bind: TypeAlias = Literal["transmitter", "receiver", "transceiver"]
 Delivery: TypeAlias = DeliverSm | DataSm
 Take: TypeAlias = Callable[[Delivery], int]
-"""What happens to a delivery, and the command_status that answers it (0: it is kept)."""
+"""Called with a delivery; returns the command_status of the response (0: it is kept)."""
 
 INBOX_LIMIT: Final = 1000
-"""Deliveries that wait in `Esme.inbox`; one more is answered ESME_RMSGQFUL."""
+"""Deliveries that may wait in `Esme.inbox`; further ones are answered ESME_RMSGQFUL."""
 
 _BINDS: Final[Mapping[str, type[BindRequest]]] = MappingProxyType(
     {"transmitter": BindTransmitter, "receiver": BindReceiver, "transceiver": BindTransceiver}
@@ -70,7 +70,7 @@ class Esme:
         limits: Limits | None = None,
         within: float = 10.0,
     ) -> "Esme":
-        """Connect and bind, within so many seconds.
+        """Connect and bind. within: seconds that both may take.
 
         take is called with each delivery, lost once with the reason when the connection is gone.
         Raises NotConnectedError, BindRefusedError, and EncodeError for a value that the bind cannot carry.
@@ -110,11 +110,11 @@ class Esme:
 
     @property
     def lost_because(self) -> str | None:
-        """Why the connection is gone; None while it stands."""
+        """Why the connection is gone; None while it is open."""
         return self._gone.result() if self._gone.done() else None
 
     async def wait_lost(self) -> str:
-        """Wait until the connection is gone, whoever ends it; gives the reason."""
+        """Wait until the connection is gone, on either side. Returns the reason."""
         return await asyncio.shield(self._gone)
 
     async def submit(self, request: Request) -> Response:
@@ -126,8 +126,10 @@ class Esme:
         return await self._ask(lambda session, context: session.send(request, context, self._loop.time()))
 
     async def enquire(self) -> None:
-        """A round trip: what the other side had sent before its answer has come. Raises NotConnectedError,
-        NoResponseError."""
+        """Make a round trip: then everything that the other side had sent before has arrived.
+
+        Raises NotConnectedError, NoResponseError.
+        """
         await self._ask(lambda session, context: session.enquire(context, self._loop.time()))
 
     async def _ask(self, send: Callable[[Session, object], int]) -> Response:
@@ -143,7 +145,7 @@ class Esme:
         return await answered
 
     async def close(self, within: float = 5.0) -> None:
-        """Unbind and wait until the connection is closed; after so many seconds close it hard."""
+        """Unbind, and wait until the connection is closed; abort it after the given seconds."""
         if self._connection is None or self._gone.done():
             return
         self._connection.unbind()
@@ -160,11 +162,11 @@ class Esme:
             await self.wait_lost()
 
     def opened(self, connection: Connection) -> None:
-        """Connection: it stands."""
+        """Connection: it is open."""
         self._connection = connection
 
     def received(self, connection: Connection, events: list[Event]) -> None:
-        """Connection: what came. Refusals and notes of the session need nothing from a client."""
+        """Connection: events. A client ignores refusals and notes of the session."""
         for event in events:
             match event:
                 case Answered(context, response):
@@ -215,7 +217,7 @@ class Esme:
 
 
 def _reason(error: OSError, within: float) -> str:
-    """Why a connection was not made, in the system's words; asyncio's own name the call that failed."""
+    """Return why connecting failed, in the system's words; asyncio's text names the failed call instead."""
     if isinstance(error, TimeoutError):
         return f"no answer within {within:g} s"
     if error.errno is not None and error.errno > 0:

@@ -1,4 +1,4 @@
-"""Virtual handsets: people with a mobile number, behind a message centre that is bound to the gateway.
+"""Virtual handsets with mobile numbers, behind an SMSC that is bound to the gateway.
 
 Several handsets may share one bind (`Centre` without an address_range); with one bind each, every bind
 asks for its own number, and two programs can each be one handset.
@@ -34,12 +34,12 @@ from gateway.smpp.pdus import DeliverSm, SubmitSm, SubmitSmResp
 from gateway.smpp.status import CommandStatus, name_of
 
 Spelling: TypeAlias = Literal["national", "international", "plus"]
-"""How the centre writes a mobile number: 138..., 86138... or +86138..."""
+"""Spellings of a mobile number by the SMSC: 138..., 86138... or +86138..."""
 
 SPELLINGS: Final[Mapping[Spelling, tuple[str, int]]] = MappingProxyType(
     {"national": ("", 0), "international": ("86", 1), "plus": ("+86", 1)}
 )
-"""What stands before the 11 digits, and the type of number (SMPP 3.4 section 5.2.5)."""
+"""Prefix of the 11 digits, and type of number (SMPP 3.4 section 5.2.5)."""
 
 QUIET_ROUNDS: Final = 2
 """Round trips without a delivery that show silence. Two: an SMS leaves the gateway when its predecessor has
@@ -50,7 +50,7 @@ _E164: Final = 1  # numbering plan indicator, SMPP 3.4 section 5.2.6
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where and as whom to bind."""
+    """Address and account to bind with."""
 
     host: str
     port: int
@@ -59,11 +59,11 @@ class Account:
 
 
 SHIPPED: Final = Account("127.0.0.1", 2775, "smsc", "fetion16")
-"""The account of the configuration that comes with the gateway."""
+"""The account of the shipped configuration."""
 
 
 class Phone(Protocol):
-    """A handset, whichever SMPP client carries it."""
+    """A handset, independent of its SMPP client."""
 
     @property
     def msisdn(self) -> str:
@@ -82,7 +82,7 @@ class Phone(Protocol):
 
 
 class Centre:
-    """The message centre's side of one bind, with the handsets behind it. Make it with `connect`.
+    """The SMSC's side of one bind, with its handsets. Make it with `connect`.
 
     watch is called with each SMS that leaves a handset or has come to one, in that order.
     """
@@ -239,7 +239,7 @@ class Handset:
             raise UnexpectedError(self.msisdn, expectation, sms)
 
     def take(self, delivery: Delivery) -> int:
-        """The centre has an SMS for this handset; gives the command_status that answers it."""
+        """Receive an SMS from the SMSC. Returns the command_status of the response."""
         self._deliveries += 1
         octets = delivery.short_message if isinstance(delivery, DeliverSm) else b""
         # Only TLVs that may not be repeated matter here.
@@ -258,5 +258,5 @@ class Handset:
         return CommandStatus.ROK
 
     def wake(self) -> None:
-        """Something happened that who waits should look at."""
+        """Wake the task that waits, to check its condition."""
         self._changed.set()

@@ -8,7 +8,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 section 2.2 does not allow, not even escaped."""
+"""Characters that XML 1.0 section 2.2 forbids even when escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +42,5 @@ def write(path: Path, results: Sequence[Played]) -> None:
 
 
 def _allowed(text: str) -> str:
-    """What cannot stand in XML becomes U+FFFD: an SMS can hold any character."""
+    """Replace characters that XML forbids by U+FFFD: an SMS can hold any character."""
     return _NOT_IN_XML.sub("\ufffd", text)

@@ -1,4 +1,4 @@
-"""Plays a scenario with handsets that somebody else has connected."""
+"""Plays a scenario with handsets that are connected already."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,7 +22,7 @@ from gateway.simulator.transcript import Transcript
 from gateway.smpp.errors import SmppError
 
 Advance: TypeAlias = Callable[[float], Awaitable[None]]
-"""Moves the gateway's clock forward by so many seconds, and returns when that has had its effect."""
+"""Moves the gateway's clock forward by that many seconds; returns after all effects."""
 
 
 class StepFailedError(SimulatorError):
@@ -35,7 +35,7 @@ class StepFailedError(SimulatorError):
 
 
 class NoClockError(SimulatorError):
-    """A scenario waits, and whoever plays it cannot move the gateway's clock."""
+    """A scenario has a wait step, but the gateway's clock cannot be moved."""
 
 
 async def play(
@@ -44,7 +44,7 @@ async def play(
     transcript: Transcript,
     advance: Advance | None = None,
 ) -> dict[str, str]:
-    """Run the steps one after the other; gives what was captured, and the handsets' numbers.
+    """Run the steps in order. Returns the captured values, and the handsets' numbers.
 
     phones: name -> handset, for every handset of the scenario. transcript: what the handsets report
     to, for the error. advance: for the steps that wait. Raises StepFailedError at the first step that fails,
@@ -74,7 +74,7 @@ class _Player:
         self._senders: dict[str, str] = {}
 
     async def do(self, verb: Verb) -> None:
-        """One step."""
+        """Run one step."""
         match verb:
             case Sends():
                 text, to = fill(verb.text, self.values), fill(verb.to, self.values)

@@ -1,4 +1,4 @@
-"""Scenario files: who texts what, and which SMS must come back. A closed YAML schema.
+"""Scenario files: which handset sends what, and which SMS must come back. A closed YAML schema.
 
 ::
 
@@ -61,7 +61,7 @@ class Sends(_Closed):
 
 
 class Expects(_Closed):
-    """A handset gets an SMS within so many seconds: the whole `text`, or one that `regex` is found in.
+    """A handset receives an SMS within `within` seconds: the whole `text`, or one that `regex` is found in.
 
     `from` is a pattern for the whole sending number, so plain digits are that number. An SMS that does
     not fit stays for a later step. captures: name -> group of one of the patterns, or `sender`.
@@ -82,7 +82,7 @@ class Expects(_Closed):
 
 
 class ExpectsNothing(_Closed):
-    """A handset has no SMS unread that fits, and none is on its way. within: seconds it may take to see that.
+    """A handset has no matching unread SMS, and none is under way. within: seconds to find that out.
 
     `from` and `regex` as in expects; without them no SMS at all.
     """
@@ -94,7 +94,7 @@ class ExpectsNothing(_Closed):
 
 
 class Answers(_Closed):
-    """A handset replies to the SMS that it expected last, at the number from which that came."""
+    """A handset replies to the number of the SMS that it expected last."""
 
     sender: str = Field(alias="from")
     text: str
@@ -102,7 +102,7 @@ class Answers(_Closed):
 
 
 class Waits(_Closed):
-    """Time passes on the gateway's clock, not on ours."""
+    """Moves the gateway's clock, not ours."""
 
     days: Span = 0
     hours: Span = 0
@@ -122,7 +122,7 @@ class Waits(_Closed):
 
 
 Verb: TypeAlias = Sends | Expects | ExpectsNothing | Answers | Waits
-"""What a step can be."""
+"""The kinds of steps."""
 
 
 class Step(_Closed):
@@ -136,7 +136,7 @@ class Step(_Closed):
 
     @property
     def verb(self) -> Verb:
-        """The one that is given."""
+        """The kind that is given."""
         found = self.sends or self.expects or self.expects_nothing or self.answers or self.waits
         assert found is not None
         return found
@@ -158,7 +158,7 @@ class Scenario(_Closed):
 
     @property
     def needs_clock(self) -> bool:
-        """Whether it can be played only where the gateway's clock can be moved."""
+        """Whether the scenario needs a gateway whose clock can be moved."""
         return any(step.waits is not None for step in self.steps)
 
 
@@ -210,7 +210,7 @@ def _fault(file: str, lines: Mapping[_Place, int], place: _Place, reason: str) -
 
 
 def _note_lines(node: yaml.Node, place: _Place, lines: dict[_Place, int]) -> Iterator[tuple[_Place, str]]:
-    """Fill in at which line each key stands; gives the keys that stand twice."""
+    """Note the line of each key. Returns the keys that occur twice."""
     lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
@@ -225,7 +225,7 @@ def _note_lines(node: yaml.Node, place: _Place, lines: dict[_Place, int]) -> Ite
 
 
 def _inconsistencies(scenario: Scenario) -> Iterator[tuple[_Place, str]]:
-    """What the schema cannot say: names that nothing defines, patterns that do not compile."""
+    """Check what the schema cannot: undefined names, patterns that do not compile."""
     values = set(scenario.handsets)
     reached: set[str] = set()  # handsets that have expected an SMS, which can be answered
     for number, step in enumerate(scenario.steps):

@@ -1,4 +1,4 @@
-"""A handset on smpplib's client instead of ours: proof that a foreign SMPP client works unchanged.
+"""A handset that uses smpplib's client instead of ours: proof that a foreign SMPP client works unchanged.
 
 This is the only file that imports smpplib. Its client blocks, so each step runs in a worker thread.
 """
@@ -58,7 +58,7 @@ _logger.addHandler(logging.NullHandler())  # its errors reach us as exceptions
 
 
 class SmpplibHandset:
-    """One handset with a bind of its own, which asks for its own number. One step at a time.
+    """One handset with a bind of its own, whose address_range is its number. One step at a time.
 
     watch is called, in a worker thread, with each SMS that leaves the handset or has come to it.
     """
@@ -123,7 +123,7 @@ class SmpplibHandset:
         return await asyncio.to_thread(self._wait_for, expectation, within)
 
     async def silence(self, expectation: Expectation, within: float) -> None:
-        """See gateway.simulator.handset.Phone. Waits all that time, without a round trip to show it by."""
+        """See gateway.simulator.handset.Phone. Waits the whole time instead of making round trips."""
         try:
             sms = await self.wait_for(expectation, within)
         except MissedError:
@@ -188,7 +188,7 @@ class SmpplibHandset:
         return sms
 
     def _read(self, until: float) -> bool:
-        """Wait for one PDU and let smpplib act on it; False when none came in time."""
+        """Wait for one PDU and let smpplib process it. Returns False if none came in time."""
         left = until - time.monotonic()
         readable, _, _ = select.select([self._client._socket], [], [], max(0.0, left))
         if not readable:
@@ -204,7 +204,7 @@ class SmpplibHandset:
         self._answers[pdu.sequence] = pdu.status, message_id.decode("latin-1")
 
     def _delivered(self, pdu: Any) -> int:
-        """smpplib: a deliver_sm came; gives the command_status of its response."""
+        """smpplib: a deliver_sm came. Returns the command_status of its response."""
         tlvs = {tag: value for name, tag in _TLVS if (value := getattr(pdu, name, None)) is not None}
         received = Received(
             pdu.source_addr.decode("latin-1"), pdu.short_message or b"", pdu.data_coding, pdu.esm_class, tlvs
@@ -229,6 +229,6 @@ class SmpplibHandset:
 
 
 def _check_length(field: str, value: str, limit: int) -> None:
-    """smpplib would cut the value and say nothing."""
+    """Check a length: smpplib would truncate the value silently."""
     if len(value) > limit:
         raise CannotSendError(f"{field} has {len(value)} characters, at most {limit} fit")

@@ -1,4 +1,4 @@
-"""What a handset sees: an SMS, what it waits for, and the mailbox that joins long messages. No I/O."""
+"""The SMS of a handset, the conditions it waits for, and the mailbox that joins long messages. No I/O."""
 
 import re
 from collections.abc import Mapping
@@ -11,27 +11,27 @@ from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import Added, MessageTooLongError, PartSet, Segment, Tlvs, part_of, segments
 
 UNREAD_LIMIT: Final = 1000
-"""SMS that a handset keeps unread; one more is refused."""
+"""Unread SMS that a handset keeps; it refuses further ones."""
 
 UNFINISHED_LIMIT: Final = 16
-"""Long messages of which a handset may hold some parts and wait for others."""
+"""Incomplete long messages that a handset may hold."""
 
 AUTO: Final = "auto"
-"""The encoding a handset picks by itself: GSM 7-bit when every character allows it, else UCS-2."""
+"""The default encoding of a handset: GSM 7-bit if it has every character, else UCS-2."""
 
 # The other encodings: data_coding and Python codec.
 _FORCED: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
     {"ascii": (1, "ascii"), "ucs2": (8, "utf-16-be"), "gbk": (15, "gb18030")}
 )
 ENCODINGS: Final = (AUTO, *_FORCED)
-"""What `encode` takes as encoding."""
+"""The encodings that `encode` accepts."""
 
 _SMS_OCTETS: Final = 140
 
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One whole SMS: from which number, to which, with which text. Mobiles have 11 digits, without 86."""
+    """A complete SMS: source, destination and text. Mobiles have 11 digits, without 86."""
 
     sender: str
     receiver: str
@@ -39,13 +39,13 @@ class Sms:
 
     @property
     def line(self) -> str:
-        """The text on one line, for people."""
+        """The text on one line, for display."""
         return self.text.replace("\r", "").replace("\n", " / ")
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Which SMS a handset waits for; what is None does not matter.
+    """The SMS that a handset waits for; fields that are None do not matter.
 
     text: the whole text, exactly. regex: found anywhere in the text. sender: matches the whole
     sending number, so that plain digits mean that very number.
@@ -59,7 +59,7 @@ class Expectation:
     def of(
         cls, regex: str | None = None, text: str | None = None, sender: str | None = None
     ) -> "Expectation":
-        """From pattern sources; raises re.error for a pattern that does not compile."""
+        """Compile patterns. Raises re.error."""
         return cls(
             text,
             None if regex is None else re.compile(regex, re.DOTALL),
@@ -67,7 +67,7 @@ class Expectation:
         )
 
     def groups(self, sms: Sms) -> dict[str, str] | None:
-        """The named groups that matched in text and sender, or None when `sms` is another one."""
+        """Return the named groups that matched in text and sender; None if `sms` does not match."""
         found: dict[str, str] = {}
         if self.text is not None and sms.text != self.text:
             return None
@@ -92,7 +92,7 @@ class Expectation:
 
 
 class MissedError(SimulatorError):
-    """The awaited SMS did not come in time. instead: what the handset had unread."""
+    """The awaited SMS did not come in time. instead: the unread SMS of the handset."""
 
     def __init__(
         self, receiver: str, expectation: Expectation, within: float, instead: tuple[Sms, ...]
@@ -106,7 +106,7 @@ class MissedError(SimulatorError):
 
 
 class UnexpectedError(SimulatorError):
-    """An SMS came that should not have come."""
+    """An unwanted SMS came."""
 
     def __init__(self, receiver: str, expectation: Expectation, sms: Sms) -> None:
         super().__init__(f"{receiver} expected not to get {expectation}\n  came: {sms.sender}: {sms.line}")
@@ -117,7 +117,7 @@ class UnexpectedError(SimulatorError):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One delivered PDU in plain values, whichever client library took it off the wire."""
+    """One delivered PDU as plain values, independent of the client library that received it."""
 
     sender: str
     octets: bytes
@@ -127,7 +127,7 @@ class Received:
 
 
 class Mailbox:
-    """The SMS of one handset: joins long ones, keeps the unread."""
+    """The SMS of one handset: joins long messages, and keeps unread SMS."""
 
     def __init__(self, owner: str, alphabet: Alphabet) -> None:
         self.owner = owner
@@ -136,7 +136,7 @@ class Mailbox:
         self._unfinished: dict[tuple[str, str, int, int], PartSet] = {}
 
     def put(self, received: Received) -> Sms | None:
-        """Take one PDU; gives the SMS that it completes, None while parts are missing.
+        """Add one PDU. Returns the SMS that it completes; None while parts are missing.
 
         Raises MailboxFullError, and BrokenUdhError for a user data header that cannot be read.
         """
@@ -150,14 +150,14 @@ class Mailbox:
         return sms
 
     def take(self, expectation: Expectation) -> Sms | None:
-        """The oldest unread SMS that fits, which is then read; None when there is none."""
+        """Take out the oldest unread SMS that matches; None if there is none."""
         for place, sms in enumerate(self.unread):
             if expectation.groups(sms) is not None:
                 return self.unread.pop(place)
         return None
 
     def _text(self, received: Received) -> str | None:
-        """The whole text, or None while parts are missing."""
+        """Return the whole text, or None while parts are missing."""
         header, octets = part_of(received.octets, received.esm_class, received.tlvs)
         if header is None:
             return self._alphabet.decode_piece(octets, received.data_coding, marked=True, padded=False)
@@ -180,7 +180,7 @@ class Mailbox:
 
 
 def bare(address: str) -> str:
-    """A mobile without what stands before its 11 digits (+86, 86, 0086); any other address as it is."""
+    """Strip +86, 86 or 0086 from a mobile number; return any other address unchanged."""
     digits = address.removeprefix("+")
     for prefix in ("86", "0086"):
         if digits.startswith(prefix + "1") and len(digits) == len(prefix) + 11:
@@ -189,7 +189,7 @@ def bare(address: str) -> str:
 
 
 def encode(text: str, alphabet: Alphabet, reference: int, encoding: str = AUTO) -> list[Segment]:
-    """The SMS that a handset sends for a text. encoding: one of ENCODINGS; all but `auto` make one SMS.
+    """Encode a text as the SMS that a handset sends. encoding: one of ENCODINGS; all but `auto` make one SMS.
 
     Raises CannotSendError when a character is not in the encoding or the text is too long, and KeyError for
     an encoding that does not exist.

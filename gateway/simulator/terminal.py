@@ -12,7 +12,7 @@ _CHUNK: Final = 65_536
 
 
 def shows_colours(stream: TextIO) -> bool:
-    """Whether to colour what goes there: a terminal, unless the user says no (https://no-color.org)."""
+    """Return whether to use colours: on a terminal, unless NO_COLOR is set (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -27,14 +27,14 @@ def line_printer(stream: TextIO) -> Callable[[Line], None]:
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Print a line now, so that it can be followed through a pipe."""
+    """Print a line and flush, so that a pipe passes it on at once."""
     out = stream or sys.stdout
     out.write(text + "\n")
     out.flush()
 
 
 async def lines_of(descriptor: int) -> AsyncGenerator[str, None]:
-    """Lines of a file, pipe or terminal as they come, to its end.
+    """Yield the lines of a file, pipe or terminal as they arrive, to the end.
 
     Not a reading thread: Ctrl-C would have to wait for it.
     """

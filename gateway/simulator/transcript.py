@@ -1,4 +1,4 @@
-"""The conversation of some handsets, one line for each SMS in the order in which they left and came."""
+"""The conversation of handsets, one line per SMS in the order of sending and receiving."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Transcript:
         self._began = clock()
 
     def add(self, sms: Sms) -> None:
-        """One SMS left a handset, or came to one."""
+        """Add an SMS that a handset sent or received."""
         line = Line(self._clock() - self._began, self._who(sms.sender), self._who(sms.receiver), sms.line)
         self.lines.append(line)
         if self._shown is not None:

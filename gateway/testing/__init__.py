@@ -1,11 +1,11 @@
-"""Aids for tests, ours and those of whoever builds on the gateway; docs/testing.md shows them at work.
+"""Tools for tests, ours and those of projects that build on the gateway; docs/testing.md has examples.
 
 - `FakeClock`: time that stands still until it is moved.
 - `running_gateway`: a gateway with a fresh store on a free port, whose clock a test moves (`advance`).
 - `session_pair`: two SMPP sessions that are bound to each other, in memory.
-- `BadLink`: a TCP line that cuts, holds back, delays and splits octets.
+- `BadLink`: a TCP proxy that cuts, holds back, delays and splits octets.
 
-With pytest the fixtures `gateway` and `handset` (pytest_fetion_gateway) do most of it.
+With pytest, the fixtures `gateway` and `handset` (pytest_fetion_gateway) are usually enough.
 """
 
 from gateway.testing.badlink import BadLink

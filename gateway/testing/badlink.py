@@ -1,4 +1,4 @@
-"""A TCP line that cuts, holds back, delays and splits octets."""
+"""A TCP proxy that cuts, holds back, delays and splits octets."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class BadLink:
-    """A line between a client and a server that misbehaves on demand. Connect to `port` on 127.0.0.1.
+    """A TCP proxy that misbehaves on demand. Connect to `port` on 127.0.0.1.
 
     Use it in `async with`. pieces: octets are passed on so many at a time at most; 0: as they come. delay:
     seconds by which every piece is late. Both may be changed while it runs.
@@ -35,7 +35,7 @@ class BadLink:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Cut what is connected and stop listening."""
+        """Cut all connections and stop listening."""
         assert self._server is not None
         self._server.close()
         self.cut()
@@ -45,21 +45,21 @@ class BadLink:
         await self._server.wait_closed()
 
     def cut(self) -> None:
-        """Break every connection at once, as a pulled plug does; new ones are taken."""
+        """Cut every connection at once, like a pulled plug; new ones are accepted."""
         self._left = None
         for writer in self._writers:
             writer.transport.abort()
 
     def cut_after(self, octets: int) -> None:
-        """Break every connection when so many more octets have passed, in both directions together."""
+        """Cut every connection after that many more octets, in both directions together."""
         self._left = octets
 
     def stall(self) -> None:
-        """Pass nothing on; connections stay, octets are kept back."""
+        """Hold back octets; connections stay open."""
         self._flowing.clear()
 
     def resume(self) -> None:
-        """Pass on what was kept back, and everything again."""
+        """Pass on what was held back, and everything after it."""
         self._flowing.set()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,7 +83,7 @@ class BadLink:
                 each.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One direction, to its end; the end goes to the other side."""
+        """Copy one direction to its end, then close the other side."""
         with contextlib.suppress(ConnectionError):
             while octets := await reader.read(65_536):
                 size = self.pieces or len(octets)
@@ -93,7 +93,7 @@ class BadLink:
             writer.write_eof()
 
     async def _pass_on(self, piece: bytes, writer: asyncio.StreamWriter) -> bool:
-        """One piece; False when the line was cut in it."""
+        """Pass on one piece. Returns False when the connection was cut within it."""
         await asyncio.sleep(self.delay)
         await self._flowing.wait()
         whole = self._left is None or len(piece) < self._left

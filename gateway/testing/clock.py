@@ -7,7 +7,7 @@ NOON: Final = 1_180_670_400_000
 
 
 class FakeClock:
-    """A clock that stands still until it is moved (gateway.clock.Clock): both of its readings show one time.
+    """A clock that stands still until a test moves it (gateway.clock.Clock); both readings show one time.
 
     The event loop's own timers stay real: a wait in the code under test takes as long as ever.
     """
@@ -17,15 +17,15 @@ class FakeClock:
         self._now_ms = start_ms
 
     def monotonic(self) -> float:
-        """Seconds since the clock was made."""
+        """Return seconds since the clock was made."""
         return (self._now_ms - self._start_ms) / 1000
 
     def now_ms(self) -> int:
-        """Milliseconds since the epoch, UTC."""
+        """Return milliseconds since the epoch, UTC."""
         return self._now_ms
 
     def move_to(self, now_ms: int) -> None:
-        """Put the clock forward. ValueError for a time that is over."""
+        """Put the clock forward. Raises ValueError for an earlier time."""
         if now_ms < self._now_ms:
             raise ValueError(f"the clock is {self._now_ms - now_ms} ms beyond that time")
         self._now_ms = now_ms

@@ -23,19 +23,19 @@ _IN_THE_FOLDER: Final[Mapping[str, Any]] = {
     "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
 }
 CHEAP: Final = HashCost(passes=1, memory_kib=64)
-"""What hashing a password costs in tests: next to nothing."""
+"""Cost of a password hash in tests: next to nothing."""
 
 PATIENCE: Final = 5.0
-"""Seconds for what should take milliseconds: a peer that does not answer is not waited for any longer."""
+"""Seconds to wait for what should take milliseconds, such as the response of a peer."""
 
 GLANCE: Final = 0.001
-"""Seconds between two looks at what has no event of its own."""
+"""Seconds between two polls of a condition that has no event."""
 
 
 class RunningGateway:
     """A gateway, its clock, and the handsets that talk to it. Made by running_gateway.
 
-    app: the gateway itself. account: where and as whom to bind. folder: store, key and log are in it.
+    app: the gateway itself. account: address and account to bind with. folder: holds store, key and log.
     """
 
     def __init__(self, app: Gateway, clock: FakeClock, account: Account, folder: Path) -> None:
@@ -46,9 +46,9 @@ class RunningGateway:
         self._centres = contextlib.AsyncExitStack()
 
     async def handset(self, msisdn: str) -> Handset:
-        """A handset behind a bind of its own that asks for its number; it stays to the end of the gateway.
+        """Connect a handset with a bind of its own, whose address_range is its number; close() ends it.
 
-        Raises ValueError for a number that is no mobile of 11 digits.
+        Raises ValueError for a number that is not a mobile of 11 digits.
         """
         if not (len(msisdn) == 11 and msisdn.isascii() and msisdn.isdigit() and msisdn.startswith("1")):
             raise ValueError(f"{msisdn!r} is no mobile number of 11 digits")
@@ -59,9 +59,9 @@ class RunningGateway:
     async def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> None:
-        """Let time pass on the gateway's clock, with what it brings: deadlines, retries, expiry, quotas.
+        """Move the gateway's clock forward, with all effects: deadlines, retries, expiry, quotas.
 
-        Every retry that falls due on the way is made at its time. Returns when all is still again.
+        Each retry that falls due on the way happens at its time. Returns when the gateway is idle again.
         """
         span = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
         end = self.clock.now_ms() + round(span * 1000)
@@ -76,13 +76,13 @@ class RunningGateway:
                 return
 
     async def advance_seconds(self, seconds: float) -> None:
-        """The same for whoever counts in seconds only (gateway.simulator.runner.Advance)."""
+        """Do the same in seconds only (gateway.simulator.runner.Advance)."""
         await self.advance(seconds=seconds)
 
     async def settle(self) -> None:
-        """Wait until the gateway has worked all that came and every SMS that can leave has been answered.
+        """Wait until the gateway has processed all input, and peers have answered all SMS sent.
 
-        A peer that owes an answer is waited for PATIENCE seconds. Raises what a task of the gateway raised.
+        Waits PATIENCE seconds for responses. Raises what a task of the gateway raised.
         """
         drained = asyncio.create_task(self.app.drained())
         failed = asyncio.create_task(self.app.failed())
@@ -100,7 +100,7 @@ class RunningGateway:
         await self._centres.aclose()
 
     async def _pass_time(self) -> None:
-        """The clock was moved: sessions see it, then the gateway does what it does ten times a second."""
+        """Let sessions, then the gateway, check the moved clock."""
         self.app.tick_connections()
         # Each session asks its silent peer whether it lives; the next move must find that answered.
         for _ in range(int(PATIENCE / GLANCE)):
@@ -119,7 +119,7 @@ async def running_gateway(
     seed: int = 0,
     open_store: Callable[[Path], Store] = engines.open_store,
 ) -> AsyncIterator[RunningGateway]:
-    """A gateway on a free port, all that it writes below `folder`, with cheap password hashes and FakeClock.
+    """Run a gateway on a free port that writes below `folder`, with cheap password hashes and a FakeClock.
 
     config: sections as in config.yaml, over the defaults. seed: of Fetion numbers and passwords, which are
     the same in each run. open_store: MemoryStores().open_store (gateway.storage.memory) needs no disk. Raises

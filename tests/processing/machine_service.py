@@ -1,4 +1,4 @@
-"""A running gateway on a free port, with a fresh store and a clock that can be put forward."""
+"""Runs a gateway on a free port, with a fresh store and a clock that can be put forward."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ QUERY = "CXFX"  # asks for one's state: may be done as often as one likes, and i
 
 @dataclass
 class LiveGateway:
-    """A running gateway, and where it keeps its store."""
+    """A running gateway, the folder of its store, and its clock."""
 
     gateway: Gateway
     folder: Path
@@ -36,20 +36,20 @@ class LiveGateway:
 
     @property
     def port(self) -> int:
-        """Where to bind."""
+        """The port to bind to."""
         return self.gateway.port
 
     def journal(self, instruction: str = "service.state") -> list[dict[str, Any]]:
-        """Rows of the SMS with that meaning."""
+        """Return the rows of the journal with that instruction."""
         statement = "SELECT * FROM journal WHERE instruction = ? ORDER BY number"
         return rows(store_of(self.folder), statement, instruction)
 
     def count(self, table: str) -> int:
-        """How many rows a table has."""
+        """Count the rows of a table."""
         return len(rows(store_of(self.folder), EVERY[table]))
 
     async def closed(self, count: int) -> None:
-        """Wait until so many SMS to handsets are delivered and noted."""
+        """Wait until `count` SMS to handsets are delivered and stored as sent."""
         statement = "SELECT 1 FROM outbox WHERE state = 1"
         await until(lambda: len(rows(store_of(self.folder), statement)) == count, f"{count} delivered SMS")
 
@@ -58,26 +58,26 @@ class LiveGateway:
 async def live_gateway(
     folder: Path, clock: MovedClock | None = None, **sections: Any
 ) -> AsyncIterator[LiveGateway]:
-    """A gateway on a free port with its store in the folder; sections: of its configuration."""
+    """Run a gateway on a free port with its store in the folder. sections: of its configuration."""
     clock = clock or MovedClock()
     async with inside(write_config(folder, **sections), clock=clock) as gateway:
         yield LiveGateway(gateway, folder, clock)
 
 
 def accounts(**changes: Any) -> dict[str, Any]:
-    """The section smpp with the shipped account, changed."""
+    """Return the section smpp with the shipped account and these changes."""
     return {"accounts": [{"system_id": SYSTEM_ID, "password": PASSWORD, "default": True, **changes}]}
 
 
 async def opened(esme: Esme, *handsets: str) -> None:
-    """Each handset opens Fetion and reads the answers."""
+    """Let each handset open Fetion and read the answers."""
     for handset in handsets:
         await accepted(esme, sms(handset, "161", "KTFX"))
     await drained(esme)
 
 
 async def drained(esme: Esme) -> list[DeliverSm]:
-    """Everything that comes to a bind before the answer to a question of its own, which is left out."""
+    """Return what the bind receives before the answer to an extra query, without that answer."""
     asker = "13700137000"
     await accepted(esme, sms(asker, "161", QUERY))
     found = []
@@ -87,10 +87,10 @@ async def drained(esme: Esme) -> list[DeliverSm]:
 
 
 async def status(esme: Esme, request: SubmitSm | DataSm) -> int:
-    """How a request is answered."""
+    """Submit a request. Returns the command_status of the response."""
     return (await esme.submit(request)).command_status
 
 
 async def stays_silent(esme: Esme) -> None:
-    """Nothing was delivered that nobody has read."""
+    """Assert that the bind has received nothing that is unread."""
     assert await drained(esme) == []

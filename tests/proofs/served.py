@@ -1,4 +1,4 @@
-"""`fetion-gateway serve` as a process of its own, in a folder of its own: the gateway seen from outside."""
+"""Runs `fetion-gateway serve` as a process in a folder of its own: the gateway seen from outside."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ from gateway.smpp.timers import Timers
 from gateway.testing import CHEAP, configuration
 
 PATIENCE = 10.0
-"""Seconds after which something that must happen has not."""
+"""Seconds to wait for what must happen."""
 
 SYSTEM_ID, PASSWORD = "smsc", "fetion16"
 ALPHABET = Alphabet.from_config({}, "gsm")
@@ -44,7 +44,7 @@ _PORT = re.compile(rb'smpp_port"?[:=](\d+)')
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition; AssertionError, saying what was waited for, when it does not come true."""
+    """Wait for a condition. Raises AssertionError, which names `what`, if it does not come true."""
     for _ in range(int(PATIENCE / 0.01)):
         if condition():
             return
@@ -61,18 +61,18 @@ def write_config(folder: Path, **sections: Any) -> Path:
 
 
 def lines(log: Path) -> list[dict[str, Any]]:
-    """The whole lines of a JSON log."""
+    """Return the complete lines of a JSON log."""
     return [json.loads(line) for line in log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
 
 
 def events(log: Path) -> list[str]:
-    """The names of the events of a JSON log, in order."""
+    """Return the names of the events of a JSON log, in order."""
     return [line["event"] for line in lines(log)]
 
 
 @dataclass
 class Served:
-    """A running process. What it prints stands in its folder, in the files stdout and stderr."""
+    """A running process. Its output is in its folder, in the files stdout and stderr."""
 
     folder: Path
     process: "subprocess.Popen[bytes]"
@@ -85,7 +85,7 @@ class Served:
 
     @property
     def stderr(self) -> str:
-        """What it said there."""
+        """Return that output."""
         return (self.folder / "stderr").read_text("utf-8")
 
     def send(self, number: signal.Signals) -> None:
@@ -93,12 +93,12 @@ class Served:
         self.process.send_signal(number)
 
     async def ended(self) -> int:
-        """Wait for its end; the exit code, negative for a signal."""
+        """Wait for its end. Returns the exit code, negative for a signal."""
         await until(lambda: self.process.poll() is not None, "the end of the process")
         return self.process.wait()
 
     async def stop(self) -> int:
-        """SIGTERM, and the exit code."""
+        """Send SIGTERM. Returns the exit code."""
         self.send(signal.SIGTERM)
         return await self.ended()
 
@@ -110,7 +110,7 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(config: Path, *options: str) -> AsyncIterator[Served]:
-    """Start `serve` with options and wait until it is ready; kill what is left of it at the end."""
+    """Start `serve` with options, wait until it is ready, and kill it at the end if it still runs."""
     log = config.parent / "gateway.log"
     before = log.stat().st_size if log.exists() else 0
     served = start(config, *options)
@@ -148,7 +148,7 @@ def start(config: Path, *options: str) -> Served:
 
 @contextlib.asynccontextmanager
 async def inside(config: Path, **seams: Any) -> AsyncIterator[Gateway]:
-    """A gateway in this process, with what Gateway and its Environment let a test hand in."""
+    """Run a gateway in this process, with the arguments of Gateway and its Environment."""
     settings = settings_of(config)
     log = open_log(settings.logging)
     told = {name: seams.pop(name) for name in ("consumers", "events_backlog", "observers") if name in seams}
@@ -161,7 +161,7 @@ async def inside(config: Path, **seams: Any) -> AsyncIterator[Gateway]:
 
 
 def settings_of(config: Path) -> Settings:
-    """What a configuration file says, whatever the environment does."""
+    """Read a configuration file without the environment."""
     return load(config, {})
 
 
@@ -178,7 +178,7 @@ def handle_with(monkeypatch: pytest.MonkeyPatch, row: str, handler: Handler) -> 
 
 
 async def bind(port: int, mode: Bind = "transceiver", address_range: str = "", **more: Any) -> Esme:
-    """A bind of the shipped account."""
+    """Bind as the shipped account."""
     return await Esme.connect(
         "127.0.0.1",
         port,
@@ -192,7 +192,7 @@ async def bind(port: int, mode: Bind = "transceiver", address_range: str = "", *
 
 
 def sms(sender: str, to: str, text: str, data_coding: int = 0, **more: Any) -> SubmitSm:
-    """An SMS of a handset; data_coding 0 (GSM) or 8 (UCS-2)."""
+    """Make the submit_sm of a handset, with data_coding 0 (GSM) or 8 (UCS-2)."""
     octets = text.encode("utf-16-be") if data_coding == 8 else ALPHABET.encode(text)[1]
     return SubmitSm(
         source_addr=sender, destination_addr=to, data_coding=data_coding, short_message=octets, **more
@@ -226,21 +226,21 @@ async def raw(port: int, *octets: bytes, system_id: str = "", half_close: bool =
 
 
 async def frame(reader: asyncio.StreamReader) -> Pdu:
-    """The next PDU of a raw connection."""
+    """Read the next PDU of a raw connection."""
     async with asyncio.timeout(PATIENCE):
         head = await reader.readexactly(4)
         return decode(head + await reader.readexactly(int.from_bytes(head, "big") - 4))
 
 
 async def accepted(esme: Esme, request: SubmitSm) -> str:
-    """Submit; the message id of the positive answer."""
+    """Submit. Returns the message id of the positive response."""
     response: Response = await esme.submit(request)
     assert response.command_status == 0, f"0x{response.command_status:X}"
     return str(getattr(response, "message_id", ""))
 
 
 async def delivered(esme: Esme) -> DeliverSm:
-    """The next SMS that the gateway hands over on this bind."""
+    """Wait for the next SMS on this bind."""
     async with asyncio.timeout(PATIENCE):
         delivery = await esme.inbox.get()
     assert isinstance(delivery, DeliverSm)
@@ -248,7 +248,7 @@ async def delivered(esme: Esme) -> DeliverSm:
 
 
 def text_of(delivery: DeliverSm) -> str:
-    """What the handset reads."""
+    """Decode the text that the handset shows."""
     return ALPHABET.decode(delivery.short_message, delivery.data_coding)
 
 
@@ -258,7 +258,7 @@ async def texts(esme: Esme, count: int) -> list[tuple[str, str]]:
 
 
 def rows(store: Path, statement: str, *values: object) -> list[dict[str, Any]]:
-    """What a statement finds in a store, whether or not a gateway has it open."""
+    """Return the rows of a statement in a store, whether or not a gateway has it open."""
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     database.row_factory = sqlite3.Row
     try:

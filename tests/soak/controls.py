@@ -1,5 +1,4 @@
-"""What the test tells the gateway's process while it runs: how its disk does, and what its wall clock
-shows."""
+"""Controls disk and wall clock of the gateway's process while it runs."""
 
 import mmap
 import struct
@@ -11,7 +10,7 @@ _SIZE = 24
 
 
 class Disk(IntEnum):
-    """How the store does."""
+    """The state of the disk."""
 
     WELL = 0
     FAILS = 1  # no statement works
@@ -29,7 +28,7 @@ class Controls:
 
     @property
     def disk(self) -> Disk:
-        """How the store does now."""
+        """The state of the disk now."""
         return Disk(self._octets[_MODE])
 
     @disk.setter
@@ -38,7 +37,7 @@ class Controls:
 
     @property
     def delay_ms(self) -> int:
-        """How long each COMMIT takes longer than it does."""
+        """Milliseconds added to each COMMIT."""
         return self._get(_DELAY)
 
     @delay_ms.setter
@@ -47,7 +46,7 @@ class Controls:
 
     @property
     def offset_ms(self) -> int:
-        """What the wall clock shows more than the machine's."""
+        """Milliseconds by which the wall clock is ahead of the machine's."""
         return self._get(_OFFSET)
 
     @offset_ms.setter
@@ -55,7 +54,7 @@ class Controls:
         self._set(_OFFSET, offset_ms)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Unmap the file."""
         self._octets.close()
 
     def _get(self, place: int) -> int:

@@ -11,8 +11,10 @@ from tests.soak.process import SoakedProcess
 MINUTE_MS = 60_000
 
 SILENCE = 3.0
-"""Seconds of a line that passes nothing, or a centre that reads nothing: the gateway ends a bind that
-answers nothing for two response timers."""
+"""Seconds for which a connection passes nothing, or the SMSC reads nothing.
+
+The gateway ends a bind that answers nothing for two response timers.
+"""
 
 ON_A_LINE = ("cut", "cut", "cut inside a PDU", "cut inside a PDU", "silence", "centre that does not read")
 
@@ -21,16 +23,16 @@ EVERYDAY = (
     *("slow disk", "failing disk", "disk failing at the sync", "full disk"),
     *("stalled log reader", "clock forward", "clock back"),
 )
-"""A hand of faults: all of them come before one comes again."""
+"""One round of faults: each occurs once before any occurs again."""
 
 STANDSTILL = "disk standing still"
-"""One commit takes so long that the centre sends again what waits for it: long soaks only, like the death."""
+"""One commit takes so long that the SMSC retransmits: only in long soaks, like the kill."""
 
 
 class Faults:
-    """Lets them happen: `submitted` is called behind each SMS that the centre sends.
+    """Causes the faults. The SMSC calls `submitted` after each SMS that it sends.
 
-    every: SMS from one fault to the next, at most. lasting: seconds that most of them last, at most.
+    every: maximum of SMS between two faults. lasting: maximum of seconds that most faults last.
     """
 
     def __init__(
@@ -49,27 +51,27 @@ class Faults:
         self._controls = controls
         self._every = every
         self._lasting = lasting
-        self._hand = (*EVERYDAY, STANDSTILL) if standstills else EVERYDAY
-        self._deck: list[str] = []
+        self._round = (*EVERYDAY, STANDSTILL) if standstills else EVERYDAY
+        self._left: list[str] = []  # of this round
         self._next = self._random.randint(every // 4, every)
         self._ends: dict[str, asyncio.TimerHandle] = {}
         self._loop = asyncio.get_running_loop()
 
     def submitted(self) -> None:
-        """One more SMS was sent."""
+        """Note that one more SMS was sent; begin a fault if it is due."""
         self._next -= 1
         if self._next > 0:
             return
         self._next = self._random.randint(self._every // 4, self._every)
-        if not self._deck:
-            self._deck = list(self._hand)
-            self._random.shuffle(self._deck)
-        name = self._deck.pop()
+        if not self._left:
+            self._left = list(self._round)
+            self._random.shuffle(self._left)
+        name = self._left.pop()
         if self._begin(name, self._random.uniform(0.2, self._lasting)):
             self._centre.ledger.counts[f"fault: {name}"] += 1
 
     def end(self) -> None:
-        """All is well again, but for the clock."""
+        """End all faults, except those of the clock."""
         for handle in self._ends.values():
             handle.cancel()
         self._ends.clear()
@@ -77,7 +79,7 @@ class Faults:
         self._flow()
 
     def _begin(self, name: str, lasting: float) -> bool:
-        """Let it happen; False when there is nothing that it could happen to."""
+        """Begin a fault. Returns False if there is nothing that it could affect."""
         if name in ON_A_LINE:
             return self._on_a_line(name)
         match name:
@@ -104,7 +106,7 @@ class Faults:
         return True
 
     def _on_a_line(self, name: str) -> bool:
-        """A fault of one bind."""
+        """Begin a fault of one bind."""
         lines = [line for line in self._centre.lines if line.submits]
         if not lines:
             return False
@@ -124,7 +126,7 @@ class Faults:
         return True
 
     def _later(self, place: str, seconds: float, then: Callable[[], None]) -> None:
-        """Once, behind the last fault of that place."""
+        """Call the end of a fault once, after the last fault at that place."""
         if place in self._ends:
             self._ends[place].cancel()
         self._ends[place] = self._loop.call_later(seconds, then)

@@ -1,5 +1,4 @@
-"""`python -m tests.soak.runner`: what `fetion-gateway serve` runs, with a disk and a wall clock that the
-test moves."""
+"""`python -m tests.soak.runner`: runs `fetion-gateway serve` with a controlled disk and wall clock."""
 
 import argparse
 import asyncio
@@ -38,7 +37,7 @@ class ControlledClock(SystemClock):
 
 
 class MovedStore(SqliteStore):
-    """The real store on a disk that does as the controls say. It always commits in a thread."""
+    """The real store on a disk that fails as the controls say. It always commits in a thread."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: int) -> None:
         super().__init__(path, connection, lock)
@@ -46,30 +45,30 @@ class MovedStore(SqliteStore):
         self._full = False
 
     async def load(self, keys: LoadKeys, world: World) -> None:
-        """As always, if the disk does."""
+        """Do as the real store, unless the disk fails."""
         self._try()
         await super().load(keys, world)
 
     async def expect(self, limit: int) -> Expected:
-        """As always, if the disk does."""
+        """Do as the real store, unless the disk fails."""
         self._try()
         await self._free()
         self._make_room()
         return await super().expect(limit)
 
     async def candidates(self, digests: Iterable[bytes], now: int) -> list[Candidate]:
-        """As always, if the disk does."""
+        """Do as the real store, unless the disk fails."""
         self._try()
         return await super().candidates(digests, now)
 
     def write(self, commit: Commit) -> None:
-        """As always, if the disk does."""
+        """Do as the real store, unless the disk fails."""
         self._try()
         self._make_room()
         super().write(commit)
 
     def sync(self) -> None:
-        """As always, later, if the disk does."""
+        """Do as the real store after the delay of the controls, unless the disk fails."""
         if self.controls is not None and self.controls.delay_ms:
             threading.Event().wait(self.controls.delay_ms / 1000)
         if self._disk is Disk.FAILS_AT_SYNC:
@@ -78,8 +77,10 @@ class MovedStore(SqliteStore):
         super().sync()
 
     def _make_room(self) -> None:
-        """As much as the controls leave: SQLite itself says then that the disk is full. Whatever may meet
-        that comes here first, or the gateway would wait for room that is there."""
+        """Limit the pages as the controls say; then SQLite itself reports a full disk.
+
+        Each operation that needs room calls this first, or the gateway would wait for room that is there.
+        """
         full = self._disk is Disk.FULL
         if full is not self._full:
             self._full = full

@@ -1,4 +1,4 @@
-"""One run: binds, sends at the pace of the plan, gives up what is overdue, and says how it ended."""
+"""One run: binds, sends at the rate of the plan, gives up overdue messages, and reports the end."""
 
 import asyncio
 import gc
@@ -100,7 +100,7 @@ class _Run:
         return outcome
 
     async def abort(self) -> None:
-        """Leave nothing behind."""
+        """Drop all connections and stop the timers."""
         self._stop_timers()
         for link in self._links:
             await link.abort()
@@ -121,7 +121,7 @@ class _Run:
             raise NotConnectedError(f"cannot reach {account.host}:{account.port}: {why}") from error
 
     async def _messages(self) -> str:
-        """Send until every message is finished; "" or why the connection was lost."""
+        """Send until every message is finished. Returns why the connection was lost, or ""."""
         if self._ended.done():
             return self._ended.result()
         self._traffic.begin(self._clock())
@@ -134,7 +134,7 @@ class _Run:
         return await self._ended
 
     def _pace(self) -> None:
-        """Send what is due, shared by the binds, and come again when the next message is."""
+        """Send what is due, spread over the binds, and set a timer for the next message."""
         now = self._clock()
         share = -(-max(self._traffic.allowed(now), 0) // len(self._links))
         for link in self._links:
@@ -147,7 +147,7 @@ class _Run:
             self._timers["pace"] = self._loop.call_later(pause, self._pace)
 
     def _look(self) -> None:
-        """See what is overdue, and show how far we are."""
+        """Give up overdue messages, and show the progress."""
         self._traffic.expire(self._clock())
         for link in self._links:
             link.push()
@@ -171,7 +171,7 @@ class _Run:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """No search for cycles while we measure: no message is in one, and a search takes milliseconds."""
+    """Switch off the garbage collector: messages form no cycles, and a collection takes milliseconds."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Times in a bounded space: a histogram whose bars are as exact for microseconds as for minutes."""
+"""A histogram of bounded size whose bars are as exact for microseconds as for minutes."""
 
 from typing import Final
 
@@ -43,8 +43,7 @@ class Histogram:
         self.total += time
 
     def percentile(self, tenths: int) -> int:
-        """The least time that so many tenths of a per cent of the times do not exceed (990: p99), less than
-        1 % off. 0 when there are none."""
+        """Return a percentile in nanoseconds, less than 1 % off; 0 without times. tenths: 990 is p99."""
         if not self.count:
             return 0
         rank = max(1, -(-self.count * tenths // 1000))
@@ -59,7 +58,7 @@ class Histogram:
 
 
 def _middle(bar: int) -> int:
-    """The middle of a bar."""
+    """Return the middle of a bar."""
     if bar < _WHOLE:
         return bar
     shift = (bar >> _BITS) - 1

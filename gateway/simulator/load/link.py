@@ -37,10 +37,10 @@ from gateway.smpp.status import CommandStatus, name_of
 
 PEER_UNBOUND: Final = "the gateway has unbound: it is stopping, or has ended this bind"
 UNSENT: Final = 1 << 20
-"""Octets that may wait for the peer to take them; above it no message is sent."""
+"""Octets that may wait for the peer to read; above that no message is sent."""
 
 MOST_UNSENT: Final = 16 << 20
-"""Octets at which a peer that only delivers and never reads is given up."""
+"""Octets at which a peer that delivers but never reads is cut off."""
 
 _BIND, _UNBIND = 1, 2  # sequence numbers of our own requests
 _SUBMIT_SM_RESP: Final = SubmitSmResp.command_id
@@ -102,7 +102,7 @@ class Link(asyncio.Protocol):
         self._sends = True
 
     async def close(self, within: float = 5.0) -> None:
-        """Unbind, and wait until the connection is gone; after so many seconds close it hard."""
+        """Unbind, and wait until the connection is gone; abort it after the given seconds."""
         self._sends = False
         if self._gone.done():
             return
@@ -126,7 +126,7 @@ class Link(asyncio.Protocol):
             await asyncio.shield(self._gone)
 
     def push(self, most: int | None = None) -> None:
-        """Send the messages that are due, as far as the window lets; at most so many."""
+        """Send the messages that are due, as far as the window has room, at most the given number."""
         if not self._sends or self._clogged or self.free <= 0:
             return
         traffic = self._traffic
@@ -142,7 +142,7 @@ class Link(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """asyncio: the socket is ours."""
+        """asyncio: the transport is ready."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=UNSENT)
         raw = transport.get_extra_info("socket")
@@ -150,7 +150,7 @@ class Link(asyncio.Protocol):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
-        """asyncio: octets came."""
+        """asyncio: octets arrived."""
         now = self._clock()
         reason = ""
         try:
@@ -182,11 +182,11 @@ class Link(asyncio.Protocol):
         self._progress()
 
     def pause_writing(self) -> None:
-        """asyncio: the peer does not take our octets."""
+        """asyncio: the peer does not read."""
         self._clogged = True
 
     def resume_writing(self) -> None:
-        """asyncio: the peer takes octets again."""
+        """asyncio: the peer reads again."""
         self._clogged = False
         self.push()
 
@@ -200,7 +200,7 @@ class Link(asyncio.Protocol):
         self._lost(self._reason)
 
     def _take_irregular(self, frame: bytes, now: int) -> None:
-        """What the usual path does not know."""
+        """Handle what the fast path does not know."""
         try:
             pdu = decode(frame)
         except PduError as error:
@@ -233,13 +233,13 @@ class Link(asyncio.Protocol):
                 pass
 
     def _take_delivery(self, address: str, *, plain: bool, now: int) -> None:
-        """A delivery on the slow path: perhaps the number is only spelled in another way than ours."""
+        """Handle a delivery on the slow path: its number may only be spelled differently from ours."""
         number = b"86" + bare(address).encode("ascii", "replace")
         if not (plain and self._traffic.take_delivery(number, now)):
             self._traffic.unasked_deliveries += 1
 
     def _give_up(self, reason: str) -> None:
-        """Close once what is queued has been written."""
+        """Close after writing what is queued."""
         self._sends = False
         self._reason = self._reason or reason
         self._flush()

@@ -45,7 +45,7 @@ class Line(Closed):
 
 
 class Mix(Closed):
-    """What is sent, each by its weight."""
+    """The SMS to send, with weights."""
 
     messages: list[Line] = Field(min_length=1, max_length=1000)
 

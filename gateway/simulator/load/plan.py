@@ -1,4 +1,4 @@
-"""What a run is to do, and the submit_sm that do it, as octets."""
+"""The plan of a run, and its submit_sm as octets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _sequence = Struct(">I").pack
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run does.
+    """The plan of a run.
 
     count: messages. window: unanswered submit_sm of a bind. rate: messages a second over all binds, None: as
     fast as the window lets. timeout: seconds for answer and replies. first: the lowest number of a handset.
@@ -46,7 +46,7 @@ class Plan:
 
 
 class Source:
-    """Makes the submit_sm of a plan, one after the other. The same plan makes the same ones."""
+    """Makes the submit_sm of a plan in order. The same plan makes the same ones."""
 
     def __init__(self, plan: Plan) -> None:
         self._random = Random(plan.seed)
@@ -58,7 +58,7 @@ class Source:
         self._weights = list(accumulate(line.weight for line in lines))
         self._drawn: list[Callable[[int], Submit]] = []
         self.take: Final = self._makers[0] if len(lines) == 1 else self._draw
-        """The next submit_sm, with this sequence number."""
+        """Return the next submit_sm, with this sequence number."""
 
     def _draw(self, sequence: int) -> Submit:
         if not self._drawn:

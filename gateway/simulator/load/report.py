@@ -1,4 +1,4 @@
-"""What a run found: for people, and as one object for programs. And the bar that shows how far it is."""
+"""The report of a run, as text and as one object for programs; and the progress bar."""
 
 import os
 import platform
@@ -36,7 +36,7 @@ class Circumstances:
 
 
 def as_object(outcome: Outcome, circumstances: Circumstances) -> dict[str, object]:
-    """Everything that `lines` says, and the circumstances. Rates are a second."""
+    """Return everything that `lines` shows, and the circumstances. Rates are per second."""
     plan, traffic = outcome.plan, outcome.traffic
     return {
         "command": circumstances.command,
@@ -71,7 +71,7 @@ def as_object(outcome: Outcome, circumstances: Circumstances) -> dict[str, objec
 
 
 def lines(outcome: Outcome) -> list[str]:
-    """The report for people."""
+    """Return the report as text."""
     plan, traffic = outcome.plan, outcome.traffic
     goal = f", {plan.rate:,g}/s wished" if plan.rate else ""
     said = [
@@ -103,7 +103,7 @@ def lines(outcome: Outcome) -> list[str]:
 
 
 class Progress:
-    """A bar on a terminal, drawn anew on one line; nothing anywhere else."""
+    """A progress bar, redrawn on one line of a terminal; nothing elsewhere."""
 
     def __init__(self, stream: TextIO, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream if stream.isatty() else None
@@ -112,7 +112,7 @@ class Progress:
         self._seen = (clock(), 0)
 
     def show(self, traffic: Traffic) -> None:
-        """Draw it."""
+        """Draw the bar."""
         if self._stream is None:
             return
         (then, before), self._seen = self._seen, (self._clock(), traffic.finished)
@@ -124,7 +124,7 @@ class Progress:
         self._stream.flush()
 
     def clear(self) -> None:
-        """Leave nothing of it."""
+        """Erase the bar."""
         if self._stream is not None:
             self._stream.write("\r\x1b[K")
             self._stream.flush()

@@ -1,6 +1,6 @@
-"""The messages under way, and what became of those before: counts and times. No I/O, no clock.
+"""The messages under way, and counts and times of the finished ones. No I/O, no clock.
 
-Times are nanoseconds of one monotonic clock, given by whoever calls. A message is finished when it was
+Times are nanoseconds of one monotonic clock; the caller passes them. A message is finished when it was
 answered and all its replies have come, when it was refused, or when its time was over. What is kept is
 bounded: at most `most_open` messages are under way, and everything else is a count or a histogram.
 """
@@ -12,7 +12,7 @@ from gateway.simulator.load.histogram import Histogram
 from gateway.simulator.load.plan import Plan, Source
 
 FIRST_SEQUENCE: Final = 16
-"""Of the messages; the numbers below are for a link's own requests."""
+"""First sequence number of messages; lower numbers are for a link's own requests."""
 
 MOST_OPEN: Final = 100_000
 """Messages that may be under way, most of them answered and without their reply. With windows so large that
@@ -22,7 +22,7 @@ _SECOND: Final = 1_000_000_000
 
 
 class Link(Protocol):
-    """Where a message leaves: a bind. free: messages that may still be sent there unanswered."""
+    """The bind on which a message leaves. free: room in its window."""
 
     free: int
 
@@ -83,11 +83,11 @@ class Traffic:
         return self.finished >= self._count
 
     def begin(self, now: int) -> None:
-        """The run starts: the first message is due."""
+        """Start the run: the first message is due."""
         self.began = self.ended = now
 
     def allowed(self, now: int) -> int:
-        """Messages that may leave now, if there is room in a window."""
+        """Return how many messages may be sent now, if a window has room."""
         left = self._count - self.sent
         if self._gap:
             left = min(left, int((now - self.began) / self._gap) + 1 - self.sent)
@@ -98,13 +98,13 @@ class Traffic:
         return left
 
     def next_due(self) -> int | None:
-        """When the next message is due; None without a rate, and when there is none."""
+        """Return when the next message is due; None without a rate, or if there is none."""
         if not self._gap or self.sent >= self._count:
             return None
         return self.began + int(self.sent * self._gap)
 
     def send(self, link: Link, now: int) -> bytes:
-        """The octets of the next message, which leaves now."""
+        """Return the octets of the next message, which is sent now."""
         sequence = FIRST_SEQUENCE + self.sent
         octets, number, replies = self._take(sequence)
         since = now
@@ -123,7 +123,7 @@ class Traffic:
         return octets
 
     def take_response(self, sequence: int, status: int, now: int) -> None:
-        """A message was answered."""
+        """Note the response to a message."""
         message = self._open.get(sequence)
         if message is None or message.link is None:
             self.unasked_responses += 1
@@ -158,7 +158,7 @@ class Traffic:
         return True
 
     def expire(self, now: int) -> None:
-        """Give up the messages whose time is over."""
+        """Give up the messages that are overdue."""
         limit = now - self._timeout
         overdue = []
         for message in self._open.values():  # in the order in which they were sent
