@@ -448,6 +448,10 @@ class Wire:
             with suppress(OSError):
                 await writer.wait_closed()
 
+    def close(self) -> None:
+        """Without a word."""
+        self._writer.close()
+
     def send(self, *pdus: Pdu | bytes) -> None:
         """All in one write."""
         self._writer.write(b"".join(pdu if isinstance(pdu, bytes) else encode(pdu) for pdu in pdus))
