@@ -188,7 +188,7 @@ async def test_a_bug_while_parts_are_joined(
     assert {line["reason"] for line in failed(tmp_path)} == {"MadeUp"}
 
 
-@pytest.mark.parametrize("name", ["_load", "write"])
+@pytest.mark.parametrize("name", ["load", "write"])
 async def test_a_bug_around_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A bug while a batch is loaded or written is narrowed down to its SMS; what cannot even be journaled is
     refused as a temporary fault, and nothing of it stays in the transaction."""
