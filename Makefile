@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help run test test-long lint format bench conformance lock
+.PHONY: help run test test-long lint format bench conformance picture lock
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make format         format the code"
 	@echo "make bench          decode and encode beside smpplib; what a session costs"
 	@echo "make conformance    write docs/smpp-conformance.md anew"
+	@echo "make picture        draw the picture of docs/architecture.md anew"
 	@echo "make lock           write requirements.lock anew (needs uv)"
 
 run: $(READY)
@@ -47,6 +48,9 @@ bench: $(READY)
 
 conformance: $(READY)
 	@$(BIN)/python -m gateway.smpp.conformance > docs/smpp-conformance.md
+
+picture: $(READY)
+	@$(BIN)/python -m tests.picture
 
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --group dev pyproject.toml -o requirements.lock

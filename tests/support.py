@@ -450,6 +450,10 @@ class Wire:
             with suppress(OSError):
                 await writer.wait_closed()
 
+    def close(self) -> None:
+        """Without a word."""
+        self._writer.close()
+
     def send(self, *pdus: Pdu | bytes) -> None:
         """Send all PDUs in one write."""
         self._writer.write(b"".join(pdu if isinstance(pdu, bytes) else encode(pdu) for pdu in pdus))

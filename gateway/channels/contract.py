@@ -1,6 +1,7 @@
 """The CHANNEL contract: an SMS comes and goes. What is behind it knows no protocol.
 
-A driver (SMPP is one) has binds: live connections through which SMS come and go. It must:
+A driver (SMPP is one) has binds: live connections through which SMS come and go. tests/contracts runs one
+suite over every driver. A driver must:
 
 1. turn what arrives into an Inbound, without waiting, and hand it over in the order of arrival (`received`);
    what it cannot read it rejects by itself, and tells the observer;

@@ -241,9 +241,9 @@ class Outbox:
         return number in self._deciding
 
     @property
-    def to_store(self) -> bool:
-        """Whether there are changed or closed SMS that are not stored."""
-        return bool(self._closed or self._changed)
+    def to_store(self) -> int:
+        """How many changed and closed SMS are not stored."""
+        return len(self._closed) + len(self._changed)
 
     def hand_in(self, commit: Commit) -> None:
         """Put changed and closed SMS into a commit."""

@@ -101,12 +101,15 @@ class Pipeline:
         self._wake.set()
 
     def close_soon(self) -> None:
-        """The outbox has something to store: it goes with the next batch, or after CLOSING by itself.
+        """The outbox has something to store: it goes with the next batch, or by itself after CLOSING or when
+        there is a BATCH of it.
 
         Nobody is answered by it, so it is no reason for a commit of its own while SMS come.
         """
         if self._closing is None:
             self._closing = asyncio.get_running_loop().call_later(CLOSING, self._close_now)
+        elif self._outbox.to_store >= BATCH:
+            self._wake.set()
 
     def _close_now(self) -> None:
         self._closing = None

@@ -4,7 +4,7 @@ from asyncio import Future, get_running_loop
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gateway.channels.contract import Channel, ChannelOwner, Inbound, Loss
+from gateway.channels.contract import ChannelOwner, Inbound, Loss
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
 
@@ -75,7 +75,7 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
         self.channel.owner.settled(self)
 
 
-class MemoryChannel(Channel):
+class MemoryChannel:
     def __init__(self, owner: ChannelOwner, _: Any, now: Callable[[], float], numbers: Iterator[int]) -> None:
         self.owner, self.now, self.numbers, self.binds = owner, now, numbers, list[MemoryBind]()
 
@@ -87,6 +87,8 @@ class MemoryChannel(Channel):
         self.owner.bound(bind)
         self.owner.ready(bind)
         return bind
+
+    def close(self) -> None: ...
 
     def abort(self, reason: str = "unbound") -> None:
         while self.binds:
