@@ -12,7 +12,7 @@ from gateway.channels.contract import Bind, Channel, Composer, Inbound, Loss
 from gateway.channels.smpp.channel import SmppChannel
 from gateway.channels.smpp.composing import SmppComposer
 from gateway.message import MobileTerminated
-from gateway.net.listener import Account
+from gateway.net.listener import BindAccount
 from gateway.observer import Observer
 from gateway.smpp.pdus import BindTransceiver, BindTransmitter, DeliverSm, SubmitSm, SubmitSmResp, Unbind
 from gateway.smpp.status import CommandStatus, name_of
@@ -236,7 +236,7 @@ class SmppRig:
         self.told = Told()
         self._wires: list[Wire] = []
         self.composer = SmppComposer({SYSTEM_ID: GSM})
-        account = Account(SYSTEM_ID, PASSWORD, 10, WINDOW, LOCAL, MODES)
+        account = BindAccount(SYSTEM_ID, PASSWORD, 10, WINDOW, LOCAL, MODES)
         configuration = replace(NO_ACCOUNTS, accounts={SYSTEM_ID: account}, alphabets={SYSTEM_ID: GSM})
         clock = asyncio.get_running_loop().time
         self.channel = SmppChannel(configuration, self.told, Observer(), clock, count(1))
