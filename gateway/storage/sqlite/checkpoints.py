@@ -12,8 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-PAGES: Final = 8_000
-"""Pages (32 MB) in the log for which the thread begins: small passes write pages that change often again and
+PAGES: Final = 6_000
+"""Pages (24 MB) in the log for which the thread begins: small passes write pages that change often again and
 again."""
 FEWEST: Final = 16
 MOST: Final = 256
@@ -22,8 +22,8 @@ PASSES: Final = 5
 """How often the thread looks for what came meanwhile, before it leaves the rest for the next time."""
 LITTLE: Final = 3
 """Commits behind the log with which the thread leaves it at that."""
-LONG: Final = 16_000
-"""Pages (64 MB) that make a log long."""
+LONG: Final = 8_000
+"""Pages (32 MB) that make a log long."""
 TOO_FAR: Final = 4
 """Times as many commits, which the file may be behind the log before the next one waits: a disk on which the
 thread does not keep up holds the gateway back."""
