@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
@@ -69,7 +69,7 @@ class Environment:
     for the usual one. new_key: the store's key is lost, and another one is accepted."""
 
     clock: Clock = field(default_factory=SystemClock)
-    random: Random = field(default_factory=Random)
+    random: Random = field(default_factory=SystemRandom)  # nobody guesses the next Fetion number
     choice: Callable[[str], str] = secrets.choice
     hash_cost: HashCost | None = None
     open_store: StoreOpener = open_store
