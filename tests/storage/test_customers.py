@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands.model import Customer, CustomerState, LoadKeys, Order, World
-from gateway.message import Commit
+from gateway.message import Commit, Watermark
 from gateway.storage.contract import Conflict
 from gateway.storage.sqlite.store import SqliteStore
 from tests.support import START_MS, at_once, store_at
@@ -41,7 +41,7 @@ def customer(msisdn: str, number: str, matching: bool, nickname: str) -> Custome
 
 def put(store: SqliteStore, customers: list[Customer]) -> None:
     """Commit them."""
-    at_once(store.commit(Commit(customers=customers, settled=(1, START_MS))))
+    at_once(store.commit(Commit(customers=customers, settled=Watermark(1, START_MS))))
 
 
 def known(store: SqliteStore) -> dict[str, Customer]:
