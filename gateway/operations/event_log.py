@@ -79,27 +79,7 @@ class EventLog(Observer):
     ) -> None:
         """sms.handled; a part that waits for others only at debug."""
         msisdn, outcome = entry.msisdn, entry.outcome
-        # Digits need no escape. Whatever else a value may hold, its template was written by the JSON library.
-        if self._plain and msisdn.isdigit() and outcome != PART:
-            at, number, who, sequence, took, end = self._handled.of(
-                remote.account,
-                remote.peer,
-                remote.number,
-                entry.access_code,
-                entry.sub_code,
-                entry.province,
-                purpose,
-                entry.instruction,
-                outcome,
-                entry.parts,
-                replies,
-            )
-            self._write(
-                f'{at}"{self._stamp(now_ms)}"{number}"{entry.number:016x}"{who}"{msisdn}"'
-                f"{sequence}{entry.sequence}{took}{latency * 1000:.3f}{end}"
-            )
-            return
-        line = self._handled_line(
+        key = (
             remote.account,
             remote.peer,
             remote.number,
@@ -112,6 +92,15 @@ class EventLog(Observer):
             entry.parts,
             replies,
         )
+        # Digits need no escape. Whatever else a value may hold, its template was written by the JSON library.
+        if self._plain and msisdn.isdigit() and outcome != PART:
+            at, number, who, sequence, took, end = self._handled.of(*key)
+            self._write(
+                f'{at}"{self._stamp(now_ms)}"{number}"{entry.number:016x}"{who}"{msisdn}"'
+                f"{sequence}{entry.sequence}{took}{latency * 1000:.3f}{end}"
+            )
+            return
+        line = self._handled_line(*key)
         line["timestamp"] = self._stamp(now_ms)
         line["message_id"] = message_id(entry.number)
         line["msisdn"] = msisdn
