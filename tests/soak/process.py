@@ -13,6 +13,9 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 EVERYDAY = (b'"sms.handled"', b'"sms.sent"', b'"sms.rejected"', b'"sms.duplicate"', b'"outbox.deferred"')
 """Events that are counted and not kept: there is one for each SMS."""
 
+STANDARD_ERROR = b"fetion-gateway: the log takes no lines"
+"""What the gateway says on standard error while nobody reads its log."""
+
 
 class SoakedProcess(GatewayProcess):
     """events: lines of the log by their event. lost: as the last log.lost said. While `flowing` is not set,
@@ -59,6 +62,10 @@ class SoakedProcess(GatewayProcess):
                 return event
         if not line.startswith(b"{"):
             self.events["not from the log"] += 1
+            return line
+        if STANDARD_ERROR in line:
+            # Both outputs are one pipe here: what a full pipe took of a line stands before it.
+            self.events["a line cut by standard error"] += 1
             return line
         told = json.loads(line)
         name = str(told["event"])
