@@ -133,6 +133,8 @@ class EventCalls:
     _events: EventTables
     slow: bool
 
+    # What follows is SqliteStore's: named here so that the calls are checked by type.
+
     async def _free(self) -> None:
         raise NotImplementedError
 
