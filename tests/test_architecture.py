@@ -43,7 +43,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 TOGETHER = frozenset({"gateway.app"})
 """Layers whose members may import one another."""
 
-SHARED = frozenset({"gateway.clock", "gateway.secrets", "gateway.errors", "gateway.settings"})
+SHARED = frozenset(
+    {"gateway.clock", "gateway.secrets", "gateway.errors", "gateway.settings", "gateway.broker"}
+)
 """What every package of gateway/ but gateway.smpp may import."""
 
 ARROWS: dict[str, frozenset[str]] = {
@@ -53,7 +55,9 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.clock": frozenset(),
     "gateway.secrets": frozenset(),
     "gateway.errors": frozenset(),
-    "gateway.settings": frozenset({"routing.tablefile"}),
+    "gateway.settings": frozenset({"gateway.broker", "gateway.numbering", "routing.tablefile"}),
+    "gateway.broker": frozenset({"routing.tablefile"}),
+    "gateway.numbering": frozenset(),
     "gateway.simulator": frozenset({"gateway.net", "gateway.smpp"}),
     "gateway.testing": frozenset({"gateway.net", "gateway.smpp"}),
     "gateway.__main__": frozenset({"gateway.cli"}),
@@ -74,6 +78,9 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "routing": frozenset({"pydantic", "yaml"}),
     "commands": frozenset({"pydantic", "yaml", "rapidfuzz"}),
     "gateway.settings": frozenset({"pydantic", "yaml"}),
+    "gateway.broker": frozenset({"pydantic"}),
+    "gateway.events.payloads": frozenset({"pydantic"}),
+    "gateway.events.mqtt": frozenset({"aiomqtt", "paho"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
     "gateway.storage": frozenset({"orjson"}),
@@ -124,6 +131,7 @@ BOUNDARIES = frozenset(
         # Beside the way of an SMS: it is said, and the gateway goes on.
         ("gateway.events.relay", "run"),  # a bug of a consumer, or of its relay: the events come again
         ("gateway.events.relay", "_tidy"),
+        ("gateway.events.relay", "_keep_running"),
         ("gateway.processing.pipeline", "_step"),
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),

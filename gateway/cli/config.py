@@ -88,5 +88,15 @@ def word_faults(settings: Located[Settings]) -> Iterator[Fault]:
         yield from error.faults
 
 
-_LOOKS = (codec_faults, path_faults, word_faults)
+def certificate_faults(settings: Located[Settings]) -> Iterator[Fault]:
+    """Yield a fault of the certificates for the broker."""
+    mqtt = settings.value.mqtt
+    if mqtt.broker is not None and mqtt.broker.tls:
+        try:
+            mqtt.tls()
+        except OSError as error:
+            yield settings.fault(("mqtt", "url"), str(error))
+
+
+_LOOKS = (codec_faults, path_faults, word_faults, certificate_faults)
 """The checks that the schema cannot make."""
