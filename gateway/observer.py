@@ -124,6 +124,9 @@ class Observer:
     def consumer_connected(self, consumer: str, peer: str, failures: int) -> None:
         """A consumer of events has reached its peer, after so many failures."""
 
+    def consumer_denied(self, consumer: str, what: str, reason: str) -> None:
+        """The peer of a consumer of events denies something that no event waits for."""
+
     def consumer_disconnected(self, consumer: str, peer: str, reason: str, failures: int) -> None:
         """A consumer of events has no connection to its peer, after so many failures in a row."""
 

@@ -221,6 +221,11 @@ class Node(Closed):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
 
 
+def node_of(machine: str) -> str:
+    """Make a name of a node from that of its machine."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", machine)[:64] or "node"
+
+
 class Logging(Closed):
     """format auto: console on a terminal, JSON lines otherwise. file null: standard output.
 

@@ -116,7 +116,7 @@ class Parking:
         return events[:limit]
 
     async def _take(self, events: Sequence[StoredEvent]) -> None:
-        """Offer events. Those that are taken are parked no more; behind those that never will be nothing waits."""
+        """Offer events. Those that are taken are parked no more; those refused for good hold nothing."""
         refused = {each.event.sequence: each for each in await self._consumer.take(events)}
         taken = [event.sequence for event in events if event.sequence not in refused]
         if taken:

@@ -1,9 +1,9 @@
 """Tells consumers what is in the store: one task, one cursor and one pace for each of them.
 
 A relay reads as many events behind its place as the consumer takes at once, hands them over, and moves its
-place behind what the consumer confirmed or refused. The cursor in the store follows, MOVE_EVERY later at most:
-that is a commit of its own, and SMS need the disk too; a crash in between repeats what was told in that time.
-While a consumer is away its relay holds what it has read, and asks the store for nothing.
+place behind what the consumer confirmed or refused. The cursor in the store follows, MOVE_EVERY later at
+most: that is a commit of its own, and SMS need the disk too; a crash in between repeats what was told in that
+time. While a consumer is away its relay holds what it has read, and asks the store for nothing.
 """
 
 import asyncio

@@ -443,6 +443,10 @@ class EventLog(Observer):
         """events.connected."""
         self._log.info("events.connected", consumer=consumer, peer=peer, failures=failures)
 
+    def consumer_denied(self, consumer: str, what: str, reason: str) -> None:
+        """events.denied."""
+        self._log.warning("events.denied", consumer=consumer, what=what, reason=reason)
+
     def consumer_disconnected(self, consumer: str, peer: str, reason: str, failures: int) -> None:
         """events.disconnected."""
         self._log.warning(
