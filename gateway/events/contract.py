@@ -11,7 +11,7 @@ A consumer:
    it is given at once, 1 to 1000.
 6. One that has lanes (LaneConsumer) may refuse an event for a while: what follows on its lane is parked
    behind it unseen, and other lanes go on.
-7. One that has something to keep up (Running) is run from start to stop.
+7. One that has something to keep up (Running) is run from start to stop, and may say when it is ready.
 
 The relay, one for each consumer:
 8. It gives events in the order of commits, which is total for a node. A customer's events have versions 1, 2,
@@ -78,3 +78,6 @@ class Running(Protocol):
 
     async def run(self) -> None:
         """Run until cancelled, which comes after the last call of take."""
+
+    async def ready(self) -> None:
+        """Wait until it can take events. Asked before each take: what goes meanwhile is not taken."""

@@ -8,6 +8,7 @@ broker answered, and that the connection is gone.
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any, Final
 import aiomqtt
 import orjson
 from paho.mqtt.client import Client as Paho
-from paho.mqtt.client import ConnectFlags
+from paho.mqtt.client import ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -42,6 +43,7 @@ PACKET_MOST: Final = 268_435_455
 """Octets of the longest packet that there is (MQTT 5, 2.1.4)."""
 OVERHEAD: Final = 16
 """Octets of a PUBLISH beside topic and payload, at most."""
+CLOSED: Final = "the broker has closed the connection"
 TOO_LONG: Final = "is longer than the broker's longest packet"
 FAILURE: Final = 0x80
 """Reason codes from here on are failures (MQTT 5, 2.4)."""
@@ -77,6 +79,35 @@ def publishes(events: Sequence[StoredEvent]) -> list[Publish]:
     return made
 
 
+class TlsSocket(ssl.SSLSocket):
+    """Closes when the handshake fails: paho forgets it."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """As ssl.SSLSocket."""
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def tls_of(settings: MqttSettings) -> ssl.SSLContext:
+    """Read the certificates, anew for each connection: they are renewed now and then. Raises OSError."""
+    context = settings.tls()
+    context.sslsocket_class = TlsSocket
+    return context
+
+
+class LastWords(logging.Handler):
+    """Keeps what paho said last: the cause of a lost connection is nowhere else."""
+
+    text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """logging: an error."""
+        self.text = record.getMessage()
+
+
 class MqttClient(aiomqtt.Client):
     """A client that says what the broker answers. Used once: another connection is another client.
 
@@ -85,12 +116,15 @@ class MqttClient(aiomqtt.Client):
     """
 
     def __init__(self, settings: MqttSettings, broker: Broker, identifier: str, will: aiomqtt.Will) -> None:
+        self._words = LastWords(logging.ERROR)
+        logger = logging.Logger("mqtt", logging.ERROR)
+        logger.addHandler(self._words)
         super().__init__(
             broker.host,
             broker.port,
             username=broker.user,
             password=broker.password,
-            logger=logging.Logger("mqtt", logging.CRITICAL),  # what matters is raised
+            logger=logger,
             identifier=identifier,
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=True,
@@ -98,7 +132,7 @@ class MqttClient(aiomqtt.Client):
             timeout=ANSWER,
             keepalive=KEEP_ALIVE,
             max_inflight_messages=0,  # paho does not hold publishes back: receive_maximum is kept here
-            tls_context=settings.tls() if broker.tls else None,
+            tls_context=tls_of(settings) if broker.tls else None,
         )
         self._client.connect_timeout = ANSWER
         self.receive_maximum = RECEIVE_MAXIMUM
@@ -118,12 +152,25 @@ class MqttClient(aiomqtt.Client):
             return sent.result()
         if not self._disconnected.done():
             self._disconnected.set_exception(aiomqtt.MqttError(f"no answer to a publish within {ANSWER:g} s"))
-        raise TemporaryFault(f"connection to the broker lost: {self._disconnected.exception()}")
+        raise TemporaryFault(self._why_lost)
 
     async def lost(self) -> None:
-        """Wait for the end of the connection. Raises what ended it, or MqttError."""
+        """Wait for the end of the connection. Raises TemporaryFault, with the reason."""
         await asyncio.wait((self._disconnected,))
-        raise self._disconnected.exception() or aiomqtt.MqttError("the broker has closed the connection")
+        raise TemporaryFault(self._why_lost)
+
+    @property
+    def _why_lost(self) -> str:
+        """What is known of the end of the connection."""
+        error = self._disconnected.exception()
+        if not isinstance(error, aiomqtt.MqttCodeError):
+            return str(error or CLOSED)
+        code = error.rc
+        said = isinstance(code, ReasonCode) and code.value not in (
+            0,
+            FAILURE,
+        )  # paho: else no word of the broker
+        return f"{CLOSED}: {code}" if said else self._words.text or CLOSED
 
     async def connect(self) -> None:
         """Connect. That happens in a thread which cannot be stopped: a cancellation waits for it."""
@@ -161,6 +208,19 @@ class MqttClient(aiomqtt.Client):
         self.receive_maximum = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
         self.packet_most = getattr(properties, "MaximumPacketSize", PACKET_MOST)
         super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_disconnect(
+        self,
+        client: Paho,
+        userdata: Any,
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        """paho: the end. aiomqtt would wait for a CONNACK that does not come any more."""
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError(self._words.text or CLOSED))
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
     def _on_publish(
         self, client: Paho, userdata: Any, mid: int, reason_code: ReasonCode, properties: Properties
@@ -202,9 +262,12 @@ class MqttEvents:
         """Its topic."""
         return topic_of(event)
 
-    async def take(self, events: Sequence[StoredEvent]) -> Sequence[RefusedEvent]:
-        """Publish them, as many at once as the broker takes; wait for the connection where there is none."""
+    async def ready(self) -> None:
+        """There is a connection."""
         await self._connected.wait()
+
+    async def take(self, events: Sequence[StoredEvent]) -> Sequence[RefusedEvent]:
+        """Publish them, as many at once as the broker takes."""
         client = self._client
         if client is None:
             raise TemporaryFault("no connection to the broker")

@@ -93,6 +93,7 @@ class Relay:
         self._to_park: list[RefusedEvent] = []
         self._failures = 0
         self._failing_since = 0.0
+        self._running = consumer if isinstance(consumer, Running) else None
         self._parking = (
             Parking(consumer, store, clock, random, observer) if isinstance(consumer, LaneConsumer) else None
         )
@@ -115,6 +116,7 @@ class Relay:
         """The events up to `last` are gone, `count` of which were not taken."""
         self.dropped += count
         self.place = max(self.place, last)
+        self._read = [event for event in self._read if event.sequence > last]
         self._stored = max(self._stored, last)
         self._observer.events_dropped(self.name, count)
 
@@ -201,12 +203,16 @@ class Relay:
 
     async def _hand_over(self) -> None:
         """The next events of those that were read; they stay until the consumer is done with them."""
+        if self._running:
+            await self._running.ready()
         most = 1 if self._one_by_one else self._consumer.most
         events = self._read[:most]
+        if not events:  # they went while the consumer was away
+            return
         free, behind = self._parking.split(events) if self._parking else (events, [])
         refused = [*behind, *(await self._consumer.take(free) if free else ())]
         self._succeeded(len(events))
-        del self._read[: len(events)]
+        self._read = [event for event in self._read if event.sequence > events[-1].sequence]
         self._to_park += refused
         if self._parking:
             self._parking.note(refused)
