@@ -97,6 +97,9 @@ class Subscriber:
 
     def __init__(self, port: int, topics: Sequence[str] = ("fetion/#",), user: str | None = None) -> None:
         self.messages: list[tuple[str, bytes, bool]] = []
+        self._read = 0
+        self._events: list[Event] = []
+        self._once: dict[str, Event] = {}
         self._ready = threading.Event()
         self._topics = [(topic, SubscribeOptions(qos=1)) for topic in topics]
         self._client = Client(
@@ -127,21 +130,20 @@ class Subscriber:
     @property
     def events(self) -> list[Event]:
         """Every item of fetion/events/#, each checked with the model; its topic and its fields agree."""
-        found = []
-        for topic, payload, _ in list(self.messages):
+        for topic, payload, _ in self.messages[self._read :]:
+            self._read += 1
             if topic.startswith("fetion/events/"):
                 items = EVENTS.validate_json(payload, strict=True)
                 assert {f"fetion/events/{item.province}/{item.event}" for item in items} == {topic}
-                found += items
-        return found
+                for item in items:
+                    assert self._once.setdefault(item.event_id, item) == item
+                self._events += items
+        return self._events
 
     @property
     def once(self) -> list[Event]:
         """The events without the repeats, in the order in which they came first."""
-        found: dict[str, Event] = {}
-        for event in self.events:
-            assert found.setdefault(event.event_id, event) == event
-        return list(found.values())
+        return list(self._once.values()) if self.events else []
 
     @property
     def states(self) -> list[NodeState]:
@@ -171,5 +173,5 @@ def in_order(events: Sequence[Event]) -> dict[str, list[int]]:
 
 async def settled(subscriber: Subscriber, count: int) -> list[Event]:
     """Wait for so many different events."""
-    await until(lambda: len({event.event_id for event in subscriber.events}) >= count, f"{count} events")
+    await until(lambda: len(subscriber.once) >= count, f"{count} events")
     return subscriber.once
