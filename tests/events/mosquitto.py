@@ -47,6 +47,7 @@ class Mosquitto:
             "autosave_on_changes true",
             "autosave_interval 1",
             "max_queued_messages 0",
+            "queue_qos0_messages true",
             *more,
         ]
         if not any(line.startswith("allow_anonymous") for line in more):
@@ -92,16 +93,22 @@ class Mosquitto:
 
 
 class Subscriber:
-    """Receives with QoS 1 over a session that outlives its connections. messages: (topic, payload, retained),
-    in order, repeats too."""
+    """Receives over a session that outlives its connections. messages: (topic, payload, retained), in order,
+    repeats too.
 
-    def __init__(self, port: int, topics: Sequence[str] = ("fetion/#",), user: str | None = None) -> None:
+    qos: 1, or 0 where the broker is killed: then nothing is written to the dead connection, an error of which
+    would throw away what had come and was not yet read.
+    """
+
+    def __init__(
+        self, port: int, topics: Sequence[str] = ("fetion/#",), user: str | None = None, qos: int = 1
+    ) -> None:
         self.messages: list[tuple[str, bytes, bool]] = []
         self._read = 0
         self._events: list[Event] = []
         self._once: dict[str, Event] = {}
         self._ready = threading.Event()
-        self._topics = [(topic, SubscribeOptions(qos=1)) for topic in topics]
+        self._topics = [(topic, SubscribeOptions(qos=qos)) for topic in topics]
         self._client = Client(
             CallbackAPIVersion.VERSION2, client_id="subscriber", protocol=MQTTProtocolVersion.MQTTv5
         )

@@ -32,9 +32,9 @@ async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
 
 
 @contextlib.asynccontextmanager
-async def subscribed(broker: Mosquitto, *topics: str, user: str | None = None) -> AsyncIterator[Subscriber]:
-    """A subscriber to everything, or to these topics."""
-    subscriber = Subscriber(broker.port, topics or ("fetion/#",), user)
+async def subscribed(broker: Mosquitto, user: str | None = None, qos: int = 1) -> AsyncIterator[Subscriber]:
+    """A subscriber to everything."""
+    subscriber = Subscriber(broker.port, user=user, qos=qos)
     try:
         yield await subscriber.ready()
     finally:
@@ -165,7 +165,7 @@ async def test_the_broker_is_killed_under_load(
     monkeypatch.setattr(mqtt, "RETRY_MOST", 0.0)  # it need not have lasted to count as one
     config = config_for(tmp_path, broker.url)
     async with (
-        subscribed(broker) as subscriber,
+        subscribed(broker, qos=0) as subscriber,
         inside(config) as gateway,
         await bind(gateway.port) as esme,
     ):
