@@ -1,6 +1,7 @@
 """The MQTT consumer and brokers that misbehave: silent, full, slow, gone, with small limits."""
 
 import contextlib
+import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -195,6 +196,25 @@ async def test_a_broker_that_says_nothing(store: SqliteStore, monkeypatch: pytes
             assert heard.lines[0] == ("disconnected", "Operation timed out", 1)
             broker.accepts = True
             await until(lambda: cursor(store).sequence == 3, "the cursor")
+
+
+async def test_the_stop_while_connecting(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address from which nothing comes back, not even a refusal: the stop waits for one attempt."""
+    monkeypatch.setattr(mqtt, "ANSWER", 0.5)
+    put(store, 3)
+    heard = Heard()
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # more than its queue holds: from now on it drops what comes
+            other = waiting.enter_context(socket.socket())
+            other.settimeout(0)
+            other.connect_ex(full.getsockname())
+        async with publishing(store, f"mqtt://127.0.0.1:{full.getsockname()[1]}", heard):
+            await until(lambda: heard.lines, "a failure")
+            began = monotonic()
+        assert monotonic() - began < 3
+    assert heard.lines[0] == ("disconnected", "timed out", 1)
 
 
 async def test_a_state_that_is_denied(store: SqliteStore) -> None:
