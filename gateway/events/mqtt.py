@@ -115,7 +115,9 @@ class MqttClient(aiomqtt.Client):
     that it takes.
     """
 
-    def __init__(self, settings: MqttSettings, broker: Broker, identifier: str, will: aiomqtt.Will) -> None:
+    def __init__(
+        self, broker: Broker, tls: ssl.SSLContext | None, identifier: str, will: aiomqtt.Will
+    ) -> None:
         self._words = LastWords(logging.ERROR)
         logger = logging.Logger("mqtt", logging.ERROR)
         logger.addHandler(self._words)
@@ -132,7 +134,7 @@ class MqttClient(aiomqtt.Client):
             timeout=ANSWER,
             keepalive=KEEP_ALIVE,
             max_inflight_messages=0,  # paho does not hold publishes back: receive_maximum is kept here
-            tls_context=tls_of(settings) if broker.tls else None,
+            tls_context=tls,
         )
         self._client.connect_timeout = ANSWER
         self.receive_maximum = RECEIVE_MAXIMUM
@@ -317,7 +319,7 @@ class MqttEvents:
             try:
                 async with self._connection(failures) as client:
                     await client.lost()
-            except (aiomqtt.MqttError, TemporaryFault, OSError, ValueError) as error:
+            except (aiomqtt.MqttError, TemporaryFault, OSError, UnicodeError) as error:
                 if self._clock.monotonic() - began > RETRY_MOST:
                     failures = 0
                 failures += 1
@@ -333,7 +335,9 @@ class MqttEvents:
         now = self._clock.now_ms()
         will = aiomqtt.Will(self._state_topic, node_state(self._node, now, "lost"), 1, retain=True)
         identifier = self._settings.client_id or f"fetion-gateway-{self._node}"
-        client = MqttClient(self._settings, self._broker, identifier, will)
+        # In a thread: to read the certificates of the machine takes 10 ms and more.
+        tls = await asyncio.to_thread(tls_of, self._settings) if self._broker.tls else None
+        client = MqttClient(self._broker, tls, identifier, will)
         await client.connect()
         try:
             await self._say(client, now, "connected")

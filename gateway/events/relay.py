@@ -198,6 +198,8 @@ class Relay:
     async def _offer_again(self) -> None:
         """What was refused for a while, when that is due."""
         if self._parking and self._parking.wait == 0 and not self._stop.is_set():
+            if self._running:
+                await self._running.ready()
             await self._parking.offer()
             self._succeeded(0)
 

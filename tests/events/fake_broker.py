@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 
-CONNECT, CONNACK, PUBLISH, PUBACK, PINGREQ, PINGRESP = 1, 2, 3, 4, 12, 13
+CONNECT, CONNACK, PUBLISH, PUBACK, PINGREQ, PINGRESP, DISCONNECT = 1, 2, 3, 4, 12, 13, 14
 RECEIVE_MAXIMUM, MAXIMUM_PACKET_SIZE = 0x21, 0x27
 
 Answer = Callable[[str, bytes], int | None]
@@ -66,6 +66,11 @@ class FakeBroker:
         self._pending.clear()
         for writer in list(self._writers):
             writer.transport.abort()
+
+    def disconnect(self, code: int) -> None:
+        """Send DISCONNECT on every connection."""
+        for writer in list(self._writers):
+            writer.write(bytes([DISCONNECT << 4, 2, code, 0]))
 
     def release(self) -> None:
         """Send what was held back, and hold nothing any more."""

@@ -1,5 +1,6 @@
 """A real Mosquitto on a free port, and a subscriber of another maker than our client's."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,10 +19,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.events.payloads import EVENTS, NODE_STATES, Event, NodeState
+from tests.events.json_schema import faults
+from tests.make_schemas import FOLDER
 from tests.proofs.served import until
 
 BINARY = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 MISSING = "Mosquitto is not installed: apt install mosquitto (make test does it as root)"
+EVENT_SCHEMA = json.loads((FOLDER / "event.json").read_text("utf-8"))
 needs_mosquitto = pytest.mark.skipif(BINARY is None, reason=MISSING)
 
 
@@ -136,10 +140,11 @@ class Subscriber:
 
     @property
     def events(self) -> list[Event]:
-        """Every item of fetion/events/#, each checked with the model; its topic and its fields agree."""
+        """Every item of fetion/events/#, each checked with the schema; its topic and its fields agree."""
         for topic, payload, _ in self.messages[self._read :]:
             self._read += 1
             if topic.startswith("fetion/events/"):
+                assert faults(json.loads(payload), EVENT_SCHEMA, EVENT_SCHEMA) == []
                 items = EVENTS.validate_json(payload, strict=True)
                 assert {f"fetion/events/{item.province}/{item.event}" for item in items} == {topic}
                 for item in items:

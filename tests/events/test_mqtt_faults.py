@@ -105,19 +105,18 @@ async def test_the_cursor_waits_for_the_broker(store: SqliteStore, monkeypatch: 
     monkeypatch.setattr(relay, "RETRY_MOST", 0.1)
     put(store, 120)
     heard = Heard()
-    silent = True
+    passed: list[int] = []
 
     def answer(topic: str, payload: bytes) -> int | None:
         del payload
-        return None if silent and topic.startswith("fetion/events/") else 0
+        passed.append(cursor(store).sequence)
+        return None if broker.connections < 3 and topic.startswith("fetion/events/") else 0
 
     async with FakeBroker(answer) as broker, publishing(store, broker.url, heard):
-        await until(lambda: broker.connections == 2, "another connection")
-        assert cursor(store) == Cursor()
-        assert ("disconnected", "no answer to a publish within 0.3 s", 1) in heard.lines
-        silent = False
         await until(lambda: cursor(store).sequence == 120, "the cursor")
         assert [item["version"] for item in broker.events] == list(range(1, 121))
+    assert set(passed[:4]) == {0}
+    assert ("disconnected", "no answer to a publish within 0.3 s", 1) in heard.lines
 
 
 async def test_a_publish_does_not_outlive_its_connection(store: SqliteStore) -> None:
@@ -215,6 +214,16 @@ async def test_the_stop_while_connecting(store: SqliteStore, monkeypatch: pytest
             began = monotonic()
         assert monotonic() - began < 3
     assert heard.lines[0] == ("disconnected", "timed out", 1)
+
+
+async def test_the_broker_says_why_it_goes(store: SqliteStore) -> None:
+    """The reason of a DISCONNECT is in the log."""
+    heard = Heard()
+    async with FakeBroker() as broker, publishing(store, broker.url, heard):
+        await until(lambda: ("connected", "mqtt", 0) in heard.lines, "the connection")
+        broker.disconnect(0x8E)
+        await until(lambda: ("connected", "mqtt", 1) in heard.lines, "the next one")
+    assert ("disconnected", f"{mqtt.CLOSED}: Session taken over", 1) in heard.lines
 
 
 async def test_a_state_that_is_denied(store: SqliteStore) -> None:

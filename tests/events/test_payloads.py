@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from gateway.cli.main import main
 from gateway.events.payloads import EVENTS, NODE_STATES, event_item, moment, node_state
+from tests.events.json_schema import faults
 from tests.events.support import happened
 from tests.make_schemas import FOLDER, schemas
 
@@ -47,6 +48,29 @@ def test_a_state_fits_its_model(reason: str) -> None:
     """Up when connected, else down."""
     [state] = NODE_STATES.validate_json(node_state("bj1", 1_700_000_000_005, reason), strict=True)
     assert (state.state, state.at) == ("up" if reason == "connected" else "down", "2023-11-14T22:13:20.005Z")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at": "2026-11-27 08:00:00"},
+        {"schema": "fetion.event/2"},
+        {"version": 0},
+        {"version": "1"},
+        {"data": None},
+        {"more": 1},
+    ],
+)
+def test_a_bad_item_breaks_the_schema(change: dict[str, object]) -> None:
+    """The check of these tests finds what is wrong: a value, a kind, a field too many or missing."""
+    schema = json.loads(schemas()["event.json"])
+    good = json.loads(json.dumps(event_item(happened(1), "bj1")))
+    assert faults([good], schema, schema) == []
+    assert len(faults([good, {**good, **change}], schema, schema)) == 1
+    for name in good:
+        assert len(faults([{key: good[key] for key in good if key != name}], schema, schema)) == 1
+    assert faults([], schema, schema)
+    assert faults([good] * 51, schema, schema)
 
 
 def test_moments() -> None:
