@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from gateway.broker import Broker, MqttSettings
 from gateway.clock import Clock
 from gateway.events.contract import RefusedEvent, StoredEvent, TemporaryFault
-from gateway.events.pauses import RETRY_MOST, pause
+from gateway.events.pauses import pause
 from gateway.events.payloads import ITEMS_MOST, event_item, node_state
 from gateway.observer import Observer
 
@@ -33,6 +33,8 @@ ANSWER: Final = 3.0
 """Seconds in which the broker has to take a connection, and to answer what waits longest."""
 FAREWELL: Final = 1.0
 """Seconds at the stop for saying that this node is down."""
+STABLE: Final = 5.0
+"""Seconds after which a connection that breaks counts as a first failure again."""
 KEEP_ALIVE: Final = 20
 """Seconds of silence after which the broker is asked whether it is there."""
 IN_FLIGHT: Final = 100
@@ -184,7 +186,9 @@ class MqttClient(aiomqtt.Client):
             if not connected.done():
                 connected.set_exception(aiomqtt.MqttError("stopped"))  # no answer is waited for
             await asyncio.gather(connecting, return_exceptions=True)
-            connected.exception()  # it is known
+            for known in (connected, self._disconnected):
+                if known.done():
+                    known.exception()  # else asyncio says that nobody asked for it
             self.cut()
             raise
 
@@ -273,7 +277,7 @@ class MqttEvents:
         client = self._client
         if client is None:
             raise TemporaryFault("no connection to the broker")
-        window = min(IN_FLIGHT, client.receive_maximum)
+        window = min(IN_FLIGHT, max(1, client.receive_maximum - 1))  # one is for the state at the stop
         waiting: deque[tuple[Publish, asyncio.Future[ReasonCode]]] = deque()
         refused: list[RefusedEvent] = []
         for each in publishes(events):
@@ -320,7 +324,7 @@ class MqttEvents:
                 async with self._connection(failures) as client:
                     await client.lost()
             except (aiomqtt.MqttError, TemporaryFault, OSError, UnicodeError) as error:
-                if self._clock.monotonic() - began > RETRY_MOST:
+                if self._clock.monotonic() - began > STABLE:
                     failures = 0
                 failures += 1
                 if failures & (failures - 1) == 0:  # 1, 2, 4, 8 ...: it may last for days
