@@ -13,7 +13,18 @@ from routing.tablefile import Closed
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 """The usual port of each scheme."""
 
-_FORM = "must be mqtt://host:port or mqtts://host:port, with user:password@ before the host where needed"
+_FORM = (
+    "must be mqtt://host:port or mqtts://host:port, with user:password@ before the host where needed, "
+    "special characters in them %-encoded"
+)
+
+
+class BadCertificate(OSError):
+    """A file of certificates cannot be used. key: the setting that names it."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +100,25 @@ class MqttSettings(Closed):
         return self.model_copy(update={name: base / path for name, path in files.items() if path})
 
     def tls(self) -> ssl.SSLContext:
-        """Read the certificates. Raises OSError (of which ssl.SSLError is one), naming the file."""
+        """Read the certificates. Raises BadCertificate."""
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except ssl.SSLError as error:
-            raise OSError(f"{self.ca_file}: is no file of certificates: {error.reason}") from None
+            reason = f"{self.ca_file}: has no certificates in PEM form: {error.reason or error}"
+            raise BadCertificate("ca_file", reason) from None
         except OSError as error:
-            raise OSError(f"{self.ca_file}: {error.strerror}") from None
+            raise BadCertificate("ca_file", f"{self.ca_file}: {error.strerror}") from None
         if self.cert_file and self.key_file:
             try:
                 context.load_cert_chain(self.cert_file, self.key_file, password="")
             except ssl.SSLError as error:
                 reason = (
-                    f"is no certificate with its key {self.key_file} (without a password): {error.reason}"
+                    f"{self.cert_file}: is not a certificate with {self.key_file} as its key, in PEM form and"
                 )
-                raise OSError(f"{self.cert_file}: {reason}") from None
+                raise BadCertificate(
+                    "cert_file", f"{reason} without a password: {error.reason or error}"
+                ) from None
             except OSError as error:
-                raise OSError(f"{self.cert_file}, {self.key_file}: {error.strerror}") from None
+                reason = f"{self.cert_file} or {self.key_file}: {error.strerror}"
+                raise BadCertificate("cert_file", reason) from None
         return context

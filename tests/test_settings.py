@@ -361,14 +361,22 @@ def test_no_fault_tells_the_password_of_a_broker(path: Path) -> None:
     assert "canary" not in "".join(faults_of(path, {}))
 
 
-def test_certificates_that_are_none(tmp_path: Path) -> None:
-    """A file that is missing, or that has no certificates, is a fault of `check` where the broker has TLS."""
+@pytest.mark.parametrize(
+    ("lines", "key", "reason"),
+    [
+        ("ca_file: missing.pem", "ca_file", "missing.pem: No such file or directory"),
+        ("ca_file: empty.pem", "ca_file", "empty.pem: has no certificates in PEM form"),
+        ("cert_file: empty.pem\n  key_file: empty.pem", "cert_file", "empty.pem: is not a certificate with"),
+        ("cert_file: missing.pem\n  key_file: empty.pem", "cert_file", "No such file or directory"),
+    ],
+)
+def test_certificates_that_are_none(tmp_path: Path, lines: str, key: str, reason: str) -> None:
+    """A file that is missing, or that has none, is a fault of `check` where the broker has TLS."""
     (tmp_path / "empty.pem").write_text("nothing", "utf-8")
-    for name, reason in (("missing.pem", "No such file or directory"), ("empty.pem", "no certificate")):
-        path = config(tmp_path, f"mqtt:\n  url: mqtts://broker\n  ca_file: {name}\n")
-        with pytest.raises(TableError) as caught:
-            load_settings(path)
-        [fault] = caught.value.faults
-        assert (fault.key, fault.line) == ("mqtt.url", 2)
-        assert str(tmp_path / name) in fault.reason
-        assert reason.lower() in fault.reason.lower().replace("_", " ")
+    path = config(tmp_path, f"mqtt:\n  url: mqtts://broker\n  {lines}\n")
+    with pytest.raises(TableError) as caught:
+        load_settings(path)
+    [fault] = caught.value.faults
+    assert (fault.key, fault.line) == (f"mqtt.{key}", 3)
+    assert reason in fault.reason
+    assert "None" not in fault.reason

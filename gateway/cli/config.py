@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from commands.sensitive_words import WordList
+from gateway.broker import BadCertificate
 from gateway.channels.smpp.composing import check_codec
 from gateway.settings import Settings, load, unread
 from routing.tablefile import Fault, Located, TableError
@@ -94,8 +95,8 @@ def certificate_faults(settings: Located[Settings]) -> Iterator[Fault]:
     if mqtt.broker is not None and mqtt.broker.tls:
         try:
             mqtt.tls()
-        except OSError as error:
-            yield settings.fault(("mqtt", "url"), str(error))
+        except BadCertificate as error:
+            yield settings.fault(("mqtt", error.key), str(error))
 
 
 _LOOKS = (codec_faults, path_faults, word_faults, certificate_faults)

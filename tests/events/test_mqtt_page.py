@@ -1,7 +1,9 @@
-"""docs/mqtt.md shows what is published."""
+"""docs/mqtt.md shows what is published, and what is not there without a broker."""
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,21 @@ def test_the_page_names_every_event() -> None:
     names = {"/".join(found) for found in re.findall(r'ServiceEvent\(\s*"(\w+)", "(\w+)"', handlers)}
     assert len(names) > 15
     assert {name for name in names if f"`{name}`" not in PAGE} == set()
+
+
+def test_without_a_broker_the_library_is_not_imported(tmp_path: Path) -> None:
+    """mqtt.url null: neither aiomqtt nor paho, and no events in the store."""
+    program = (
+        "import asyncio, sys; from pathlib import Path; from gateway.app import Gateway\n"
+        "from gateway.operations.logs import open_log; from gateway.settings import load\n"
+        "import gateway.cli.serve, gateway.cli.check\n"
+        "async def main():\n"
+        "    settings = load(Path(sys.argv[1]), {})\n"
+        "    async with Gateway(settings, open_log(settings.logging)): pass\n"
+        "asyncio.run(main())\n"
+        "print(sorted({'aiomqtt', 'paho'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(write_config(tmp_path))], capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == "[]"
