@@ -21,6 +21,8 @@ REJECTIONS: Final = 20
 ACCEPT_PERIOD: Final = 60.0
 """Seconds between two lines about an accept that keeps failing."""
 OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
+IN_ORDER: Final = frozenset({"unbound", "unbound by peer", "gateway stopped"})
+"""Reasons for which a bind ends in the ordinary course of things."""
 HEAD: Final = ("timestamp", "level", "event")
 
 
@@ -310,8 +312,9 @@ class EventLog(Observer):
         )
 
     def bind_closed(self, remote: Remote, reason: str, unanswered: int) -> None:
-        """bind.closed."""
-        self._info(
+        """bind.closed: a warning where nobody has unbound."""
+        write = self._info if reason in IN_ORDER else self._log.warning
+        write(
             "bind.closed",
             system_id=remote.account,
             remote=remote.peer,
