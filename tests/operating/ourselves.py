@@ -33,24 +33,26 @@ from tests.support import ALICE, BOB, MovedClock, store_of
 async def disk_full(folder: Path) -> Path:
     """The file of the store may not grow any more; then it may."""
     store = TriedStore.of(store_of(folder))
-    async with inside(write_config(folder), open_store=lambda _: store) as gateway:
-        async with await bind(gateway.port) as peer:
-            store.pages(0)
-            answer, number = await peer.submit(sms(ALICE, "161", "KTFX")), 0
-            while answer.command_status != CommandStatus.RMSGQFUL:  # pages that are free are used up first
-                number += 1
-                answer = await peer.submit(sms(str(int(BOB) + number), "161", "KTFX"))
-            await logged(folder / LOG, "sms.rejected")
-            store.pages(10_000)
-            await logged(folder / LOG, "storage.recovered")
-            await accepted(peer, sms(ALICE, "161", "CXFX"))
+    async with (
+        inside(write_config(folder), open_store=lambda _: store) as gateway,
+        await bind(gateway.port) as peer,
+    ):
+        store.pages(0)
+        answer, number = await peer.submit(sms(ALICE, "161", "KTFX")), 0
+        while answer.command_status != CommandStatus.RMSGQFUL:  # pages that are free are used up first
+            number += 1
+            answer = await peer.submit(sms(str(int(BOB) + number), "161", "KTFX"))
+        await logged(folder / LOG, "sms.rejected")
+        store.pages(10_000)
+        await logged(folder / LOG, "storage.recovered")
+        await accepted(peer, sms(ALICE, "161", "CXFX"))
     return folder / LOG
 
 
 async def key_missing(folder: Path) -> Path:
     """The key file is gone at the start, and another one lies there at the next; then it is restored."""
     config = write_config(folder)
-    async with serving(config):
+    async with inside(config):
         pass
     key = folder / "var" / "fetion.key"
     kept = key.rename(folder / "kept")
@@ -59,7 +61,7 @@ async def key_missing(folder: Path) -> Path:
     key.write_bytes(os.urandom(32))
     await fails(config, "not the key that this store was made with")
     kept.replace(key)
-    async with serving(config) as gateway, await bind(gateway.port) as peer:
+    async with inside(config) as gateway, await bind(gateway.port) as peer:
         await accepted(peer, sms(ALICE, "161", "KTFX"))
     return folder / LOG
 
@@ -78,7 +80,7 @@ async def port_in_use(folder: Path) -> Path:
         port = other.getsockname()[1]
         config = write_config(folder, smpp={"listen": {"port": port}, "accounts": [ACCOUNT]})
         await fails(config, "Address already in use")
-    async with serving(config) as gateway:
+    async with inside(config) as gateway:
         assert gateway.port == port
     return folder / LOG
 
@@ -86,10 +88,9 @@ async def port_in_use(folder: Path) -> Path:
 async def store_in_use(folder: Path) -> Path:
     """A gateway runs on the store; then it is stopped."""
     config = write_config(folder)
-    async with serving(config) as gateway:
+    async with inside(config):
         await fails(config, "another gateway has this store open")
-        assert await gateway.stop() == 0
-    async with serving(config):
+    async with inside(config):
         pass
     return folder / LOG
 
@@ -108,6 +109,10 @@ async def log_lost(folder: Path) -> Path:
         await until(log.exists, "the new file")
         await accepted(peer, sms(ALICE, "161", "CXFX"))
         await logged(log, "sms.handled")
+        await accepted(peer, sms(ALICE, "161", "CXFX"))
+        lost = await logged(log, "log.lost")
+        await until(lambda: "sms.handled" in events(log)[events(log).index("log.lost") :], "lines behind it")
+        assert lost["total"] == 2  # sms.handled and sms.sent of the first SMS
     return log
 
 

@@ -1,5 +1,5 @@
-"""The troubles of docs/operating.md between the gateway and its peers: each is brought about on a gateway with
-real sockets, and remedied as the page says.
+"""The troubles of docs/operating.md between the gateway and its peers: each is brought about on a gateway
+with real sockets, and remedied as the page says.
 
 Each function takes a folder and gives the log in which both are told.
 """
@@ -48,9 +48,7 @@ async def logged(log: Path, event: str, **values: Any) -> dict[str, Any]:
     """Wait for a line with these values. Returns the last one."""
 
     def found() -> list[dict[str, Any]]:
-        return [
-            line for line in lines(log) if line["event"] == event and values.items() <= line.items()
-        ]
+        return [line for line in lines(log) if line["event"] == event and values.items() <= line.items()]
 
     await until(found, f"{event} {values}")
     return found()[-1]
@@ -128,15 +126,17 @@ async def nobody_receives(folder: Path) -> Path:
 async def peer_refuses(folder: Path) -> Path:
     """A peer refuses one SMS for a while and takes it at the next attempt; it refuses another for good."""
     answers = iter((CommandStatus.RTHROTTLED, CommandStatus.ROK, CommandStatus.RINVDSTADR, CommandStatus.ROK))
-    async with inside(write_config(folder)) as gateway:
-        async with await bind(gateway.port, take=lambda _: int(next(answers))) as peer:
-            await accepted(peer, sms(ALICE, "161", "KTFX"))
-            sent = await logged(folder / LOG, "sms.sent", msisdn=ALICE)
-            assert sent["attempts"] == 2
-            await accepted(peer, sms(BOB, "161", "KTFX"))
-            await logged(folder / LOG, "sms.failed", msisdn=BOB)
-            await accepted(peer, sms(BOB, "161", "CXFX"))
-            await logged(folder / LOG, "sms.sent", msisdn=BOB)
+    async with (
+        inside(write_config(folder)) as gateway,
+        await bind(gateway.port, take=lambda _: int(next(answers))) as peer,
+    ):
+        await accepted(peer, sms(ALICE, "161", "KTFX"))
+        sent = await logged(folder / LOG, "sms.sent", msisdn=ALICE)
+        assert sent["attempts"] == 2
+        await accepted(peer, sms(BOB, "161", "KTFX"))
+        await logged(folder / LOG, "sms.failed", msisdn=BOB)
+        await accepted(peer, sms(BOB, "161", "CXFX"))
+        await logged(folder / LOG, "sms.sent", msisdn=BOB)
     return folder / LOG
 
 
