@@ -16,6 +16,7 @@ _TROUBLE = re.compile(r"^### (\d+)\. (.+)$", re.MULTILINE)
 _JSON = re.compile(r"^```json\n(.+?)^```", re.MULTILINE | re.DOTALL)
 _OVER = re.compile(r"\*\*Over\*\* (.+?)(?:\n\n|\Z)", re.DOTALL)
 _EVENT = re.compile(r"`([a-z]+\.[a-z_]+)`")
+_NAMED = re.compile(r"<!-- (\w+) -->\n+```json\n(.+?)^```", re.MULTILINE | re.DOTALL)
 _SHELL = re.compile(r"<!-- (\w+) -->\n+```sh\n(.+?)^```", re.MULTILINE | re.DOTALL)
 _PATH = re.compile(r"(?:/[\w.@-]+)+")
 
@@ -46,6 +47,12 @@ def commands(name: str) -> str:
     """The shell commands that stand behind the comment <!-- name -->."""
     [found] = [block for given, block in _SHELL.findall(PAGE.read_text("utf-8")) if given == name]
     return str(found)
+
+
+def named_line(name: str) -> dict[str, Any]:
+    """The line of the log that stands behind the comment <!-- name -->."""
+    [found] = [json.loads(line) for given, line in _NAMED.findall(PAGE.read_text("utf-8")) if given == name]
+    return dict(found)
 
 
 def is_like(line: dict[str, Any], example: dict[str, Any]) -> bool:

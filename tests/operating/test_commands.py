@@ -14,15 +14,17 @@ import pytest
 from gateway.cli.main import COMMANDS
 from gateway.message import number_of
 from gateway.simulator.esme import Esme
-from tests.operating.page import PAGE, commands
+from tests.operating.page import PAGE, commands, is_like, named_line
 from tests.proofs.served import (
     accepted,
     bind,
     delivered,
+    inside,
     lines,
     rows,
     serving,
     sms,
+    start,
     text_of,
     until,
     write_config,
@@ -61,6 +63,24 @@ async def test_rotation(tmp_path: Path) -> None:
     told = [line for file in (old, log) for line in lines(file) if line["event"] == "sms.handled"]
     assert [line["message_id"] for line in told] == ids
     assert lines(log)[-1]["event"] == "gateway.stopped"
+
+
+async def test_going_back(tmp_path: Path) -> None:
+    """A version that does not know the schema of a store does not start, says what the page says, and leaves
+    the store as it is: the newer version starts on it."""
+    config, store = write_config(tmp_path), store_of(tmp_path)
+    async with inside(config):
+        pass
+    known = rows(store, "PRAGMA user_version")[0]["user_version"]
+    for version in (known + 1, known):
+        with closing(sqlite3.connect(store, isolation_level=None)) as database:
+            database.execute(f"PRAGMA user_version = {version}")
+        if version > known:
+            gateway = start(config)
+            assert await gateway.ended() == 1
+            assert is_like(lines(gateway.log)[-1], named_line("newer"))
+    async with inside(config) as again, await bind(again.port) as peer:
+        await accepted(peer, sms(ALICE, "161", "KTFX"))
 
 
 class Opening:

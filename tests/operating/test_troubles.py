@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from tests.operating import ourselves, provoking
-from tests.operating.page import Trouble, closest, is_like, troubles
+from tests.operating.page import PAGE, Trouble, closest, is_like, troubles
 from tests.proofs.served import lines
 
 Provocation = Callable[[Path], Awaitable[Path]]
@@ -66,6 +66,15 @@ def test_the_page_and_the_table_have_the_same() -> None:
     assert all(
         trouble.text.count(f"**{word}**") == 1 for trouble in FOUND for word in ("Means", "Do", "Over")
     )
+
+
+def test_the_table_leads_to_the_lines() -> None:
+    """Each row of the table of symptoms names an event of the section that it leads to, and none is missing."""
+    rows = re.findall(r"^\| \[(\d+)\]\(#[^)]+\) \|[^|]+\|([^|]+)\|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, len(FOUND) + 1))
+    for number, named in rows:
+        events = {line["event"] for line in FOUND[int(number) - 1].lines}
+        assert events & set(re.findall(r"`([a-z.]+)`", named)), number
 
 
 async def test_every_reason_of_a_refused_bind(tmp_path: Path) -> None:
