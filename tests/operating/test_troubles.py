@@ -69,7 +69,7 @@ def test_the_page_and_the_table_have_the_same() -> None:
 
 
 def test_the_table_leads_to_the_lines() -> None:
-    """Each row of the table of symptoms names an event of the section that it leads to, and none is missing."""
+    """Each row of the table of symptoms names an event of the section that it leads to; none is missing."""
     rows = re.findall(r"^\| \[(\d+)\]\(#[^)]+\) \|[^|]+\|([^|]+)\|", PAGE.read_text("utf-8"), re.MULTILINE)
     assert [int(number) for number, _ in rows] == list(range(1, len(FOUND) + 1))
     for number, named in rows:
