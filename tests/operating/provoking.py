@@ -8,16 +8,19 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.app import Gateway
 from gateway.cli.main import main
+from gateway.outbound.outbox import LOSSES
 from gateway.simulator.errors import BindRefusedError, NotConnectedError
 from gateway.simulator.esme import Esme
-from gateway.smpp.pdu import Pdu
-from gateway.smpp.pdus import DeliverSm, DeliverSmResp, EnquireLink, SubmitSmResp
+from gateway.smpp.pdu import Request
+from gateway.smpp.pdus import DeliverSm, DeliverSmResp, EnquireLink, EnquireLinkResp, SubmitSmResp
 from gateway.smpp.status import CommandStatus
 from tests.proofs.served import (
     PASSWORD,
@@ -33,7 +36,7 @@ from tests.proofs.served import (
     until,
     write_config,
 )
-from tests.support import ALICE, BOB, Wire
+from tests.support import ALICE, BOB, MovedClock, Wire
 
 ACCOUNT = {"system_id": SYSTEM_ID, "password": PASSWORD, "default": True}
 LOG = "gateway.log"
@@ -93,21 +96,30 @@ async def address_not_allowed(folder: Path) -> Path:
 
 async def peer_is_silent(folder: Path) -> Path:
     """A peer answers no enquire_link; then one that does stays bound over several of them."""
-    timers = {"enquire_link": 0.1, "response": 0.2}
-    async with inside(write_config(folder, smpp={"timers": timers, **account()})) as gateway:
+    clock = MovedClock()
+    async with inside(write_config(folder), clock=clock) as gateway:
         async with Wire.to(gateway.port) as peer:
             await peer.bind()
-            while await peer.read() is not None:
-                pass
+            pass_time(gateway, clock, 31)
+            await peer.reads(EnquireLink)
+            pass_time(gateway, clock, 61)
+            assert await peer.read() is None
         await logged(folder / LOG, "bind.closed")
         async with Wire.to(gateway.port) as peer:
             await peer.bind()
             for _ in range(5):
+                pass_time(gateway, clock, 31)
                 asked = await peer.reads(EnquireLink)
-                assert asked.response is not None
-                peer.send(asked.response(sequence_number=asked.sequence_number))
+                peer.send(EnquireLinkResp(sequence_number=asked.sequence_number))
+                await until(lambda: not gateway.asking, "the answer to arrive")
             assert len(gateway.binds.all()) == 1
     return folder / LOG
+
+
+def pass_time(gateway: Gateway, clock: MovedClock, seconds: float) -> None:
+    """Put the clock of a gateway forward, and let its sessions see it."""
+    clock.ahead += seconds
+    gateway.tick_connections()
 
 
 async def nobody_receives(folder: Path) -> Path:
@@ -166,23 +178,23 @@ async def responded(peer: Wire) -> SubmitSmResp:
 
 @dataclass
 class Forgetful:
-    """A peer that answers everything but SMS, as one does whose own queue has lost them."""
+    """A peer that answers everything but SMS, as one does whose own queue has lost them. came: SMS so far."""
 
     wire: Wire
     takes: bool = False
+    came: int = 0
+
+    def has(self, count: int) -> bool:
+        """Whether so many SMS came."""
+        return self.came == count
 
     async def run(self) -> None:
         """Until the connection ends."""
         while (pdu := await self.wire.read()) is not None:
-            answer = response_to(pdu)
+            self.came += isinstance(pdu, DeliverSm)
+            answer = pdu.response if isinstance(pdu, Request) else None
             if answer is not None and (self.takes or not isinstance(pdu, DeliverSm)):
-                self.wire.send(answer)
-
-
-def response_to(pdu: Pdu) -> Pdu | None:
-    """A positive response to a request."""
-    kind = getattr(pdu, "response", None)
-    return None if kind is None else kind(sequence_number=pdu.sequence_number)
+                self.wire.send(answer(sequence_number=pdu.sequence_number))
 
 
 @contextlib.asynccontextmanager
@@ -201,10 +213,17 @@ async def forgetful(port: int) -> AsyncIterator[Forgetful]:
 
 async def parked(folder: Path) -> Path:
     """An SMS is left unanswered three times; then the operator retries it, and the peer takes it."""
-    timers = {"enquire_link": 5, "response": 0.1}
-    config, log = write_config(folder, smpp={"timers": timers, **account()}), folder / LOG
-    async with inside(config) as gateway, forgetful(gateway.port) as peer:
+    clock, config, log = MovedClock(), write_config(folder), folder / LOG
+    async with inside(config, clock=clock) as gateway, forgetful(gateway.port) as peer:
         peer.wire.send(sms(ALICE, "161", "KTFX", sequence_number=2))
+        for losses in range(1, LOSSES + 1):
+            await until(partial(peer.has, losses), "the SMS to leave")
+            pass_time(gateway, clock, 61)
+            await until(lambda: not gateway.outbox.in_flight, "the end of the response timer")
+            await until(lambda: not gateway.asking, "the answer of the peer")
+            pass_time(gateway, clock, 60 * 2**losses)
+            await until(lambda: not gateway.asking, "the answer of the peer")
+            await gateway.tick(housekeeping=True)
         await until(lambda: any("losses" in line for line in lines(log)), "the SMS to be parked")
         [line] = [line for line in lines(log) if "losses" in line]
         assert await command(config, "outbox", "list") == 0
