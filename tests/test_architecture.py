@@ -75,6 +75,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "commands": frozenset({"pydantic", "yaml", "rapidfuzz"}),
     "gateway.settings": frozenset({"pydantic", "yaml"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
+    "gateway.operations.log_lines": frozenset({"orjson", "rich"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
     "gateway.storage": frozenset({"orjson"}),
     "gateway.operations.control": frozenset({"orjson"}),
