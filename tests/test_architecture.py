@@ -86,6 +86,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.inspect": frozenset({"orjson"}),
     "gateway.cli.replay": frozenset({"orjson"}),
+    "gateway.cli.tail": frozenset({"orjson", "rich"}),
     "gateway.testing": frozenset({"yaml"}),
     "pytest_fetion_gateway": frozenset({"pytest", "pytest_asyncio"}),
     "gateway.cli.serve": frozenset({"uvloop"}),
