@@ -7,9 +7,12 @@ Copied and truncated (logrotate: copytruncate): the octets before the place that
 each reading, so a truncation is found however much was written since. What was not read before is then read
 from the copy, which is the file beside it that has the same octets at that place.
 
-Not found: a second rotation between two readings (PAUSE apart, or while the reader of our output blocks),
-and the copy of a truncated file once it is compressed. What a copying tool loses itself, between its copy
-and the truncation, is lost for everybody.
+Further rotations, while the reader of our output blocked for example: the files between the one that was
+read and the present one are those beside it whose names end with digits and that were written to last.
+
+Not found: a second truncation before anything is read after the first (PAUSE), and a copy, or a file
+between, that is compressed already. What a copying tool loses itself, between its copy and the truncation,
+is lost for everybody.
 """
 
 import os
@@ -31,7 +34,7 @@ LONGEST: Final = 1 << 18
 CUT: Final = b" ... (cut: the line is longer than 262144 octets)"
 _BACKWARDS: Final = 1 << 16
 _SIBLINGS: Final = 100
-"""Files beside the log that are looked at for a copy."""
+"""Files beside the log that are opened."""
 
 
 class Source(Protocol):
@@ -88,7 +91,7 @@ class GrowingFile:
     def __init__(self, path: Path, lines: int | None = None) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._next: int | None = None  # is read when the present file, which is complete, is at its end
+        self._next: list[int] = []  # are read when the present file, which is complete, is at its end
         self._place = 0 if lines is None else _last_lines(self._file, lines)
         before = min(self._place, MARK)
         self._mark = os.pread(self._file, before, self._place - before)
@@ -109,15 +112,16 @@ class GrowingFile:
             octets = self._read_on()
             if octets:
                 return octets
-            if self._next is not None:
+            if self._next:
                 os.close(self._file)
-                self._file, self._next = self._next, None
+                self._file = self._next.pop(0)
             elif octets is not None:
                 if not self._is_succeeded():
                     return b""
                 continue  # nothing is written into the old file any more: read its last lines
             elif (copy := self._copy()) is not None:
-                self._file, self._next = copy, self._file
+                self._next = [*self._missed(copy, self._file), self._file]
+                self._file = copy
                 continue
             torn = self._mark and not self._mark.endswith(b"\n")
             self._place, self._mark = 0, b""
@@ -130,9 +134,8 @@ class GrowingFile:
 
     def close(self) -> None:
         """Source."""
-        for descriptor in (self._file, self._next):
-            if descriptor is not None:
-                os.close(descriptor)
+        for descriptor in (self._file, *self._next):
+            os.close(descriptor)
 
     def _read_on(self) -> bytes | None:
         """Return the octets behind what was read; None: what was read is not in the file any more."""
@@ -146,7 +149,7 @@ class GrowingFile:
         return fresh
 
     def _is_succeeded(self) -> bool:
-        """Return whether another file has its name and has something in it; then that is the next one."""
+        """Return whether another file has its name and something in it; then that is what comes next."""
         try:
             if os.path.samestat(os.stat(self._path), os.fstat(self._file)):
                 return False
@@ -155,27 +158,50 @@ class GrowingFile:
             return False
         status = os.fstat(found)
         if S_ISREG(status.st_mode) and status.st_size:
-            self._next = found
+            self._next = [*self._missed(self._file, found), found]
             return True
         os.close(found)
         return False
 
     def _copy(self) -> int | None:
         """Open the longest file beside ours that has all that we have read; None: there is no such file."""
-        sizes: list[tuple[int, str]] = []
+        longest = sorted(self._siblings(), key=lambda each: each[1].st_size, reverse=True)
+        for path, status in longest[:_SIBLINGS]:
+            with suppress(OSError):
+                if status.st_size >= self._place:
+                    copy = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                    if os.pread(copy, len(self._mark), self._place - len(self._mark)) == self._mark:
+                        return copy
+                    os.close(copy)
+        return None
+
+    def _missed(self, before: int, present: int) -> list[int]:
+        """Open the files that were the log after `before`, and are rotated already, in their order."""
+        known = {os.fstat(before).st_ino, os.fstat(present).st_ino}
+        since = os.fstat(before).st_mtime_ns
+        missed = sorted(
+            (status.st_mtime_ns, path)
+            for path, status in self._siblings()
+            if status.st_mtime_ns > since
+            and status.st_ino not in known
+            and os.path.basename(path).removesuffix(self._path.suffix)[-1:].isdecimal()
+        )
+        opened = []
+        for _, path in missed[-_SIBLINGS:]:
+            with suppress(OSError):
+                opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        return opened
+
+    def _siblings(self) -> list[tuple[str, os.stat_result]]:
+        """Return the files beside ours whose names begin like its name."""
+        found = []
         with suppress(OSError), os.scandir(self._path.parent) as entries:
             for entry in entries:
                 if entry.name.startswith(self._path.stem) and entry.name != self._path.name:
                     with suppress(OSError):
-                        if entry.is_file() and (size := entry.stat().st_size) >= self._place:
-                            sizes.append((size, entry.path))
-        for _, path in sorted(sizes, reverse=True)[:_SIBLINGS]:
-            with suppress(OSError):
-                copy = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                if os.pread(copy, len(self._mark), self._place - len(self._mark)) == self._mark:
-                    return copy
-                os.close(copy)
-        return None
+                        if entry.is_file():
+                            found.append((entry.path, entry.stat()))
+        return found
 
 
 class LineSplitter:

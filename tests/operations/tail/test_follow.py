@@ -175,6 +175,32 @@ def test_read_further_than_the_copy(tmp_path: Path) -> None:
         assert reader.read() == writer.expected()
 
 
+@pytest.mark.parametrize("renames", [True, False])
+@pytest.mark.parametrize("name", ["gateway.log.{}", "gateway.log-2026112{}", "gateway-2026112{}.log"])
+def test_many_rotations_before_a_look(tmp_path: Path, name: str, *, renames: bool) -> None:
+    """All files between the one that was read and the present one are read, in order, and no other one."""
+    with both(tmp_path) as (writer, reader):
+        (tmp_path / name.format(0)).write_bytes(b"line 777\n")
+        os.utime(tmp_path / name.format(0), (1, 1))
+        writer.write(3)
+        reader.read()
+        for rotation in range(1, 5):
+            writer.write(rotation)
+            rotated = tmp_path / name.format(rotation)
+            if renames:
+                writer.path.rename(rotated)
+                writer.reopen()
+            else:
+                shutil.copy(writer.path, rotated)
+                writer.truncate()
+            os.utime(rotated, (rotation * 10, rotation * 10))
+        (tmp_path / "gateway.log.gz").write_bytes(b"line 888\n")
+        writer.write(2)
+        assert reader.read() == writer.expected()
+        writer.write(2)
+        assert reader.read() == writer.expected()
+
+
 def test_truncated_without_a_copy(tmp_path: Path) -> None:
     """`> gateway.log`: reading begins anew; a torn line is ended, and does not damage the next one."""
     with both(tmp_path) as (writer, reader):
