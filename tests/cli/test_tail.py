@@ -18,6 +18,7 @@ import pytest
 from gateway.cli.tail_screen import standing
 from gateway.operations.control import Control, socket_path
 from gateway.simulator.esme import Esme
+from tests.cli.test_main import call
 from tests.operations.test_log_lines import HANDLED, SENT
 from tests.proofs.served import PATIENCE, accepted, bind, serving, sms, until, write_config
 
@@ -82,10 +83,12 @@ def test_a_file_to_its_end(log: Path) -> None:
         (("--lines", "1"), [OUT]),
     ],
 )
-def test_filters(log: Path, words: tuple[str, ...], shown: list[str]) -> None:
+def test_filters(
+    log: Path, words: tuple[str, ...], shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """Only lines that have what is asked for; lines of other programs do not."""
     log.write_bytes(b"another program\n" + LINES)
-    code, out, _ = tail(str(log), "--no-follow", *words)
+    code, out, _ = call(capsys, "tail", str(log), "--no-follow", *words)
     assert (code, out.splitlines()) == (0, [DAY, *shown] if shown else [])
 
 
@@ -128,9 +131,11 @@ def test_what_the_encoding_does_not_have(log: Path) -> None:
         (("a", "--lines", "0"), 2, "'0' is no number above 0"),
     ],
 )
-def test_what_cannot_be_shown(words: tuple[str, ...], code: int, said: str) -> None:
+def test_what_cannot_be_shown(
+    words: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The error names what is wrong and what helps."""
-    got, out, err = tail(*words)
+    got, out, err = call(capsys, "tail", *words)
     assert (got, out) == (code, "")
     assert said in err
 
