@@ -21,7 +21,7 @@ import orjson
 from gateway.message import short_id
 
 WHO, WHAT, OUTCOME, TOOK = 23, 16, 9, 8
-"""Widths of the columns. A longer value moves the rest of its line."""
+"""Widths of the columns. A longer value moves what follows."""
 LONGEST_VALUE: Final = 300
 """Characters that are shown of one value."""
 PLACED: Final = frozenset(
@@ -225,6 +225,8 @@ class ShortLines:
             who = f"{who} > {target}" if who else f"> {target}"
         what, outcome = event.get(row.what), row.outcome or _value(event.get("outcome"))
         said = _counted(what, COUNTED[row.what]) if row.what in COUNTED else _value(what)
+        if said == outcome:  # chat, misunderstood
+            said = ""
         took = _duration(event.get("latency_ms"))
         shown = _padded(outcome, OUTCOME)
         if self._colours:
@@ -234,7 +236,9 @@ class ShortLines:
         if row.pieces:
             more += _pieces(row.pieces, event)
         more += _others(name, event)
-        line = f"{row.way:<3}  {_padded(who, WHO)}  {_padded(said, WHAT)}  {shown}{took:>{TOOK}}  {ids}"
+        # A long pair of numbers moves the next column, but not those behind it, as far as there is room.
+        what_about = _padded(f"{_padded(who, WHO)}  {said}", WHO + 2 + WHAT)
+        line = f"{row.way:<3}  {what_about}  {shown}{took:>{TOOK}}  {ids}"
         return f"{line}{'  ' if ids else ''}{', '.join(more)}" if more else line.rstrip()
 
     def _other(self, name: str, event: Mapping[str, object]) -> str:

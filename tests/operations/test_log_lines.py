@@ -71,8 +71,12 @@ def line_of(event: dict[str, Any]) -> str:
             "  2 attempts, perhaps delivered before",
         ),
         (
-            HANDLED | {"access_code": "12520", "sub_code": "050", "instruction": "", "outcome": "chat"},
+            HANDLED | {"access_code": "12520", "sub_code": "050", "instruction": "chat", "outcome": "chat"},
             "in   13500000000 > 12520050                     chat       1.2 ms  #...0002",
+        ),
+        (
+            SENT | {"source": "1252013900139000"},
+            "out  1252013900139000 > 13500000000  1 part     sent       0.9 ms  #...0003 for #...0002",
         ),
         (
             AT
