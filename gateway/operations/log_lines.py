@@ -305,7 +305,9 @@ def _others(name: str, event: Mapping[str, object]) -> list[str]:
 
 def _value(value: object) -> str:
     """Return one printable text of bounded length: the words of a peer must not move a terminal's cursor."""
-    if value.__class__ is str:
+    if isinstance(value, str):
+        if len(value) <= LONGEST_VALUE and value.isprintable():
+            return value
         text = str(value)
     elif value is None:
         return ""
