@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     except OSError as error:
         screen.close()
-        return _complain(f"{name}: {error.strerror or error}")
+        return _complain(f"{name} to standard output: {error.strerror or error}")
     finally:
         screen.close()
         source.close()

@@ -83,6 +83,34 @@ def test_a_masked_number_is_found(key: str) -> None:
     assert chosen(Wanted(msisdn="13700138000"), event) == [False]
 
 
+WISHES = st.builds(
+    Wanted,
+    msisdn=st.sampled_from(["", "13800138000", "8000", "13900139000"]),
+    message=st.sampled_from(["", "d", "abcd", "000000010000abce"]),
+    event=st.sampled_from(["", "sms", "sms.sent", "bind"]),
+    account=st.sampled_from(["", "smsc"]),
+    since=st.sampled_from([None, datetime(2026, 11, 27, 4, 29, tzinfo=UTC), NOW]),
+)
+EVENTS = st.fixed_dictionaries(
+    {"timestamp": st.sampled_from([AT, "2026-11-27T04:30:00.000Z", "2026-11-27T12:30:00+08:00", "x"])},
+    optional={
+        "event": st.sampled_from(["sms.sent", "sms.handled", "bind.closed", "smsx"]),
+        "message_id": st.sampled_from(["000000010000abcd", "abcd", 7, None]),
+        "cause_id": st.sampled_from(["000000010000abce", ""]),
+        "msisdn": st.sampled_from(["13800138000", "138****8000", "8613900139000", 13800138000]),
+        "source": st.sampled_from(["1252013800138000", "161"]),
+        "system_id": st.sampled_from(["smsc", "other"]),
+    },
+)
+
+
+@given(WISHES, EVENTS)
+def test_the_quick_look_refuses_nothing_that_is_chosen(wanted: Wanted, event: dict[str, Any]) -> None:
+    """A line that may_take() refuses is not chosen by takes() either."""
+    if Selection(wanted).takes(event):
+        assert Selection(wanted).may_take(orjson.dumps(event))
+
+
 def test_what_an_sms_of_a_province_caused() -> None:
     """An SMS to a handset is chosen with its cause, also if it failed; the number of causes is bounded."""
     selection = Selection(Wanted(province="200"))
