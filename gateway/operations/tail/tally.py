@@ -12,7 +12,7 @@ RATES: Final = {"in": "sms.handled", "out": "sms.sent", "rejected": "sms.rejecte
 
 # A quotation mark inside a value is escaped, so only keys of the line itself are found.
 _EVENT = re.compile(
-    rb'"event":"(sms\.handled|sms\.sent|sms\.rejected|sms\.failed|bind\.accepted|bind\.closed'
+    rb'"event": ?"(sms\.handled|sms\.sent|sms\.rejected|sms\.failed|bind\.accepted|bind\.closed'
     rb'|gateway\.starting|gateway\.stopped)"'
 )
 

@@ -40,7 +40,8 @@ def test_binds() -> None:
     tally.feed(lines("bind.accepted"), live=False)
     assert [tally.binds] == [None]
     evil = orjson.dumps({"event": "bind.refused", "system_id": '"event":"bind.accepted"'})
-    tally.feed([*lines("gateway.starting", "bind.accepted", "bind.accepted"), evil, b"junk"], live=True)
+    spaced = b'{"level": "info", "event": "bind.accepted"}'
+    tally.feed([*lines("gateway.starting", "bind.accepted"), spaced, evil, b"junk"], live=True)
     assert tally.binds == 2
     tally.feed(lines("bind.closed", "bind.closed", "bind.closed"), live=True)
     assert tally.binds == 0
