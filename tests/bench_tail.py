@@ -20,7 +20,7 @@ from gateway.operations.event_log import EventLog
 from gateway.operations.logs import open_log
 from gateway.settings import Logging
 from gateway.simulator.terminal import say
-from tests.support import START_MS, HandClock, leaving, received
+from tests.support import START_MS, HandClock, leaving, received, routing
 
 ROUNDS = 3
 MOST = 60.0
@@ -37,7 +37,7 @@ class Remote:
 def write_log(path: Path, lines: int) -> None:
     """Write an SMS and its reply again and again, from 10,000 handsets."""
     log = open_log(Logging(format="json", file=path))
-    event_log = EventLog(log, HandClock(), "0123456789ab.0123456789ab")
+    event_log = EventLog(log, HandClock(), "0123456789ab.0123456789ab", routing().home)
     entry, reply, remote = received(1), leaving(2), Remote()
     reply.attempts = 1
     for number in range(0, lines, 2):

@@ -19,7 +19,7 @@ from gateway.operations.log_lines import LONGEST_VALUE, PHRASES, SMS, ShortLines
 from gateway.operations.logs import open_log
 from gateway.settings import Logging
 from gateway.storage.contract import StorageError
-from tests.support import START_MS, HandClock, leaving, received
+from tests.support import START_MS, HandClock, leaving, received, routing
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 AT = {"timestamp": "2026-11-27T04:33:49.021Z", "level": "info"}
@@ -176,7 +176,7 @@ def all_lines() -> list[dict[str, Any]]:
     """What the event log writes when it is told everything that an observer can hear."""
     stream = io.BytesIO()
     log = open_log(Logging(format="json", level="debug"), stream)
-    tell = EventLog(log, HandClock(), "tables")
+    tell = EventLog(log, HandClock(), "tables", routing().home)
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {

@@ -38,7 +38,7 @@ class Wanted:
 
 
 class Selection:
-    """Chooses lines, in their order: an SMS to a handset has no province, and is chosen with its cause."""
+    """Chooses lines, in their order: an SMS to a handset is chosen with its cause, too."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -88,11 +88,9 @@ class Selection:
 
     def _is_of_province(self, event: Mapping[str, object]) -> bool:
         own, cause = event.get("message_id"), event.get("cause_id")
-        found = event.get("province")
-        if found is not None:
-            taken = found == self._wanted.province
-        else:
-            taken = any(isinstance(each, str) and each in self._causes for each in (cause, own))
+        taken = event.get("province") == self._wanted.province or any(
+            isinstance(each, str) and each in self._causes for each in (cause, own)
+        )
         if taken and isinstance(own, str):
             self._causes[own] = None
             if len(self._causes) > REMEMBERED:
