@@ -92,6 +92,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.stop_deadline": ("shutdown.deadline is over", "{in_flight} SMS are not answered"),
     "gateway.commit_outlasts_deadline": ("the last commit takes longer than shutdown.deadline",),
     "gateway.stopped": ("{waiting} SMS wait",),
+    "gateway.failed": ("{reason}",),
     "gateway.fault": ("{reason} in {where}",),
     "tables.loaded": ("version {version}",),
     "tables.refused": ("{reason}",),

@@ -31,7 +31,7 @@ from tests.proofs.served import (
 )
 from tests.support import ALICE, store_of
 
-BUILT_BESIDE: frozenset[str] = frozenset({"status", "tail", "pdus"})
+BUILT_BESIDE: frozenset[str] = frozenset({"status", "pdus"})
 """Commands that enter gateway.cli.main with other branches; to be emptied when they are there."""
 FIRST = 13_700_000_000
 
