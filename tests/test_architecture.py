@@ -81,7 +81,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.operations.event_log": frozenset({"structlog"}),
     "gateway.processing.pipeline": frozenset({"structlog"}),
     "gateway.app": frozenset({"structlog"}),
-    "gateway.simulator": frozenset({"yaml", "pydantic"}),
+    "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),
     "gateway.cli.progress": frozenset({"rich"}),

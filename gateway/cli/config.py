@@ -38,6 +38,14 @@ def load_settings(path: Path | None, *more: Look) -> Settings:
     )
 
 
+def no_store(store: Path) -> str:
+    """Say that a store does not exist, and what to do."""
+    return (
+        f"{store}: there is no store: start a gateway with fetion-gateway serve,"
+        " or name the configuration of the one that runs with --config FILE"
+    )
+
+
 def settings_of(args: argparse.Namespace) -> Settings:
     """Read the settings that --config names; on faults, print all and leave with exit code 1."""
     try:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from gateway.cli.config import add_config, settings_of
+from gateway.cli.config import add_config, no_store, settings_of
 from gateway.cli.output import print_json, sentence
 from gateway.message import MASKED, Delivery, message_id, number_of
 from gateway.operations.control import CommandRefused, NotRunning, ask
@@ -49,10 +49,7 @@ def _guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse
     store = settings.storage.path
     try:
         if not store.exists():
-            complain(
-                f"{store}: there is no store: start a gateway with fetion-gateway serve,"
-                " or name the configuration of the one that runs with --config FILE"
-            )
+            complain(no_store(store))
             return 1
         return work(args, settings)
     except NotRunning as error:

@@ -13,6 +13,7 @@ _REMEDIES: Final[Mapping[int, str]] = MappingProxyType(
     {
         errno.ENOENT: "name one that exists",
         errno.ENOTDIR: "name a folder",
+        errno.EEXIST: "name a folder",
         errno.EISDIR: "name a file",
         errno.EACCES: "give this user the right to it, or name another",
         errno.EPERM: "give this user the right to it, or name another",

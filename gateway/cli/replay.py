@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.sensitive_words import WordList
 from commands.service import Commands
-from gateway.cli.config import add_config, settings_of
+from gateway.cli.config import add_config, no_store, settings_of
 from gateway.cli.output import as_json, complain, print_json, sentence
 from gateway.cli.progress import progress
 from gateway.message import message_id
@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
         commands = Commands.load(routing, args.tables)
         path = settings.service.sensitive_words
         words: Words = NO_WORDS if path is None else WordList.load(path)
+        if lacking := _lacking(args.journal, settings.storage.path):
+            return complain(lacking)
         reader = open_reader(args.journal or settings.storage.url)
     except (TableError, StoreUnusable) as error:
         return complain(error)
@@ -65,6 +67,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(_summary(replay, different))
     return 1 if different else 0
+
+
+def _lacking(journal: Path | None, store: Path) -> str:
+    """Say which store does not exist, and what to do; "" if it does."""
+    if journal is not None and not journal.exists():
+        return f"--journal: {journal}: there is no such file: name the store of a gateway"
+    return no_store(store) if journal is None and not store.exists() else ""
 
 
 def _told(difference: Difference) -> dict[str, Any]:

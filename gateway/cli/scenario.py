@@ -10,6 +10,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Final
 
+from gateway.cli.output import complain, print_json, sentence
+from gateway.operations.control import PathTooLong
+from gateway.secrets import KeyFileError
 from gateway.simulator.cli import port_number
 from gateway.simulator.errors import SimulatorError
 from gateway.simulator.handset import SHIPPED, Account, Centre
@@ -17,7 +20,8 @@ from gateway.simulator.junit import Played, write
 from gateway.simulator.runner import Advance, play
 from gateway.simulator.scenario import Scenario, ScenarioError, load
 from gateway.simulator.terminal import line_printer, say
-from gateway.simulator.transcript import Transcript
+from gateway.simulator.transcript import Line, Transcript
+from gateway.storage.contract import StorageError
 from gateway.testing import running_gateway
 
 Stage = tuple[Account, Callable[[], float], Advance | None]
@@ -37,6 +41,9 @@ class ScenarioRun:
             metavar="N",
             help="of the Fetion numbers and passwords that a gateway of its own draws (default: 0)",
         )
+        parser.add_argument(
+            "--json", action="store_true", help="print one JSON object a scenario, its conversation in it"
+        )
         parser.add_argument("--junit", type=Path, metavar="OUT.xml", help="write a JUnit report too")
         parser.add_argument(
             "--host", help="play against a gateway that runs there, on whose clock no step can wait"
@@ -53,14 +60,21 @@ class ScenarioRun:
         """See gateway.cli.main.Command."""
         try:
             scenarios = _load(args.files)
+            if args.junit:
+                args.junit.open("a").close()  # later it would be too late to say that it cannot be written
             results = asyncio.run(_play_all(scenarios, args))
             if args.junit:
                 write(args.junit, results)
-        except (ScenarioError, OSError) as error:
+        except ScenarioError as error:
             say(str(error), sys.stderr)
             return 1
+        except (StorageError, KeyFileError, PathTooLong) as error:
+            return complain(f"the gateway of the scenario does not start: {error}")
+        except OSError as error:
+            return complain(sentence(error))
         failed = sum(1 for played in results if played.failure)
-        say(f"{len(results)} played, {failed} failed")
+        if not args.json:
+            say(f"{len(results)} played, {failed} failed")
         return 1 if failed else 0
 
 
@@ -83,14 +97,33 @@ def _load(files: list[Path]) -> dict[Path, Scenario]:
 async def _play_all(scenarios: dict[Path, Scenario], args: argparse.Namespace) -> list[Played]:
     results = []
     for file, scenario in scenarios.items():
-        say(f"{scenario.name} ({file})")
+        show = None if args.json else line_printer(sys.stdout)
+        if show:
+            say(f"{scenario.name} ({file})")
         began = time.perf_counter()
         async with _stage(args) as stage:
-            transcript, failure = await _play(scenario, *stage)
+            transcript, failure = await _play(scenario, show, stage)
         played = Played(str(file), scenario.name, time.perf_counter() - began, str(transcript), failure)
-        say(f"FAILED: {failure}\n" if failure else "ok\n")
+        if show:
+            say(f"FAILED: {failure}\n" if failure else "ok\n")
+        else:
+            print_json(_told(played, transcript))
         results.append(played)
     return results
+
+
+def _told(played: Played, transcript: Transcript) -> dict[str, object]:
+    """The object of --json. Without times of this machine: the same file and seed give the same object."""
+    return {
+        "file": played.file,
+        "name": played.name,
+        "passed": not played.failure,
+        "failure": played.failure or None,
+        "conversation": [
+            {"at": round(line.at, 3), "from": line.sender, "to": line.receiver, "text": line.text}
+            for line in transcript.lines
+        ],
+    }
 
 
 @contextlib.asynccontextmanager
@@ -106,11 +139,12 @@ async def _stage(args: argparse.Namespace) -> AsyncIterator[Stage]:
 
 
 async def _play(
-    scenario: Scenario, account: Account, clock: Callable[[], float], advance: Advance | None
+    scenario: Scenario, show: Callable[[Line], None] | None, stage: Stage
 ) -> tuple[Transcript, str]:
     """Play a scenario. Returns the transcript, and why it failed ("": it did not)."""
+    account, clock, advance = stage
     names = {number: name for name, number in scenario.handsets.items()}
-    transcript = Transcript(names, clock, line_printer(sys.stdout))
+    transcript = Transcript(names, clock, show)
     try:
         async with await Centre.connect(account, names, watch=transcript.add) as centre:
             phones = {name: centre.handsets[number] for number, name in names.items()}

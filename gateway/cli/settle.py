@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from commands.tariffs import load_tariffs
 from gateway.billing.settlement import Records, Span
-from gateway.cli.config import add_config, settings_of
+from gateway.cli.config import add_config, no_store, settings_of
 from gateway.cli.output import complain, print_json, sentence
 from gateway.cli.progress import Shown, progress
 from gateway.settings import Settings
@@ -40,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     if args.first > args.last:
         args.parser.error(f"--from {args.first} is after --to {args.last}")
     settings = settings_of(args)
+    if not settings.storage.path.exists():
+        return complain(no_store(settings.storage.path))
     kept = settings.storage.retention.journal_days
     today = datetime.now(ZoneInfo(settings.service.timezone)).date()
     if (today - args.first).days >= kept:

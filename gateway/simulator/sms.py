@@ -199,8 +199,11 @@ def encode(text: str, alphabet: Alphabet, reference: int, encoding: str = AUTO) 
             return segments(text, alphabet, reference, "udh8")
         data_coding, codec = _FORCED[encoding]
         octets = text.encode(codec)
-    except (MessageTooLongError, UnicodeEncodeError) as error:
+    except MessageTooLongError as error:
         raise CannotSendError(f"cannot send as {encoding}: {error}") from error
+    except UnicodeEncodeError as error:
+        lacking = f"it has no {text[error.start]!r}, character {error.start + 1} of the text"
+        raise CannotSendError(f"cannot send as {encoding}: {lacking}") from error
     if len(octets) > _SMS_OCTETS:
         raise CannotSendError(
             f"{len(octets)} octets as {encoding}, one SMS holds {_SMS_OCTETS}: send it as {AUTO}"

@@ -232,7 +232,7 @@ def test_explain_text_for_programs(
 
 
 def test_explain_text_at_a_refused_address(capsys: pytest.CaptureFixture[str]) -> None:
-    """A text to nowhere: the reason on stderr, with --json in an object; exit 1 as for a misunderstood one."""
+    """A text to nowhere: the reason on stderr, with --json in an object; exit 1."""
     code, out, err = call(capsys, "explain", "text", "KTFX", "--to", "999")
     assert (code, out) == (1, "")
     assert err.startswith("999: ")

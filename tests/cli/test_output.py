@@ -21,9 +21,7 @@ TEXT = "在吗\U0001f600"
 def run(environ: dict[str, str], *words: str | bytes) -> "subprocess.CompletedProcess[bytes]":
     """Run a command line in an environment."""
     line: list[str | bytes] = [sys.executable, "-m", "gateway", *words]
-    return subprocess.run(
-        line, capture_output=True, cwd=ROOT, env=ENVIRON | environ, check=False, timeout=60
-    )
+    return subprocess.run(line, capture_output=True, cwd=ROOT, env=ENVIRON | environ, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("environ", [ASCII, POSIX, {"LANG": "C"}, {}], ids=["ascii", "posix", "c", "utf-8"])

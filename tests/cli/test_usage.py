@@ -1,4 +1,4 @@
-"""Wrong usage of the command line: two lines, what was perhaps meant, exit code 2; exit codes in every help."""
+"""Wrong usage: two lines, what was perhaps meant, exit code 2; and the exit codes in every help."""
 
 import pytest
 from hypothesis import example, given
