@@ -91,7 +91,7 @@ class Expectation:
         return " ".join(["an SMS", *wished])
 
 
-class MissedError(SimulatorError):
+class MissedError(SimulatorError, AssertionError):
     """The awaited SMS did not come in time. instead: the unread SMS of the handset."""
 
     def __init__(
@@ -105,7 +105,7 @@ class MissedError(SimulatorError):
         self.instead = instead
 
 
-class UnexpectedError(SimulatorError):
+class UnexpectedError(SimulatorError, AssertionError):
     """An unwanted SMS came."""
 
     def __init__(self, receiver: str, expectation: Expectation, sms: Sms) -> None:
