@@ -23,7 +23,7 @@ CANNOT_RUN: Final[Mapping[str, str]] = MappingProxyType(
     {
         r"make\b": "needs a checkout, and installs an environment or runs this suite",
         r".*-m pytest\b|pytest\b": "runs this suite, or a test of somebody else",
-        r".*\bpip install\b|uv\b": "asks a package index; tests/testing/test_wheel.py installs a wheel",
+        r".*\bpip (install|wheel)\b|uv\b": "asks a package index; tests/testing/test_wheel.py installs",
         r"git\b": "asks a server",
         r"docker\b|podman\b": "needs an engine for containers",
         r"systemctl\b|systemd-analyze\b|journalctl\b|logrotate\b|sudo\b|taskset\b": "changes the machine",
