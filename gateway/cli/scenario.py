@@ -6,10 +6,11 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
+from gateway.cli.config import add_config, settings_of
 from gateway.cli.output import complain, print_json, sentence
 from gateway.operations.control import PathTooLong
 from gateway.secrets import KeyFileError
@@ -23,6 +24,7 @@ from gateway.simulator.terminal import line_printer, say
 from gateway.simulator.transcript import Line, Transcript
 from gateway.storage.contract import StorageError
 from gateway.testing import running_gateway
+from routing.tablefile import read
 
 Stage = tuple[Account, Callable[[], float], Advance | None]
 """Account, clock of the transcript, and how to move the gateway's clock (None: not possible)."""
@@ -51,6 +53,7 @@ class ScenarioRun:
         parser.add_argument(
             "--port", type=port_number, metavar="P", help=f"its port (default: {SHIPPED.port})"
         )
+        add_config(parser)
         parser.add_argument("--system-id", default=SHIPPED.system_id, help=f"default: {SHIPPED.system_id}")
         parser.add_argument(
             "--password", default=SHIPPED.password, help="default: that of the shipped account"
@@ -58,6 +61,10 @@ class ScenarioRun:
 
     def run(self, args: argparse.Namespace) -> int:
         """See gateway.cli.main.Command."""
+        if args.config and (args.host or args.port):
+            args.parser.error("--config is for a gateway of its own: leave out --host and --port")
+        if args.config:
+            settings_of(args)  # a fault is told before anything is played
         try:
             scenarios = _load(args.files)
             if args.junit:
@@ -126,6 +133,20 @@ def _told(played: Played, transcript: Transcript) -> dict[str, object]:
     }
 
 
+def _sections(config: Path | None) -> Mapping[str, Any]:
+    """Return what a gateway of its own takes from a configuration: all but address, store and log."""
+    if config is None:
+        return {}
+    sections: dict[str, Any] = dict(cast(Mapping[str, Any], read(config).value or {}))
+    sections = {name: value for name, value in sections.items() if name not in ("storage", "logging")}
+    if isinstance(smpp := sections.get("smpp"), Mapping):
+        sections["smpp"] = {name: value for name, value in smpp.items() if name != "listen"}
+    if isinstance(service := sections.get("service"), Mapping) and service.get("sensitive_words"):
+        words = config.parent.absolute() / service["sensitive_words"]
+        sections["service"] = {**service, "sensitive_words": str(words)}
+    return sections
+
+
 @contextlib.asynccontextmanager
 async def _stage(args: argparse.Namespace) -> AsyncIterator[Stage]:
     """Provide the gateway to play with."""
@@ -134,7 +155,7 @@ async def _stage(args: argparse.Namespace) -> AsyncIterator[Stage]:
         yield Account(host, port, args.system_id, args.password), time.monotonic, None
         return
     with tempfile.TemporaryDirectory(prefix="fetion-scenario-") as folder:
-        async with running_gateway(Path(folder), seed=args.seed) as gateway:
+        async with running_gateway(Path(folder), _sections(args.config), seed=args.seed) as gateway:
             yield gateway.account, gateway.clock.monotonic, gateway.advance_seconds
 
 

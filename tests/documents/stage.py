@@ -56,16 +56,18 @@ class Stage:
 
     @contextlib.contextmanager
     def gateway(self) -> Iterator[None]:
-        """Run a gateway that has handled one SMS: 0000000100000002 of its log, answered by ...03."""
-        log = self.folder / "gateway.log"
-        with log.open("wb") as out:
-            gateway = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--config", "config.yaml"],
-                cwd=self.folder,
-                env=self.environ,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
+        """Run a gateway that has handled one SMS: 0000000100000002 of its log, answered by ...03.
+
+        Its log is var/fetion.log.
+        """
+        log = self.folder / "var" / "fetion.log"
+        log.parent.mkdir()
+        log.touch()
+        gateway = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "serve", "--config", "config.yaml"],
+            cwd=self.folder,
+            env={**self.environ, "FETION__LOGGING__FILE": str(log), "FETION__LOGGING__FORMAT": "json"},
+        )
         try:
             _wait(lambda: b"gateway.ready" in log.read_bytes() or gateway.poll() is not None)
             self.run("fetion-gateway handset send --from 13800138000 --to 161 KTFX")

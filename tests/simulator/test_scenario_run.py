@@ -126,6 +126,46 @@ def test_a_gateway_that_cannot_start(
     assert len(err.splitlines()) == 1
 
 
+LIMITED = """
+name: limited
+handsets: {alice: 13800138000}
+steps:
+  - sends: {from: alice, to: 161, text: KTFX}
+  - expects: {at: alice, regex: 飞信号}
+  - sends: {from: alice, to: 161, text: CXFX}
+  - expects: {at: alice, regex: 频繁}
+"""
+
+
+def test_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--config gives a gateway of its own its limits, but not the store, the log and the port of another."""
+    scenario, config = tmp_path / "limited.yaml", tmp_path / "config.yaml"
+    scenario.write_text(LIMITED, "utf-8")
+    (tmp_path / "words").write_text("坏\n", "utf-8")
+    config.write_text(
+        "limits: {instructions_per_minute: 1}\nservice: {sensitive_words: words}\n"
+        "smpp: {listen: {port: 2775}}\nlogging: {file: log}\n",
+        "utf-8",
+    )
+    words = ["scenario", "run", str(scenario)]
+    code, said = main([*words, "--config", str(config)]), capsys.readouterr().out
+    assert (code, said.splitlines()[-1]) == (0, "1 played, 0 failed"), said
+    assert main(words) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"limited.yaml", "config.yaml", "words"}
+
+
+def test_a_wrong_configuration(files: tuple[str, str], tmp_path: Path) -> None:
+    """A fault of it is exit 1; it does not go with the address of another gateway, exit 2."""
+    config = tmp_path / "config.yaml"
+    config.write_text("limits: {help_perod: 1}")
+    with pytest.raises(SystemExit) as left:
+        main(["scenario", "run", files[0], "--config", str(config)])
+    assert left.value.code == 1
+    with pytest.raises(SystemExit) as left:
+        main(["scenario", "run", files[0], "--config", str(config), "--port", "2775"])
+    assert left.value.code == 2
+
+
 def test_results_for_programs(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """--json prints one object a scenario: whether it passed, why not, and the conversation."""
     assert main(["scenario", "run", *files, "--json"]) == 1
