@@ -74,6 +74,7 @@ def test_help_imports_no_library() -> None:
     )
     loaded = {name.split(".")[0] for name in done.stdout.splitlines()[-1].split()}
     assert not loaded & {"pydantic", "yaml", "structlog", "orjson", "asyncio", "routing", "commands"}
+    assert not loaded & {"rich", "shtab", "rapidfuzz"}
 
 
 def test_a_reader_that_goes_away_is_no_fault() -> None:
