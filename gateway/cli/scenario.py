@@ -6,7 +6,7 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -20,12 +20,15 @@ from gateway.simulator.handset import SHIPPED, Account, Centre
 from gateway.simulator.junit import Played, write
 from gateway.simulator.runner import Advance, play
 from gateway.simulator.scenario import Scenario, ScenarioError, load
+from gateway.simulator.sms import Sms
 from gateway.simulator.terminal import line_printer, say
-from gateway.simulator.transcript import Line, Transcript
+from gateway.simulator.transcript import Transcript
 from gateway.storage.contract import StorageError
 from gateway.testing import running_gateway
 from routing.tablefile import read
 
+Timed = tuple[float, Sms]
+"""An SMS, and when it was sent or came: seconds on the gateway's clock since the scenario began."""
 Stage = tuple[Account, Callable[[], float], Advance | None]
 """Account, clock of the transcript, and how to move the gateway's clock (None: not possible)."""
 
@@ -104,22 +107,22 @@ def _load(files: list[Path]) -> dict[Path, Scenario]:
 async def _play_all(scenarios: dict[Path, Scenario], args: argparse.Namespace) -> list[Played]:
     results = []
     for file, scenario in scenarios.items():
-        show = None if args.json else line_printer(sys.stdout)
-        if show:
+        if not args.json:
             say(f"{scenario.name} ({file})")
         began = time.perf_counter()
+        conversation: list[Timed] = []
         async with _stage(args) as stage:
-            transcript, failure = await _play(scenario, show, stage)
+            transcript, failure = await _play(scenario, stage, conversation, quiet=args.json)
         played = Played(str(file), scenario.name, time.perf_counter() - began, str(transcript), failure)
-        if show:
-            say(f"FAILED: {failure}\n" if failure else "ok\n")
+        if args.json:
+            print_json(_told(played, conversation))
         else:
-            print_json(_told(played, transcript))
+            say(f"FAILED: {failure}\n" if failure else "ok\n")
         results.append(played)
     return results
 
 
-def _told(played: Played, transcript: Transcript) -> dict[str, object]:
+def _told(played: Played, conversation: Sequence[Timed]) -> dict[str, object]:
     """The object of --json. Without times of this machine: the same file and seed give the same object."""
     return {
         "file": played.file,
@@ -127,8 +130,8 @@ def _told(played: Played, transcript: Transcript) -> dict[str, object]:
         "passed": not played.failure,
         "failure": played.failure or None,
         "conversation": [
-            {"at": round(line.at, 3), "from": line.sender, "to": line.receiver, "text": line.text}
-            for line in transcript.lines
+            {"at": round(at, 3), "from": sms.sender, "to": sms.receiver, "text": sms.text}
+            for at, sms in conversation
         ],
     }
 
@@ -160,14 +163,23 @@ async def _stage(args: argparse.Namespace) -> AsyncIterator[Stage]:
 
 
 async def _play(
-    scenario: Scenario, show: Callable[[Line], None] | None, stage: Stage
+    scenario: Scenario, stage: Stage, conversation: list[Timed], *, quiet: bool
 ) -> tuple[Transcript, str]:
-    """Play a scenario. Returns the transcript, and why it failed ("": it did not)."""
+    """Play a scenario. Returns the transcript, and why it failed ("": it did not).
+
+    conversation: gets every SMS. quiet: print no transcript.
+    """
     account, clock, advance = stage
     names = {number: name for name, number in scenario.handsets.items()}
-    transcript = Transcript(names, clock, show)
+    transcript = Transcript(names, clock, None if quiet else line_printer(sys.stdout))
+    began = clock()
+
+    def watch(sms: Sms) -> None:
+        transcript.add(sms)
+        conversation.append((clock() - began, sms))
+
     try:
-        async with await Centre.connect(account, names, watch=transcript.add) as centre:
+        async with await Centre.connect(account, names, watch=watch) as centre:
             phones = {name: centre.handsets[number] for number, name in names.items()}
             await play(scenario, phones, transcript, advance)
     except SimulatorError as error:

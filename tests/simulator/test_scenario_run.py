@@ -173,5 +173,5 @@ def test_results_for_programs(files: tuple[str, str], capsys: pytest.CaptureFixt
     assert (good["file"], good["name"], good["passed"]) == (files[0], "a question lapses", True)
     assert good["failure"] is None
     assert (bad["passed"], len(bad["conversation"])) == (False, 2)
-    assert bad["conversation"][0]["text"] == "CXFX"
+    assert bad["conversation"][0] == {"at": 0, "from": "13800138000", "to": "161", "text": "CXFX"}
     assert "expected an SMS with text 'never'" in bad["failure"]
