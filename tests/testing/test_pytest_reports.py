@@ -107,16 +107,35 @@ WRONG: Sequence[tuple[str, str]] = (
 )
 
 
-@pytest.mark.parametrize(("config", "reason"), WRONG)
-def test_a_wrong_configuration_is_one_line(config: str, reason: str, pytester: pytest.Pytester) -> None:
+def errors(said: str) -> list[list[str]]:
+    """What pytest prints below the heading of each error at setup."""
+    bodies = re.split(r"^_+ ERROR at setup of .*$", said.split("short test summary")[0], flags=re.MULTILINE)
+    return [[line for line in body.splitlines() if line.strip("= ")] for body in bodies[1:]]
+
+
+def configured(number: int, config: str) -> str:
+    """The source of a test whose gateway_config returns this."""
+    return f"""
+class Test{number}:
+    @pytest.fixture
+    def gateway_config(self):
+        return {config}
+
+    async def test_it(self, gateway):
+        assert gateway
+"""
+
+
+def test_a_wrong_configuration_is_one_line(pytester: pytest.Pytester) -> None:
     """The fault of gateway_config stands alone, on one line and without a traceback."""
-    pytester.makepyfile(f"{HEAD}\n\n@pytest.fixture\ndef gateway_config():\n    return {config}\n\n{MISSED}")
-    said = run(pytester)
-    assert "1 error" in said
-    body = said.split("ERROR at setup of test_missed")[1].split("short test summary")[0].splitlines()[1:-1]
-    assert len(body) == 1, body
-    assert body[0].startswith("gateway_config: ")
-    assert reason in body[0]
+    sources = [configured(number, config) for number, (config, _) in enumerate(WRONG)]
+    pytester.makepyfile(HEAD + "".join(sources))
+    found = errors(run(pytester))
+    assert len(found) == len(WRONG)
+    for body, (_, reason) in zip(found, WRONG, strict=True):
+        assert len(body) == 1, body
+        assert body[0].startswith("gateway_config: ")
+        assert reason in body[0]
 
 
 def test_a_folder_whose_path_is_too_long_is_one_line(pytester: pytest.Pytester) -> None:
@@ -130,11 +149,9 @@ def test_a_port_in_use_is_one_line(pytester: pytest.Pytester) -> None:
     """So is whatever else keeps the gateway from starting."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = {"smpp": {"listen": {"port": taken.getsockname()[1]}}}
-        pytester.makepyfile(
-            f"{HEAD}\n\n@pytest.fixture\ndef gateway_config():\n    return {config}\n\n{MISSED}"
-        )
-        said = run(pytester)
-    body = said.split("ERROR at setup of test_missed")[1].split("short test summary")[0].splitlines()[1:-1]
-    assert len(body) == 1, body
-    assert body[0].startswith("the gateway does not start: ")
-    assert "in use" in body[0]
+        pytester.makepyfile(HEAD + configured(0, repr(config)))
+        found = errors(run(pytester))
+    assert len(found) == 1
+    assert len(found[0]) == 1, found
+    assert found[0][0].startswith("the gateway does not start: ")
+    assert "in use" in found[0][0]
