@@ -31,7 +31,7 @@ def progress() -> Iterator[Shown]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     bar = Progress(
-        SpinnerColumn(),
+        SpinnerColumn("line"),  # ASCII, for every encoding
         TextColumn("{task.description}"),
         TextColumn("{task.fields[counted]}"),
         TimeElapsedColumn(),

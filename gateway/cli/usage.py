@@ -77,7 +77,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most alike, None if none is. Dashes in front do not count."""
+    """Return the known word that is most alike, None if none is. Dashes in front do not count.
+
+    For keys of files: routing.tablefile.nearest, whose import takes longer than everything here.
+    """
     from rapidfuzz import process  # only where something is wrong: it takes longer than the rest
     from rapidfuzz.distance import JaroWinkler
 
