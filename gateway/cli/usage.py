@@ -16,6 +16,8 @@ ALIKE: Final = 0.8
 """Jaro-Winkler similarity from which on a word is taken for a mistyped one."""
 LONGEST: Final = 60
 """Characters of a wrong word that are repeated."""
+LONGEST_MESSAGE: Final = 500
+"""Characters of a message: a wrong command line may be a whole file."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,7 +34,9 @@ class Parser(argparse.ArgumentParser):
     def fail(self, message: str, near: str | None = None) -> NoReturn:
         """Say what is wrong, then what was perhaps meant and where the usage is; leave with exit code 2."""
         meant = f"did you mean {near}? " if near else ""
-        said = " ".join(message.split())
+        said = "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(message.split()))
+        if len(said) > LONGEST_MESSAGE:
+            said = f"{said[:LONGEST_MESSAGE]}..."
         self.exit(2, f"{self.prog}: {said}\n{meant}usage: {self.prog} --help\n")
 
     def refuse_unknown_options(self, words: Sequence[str]) -> None:

@@ -61,13 +61,22 @@ NAMES = frozenset(build_parser([]).commands)
 @given(word=st.text(min_size=1, max_size=200).filter(lambda word: word[0] != "-" and word not in NAMES))
 @example(word="a\nb\x1b[31m")
 @example(word="\udcff" * 100)
+@example(word="a" * 5000)
 def test_any_word_is_told_in_two_lines(word: str) -> None:
-    """Whatever stands where a command should, nothing of it acts on the terminal or makes a third line."""
+    """Whatever stands where a command or nothing should, nothing of it acts on the terminal or makes a third
+    line."""
+    for words in [word], ["check", word], ["trace", word], ["handset", "chat", "--from", word]:
+        told_in_two_lines(words)
+
+
+def told_in_two_lines(words: list[str]) -> None:
+    """Run a command line that is wrong usage, without the output of the test."""
     with pytest.MonkeyPatch.context() as patch:
         said: list[str] = []
         patch.setattr("sys.stderr.write", said.append, raising=False)
         with pytest.raises(SystemExit):
-            main([word])
+            main(words)
+    assert len("".join(said)) < 1000
     assert len("".join(said).splitlines()) == 2
     assert "".join(said).replace("\n", "").isprintable()
 
