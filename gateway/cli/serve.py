@@ -7,6 +7,7 @@ import gc
 import importlib
 import signal
 import sys
+from zoneinfo import ZoneInfo
 
 from gateway.app import Environment, Gateway
 from gateway.cli.config import add_config, settings_of
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     to."""
     settings = settings_of(args)
     try:
-        log = open_log(settings.logging)
+        log = open_log(settings.logging, zone=ZoneInfo(settings.service.timezone))
     except OSError as error:
         return complain(f"logging.file: {error}: name a file in a writable folder")
     try:
