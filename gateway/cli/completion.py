@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """See gateway.cli.main.Command."""
     parser = build_parser(None)
     for action in _actions(parser):
-        if action.type is Path:
+        if action.type is Path or action.metavar == "FILE":  # or - for standard input, which is no Path
             complete: Any = action  # shtab reads an attribute that argparse does not know
             complete.complete = shtab.DIRECTORY if action.metavar in FOLDERS else shtab.FILE
     sys.stdout.write(shtab.complete(parser, args.shell) + "\n")

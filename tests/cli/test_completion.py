@@ -47,6 +47,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("fetion-gateway handset send --enc", {"--encoding"}),
         ("fetion-gateway handset send --encoding ", {"auto", "ascii", "ucs2", "gbk"}),
         ("fetion-gateway check --config conf", {"config.yaml"}),
+        ("fetion-gateway tail conf", {"config.yaml"}),
         ("fetion-gateway settle --out rec", {"records"}),
         ("fetion-gateway completion z", {"zsh"}),
         ("fetion-gateway nonsense", {""}),
