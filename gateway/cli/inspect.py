@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import orjson
-
-from gateway.cli.config import add_config, settings_of
+from gateway.cli.config import add_config, no_store, settings_of
+from gateway.cli.output import print_json, sentence
 from gateway.message import MASKED, Delivery, message_id, number_of
 from gateway.operations.control import CommandRefused, NotRunning, ask
 from gateway.settings import Settings
@@ -42,7 +41,7 @@ _OUTBOX: Final = ("MESSAGE_ID", "STATE", "ACCOUNT", "AGE", "ATTEMPTS", "FROM", "
 
 def _common(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
 def _guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse.Namespace) -> int:
@@ -50,16 +49,15 @@ def _guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse
     store = settings.storage.path
     try:
         if not store.exists():
-            complain(
-                f"{store}: there is no store: start a gateway with fetion-gateway serve,"
-                " or name the configuration of the one that runs with --config FILE"
-            )
+            complain(no_store(store))
             return 1
         return work(args, settings)
     except NotRunning as error:
         complain(f"{error}: start it with fetion-gateway serve, or name another one with --config FILE")
-    except (StoreUnusable, CommandRefused, TableError, OSError) as error:
+    except (StoreUnusable, CommandRefused, TableError) as error:
         complain(error)
+    except OSError as error:
+        complain(sentence(error))
     return 1
 
 
@@ -71,10 +69,6 @@ def say(text: str) -> None:
 def complain(text: object) -> None:
     """Print a line on standard error."""
     sys.stderr.write(f"fetion-gateway: {text}\n")
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 class Trace:
@@ -141,7 +135,7 @@ class Decide:
     def _decide(self, args: argparse.Namespace, settings: Settings) -> int:
         state = asyncio.run(ask(settings.storage.path, self._command, message=args.id))
         if args.json:
-            _print_json({"message_id": args.id, "state": state})
+            print_json({"message_id": args.id, "state": state})
         else:
             say(f"{args.id}  {state}")
         return 0
@@ -175,7 +169,7 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
             "parts": [_shown(part) for part in parts],
             "outgoing": [_shown(sms) for sms in replies],
         }
-        _print_json(found)
+        print_json(found)
         return 0
     zone = ZoneInfo(settings.service.timezone)
     if message is not None:
@@ -266,7 +260,8 @@ def _attempts(sms: DownlinkRecord) -> str:
 def _binds(args: argparse.Namespace, settings: Settings) -> int:
     bound = asyncio.run(ask(settings.storage.path, "binds"))
     if args.json:
-        _print_json(bound)
+        for each in bound:
+            print_json(each)
     elif bound:
         _print_columns(_BINDS, map(_bind_row, bound))
     else:
@@ -294,7 +289,8 @@ def _outbox(args: argparse.Namespace, settings: Settings) -> int:
     with closing(open_reader(settings.storage.url)) as reader:
         found = reader.waiting(args.limit)
     if args.json:
-        _print_json([_shown(sms) for sms in found])
+        for sms in found:
+            print_json(_shown(sms))
     elif found:
         now_ms = time.time() * 1000
         _print_columns(_OUTBOX, (_outbox_row(sms, now_ms) for sms in found))

@@ -196,7 +196,8 @@ def _as_json(sms: Sms, message_id: str | None = None) -> str:
     """Format an SMS as a JSON object on one line. message_id: of a sent SMS; a received one has none."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     values = {"time": now, "from": sms.sender, "to": sms.receiver, "text": sms.text, "message_id": message_id}
-    return json.dumps(values, ensure_ascii=False)
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")  # elsewhere JSON has its own escapes
+    return json.dumps(values, ensure_ascii=not unicode)
 
 
 def account_of(args: argparse.Namespace) -> Account:

@@ -197,10 +197,12 @@ class Handset:
         sender: a pattern for the whole sending number. text: the whole text instead of a pattern.
         Raises MissedError, NotConnectedError, re.error.
         """
+        __tracebackhide__ = True  # a test shows its own line
         return await self.wait_for(Expectation.of(regex, text, sender), within)
 
     async def wait_for(self, expectation: Expectation, within: float | None) -> Sms:
         """See Phone; within None: for ever."""
+        __tracebackhide__ = True  # a test shows its own line
         try:
             async with asyncio.timeout(within):
                 while (sms := self.mailbox.take(expectation)) is None:
@@ -217,6 +219,7 @@ class Handset:
         self, within: float = 1.0, regex: str | None = None, sender: str | None = None
     ) -> None:
         """No SMS is unread or on its way, or none that fits. See silence."""
+        __tracebackhide__ = True  # a test shows its own line
         await self.silence(Expectation.of(regex, None, sender), within)
 
     async def silence(self, expectation: Expectation, within: float) -> None:
@@ -225,6 +228,7 @@ class Handset:
 
         What time alone would bring, a retry say, is not looked for.
         """
+        __tracebackhide__ = True  # a test shows its own line
         still = 0
         try:
             async with asyncio.timeout(within):

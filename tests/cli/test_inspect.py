@@ -124,7 +124,7 @@ async def test_outbox_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert names.split() == ["MESSAGE_ID", "STATE", "ACCOUNT", "AGE", "ATTEMPTS", "FROM", "TO", "ERROR"]
     assert row.split()[1:3] == ["waiting", "smsc"]
     assert row.split()[3:6] == [row.split()[3], "s", "0"]
-    (found,) = json.loads(listed)
+    found = json.loads(listed)
     assert found["cause_id"] == name
     assert TIME.fullmatch(found["at"])
     assert (found["closed_at"], "number" in found) == (None, False)
