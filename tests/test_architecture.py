@@ -83,6 +83,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.app": frozenset({"structlog"}),
     "gateway.simulator": frozenset({"yaml", "pydantic"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
+    "gateway.simulator.layout": frozenset({"rich"}),
     "gateway.cli.inspect": frozenset({"orjson"}),
     "gateway.cli.replay": frozenset({"orjson"}),
     "gateway.testing": frozenset({"yaml"}),
