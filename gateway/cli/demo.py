@@ -12,6 +12,7 @@ import errno
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import aclosing
@@ -73,8 +74,11 @@ def run(args: argparse.Namespace) -> int:
     """See gateway.cli.main.Command."""
     try:
         return asyncio.run(_demo(args))
-    except (TableError, KeyFileError, StorageError, PathTooLong) as error:
+    except (TableError, KeyFileError, StorageError) as error:
         say(f"the gateway does not start: {error}", sys.stderr)
+    except PathTooLong:
+        folder = tempfile.gettempdir()
+        say(f"the path {folder} is too long for a control socket: set TMPDIR=/tmp", sys.stderr)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -43,13 +43,6 @@ def lay_out(
     return "\n".join(lines)
 
 
-def lay_out_pause(seconds: float, width: int | None, *, colours: bool) -> str:
-    """The line that says how much time passed between two SMS."""
-    margin = " " * (_BESIDE if width is None or width >= WIDE else _BELOW)
-    said = later(seconds)
-    return f"{margin}{_DIM}{said}{_PLAIN}" if colours else margin + said
-
-
 def later(seconds: float) -> str:
     """A time that passed: 24 h later."""
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
