@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help run test test-long lint format bench conformance picture lock
+.PHONY: help run test test-long lint format bench conformance picture recordings lock
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make bench          decode and encode beside smpplib; what a session costs"
 	@echo "make conformance    write docs/smpp-conformance.md anew"
 	@echo "make picture        draw the picture of docs/architecture.md anew"
+	@echo "make recordings     record the demo anew: docs/recordings"
 	@echo "make lock           write requirements.lock anew (needs uv)"
 
 run: $(READY)
@@ -51,6 +52,9 @@ conformance: $(READY)
 
 picture: $(READY)
 	@$(BIN)/python -m tests.picture
+
+recordings: $(READY)
+	@$(BIN)/python -m tests.recordings
 
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --group dev pyproject.toml -o requirements.lock

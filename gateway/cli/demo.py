@@ -50,7 +50,7 @@ _LISTEN: Final = "FETION__SMPP__LISTEN__"
 _ANOTHER: Final = "13600136000"
 """A handset for a second terminal."""
 
-_YOU: Final = f"""You are the handset {YOURSELF}: type KTFX to open Fetion, BZ for all instructions.
+_YOU: Final = f"""You are the handset {YOURSELF}: KTFX opens Fetion, BZ lists the instructions.
   {HELP}"""
 
 
@@ -218,7 +218,7 @@ class _Demo:
             transcript.add(sms)
             self._window.show(sms)
 
-        self._window.say("Two handsets behind one SMS centre talk to the gateway over SMPP:\n")
+        self._window.say("Two handsets behind an SMS centre text Fetion (161 and 12520) over SMPP:\n")
         try:
             connecting = Centre.connect(self._where, names_of(script), watch=watch, adopts=HANDSETS)
             async with await connecting as centre:

@@ -16,9 +16,7 @@ YOURSELF: Final = "13700137000"
 BASE: Final = "161"
 """Where a text without a number goes."""
 
-HELP: Final = (
-    f"type TEXT (it goes to {BASE}), NUMBER TEXT such as 12520 CXFX, or /as MSISDN to be another handset"
-)
+HELP: Final = f"type TEXT (goes to {BASE}), or NUMBER TEXT, or /as MSISDN to be another handset"
 
 _MOBILE: Final = re.compile(r"1\d{10}", re.ASCII)
 _ADDRESSED: Final = re.compile(r"(\+?\d{3,20})\s+(\S.*)", re.ASCII)
