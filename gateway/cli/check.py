@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from commands.glosses import Glosses
 from commands.service import Commands
 from gateway.cli.config import add_config, load_settings
 from routing.table import Routing
@@ -36,7 +37,7 @@ def find_faults(config: Path | None) -> list[Fault]:
     """Return every fault of the configuration and of the tables."""
     return [
         *_faults_of(lambda: load_settings(config)),
-        *_faults_of(lambda: Commands.load(Routing.load())),
+        *_faults_of(lambda: Glosses.load(Commands.load(Routing.load()))),
     ]
 
 

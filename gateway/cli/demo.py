@@ -148,11 +148,15 @@ def _environment(seed: int | None) -> Environment:
 def _window(
     names: Mapping[str, str], gloss: Callable[[Sms], str | None], gone: Callable[[], None]
 ) -> Iterator[Window]:
-    window = Window(sys.stdout, names, gloss, gone)
-    try:
-        yield window
-    finally:
-        window.close()
+    with contextlib.ExitStack() as opened:
+        stream = sys.stdout
+        if stream is None:  # closed by the shell: >&-
+            stream = opened.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        window = Window(stream, names, gloss, gone)
+        try:
+            yield window
+        finally:
+            window.close()
 
 
 class _Overheard(Observer):
@@ -260,7 +264,7 @@ class _Demo:
         return f"""
 The gateway is up, and this window shows every SMS. Ctrl-C stops it.
   SMPP   {where.host}:{where.port}  system_id {where.system_id}  password {where.password}
-  files  {self._folder.path}: store, log, config.yaml; gone at the end
+  log    {self._folder.log}; its folder is gone at the end
 In another terminal:
   {call} handset send --config {config} --from {_ANOTHER} --to 161 KTFX
   {call} trace --config {config} {message_id(self._overheard.first)}"""

@@ -15,9 +15,9 @@ _LEAST: Final = 10
 _CLOSING: Final = frozenset("，。：；！？、”’）》」』】〉…,.:;!?)")
 _OPENING: Final = frozenset("“‘（《「『【〈(")
 
-_DIM: Final = "\033[2m"
-_CYAN: Final = "\033[36m"
-_PLAIN: Final = "\033[0m"
+DIM: Final = "\033[2m"  # ANSI codes (ECMA-48 section 8.3.117)
+CYAN: Final = "\033[36m"
+PLAIN: Final = "\033[0m"
 
 
 def lay_out(
@@ -34,12 +34,12 @@ def lay_out(
     margin = " " * indent
     lines = [margin + line for line in wrap(visible(text), room)]
     glosses = wrap(visible(gloss), room) if gloss else []
-    shown_head = f"{_CYAN}{head}{_PLAIN}" if colours else head
+    shown_head = f"{CYAN}{head}{PLAIN}" if colours else head
     if beside:
         lines[0] = f"{shown_head}  {lines[0].removeprefix(margin)}".rstrip()
     else:
         lines.insert(0, shown_head)
-    lines += [f"{margin}{_DIM}{line}{_PLAIN}" if colours else margin + line for line in glosses]
+    lines += [f"{margin}{DIM}{line}{PLAIN}" if colours else margin + line for line in glosses]
     return "\n".join(lines)
 
 

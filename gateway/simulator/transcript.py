@@ -4,12 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.simulator.layout import later
+from gateway.simulator.layout import CYAN, DIM, PLAIN, later
 from gateway.simulator.sms import Sms
 
-_DIM: Final = "\033[2m"
-_CYAN: Final = "\033[36m"
-_PLAIN: Final = "\033[0m"
 _MARGIN: Final = len(f"{0:7.3f} s")
 
 
@@ -28,7 +25,7 @@ class Line:
     def coloured(self) -> str:
         """The same line for a terminal that knows ANSI colours."""
         way = f"{self.sender:>18} -> {self.receiver:<18}"
-        return f"{_DIM}{self.at:7.3f} s{_PLAIN}  {_CYAN}{way}{_PLAIN}  {self.text}"
+        return f"{DIM}{self.at:7.3f} s{PLAIN}  {CYAN}{way}{PLAIN}  {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Pause:
 
     def coloured(self) -> str:
         """The same line for a terminal that knows ANSI colours."""
-        return f"{_DIM}{self}{_PLAIN}"
+        return f"{DIM}{self}{PLAIN}"
 
 
 class Transcript:

@@ -1,6 +1,7 @@
 """Glosses: one for every sentence, with its values, found from the text of an SMS alone."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from commands.glosses import Glosses
 from commands.service import Commands
 from routing.table import Routing
 from routing.tablefile import TableError
+from tests.commands import script_buddies, script_chat, script_products
+from tests.commands.in_memory import InMemoryService
 from tests.commands.tables import shipped, write
 
 EN = "replies/en.yaml"
@@ -35,6 +38,28 @@ def test_every_sentence_is_found_by_its_text(commands: Commands, glosses: Glosse
         for each, value in (values | dict(commands.sentences.fixed)).items():
             expected = expected.replace(f"{{{each}}}", value)
         assert said == expected, name
+
+
+@pytest.mark.parametrize("script", [script_buddies, script_products, script_chat], ids=lambda m: m.__name__)
+def test_every_reply_of_a_long_conversation(
+    commands: Commands, routing: Routing, glosses: Glosses, script: ModuleType
+) -> None:
+    """What customers get has the gloss of the very sentence it is, with the values it was said with."""
+    service = InMemoryService(commands, routing)
+    script.play(service)
+    english = shipped(EN)["sentences"]
+    chats = 0
+    for reply in service.replies:
+        expected = english[reply.sentence]
+        for name, value in (dict(commands.sentences.fixed) | dict(reply.values or {})).items():
+            expected = expected.replace(f"{{{name}}}", str(value))
+        said = glosses.of_sms(commands.render(reply))
+        if reply.sentence == "chat.message":
+            chats += 1
+        else:
+            assert said is not None
+            assert said.startswith(expected), reply
+    assert len(service.replies) > 2 * chats
 
 
 @given(values=st.dictionaries(st.sampled_from(["who", "number"]), DIGITS, min_size=2))

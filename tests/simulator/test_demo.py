@@ -146,6 +146,13 @@ def test_the_reader_of_its_output_goes(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_standard_output_is_closed(folder: Path) -> None:
+    """It plays, for its exit code."""
+    command = ["/bin/sh", "-c", f"exec {sys.executable} -m gateway demo --once >&-"]
+    assert subprocess.run(command, timeout=30, check=False).returncode == 0
+    assert len(list(folder.iterdir())) == 1
+
+
 def demo_with_signal(number: signal.Signals, shown_before: str) -> tuple[int, str]:
     """Exit code and output of a demo that gets a signal when it shows a word for the first time."""
     with subprocess.Popen(

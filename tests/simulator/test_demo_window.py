@@ -107,6 +107,17 @@ def test_who_gets_an_sms_appears(environ: dict[str, str]) -> None:
         terminal.until("-> 13500135000")
 
 
+def test_a_long_sms_of_another_terminal_is_shown_once(environ: dict[str, str]) -> None:
+    """Whole, not in its parts; and what cannot be shown in a terminal is replaced."""
+    with demo(environ, 200) as terminal:
+        (hint,) = re.findall(r"^  (\S*fetion-gateway handset .*) --to", plain(terminal.text), re.MULTILINE)
+        assert run_hint(f"{hint} --to 161 KTFX", environ).returncode == 0
+        long = "字" * 150
+        run_hint(f"{hint} --to 1252013800138000 '{long}' --wait 0.1", environ)
+        terminal.until("HY#13800138000")  # how the answer to it ends
+        assert plain(terminal.text).replace("\n", "").replace(" ", "").count(long) == 1
+
+
 @pytest.mark.parametrize("width", [40, 80, 99, 100, 120, 200])
 def test_no_line_is_wider_than_the_terminal(environ: dict[str, str], width: int) -> None:
     """The conversation fits terminals of any width; only commands and addresses may not."""

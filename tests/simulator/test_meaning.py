@@ -1,6 +1,8 @@
 """What an SMS says, from its numbers and text; and for whom it is shown."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.simulator.meaning import Meaning, reads_chinese
 from gateway.simulator.sms import Sms
@@ -31,6 +33,12 @@ def meaning() -> Meaning:
 def test_gloss(meaning: Meaning, sms: Sms, gloss: str | None) -> None:
     """Instructions and sentences have one; chat, and numbers that nobody has, have none."""
     assert meaning.gloss(sms) == gloss
+
+
+@given(sender=st.text(max_size=20), receiver=st.text("0123456789+", max_size=20), text=st.text(max_size=200))
+def test_any_sms(meaning: Meaning, sender: str, receiver: str, text: str) -> None:
+    """Whatever passes through the gateway, there is a gloss or none, never an error."""
+    assert meaning.gloss(Sms(sender, receiver, text)) != ""
 
 
 @pytest.mark.parametrize(
