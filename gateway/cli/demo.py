@@ -29,7 +29,7 @@ from gateway.operations.logs import open_log
 from gateway.secrets import KeyFileError
 from gateway.settings import Settings, load
 from gateway.simulator.demo import HANDSETS, SCENARIO, names_of, perform, read_by_nobody
-from gateway.simulator.errors import SimulatorError
+from gateway.simulator.errors import NotConnectedError, SimulatorError
 from gateway.simulator.handset import Account, Centre
 from gateway.simulator.hints import command
 from gateway.simulator.keyboard import HELP, YOURSELF, Keyboard
@@ -79,17 +79,20 @@ def run(args: argparse.Namespace) -> int:
     except PathTooLong:
         folder = tempfile.gettempdir()
         say(f"the path {folder} is too long for a control socket: set TMPDIR=/tmp", sys.stderr)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        listen = demo_settings(Path(), Path(), free_port=False).smpp.listen
-        other = listen.port + 1 if listen.port < 65_535 else 2775
-        say(
-            f"port {listen.port} on {listen.host} is in use: stop what listens there (another demo?),"
-            f" or take another port: {_LISTEN}PORT={other} make run",
-            sys.stderr,
-        )
+        say(_port_in_use() if error.errno == errno.EADDRINUSE else f"the demo stops: {error}", sys.stderr)
     return 1
+
+
+def _port_in_use() -> str:
+    listen = demo_settings(Path(), Path(), free_port=False).smpp.listen
+    other = listen.port + 1 if listen.port < 65_535 else 2775
+    return (
+        f"port {listen.port} on {listen.host} is in use: stop what listens there (another demo?),"
+        f" or take another port: {_LISTEN}PORT={other} make run"
+    )
 
 
 def demo_settings(folder: Path, log_file: Path, *, free_port: bool) -> Settings:
@@ -244,20 +247,28 @@ class _Demo:
         return f"The gateway's log, until the next demo starts: {self._folder.log}"
 
     async def _live(self, centre: Centre) -> None:
-        """Show every SMS, and let the reader be a handset. Ends when it is cancelled."""
+        """Show every SMS, and let the reader be a handset. Raises NotConnectedError."""
         centre.watch = read_by_nobody(centre, self._window.show)
         for handset in centre.handsets.values():
             handset.mailbox.unread.clear()
         config = self._folder.write_config(self._gateway.settings, self._where.port)
         self._window.say(self._addresses(config))
-        if _is_terminal():
-            self._window.say(_YOU)
-            keyboard = Keyboard(centre, self._window, command())
-            with contextlib.suppress(OSError):  # the terminal is gone, or we are in the background
-                async with aclosing(lines_of(sys.stdin.fileno())) as lines:
-                    async for line in lines:
-                        await keyboard.typed(line)
-        await centre.esme.wait_lost()
+        async with asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(self._read(centre), name="keyboard")
+            reason = await centre.esme.wait_lost()
+            reading.cancel()
+        raise NotConnectedError(f"connection lost: {reason}")
+
+    async def _read(self, centre: Centre) -> None:
+        """Do what is typed, to the end of input."""
+        if not _is_terminal():
+            return
+        self._window.say(_YOU)
+        keyboard = Keyboard(centre, self._window, command())
+        with contextlib.suppress(OSError):  # the terminal is gone, or we are in the background
+            async with aclosing(lines_of(sys.stdin.fileno())) as lines:
+                async for line in lines:
+                    await keyboard.typed(line)
 
     def _addresses(self, config: Path) -> str:
         where, call = self._where, command()

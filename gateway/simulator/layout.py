@@ -44,11 +44,15 @@ def lay_out(
 
 
 def later(seconds: float) -> str:
-    """A time that passed: 24 h later."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds > length and seconds % length == 0:
-            return f"{seconds / length:g} {unit} later"
-    return f"{seconds:g} s later"
+    """A time that passed: 24 h later; 3 d 30 min later."""
+    parts, rest = [], seconds
+    for unit, length, least in (("d", 86_400, 172_800), ("h", 3600, 3600), ("min", 60, 60)):
+        if rest >= least:
+            count, rest = divmod(rest, length)
+            parts.append(f"{count:g} {unit}")
+    if rest or not parts:
+        parts.append(f"{rest:g} s")
+    return " ".join([*parts, "later"])
 
 
 def visible(text: str) -> str:

@@ -97,6 +97,17 @@ def test_port_in_use(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_no_temporary_folder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """One line says what is missing."""
+    monkeypatch.setattr("tempfile.tempdir", str(folder / "missing"))
+    assert main(["demo", "--once"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("the demo stops: ")
+    assert str(folder / "missing") in line
+
+
 @pytest.mark.parametrize("port", ["none", "70000"])
 def test_a_wrong_port(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, port: str) -> None:
     """The variable is named, and nothing starts."""
