@@ -21,7 +21,7 @@ from random import Random
 from typing import Final
 
 from gateway.app import Environment, Gateway
-from gateway.cli.demo_folder import DemoFolder, demo_folder
+from gateway.cli.demo_folder import KEY, STORE, DemoFolder, demo_folder
 from gateway.message import MASKED, PART, JournalEntry, MobileTerminated, message_id
 from gateway.observer import Observer, Remote
 from gateway.operations.control import PathTooLong
@@ -102,7 +102,7 @@ def demo_settings(folder: Path, log_file: Path, *, free_port: bool) -> Settings:
     """
     settings = load(None, {name: value for name, value in os.environ.items() if name.startswith(_LISTEN)})
     listen = settings.smpp.listen.model_copy(update={"port": 0} if free_port else {})
-    storage = {"url": f"sqlite:///{folder / 'fetion.db'}", "key_file": folder / "fetion.key"}
+    storage = {"url": f"sqlite:///{folder / STORE}", "key_file": folder / KEY}
     return settings.model_copy(
         update={
             "smpp": settings.smpp.model_copy(update={"listen": listen}),
@@ -265,10 +265,16 @@ class _Demo:
             return
         self._window.say(_YOU)
         keyboard = Keyboard(centre, self._window, command())
-        with contextlib.suppress(OSError):  # the terminal is gone, or we are in the background
+        # In the background a read of the terminal then fails, and does not stop the whole process.
+        before = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+        try:
             async with aclosing(lines_of(sys.stdin.fileno())) as lines:
                 async for line in lines:
                     await keyboard.typed(line)
+        except OSError:  # the terminal is gone, or we are in the background
+            return
+        finally:
+            signal.signal(signal.SIGTTIN, before)
 
     def _addresses(self, config: Path) -> str:
         where, call = self._where, command()
@@ -296,8 +302,6 @@ def _stop_signals() -> asyncio.Event:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # In the background a read of the terminal then fails, and does not stop the gateway.
-    signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     return stop
 
 

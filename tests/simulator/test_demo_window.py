@@ -200,6 +200,20 @@ def test_without_a_terminal(environ: dict[str, str], stdin: str) -> None:
     assert "you 13700137000" not in shown
 
 
+def test_in_the_background(environ: dict[str, str]) -> None:
+    """A demo that was sent to the background neither stops nor reads what is typed for the shell."""
+    shell = f"set -m; {sys.executable} -m gateway demo & read a; echo shell: $a; read a; kill %1; wait"
+    with Terminal(["/bin/sh", "-c", shell], 120, environ) as terminal:
+        terminal.until(READY)
+        (hint,) = re.findall(r"^  (\S*fetion-gateway handset .*KTFX)$", plain(terminal.text), re.MULTILINE)
+        terminal.type("BZ\n")
+        terminal.until("shell: BZ")
+        assert run_hint(hint, environ).returncode == 0
+        terminal.type("end\n")
+        terminal.end()
+        assert "The instructions of Fetion" not in terminal.text
+
+
 def test_a_temporary_folder_with_a_long_path(environ: dict[str, str], folder: Path) -> None:
     """The remedy is one that a user of the demo has."""
     long = folder / ("x" * 90)

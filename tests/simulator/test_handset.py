@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.simulator.demo import read_by_nobody
 from gateway.simulator.errors import NotConnectedError, SubmitRefusedError, UnknownHandsetError
 from gateway.simulator.handset import Centre, Spelling
-from gateway.simulator.sms import MissedError, Sms
+from gateway.simulator.sms import UNREAD_LIMIT, MissedError, Sms
 from gateway.smpp.long import Method
 from gateway.smpp.pdus import DeliverSm, SubmitSm
 from gateway.smpp.status import CommandStatus
@@ -160,3 +161,14 @@ async def test_a_stranger_gets_an_sms() -> None:
                 assert smsc.connection is not None
                 assert centre.esme.local == smsc.connection.peer
     assert [sms.receiver for sms in watched] == ["161", "161", BOB]
+
+
+def test_a_handset_that_nobody_reads_is_never_full() -> None:
+    """Each SMS is shown and goes."""
+    seen: list[Sms] = []
+    centre = Centre("national", None, adopts=1)
+    centre.watch = read_by_nobody(centre, seen.append)
+    (pdu,) = deliveries("161", BOB, "x")
+    for _ in range(UNREAD_LIMIT + 1):
+        assert centre.handset(BOB).take(pdu) == CommandStatus.ROK
+    assert len(seen) == UNREAD_LIMIT + 1
