@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.simulator.layout import CYAN, DIM, PLAIN, later
+from gateway.simulator.layout import CYAN, DIM, PLAIN, later, visible
 from gateway.simulator.sms import Sms
 
 _MARGIN: Final = len(f"{0:7.3f} s")
@@ -63,7 +63,9 @@ class Transcript:
     def add(self, sms: Sms) -> None:
         """Add an SMS that a handset sent or received."""
         self._show(
-            Line(self._clock() - self._began, self._who(sms.sender), self._who(sms.receiver), sms.line)
+            Line(
+                self._clock() - self._began, self._who(sms.sender), self._who(sms.receiver), visible(sms.text)
+            )
         )
 
     def waited(self, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Glosses: one for every sentence, with its values, found from the text of an SMS alone."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +39,14 @@ def test_every_sentence_is_found_by_its_text(commands: Commands, glosses: Glosse
         for each, value in (values | dict(commands.sentences.fixed)).items():
             expected = expected.replace(f"{{{each}}}", value)
         assert said == expected, name
+
+
+def test_every_gloss_is_english() -> None:
+    """But for the answers 是 and 否 where it explains them, and behind the # of an example."""
+    for glosses in shipped(EN).values():
+        for name, gloss in glosses.items():
+            english = re.sub(r"\b[A-Z]{2}#\S+|是 \(yes\)|否 \(no\)", "", gloss)
+            assert english.isascii(), name
 
 
 @pytest.mark.parametrize("script", [script_buddies, script_products, script_chat], ids=lambda m: m.__name__)

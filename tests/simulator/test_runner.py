@@ -95,6 +95,13 @@ async def test_converse_shows_each_line_as_it_comes() -> None:
     assert [line.text for line in shown if isinstance(line, Line)] == ["KTFX"]
 
 
+def test_a_line_holds_nothing_that_a_terminal_obeys() -> None:
+    """An SMS cannot clear a screen, nor break a report in XML."""
+    transcript = Transcript({}, clock)
+    transcript.add(Sms("161", "13800138000", "a\n\x1b[2Jb\x00"))
+    assert str(transcript).endswith("a / \ufffd[2Jb\ufffd")
+
+
 def test_a_line_for_a_terminal_says_the_same() -> None:
     """Colours change nothing but colours."""
     transcript = Transcript({}, clock)
