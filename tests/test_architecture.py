@@ -87,6 +87,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.cli.usage": frozenset({"rapidfuzz"}),
     "gateway.cli.progress": frozenset({"rich"}),
     "gateway.cli.completion": frozenset({"shtab"}),
+    "gateway.simulator.layout": frozenset({"rich"}),
     "gateway.cli.tail": frozenset({"orjson", "rich"}),
     "gateway.testing": frozenset({"yaml"}),
     "pytest_fetion_gateway": frozenset({"pytest", "pytest_asyncio"}),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from commands.glosses import Glosses
 from commands.service import Commands
 from gateway.cli.config import add_config, load_settings
 from gateway.cli.output import print_json
@@ -40,7 +41,7 @@ def find_faults(config: Path | None, shown: Shown = SILENT) -> list[Fault]:
     shown.step("configuration")
     faults = _faults_of(lambda: load_settings(config, writing_faults))
     shown.step("tables")
-    return [*faults, *_faults_of(lambda: Commands.load(Routing.load()))]
+    return [*faults, *_faults_of(lambda: Glosses.load(Commands.load(Routing.load())))]
 
 
 def writing_faults(settings: Located[Settings]) -> Iterator[Fault]:

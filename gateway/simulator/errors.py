@@ -65,3 +65,7 @@ class CannotSendError(SimulatorError):
 
 class MailboxFullError(SimulatorError):
     """The handset is full."""
+
+
+class UnknownHandsetError(SimulatorError):
+    """A centre has no such handset."""

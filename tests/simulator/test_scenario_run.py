@@ -49,6 +49,7 @@ def test_every_expectation_met(files: tuple[str, str], capsys: pytest.CaptureFix
         assert main(["scenario", "run", files[0], "--seed", "7"]) == 0
         shown.append(capsys.readouterr().out)
     assert shown[0] == shown[1]
+    assert "  24 h later\n" in shown[0]
     lines = shown[0].splitlines()
     assert lines[0] == f"a question lapses ({files[0]})"
     assert lines[1].endswith("KTFX")
