@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 TOP_LEVEL = frozenset(
     {
-        *("gateway", "commands", "routing", "tests", "docs", ".ci"),
+        *("gateway", "commands", "routing", "tests", "docs", ".ci", "deploy"),
         *("config.yaml", "pyproject.toml", "requirements.lock", "Makefile", ".gitignore"),
         *("README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "pytest_fetion_gateway.py"),
     }
@@ -84,6 +84,8 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.simulator": frozenset({"yaml", "pydantic"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.inspect": frozenset({"orjson"}),
+    "gateway.cli.pdus": frozenset({"orjson"}),
+    "gateway.cli.status": frozenset({"orjson"}),
     "gateway.cli.replay": frozenset({"orjson"}),
     "gateway.testing": frozenset({"yaml"}),
     "pytest_fetion_gateway": frozenset({"pytest", "pytest_asyncio"}),
@@ -122,6 +124,9 @@ BOUNDARIES = frozenset(
         ("gateway.smpp.session", "_receive_frames"),
         ("gateway.net.listener", "received"),
         # Beside the way of an SMS: it is said, and the gateway goes on.
+        ("gateway.channels.smpp.watching", "incoming"),  # an operator's watch ends, the session goes on
+        ("gateway.channels.smpp.watching", "outgoing"),
+        ("gateway.channels.smpp.showing", "_shown"),
         ("gateway.events.relay", "run"),  # a bug of a consumer, or of its relay: the events come again
         ("gateway.events.relay", "_tidy"),
         ("gateway.processing.pipeline", "_step"),

@@ -89,6 +89,12 @@ COMMANDS = (
         "gateway.cli.inspect:binds",
     ),
     Entry(
+        "pdus",
+        "show the PDUs of an account or a connection while they pass",
+        "pdus --account smsc --seconds 10",
+        "gateway.cli.pdus",
+    ),
+    Entry(
         "outbox list",
         "show the SMS that wait to leave or are parked",
         "outbox list --json",
