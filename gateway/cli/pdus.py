@@ -58,8 +58,8 @@ async def _watch(args: argparse.Namespace, settings: Settings) -> int:
     async with aclosing(items):
         async for item in items:
             ended = ended or "ended" in item
-            line = orjson.dumps(_for_programs(item)).decode() if args.json else _line(item, zone, args.seconds)
-            sys.stdout.write(line + "\n")
+            json = orjson.dumps(_for_programs(item)).decode() if args.json else ""
+            sys.stdout.write((json or _line(item, zone, args.seconds)) + "\n")
             sys.stdout.flush()  # somebody waits for it
     return 0 if ended else _complain("the gateway has ended")
 
