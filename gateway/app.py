@@ -40,6 +40,7 @@ from gateway.operations.event_log import EventLog
 from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
 from gateway.operations.pdus import Pdus
+from gateway.operations.status import Status, Watched
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Accounts, Addressing, Spelling
@@ -344,8 +345,13 @@ class Gateway:
             self._recovery.readable,
             self._changes.until,
         )
+        watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
+        accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
+        status = Status(watched, self._clock, self.tables, accounts)
         control = Control(
-            socket_path(self.settings.storage.path), operators.commands, {"pdus": self._pdus().stream}
+            socket_path(self.settings.storage.path),
+            {**operators.commands, "status": status.report},
+            {"pdus": self._pdus().stream},
         )
         self._lifecycle = Lifecycle(
             Parts(
@@ -357,6 +363,7 @@ class Gateway:
                 self.channels,
                 self.events,
                 control,
+                status.rates,
             ),
             self._changes,
             self._log,

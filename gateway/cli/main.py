@@ -77,6 +77,12 @@ COMMANDS = (
         "gateway.cli.explain:text",
     ),
     Entry(
+        "status",
+        "one screen about the running gateway; exit 0 healthy, 1 not, 3 not running",
+        "status --json",
+        "gateway.cli.status",
+    ),
+    Entry(
         "trace",
         "show the whole life of one SMS from the store",
         "trace 0000000100000002",

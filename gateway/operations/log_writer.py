@@ -87,6 +87,11 @@ class Sink:
         """Return, once, why the last reopen failed; "": it did not."""
         return self._writer.take_refusal() if self._writer is not None else ""
 
+    @property
+    def lost(self) -> int:
+        """Lines that were dropped since the start."""
+        return self._writer.lost if self._writer is not None else self._told
+
     def close(self, patience: float = CLOSING) -> None:
         """Write the collected lines and close the file, within `patience` seconds. Drops later lines."""
         until = time.monotonic() + patience

@@ -81,18 +81,18 @@ async def test_passwords_never_appear(tmp_path: Path) -> None:
     """Over a real session: ordinary texts are seen; those with a password, generated or set, are not, nor
     the password of the bind, neither as text nor as octets."""
     config = write_config(tmp_path)
-    async with serving(config) as served:
-        async with watching(served, "--connection", "127.0.0.1", "--json", "--hex") as pdus:
-            async with await bind(served.port) as handset:
-                await accepted(handset, sms(ALICE, "161", "KTFX"))
-                welcome = text_of(await delivered(handset))
-                await accepted(handset, sms(ALICE, "12520", "P"))
-                generated = text_of(await delivered(handset))
-                await accepted(handset, sms(ALICE, "12520050", "hello77"))
-                await delivered(handset)
-                await accepted(handset, sms(ALICE, "12520", "P secret9"))
-                await delivered(handset)
-            told = "".join(await pdus.until("closed: unbound"))
+    watched = ("--connection", "127.0.0.1", "--json", "--hex")
+    async with serving(config) as served, watching(served, *watched) as pdus:
+        async with await bind(served.port) as handset:
+            await accepted(handset, sms(ALICE, "161", "KTFX"))
+            welcome = text_of(await delivered(handset))
+            await accepted(handset, sms(ALICE, "12520", "P"))
+            generated = text_of(await delivered(handset))
+            await accepted(handset, sms(ALICE, "12520050", "hello77"))
+            await delivered(handset)
+            await accepted(handset, sms(ALICE, "12520", "P secret9"))
+            await delivered(handset)
+        told = "".join(await pdus.until("closed: unbound"))
     drawn = re.search(r"[a-z0-9]{8}", generated)
     assert drawn is not None, generated
     assert "KTFX" in told

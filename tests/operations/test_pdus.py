@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gateway.operations import control as control_module
 from gateway.operations import pdus as pdus_module
 from gateway.operations.control import CommandRefused, Control, Item, follow, socket_path
 from gateway.operations.pdus import AT_ONCE, Pdus
+from tests.proofs.served import until
 from tests.support import HandClock
 
 ASKED = {"account": "smsc", "connection": "", "seconds": "60", "octets": "no"}
@@ -31,7 +32,7 @@ class Counted:
 
     def watch(self, account: str, connection: str, *, octets: bool) -> "Counted":
         """One for all."""
-        if account == "nobody":
+        if account == "nobody" and not octets and not connection:
             raise CannotWatch("no account 'nobody'")
         self.open += 1
         return self
@@ -60,20 +61,13 @@ async def serving(
         yield control
     finally:
         control.close()
-        await until(lambda: not watched.open)
-
-
-async def until(condition: Any) -> None:
-    """Wait for a condition."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
+        await until(lambda: not watched.open, "the end of the watch")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Path]:
+def store(tmp_path: Path) -> Path:
     """Where a store would be."""
-    yield tmp_path / "fetion.db"
+    return tmp_path / "fetion.db"
 
 
 async def test_a_stream_ends_with_its_time(store: Path) -> None:
@@ -86,7 +80,7 @@ async def test_a_stream_ends_with_its_time(store: Path) -> None:
             items.append(item)
             if len(items) == AT_ONCE + 5 + 2:
                 clock.now += 60
-        await until(lambda: not watched.open)
+        await until(lambda: not watched.open, "the end of the watch")
     assert items[0] == {"watching": "smsc"}
     assert [item["pdu"]["n"] for item in items if "pdu" in item] == list(range(AT_ONCE + 5))
     assert items.count({"dropped": 3}) == 1
@@ -100,7 +94,7 @@ async def test_a_stream_ends_with_its_client(store: Path) -> None:
         async with aclosing(follow(store, "pdus", **ASKED)) as items:
             assert await anext(items) == {"watching": "smsc"}
             assert watched.open == 1
-        await until(lambda: not watched.open)
+        await until(lambda: not watched.open, "the end of the watch")
 
 
 async def test_a_stream_ends_with_the_gateway(store: Path) -> None:
@@ -121,8 +115,8 @@ async def test_a_client_that_does_not_read_is_left(store: Path, monkeypatch: pyt
     async with serving(store, watched, HandClock()):
         reader, writer = await asyncio.open_unix_connection(socket_path(store), limit=1)
         writer.write(json.dumps({"command": "pdus", **ASKED}).encode() + b"\n")
-        await until(lambda: watched.given)
-        await until(lambda: not watched.open)
+        await until(lambda: watched.given, "the first PDUs")
+        await until(lambda: not watched.open, "the end of the watch")
         writer.close()
     assert watched.given < 100_000
     del reader
@@ -132,10 +126,10 @@ async def test_numbers_are_masked(store: Path) -> None:
     """logging.mask_msisdn holds here too."""
     watched = Counted()
     watched.ready = 1
-    async with serving(store, watched, HandClock(), masked=True):
-        async with aclosing(follow(store, "pdus", **ASKED)) as items:
-            await anext(items)
-            assert (await anext(items))["pdu"]["to"] == "138****8000"
+    stream = follow(store, "pdus", **ASKED)
+    async with serving(store, watched, HandClock(), masked=True), aclosing(stream) as items:
+        await anext(items)
+        assert (await anext(items))["pdu"]["to"] == "138****8000"
 
 
 @pytest.mark.parametrize(
