@@ -8,6 +8,7 @@ fixtures are asynchronous: pytest-asyncio must be installed. See docs/testing.md
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,6 +72,8 @@ def _made_by_asyncio() -> object:
             """A running gateway: free port, fresh store; `gateway.advance(hours=24)` moves its clock."""
             if collisions := list(_collisions()):
                 pytest.fail("\n".join([*collisions, REMEDY]), pytrace=False)
+            if reason := import_module("gateway.cli.platforms").refusal(sys.platform):
+                pytest.fail(reason, pytrace=False)
             from gateway.testing import running_gateway
 
             async with running_gateway(tmp_path_factory.mktemp("gateway"), gateway_config) as running:

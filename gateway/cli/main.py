@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from gateway.cli.platforms import refusal
+
 
 class Command(Protocol):
     """What a target of the table offers (a module, or a class used as a namespace)."""
@@ -158,6 +160,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises SystemExit(2) on wrong usage and SystemExit(0) after --help and --version, as argparse does.
     """
+    if reason := refusal(sys.platform):
+        sys.stderr.write(f"{reason}\n")
+        return 2
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         args, surplus = build_parser(words).parse_known_args(words)

@@ -15,7 +15,7 @@ from os import write
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 BUFFER_SIZE = 65_536
 """Octets of collected lines after which they go to the writer."""
@@ -28,6 +28,10 @@ CLOSING = 1.0
 
 COMPLAINT = 0.5
 """Seconds that the writer waits for standard error."""
+
+
+NO_POLL: Final = 0.01
+"""Seconds between two tries to write where nothing says when: poll(2) of macOS takes no terminals."""
 
 
 class Sink:
@@ -246,7 +250,8 @@ class Writer:
         """Wait for a full pipe or terminal that another process has made non-blocking."""
         ready = select.poll()
         ready.register(self._file.fileno(), select.POLLOUT)
-        ready.poll()
+        if any(state & select.POLLNVAL for _, state in ready.poll()):
+            time.sleep(NO_POLL)
         return 0
 
     def _complain_of(self, error: Exception) -> None:

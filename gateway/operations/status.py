@@ -19,8 +19,8 @@ SPAN: Final = 60.0
 """Seconds over which rates are told."""
 RECENT: Final = 60.0
 """Seconds after the last failure of the store in which a gateway counts as unhealthy. While SMS come, the
-store is tried every few seconds. While none come nobody knows; without an end to it, a gateway to which nobody
-sends because it is unhealthy would never be healthy again."""
+store is tried every few seconds. While none come nobody knows; without an end to it, a gateway to which
+nobody sends because it is unhealthy would never be healthy again."""
 LEAST_FREE: Final = 64 << 20
 """Octets that must be free on the disk of the store."""
 
