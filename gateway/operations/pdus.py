@@ -12,6 +12,8 @@ PACE: Final = 0.02
 """Seconds between two looks at a watch."""
 AT_ONCE: Final = 20
 """PDUs decoded in one look: the gateway goes on in between. With PACE, 1000 a second at most."""
+TELL_EVERY: Final = 1.0
+"""Seconds between two items that count dropped PDUs."""
 LONGEST: Final = 86_400
 """Seconds that a watch may last."""
 
@@ -65,13 +67,15 @@ class Pdus:
             yield [{"watching": account or connection}]
             end = self._monotonic() + lasting
             shown = dropped = 0
+            tell_at = self._monotonic()
             while True:
-                over = self._monotonic() >= end
+                now = self._monotonic()
+                over = now >= end
                 items: list[Item] = [{"pdu": self._mask(each)} for each in watch.take(AT_ONCE)]
                 shown += len(items)
-                if watch.dropped > dropped:
+                if watch.dropped > dropped and (over or now >= tell_at):
                     items.append({"dropped": watch.dropped - dropped})
-                    dropped = watch.dropped
+                    dropped, tell_at = watch.dropped, now + TELL_EVERY
                 if over:
                     items.append({"ended": {"shown": shown, "dropped": dropped}})
                 yield items
