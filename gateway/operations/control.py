@@ -172,7 +172,10 @@ async def ask(store: Path, command: str, **arguments: str) -> Any:
     reader, writer = await _connect(store)
     try:
         writer.write(orjson.dumps({"command": command, **arguments}) + b"\n")
-        line = await reader.readline()
+        async with asyncio.timeout(2 * PATIENCE):
+            line = await reader.readline()
+    except (TimeoutError, ConnectionError):  # it hangs, or it has just ended
+        line = b""
     finally:
         writer.close()
     if not line:
@@ -203,9 +206,13 @@ async def follow(store: Path, command: str, **arguments: str) -> AsyncGenerator[
 
 
 async def _connect(store: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Raises NotRunning."""
+    """Raises NotRunning, or CommandRefused where we may not ask."""
     path = socket_path(store)
     try:
         return await asyncio.open_unix_connection(path, limit=LONGEST_ANSWER)
+    except PermissionError as error:
+        raise CommandRefused(
+            f"{path}: only the user that the gateway runs as may ask it, and root"
+        ) from error
     except OSError as error:
         raise NotRunning(f"no gateway runs on {store} ({path}: {error.strerror})") from error

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -175,3 +176,13 @@ def test_nothing_of_a_peer_moves_the_cursor() -> None:
         "08:00:00.007  in  10.0.0.1:1  submit_sm 1 source_addr=\\x1b[2J\\x9b short_message=1 octets"
         " callback_num=[4 octets] text='\\r\\n'"
     )
+
+
+async def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    """Without a word on standard error, and with the exit code of Ctrl-C."""
+    config = write_config(tmp_path)
+    async with serving(config) as served, watching(served, "--account", "smsc") as pdus:
+        pdus.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(PATIENCE):
+            _, told = await pdus.process.communicate()
+        assert (pdus.process.returncode, told) == (130, b"")
