@@ -305,9 +305,9 @@ class _Told:
         """The peer accepted a part."""
         self._outbox.sent(bind, sms, remote_id, self._clock.now, self._clock.now_ms())
 
-    def refused(self, _bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
+    def refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
         """The peer refused a part."""
-        self._outbox.refused(sms, reason, self._clock.now, self._clock.now_ms(), retry=retry)
+        self._outbox.refused(bind, sms, reason, self._clock.now, self._clock.now_ms(), retry=retry)
 
 
 class Sending(Observer):
@@ -414,9 +414,9 @@ class Sending(Observer):
         """It never will be."""
         self.said.append((sms.error, sms.number))
 
-    def suspected(self, sms: MobileTerminated) -> None:
+    def parked(self, sms: MobileTerminated) -> None:
         """It is parked."""
-        self.said.append(("suspect", sms.number))
+        self.said.append(("parked", sms.number))
 
     def deferred(self, sms: MobileTerminated, reason: str) -> None:
         """It waits."""

@@ -249,7 +249,7 @@ def _print_outgoing(sms: DownlinkRecord, zone: ZoneInfo) -> None:
     left = _attempts(sms)
     if sms.closed_at:
         say(f"  closed      {_local(sms.closed_at, zone)} after {left} {sms.error}".rstrip())
-    elif sms.state is Delivery.SUSPECT:
+    elif sms.state is Delivery.PARKED:
         say(f"  parked      after {left}: {sms.error}")
     else:
         say(f"  waits       until {_local(sms.expires_at, zone)}, {left} so far")

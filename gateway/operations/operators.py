@@ -61,7 +61,7 @@ class Operators:
         except (ValueError, StorageError) as error:
             raise CommandRefused(str(error)) from error
         if sms is None or self._outbox.is_deciding(number):
-            raise CommandRefused(f"{message} is not parked: outbox list shows what is (state suspect)")
+            raise CommandRefused(f"{message} is not parked: outbox list shows what is (state parked)")
         return sms
 
     async def _decided(self, sms: MobileTerminated) -> str:

@@ -67,7 +67,7 @@ async def test_what_is_younger_stays(store: Store, reader: Reader) -> None:
     assert left(reader) == ([7], [], [])
 
 
-@pytest.mark.parametrize("state", [Delivery.WAITING, Delivery.SUSPECT])
+@pytest.mark.parametrize("state", [Delivery.WAITING, Delivery.PARKED])
 async def test_what_waits_or_is_parked_stays(store: Store, reader: Reader, state: Delivery) -> None:
     """An SMS that waits or is parked is never deleted, and keeps none of the others."""
     await fill(store, 3)

@@ -69,13 +69,13 @@ def test_every_sms_that_leaves_comes_through(
         query = "SELECT number, state, closed_at, text, secret, attempts FROM outbox ORDER BY number"
         before = db.execute(query).fetchall()
     numbers = {state: [row[0] for row in before if row[1] == state] for state in Delivery}
-    assert all(numbers[state] for state in (Delivery.WAITING, Delivery.SUSPECT, Delivery.SENT))
+    assert all(numbers[state] for state in (Delivery.WAITING, Delivery.PARKED, Delivery.SENT))
     store = store_at(path)
     assert store._db.execute(query).fetchall() == before
     assert [sms.number for sms in at_once(store.waiting(0, 1000))] == numbers[Delivery.WAITING]
     at_once(store.recover(KILLED_AT))
     assert [sms.number for sms in at_once(store.waiting(0, 1000))] == numbers[Delivery.WAITING]
-    for number in numbers[Delivery.SUSPECT]:
+    for number in numbers[Delivery.PARKED]:
         assert at_once(store.parked(number)) is not None
     store.release()
 

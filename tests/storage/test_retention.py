@@ -101,7 +101,7 @@ def test_what_is_younger_stays(store: SqliteStore) -> None:
     assert numbers(store, "journal") == [7]
 
 
-@pytest.mark.parametrize("state", [Delivery.WAITING, Delivery.SUSPECT])
+@pytest.mark.parametrize("state", [Delivery.WAITING, Delivery.PARKED])
 def test_what_waits_or_is_parked_stays(store: SqliteStore, state: Delivery) -> None:
     """An SMS that waits or is parked is never deleted, and keeps none of the others."""
     fill(store, 3)

@@ -23,17 +23,17 @@ def test_the_third_loss_parks_it() -> None:
     """The oldest SMS in flight at three losses leaves no more by itself; until then it is sent again, and
     the SMS behind it to the same handset leave when it is parked."""
     sending = Sending()
-    suspect, follower = leaving(1, text="first"), leaving(2, text="second")
+    poison, follower = leaving(1, text="first"), leaving(2, text="second")
     peer = sending.bind()
-    sending.hand_over(suspect, follower)
+    sending.hand_over(poison, follower)
     for losses in range(1, LOSSES):
         sending.lose(peer)
-        assert (suspect.losses, suspect.state) == (losses, Delivery.WAITING)
+        assert (poison.losses, poison.state) == (losses, Delivery.WAITING)
         peer = sending.bind()
         assert len(peer.unanswered) == 1
     sending.lose(peer)
-    assert suspect.state is Delivery.SUSPECT
-    assert ("suspect", 1) in sending.said
+    assert poison.state is Delivery.PARKED
+    assert ("parked", 1) in sending.said
     peer = sending.bind()
     sending.answer(peer)
     assert [text for _, text in peer.texts] == ["second"]
@@ -126,14 +126,14 @@ async def parked(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 async def test_it_is_parked_in_the_store(parked: Parked) -> None:
     """The park is committed with the count of losses and the reason, logged once, and not expired by time."""
     row = parked.row()
-    assert (row["state"], row["losses"], row["closed_at"]) == (Delivery.SUSPECT, LOSSES, 0)
+    assert (row["state"], row["losses"], row["closed_at"]) == (Delivery.PARKED, LOSSES, 0)
     assert row["error"] == f"unanswered {LOSSES} times (timeouts, lost sessions)"
     await parked.gateway.advance(days=4)
     async with await bind(parked.gateway.account.port, "receiver") as receiver:
         await receiver.enquire()
         assert receiver.inbox.empty()
-    assert parked.row()["state"] == Delivery.SUSPECT
-    said = [line for line in lines(parked.gateway.folder / "gateway.log") if line["event"] == "sms.suspect"]
+    assert parked.row()["state"] == Delivery.PARKED
+    said = [line for line in lines(parked.gateway.folder / "gateway.log") if line["event"] == "sms.parked"]
     assert [line["message_id"] for line in said] == [parked.id]
 
 
@@ -202,8 +202,8 @@ async def test_the_commands(parked: Parked, capsys: pytest.CaptureFixture[str]) 
 
     code, said = await call("list")
     assert code == 0
-    assert f"{parked.id}  suspect" in said
+    assert f"{parked.id}  parked" in said
     code, said = await call("list", "--json")
-    assert [(row["message_id"], row["state"]) for row in json.loads(said)] == [(parked.id, "suspect")]
+    assert [(row["message_id"], row["state"]) for row in json.loads(said)] == [(parked.id, "parked")]
     assert await call("drop", parked.id) == (0, f"{parked.id}  failed\n")
     assert await call("retry", parked.id) == (1, "")

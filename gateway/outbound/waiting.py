@@ -1,0 +1,40 @@
+"""Why an SMS waits, as operators read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.message import MobileTerminated, message_id
+
+NO_RECEIVER: Final = "no receiver"
+WINDOW: Final = "window full"
+RETRIED: Final = "retried by an operator"
+UNANSWERED: Final = "no response in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """reason: a clause. due: when the next try is (monotonic seconds), 0 where no time ends the wait."""
+
+    reason: str
+    due: float = 0.0
+
+
+def wait_of(number: int, queue: Sequence[MobileTerminated], now: float) -> Wait:
+    """Tell why an SMS waits. queue: the SMS to its handset, in the order in which they leave."""
+    sms = next((each for each in queue if each.number == number), None)
+    if sms is None:
+        return Wait("the gateway has not taken it out of the store yet")
+    first = queue[0]
+    if first is not sms:
+        return Wait(f"its turn comes after {message_id(first.number)}: one SMS at a time to a handset")
+    if not sms.leaves_anew:
+        part = f" of part {sms.parts_done + 1} of {sms.parts}" if sms.parts > 1 else ""
+        return Wait(f"it has left: the response{part} is under way")
+    if sms.due > now:
+        return Wait(f"{sms.error or UNANSWERED}: next attempt", sms.due)
+    if sms.waited == NO_RECEIVER:
+        return Wait(f"no receiver of account {sms.account} is bound")
+    if sms.waited == WINDOW:
+        return Wait(f"the window of the bind of account {sms.account} is full")
+    return Wait("it leaves now")
