@@ -28,6 +28,11 @@ def message_id(number: int) -> str:
     return f"{number:016x}"
 
 
+def short_id(text: str) -> str:
+    """Return the short form of a message id, which tools show where a whole one is too long: #...0002."""
+    return f"#...{text[-4:]}"
+
+
 def number_of(text: str) -> int:
     """Parse a message id. Raises ValueError when it is not one."""
     if len(text) != 16:

@@ -80,7 +80,7 @@ COMMANDS = (
         "trace",
         "show the whole life of one SMS from the store",
         "trace 0000000100000002",
-        "gateway.cli.inspect:trace",
+        "gateway.cli.trace",
     ),
     Entry(
         "binds",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.inspect import _age
 from gateway.cli.main import main
+from gateway.cli.showing import age
 from tests.proofs.served import accepted, bind, delivered, inside, lines, sms, until, write_config
 
 ONE = "13800138000"
@@ -135,7 +135,7 @@ async def test_outbox_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 )
 def test_ages(seconds: float, shown: str) -> None:
     """An age is shown in its two largest units."""
-    assert _age(seconds) == shown
+    assert age(seconds) == shown
 
 
 def logged(log: Path, name: str) -> bool:
