@@ -19,7 +19,7 @@ from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer, Templates
 from gateway.clock import SystemClock
-from gateway.message import Commit, JournalEntry, MobileTerminated
+from gateway.message import Answer, Attempt, Commit, JournalEntry, MobileTerminated
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.observer import Observer, Remote
@@ -172,6 +172,12 @@ def leaving(
         expires_at,
         reference=number & 0xFFFF,
     )
+
+
+def attempt_of(number: int, ordinal: int, result: Answer = Answer.TIMEOUT) -> Attempt:
+    """Make an attempt to send an SMS, by default one that was not answered."""
+    at = START_MS + 1000 * ordinal
+    return Attempt(number, ordinal, 1, at, at + 500, SESSIONS + 1, "127.0.0.1:5000", result, "", "")
 
 
 def part_of_many(

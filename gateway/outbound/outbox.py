@@ -32,7 +32,15 @@ from gateway.message import Answer, Commit, Delivery, MobileTerminated
 from gateway.observer import Observer
 from gateway.outbound.attempts import Attempts
 from gateway.outbound.selection import Binds
-from gateway.outbound.waiting import NO_RECEIVER, RETRIED, UNANSWERED, WINDOW, Wait, wait_of
+from gateway.outbound.waiting import (
+    NO_RECEIVER,
+    RETRIED,
+    UNANSWERED,
+    WINDOW,
+    Wait,
+    wait_of,
+    with_reason,
+)
 
 RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 300.0
@@ -182,6 +190,7 @@ class Outbox:
         """
         self.in_flight -= 1
         self._attempts.ended(sms, bind, Answer.TIMEOUT, "", now, now_ms)
+        sms.error = UNANSWERED
         sms.repeat = sms.leaves_anew = True
         if not self.stopping:
             sms.losses += 1
@@ -321,14 +330,14 @@ class Outbox:
                     self._wait_until(sms.not_before, sms, now, now_ms)
                     return
             if bind is None:
-                sms.waited = NO_RECEIVER
+                sms.waited = with_reason(sms.waited, NO_RECEIVER)
                 waiting = self._unbound.get(sms.account)
                 if waiting is None:
                     waiting = self._unbound[sms.account] = deque()
                     self._observer.deferred(sms, NO_RECEIVER)
                 self._wait_in(waiting, sms)
             elif bind.room <= 0 or bind.number in self._blocked:
-                sms.waited = sms.waited or WINDOW
+                sms.waited = with_reason(sms.waited, WINDOW) if sms.waited else WINDOW
                 self._wait_in(self._blocked.setdefault(bind.number, deque()), sms)
             else:
                 self._transmit(sms, bind, now, now_ms)

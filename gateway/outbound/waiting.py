@@ -10,6 +10,13 @@ NO_RECEIVER: Final = "no receiver"
 WINDOW: Final = "window full"
 RETRIED: Final = "retried by an operator"
 UNANSWERED: Final = "no response in time"
+_AND: Final = ", "
+
+
+def with_reason(waited: str, reason: str) -> str:
+    """Return MobileTerminated.waited with another reason at its end. waited: what it says so far."""
+    others = [each for each in waited.split(_AND) if each not in {"", reason}]
+    return _AND.join((*others, reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +39,9 @@ def wait_of(number: int, queue: Sequence[MobileTerminated], now: float) -> Wait:
         part = f" of part {sms.parts_done + 1} of {sms.parts}" if sms.parts > 1 else ""
         return Wait(f"it has left: the response{part} is under way")
     if sms.due > now:
-        return Wait(f"{sms.error or UNANSWERED}: next attempt", sms.due)
-    if sms.waited == NO_RECEIVER:
+        return Wait(f"{sms.error}: next attempt", sms.due)
+    if sms.waited.endswith(NO_RECEIVER):
         return Wait(f"no receiver of account {sms.account} is bound")
-    if sms.waited == WINDOW:
+    if sms.waited.endswith(WINDOW):
         return Wait(f"the window of the bind of account {sms.account} is full")
     return Wait("it leaves now")

@@ -3,20 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.cli.main import main
-from gateway.message import Delivery, message_id, number_of
+from gateway.message import Delivery, message_id
 from gateway.operations.control import CommandRefused, ask
 from gateway.outbound.outbox import LOSSES
-from gateway.testing import BadLink, RunningGateway, running_gateway
-from tests.proofs.served import accepted, bind, delivered, lines, rows, sms, text_of, until
-from tests.support import ALICE, Sending, leaving
+from gateway.testing import running_gateway
+from tests.inbound.parking import Parked, parking
+from tests.proofs.served import bind, delivered, lines, text_of
+from tests.support import Sending, leaving
 
 
 def test_the_third_loss_parks_it() -> None:
@@ -65,55 +63,6 @@ def test_an_answer_in_between_is_no_loss() -> None:
         sending.lose(peer)
         peer = sending.bind(window=1)
     assert (first.losses, second.losses) == (LOSSES - 1, 0)
-
-
-@dataclass
-class Parked:
-    """A gateway with one parked SMS, the answer to a KTFX or a P, and its id."""
-
-    gateway: RunningGateway
-    id: str
-
-    @property
-    def store(self) -> Path:
-        """The file of its store."""
-        return self.gateway.folder / "fetion.db"
-
-    def row(self) -> dict[str, Any]:
-        """Its outbox row."""
-        [row] = rows(self.store, "SELECT * FROM outbox WHERE number = ?", number_of(self.id))
-        return row
-
-    async def ask(self, command: str, message: str = "") -> Any:
-        """The control socket, as the command line uses it."""
-        return await ask(self.store, command, message=message or self.id)
-
-
-@asynccontextmanager
-async def parking(folder: Path, text: str) -> AsyncIterator[Parked]:
-    """The receiver breaks off whenever the answer to that text comes, until it comes no more."""
-    async with (
-        running_gateway(folder) as gateway,
-        BadLink("127.0.0.1", gateway.account.port) as link,
-        await bind(gateway.account.port, "transmitter") as transmitter,
-    ):
-        if text != "KTFX":
-            async with await bind(gateway.account.port, "receiver"):
-                await accepted(transmitter, sms(ALICE, "161", "KTFX"))
-                await gateway.settle()
-        await accepted(transmitter, sms(ALICE, "161", text))
-
-        def breaks_off(_: object) -> int:
-            link.cut()
-            return 0
-
-        for _ in range(LOSSES):
-            receiver = await bind(link.port, "receiver", take=breaks_off)
-            await receiver.wait_lost()
-            await until(lambda: len(gateway.app.binds.all()) == 1, "the loss")
-        await gateway.settle()
-        [row] = rows(folder / "fetion.db", "SELECT number FROM outbox WHERE state = 4")
-        yield Parked(gateway, message_id(row["number"]))
 
 
 @pytest.fixture(params=["KTFX", "P"])
@@ -204,6 +153,8 @@ async def test_the_commands(parked: Parked, capsys: pytest.CaptureFixture[str]) 
     assert code == 0
     assert f"{parked.id}  parked" in said
     code, said = await call("list", "--json")
-    assert [(row["message_id"], row["state"]) for row in json.loads(said)] == [(parked.id, "parked")]
+    row = json.loads(said)
+    assert (row["message_id"], row["state"]) == (parked.id, "parked")
+    assert row["why"] == f"unanswered {LOSSES} times (timeouts, lost sessions)"
     assert await call("drop", parked.id) == (0, f"{parked.id}  failed\n")
     assert await call("retry", parked.id) == (1, "")
