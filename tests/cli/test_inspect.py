@@ -132,6 +132,23 @@ async def test_outbox_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert (found["closed_at"], "number" in found) == (None, False)
 
 
+async def test_a_list_that_is_cut_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """So many of so many on standard error, and how to see more; nothing where all are shown. Each says why
+    it waits, however many they are."""
+    config, count = write_config(tmp_path), 60
+    async with inside(config) as gateway, await bind(gateway.port, "transmitter") as sender:
+        for number in range(count):
+            await accepted(sender, sms(f"138001380{number:02}", "161", "KTFX"))
+        _, out, said = await ask(capsys, config, "outbox", "list", "--limit", "7")
+        _, whole, nothing = await ask(capsys, config, "outbox", "list")
+        _, listed, also = await ask(capsys, config, "outbox", "list", "--json", "--limit", "1")
+    assert said == f"fetion-gateway: 7 of {count} shown: --limit N shows more\n"
+    assert len(out.splitlines()) == 1 + 7
+    assert (len(whole.splitlines()), nothing) == (1 + count, "")
+    assert all(line.endswith("  no receiver of account smsc is bound") for line in whole.splitlines()[1:])
+    assert (len(listed.splitlines()), also != "") == (1, True)
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(0, "0 s"), (61, "1 min 1 s"), (3600, "1 h 0 min"), (90_000, "1 d 1 h")]
 )

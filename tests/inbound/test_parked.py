@@ -124,6 +124,9 @@ async def test_control_checks_what_it_is_asked(parked: Parked) -> None:
         await ask(parked.store, "outbox")
     with pytest.raises(CommandRefused, match="outbox drop takes these texts: message"):
         await ask(parked.store, "outbox drop")
+    for asked in ("", "7", "[[1]]", '[["x", "y", "z"]]', "[[[], 1, 2]]", "{"):
+        with pytest.raises(CommandRefused, match="outbox why takes a JSON array"):
+            await ask(parked.store, "outbox why", messages=asked)
     with pytest.raises(CommandRefused, match="binds takes these texts: none"):
         await ask(parked.store, "binds", message="x")
 
