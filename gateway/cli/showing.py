@@ -23,6 +23,9 @@ from gateway.storage.contract import StoreUnusable
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 from routing.tablefile import TableError
 
+GLANCE: Final = 2.0
+"""Seconds that the store's own answer waits for what the running gateway adds to it."""
+
 _TIMES: Final = frozenset({"at", "expires_at", "closed_at", "repeated_at"})
 _IDS: Final = {"number": "message_id", "cause": "cause_id"}
 """Fields shown as a message id under another name."""
@@ -160,6 +163,27 @@ def age(seconds: float) -> str:
     return f"{minutes} min {int(seconds % 60)} s" if minutes else f"{max(0, int(seconds))} s"
 
 
+def _ask_briefly(settings: Settings, command: str, **arguments: str) -> list[dict[str, Any]]:
+    """Ask the running gateway, for GLANCE seconds. Raises NotRunning, CommandRefused, OSError."""
+
+    async def asked() -> Any:
+        try:
+            async with asyncio.timeout(GLANCE):
+                return await ask(settings.storage.path, command, **arguments)
+        except TimeoutError as error:
+            raise CommandRefused(f"no answer within {GLANCE:g} s") from error
+
+    return list(asyncio.run(asked()))
+
+
+def remotes_of(settings: Settings) -> dict[int, str]:
+    """Return address and port of the peers that are bound now, by the number of the session."""
+    try:
+        return {bind["session"]: str(bind["remote"]) for bind in _ask_briefly(settings, "binds")}
+    except (NotRunning, CommandRefused, OSError):
+        return {}  # the store knows the sessions by their numbers
+
+
 def waits_of(settings: Settings, waiting: Sequence[DownlinkRecord]) -> dict[int, tuple[str, int]]:
     """Ask the running gateway why SMS wait. Returns by number the reason, and until when (ms), 0 if open.
 
@@ -170,7 +194,7 @@ def waits_of(settings: Settings, waiting: Sequence[DownlinkRecord]) -> dict[int,
         some = waiting[begin : begin + AT_ONCE]
         asked = json.dumps([(message_id(sms.number), sms.account, sms.msisdn) for sms in some])
         try:
-            told = asyncio.run(ask(settings.storage.path, "outbox why", messages=asked))
+            told = _ask_briefly(settings, "outbox why", messages=asked)
         except NotRunning:
             return {sms.number: ("no gateway runs: it leaves after the next start", 0) for sms in waiting}
         except (CommandRefused, OSError) as error:

@@ -10,6 +10,7 @@ from gateway.message import (
     DONE,
     FIRST_KEPT,
     LAST_KEPT,
+    PART,
     Answer,
     Attempt,
     Delivery,
@@ -52,14 +53,16 @@ class Life:
     """What a store keeps of an SMS in, and of the SMS out that it caused.
 
     message: None where only the SMS out is left. parts: that were joined into it. attempts: by number of the
-    SMS out. waits: by the same number, the reason and until when (ms, 0: open).
+    SMS out. waits: by the same number, the reason and until when (ms, 0: open). remotes: of sessions that
+    last, by their numbers.
     """
 
     message: JournalRecord | None
     parts: Sequence[JournalRecord]
     outgoing: Sequence[DownlinkRecord]
     attempts: Mapping[int, Sequence[Attempt]]
-    waits: Mapping[int, tuple[str, int]]
+    waits: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    remotes: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,11 @@ class Row:
 
 def timeline(life: Life, limits: LimitSettings) -> list[Row]:
     """Return the rows of an SMS and of what it caused; those without a time come last."""
-    rows = [row for part in life.parts for row in _part(part, life.message)]
+    rows = [row for part in life.parts for row in _part(part, life)]
     if life.message is not None:
-        rows += _incoming(life.message, limits)
+        rows += _incoming(life.message, life, limits)
     for sms in life.outgoing:
-        rows += _outgoing(sms, life.attempts.get(sms.number, ()), life.waits.get(sms.number, ("", 0)))
+        rows += _outgoing(sms, life)
     return sorted(rows, key=lambda row: (not row.at, row.at))
 
 
@@ -104,21 +107,23 @@ def reason_limited(sms: JournalRecord, limits: LimitSettings) -> str:
     return (_GUARD.get(guard) or _SILENT.get(silent, _SILENT[""])).format(limits)
 
 
-def _part(part: JournalRecord, whole: JournalRecord | None) -> Iterator[Row]:
+def _part(part: JournalRecord, life: Life) -> Iterator[Row]:
+    whole = life.message
     joined = f", joined into {short_id(message_id(whole.number))}" if whole is not None else ""
-    more = _on(part.account, part.session) | {"sequence": part.sequence}
-    yield Row(part.at, part.number, "part", f"a part came on {_place(part)}{joined}", more=more)
+    yield Row(
+        part.at, part.number, "part", f"a part came on {_place(part, life)}{joined}", more=_came(part, life)
+    )
     yield from _repeated(part)
 
 
-def _incoming(sms: JournalRecord, limits: LimitSettings) -> Iterator[Row]:
-    more = _on(sms.account, sms.session) | {"sequence": sms.sequence}
+def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator[Row]:
     whole = f", the last of {sms.parts} parts" if sms.parts > 1 else ""
-    yield Row(
-        sms.at, sms.number, "received", f"{sms.source} > {sms.destination} on {_place(sms)}{whole}", more=more
-    )
+    text = f"{sms.source} > {sms.destination} on {_place(sms, life)}{whole}"
+    yield Row(sms.at, sms.number, "received", text, more=_came(sms, life))
     code = f", code {sms.code}" if sms.code != DONE else ""
     why = reason_limited(sms, limits) or str(sms.detail.get("error", "") or sms.detail.get("reason", ""))
+    if sms.outcome == PART:
+        why = "it waits for the others, or they never came"
     text = f"{sms.instruction or '-'}: {sms.outcome}{code}{f'; {why}' if why else ''}"
     more = {"instruction": sms.instruction, "outcome": sms.outcome, "code": sms.code}
     yield Row(sms.at, sms.number, "executed", text, more=more)
@@ -133,7 +138,8 @@ def _repeated(sms: JournalRecord) -> Iterator[Row]:
         yield Row(sms.repeated_at, sms.number, "repeated", text)
 
 
-def _outgoing(sms: DownlinkRecord, attempts: Sequence[Attempt], wait: tuple[str, int]) -> Iterator[Row]:
+def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
+    attempts = life.attempts.get(sms.number, ())
     parts = "1 part" if sms.parts == 1 else f"{sms.parts} parts"
     yield Row(
         sms.at,
@@ -155,11 +161,11 @@ def _outgoing(sms: DownlinkRecord, attempts: Sequence[Attempt], wait: tuple[str,
         if last is None or last.result is not Answer.OK:
             yield from _gap(sms, known + 1, sms.attempts - 1, sms.closed_at)
             known = sms.attempts
-        yield _sent(sms, known, last)
+        yield _sent(sms, known, last, life)
         return
     yield from _gap(sms, known + 1, sms.attempts - (sms.state is Delivery.WAITING), sms.closed_at)
     if sms.state is Delivery.WAITING:
-        yield from _waiting(sms, known, wait)
+        yield from _waiting(sms, known, life.waits.get(sms.number, ("", 0)))
     elif sms.state is Delivery.PARKED:
         yield _parked(sms, last)
     else:
@@ -168,9 +174,9 @@ def _outgoing(sms: DownlinkRecord, attempts: Sequence[Attempt], wait: tuple[str,
 
 def _attempt(sms: DownlinkRecord, each: Attempt) -> Iterator[Row]:
     """The beginning of an attempt, and its end, unless that is the end of the SMS too."""
-    more = {"attempt": each.ordinal, **_on(sms.account, each.session), "remote": each.remote}
+    more = {"attempt": each.ordinal, **_on(sms.account, each.session, each.remote)}
     waited = f"; before it: {each.waited}" if each.waited else ""
-    text = f"attempt {each.ordinal} leaves on session {each.session} ({each.remote}){waited}"
+    text = f"attempt {each.ordinal} leaves on {_session(each.session, each.remote)}{waited}"
     yield Row(each.left_at, sms.number, "attempt", text, more=more)
     if each.result is not Answer.OK:
         part = f"part {each.part} of {sms.parts}: " if sms.parts > 1 else ""
@@ -179,12 +185,14 @@ def _attempt(sms: DownlinkRecord, each: Attempt) -> Iterator[Row]:
         yield Row(each.at, sms.number, each.result.value, text, more=more)
 
 
-def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None) -> Row:
-    session = f" on session {sms.session}" if sms.session else ""
-    remote = last.remote if last is not None and last.result is Answer.OK else ""
+def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life) -> Row:
+    remote = (
+        last.remote if last is not None and last.result is Answer.OK else life.remotes.get(sms.session, "")
+    )
+    session = f" on {_session(sms.session, remote)}" if sms.session else ""
     named = f", which calls it {sms.remote_id}" if sms.remote_id else ""
     parts = f", all {sms.parts} parts" if sms.parts > 1 else ""
-    more = {"attempt": ordinal, **_on(sms.account, sms.session), "remote": remote, "result": Answer.OK.value}
+    more = {"attempt": ordinal, **_on(sms.account, sms.session, remote), "result": Answer.OK.value}
     text = f"attempt {ordinal}{session}, account {sms.account}: {_ANSWERS[Answer.OK]}{parts}{named}"
     return Row(sms.closed_at, sms.number, state_of(sms.state), text, more=more)
 
@@ -217,12 +225,23 @@ def _gap(sms: DownlinkRecord, first: int, last: int, at: int) -> Iterator[Row]:
     yield Row(at, sms.number, "attempts", f"{which}: not known ({why})")
 
 
-def _place(sms: JournalRecord) -> str:
-    return f"account {sms.account}, session {sms.session}, sequence {sms.sequence}"
+def _place(sms: JournalRecord, life: Life) -> str:
+    session = _session(sms.session, life.remotes.get(sms.session, ""))
+    return f"account {sms.account}, {session}, sequence {sms.sequence}"
 
 
-def _on(account: str, session: int) -> dict[str, Any]:
-    return {"account": account, "session": session or None}
+def _session(number: int, remote: str) -> str:
+    return f"session {number} ({remote})" if remote else f"session {number}"
+
+
+def _came(sms: JournalRecord, life: Life) -> dict[str, Any]:
+    on = _on(sms.account, sms.session, life.remotes.get(sms.session, ""))
+    return on | {"sequence": sms.sequence}
+
+
+def _on(account: str, session: int, remote: str) -> dict[str, Any]:
+    """Where, for programs. remote: "" of a session that has ended."""
+    return {"account": account, "session": session or None, "remote": remote or None}
 
 
 def with_pauses(rows: Iterable[Row]) -> Iterator[tuple[Row, int | None]]:

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,7 @@ from gateway.cli.showing import (
     count,
     guarded,
     print_json,
+    remotes_of,
     say,
     shown,
     state_of,
@@ -110,7 +111,7 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
             f"{args.id}: no such SMS in {settings.storage.path} (never answered positively, or another store)"
         )
         return 1
-    life = _asked_why(life, settings)
+    life = _asked(life, settings)
     rows = timeline(life, settings.limits)
     home = "" if life.message is None else Routing.load().home(life.message.msisdn)
     if args.json:
@@ -156,13 +157,13 @@ def _life(number: int, reader: Reader) -> Life:
     joined = message.detail.get("joined", ()) if message else ()
     parts = [part for each in joined if (part := reader.journal_record(each)) is not None]
     attempts = {sms.number: reader.attempts(sms.number) for sms in replies}
-    return Life(message, parts, replies, attempts, {})
+    return Life(message, parts, replies, attempts)
 
 
-def _asked_why(life: Life, settings: Settings) -> Life:
+def _asked(life: Life, settings: Settings) -> Life:
+    """Add what only the running gateway knows."""
     waiting = [sms for sms in life.outgoing if sms.state is Delivery.WAITING]
-    waits = waits_of(settings, waiting)
-    return Life(life.message, life.parts, life.outgoing, life.attempts, waits)
+    return replace(life, waits=waits_of(settings, waiting), remotes=remotes_of(settings))
 
 
 def _for_programs(life: Life, rows: list[Row], home: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Operators:
     async def binds(self) -> list[dict[str, Any]]:
         """`fetion-gateway binds`."""
         now = self._clock.monotonic()
-        return [bind.describe(now) for bind in self._binds.all()]
+        return [{"session": bind.number, **bind.describe(now)} for bind in self._binds.all()]
 
     async def retry(self, message: str) -> str:
         """`fetion-gateway outbox retry ID`: sends a parked SMS once more. Returns its state."""

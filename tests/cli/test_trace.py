@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -78,7 +79,8 @@ async def test_a_clean_one(asking: Asking, tmp_path: Path) -> None:
     assert [row["event"] for row in rows] == ["received", "executed", "event", "stored", "sent"]
     sent = rows[-1]
     assert (sent["attempt"], sent["result"], sent["account"]) == (1, "ok", "smsc")
-    assert sent["session"] == rows[0]["session"]
+    assert (sent["session"], sent["remote"]) == (rows[0]["session"], rows[0]["remote"])
+    assert f"session {sent['session']} ({sent['remote']})" in out
     assert [row["at"] for row in rows] == sorted(row["at"] for row in rows)
     assert all(row["at"].endswith("Z") for row in rows)
     assert code == 0
@@ -235,6 +237,25 @@ async def test_killed_before_the_answer(tmp_path: Path, capsys: pytest.CaptureFi
     assert await asking.events(name) == [
         *("received", "executed", "event", "stored", "restart", "attempt", "sent"),
     ]
+
+
+async def test_a_gateway_that_does_not_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A process that is stopped holds up neither `trace` nor `outbox list`: they show what the store has, and
+    that the gateway does not say more."""
+    config = write_config(tmp_path, smpp={"listen": {"port": 0}})
+    asking = Asking(config, capsys)
+    async with serving(config) as served, await bind(served.port, "transmitter") as sender:
+        name = await accepted(sender, sms(ALICE, "161", "KTFX"))
+        served.send(signal.SIGSTOP)
+        waiting = (await asking.rows(name))[-1]
+        code = await asyncio.to_thread(main, ["outbox", "list", "--config", str(config)])
+        served.send(signal.SIGCONT)
+    assert (waiting["event"], waiting["text"]) == (
+        "waiting",
+        "the gateway does not say why: no answer within 2 s",
+    )
+    assert code == 0
+    assert "no answer within 2 s" in capsys.readouterr().out
 
 
 async def test_a_limited_one_says_why(asking: Asking, tmp_path: Path) -> None:
