@@ -3,11 +3,11 @@ a handset."""
 
 import argparse
 import re
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from time import time_ns
 from typing import Any, Final, TypeVar
 
 from gateway.cli.showing import (
@@ -45,6 +45,7 @@ _CANDIDATES: Final = 10
 _WHOLE: Final = 16
 _ID: Final = re.compile(r"#?(?:\.{3}|…)?([0-9A-Fa-f]{4,16})")
 _AGO: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
+_TIME_OF_DAY: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 T = TypeVar("T", JournalRecord, DownlinkRecord)
@@ -205,7 +206,7 @@ def _print_outgoing(sms: DownlinkRecord, local: Local) -> None:
     say(f"  text        {text_of(sms)!r}" + (f" in {sms.parts} parts" if sms.parts > 1 else ""))
     if 0 < sms.parts_done < sms.parts:
         say(f"  parts       {sms.parts_done} of {sms.parts} acknowledged")
-    if not sms.closed_at:
+    if sms.state is Delivery.WAITING:
         say(f"  expires     {local.whole(sms.expires_at)}")
 
 
@@ -251,7 +252,7 @@ def _handset(args: argparse.Namespace, settings: Settings) -> int:
     if not msisdn:
         args.parser.error(f"argument --msisdn: {args.msisdn!r} is not a mobile number")
     try:
-        since = since_of(args.since, round(time.time() * 1000), local) if args.since else 0
+        since = since_of(args.since, time_ns() // 1_000_000, local) if args.since else 0
     except ValueError as error:
         args.parser.error(f"argument --since: {error}")
     limit = args.limit or 10
@@ -333,15 +334,18 @@ def _looked_for_programs(look: _Look) -> dict[str, Any]:
 
 
 def since_of(text: str, now: int, local: Local) -> int:
-    """Parse --since: so long ago (2h), a time of today (14:05), or a date or time in the local zone.
+    """Parse --since: so long ago (2h), the last 14:05, or a date or time in the local zone, as `tail` does.
 
     now, result: ms. Raises ValueError.
     """
     try:
         if ago := _AGO.fullmatch(text):
             return now - round(timedelta(**{_UNITS[ago[2]]: int(ago[1])}).total_seconds() * 1000)
-        if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?", text):
-            text = f"{local.day(now)}T{text:0>5}" if text.count(":") == 1 else f"{local.day(now)}T{text:0>8}"
+        if _TIME_OF_DAY.fullmatch(text):
+            clock = time.fromisoformat(text if text[1] != ":" else f"0{text}")
+            today = datetime.combine(local.at(now), clock)
+            at = local.ms(today)
+            return at if at <= now else local.ms(today - timedelta(days=1))
         return local.ms(datetime.fromisoformat(text))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is no time: 2h, 30m, 14:05, 2026-11-27 or 2026-11-27T14:05") from error

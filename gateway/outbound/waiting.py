@@ -36,8 +36,9 @@ def wait_of(number: int, queue: Sequence[MobileTerminated], now: float) -> Wait:
     if first is not sms:
         return Wait(f"its turn comes after {message_id(first.number)}: one SMS at a time to a handset")
     if not sms.leaves_anew:
-        part = f" of part {sms.parts_done + 1} of {sms.parts}" if sms.parts > 1 else ""
-        return Wait(f"it has left: the response{part} is under way")
+        if sms.parts_done:
+            return Wait(f"{sms.parts_done} of {sms.parts} parts are acknowledged: the next one is on its way")
+        return Wait("it has left: the response is under way")
     if sms.due > now:
         return Wait(f"{sms.error}: next attempt", sms.due)
     if sms.waited.endswith(NO_RECEIVER):

@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -417,10 +418,11 @@ def test_since(text: str, at: int) -> None:
     assert since_of(text, START_MS, SHANGHAI) == at
 
 
-def test_since_a_time_of_today() -> None:
-    """The day is that of the time zone of the service."""
-    found = since_of("9:05", START_MS, SHANGHAI)
-    assert SHANGHAI.whole(found) == f"{SHANGHAI.day(START_MS)} 09:05:00.000"
+def test_since_a_time_of_day() -> None:
+    """The last such time in the time zone of the service: of today, or of yesterday."""
+    now = SHANGHAI.ms(datetime.fromisoformat("2026-11-27T09:04:59"))
+    assert SHANGHAI.whole(since_of("9:05", now, SHANGHAI)) == "2026-11-26 09:05:00.000"
+    assert SHANGHAI.whole(since_of("09:05:00", now + 1000, SHANGHAI)) == "2026-11-27 09:05:00.000"
 
 
 @given(st.text(alphabet="0123456789:-TZhmsd+ .", max_size=25))
