@@ -37,7 +37,8 @@ def wait_of(number: int, queue: Sequence[MobileTerminated], now: float) -> Wait:
         return Wait(f"its turn comes after {message_id(first.number)}: one SMS at a time to a handset")
     if not sms.leaves_anew:
         if sms.parts_done:
-            return Wait(f"{sms.parts_done} of {sms.parts} parts are acknowledged: the next one is on its way")
+            done = f"{sms.parts_done} of {sms.parts} parts are acknowledged"
+            return Wait(f"{done}: the next one has left, or waits for a bind")
         return Wait("it has left: the response is under way")
     if sms.due > now:
         return Wait(f"{sms.error}: next attempt", sms.due)

@@ -32,7 +32,7 @@ def test_each_place() -> None:
     long.parts = 3
     sending.hand_over(long)
     sending.answer(peer)
-    assert why(sending, 4) == "1 of 3 parts are acknowledged: the next one is on its way"
+    assert why(sending, 4) == "1 of 3 parts are acknowledged: the next one has left, or waits for a bind"
 
 
 def test_pauses_say_when_they_end() -> None:

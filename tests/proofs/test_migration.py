@@ -6,6 +6,7 @@ answers in doubt, a retransmission that was answered, texts that were not stored
 the words <secret>.
 """
 
+import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
@@ -104,7 +105,7 @@ async def test_the_trace_of_an_old_sms(
     async with inside(config, clock=FakeClock(KILLED_AT)):
         pass
     [parked] = rows(store_of(tmp_path), "SELECT number, attempts FROM outbox WHERE state = 4")
-    assert main(["trace", f"{parked['number']:016x}", "--config", str(config)]) == 0
+    assert await asyncio.to_thread(main, ["trace", f"{parked['number']:016x}", "--config", str(config)]) == 0
     said = capsys.readouterr().out
     assert f"{parked['number']:016x}  parked, {parked['attempts']} attempt" in said
     assert ": not known (" in said
@@ -138,7 +139,10 @@ async def test_why_a_text_is_not_stored(
     )
     by_reason = {(row["text"], row["hidden"]): row["number"] for row in found if row["hidden"] or row["text"]}
     assert set(by_reason) == {("", "password"), ("", "attempt"), ("<secret>", "")}
-    assert main(["trace", f"{by_reason['', 'attempt']:016x}", "--config", str(config)]) == 0
+    assert (
+        await asyncio.to_thread(main, ["trace", f"{by_reason['', 'attempt']:016x}", "--config", str(config)])
+        == 0
+    )
     assert "<masked>" in capsys.readouterr().out
 
 
