@@ -20,6 +20,7 @@ from gateway.cli.showing import (
     say,
     shown,
     state_of,
+    utc,
     waits_of,
 )
 from gateway.message import Delivery, message_id, number_of
@@ -131,7 +132,8 @@ def _outbox(args: argparse.Namespace, settings: Settings) -> int:
     why = {sms.number: _why(sms, waits, local) for sms in found}
     if args.json:
         for sms in found:
-            print_json(shown(sms) | {"why": waits.get(sms.number, (sms.error, 0))[0]})
+            reason, until = waits.get(sms.number, (sms.error, 0))
+            print_json(shown(sms) | {"why": reason, "until": utc(until) if until else None})
     elif found:
         _print_columns(_OUTBOX, (_outbox_row(sms, why[sms.number], now_ms) for sms in found))
     else:

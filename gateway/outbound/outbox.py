@@ -337,7 +337,7 @@ class Outbox:
                     self._observer.deferred(sms, NO_RECEIVER)
                 self._wait_in(waiting, sms)
             elif bind.room <= 0 or bind.number in self._blocked:
-                sms.waited = with_reason(sms.waited, WINDOW) if sms.waited else WINDOW
+                sms.waited = with_reason(sms.waited, WINDOW)
                 self._wait_in(self._blocked.setdefault(bind.number, deque()), sms)
             else:
                 self._transmit(sms, bind, now, now_ms)

@@ -15,6 +15,8 @@ _AND: Final = ", "
 
 def with_reason(waited: str, reason: str) -> str:
     """Return MobileTerminated.waited with another reason at its end. waited: what it says so far."""
+    if not waited or waited in {WINDOW, reason}:  # nearly always: a full outbox asks this of each SMS
+        return reason
     others = [each for each in waited.split(_AND) if each not in {"", reason}]
     return _AND.join((*others, reason))
 
