@@ -172,7 +172,7 @@ class Gateway:
         self._commands = Commands.load(self._routing)
         self.tables = f"{self._routing.version}.{self._commands.version}"
         self._logger.info("tables.loaded", version=self.tables)
-        event_log = EventLog(self._log, self._clock, self.tables)
+        event_log = EventLog(self._log, self._clock, self.tables, self._routing.home)
         self.observer = together([event_log, *self._observers])
         self.store = self._environment.open_store(self.settings.storage.path)
         opened.push_async_callback(self.store.close)

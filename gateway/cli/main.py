@@ -77,6 +77,12 @@ COMMANDS = (
         "gateway.cli.explain:text",
     ),
     Entry(
+        "tail",
+        "show the log, one short line an SMS and direction, while it grows",
+        "tail --since 10m --msisdn 13800138000 var/fetion.log",
+        "gateway.cli.tail",
+    ),
+    Entry(
         "trace",
         "show everything that happened to one SMS, or the last SMS of a handset",
         "trace 0000000100000002",

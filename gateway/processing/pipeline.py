@@ -146,7 +146,8 @@ class Pipeline:
         wait = self._paused_until - self._clock.monotonic()
         if wait > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._end.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._end.wait()
         if self._end.is_set():
             return
         try:

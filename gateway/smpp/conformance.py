@@ -3,7 +3,7 @@
     python -m gateway.smpp.conformance > docs/smpp-conformance.md
 
 Names, sizes and faults come from the tables of PDUs, TLVs and statuses; what is answered in which state, from
-a session that is asked; what is done with a field, from ``claims``.
+a session that is asked; what is done with a field, from ``support``.
 """
 
 import re
@@ -12,7 +12,6 @@ from itertools import groupby
 from typing import Final
 
 from gateway.smpp.careful import LAYOUTS
-from gateway.smpp.claims import BY_GATEWAY, BY_SESSION, ORIGINATES, RECEIVED, SENT, SERVES, TLVS_USED, Claim
 from gateway.smpp.codec import decode, encode
 from gateway.smpp.events import Noted
 from gateway.smpp.operations import MAY_SEND, Side, State
@@ -28,6 +27,16 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.session import Session
 from gateway.smpp.status import CommandStatus, Retry, name_of
+from gateway.smpp.support import (
+    BY_GATEWAY,
+    BY_SESSION,
+    ORIGINATES,
+    RECEIVED,
+    SENT,
+    SERVES,
+    TLVS_USED,
+    Support,
+)
 from gateway.smpp.tlvs import TLVS, Form, Tlv
 from gateway.smpp.transitions import NEXT
 from gateway.smpp.wire import CString, DestAddresses, Octet, ShortMessage, WireType
@@ -178,9 +187,9 @@ def _fields_of(pdu: type[Pdu]) -> Iterator[str]:
         )
 
 
-def _refused(wire: WireType, claim: Claim, pdu: type[Pdu]) -> str:
+def _refused(wire: WireType, support: Support, pdu: type[Pdu]) -> str:
     """Which values of a field are refused, and how."""
-    refusals = [_too_long(wire, pdu), *(f"{when}: {status.name}" for status, when in claim.refusals)]
+    refusals = [_too_long(wire, pdu), *(f"{when}: {status.name}" for status, when in support.refusals)]
     return "; ".join(filter(None, refusals))
 
 
@@ -257,9 +266,9 @@ def _reasons() -> dict[CommandStatus, list[str]]:
                 reasons.setdefault(wire.fault, []).append(f"`{name}` too long")
             elif isinstance(wire, DestAddresses):
                 reasons.setdefault(CommandStatus.RINVDESTFLAG, []).append("a dest_flag but 1 and 2")
-    for claims in RECEIVED.values():
-        for name, claim in claims.items():
-            for status, when in claim.refusals:
+    for fields in RECEIVED.values():
+        for name, support in fields.items():
+            for status, when in support.refusals:
                 reasons.setdefault(status, []).append(f"`{name}`: {when}")
     return reasons
 

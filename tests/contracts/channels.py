@@ -95,8 +95,8 @@ class Far(Protocol):
     async def arrives(self) -> None:
         """Wait for the next part that comes; it stays unanswered."""
 
-    async def answers(self, refuses: str = "") -> None:
-        """Answer the oldest one: taken, or refused "later" or "for good"."""
+    async def answers(self, refuses: str = "", *, newest: bool = False) -> None:
+        """Answer the oldest or the newest one: taken, or refused "later" or "for good"."""
 
     async def unbinds(self) -> None:
         """Do what the protocol wants of a peer that is unbound."""
@@ -106,9 +106,10 @@ class Far(Protocol):
 
 
 class Rig(Protocol):
-    """A channel of one account, and whoever it tells."""
+    """A channel of one account, and whoever it tells. reads_at_once: its peers read what comes at once."""
 
     told: Told
+    reads_at_once: bool
 
     @property
     def channel(self) -> Channel:
@@ -118,8 +119,11 @@ class Rig(Protocol):
     def composer(self) -> Composer:
         """Of its account."""
 
-    async def bind(self, *, receives: bool = True) -> tuple[Bind, Far]:
-        """Somebody binds; two SMS may be unanswered there."""
+    async def bind(self, *, receives: bool = True, wants: str = "") -> tuple[Bind, Far]:
+        """Somebody binds; two SMS may be unanswered there. wants: handsets that the peer asks for."""
+
+    def time_passes(self, seconds: float) -> None:
+        """Move the clock of the channel, and let it see what that means."""
 
     def end(self) -> None:
         """Every peer hangs up."""
@@ -152,10 +156,10 @@ class MemoryFar:
         """It is there with the next turn of the loop."""
         await asyncio.sleep(0)
 
-    async def answers(self, refuses: str = "") -> None:
-        """The oldest one."""
+    async def answers(self, refuses: str = "", *, newest: bool = False) -> None:
+        """One of them."""
         self._bind.refuses = refuses
-        self._bind.arrive(self._bind.unanswered[0])
+        self._bind.arrive(self._bind.unanswered[-1 if newest else 0])
         self._bind.refuses = "silent"
 
     async def unbinds(self) -> None:
@@ -169,15 +173,21 @@ class MemoryFar:
 class MemoryRig:
     """The channel in memory."""
 
+    reads_at_once = True
+
     def __init__(self) -> None:
         self.told = Told()
         self.composer = Utf16()
         self.channel = MemoryChannel(self.told, Observer(), asyncio.get_running_loop().time, count(1))
 
-    async def bind(self, *, receives: bool = True) -> tuple[Bind, Far]:
+    async def bind(self, *, receives: bool = True, wants: str = "") -> tuple[Bind, Far]:
         """Somebody binds."""
+        assert not wants, "nobody can ask here"
         bind = self.channel.bind(receives=receives, window=WINDOW)
         return bind, MemoryFar(bind)
+
+    def time_passes(self, seconds: float) -> None:
+        """It waits for nobody."""
 
     def end(self) -> None:
         """Nobody is left."""
@@ -212,9 +222,9 @@ class SmppFar:
         """A deliver_sm."""
         self._came.append(await self._wire.reads(DeliverSm))
 
-    async def answers(self, refuses: str = "") -> None:
+    async def answers(self, refuses: str = "", *, newest: bool = False) -> None:
         """Its deliver_sm_resp."""
-        pdu = self._came.pop(0)
+        pdu = self._came.pop(-1 if newest else 0)
         status, sequence = STATUS[refuses], pdu.sequence_number
         self._wire.send(replace(pdu.response(), command_status=status, sequence_number=sequence))
 
@@ -232,22 +242,35 @@ class SmppFar:
 class SmppRig:
     """The SMPP channel on a port of this machine."""
 
+    reads_at_once = False
+
     def __init__(self) -> None:
         self.told = Told()
+        self._ahead = 0.0
         self._wires: list[Wire] = []
         self.composer = SmppComposer({SYSTEM_ID: GSM})
         account = BindAccount(SYSTEM_ID, PASSWORD, 10, WINDOW, LOCAL, MODES)
         configuration = replace(NO_ACCOUNTS, accounts={SYSTEM_ID: account}, alphabets={SYSTEM_ID: GSM})
-        clock = asyncio.get_running_loop().time
-        self.channel = SmppChannel(configuration, self.told, Observer(), clock, count(1))
+        self._loop = asyncio.get_running_loop()
+        self.channel = SmppChannel(configuration, self.told, Observer(), self._now, count(1))
 
-    async def bind(self, *, receives: bool = True) -> tuple[Bind, Far]:
-        """A bind_transceiver, or a bind_transmitter."""
+    def _now(self) -> float:
+        return self._loop.time() + self._ahead
+
+    def time_passes(self, seconds: float) -> None:
+        """Its connections look at their timers."""
+        self._ahead += seconds
+        for connection in list(self.channel.listener.connections):
+            connection.tick()
+
+    async def bind(self, *, receives: bool = True, wants: str = "") -> tuple[Bind, Far]:
+        """A bind_transceiver, or a bind_transmitter. wants: its address_range."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.channel.listener.port)
         wire = Wire(reader, writer)
         self._wires.append(wire)
         kind = BindTransceiver if receives else BindTransmitter
-        await wire.bind(kind(system_id=SYSTEM_ID, password=PASSWORD, sequence_number=1))
+        request = kind(system_id=SYSTEM_ID, password=PASSWORD, address_range=wants, sequence_number=1)
+        await wire.bind(request)
         await self.told.until("ready", len(self.told.binds))
         return self.told.binds[-1], SmppFar(wire)
 
@@ -273,3 +296,6 @@ async def running(rig: Rig) -> AsyncIterator[Rig]:
 
 CHANNELS: Mapping[str, Callable[[], Rig]] = {"smpp": SmppRig, "memory": MemoryRig}
 """Name -> function that makes the rig of a channel."""
+ASKING, LIMITED, TIMED = ("smpp",), ("smpp",), ("smpp",)
+"""Those whose peers can ask for handsets; those that cannot carry everything; those that wait for an answer
+no longer than a while."""

@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.channels.contract import Inbound, Loss
+from gateway.channels.contract import CannotSend, Inbound, Loss
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
-from tests.contracts.channels import CHANNELS, WINDOW, Rig, running
+from tests.contracts.channels import ASKING, CHANNELS, LIMITED, TIMED, WINDOW, Rig, running
 from tests.support import ALICE, leaving
+
+TOO_LONG = "1" * 100
+"""A number that is longer than any."""
 
 
 @pytest.fixture(params=CHANNELS)
@@ -123,6 +126,75 @@ async def test_receives(rig: Rig) -> None:
     assert (receiving.receives, sending.receives) == (True, False)
     assert receiving.number != sending.number
     assert rig.channel.connections == 2
+
+
+async def test_has_read(rig: Rig) -> None:
+    """An answer to what was queued behind a mark says that its peer has read all before it; not earlier than
+    it came."""
+    bind, far = await rig.bind()
+    mark, before = bind.mark, now()
+    bind.send(composed(rig, 1, bind.account), now())
+    bind.flush()
+    await far.arrives()
+    await far.answers()
+    await rig.told.until("settled")
+    assert bind.has_read(mark, now())
+    at_once = rig.reads_at_once  # a mark is then as good as read
+    assert bind.has_read(bind.mark, now()) is at_once
+    assert bind.has_read(mark, before - 1) is at_once
+
+
+async def test_asks_for(rig: Rig) -> None:
+    """A bind on which nobody asks for particular handsets says so."""
+    bind, _ = await rig.bind()
+    assert bind.asks_for(ALICE) is None
+
+
+@pytest.mark.parametrize("rig", ASKING, indirect=True)
+async def test_asks_for_some(rig: Rig) -> None:
+    """Where a peer can ask for handsets, the bind says how closely it asks for one: more than 0, or 0."""
+    closer, _ = await rig.bind(wants="^1380013")
+    wider, _ = await rig.bind(wants="^138")
+    weights = [bind.asks_for(ALICE) or 0 for bind in (closer, wider)]
+    assert weights[0] > weights[1] > 0
+    assert [bind.asks_for("13900139000") for bind in (closer, wider)] == [0, 0]
+
+
+@pytest.mark.parametrize("rig", LIMITED, indirect=True)
+async def test_cannot_send(rig: Rig) -> None:
+    """An SMS that the protocol cannot carry raises CannotSend, and nothing is queued: the next one leaves."""
+    bind, far = await rig.bind()
+    unfit = composed(rig, 1, bind.account)
+    unfit.destination = TOO_LONG
+    with pytest.raises(CannotSend):
+        bind.send(unfit, now())
+    assert bind.room == WINDOW
+    sms = composed(rig, 2, bind.account)
+    bind.send(sms, now())
+    bind.flush()
+    await far.arrives()
+    await far.answers()
+    assert await rig.told.until("sent") == [(sms,)]
+
+
+@pytest.mark.parametrize("rig", TIMED, indirect=True)
+async def test_unknown(rig: Rig) -> None:
+    """Rule 6: of a peer that answers others, an SMS that it does not answer in time is told of as unknown,
+    once; the bind goes on."""
+    bind, far = await rig.bind()
+    first, second = composed(rig, 1, bind.account), composed(rig, 2, bind.account)
+    for sms in (first, second):
+        bind.send(sms, now())
+    bind.flush()
+    await far.arrives()
+    await far.arrives()
+    await far.answers(newest=True)
+    await rig.told.until("sent")
+    rig.time_passes(bind.response_timeout)
+    assert await rig.told.until("unknown") == [(first,)]
+    assert rig.told.named("sent") == [(second,)]
+    assert not bind.closed
+    assert bind.room == WINDOW
 
 
 async def test_lost(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""The conformance statement is the committed one, and what it claims is what a peer gets."""
+"""The conformance statement is the committed one, and what it says is what a peer gets."""
 
 import subprocess
 import sys
@@ -11,7 +11,6 @@ import pytest
 
 from gateway.net.listener import SERVED
 from gateway.smpp.careful import LAYOUTS
-from gateway.smpp.claims import BY_SESSION, ORIGINATES, RECEIVED, SENT, SERVES, TLVS_USED
 from gateway.smpp.codec import decode, encode
 from gateway.smpp.conformance import session_in, statement, verdict
 from gateway.smpp.operations import MAY_SEND, Side, State
@@ -30,6 +29,7 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.session import Limits, Session
 from gateway.smpp.status import CommandStatus
+from gateway.smpp.support import BY_SESSION, ORIGINATES, RECEIVED, SENT, SERVES, TLVS_USED
 from gateway.smpp.tlvs import TAGS
 from gateway.smpp.wire import HEADER, CString, DestAddresses, ShortMessage
 from gateway.testing import RunningGateway, running_gateway
@@ -42,14 +42,14 @@ SERVICE, PASSWORDS = "12520", "12520050"
 ONLY_RECEIVES = "receiver"
 HEADER_OF_A_PART = bytes((5, 0, 3, 7, 2, 1))
 
-CLAIMED = [
+REFUSED_VALUES = [
     (request, field, status, when)
-    for request, claims in RECEIVED.items()
+    for request, fields in RECEIVED.items()
     if issubclass(request, Request)
-    for field, claim in claims.items()
-    for status, when in claim.refusals
+    for field, support in fields.items()
+    for status, when in support.refusals
 ]
-"""Every refusal that the statement claims of a value."""
+"""Every refusal that the statement names of a value."""
 
 BAD_VALUES: dict[str, dict[str, Any]] = {
     "no account of that name, or not from that address": {"system_id": "nobody"},
@@ -92,11 +92,11 @@ def test_the_statement_serves_what_the_listener_serves() -> None:
     assert {request.command_id for request in SERVES} == SERVED
 
 
-def test_every_field_and_tlv_has_a_claim() -> None:
-    """Of a PDU that is served or sent the claims name each field in its place, and no other; the TLVs and
+def test_every_field_and_tlv_is_in_the_statement() -> None:
+    """Of a PDU that is served or sent the tables name each field in its place, and no other; the TLVs and
     requests that they name exist."""
-    for claims in (RECEIVED, SENT):
-        for pdu, fields in claims.items():
+    for table in (RECEIVED, SENT):
+        for pdu, fields in table.items():
             assert set(fields) == {name for name, _ in LAYOUTS[pdu]}, pdu.name
     assert set(TLVS_USED) <= set(TAGS)
     assert {request for request in SERVES if LAYOUTS[request]} <= set(RECEIVED)
@@ -128,7 +128,7 @@ def test_what_the_gateway_sends_is_allowed() -> None:
 
 
 def too_long() -> Iterator[tuple[type[Request], str, bytes, CommandStatus]]:
-    """A value that does not fit, for each field that has a limit, and the status that is claimed."""
+    """A value that does not fit, for each field that has a limit, and the status that the statement names."""
     for request in REQUESTS:
         for name, wire in LAYOUTS[request]:
             if isinstance(wire, CString):
@@ -153,7 +153,7 @@ def test_a_value_that_does_not_fit(
 
 
 def broken_by_session() -> dict[str, tuple[State, bytes]]:
-    """A state and octets for each refusal that the statement claims of the session."""
+    """A state and octets for each refusal that the statement names of the session."""
     bound, submit = State.BOUND_TRX, encode(SubmitSm())
     return {
         "a command_length below 16 or above 70,000 (generic_nack, then the end)": (bound, bytes(16)),
@@ -174,7 +174,7 @@ def broken_by_session() -> dict[str, tuple[State, bytes]]:
 
 @pytest.mark.parametrize(("status", "when"), BY_SESSION)
 def test_what_the_session_refuses(status: CommandStatus, when: str) -> None:
-    """Each refusal that is claimed of the session is what it answers."""
+    """Each refusal that the statement names of the session is what it answers."""
     state, octets = broken_by_session()[when]
     session: Session = session_in(state)
     session.limits = Limits(window_in=2)
@@ -216,11 +216,11 @@ async def answer_to(port: int, pdu: Pdu) -> int:
 
 
 async def test_what_the_gateway_refuses(tmp_path: Path) -> None:
-    """Each refusal that is claimed of a value is what a running gateway answers; with right values it takes
-    the request."""
+    """Each refusal that the statement names of a value is what a running gateway answers; with right values
+    it takes the request."""
     async with gateway(tmp_path) as running:
         port = running.account.port
-        for request, field, status, when in CLAIMED:
+        for request, field, status, when in REFUSED_VALUES:
             if status is CommandStatus.RBINDFAIL and request.name == "bind_receiver":
                 continue  # the mode that this account has
             bad = example(request, BAD_VALUES[when])
@@ -248,7 +248,7 @@ async def test_what_is_ignored_is_accepted(tmp_path: Path) -> None:
     """A field that the statement calls ignored may hold what it likes: the request is taken."""
     async with gateway(tmp_path) as running:
         for request in SERVES:
-            ignored = [name for name, claim in RECEIVED[request].items() if "ignored" in claim.use.value]
+            ignored = [name for name, support in RECEIVED[request].items() if "ignored" in support.use.value]
             bad = example(request, {name: IGNORED[name]() for name in ignored})
             assert await answer_to(running.account.port, bad) == CommandStatus.ROK, request.name
 

@@ -4,13 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.message import Commit, Delivery, MobileTerminated, ProductRecord, Uncertain, Watermark
+from gateway.message import Commit, Delivery, MobileTerminated, ProductRecord, Watermark
 from gateway.processing.forgetting import FORGOTTEN
 from gateway.storage.contract import StoreFault
 from gateway.storage.sqlite.store import SqliteStore
@@ -79,75 +76,6 @@ def fill(store: SqliteStore, count: int) -> None:
         ),
     )
     put(store, Commit(closed=out))
-
-
-def test_a_step_is_small(store: SqliteStore) -> None:
-    """A step deletes at most so many rows of each kind, the oldest first, and says when there is no more."""
-    fill(store, 25)
-    assert at_once(store.forget(LATER, 10)) == 10
-    assert numbers(store, "journal") == list(range(20, 50, 2))
-    assert numbers(store, "outbox") == list(range(21, 50, 2))
-    assert numbers(store, "product_record") == list(range(20, 50, 2))
-    assert [at_once(store.forget(LATER, 10)) for _ in range(3)] == [10, 5, 0]
-    assert numbers(store, "journal") == numbers(store, "outbox") == []
-
-
-def test_what_is_younger_stays(store: SqliteStore) -> None:
-    """The limit is exact: what is as old as the retention stays, what is a millisecond older goes."""
-    fill(store, 2)
-    put(store, Commit(messages=[received(7, at=START_MS + 1)], settled=Watermark(7, START_MS)))
-    assert at_once(store.forget(START_MS, 10)) == 0
-    assert at_once(store.forget(START_MS + 1, 10)) == 2
-    assert numbers(store, "journal") == [7]
-
-
-@pytest.mark.parametrize("state", [Delivery.WAITING, Delivery.PARKED])
-def test_what_waits_or_is_parked_stays(store: SqliteStore, state: Delivery) -> None:
-    """An SMS that waits or is parked is never deleted, and keeps none of the others."""
-    fill(store, 3)
-    kept = leaving(4)
-    put(store, Commit(outgoing=[kept]))
-    kept.state = state
-    put(store, Commit(changed=[kept]))
-    at_once(store.forget(LATER, 10))
-    assert numbers(store, "outbox") == [4]
-    assert numbers(store, "journal") == []
-
-
-def test_what_may_come_again_stays(store: SqliteStore) -> None:
-    """SMS above the watermark of certain answers are kept, and those of an uncertain range until they are
-    candidates."""
-    fill(store, 5)
-    put(store, Commit(settled=Watermark(5, START_MS), uncertain=[Uncertain(0, 4, 4, START_MS + 50)]))
-    at_once(store.forget(LATER, 10))
-    assert numbers(store, "journal") == [4, 6, 8]
-    at_once(store.expect(10))
-    at_once(store.forget(LATER, 10))
-    assert numbers(store, "journal") == [6, 8]
-
-
-@given(
-    old=st.lists(st.booleans(), max_size=12),
-    settled=st.integers(0, 12),
-    uncertain=st.lists(st.integers(0, 12), max_size=2),
-    limit=st.integers(1, 5),
-)
-def test_nothing_needed_goes(old: list[bool], settled: int, uncertain: list[int], limit: int) -> None:
-    """Whatever the order of old and young, steps end, and then no row is gone that is young, uncertain, or
-    not settled."""
-    with TemporaryDirectory() as folder, opened(Path(folder)) as store:
-        put(
-            store,
-            Commit(
-                messages=[received(n, at=START_MS + (0 if is_old else 5)) for n, is_old in enumerate(old)],
-                settled=Watermark(settled, START_MS),
-                uncertain=[Uncertain(0, n, n, LATER) for n in uncertain],
-            ),
-        )
-        while at_once(store.forget(START_MS + 5, limit)) >= limit:
-            pass
-        gone = set(range(len(old))) - set(numbers(store, "journal"))
-        assert all(old[n] and n <= settled and n not in uncertain for n in gone)
 
 
 def test_a_failing_step_leaves_the_store_usable(store: SqliteStore) -> None:

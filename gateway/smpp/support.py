@@ -1,7 +1,7 @@
 """What the gateway does with each field of a PDU that it serves or sends, as the listener (role MC).
 
 Facts about the packages that use this one, for the conformance statement (``conformance``). The tests drive a
-running gateway with every refusal that is claimed here.
+running gateway with every refusal that is named here.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Use(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Support:
     """What the gateway does with one field. ``refusals``: which values are answered with which status."""
 
     use: Use
@@ -52,16 +52,16 @@ class Claim:
 
     @property
     def text(self) -> str:
-        """The claim as a statement has it."""
+        """The value as a statement has it."""
         return f"{self.use.value}: {self.how}" if self.how else self.use.value
 
 
-_IGNORED = Claim(Use.IGNORED)
-_EMPTY = Claim(Use.EMPTY)
+_IGNORED = Support(Use.IGNORED)
+_EMPTY = Support(Use.EMPTY)
 
-_BIND: Final[Mapping[str, Claim]] = MappingProxyType(
+_BIND: Final[Mapping[str, Support]] = MappingProxyType(
     {
-        "system_id": Claim(
+        "system_id": Support(
             Use.USED,
             "names the account",
             (
@@ -72,14 +72,14 @@ _BIND: Final[Mapping[str, Claim]] = MappingProxyType(
                 (CommandStatus.RBINDFAIL, "an account that may not bind in this mode"),
             ),
         ),
-        "password": Claim(
+        "password": Support(
             Use.USED, "compared with that of the account", ((CommandStatus.RINVPASWD, "another one"),)
         ),
         "system_type": _IGNORED,
-        "interface_version": Claim(Use.USED, "from 0x34 on the response carries sc_interface_version 0x34"),
+        "interface_version": Support(Use.USED, "from 0x34 on the response carries sc_interface_version 0x34"),
         "addr_ton": _IGNORED,
         "addr_npi": _IGNORED,
-        "address_range": Claim(
+        "address_range": Support(
             Use.USED,
             "digits ask for that number, digits* and ^digits for all that begin so; others for none",
         ),
@@ -88,30 +88,30 @@ _BIND: Final[Mapping[str, Claim]] = MappingProxyType(
 
 _NO_MOBILE = (CommandStatus.RINVSRCADR, "no mobile number, or a second number that is not served")
 _NO_ROUTE = (CommandStatus.RINVDSTADR, "no number of the service")
-_MESSAGE: Final[Mapping[str, Claim]] = MappingProxyType(
+_MESSAGE: Final[Mapping[str, Support]] = MappingProxyType(
     {
         "service_type": _IGNORED,
-        "source_addr_ton": Claim(Use.USED, "SMS to that handset have it as dest_addr_ton"),
-        "source_addr_npi": Claim(Use.USED, "SMS to that handset have it as dest_addr_npi"),
-        "source_addr": Claim(Use.USED, "the customer; blanks around it are dropped", (_NO_MOBILE,)),
-        "dest_addr_ton": Claim(Use.USED, "the answer to the sender has it as source_addr_ton"),
-        "dest_addr_npi": Claim(Use.USED, "the answer to the sender has it as source_addr_npi"),
-        "destination_addr": Claim(
+        "source_addr_ton": Support(Use.USED, "SMS to that handset have it as dest_addr_ton"),
+        "source_addr_npi": Support(Use.USED, "SMS to that handset have it as dest_addr_npi"),
+        "source_addr": Support(Use.USED, "the customer; blanks around it are dropped", (_NO_MOBILE,)),
+        "dest_addr_ton": Support(Use.USED, "the answer to the sender has it as source_addr_ton"),
+        "dest_addr_npi": Support(Use.USED, "the answer to the sender has it as source_addr_npi"),
+        "destination_addr": Support(
             Use.USED, "says what the text means; blanks around it are dropped", (_NO_ROUTE,)
         ),
-        "esm_class": Claim(
+        "esm_class": Support(
             Use.USED,
             "bit 6 (user data header); messaging mode and reply path are ignored",
             ((CommandStatus.RINVESMCLASS, "a message type (bits 5 to 2) other than 0"),),
         ),
-        "registered_delivery": Claim(Use.IGNORED, "no receipt is ever sent"),
-        "data_coding": Claim(
+        "registered_delivery": Support(Use.IGNORED, "no receipt is ever sent"),
+        "data_coding": Support(
             Use.USED, "by the alphabet of the account; one that it does not know is read as 0"
         ),
     }
 )
 
-RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Claim]]] = MappingProxyType(
+RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
     {
         BindReceiver: _BIND,
         BindTransmitter: _BIND,
@@ -120,26 +120,26 @@ RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Claim]]] = MappingProxyType(
             **_MESSAGE,
             "protocol_id": _IGNORED,
             "priority_flag": _IGNORED,
-            "schedule_delivery_time": Claim(Use.IGNORED, "the SMS is worked at once"),
+            "schedule_delivery_time": Support(Use.IGNORED, "the SMS is worked at once"),
             "validity_period": _IGNORED,
-            "replace_if_present_flag": Claim(Use.IGNORED, "nothing is replaced"),
+            "replace_if_present_flag": Support(Use.IGNORED, "nothing is replaced"),
             "sm_default_msg_id": _IGNORED,
-            "short_message": Claim(
+            "short_message": Support(
                 Use.USED,
                 "the text, unless message_payload has octets",
                 ((CommandStatus.RINVMSGLEN, "a part of a long message to the number for passwords"),),
             ),
         },
         DataSm: _MESSAGE,
-        DeliverSmResp: {"message_id": Claim(Use.USED, "kept with the SMS that it answers; may be absent")},
+        DeliverSmResp: {"message_id": Support(Use.USED, "kept with the SMS that it answers; may be absent")},
     }
 )
 """Fields of PDUs that come from the peer."""
 
-_SYSTEM_ID = {"system_id": Claim(Use.SENT, "fetion with ESME_ROK, else none")}
-_MESSAGE_ID = {"message_id": Claim(Use.SENT, "16 hexadecimal digits with ESME_ROK, else none")}
+_SYSTEM_ID = {"system_id": Support(Use.SENT, "fetion with ESME_ROK, else none")}
+_MESSAGE_ID = {"message_id": Support(Use.SENT, "16 hexadecimal digits with ESME_ROK, else none")}
 
-SENT: Final[Mapping[type[Pdu], Mapping[str, Claim]]] = MappingProxyType(
+SENT: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
     {
         BindReceiverResp: _SYSTEM_ID,
         BindTransmitterResp: _SYSTEM_ID,
@@ -148,22 +148,22 @@ SENT: Final[Mapping[type[Pdu], Mapping[str, Claim]]] = MappingProxyType(
         DataSmResp: _MESSAGE_ID,
         DeliverSm: {
             "service_type": _EMPTY,
-            "source_addr_ton": Claim(Use.SENT, "in an answer that of the destination it answers, else 0"),
-            "source_addr_npi": Claim(Use.SENT, "in an answer that of the destination it answers, else 1"),
-            "source_addr": Claim(Use.SENT, "a number of the service, or of the person who writes"),
-            "dest_addr_ton": Claim(Use.SENT, "as the handset wrote last, else that of the account"),
-            "dest_addr_npi": Claim(Use.SENT, "as the handset wrote last, else that of the account"),
-            "destination_addr": Claim(Use.SENT, "as the handset wrote last, else as the account wants it"),
-            "esm_class": Claim(Use.SENT, "0, in parts of a long message 0x40 (user data header)"),
+            "source_addr_ton": Support(Use.SENT, "in an answer that of the destination it answers, else 0"),
+            "source_addr_npi": Support(Use.SENT, "in an answer that of the destination it answers, else 1"),
+            "source_addr": Support(Use.SENT, "a number of the service, or of the person who writes"),
+            "dest_addr_ton": Support(Use.SENT, "as the handset wrote last, else that of the account"),
+            "dest_addr_npi": Support(Use.SENT, "as the handset wrote last, else that of the account"),
+            "destination_addr": Support(Use.SENT, "as the handset wrote last, else as the account wants it"),
+            "esm_class": Support(Use.SENT, "0, in parts of a long message 0x40 (user data header)"),
             "protocol_id": _EMPTY,
             "priority_flag": _EMPTY,
             "schedule_delivery_time": _EMPTY,
             "validity_period": _EMPTY,
-            "registered_delivery": Claim(Use.EMPTY, "no receipt is asked for"),
+            "registered_delivery": Support(Use.EMPTY, "no receipt is asked for"),
             "replace_if_present_flag": _EMPTY,
-            "data_coding": Claim(Use.SENT, "0 where the alphabet of the account has every letter, else 8"),
+            "data_coding": Support(Use.SENT, "0 where the alphabet of the account has every letter, else 8"),
             "sm_default_msg_id": _EMPTY,
-            "short_message": Claim(Use.SENT, "up to 160 octets under data_coding 0, 140 under 8"),
+            "short_message": Support(Use.SENT, "up to 160 octets under data_coding 0, 140 under 8"),
         },
     }
 )
