@@ -131,11 +131,6 @@ class Local:
         """Return the local time of milliseconds UTC."""
         return datetime.fromtimestamp(ms / 1000, UTC).astimezone(self._zone)
 
-    def ms(self, local: datetime) -> int:
-        """Return milliseconds UTC of a time, which is local where it names no offset."""
-        aware = local if local.tzinfo else local.replace(tzinfo=self._zone)
-        return round(aware.timestamp() * 1000)
-
     def name(self, ms: int) -> str:
         """Return the name of the zone and its offset at that time."""
         return f"{self._zone.key}, UTC{self.at(ms).isoformat()[-6:]}"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
-from time import time_ns
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from gateway.cli.showing import (
     Local,
@@ -28,6 +28,7 @@ from gateway.cli.showing import (
 )
 from gateway.cli.timeline import Life, Row, reason_limited, timeline, with_pauses
 from gateway.message import PART, Delivery, message_id, number_of, short_id
+from gateway.operations.tail.selection import parse_since
 from gateway.settings import Settings
 from gateway.storage.engines import open_reader
 from gateway.storage.reader import ENDLESS, DownlinkRecord, JournalRecord, LookedAt, Reader
@@ -44,9 +45,6 @@ _CANDIDATES: Final = 10
 
 _WHOLE: Final = 16
 _ID: Final = re.compile(r"#?(?:\.{3}|…)?([0-9A-Fa-f]{4,16})")
-_AGO: Final = re.compile(r"([0-9]{1,6})(s|m|h|d)")
-_TIME_OF_DAY: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 T = TypeVar("T", JournalRecord, DownlinkRecord)
 
@@ -62,7 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--msisdn", metavar="M", help="the last SMS from and to this handset instead")
     parser.add_argument(
-        "--since", metavar="T", help="with --msisdn, from then on: 2h, 30m, 14:05 or 2026-11-27T14:05"
+        "--since",
+        metavar="T",
+        help="with --msisdn, from then on: 10m, 2h, 1d (ago), 09:30 (in service.timezone), or RFC 3339",
     )
     parser.add_argument(
         "--limit", type=count, metavar="N", help="with --msisdn, how many (default: 10)", default=None
@@ -252,7 +252,7 @@ def _handset(args: argparse.Namespace, settings: Settings) -> int:
     if not msisdn:
         args.parser.error(f"argument --msisdn: {args.msisdn!r} is not a mobile number")
     try:
-        since = since_of(args.since, time_ns() // 1_000_000, local) if args.since else 0
+        since = _since(args.since, settings) if args.since else 0
     except ValueError as error:
         args.parser.error(f"argument --since: {error}")
     limit = args.limit or 10
@@ -270,6 +270,11 @@ def _handset(args: argparse.Namespace, settings: Settings) -> int:
         say(_how_far("in", look_in, local))
         say(_how_far("out", look_out, local))
     return 0 if found else 1
+
+
+def _since(text: str, settings: Settings) -> int:
+    """Return the time (ms) of --since, which is read as that of `tail`. Raises ValueError."""
+    return round(parse_since(text, datetime.now(UTC), ZoneInfo(settings.service.timezone)).timestamp() * 1000)
 
 
 def _search(
@@ -331,21 +336,3 @@ def _how_far(direction: str, look: _Look, local: Local) -> str:
 
 def _looked_for_programs(look: _Look) -> dict[str, Any]:
     return {"sms": look.rows, "back_to": utc(look.at) if look.at else None, "all": look.end}
-
-
-def since_of(text: str, now: int, local: Local) -> int:
-    """Parse --since: so long ago (2h), the last 14:05, or a date or time in the local zone, as `tail` does.
-
-    now, result: ms. Raises ValueError.
-    """
-    try:
-        if ago := _AGO.fullmatch(text):
-            return now - round(timedelta(**{_UNITS[ago[2]]: int(ago[1])}).total_seconds() * 1000)
-        if _TIME_OF_DAY.fullmatch(text):
-            clock = time.fromisoformat(text if text[1] != ":" else f"0{text}")
-            today = datetime.combine(local.at(now), clock)
-            at = local.ms(today)
-            return at if at <= now else local.ms(today - timedelta(days=1))
-        return local.ms(datetime.fromisoformat(text))
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is no time: 2h, 30m, 14:05, 2026-11-27 or 2026-11-27T14:05") from error

@@ -6,7 +6,6 @@ import json
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cli.main import main
-from gateway.cli.showing import Local
-from gateway.cli.trace import _id, since_of
+from gateway.cli.trace import _id
 from gateway.message import message_id, number_of, short_id
 from gateway.outbound.outbox import LOSSES
 from gateway.smpp.pdus import DeliverSm, DeliverSmResp, EnquireLink, EnquireLinkResp, SubmitSmResp
@@ -24,7 +22,7 @@ from gateway.smpp.status import CommandStatus
 from gateway.testing import BadLink
 from tests.inbound.parking import parking
 from tests.proofs.served import accepted, bind, delivered, inside, serving, sms, until, write_config
-from tests.support import ALICE, BOB, START_MS, Wire, part_of_many
+from tests.support import ALICE, BOB, Wire, part_of_many
 
 RESPONSE = 0.7
 """Seconds of the response timer where a peer does not answer."""
@@ -394,39 +392,3 @@ async def test_values_that_mean_nothing(option: list[str], asking: Asking, tmp_p
     with pytest.raises(SystemExit) as left:
         await asking.run(*option)
     assert left.value.code == 2
-
-
-SHANGHAI = Local("Asia/Shanghai")
-
-
-@pytest.mark.parametrize(
-    ("text", "at"),
-    [
-        ("90s", START_MS - 90_000),
-        ("2h", START_MS - 7_200_000),
-        ("1d", START_MS - 86_400_000),
-        (
-            SHANGHAI.day(START_MS),
-            SHANGHAI.ms(SHANGHAI.at(START_MS).replace(hour=0, minute=0, second=0, microsecond=0)),
-        ),
-        ("1970-01-01T08:00", 0),
-        ("1970-01-01T00:00:01Z", 1000),
-    ],
-)
-def test_since(text: str, at: int) -> None:
-    """So long ago, or a time in the time zone of the service unless it names another."""
-    assert since_of(text, START_MS, SHANGHAI) == at
-
-
-def test_since_a_time_of_day() -> None:
-    """The last such time in the time zone of the service: of today, or of yesterday."""
-    now = SHANGHAI.ms(datetime.fromisoformat("2026-11-27T09:04:59"))
-    assert SHANGHAI.whole(since_of("9:05", now, SHANGHAI)) == "2026-11-26 09:05:00.000"
-    assert SHANGHAI.whole(since_of("09:05:00", now + 1000, SHANGHAI)) == "2026-11-27 09:05:00.000"
-
-
-@given(st.text(alphabet="0123456789:-TZhmsd+ .", max_size=25))
-def test_since_is_a_time_or_refused(text: str) -> None:
-    """Whatever somebody types."""
-    with suppress(ValueError):
-        assert isinstance(since_of(text, START_MS, SHANGHAI), int)
