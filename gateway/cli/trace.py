@@ -34,12 +34,14 @@ from gateway.storage.engines import open_reader
 from gateway.storage.reader import ENDLESS, DownlinkRecord, JournalRecord, LookedAt, Reader
 from routing.table import Routing
 
-RECENT: Final = 50_000
-"""SMS in, and SMS out, among which a short id is looked for."""
+SHORTEST: Final = 4
+RECENT: Final = 30_000
+"""Digits of the shortest id, and SMS in, and SMS out, among which it is looked for: of one run no two of them
+end alike. With each digit more it is looked for 16 times as far, up to FARTHEST."""
 STEP: Final = 20_000
 """SMS that are looked at in one go for those of a handset."""
 FARTHEST: Final = 1_000_000
-"""SMS of each direction that are looked at where --since does not say how far."""
+"""SMS of each direction that are looked at, at most; but for a handset as far as --since says."""
 _CANDIDATES: Final = 10
 """SMS that are named where a short id is ambiguous."""
 
@@ -126,12 +128,13 @@ def _number(digits: str, reader: Reader, local: Local, settings: Settings) -> in
     """Return the number of the SMS that is meant; None, and the reason on standard error, if unclear."""
     if len(digits) == _WHOLE:
         return number_of(digits)
-    found = reader.ending(int(digits, 16), 4 * len(digits), RECENT)
+    rows = min(RECENT << 4 * (len(digits) - SHORTEST), FARTHEST)
+    found = reader.ending(int(digits, 16), 4 * len(digits), rows)
     if len(found) == 1:
         return found[0]
     if not found:
         complain(
-            f"{digits}: none of the last {RECENT:,} SMS in and out in {settings.storage.path} ends in these"
+            f"{digits}: none of the last {rows:,} SMS in and out in {settings.storage.path} ends in these"
             " digits: name all 16"
         )
         return None

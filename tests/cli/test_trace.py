@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,18 +60,13 @@ def asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Asking:
     return Asking(write_config(tmp_path), capsys)
 
 
-def closed(gateway: Any) -> Callable[[], bool]:
-    """Whether nothing waits to leave or to be stored."""
-    return lambda: not gateway.outbox.depth and not gateway.outbox.to_store
-
-
 async def test_a_clean_one(asking: Asking, tmp_path: Path) -> None:
     """Received, executed, its answer stored and sent at the first attempt on the session that it came on; the
     time zone is named once, and no row has an offset of its own."""
     async with inside(tmp_path / "config.yaml") as gateway, await bind(gateway.port) as handset:
         name = await accepted(handset, sms(ALICE, "161", "KTFX"))
         await delivered(handset)
-        await until(closed(gateway), "the end of the answer")
+        await gateway.drained()
         rows = await asking.rows(name)
         code, out, _ = await asking.run(name)
     assert [row["event"] for row in rows] == ["received", "executed", "event", "stored", "sent"]
@@ -105,10 +99,11 @@ async def test_redelivered_after_a_cut(asking: Asking, tmp_path: Path) -> None:
         name = await accepted(sender, sms(ALICE, "161", "KTFX"))
         await receiver.wait_lost()
         await until(lambda: len(gateway.binds.all()) == 1, "the loss")
+        await gateway.drained()
         waiting = await asking.rows(name)
         async with await bind(gateway.port, "receiver") as again:
             await delivered(again)
-            await until(closed(gateway), "the end of the answer")
+            await gateway.drained()
             rows = await asking.rows(name)
         _, out, _ = await asking.run(name)
     assert [row["event"] for row in waiting][4:] == ["attempt", "lost", "waiting"]
@@ -131,7 +126,7 @@ async def test_a_long_and_joined_one(asking: Asking, tmp_path: Path) -> None:
         second = await accepted(handset, part_of_many(9, 3, 3, b"9000"))
         whole = await accepted(handset, part_of_many(9, 3, 2, b"0013"))
         await delivered(handset)
-        await until(closed(gateway), "the end of the answer")
+        await gateway.drained()
         rows, of_a_part = await asking.rows(whole), await asking.rows(first)
         _, out, _ = await asking.run(second)
     assert [row["event"] for row in alone] == ["received", "executed"]
@@ -197,7 +192,7 @@ async def test_attempts_are_counted_right(tmp_path: Path, capsys: pytest.Capture
         async with Wire.to(gateway.port) as wire:
             await wire.bind()
             respond(wire, await wire.reads(DeliverSm))
-            await until(closed(gateway), "the end of the answer")
+            await gateway.drained()
             rows = await asking.rows(name)
     assert (paused["event"], paused["text"]) == ("waiting", "ESME_RTHROTTLED: next attempt")
     assert paused["until"] > rows[4]["at"]
@@ -303,7 +298,9 @@ async def test_a_short_id(asking: Asking, tmp_path: Path) -> None:
             code, out, _ = await asking.run(short)
             assert (code, name in out) == (0, True)
         code, _, said = await asking.run("fffe")
-        assert (code, "none of the last 50,000 SMS" in said) == (1, True)
+        far, _, more = await asking.run("ffffe")
+        assert (far, "none of the last 480,000 SMS" in more) == (1, True)
+        assert (code, "none of the last 30,000 SMS" in said) == (1, True)
     async with inside(config) as gateway, await bind(gateway.port) as handset:
         other = await accepted(handset, sms(ALICE, "161", "CXFX"))
         await delivered(handset)
@@ -346,7 +343,7 @@ async def test_the_last_sms_of_a_handset(asking: Asking, tmp_path: Path) -> None
         names = [await accepted(handset, sms(who, "161", "CXFX")) for who in (ALICE, BOB, ALICE)]
         for _ in names:
             await delivered(handset)
-        await until(closed(gateway), "the end of the answers")
+        await gateway.drained()
         code, out, _ = await asking.run("--msisdn", f"+86{ALICE}")
         _, few, _ = await asking.run("--msisdn", ALICE, "--limit", "1", "--json")
         _, since, _ = await asking.run("--msisdn", ALICE, "--since", "1h", "--json")
