@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Any, Final
 
+from gateway.cli.output import complain, print_json
 from gateway.cli.showing import (
     Local,
     add_common,
     age,
-    complain,
     count,
     guarded,
-    print_json,
     say,
     shown,
     state_of,

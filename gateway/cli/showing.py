@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from gateway.cli.config import add_config, settings_of
+from gateway.cli.config import add_config, no_store, settings_of
+from gateway.cli.output import complain, sentence
 from gateway.message import MASKED, Delivery, message_id
 from gateway.operations.control import CommandRefused, NotRunning, ask
 from gateway.operations.operators import AT_ONCE
@@ -45,32 +46,20 @@ def guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse.
     store = settings.storage.path
     try:
         if not store.exists():
-            complain(
-                f"{store}: there is no store: start a gateway with fetion-gateway serve,"
-                " or name the configuration of the one that runs with --config FILE"
-            )
-            return 1
+            return complain(no_store(store))
         return work(args, settings)
     except NotRunning as error:
         complain(f"{error}: start it with fetion-gateway serve, or name another one with --config FILE")
-    except (StoreUnusable, CommandRefused, TableError, OSError) as error:
+    except (StoreUnusable, CommandRefused, TableError) as error:
         complain(error)
+    except OSError as error:
+        complain(sentence(error))
     return 1
 
 
 def say(text: str) -> None:
     """Print a line on standard output."""
     sys.stdout.write(text + "\n")
-
-
-def complain(text: object) -> None:
-    """Print a line on standard error."""
-    sys.stderr.write(f"fetion-gateway: {text}\n")
-
-
-def print_json(value: object) -> None:
-    """Print one JSON value on a line of its own."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def count(text: str) -> int:

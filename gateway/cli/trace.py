@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
+from gateway.cli.output import complain, print_json
 from gateway.cli.showing import (
     Local,
     add_common,
     age,
-    complain,
     count,
     guarded,
-    print_json,
     remotes_of,
     say,
     shown,

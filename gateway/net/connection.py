@@ -84,6 +84,12 @@ class Connection(asyncio.Protocol):
         self.peer_host = str(self.address or host)
         self.peer = peer_of(self.peer_host, port)
 
+    @property
+    def local(self) -> str:
+        """Our own end, address and port; "" before there is one."""
+        name = None if self._transport is None else self._transport.get_extra_info("sockname")
+        return peer_of(str(address_of(str(name[0])) or name[0]), int(name[1])) if name else ""
+
     def data_received(self, data: bytes) -> None:
         """asyncio: octets arrived."""
         events = self.session.receive(data, self._clock())
