@@ -266,7 +266,9 @@ def _handset(args: argparse.Namespace, settings: Settings) -> int:
     waits = waits_of(settings, [sms for sms in went if sms in found and sms.state is Delivery.WAITING])
     if args.json:
         looked = {"in": _looked_for_programs(look_in), "out": _looked_for_programs(look_out)}
-        print_json({"msisdn": msisdn, "sms": [shown(sms) for sms in found], "looked_at": looked})
+        for sms in found:
+            print_json(shown(sms))
+        print_json({"msisdn": msisdn, "looked_at": looked})
     else:
         _print_list(found, waits, local, settings)
         say(_how_far("in", look_in, local))
