@@ -9,6 +9,7 @@ fixtures are asynchronous: pytest-asyncio must be installed. See docs/testing.md
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import AsyncExitStack
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -91,6 +92,8 @@ def _made_by_asyncio() -> object:
             """A running gateway: free port, fresh store; `gateway.advance(hours=24)` moves its clock."""
             if collisions := list(_collisions()):
                 pytest.fail("\n".join([*collisions, REMEDY]), pytrace=False)
+            if reason := import_module("gateway.cli.platforms").refusal(sys.platform):
+                pytest.fail(reason, pytrace=False)
             if not isinstance(gateway_config, Mapping):
                 given = type(gateway_config).__name__
                 pytest.fail(f"gateway_config: must be a mapping of sections, is a {given}", pytrace=False)

@@ -28,7 +28,9 @@ PLACE: Final = "/tmp/fetion-demo-k3x8q1vw"  # noqa: S108 - nothing is written th
 
 _READY: Final = "to be another handset\n"
 _CHAR_WIDTH: Final = 12.2  # of rich's SVG: 61 % of a height of 20
-_TEXT: Final = re.compile(r'textLength="[\d.]+"( clip-path="[^"]*")>([^<]*)<')
+_TEXT: Final = re.compile(
+    r' x="([\d.]+)"( y="[\d.]+") textLength="[\d.]+"( clip-path="[^"]*")>((?:&#160;)*)([^<]*)<'
+)
 _FONTS: Final = re.compile(r"    @font-face \{\{.*?\}\}\n", re.DOTALL)
 
 # Its own background, so that it can be read on a light page and on a dark one.
@@ -106,9 +108,12 @@ def picture(shown: str, columns: int) -> str:
 
 
 def _with_its_width(text: re.Match[str]) -> str:
-    """rich counts characters, and a Chinese one takes two columns."""
-    width = cell_len(html.unescape(text[2])) * _CHAR_WIDTH
-    return f'textLength="{width:g}"{text[1]}>{text[2]}<'
+    """rich counts characters, and a Chinese one takes two columns. Blanks in front become a place: a browser
+    whose Chinese font is narrower would spread them."""
+    start, y, clip, blanks, shown = text.groups()
+    left = float(start) + blanks.count(";") * _CHAR_WIDTH
+    width = cell_len(html.unescape(shown)) * _CHAR_WIDTH
+    return f' x="{left:g}"{y} textLength="{width:g}"{clip}>{shown}<'
 
 
 def recorded() -> dict[str, str]:

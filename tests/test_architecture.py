@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 TOP_LEVEL = frozenset(
     {
-        *("gateway", "commands", "routing", "tests", "docs", ".ci"),
+        *("gateway", "commands", "routing", "tests", "docs", ".ci", "deploy"),
         *("config.yaml", "pyproject.toml", "requirements.lock", "Makefile", ".gitignore"),
         *("README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "pytest_fetion_gateway.py"),
     }
@@ -43,7 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 TOGETHER = frozenset({"gateway.app"})
 """Layers whose members may import one another."""
 
-SHARED = frozenset({"gateway.clock", "gateway.secrets", "gateway.errors", "gateway.settings"})
+SHARED = frozenset({"gateway.clock", "gateway.secrets", "gateway.errors", "gateway.settings", "gateway.disk"})
 """What every package of gateway/ but gateway.smpp may import."""
 
 ARROWS: dict[str, frozenset[str]] = {
@@ -51,7 +51,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.net": frozenset({"gateway.smpp"}),
     "gateway.smpp": frozenset(),
     "gateway.clock": frozenset(),
-    "gateway.secrets": frozenset(),
+    "gateway.secrets": frozenset({"gateway.disk"}),
+    "gateway.disk": frozenset(),
     "gateway.errors": frozenset(),
     "gateway.settings": frozenset({"routing.tablefile"}),
     "gateway.simulator": frozenset({"gateway.net", "gateway.smpp"}),
@@ -61,7 +62,7 @@ ARROWS: dict[str, frozenset[str]] = {
 }
 """What a module may import besides what LAYERS and SHARED allow it."""
 
-UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors"})
+UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors", "gateway.disk"})
 """Modules that import nothing of SHARED."""
 
 ENGINES = ("gateway.storage.sqlite", "gateway.storage.memory")
@@ -126,6 +127,9 @@ BOUNDARIES = frozenset(
         ("gateway.smpp.session", "_receive_frames"),
         ("gateway.net.listener", "received"),
         # Beside the way of an SMS: it is said, and the gateway goes on.
+        ("gateway.channels.smpp.watching", "incoming"),  # an operator's watch ends, the session goes on
+        ("gateway.channels.smpp.watching", "outgoing"),
+        ("gateway.channels.smpp.showing", "_shown"),
         ("gateway.events.relay", "run"),  # a bug of a consumer, or of its relay: the events come again
         ("gateway.events.relay", "_tidy"),
         ("gateway.processing.pipeline", "_step"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from gateway.cli.output import replace_unencodable, sentence
+from gateway.cli.platforms import refusal
 from gateway.cli.usage import Parser
 
 
@@ -86,6 +87,12 @@ COMMANDS = (
         "gateway.cli.tail",
     ),
     Entry(
+        "status",
+        "one screen about the running gateway; exit 0 healthy, 1 not, 3 not running",
+        "status --json",
+        "gateway.cli.status",
+    ),
+    Entry(
         "trace",
         "show everything that happened to one SMS, or the last SMS of a handset",
         "trace 0000000100000002",
@@ -96,6 +103,12 @@ COMMANDS = (
         "show who is bound to the running gateway",
         "binds --json",
         "gateway.cli.inspect:binds",
+    ),
+    Entry(
+        "pdus",
+        "show the PDUs of an account or a connection while they pass",
+        "pdus --account smsc --seconds 10",
+        "gateway.cli.pdus",
     ),
     Entry(
         "outbox list",
@@ -161,6 +174,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises SystemExit(2) on wrong usage and SystemExit(0) after --help and --version, as argparse does.
     """
+    if reason := refusal(sys.platform):
+        sys.stderr.write(f"{reason}\n")
+        return 2
     words = list(sys.argv[1:] if argv is None else argv)
     replace_unencodable(sys.stdout)
     try:

@@ -119,6 +119,11 @@ class Log:
         """Whether a line at level info is plain JSON, neither masked nor coloured; then write() works."""
         return self._wide and self._finish == [render_json]
 
+    @property
+    def lost(self) -> int:
+        """Lines that were lost since the start."""
+        return self._sink.lost
+
     def stamp(self, now_ms: int) -> str:
         """Return the timestamp of a line. now_ms: milliseconds since the epoch."""
         return self._stamp.text(now_ms)

@@ -31,8 +31,6 @@ from tests.proofs.served import (
 )
 from tests.support import ALICE, store_of
 
-BUILT_BESIDE: frozenset[str] = frozenset({"status", "pdus"})
-"""Commands that enter gateway.cli.main with other branches; to be emptied when they are there."""
 FIRST = 13_700_000_000
 
 
@@ -151,7 +149,7 @@ async def test_a_copy_without_the_log_is_not_whole(tmp_path: Path) -> None:
 )
 def test_its_commands_exist(words: str) -> None:
     """Each command that the page names is one of the command line, with all of its words."""
-    names = {entry.name for entry in COMMANDS} | BUILT_BESIDE
+    names = {entry.name for entry in COMMANDS}
     assert words in names or words.split()[0] in names
 
 
