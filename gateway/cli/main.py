@@ -94,9 +94,9 @@ COMMANDS = (
     ),
     Entry(
         "trace",
-        "show the whole life of one SMS from the store",
+        "show everything that happened to one SMS, or the last SMS of a handset",
         "trace 0000000100000002",
-        "gateway.cli.inspect:trace",
+        "gateway.cli.trace",
     ),
     Entry(
         "binds",

@@ -288,10 +288,10 @@ class EventLog(Observer):
             reason=reason,
         )
 
-    def suspected(self, sms: MobileTerminated) -> None:
-        """sms.suspect: parked for an operator."""
+    def parked(self, sms: MobileTerminated) -> None:
+        """sms.parked: it waits for an operator's decision."""
         self._log.error(
-            "sms.suspect",
+            "sms.parked",
             message_id=message_id(sms.number),
             cause_id=message_id(sms.cause),
             msisdn=sms.msisdn,

@@ -76,7 +76,6 @@ SMS: Final[Mapping[str, SmsRow]] = {
     "sms.sent": SmsRow("out", ("source",), ("msisdn",), "parts", "sent"),
     "sms.deferred": SmsRow("out", ("source",), ("msisdn",), "attempts", "deferred", _TO_HANDSET),
     "sms.failed": SmsRow("out", ("source",), ("msisdn",), "attempts", "failed", _TO_HANDSET),
-    "sms.suspect": SmsRow("out", ("source",), ("msisdn",), "attempts", "parked", _TO_HANDSET),
     "sms.parked": SmsRow("out", ("source",), ("msisdn",), "attempts", "parked", _TO_HANDSET),
     "sms.receipted": SmsRow("out", ("source",), ("msisdn",), "state", "received"),
 }

@@ -1,5 +1,6 @@
 """Passwords as an intruder would look for them: in every file that the gateway has written."""
 
+import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -170,7 +171,7 @@ async def test_no_password_stands_in_clear(tmp_path: Path, capsys: pytest.Captur
             first = await generated(receiver, ASKING)
         ids.append(await accepted(sender, sms(LATE, "161", "P")))
         states["delivered"] = snapshot(tmp_path)
-        told = inspected(config, ids, capsys)
+        told = await asyncio.to_thread(inspected, config, ids, capsys)
         await gateway.kill()
         await sender.wait_lost()
     states["killed"] = snapshot(tmp_path)
