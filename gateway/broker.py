@@ -1,5 +1,6 @@
-"""The section `mqtt` of the configuration, and the broker that its URL names."""
+"""The sections `mqtt` and `node` of the configuration, and the broker that a URL names."""
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,3 +123,14 @@ class MqttSettings(Closed):
                 reason = f"{self.cert_file} or {self.key_file}: {error.strerror}"
                 raise BadCertificate("cert_file", reason) from None
         return context
+
+
+class Node(Closed):
+    """name: what this gateway is called in what leaves over MQTT; null: the name of the machine."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+
+
+def node_of(machine: str) -> str:
+    """Make a name of a node from that of its machine."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", machine)[:64] or "node"

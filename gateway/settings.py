@@ -12,14 +12,14 @@ from dataclasses import replace
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from gateway.broker import MqttSettings
-from gateway.numbering import NUMBERING_PLANS, TYPE_OF_NUMBER, TYPES_OF_NUMBER
+from gateway.broker import MqttSettings, Node
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
 PREFIX = "FETION__"
@@ -30,6 +30,38 @@ SHIPPED_ACCOUNT: Mapping[str, object] = {"system_id": "smsc", "password": "fetio
 EMBEDDED = "(embedded defaults)"
 ENVIRONMENT = "(environment)"
 """Replace the file name in faults that belong to no file; the line of a variable is 0."""
+
+TYPE_OF_NUMBER = {"national": 0, "international": 1, "plus": 1}
+"""TON for each spelling of a mobile number: unknown, international (SMPP 3.4 section 5.2.5)."""
+
+TYPES_OF_NUMBER: Mapping[int, str] = MappingProxyType(
+    {
+        0: "unknown",
+        1: "international",
+        2: "national",
+        3: "network specific",
+        4: "subscriber",
+        5: "alphanumeric",
+        6: "abbreviated",
+    }
+)
+"""SMPP 3.4 section 5.2.5."""
+
+NUMBERING_PLANS: Mapping[int, str] = MappingProxyType(
+    {
+        0: "unknown",
+        1: "E.164",
+        3: "X.121",
+        4: "telex",
+        6: "E.212",
+        8: "national",
+        9: "private",
+        10: "ERMES",
+        14: "IP",
+        18: "WAP client",
+    }
+)
+"""SMPP 3.4 section 5.2.6."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -213,17 +245,6 @@ class Storage(Closed):
     def path(self) -> Path:
         """The file of the store."""
         return Path(self.url.removeprefix("sqlite:///"))
-
-
-class Node(Closed):
-    """name: what this gateway is called in what leaves over MQTT; null: the name of the machine."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
-
-
-def node_of(machine: str) -> str:
-    """Make a name of a node from that of its machine."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", machine)[:64] or "node"
 
 
 class Logging(Closed):

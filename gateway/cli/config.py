@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from commands.sensitive_words import WordList
@@ -11,6 +11,9 @@ from gateway.broker import BadCertificate
 from gateway.channels.smpp.composing import check_codec
 from gateway.settings import Settings, load, unread
 from routing.tablefile import Fault, Located, TableError
+
+Look = Callable[[Located[Settings]], Iterable[Fault]]
+"""A check that the schema cannot make."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -23,14 +26,25 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_settings(path: Path | None) -> Settings:
+def load_settings(path: Path | None, *more: Look) -> Settings:
     """Read the settings from a file and the environment of this process. Raises TableError with every fault.
 
-    A variable with one underscore too few, which is not read, is told of on standard error.
+    more: further checks. A variable with one underscore too few, which is not read, is told of on standard
+    error.
     """
     for name, nearest in unread(os.environ):
         sys.stderr.write(f"fetion-gateway: warning: the variable {name} is not read: is it {nearest}?\n")
-    return load(path, os.environ, lambda located: [fault for look in _LOOKS for fault in look(located)])
+    return load(
+        path, os.environ, lambda located: [fault for look in (*_LOOKS, *more) for fault in look(located)]
+    )
+
+
+def no_store(store: Path) -> str:
+    """Say that a store does not exist, and what to do."""
+    return (
+        f"{store}: there is no store: start a gateway with fetion-gateway serve,"
+        " or name the configuration of the one that runs with --config FILE"
+    )
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -99,5 +113,5 @@ def certificate_faults(settings: Located[Settings]) -> Iterator[Fault]:
             yield settings.fault(("mqtt", error.key), str(error))
 
 
-_LOOKS = (codec_faults, path_faults, word_faults, certificate_faults)
-"""The checks that the schema cannot make."""
+_LOOKS: tuple[Look, ...] = (codec_faults, path_faults, word_faults, certificate_faults)
+"""The checks of every command."""
