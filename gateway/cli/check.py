@@ -3,14 +3,16 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from commands.service import Commands
 from gateway.cli.config import add_config, load_settings
+from gateway.settings import Settings
+from gateway.storage.engines import obstacle
 from routing.table import Routing
-from routing.tablefile import Fault, TableError
+from routing.tablefile import Fault, Located, TableError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +37,15 @@ def run(args: argparse.Namespace) -> int:
 def find_faults(config: Path | None) -> list[Fault]:
     """Return every fault of the configuration and of the tables."""
     return [
-        *_faults_of(lambda: load_settings(config)),
+        *_faults_of(lambda: load_settings(config, store_faults)),
         *_faults_of(lambda: Commands.load(Routing.load())),
     ]
+
+
+def store_faults(settings: Located[Settings]) -> Iterator[Fault]:
+    """Yield what keeps a gateway from using a store on a server: it is asked."""
+    if reason := obstacle(settings.value.storage.url):
+        yield settings.fault(("storage", "url"), reason.removeprefix("storage.url: "))
 
 
 def _faults_of(load: Callable[[], object]) -> list[Fault]:

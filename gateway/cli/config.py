@@ -3,13 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from commands.sensitive_words import WordList
 from gateway.channels.smpp.composing import check_codec
 from gateway.settings import Settings, load, unread
 from routing.tablefile import Fault, Located, TableError
+
+Look = Callable[[Located[Settings]], Iterable[Fault]]
+"""Finds faults that the schema cannot find."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +25,18 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_settings(path: Path | None) -> Settings:
+def load_settings(path: Path | None, *also: Look) -> Settings:
     """Read the settings from a file and the environment of this process. Raises TableError with every fault.
+
+    also: what to look at besides what can be seen without asking anybody.
 
     A variable with one underscore too few, which is not read, is told of on standard error.
     """
     for name, nearest in unread(os.environ):
         sys.stderr.write(f"fetion-gateway: warning: the variable {name} is not read: is it {nearest}?\n")
-    return load(path, os.environ, lambda located: [fault for look in _LOOKS for fault in look(located)])
+    return load(
+        path, os.environ, lambda located: [fault for look in (*_LOOKS, *also) for fault in look(located)]
+    )
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -56,7 +63,7 @@ def path_faults(settings: Located[Settings]) -> Iterator[Fault]:
     """Yield faults of paths at which no file is possible. Makes nothing."""
     storage, logging = settings.value.storage, settings.value.logging
     places: tuple[tuple[tuple[str, str], Path | None], ...] = (
-        (("storage", "url"), storage.path),
+        (("storage", "url"), storage.path if storage.in_file else None),
         (("storage", "key_file"), storage.key_file),
         (("logging", "file"), logging.file),
     )

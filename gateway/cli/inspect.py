@@ -49,7 +49,7 @@ def _guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse
     settings = settings_of(args)
     store = settings.storage.path
     try:
-        if not store.exists():
+        if settings.storage.in_file and not store.exists():
             complain(
                 f"{store}: there is no store: start a gateway with fetion-gateway serve,"
                 " or name the configuration of the one that runs with --config FILE"
@@ -165,7 +165,8 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         parts = [part for each in numbers if (part := reader.journal_record(each)) is not None]
     if message is None and outgoing is None:
         complain(
-            f"{args.id}: no such SMS in {settings.storage.path} (never answered positively, or another store)"
+            f"{args.id}: no such SMS in {settings.storage.place}"
+            " (never answered positively, or another store)"
         )
         return 1
     home = "" if message is None else Routing.load().home(message.msisdn)

@@ -1,0 +1,191 @@
+"""The Reader of a store on PostgreSQL: a connection of its own, beside the running gateway or without one."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Self, TypeVar
+
+import orjson
+import psycopg
+
+from commands.model import Hidden
+from gateway.message import Delivery, ProductRecord
+from gateway.storage.contract import StoreUnusable
+from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
+from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
+from gateway.storage.postgresql.place import Place, reason_of, unusable
+from gateway.storage.postgresql.rows import text_of
+from gateway.storage.reader import (
+    ENDLESS,
+    REPLIES_WITHIN,
+    ClosedDownlink,
+    CustomerOrders,
+    DownlinkRecord,
+    JournalRecord,
+)
+from gateway.storage.records import customer_of
+
+PAGE: Final = 5000
+"""Rows that an iterator reads at a time: an old snapshot that is held would keep autovacuum from its work."""
+
+# Of every statement the first column tells where the next page begins.
+_JOURNAL = """
+SELECT number, at, account, session, sequence, source, destination, msisdn, access_code, sub_code, province,
+    esm_class, data_coding, parts, instruction, outcome, text, detail, digest, repeated_at, hidden
+FROM journal"""
+_OUTBOX = """
+SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
+    state, parts, parts_done, attempts, closed_at, remote_id, error, source_ton, source_npi, losses, repeat,
+    coalesce((SELECT instruction FROM journal WHERE journal.number = outbox.cause), '')
+FROM outbox"""
+_JOURNAL_RECORD = f"{_JOURNAL} WHERE number = %s"
+_DOWNLINK = f"{_OUTBOX} WHERE number = %s"
+_CAUSED_BY = f"{_OUTBOX} WHERE number BETWEEN %s AND %s AND cause = %s ORDER BY number"
+_OPEN = f"{_OUTBOX} WHERE state = %s AND state IN (0, 4) ORDER BY number LIMIT %s"
+_JOURNAL_PAGE = f"""{_JOURNAL}
+WHERE number > %(after)s AND at >= %(begin)s AND at < %(end)s ORDER BY number LIMIT %(limit)s
+"""
+_CLOSED_PAGE = f"""{_OUTBOX}
+WHERE number > %(after)s AND state IN (1, 2, 3) AND closed_at >= %(begin)s AND closed_at < %(end)s
+ORDER BY number LIMIT %(limit)s
+"""
+_PRODUCT_PAGE = """
+SELECT id, cause, msisdn, product, operation, at, trial, province FROM product_record
+WHERE id > %(after)s AND at >= %(begin)s AND at < %(end)s ORDER BY id LIMIT %(limit)s
+"""
+# The name of a key in a document: within a text of the document its quotes would be escaped.
+_ORDER_PAGE = f"""
+SELECT {CUSTOMER_COLUMNS} FROM customer
+WHERE msisdn > %(after)s AND position('"orders":[' IN doc) > 0 ORDER BY msisdn LIMIT %(limit)s
+"""  # noqa: S608
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+
+class PostgresReader:
+    """Reader of one store: gateway.storage.reader says what each call gives."""
+
+    def __init__(self, place: Place, db: Connection) -> None:
+        self._place = place
+        self._db = db
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Connect. Raises StoreUnusable where there is no store of this schema."""
+        place = Place.of(url)
+        try:
+            db = psycopg.connect(place.conninfo, autocommit=True)
+        except psycopg.Error as error:
+            raise unusable(error, place) from error
+        try:
+            check_readable(db, place)
+        except BaseException:
+            db.close()
+            raise
+        return cls(place, db)
+
+    def journal_record(self, number: int) -> JournalRecord | None:
+        """Look into the table by its key."""
+        rows = self._read(_JOURNAL_RECORD, (number,))
+        return _journal_record(rows[0]) if rows else None
+
+    def downlink(self, number: int) -> DownlinkRecord | None:
+        """Look into the table by its key."""
+        rows = self._read(_DOWNLINK, (number,))
+        return _downlink(rows[0]) if rows else None
+
+    def caused_by(self, number: int) -> list[DownlinkRecord]:
+        """Search the numbers behind that of the cause."""
+        return [_downlink(row) for row in self._read(_CAUSED_BY, (number, number + REPLIES_WITHIN, number))]
+
+    def waiting(self, limit: int) -> list[DownlinkRecord]:
+        """Read the index of what is open, once for each state."""
+        found: list[DownlinkRecord] = []
+        for state in (Delivery.SUSPECT, Delivery.WAITING):
+            found += map(_downlink, self._read(_OPEN, (state.value, limit - len(found))))
+        return found
+
+    def journal(self, begin: int = 0, end: int = ENDLESS) -> Iterator[JournalRecord]:
+        """Go through the table by its key: `at` has no index."""
+        return self._paged(_JOURNAL_PAGE, _journal_record, begin, end)
+
+    def closed(self, begin: int, end: int) -> Iterator[ClosedDownlink]:
+        """Go through the table by its key, and look up each cause."""
+        return self._paged(_CLOSED_PAGE, _closed_downlink, begin, end)
+
+    def products(self, begin: int, end: int) -> Iterator[ProductRecord]:
+        """Go through the table in the order of its rows."""
+        return self._paged(_PRODUCT_PAGE, _product, begin, end)
+
+    def orders(self) -> Iterator[CustomerOrders]:
+        """Go through the customers whose documents have orders."""
+        return self._paged(_ORDER_PAGE, _customer_orders)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def _read(self, statement: str, values: Row | dict[str, int]) -> list[Row]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except psycopg.Error as error:
+            raise StoreUnusable(
+                f"{self._place.name}: the store cannot be read: {reason_of(error)}"
+            ) from error
+
+    def _paged(
+        self, statement: str, record: Callable[[Row], T], begin: int = 0, end: int = ENDLESS
+    ) -> Iterator[T]:
+        """Give what `record` makes of each row, PAGE rows at a time.
+
+        statement: gives at most %(limit)s rows whose first column is above %(after)s, in its order.
+        """
+        values = {"after": -1, "begin": begin, "end": end, "limit": PAGE}
+        while rows := self._read(statement, values):
+            yield from map(record, rows)
+            values["after"] = rows[-1][0]
+
+
+def check_readable(db: Connection, place: Place) -> None:
+    """Raises StoreUnusable where there is no store of this schema."""
+    try:
+        version = version_of(db)
+    except psycopg.Error as error:
+        raise unusable(error, place) from error
+    if not version:
+        raise StoreUnusable(f"{place.name}: there is no store: storage.url must name that of a gateway")
+    if version != SCHEMA_VERSION:
+        raise StoreUnusable(
+            f"{place.name}: its schema is version {version}, this command reads {SCHEMA_VERSION}"
+        )
+
+
+def _journal_record(row: Row) -> JournalRecord:
+    *others, text, detail, digest, repeated_at, hidden = row
+    shown = "" if hidden else text_of(text)
+    known = orjson.loads(detail) if detail else {}
+    values = (*others, shown, known, bytes(digest), repeated_at, Hidden(hidden))
+    return JournalRecord(*values)
+
+
+def _downlink(row: Row) -> DownlinkRecord:
+    number, cause, msisdn, account, source, destination, ton, npi, text, secret, *others = row
+    reference, at, expires_at, state, *counts, _ = others
+    shown = "" if secret else text_of(text)
+    address = (number, cause, msisdn, account, source, destination, ton, npi)
+    values = (*address, shown, secret, reference, at, expires_at, Delivery(state), *counts)
+    return DownlinkRecord(*values)
+
+
+def _closed_downlink(row: Row) -> ClosedDownlink:
+    return ClosedDownlink(_downlink(row), row[-1])
+
+
+def _product(row: Row) -> ProductRecord:
+    _, *fields = row
+    return ProductRecord(*fields)
+
+
+def _customer_orders(row: Row) -> CustomerOrders:
+    msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching = row
+    customer = customer_of((msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching))
+    return CustomerOrders(customer.msisdn, customer.orders)
