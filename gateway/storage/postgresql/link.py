@@ -31,6 +31,16 @@ Statement = tuple[str, Sequence[Any]]
 """SQL and its values."""
 
 
+def _is_refused(db: Db, error: psycopg.Error) -> bool:
+    """Whether the server has said that a commit is not stored. Whatever is less than that is doubt: psycopg
+    may raise that it cannot leave the pipeline, where the end of the connection is still on its way."""
+    if db.closed or is_lost(error):
+        return False
+    if db.info.transaction_status in {Status.INERROR, Status.INTRANS}:  # COMMIT was not executed
+        return True
+    return db.info.transaction_status is Status.IDLE and error.sqlstate is not None
+
+
 class Unreachable(StoreFault):
     """There is no connection."""
 
@@ -140,7 +150,7 @@ class Link:
                         await db.execute(statement, values)
                     await db.execute("COMMIT")
             except psycopg.Error as error:
-                if not (db.closed or is_lost(error)):
+                if _is_refused(db, error):
                     raise
                 self._in_doubt = True
                 lost = error

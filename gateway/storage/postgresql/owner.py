@@ -7,6 +7,7 @@ row, so a connection that follows a lost one finds out what became of the commit
 """
 
 import secrets
+import time
 from typing import Any, Final
 
 import psycopg
@@ -14,6 +15,9 @@ import psycopg
 from gateway.storage.contract import StoreFault, StoreInUse
 from gateway.storage.postgresql.place import Place
 
+LOOKS: Final = 10
+GLANCE: Final = 0.05
+"""How often a store is looked at that is in use, and seconds between two looks."""
 LEASE: Final = 30
 """Seconds for which a gateway owns a store after its last transaction. An idle one has one every 5 s."""
 
@@ -51,19 +55,22 @@ def take(db: psycopg.Connection[tuple[Any, ...]], place: Place) -> str:
     """Become the owner, under the name that is given back.
 
     The store is free when its owner left it, when the connection of its owner is gone from the server, or
-    when the owner has not written for LEASE seconds. Raises StoreInUse otherwise.
+    when the owner has not written for LEASE seconds. The server needs a moment to see that a process is gone.
+    Raises StoreInUse otherwise.
     """
-    with db.transaction():
-        row = db.execute(_LOOK).fetchone()
-        if row is None or not row[0]:
-            left = row[1] if row else LEASE
-            raise StoreInUse(
-                f"{place.name}: another gateway has this store open; stop it or set storage.url"
-                f" (if it is dead already, its claim ends in {left} s)"
-            )
-        holder = draw()
-        db.execute(_TAKE, (holder,))
-    return holder
+    for left in reversed(range(LOOKS)):
+        with db.transaction():
+            row = db.execute(_LOOK).fetchone()
+            if row is not None and row[0]:
+                holder = draw()
+                db.execute(_TAKE, (holder,))
+                return holder
+        if left:
+            time.sleep(GLANCE)
+    raise StoreInUse(
+        f"{place.name}: another gateway has this store open; stop it or set storage.url"
+        f" (if it is dead already, its claim ends in {row[1] if row else LEASE} s)"
+    )
 
 
 async def retake(db: psycopg.AsyncConnection[Any], holders: list[str], place: Place) -> int:

@@ -25,8 +25,8 @@ _BREAKS_A_RULE: Final = "23"
 """Class of SQLSTATE: integrity constraint violation."""
 _AGAIN: Final = frozenset({"40001", "40P01"})
 """Serialisation failure, deadlock: the same transaction may well succeed."""
-_LOST: Final = "57P"
-"""Class of SQLSTATE: the server ends the connection, or takes none."""
+_LOST: Final = frozenset({"FATAL", "PANIC"})
+"""Severities with which the server ends the connection."""
 
 _REMEDIES: Final = {
     "42501": "the user of storage.url may not do that: make it the owner of the schema",
@@ -74,7 +74,7 @@ def reason_of(error: psycopg.Error) -> str:
 
 def is_lost(error: psycopg.Error) -> bool:
     """Whether the server has ended the connection, as far as the error tells."""
-    return (error.sqlstate or "").startswith(_LOST)
+    return error.diag.severity_nonlocalized in _LOST
 
 
 def typed(error: psycopg.Error, place: Place) -> StorageError:
