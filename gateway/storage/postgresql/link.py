@@ -25,6 +25,10 @@ PAUSE_MOST: Final = 5.0
 TRIES: Final = 5
 """How often a transaction that meets another one is run."""
 
+_BY_INDEX: Final = "SELECT set_config('enable_seqscan', 'off', TRUE), set_config('jit', 'off', TRUE)"
+"""A plan that was made while a table was small is used until the table is analysed: it must not read all of
+the table. A statement on a table without an index looks very expensive then: it must not be compiled."""
+
 T = TypeVar("T")
 Db = psycopg.AsyncConnection[tuple[Any, ...]]
 Statement = tuple[str, Sequence[Any]]
@@ -146,6 +150,7 @@ class Link:
                 async with db.pipeline():
                     await db.execute("BEGIN")
                     await db.execute(CLAIM, (self._holders[-1], self._batch))
+                    await db.execute(_BY_INDEX)
                     for statement, values in statements:
                         await db.execute(statement, values)
                     await db.execute("COMMIT")

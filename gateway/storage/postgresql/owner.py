@@ -25,6 +25,7 @@ LEASE: Final = 30
 CLAIM: Final = f"""
 UPDATE fetion_store SET holder = CASE WHEN holder = %s THEN holder END, batch = coalesce(%s, batch),
     until = clock_timestamp() + interval '{LEASE} s'
+WHERE one = 1
 """  # noqa: S608
 _LOOK = """
 SELECT holder = '' OR until < clock_timestamp() OR (pid IS NOT NULL AND NOT EXISTS (
