@@ -10,7 +10,9 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from gateway.storage.contract import Store, StoreUnusable
+from gateway.storage.copying import Progress
 from gateway.storage.reader import Reader
+from gateway.storage.sqlite.export import SqliteSource
 from gateway.storage.sqlite.reader import SqliteReader
 from gateway.storage.sqlite.store import SqliteStore
 
@@ -96,6 +98,19 @@ def obstacle(url: str) -> str:
     except StoreUnusable as error:
         return str(error)
     return ""
+
+
+def copy_store(path: Path, url: str, progress: Progress) -> dict[str, int]:
+    """Copy the SQLite store at a path into an empty one on PostgreSQL, whole and checked, or not at all.
+
+    Gives the number of rows by table. Raises StoreInUse, also while a gateway runs; StoreUnusable.
+    """
+    if not url.startswith("postgresql://"):
+        raise StoreUnusable("a store is copied to postgresql://user@host/database")
+    with _needing_psycopg():
+        from gateway.storage.postgresql.importing import fill
+    with SqliteSource.opened(path) as source:
+        return fill(url, source, progress)
 
 
 def _engine(where: str | Path) -> tuple[Engine, str]:

@@ -21,11 +21,12 @@ def recordset(rows: Iterable[Mapping[str, Any]]) -> str:
     """The JSON of rows; each is a mapping of columns to values."""
     document = orjson.dumps(rows if isinstance(rows, list) else list(rows)).decode()
     if "\\u0000" in document:
-        document = orjson.dumps([{k: _kept(v) for k, v in row.items()} for row in rows]).decode()
+        document = orjson.dumps([{k: kept(v) for k, v in row.items()} for row in rows]).decode()
     return document
 
 
-def _kept(value: Any) -> Any:
+def kept(value: Any) -> Any:
+    """What is stored for a value."""
     return value.replace(_NUL, _INSTEAD) if isinstance(value, str) else value
 
 
