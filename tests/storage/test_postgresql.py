@@ -1,6 +1,10 @@
 """What is PostgreSQL's own: lost connections, owners, what the server refuses, what it cannot keep."""
 
 import asyncio
+import os
+import shutil
+import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -9,8 +13,8 @@ import psycopg
 import pytest
 
 from commands.model import Customer, LoadKeys, World
-from gateway.message import Commit, StoredEvent
-from gateway.storage.contract import StoreFault, StoreInUse, StoreUnusable
+from gateway.message import Commit, StoredEvent, Watermark
+from gateway.storage.contract import StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.engines import obstacle
 from gateway.storage.postgresql.link import TRIES
 from gateway.storage.postgresql.owner import LEASE
@@ -407,4 +411,44 @@ async def test_a_server_that_is_killed(server: Server) -> None:
     server.start()
     await commit
     assert [number for (number,) in server.execute("SELECT number FROM journal ORDER BY number")] == [1, 2]
+    await store.close()
+
+
+@pytest.fixture
+def small_disk(server: Server) -> Iterator[str]:
+    """The URL of a database on a disk of 24 MB, which only root can make."""
+    folder = server.folder / "small"
+    folder.mkdir()
+    words = ["/usr/bin/env", "mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        shutil.chown(folder, "nobody", "nogroup")
+        server.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        server.execute("CREATE DATABASE small TABLESPACE small")
+        yield server.url(database="small")
+    finally:
+        server.stop(signal.SIGQUIT)
+        subprocess.run(["/usr/bin/env", "umount", str(folder)], check=True)
+
+
+async def test_a_disk_that_is_full(small_disk: str) -> None:
+    """A server that has no room is StoreFull, as often as it is tried; nothing of the batch is there, and
+    what was stored before can be read."""
+    store = PostgresStore.open(small_disk)
+    stored = 0
+
+    async def fill() -> None:
+        nonlocal stored
+        while True:
+            rows = [received(stored + n)._replace(text="x" * 140) for n in range(500)]
+            await store.commit(Commit(messages=rows, settled=Watermark(stored, START_MS)))
+            stored += len(rows)
+
+    for _ in range(2):
+        with pytest.raises(StoreFull, match="No space left on device: make room on the disk of the server"):
+            await fill()
+    assert await store.settled() == Watermark(stored - 500, START_MS)
+    with closing(PostgresReader.open(small_disk)) as reader:
+        assert sum(1 for _ in reader.journal()) == stored
     await store.close()

@@ -17,17 +17,13 @@ from psycopg.pq import TransactionStatus as Status
 
 from gateway.storage.contract import StoreFault
 from gateway.storage.postgresql.owner import CLAIM, TAKEN, draw, is_taken, leave, retake
-from gateway.storage.postgresql.place import Again, Place, is_lost, reason_of, typed
+from gateway.storage.postgresql.place import BY_INDEX, Again, Place, is_lost, reason_of, typed
 
 PAUSE_FIRST: Final = 0.1
 PAUSE_MOST: Final = 5.0
 """Seconds between two attempts to connect: a random time, at most the first, then twice that, and so on."""
 TRIES: Final = 5
 """How often a transaction that meets another one is run."""
-
-_BY_INDEX: Final = "SELECT set_config('enable_seqscan', 'off', TRUE), set_config('jit', 'off', TRUE)"
-"""A plan that was made while a table was small is used until the table is analysed: it must not read all of
-the table. A statement on a table without an index looks very expensive then: it must not be compiled."""
 
 T = TypeVar("T")
 Db = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -94,6 +90,7 @@ class Link:
         async def once() -> T:
             async with self.turn() as db, db.transaction():
                 await db.execute(CLAIM, (self._holders[-1], None))
+                await db.execute(BY_INDEX)
                 return await work(db)
 
         return await self._to_its_end(self._again(once))
@@ -150,7 +147,7 @@ class Link:
                 async with db.pipeline():
                     await db.execute("BEGIN")
                     await db.execute(CLAIM, (self._holders[-1], self._batch))
-                    await db.execute(_BY_INDEX)
+                    await db.execute(BY_INDEX)
                     for statement, values in statements:
                         await db.execute(statement, values)
                     await db.execute("COMMIT")

@@ -11,7 +11,7 @@ from gateway.message import Delivery, ProductRecord
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
-from gateway.storage.postgresql.place import Place, reason_of, unusable
+from gateway.storage.postgresql.place import BY_INDEX, Place, reason_of, unusable
 from gateway.storage.postgresql.rows import text_of
 from gateway.storage.reader import (
     ENDLESS,
@@ -26,6 +26,7 @@ from gateway.storage.records import customer_of
 PAGE: Final = 5000
 """Rows that an iterator reads at a time: an old snapshot that is held would keep autovacuum from its work."""
 
+_ONLY_READ = "SET TRANSACTION READ ONLY"
 # Of every statement the first column tells where the next page begins.
 _JOURNAL = """
 SELECT number, at, account, session, sequence, source, destination, msisdn, access_code, sub_code, province,
@@ -126,7 +127,10 @@ class PostgresReader:
 
     def _read(self, statement: str, values: Row | dict[str, int]) -> list[Row]:
         try:
-            return self._db.execute(statement, values).fetchall()
+            with self._db.transaction():
+                self._db.execute(_ONLY_READ)
+                self._db.execute(BY_INDEX)
+                return self._db.execute(statement, values).fetchall()
         except psycopg.Error as error:
             raise StoreUnusable(
                 f"{self._place.name}: the store cannot be read: {reason_of(error)}"
