@@ -41,9 +41,9 @@ BY_INDEX: Final = """
 SELECT set_config('enable_seqscan', 'off', TRUE), set_config('enable_sort', 'off', TRUE),
     set_config('jit', 'off', TRUE)
 """
-"""For one transaction. What the planner knows of a table is old, and so is a plan that is kept: made while the
-table was small, it would read or sort all of it. A statement on a table without an index looks very expensive
-then: it must not be compiled."""
+"""For one transaction. What the planner knows of a table is old, and so is a plan that is kept: made while
+the table was small, it would read or sort all of it. A statement on a table without an index looks very
+expensive then: it must not be compiled."""
 
 
 class Again(StoreFault):
