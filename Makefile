@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help run test test-long lint format bench conformance picture lock
+.PHONY: help run test test-long lint format bench conformance picture recordings lock
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make bench          decode and encode beside smpplib; what a session costs"
 	@echo "make conformance    write docs/smpp-conformance.md anew"
 	@echo "make picture        draw the picture of docs/architecture.md anew"
+	@echo "make recordings     record the demo anew: docs/recordings"
 	@echo "make lock           write requirements.lock anew (needs uv)"
 
 run: $(READY)
@@ -54,13 +55,34 @@ conformance: $(READY)
 picture: $(READY)
 	@$(BIN)/python -m tests.picture
 
+recordings: $(READY)
+	@$(BIN)/python -m tests.recordings
+
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --group dev pyproject.toml -o requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -c "" 2>/dev/null || rm -rf $(VENV)
-	@if uv --version >/dev/null 2>&1; then $(with_uv); else $(with_pip); fi
+	@if uv --version >/dev/null 2>&1; then $(call quietly,uv,10,$(with_uv)); \
+		else $(python_is_new_enough) && $(venv_is_there) && $(call quietly,pip,30,$(with_pip)); fi
 	@touch $@
+
+# Runs the commands $(3) of the tool $(1), which take about $(2) seconds; what they write is shown only when they fail.
+define quietly
+{ echo "Installing the packages of requirements.lock into $(VENV) with $(1), once: about $(2) s"; \
+	log=$$(mktemp) && trap 'rm -f "$$log"' EXIT && trap 'exit 130' INT TERM && \
+	if ! { $(3); } >"$$log" 2>&1; then \
+		cat "$$log" >&2; \
+		if grep -qiE '$(no_index)' "$$log"; then echo "$(index_advice)" >&2; \
+		else echo "$(1) failed, see above; then run make again" >&2; fi; \
+		exit 1; \
+	fi; }
+endef
+
+# What pip and uv write when they reach no index, or one that has not what they look for.
+no_index := connection|timed out|name resolution|dns error|unreachable|failed to fetch|error sending|proxy|certificate|no matching distribution
+index_advice := No package index is reachable from here, or it lacks a package. Check the network; behind a proxy set \
+	HTTPS_PROXY; for another index set PIP_INDEX_URL (pip) or UV_DEFAULT_INDEX (uv). Then run make again.
 
 define with_uv
 { [ -x $(BIN)/python ] || uv venv --quiet --python '>=3.11' $(VENV); } && \
@@ -69,8 +91,7 @@ define with_uv
 endef
 
 define with_pip
-$(python_is_new_enough) && $(venv_is_there) && \
-	$(PYTHON) -m venv $(VENV) && \
+$(PYTHON) -m venv $(VENV) && \
 	$(PIP) install --require-hashes -r requirements.lock && \
 	$(PIP) install --no-deps --no-build-isolation --editable .
 endef

@@ -7,7 +7,9 @@ fixtures are asynchronous: pytest-asyncio must be installed. See docs/testing.md
 """
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -31,11 +33,27 @@ REMEDY: Final = (
 )
 
 
+RUNNING: Final = pytest.StashKey["RunningGateway"]()
+"""Where a test keeps the gateway that its fixtures talk to, for its report."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Offer the fixture `gateway`, made by pytest-asyncio if it is loaded: then both of its modes take it."""
     plugins = {getattr(plugin, "__name__", "") for plugin in config.pluginmanager.get_plugins()}
     fixtures = _made_by_asyncio() if "pytest_asyncio.plugin" in plugins else WithoutAsyncio()
     config.pluginmanager.register(fixtures, "fetion_gateway_fixtures")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the conversation and the log of the gateway to the report of a test that failed."""
+    report = yield
+    running = item.stash.get(RUNNING, None)
+    if report.failed and running is not None:
+        from gateway.testing.reporting import sections
+
+        report.sections.extend(sections(running))
+    return report
 
 
 @pytest.fixture
@@ -66,14 +84,32 @@ def _made_by_asyncio() -> object:
     class WithAsyncio:
         @pytest_asyncio.fixture
         async def gateway(
-            self, tmp_path_factory: pytest.TempPathFactory, gateway_config: Mapping[str, Any]
+            self,
+            request: pytest.FixtureRequest,
+            tmp_path_factory: pytest.TempPathFactory,
+            gateway_config: Any,
         ) -> "AsyncIterator[RunningGateway]":
             """A running gateway: free port, fresh store; `gateway.advance(hours=24)` moves its clock."""
             if collisions := list(_collisions()):
                 pytest.fail("\n".join([*collisions, REMEDY]), pytrace=False)
+            if reason := import_module("gateway.cli.platforms").refusal(sys.platform):
+                pytest.fail(reason, pytrace=False)
+            if not isinstance(gateway_config, Mapping):
+                given = type(gateway_config).__name__
+                pytest.fail(f"gateway_config: must be a mapping of sections, is a {given}", pytrace=False)
             from gateway.testing import running_gateway
+            from gateway.testing.reporting import START_ERRORS, why_not
 
-            async with running_gateway(tmp_path_factory.mktemp("gateway"), gateway_config) as running:
+            async with AsyncExitStack() as stack:
+                starting = running_gateway(tmp_path_factory.mktemp("gateway"), gateway_config)
+                refusal = ""
+                try:
+                    running = await stack.enter_async_context(starting)
+                except START_ERRORS as error:
+                    refusal = why_not(error)
+                if refusal:  # said here: in the handler pytest would add the error with its frames
+                    pytest.fail(refusal, pytrace=False)
+                request.node.stash[RUNNING] = running
                 yield running
 
     return WithAsyncio()

@@ -33,6 +33,9 @@ from routing.model import Accepts, Route
 _ANSWER: Final = Accepts.ANSWER
 _SUSPENDED: Final = CustomerState.SUSPENDED
 _EXPLAINED: Final = (Result.REFUSED, Result.MISUNDERSTOOD, Result.USAGE)
+_HELPED: Final = "help"
+_MACHINE: Final = "machine"
+"""Values of Outcome.silent."""
 HELPED = 10
 """Different help texts that a handset gets within limits.help_period at most; each of them once."""
 
@@ -131,7 +134,7 @@ class Dispatch:
                 return self._answer_suggestion(world, understood, given, question)
         if understood.id in self._helps and not understood.arguments:
             if _was_helped(world, understood.sender, understood.id, given):
-                return Outcome(Result.LIMITED)
+                return Outcome(Result.LIMITED, silent=_HELPED)
             _note_helped(world, understood.sender, understood.id, given)
         return HANDLERS[understood.id](world, understood, given)
 
@@ -155,7 +158,7 @@ class Dispatch:
         if outcome.result is not Result.MISUNDERSTOOD or understood.reason == self._always_told:
             return outcome
         if _was_helped(world, understood.sender, _help_in(understood), given):
-            return Outcome(Result.LIMITED)
+            return Outcome(Result.LIMITED, silent=_HELPED)
         row = self._suggestable(understood.suggestion, understood.route) if understood.suggestion else None
         if row is not None:
             outcome.replies = [self._offer(world, understood, row, given)]
@@ -242,6 +245,7 @@ class Dispatch:
             return
         outcome.replies = [reply for reply in outcome.replies if reply.to != understood.sender]
         outcome.result = Result.LIMITED
+        outcome.silent = _MACHINE
 
     def _remind(self, world: World, understood: Understood, outcome: Outcome, now: int) -> None:
         """Remind the sender of the open question to whose number another text was sent (rule 1)."""
@@ -255,7 +259,7 @@ class Dispatch:
         if reply is None:
             return
         if outcome.result is Result.LIMITED:
-            outcome.result = Result.MISUNDERSTOOD  # there is a reply after all
+            outcome.result, outcome.silent = Result.MISUNDERSTOOD, ""  # there is a reply after all
         elif outcome.result is Result.MISUNDERSTOOD and outcome.replies[0].sentence == general.misunderstood:
             outcome.replies.clear()  # such as "是的好": an answer, but not a clear one
         outcome.replies.append(reply)

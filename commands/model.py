@@ -480,7 +480,8 @@ class ProductFact:
 class Outcome:
     """The result of handling an SMS. Its changes to customers are in the World.
 
-    code: the result code of the service (commands.codes). facts: charging records.
+    code: the result code of the service (commands.codes). facts: charging records. silent: where the
+    result is LIMITED, why there is no answer: help (it was sent lately), machine (one wrote the text).
     """
 
     result: Result
@@ -488,3 +489,4 @@ class Outcome:
     events: list[ServiceEvent] = field(default_factory=list)
     code: int = 200
     facts: list[ProductFact] = field(default_factory=list)
+    silent: str = ""

@@ -1,4 +1,4 @@
-"""The schema of appendix8.yaml and replies/zh.yaml. commands.table checks what goes across rows."""
+"""The schema of appendix8.yaml and of replies/. commands.table checks what goes across rows."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -206,12 +206,10 @@ class SampleRecord(Closed):
 class SentenceRecord(Closed):
     """A sentence.
 
-    text: Chinese, with {placeholders}. gloss: what it says, in English, for readers of the file. sms: how
-    many SMS it takes at most.
+    text: Chinese, with {placeholders}. sms: how many SMS it takes at most.
     """
 
     text: Filled
-    gloss: Filled
     sms: Annotated[int, Field(ge=1, le=255)] = 1
 
 
@@ -220,3 +218,10 @@ class Replies(Closed):
 
     values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_]*$")], SampleRecord]
     sentences: dict[Id, SentenceRecord] = Field(min_length=1)
+
+
+class GlossesRecord(Closed):
+    """replies/en.yaml: what the instructions and the sentences say, in English."""
+
+    instructions: dict[Id, Filled] = Field(min_length=1)
+    sentences: dict[Id, Filled] = Field(min_length=1)

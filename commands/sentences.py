@@ -1,7 +1,7 @@
 """The sentences that customers receive: checked and split at load, rendered for each SMS."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -24,7 +24,12 @@ def parts_of(text: str) -> int:
     return 1 if units <= SINGLE else -(-units // PART)
 
 
-def _put(values: Mapping[str, str], text: str) -> str:
+def placeholders(text: str) -> frozenset[str]:
+    """The names of the placeholders of a text."""
+    return frozenset(_PLACEHOLDER.findall(text))
+
+
+def put(values: Mapping[str, str], text: str) -> str:
     """`text` with its placeholders replaced that have a value in `values`."""
     return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), text)
 
@@ -43,6 +48,11 @@ class Sentence:
         self.names = tuple(name for _, name in self._gaps)
         self.sms = sms
 
+    @property
+    def pieces(self) -> Sequence[str]:
+        """Literal text and names of placeholders in turn, beginning with literal text."""
+        return self._pieces
+
     def render(self, values: Mapping[str, str]) -> str:
         """The text with its values. Raises KeyError when a value is missing."""
         pieces = self._pieces.copy()
@@ -54,10 +64,11 @@ class Sentence:
 class Sentences:
     """All sentences by id. Immutable. Build it with `load`.
 
-    longest: the longest value of each placeholder, with which lengths were checked.
+    longest: the longest value of each placeholder, with which lengths were checked. fixed: the values that do
+    not change.
     """
 
-    __slots__ = ("_constant", "_located", "by_id", "longest")
+    __slots__ = ("_constant", "_located", "by_id", "fixed", "longest")
 
     def __init__(self, located: Located[Replies], fixed: Mapping[str, str]) -> None:
         """Check the sentences.
@@ -69,12 +80,13 @@ class Sentences:
             TableError: a placeholder without a sample, or a sentence that takes more SMS than `sms` says.
         """
         self._located = located
+        self.fixed = fixed
         records = located.value
         self.longest: Mapping[str, str] = {
             name: record.sample * record.times for name, record in records.values.items()
         }
         self.by_id: Mapping[str, Sentence] = {
-            name: Sentence(_put(fixed, record.text), record.sms) for name, record in records.sentences.items()
+            name: Sentence(put(fixed, record.text), record.sms) for name, record in records.sentences.items()
         }
         if faults := list(self._faults()):
             raise TableError(faults)
@@ -93,6 +105,10 @@ class Sentences:
         if constant is not None:
             return constant
         return self.by_id[sentence].render(values or {})
+
+    def written(self, sentence: str) -> str:
+        """The text of a sentence as it stands in the file."""
+        return self._located.value.sentences[sentence].text
 
     def unused(self, used: Collection[str]) -> list[Fault]:
         """A fault for each sentence that is not in `used`."""

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import itertools
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
@@ -18,10 +19,12 @@ from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver, accounts_of, composer_of
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer
+from gateway.channels.smpp.showing import Watching
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.errors import OUTBOX_FULL
 from gateway.events.contract import Consumer
 from gateway.events.relay import WAITS_AT_MOST, Relays
+from gateway.inbound.disclosure import Disclosure
 from gateway.inbound.guard import Guard
 from gateway.inbound.hashing import Hashing
 from gateway.inbound.intake import Intake
@@ -35,6 +38,8 @@ from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
+from gateway.operations.pdus import Pdus
+from gateway.operations.status import Status, Watched
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Accounts, Addressing, Spelling
@@ -172,7 +177,7 @@ class Gateway:
         self._commands = Commands.load(self._routing)
         self.tables = f"{self._routing.version}.{self._commands.version}"
         self._logger.info("tables.loaded", version=self.tables)
-        event_log = EventLog(self._log, self._clock, self.tables)
+        event_log = EventLog(self._log, self._clock, self.tables, self._routing.home)
         self.observer = together([event_log, *self._observers])
         storage = self.settings.storage
         self.store = self._environment.open_store(storage.path if storage.in_file else storage.url)
@@ -341,7 +346,14 @@ class Gateway:
             self._recovery.readable,
             self._changes.until,
         )
-        control = Control(socket_path(self.settings.storage.path), operators.commands)
+        watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
+        accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
+        status = Status(watched, self._clock, self.tables, accounts)
+        control = Control(
+            socket_path(self.settings.storage.path),
+            {**operators.commands, "status": status.report},
+            {"pdus": self._pdus().stream},
+        )
         self._lifecycle = Lifecycle(
             Parts(
                 self.binds,
@@ -352,6 +364,7 @@ class Gateway:
                 self.channels,
                 self.events,
                 control,
+                status.rates,
             ),
             self._changes,
             self._log,
@@ -359,6 +372,19 @@ class Gateway:
             self.observer,
             self.settings.shutdown.deadline,
         )
+
+    def _pdus(self) -> Pdus:
+        """What operators watch: the PDUs of the SMPP channel."""
+        masked = self.settings.logging.mask_msisdn
+        watching = Watching(
+            self.channel.watches,
+            SmppConfiguration.of(self.settings).alphabets,
+            Disclosure(self._routing, self._commands.parser).reason_to_hide,
+            self._clock.now_ms,
+            self.channel.broken,
+            masked=masked,
+        )
+        return Pdus(watching, time.monotonic, masked=masked)
 
     def _read_words(self) -> Words:
         """The sensitive words of the configuration. Raises TableError."""

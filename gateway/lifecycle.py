@@ -18,6 +18,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.observer import Observer
 from gateway.operations.control import Control
 from gateway.operations.logs import Log
+from gateway.operations.status import Rates
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
 from gateway.processing.pipeline import Pipeline
@@ -52,6 +53,7 @@ class Parts:
     channels: Sequence[Channel]
     events: Relays
     control: Control
+    rates: Rates
 
 
 class Changes:
@@ -159,6 +161,7 @@ class Lifecycle:
             parts.outbox.tick(now, now_ms)
         if housekeeping:
             parts.pipeline.housekeep()
+            parts.rates.sample()
             self._watch_clock()
             try:
                 if parts.outbox.depth < parts.outbox.limit // 2:

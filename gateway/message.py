@@ -8,7 +8,7 @@ Times: milliseconds since the epoch, UTC, unless a name says otherwise.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from commands.model import Buddy, Customer
@@ -26,6 +26,11 @@ DONE = 200
 def message_id(number: int) -> str:
     """Return the text form of the number of an SMS, as in submit_sm_resp and the log."""
     return f"{number:016x}"
+
+
+def short_id(text: str) -> str:
+    """Return the short form of a message id, which tools show where a whole one is too long: #...0002."""
+    return f"#...{text[-4:]}"
 
 
 def number_of(text: str) -> int:
@@ -151,7 +156,7 @@ class Delivery(IntEnum):
     SENT = 1
     FAILED = 2
     EXPIRED = 3
-    SUSPECT = 4  # parked: unanswered too often; an operator decides
+    PARKED = 4  # unanswered too often; an operator decides
 
 
 @dataclass(slots=True, eq=False)
@@ -165,7 +170,10 @@ class MobileTerminated:
     again after a refusal, a timeout, a lost session or a restart. leaves_anew: the next PDU begins another
     attempt. repeat: it may have been delivered before (and, after a restart, sent once more than attempts
     says). avoid: numbers of binds that left the part in flight unanswered. not_before: when the last of these
-    may get it again (monotonic seconds). refusals: temporary refusals in a row. losses: how often a peer that
+    may get it again (monotonic seconds). left: when the last attempt but the first began (monotonic seconds).
+    due: when a pause before the next one ends (monotonic seconds). waited: what it waits or waited for before
+    an attempt. session: number of the bind that answered last,
+    set when the SMS is closed. refusals: temporary refusals in a row. losses: how often a peer that
     answered other PDUs did not answer it in time, or it was the oldest unanswered PDU of a lost session.
     """
 
@@ -197,6 +205,10 @@ class MobileTerminated:
     source_ton: int = 0
     source_npi: int = 1
     handed_over: float = 0.0
+    left: float = 0.0
+    due: float = 0.0
+    waited: str = ""
+    session: int = 0
     closed_at: int = 0
     remote_id: str = ""
     error: str = ""
@@ -252,6 +264,47 @@ class Expected:
     ranges: int
     candidates: int
     dropped: int = 0
+
+
+class Answer(StrEnum):
+    """What came of an attempt; the `result` column of the table `attempt`."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    LOST = "lost"
+
+
+FIRST_KEPT: Final = 20
+LAST_KEPT: Final = 30
+"""Attempts that a store keeps of one SMS: so many of its first ones, and so many of its last ones."""
+
+
+class Attempt(NamedTuple):
+    """An attempt to send SMS `number`, and what came of it.
+
+    The one attempt of an SMS that is answered positively at once is not noted: its row has time and session.
+    ordinal: counted from 1. part: the one at which the attempt ended. left_at: when its first part left.
+    at: when the result was known. session, remote: number, and address and port, of the bind. status: of a
+    refusal, or why the session was lost. waited: what the SMS had waited for before it left, "" for nothing.
+    """
+
+    number: int
+    ordinal: int
+    part: int
+    left_at: int
+    at: int
+    session: int
+    remote: str
+    result: Answer
+    status: str = ""
+    waited: str = ""
+
+    @property
+    def place(self) -> int:
+        """Under which number a store keeps it: a later attempt replaces one with the same place."""
+        beyond = self.ordinal - FIRST_KEPT
+        return self.ordinal if beyond <= 0 else FIRST_KEPT + 1 + (beyond - 1) % LAST_KEPT
 
 
 class ProductRecord(NamedTuple):
@@ -336,7 +389,8 @@ class Commit:
 
     messages: received SMS. customers, buddies: their new values; None in place of a buddy removes it.
     outgoing: SMS to send. closed: SMS that are sent, failed or expired. changed: SMS that are not closed, but
-    are to be sent again, had a part acknowledged, were parked, or retried by an operator.
+    are to be sent again, had a part acknowledged, were parked, or retried by an operator. attempts: of closed
+    and changed SMS, those to keep.
     parts, parts_gone: parts of long messages to keep, and numbers of those to delete.
     repeats: each uses up the candidate of its number. settled: replaces the watermark.
     events: for consumers, in order; empty where there are none.
@@ -348,6 +402,7 @@ class Commit:
     outgoing: list[MobileTerminated] = field(default_factory=list)
     closed: list[MobileTerminated] = field(default_factory=list)
     changed: list[MobileTerminated] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     parts: list[StoredPart] = field(default_factory=list)
     parts_gone: list[int] = field(default_factory=list)
     parts_complete: list[CompletePart] = field(default_factory=list)

@@ -70,7 +70,7 @@ class Observer:
     def deferred(self, sms: MobileTerminated, reason: str) -> None:
         """An SMS waits: nobody takes it now, it was refused for a while, or it was not answered."""
 
-    def suspected(self, sms: MobileTerminated) -> None:
+    def parked(self, sms: MobileTerminated) -> None:
         """An SMS is parked; sms.error says why."""
 
     # Binds and connections

@@ -28,6 +28,8 @@ from argon2.exceptions import HashingError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from gateway.disk import sync
+
 KEY_SIZE = 32
 """Octets of the key file: drawn by the operating system, no structure."""
 
@@ -157,7 +159,7 @@ class KeyFile:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(os.urandom(KEY_SIZE))
                 file.flush()
-                os.fsync(file.fileno())
+                sync(file.fileno())
             with suppress(FileExistsError):  # another process was first: its key counts
                 os.link(name, self.path)
         finally:

@@ -62,6 +62,11 @@ class Storage(Closed):
         return Path(self.url.removeprefix("sqlite:///")) if self.in_file else self.key_file
 
     @property
+    def lacking(self) -> bool:
+        """Whether the file of the store is not there. Of one on a server only the server knows."""
+        return self.in_file and not self.path.exists()
+
+    @property
     def place(self) -> str:
         """What messages call the store: its path, or its URL without password and options."""
         if self.in_file:

@@ -19,7 +19,7 @@ from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer, Templates
 from gateway.clock import SystemClock
-from gateway.message import Commit, JournalEntry, MobileTerminated
+from gateway.message import Answer, Attempt, Commit, JournalEntry, MobileTerminated
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.observer import Observer, Remote
@@ -174,6 +174,12 @@ def leaving(
     )
 
 
+def attempt_of(number: int, ordinal: int, result: Answer = Answer.TIMEOUT) -> Attempt:
+    """Make an attempt to send an SMS, by default one that was not answered."""
+    at = START_MS + 1000 * ordinal
+    return Attempt(number, ordinal, 1, at, at + 500, SESSIONS + 1, "127.0.0.1:5000", result, "", "")
+
+
 def part_of_many(
     reference: int,
     total: int,
@@ -305,9 +311,9 @@ class _Told:
         """The peer accepted a part."""
         self._outbox.sent(bind, sms, remote_id, self._clock.now, self._clock.now_ms())
 
-    def refused(self, _bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
+    def refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
         """The peer refused a part."""
-        self._outbox.refused(sms, reason, self._clock.now, self._clock.now_ms(), retry=retry)
+        self._outbox.refused(bind, sms, reason, self._clock.now, self._clock.now_ms(), retry=retry)
 
 
 class Sending(Observer):
@@ -414,9 +420,9 @@ class Sending(Observer):
         """It never will be."""
         self.said.append((sms.error, sms.number))
 
-    def suspected(self, sms: MobileTerminated) -> None:
+    def parked(self, sms: MobileTerminated) -> None:
         """It is parked."""
-        self.said.append(("suspect", sms.number))
+        self.said.append(("parked", sms.number))
 
     def deferred(self, sms: MobileTerminated, reason: str) -> None:
         """It waits."""

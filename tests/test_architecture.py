@@ -14,9 +14,9 @@ ROOT = Path(__file__).parent.parent
 
 TOP_LEVEL = frozenset(
     {
-        *("gateway", "commands", "routing", "tests", "docs", ".ci"),
+        *("gateway", "commands", "routing", "tests", "docs", ".ci", "deploy"),
         *("config.yaml", "pyproject.toml", "requirements.lock", "Makefile", ".gitignore"),
-        *("README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "pytest_fetion_gateway.py"),
+        *("README.md", "README.zh-CN.md", "CHANGELOG.md", "LICENSE", "NOTICE", "pytest_fetion_gateway.py"),
     }
 )
 """Everything that may stand at the top."""
@@ -43,7 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 TOGETHER = frozenset({"gateway.app"})
 """Layers whose members may import one another."""
 
-SHARED = frozenset({"gateway.clock", "gateway.secrets", "gateway.errors", "gateway.settings"})
+SHARED = frozenset({"gateway.clock", "gateway.secrets", "gateway.errors", "gateway.settings", "gateway.disk"})
 """What every package of gateway/ but gateway.smpp may import."""
 
 ARROWS: dict[str, frozenset[str]] = {
@@ -51,7 +51,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.net": frozenset({"gateway.smpp"}),
     "gateway.smpp": frozenset(),
     "gateway.clock": frozenset(),
-    "gateway.secrets": frozenset(),
+    "gateway.secrets": frozenset({"gateway.disk"}),
+    "gateway.disk": frozenset(),
     "gateway.errors": frozenset(),
     "gateway.settings": frozenset({"routing.tablefile", "gateway.storage_settings"}),
     "gateway.storage_settings": frozenset({"routing.tablefile"}),
@@ -62,7 +63,7 @@ ARROWS: dict[str, frozenset[str]] = {
 }
 """What a module may import besides what LAYERS and SHARED allow it."""
 
-UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors"})
+UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors", "gateway.disk"})
 """Modules that import nothing of SHARED."""
 
 ENGINES = ("gateway.storage.sqlite", "gateway.storage.memory", "gateway.storage.postgresql")
@@ -77,6 +78,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.settings": frozenset({"pydantic", "yaml"}),
     "gateway.storage_settings": frozenset({"pydantic"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
+    "gateway.operations.log_lines": frozenset({"orjson", "rich"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
     "gateway.storage": frozenset({"orjson"}),
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
@@ -84,10 +86,13 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.operations.event_log": frozenset({"structlog"}),
     "gateway.processing.pipeline": frozenset({"structlog"}),
     "gateway.app": frozenset({"structlog"}),
-    "gateway.simulator": frozenset({"yaml", "pydantic"}),
+    "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
-    "gateway.cli.inspect": frozenset({"orjson"}),
-    "gateway.cli.replay": frozenset({"orjson"}),
+    "gateway.cli.usage": frozenset({"rapidfuzz"}),
+    "gateway.cli.progress": frozenset({"rich"}),
+    "gateway.cli.completion": frozenset({"shtab"}),
+    "gateway.simulator.layout": frozenset({"rich"}),
+    "gateway.cli.tail": frozenset({"orjson", "rich"}),
     "gateway.testing": frozenset({"yaml"}),
     "pytest_fetion_gateway": frozenset({"pytest", "pytest_asyncio"}),
     "gateway.cli.serve": frozenset({"uvloop"}),
@@ -125,6 +130,9 @@ BOUNDARIES = frozenset(
         ("gateway.smpp.session", "_receive_frames"),
         ("gateway.net.listener", "received"),
         # Beside the way of an SMS: it is said, and the gateway goes on.
+        ("gateway.channels.smpp.watching", "incoming"),  # an operator's watch ends, the session goes on
+        ("gateway.channels.smpp.watching", "outgoing"),
+        ("gateway.channels.smpp.showing", "_shown"),
         ("gateway.events.relay", "run"),  # a bug of a consumer, or of its relay: the events come again
         ("gateway.events.relay", "_tidy"),
         ("gateway.processing.pipeline", "_step"),

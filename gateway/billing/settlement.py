@@ -29,7 +29,7 @@ arrival. month.csv has the fee of each product for each calendar month that ende
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -66,6 +66,8 @@ FREE, BY_MESSAGE, BY_MONTH = "01", "02", "03"
 UPLINK, DOWNLINK = 0, 1
 
 Record = Mapping[str, object]
+Watch = Callable[[str, Iterator[Record]], Iterable[Record]]
+"""Called with the name of a file and its records. Returns these records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +115,23 @@ class Records:
         self._span = span
         self._free_hours = free_hours
 
-    def write(self, out: Path) -> dict[str, int]:
+    def write(self, out: Path, watch: Watch | None = None) -> dict[str, int]:
         """Write the files into a folder, which is made if it does not exist.
 
         Each file appears whole, replacing an older one, or not at all. Returns the number of records per
-        file. Raises OSError, and StoreUnusable when the store cannot be read.
+        file. watch: sees the records of each file on their way. Raises OSError, and StoreUnusable when the
+        store cannot be read.
         """
         out.mkdir(parents=True, exist_ok=True)
+        files = {
+            "uplink": self.uplink(),
+            "downlink": self.downlink(),
+            "product": self.products(),
+            "month": self.months(),
+        }
         return {
-            "uplink": _write(out, "uplink", self.uplink()),
-            "downlink": _write(out, "downlink", self.downlink()),
-            "product": _write(out, "product", self.products()),
-            "month": _write(out, "month", self.months()),
+            name: _write(out, name, records if watch is None else watch(name, records))
+            for name, records in files.items()
         }
 
     def uplink(self) -> Iterator[Record]:

@@ -15,7 +15,9 @@ suite over every driver. A driver must:
    says that it was silent;
 7. say whether a bind receives now, and how many SMS it takes now: nobody guesses;
 8. tell bound() before anything else of a bind, ready() when SMS may leave on it, and lost() as the last;
-9. map every Verdict to a status of its protocol.
+9. map every Verdict to a status of its protocol;
+10. count on each bind the SMS, or parts, that came (messages_in), and the SMS that its peer has taken whole
+   (messages_out).
 
 All calls are made in the event loop's thread.
 """
@@ -47,12 +49,14 @@ class Alphabet(Protocol):
 
 class Bind(Protocol):
     """One live connection. number: unique in the lifetime of the store. account: whose it is. peer: address
-    and port. response_timeout: seconds."""
+    and port. response_timeout: seconds. messages_in, messages_out: see rule 10."""
 
     number: int
     account: str
     peer: str
     response_timeout: float
+    messages_in: int
+    messages_out: int
 
     @property
     def closed(self) -> bool:

@@ -1,14 +1,17 @@
 """`check`: checks configuration and tables without starting anything."""
 
 import argparse
-import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from commands.glosses import Glosses
 from commands.service import Commands
 from gateway.cli.config import add_config, load_settings
+from gateway.cli.output import print_json
+from gateway.cli.progress import SILENT, Shown, progress
 from gateway.settings import Settings
 from gateway.storage.engines import obstacle
 from routing.table import Routing
@@ -23,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """See gateway.cli.main.Command."""
-    faults = find_faults(args.config)
+    with progress() as shown:
+        faults = find_faults(args.config, shown)
     if args.json:
-        report = {"ok": not faults, "faults": [asdict(fault) for fault in faults]}
-        sys.stdout.write(json.dumps(report, ensure_ascii=False) + "\n")
+        print_json({"ok": not faults, "faults": [asdict(fault) for fault in faults]})
     else:
         sys.stdout.writelines(f"{fault}\n" for fault in faults)
         if not faults:
@@ -34,12 +37,42 @@ def run(args: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
-def find_faults(config: Path | None) -> list[Fault]:
+def find_faults(config: Path | None, shown: Shown = SILENT) -> list[Fault]:
     """Return every fault of the configuration and of the tables."""
-    return [
-        *_faults_of(lambda: load_settings(config, store_faults)),
-        *_faults_of(lambda: Commands.load(Routing.load())),
-    ]
+    shown.step("configuration")
+    faults = _faults_of(lambda: load_settings(config, writing_faults, store_faults))
+    shown.step("tables")
+    return [*faults, *_faults_of(lambda: Glosses.load(Commands.load(Routing.load())))]
+
+
+def writing_faults(settings: Located[Settings]) -> Iterator[Fault]:
+    """Yield faults of files that this user could not write, or not read (the key). Makes nothing."""
+    storage, log = settings.value.storage, settings.value.logging.file
+    # SQLite and the control socket make files beside the store.
+    if storage.in_file and not (_usable(storage.path.parent) and _usable(storage.path)):
+        yield _refused(settings, ("storage", "url"), storage.path, "written")
+    if storage.key_file.is_file() and not _may(storage.key_file, os.R_OK):
+        yield _refused(settings, ("storage", "key_file"), storage.key_file, "read")
+    elif not storage.key_file.exists() and not _usable(storage.key_file):
+        yield _refused(settings, ("storage", "key_file"), storage.key_file, "written")
+    if log is not None and not _usable(log):
+        yield _refused(settings, ("logging", "file"), log, "written")
+
+
+def _refused(settings: Located[Settings], key: tuple[str, str], path: Path, what: str) -> Fault:
+    remedy = "give this user the right to the file and its folder, or name another"
+    return settings.fault(key, f"{path}: cannot be {what} by this user: {remedy}")
+
+
+def _usable(path: Path) -> bool:
+    """Whether a file can be written, or made where it and folders above it are missing."""
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    return _may(nearest, os.W_OK | (os.X_OK if nearest.is_dir() else 0))
+
+
+def _may(path: Path, wish: int) -> bool:
+    """Whether the user that this process acts as has a right (os.W_OK ...)."""
+    return os.access(path, wish, effective_ids=os.access in os.supports_effective_ids)
 
 
 def store_faults(settings: Located[Settings]) -> Iterator[Fault]:

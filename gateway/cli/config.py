@@ -12,7 +12,7 @@ from gateway.settings import Settings, load, unread
 from routing.tablefile import Fault, Located, TableError
 
 Look = Callable[[Located[Settings]], Iterable[Fault]]
-"""Finds faults that the schema cannot find."""
+"""A check that the schema cannot make."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -25,17 +25,24 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_settings(path: Path | None, *also: Look) -> Settings:
+def load_settings(path: Path | None, *more: Look) -> Settings:
     """Read the settings from a file and the environment of this process. Raises TableError with every fault.
 
-    also: what to look at besides what can be seen without asking anybody.
-
-    A variable with one underscore too few, which is not read, is told of on standard error.
+    more: further checks. A variable with one underscore too few, which is not read, is told of on standard
+    error.
     """
     for name, nearest in unread(os.environ):
         sys.stderr.write(f"fetion-gateway: warning: the variable {name} is not read: is it {nearest}?\n")
     return load(
-        path, os.environ, lambda located: [fault for look in (*_LOOKS, *also) for fault in look(located)]
+        path, os.environ, lambda located: [fault for look in (*_LOOKS, *more) for fault in look(located)]
+    )
+
+
+def no_store(store: Path) -> str:
+    """Say that a store does not exist, and what to do."""
+    return (
+        f"{store}: there is no store: start a gateway with fetion-gateway serve,"
+        " or name the configuration of the one that runs with --config FILE"
     )
 
 
@@ -95,5 +102,5 @@ def word_faults(settings: Located[Settings]) -> Iterator[Fault]:
         yield from error.faults
 
 
-_LOOKS = (codec_faults, path_faults, word_faults)
-"""The checks that the schema cannot make."""
+_LOOKS: tuple[Look, ...] = (codec_faults, path_faults, word_faults)
+"""The checks of every command."""

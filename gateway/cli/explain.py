@@ -1,16 +1,21 @@
 """`explain route` and `explain text`: show how the tables interpret a number and a text, and why."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
+from commands.parser import MISUNDERSTOOD
 from commands.service import Commands
+from gateway.cli.config import add_config, settings_of
+from gateway.cli.output import print_json
 from routing.table import SECOND_NUMBER_REFUSED, Routing
 from routing.tablefile import TableError
 
 T = TypeVar("T")
+
+REFUSED: Final = "refused"
+"""The instruction of a text whose address or sender is refused, with --json."""
 
 
 class ExplainRoute:
@@ -19,17 +24,17 @@ class ExplainRoute:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """See gateway.cli.main.Command."""
         parser.add_argument("destination", metavar="DEST", help="number that was texted, such as 12520050")
-        _add_sender(parser)
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        _add_common(parser)
 
     def run(self, args: argparse.Namespace) -> int:
         """See gateway.cli.main.Command. A refused address or sender gives 1."""
+        settings_of(args)
         routing = _loaded(Routing.load)
         sender = _sender(args, routing)
         explanation = routing.explain(args.destination, sender)
         code = 1 if explanation.route.refused or explanation.sender_refused else 0
         if args.json:
-            _print_json(explanation.as_dict())
+            print_json(explanation.as_dict())
             return code
         found = explanation.as_dict()
         rows = found.pop("considered")
@@ -51,26 +56,30 @@ class ExplainText:
         """See gateway.cli.main.Command."""
         parser.add_argument("text", metavar="TEXT", help="what was texted")
         parser.add_argument("--to", required=True, metavar="DEST", help="number that was texted")
-        _add_sender(parser)
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        _add_common(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        """See gateway.cli.main.Command. A refused address or sender gives 1."""
+        """See gateway.cli.main.Command. A refused address or sender gives 1, and a text that is not
+        understood."""
+        settings_of(args)
         routing = _loaded(Routing.load)
         sender = _sender(args, routing) or ""
         customer = routing.main_number(sender)
         route = routing.resolve(args.to)
         for number, refused in (args.to, route.refused), (sender, customer is None and SECOND_NUMBER_REFUSED):
             if refused:
-                sys.stderr.write(f"{number}: {refused}\n")
+                if args.json:
+                    print_json({"instruction": REFUSED, "refused": refused})
+                else:
+                    sys.stderr.write(f"{number}: {refused}\n")
                 return 1
         parser = _loaded(lambda: Commands.load(routing)).parser
         explained = parser.explain(args.text, route, customer or "").as_dict()
         if args.json:
-            _print_json(explained)
+            print_json(explained)
         else:
             _print_table(explained)
-        return 0
+        return 1 if explained["instruction"] == MISUNDERSTOOD else 0
 
 
 route: Final = ExplainRoute()
@@ -86,8 +95,10 @@ def _loaded(load: Callable[[], T]) -> T:
         raise SystemExit(1) from None
 
 
-def _add_sender(parser: argparse.ArgumentParser) -> None:
+def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="sender", metavar="MSISDN", help="the mobile that texted it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_config(parser)
 
 
 def _sender(args: argparse.Namespace, routing: Routing) -> str | None:
@@ -98,10 +109,6 @@ def _sender(args: argparse.Namespace, routing: Routing) -> str | None:
     if msisdn is None:
         args.parser.error(f"argument --from: {args.sender!r} is no mobile number ({routing.numbers.mobile})")
     return msisdn
-
-
-def _print_json(value: Mapping[str, object]) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 
 
 def _print_table(values: Mapping[str, object]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.cli.handset import Configured
+from gateway.cli.output import complain, sentence
 from gateway.cli.serve import new_event_loop
 from gateway.simulator.cli import account_of, add_account
 from gateway.simulator.errors import NotConnectedError, SimulatorError
@@ -114,9 +115,11 @@ class Load:
         except NotConnectedError as error:
             say(f"{error}\nstart the gateway: fetion-gateway serve, or make run", sys.stderr)
             return 1
-        except (TableError, SimulatorError, OSError) as error:
+        except (TableError, SimulatorError) as error:
             say(str(error), sys.stderr)
             return 1
+        except OSError as error:
+            return complain(sentence(error))
         if outcome.end == "interrupted":
             return 130
         return 0 if outcome.good else 1

@@ -1,16 +1,20 @@
 """The command line `fetion-gateway`: one table of commands, each imported only when it is used.
 
-Exit codes: 0 done, 1 the answer is no (a fault, a refusal, a missed expectation), 2 wrong usage,
-130 interrupted with Ctrl-C, 141 the reader of our output went away.
+Exit codes: gateway.cli.usage.EXIT_CODES, and docs/command-line.md.
 """
 
 import argparse
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
+
+from gateway.cli.output import replace_unencodable, sentence
+from gateway.cli.platforms import refusal
+from gateway.cli.usage import Parser
 
 
 class Command(Protocol):
@@ -77,16 +81,34 @@ COMMANDS = (
         "gateway.cli.explain:text",
     ),
     Entry(
+        "tail",
+        "show the log, one short line an SMS and direction, while it grows",
+        "tail --since 10m --msisdn 13800138000 var/fetion.log",
+        "gateway.cli.tail",
+    ),
+    Entry(
+        "status",
+        "one screen about the running gateway; exit 0 healthy, 1 not, 3 not running",
+        "status --json",
+        "gateway.cli.status",
+    ),
+    Entry(
         "trace",
-        "show the whole life of one SMS from the store",
+        "show everything that happened to one SMS, or the last SMS of a handset",
         "trace 0000000100000002",
-        "gateway.cli.inspect:trace",
+        "gateway.cli.trace",
     ),
     Entry(
         "binds",
         "show who is bound to the running gateway",
         "binds --json",
         "gateway.cli.inspect:binds",
+    ),
+    Entry(
+        "pdus",
+        "show the PDUs of an account or a connection while they pass",
+        "pdus --account smsc --seconds 10",
+        "gateway.cli.pdus",
     ),
     Entry(
         "outbox list",
@@ -136,6 +158,12 @@ COMMANDS = (
         "replay --journal var/fetion.db --tables new-tables",
         "gateway.cli.replay",
     ),
+    Entry(
+        "completion",
+        "print a script that completes commands and options in bash or zsh",
+        "completion bash",
+        "gateway.cli.completion",
+    ),
 )
 
 GROUPS = {
@@ -153,55 +181,65 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises SystemExit(2) on wrong usage and SystemExit(0) after --help and --version, as argparse does.
     """
+    if reason := refusal(sys.platform):
+        sys.stderr.write(f"{reason}\n")
+        return 2
     words = list(sys.argv[1:] if argv is None else argv)
+    replace_unencodable(sys.stdout)
     try:
-        args, surplus = build_parser(words).parse_known_args(words)
+        parser = build_parser(words)
+        parser.refuse_unknown_options(words)
+        args, surplus = parser.parse_known_args(words)
         if surplus:  # told by the command itself: its usage is the one that helps
-            args.parser.error(f"unrecognized arguments: {' '.join(surplus)}")
+            args.parser.error(f"not expected: {shlex.join(surplus)}")
         code = cast(Command, args.command).run(args)
         if sys.stdout is not None:  # closed by the shell: >&-
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit: give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()
         return 141
+    except OSError as error:  # what no command expects, such as a full disk below standard output
+        sys.stderr.write(f"fetion-gateway: {sentence(error)}\n")
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _leave_output()
+        return 1
     return code
 
 
-def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """Make the parser for this command line: all command names, and the options of the chosen one."""
-    parser = argparse.ArgumentParser(
+def _leave_output() -> None:
+    """Let the interpreter, which flushes standard output once more at exit, do that without an error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def build_parser(words: Sequence[str] | None) -> Parser:
+    """Make the parser for this command line: all command names, and the options of the chosen one.
+
+    words: None for a parser with the options of every command, for which all of them are imported.
+    """
+    parser = Parser(
         prog="fetion-gateway",
         description="The SMS side of China Mobile's Fetion: an SMPP command gateway, and its simulator.",
-        epilog="example: fetion-gateway check --config config.yaml",
-        allow_abbrev=False,
+        example="check --config config.yaml",
     )
     # The installed metadata takes as long to read as everything else here: only when asked for.
-    version = importlib.import_module("importlib.metadata").version if "--version" in words[:1] else str
+    asked = words is not None and "--version" in words[:1]
+    version = importlib.import_module("importlib.metadata").version if asked else str
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fetion-gateway')}")
     places = {"": parser.add_subparsers(metavar="COMMAND", required=True)}
     for entry in COMMANDS:
         group, _, last = entry.name.rpartition(" ")
         if group not in places:
             middle = places[""].add_parser(
-                group,
-                help=GROUPS[group],
-                description=GROUPS[group],
-                epilog=f"example: fetion-gateway {entry.example}",
-                allow_abbrev=False,
+                group, help=GROUPS[group], description=GROUPS[group], example=entry.example
             )
             places[group] = middle.add_subparsers(metavar="COMMAND", required=True)
-        leaf = places[group].add_parser(
-            last,
-            help=entry.help,
-            description=entry.help,
-            epilog=f"example: fetion-gateway {entry.example}",
-            allow_abbrev=False,
-        )
+        leaf = places[group].add_parser(last, help=entry.help, description=entry.help, example=entry.example)
         depth = entry.name.count(" ") + 1
-        if entry.name.split() == words[:depth]:
+        if words is None or entry.name.split() == list(words[:depth]):
             command = load_command(entry)
             command.add_arguments(leaf)
             leaf.set_defaults(command=command, parser=leaf)

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.sensitive_words import WordList
 from commands.service import Commands
-from gateway.cli.config import add_config, settings_of
+from gateway.cli.config import add_config, no_store, settings_of
+from gateway.cli.output import as_json, complain, print_json, sentence
+from gateway.cli.progress import progress
 from gateway.message import message_id
 from gateway.operations.replay import Difference, Replay
+from gateway.settings import Settings
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.engines import open_reader
 from routing.table import Routing
@@ -45,28 +46,41 @@ def run(args: argparse.Namespace) -> int:
         commands = Commands.load(routing, args.tables)
         path = settings.service.sensitive_words
         words: Words = NO_WORDS if path is None else WordList.load(path)
+        if lacking := _lacking(args.journal, settings):
+            return complain(lacking)
         reader = open_reader(args.journal or settings.storage.url)
-    except (TableError, StoreUnusable, OSError) as error:
-        sys.stderr.write(f"fetion-gateway: {error}\n")
-        return 1
+    except (TableError, StoreUnusable) as error:
+        return complain(error)
+    except OSError as error:
+        return complain(sentence(error))
     limits = ServiceLimits(**settings.limits.model_dump())
     replay = Replay(routing, commands, limits, ZoneInfo(settings.service.timezone), words)
     different = 0
     try:
-        with closing(reader):
-            for difference in replay.run(reader.journal()):
+        with closing(reader), progress() as shown:
+            for difference in replay.run(shown.step("messages", reader.journal())):
                 different += 1
-                sys.stdout.write(_as_json(difference) if args.json else _as_text(difference))
+                shown.say(as_json(_told(difference)) if args.json else _as_text(difference))
     except StoreUnusable as error:
-        sys.stderr.write(f"fetion-gateway: {error}\n")
-        return 1
-    sys.stdout.write(_summary(replay, different, as_json=args.json))
+        return complain(error)
+    if args.json:
+        print_json({"compared": replay.compared, "differ": different, "skipped": dict(replay.skipped)})
+    else:
+        sys.stdout.write(_summary(replay, different))
     return 1 if different else 0
 
 
-def _as_json(difference: Difference) -> str:
+def _lacking(journal: Path | None, settings: Settings) -> str:
+    """Say which store does not exist, and what to do; "" if it does."""
+    if journal is not None and not journal.exists():
+        return f"--journal: {journal}: there is no such file: name the store of a gateway"
+    storage = settings.storage
+    return no_store(storage.path) if journal is None and storage.lacking else ""
+
+
+def _told(difference: Difference) -> dict[str, Any]:
     sms = difference.recorded
-    told = {
+    return {
         "message_id": message_id(sms.number),
         "msisdn": sms.msisdn,
         "destination": sms.destination,
@@ -74,7 +88,6 @@ def _as_json(difference: Difference) -> str:
         "was": difference.was,
         "is": difference.is_now,
     }
-    return orjson.dumps(told).decode() + "\n"
 
 
 def _as_text(difference: Difference) -> str:
@@ -92,9 +105,6 @@ def _line(told: Mapping[str, Any]) -> str:
     return "  ".join(words)
 
 
-def _summary(replay: Replay, different: int, *, as_json: bool) -> str:
-    if as_json:
-        counts = {"compared": replay.compared, "differ": different, "skipped": dict(replay.skipped)}
-        return orjson.dumps(counts).decode() + "\n"
+def _summary(replay: Replay, different: int) -> str:
     skipped = ", ".join(f"{count} {reason}" for reason, count in sorted(replay.skipped.items()))
     return f"{replay.compared} compared, {different} differ; skipped: {skipped or 'none'}\n"

@@ -7,6 +7,7 @@ import gc
 import importlib
 import signal
 import sys
+from zoneinfo import ZoneInfo
 
 from gateway.app import Environment, Gateway
 from gateway.cli.config import add_config, settings_of
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     to."""
     settings = settings_of(args)
     try:
-        log = open_log(settings.logging)
+        log = open_log(settings.logging, zone=ZoneInfo(settings.service.timezone))
     except OSError as error:
         return complain(f"logging.file: {error}: name a file in a writable folder")
     try:
@@ -75,10 +76,8 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
             if failed.done():
                 failed.result()
             failed.cancel()
-    except TableError as error:
-        return complain(error)
-    except (StorageError, KeyFileError, PathTooLong) as error:
-        return complain(error)
+    except (TableError, StorageError, KeyFileError, PathTooLong) as error:
+        return not_serving(log, error)
     except OSError as error:
         listen = settings.smpp.listen
         remedy = (
@@ -86,7 +85,7 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
             if error.errno == errno.EADDRINUSE
             else "set smpp.listen.host to an address of this machine"
         )
-        return complain(f"{listen.host}:{listen.port}: {error.strerror or error}: {remedy}")
+        return not_serving(log, f"{listen.host}:{listen.port}: {error.strerror or error}: {remedy}")
     finally:
         # uvloop leaves them behind, and this process would not hear them any more.
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -94,6 +93,12 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
             if stop.is_set():  # the process ends in order: a further signal does not change its exit code
                 signal.signal(name, signal.SIG_IGN)
     return 0 if gateway.stored else 1
+
+
+def not_serving(log: Log, reason: object) -> int:
+    """gateway.failed, and the same on standard error: who reads only one of the two finds it."""
+    log.logger.error("gateway.failed", reason=str(reason))
+    return complain(reason)
 
 
 def complain(reason: object) -> int:

@@ -1,7 +1,6 @@
 """`settle`: writes the charging records of some days as CSV files (gateway.billing.settlement)."""
 
 import argparse
-import json
 import sys
 from contextlib import closing
 from datetime import date, datetime
@@ -10,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 from commands.tariffs import load_tariffs
 from gateway.billing.settlement import Records, Span
-from gateway.cli.config import add_config, settings_of
+from gateway.cli.config import add_config, no_store, settings_of
+from gateway.cli.output import complain, print_json, sentence
+from gateway.cli.progress import Shown, progress
 from gateway.settings import Settings
 from gateway.storage.contract import StorageError
 from gateway.storage.engines import open_reader
 from routing.table import Routing
+from routing.tablefile import TableError
 
 YEARS = range(2000, 2200)
 """Years of which a store may have records."""
@@ -36,9 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """See gateway.cli.main.Command. 1 if there is no store, or the files cannot be written."""
     if args.first > args.last:
-        sys.stderr.write(f"fetion-gateway: --from {args.first} is after --to {args.last}\n")
-        return 2
+        args.parser.error(f"--from {args.first} is after --to {args.last}")
     settings = settings_of(args)
+    if settings.storage.lacking:
+        return complain(no_store(settings.storage.path))
     kept = settings.storage.retention.journal_days
     today = datetime.now(ZoneInfo(settings.service.timezone)).date()
     if (today - args.first).days >= kept:
@@ -47,23 +50,28 @@ def run(args: argparse.Namespace) -> int:
             " (storage.retention.journal_days): these files may lack some\n"
         )
     try:
-        counts = settle(settings, args.first, args.last, args.out)
-    except (StorageError, OSError) as error:
-        sys.stderr.write(f"fetion-gateway: {error}\n")
-        return 1
+        with progress() as shown:
+            counts = settle(settings, args.first, args.last, args.out, shown)
+    except (StorageError, TableError) as error:
+        return complain(error)
+    except OSError as error:
+        return complain(f"--out: {sentence(error)}")
     if args.json:
-        sys.stdout.write(json.dumps(counts) + "\n")
+        print_json(counts)
     else:
         sys.stdout.writelines(f"{args.out / name}.csv: {count} records\n" for name, count in counts.items())
     return 0
 
 
-def settle(settings: Settings, first: date, last: date, out: Path) -> dict[str, int]:
-    """Write the files of these days. Returns the number of records per file. Raises StorageError, OSError."""
+def settle(settings: Settings, first: date, last: date, out: Path, shown: Shown) -> dict[str, int]:
+    """Write the files of these days. Returns the number of records per file.
+
+    Raises StorageError, TableError, and OSError for the files.
+    """
     span = Span(first, last, ZoneInfo(settings.service.timezone))
     with closing(open_reader(settings.storage.url)) as reader:
         records = Records(reader, Routing.load(), load_tariffs(), span, settings.limits.free_hours)
-        return records.write(out)
+        return records.write(out, shown.step)
 
 
 def _day(text: str) -> date:

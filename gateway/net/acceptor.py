@@ -111,4 +111,7 @@ class Acceptor:
             if self._failing:
                 self._failing = False
                 self._accepting(None)
+            if not address:  # macOS: the peer has gone already
+                connection.close()
+                continue
             self._taken(connection, address)

@@ -5,6 +5,7 @@ transport, wakes it at its deadline, and passes its events to an owner. Both rol
 """
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Final, Protocol, cast
@@ -38,11 +39,25 @@ class Owner(Protocol):
         """Called once, when the connection is gone. contexts: unanswered requests (perhaps received)."""
 
 
+class Tap(Protocol):
+    """Sees what passes through a connection. It raises nothing and keeps no octets without a limit."""
+
+    def incoming(self, octets: bytes) -> None:
+        """Called with octets of the peer, before the session gets them."""
+
+    def outgoing(self, octets: bytes) -> None:
+        """Called with octets that are about to be written: whole PDUs."""
+
+    def closed(self, reason: str) -> None:
+        """Called once, when the connection is gone."""
+
+
 class Connection(asyncio.Protocol):
     """asyncio.Protocol around a Session. clock: returns seconds.
 
     address, peer_host and peer: where it comes from; an IPv4 address in IPv6 form counts as IPv4. allowance:
-    octets that the peer may still send before it is cut off; None: any number.
+    octets that the peer may still send before it is cut off; None: any number. tap: None unless somebody
+    watches; it may be set at any time.
     """
 
     def __init__(self, session: Session, owner: Owner, clock: Callable[[], float]) -> None:
@@ -51,6 +66,7 @@ class Connection(asyncio.Protocol):
         self.peer_host = ""
         self.address: Address | None = None
         self.allowance: int | None = None
+        self.tap: Tap | None = None
         self._gone = False
         self._owner = owner
         self._clock = clock
@@ -67,7 +83,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         raw = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # macOS refuses it when the peer has gone already
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         name = transport.get_extra_info("peername")
         if name:
             self.comes_from(str(name[0]), int(name[1]))
@@ -84,8 +101,16 @@ class Connection(asyncio.Protocol):
         self.peer_host = str(self.address or host)
         self.peer = peer_of(self.peer_host, port)
 
+    @property
+    def local(self) -> str:
+        """Our own end, address and port; "" before there is one."""
+        name = None if self._transport is None else self._transport.get_extra_info("sockname")
+        return peer_of(str(address_of(str(name[0])) or name[0]), int(name[1])) if name else ""
+
     def data_received(self, data: bytes) -> None:
         """asyncio: octets arrived."""
+        if self.tap is not None:
+            self.tap.incoming(data)
         events = self.session.receive(data, self._clock())
         self._hand_over(events)
         if self.allowance is not None:
@@ -107,6 +132,8 @@ class Connection(asyncio.Protocol):
                 timer.cancel()
         self._timer = self._grace = None
         reason = self._reason or (f"connection error: {exc}" if exc else "closed by peer")
+        if self.tap is not None:
+            self.tap.closed(reason)
         self._owner.lost(self, self.session.lost(), reason)
 
     def pause_writing(self) -> None:
@@ -136,6 +163,8 @@ class Connection(asyncio.Protocol):
         if self.session.pending_output and self._transport is not None:
             octets = self.session.output()
             if not self._transport.is_closing():
+                if self.tap is not None:
+                    self.tap.outgoing(octets)
                 self._transport.write(octets)
         self._schedule()
 

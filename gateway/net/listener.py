@@ -81,6 +81,9 @@ class BindAccount:
 class Application(Protocol):
     """Handles the sessions that the listener lets in. `bind` is what bound() returned."""
 
+    def connected(self, connection: Connection) -> None:
+        """A connection is open, and not bound yet."""
+
     def bound(self, connection: Connection, request: BindRequest, account: str) -> Any:
         """A bind was accepted; the response is queued, not yet written."""
 
@@ -277,7 +280,8 @@ class _Peer:
         self.refusal: asyncio.TimerHandle | None = None
 
     def opened(self, connection: Connection) -> None:
-        """Do nothing: the listener knows the connection since accept."""
+        """Tell the application; the listener knows the connection since accept."""
+        self._listener._application.connected(connection)
 
     def received(self, connection: Connection, events: list[Event]) -> None:
         """Dispatch events; the hot path is SubmitSm and Answered."""

@@ -2,22 +2,36 @@
 
 One JSON object per line in each direction: {"command": "binds"} -> {"binds": [...]}, or {"error": "..."} if
 the command is unknown or refused. The other keys of the object are the arguments of the command, all strings.
+A command that streams (`pdus`) is answered with one object per line until it ends or the client goes away.
 """
 
 import asyncio
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, cast
 
 import orjson
 
 LONGEST_PATH = 100
 """Octets that every system accepts as the path of a Unix socket, less a margin."""
 LONGEST_REQUEST = 4096
+LONGEST_ANSWER = 1 << 24
 PATIENCE = 5.0
 """Seconds that a command may take."""
+
+STALLED = 60.0
+"""Seconds for which the client of a stream may read nothing."""
+
+Item = dict[str, Any]
+"""One line of a stream."""
+Stream = Callable[..., AsyncIterator[list[Item]]]
+"""Called as a Command is; each list is sent as lines. An empty one only looks whether the client is there.
+Raises CommandRefused before the first list."""
+_NO_STREAMS: Final[Mapping[str, Stream]] = MappingProxyType({})
 
 Command = Callable[..., Awaitable[Any]]
 """Called with its arguments by name; its result is sent back. Raises CommandRefused to refuse."""
@@ -41,11 +55,15 @@ def socket_path(store: Path) -> Path:
 
 
 class Control:
-    """Answers commands. commands: by name."""
+    """Answers commands. commands, streams: by name."""
 
-    def __init__(self, path: Path, commands: Mapping[str, Command]) -> None:
+    def __init__(
+        self, path: Path, commands: Mapping[str, Command], streams: Mapping[str, Stream] = _NO_STREAMS
+    ) -> None:
         self._path = path
         self._commands = commands
+        self._streams = streams
+        self._streaming: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -66,7 +84,9 @@ class Control:
             os.umask(before)
 
     def close(self) -> None:
-        """Stop answering and remove the socket."""
+        """Stop answering, end the streams, and remove the socket."""
+        for task in self._streaming:
+            task.cancel()
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -75,30 +95,73 @@ class Control:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                line = await reader.readline()
-                writer.write(orjson.dumps(await self._answer(line), default=str) + b"\n")
+                request = _request(await reader.readline())
+            if request.get("command") in self._streams:
+                await self._stream(request, reader, writer)
+                return
+            async with asyncio.timeout(PATIENCE):
+                writer.write(orjson.dumps(await self._answer(request), default=str) + b"\n")
                 await writer.drain()
         except (TimeoutError, OSError, ValueError):
             writer.transport.abort()  # the client is gone, sends no request, or does not read
         finally:
             writer.close()
 
-    async def _answer(self, line: bytes) -> dict[str, Any]:
+    async def _answer(self, request: dict[str, str]) -> dict[str, Any]:
         try:
-            request = orjson.loads(line)
-            name = str(request.pop("command"))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return {"error": "a request is one JSON object with a command"}
-        command = self._commands.get(name)
-        if command is None:
-            return {"error": f"no command {name!r}; there are: {', '.join(self._commands)}"}
-        wanted = list(inspect.signature(command).parameters)
-        if set(request) != set(wanted) or not all(isinstance(value, str) for value in request.values()):
-            return {"error": f"{name} takes these texts: {', '.join(wanted) or 'none'}"}
-        try:
-            return {name: await command(**request)}
+            command = self._find(request, self._commands)
+            return {request["command"]: await command(**_arguments(request))}
         except CommandRefused as refused:
             return {"error": str(refused)}
+
+    def _find(self, request: dict[str, str], among: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
+        """What was asked for. Raises CommandRefused."""
+        if "command" not in request:
+            raise CommandRefused("a request is one JSON object with a command")
+        name = request["command"]
+        command = among.get(name)
+        if command is None:
+            names = ", ".join((*self._commands, *self._streams))
+            raise CommandRefused(f"no command {name!r}; there are: {names}")
+        wanted = list(inspect.signature(command).parameters)
+        arguments = _arguments(request)
+        if set(arguments) != set(wanted) or not all(isinstance(value, str) for value in arguments.values()):
+            raise CommandRefused(f"{name} takes these texts: {', '.join(wanted) or 'none'}")
+        return command
+
+    async def _stream(
+        self, request: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Send what a stream gives. Raises TimeoutError or OSError when nobody reads it any more."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._streaming.add(task)
+        task.add_done_callback(self._streaming.discard)
+        try:
+            stream = self._find(request, self._streams)(**_arguments(request))
+            async with aclosing(cast(AsyncGenerator[list[Item], None], stream)) as lists:
+                async for items in lists:
+                    if reader.at_eof() or writer.transport.is_closing():
+                        return
+                    if items:
+                        writer.write(b"".join(orjson.dumps(each, default=str) + b"\n" for each in items))
+                    async with asyncio.timeout(STALLED):
+                        await writer.drain()
+        except CommandRefused as refused:
+            writer.write(orjson.dumps({"error": str(refused)}) + b"\n")
+
+
+def _request(line: bytes) -> dict[str, Any]:
+    """The object of a request; empty where it is none, or names no command."""
+    try:
+        request = orjson.loads(line)
+        return {**request, "command": str(request["command"])}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _arguments(request: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in request.items() if key != "command"}
 
 
 async def ask(store: Path, command: str, **arguments: str) -> Any:
@@ -106,14 +169,13 @@ async def ask(store: Path, command: str, **arguments: str) -> Any:
 
     Raises NotRunning, or CommandRefused with the text of the gateway.
     """
-    path = socket_path(store)
-    try:
-        reader, writer = await asyncio.open_unix_connection(path, limit=1 << 24)
-    except OSError as error:
-        raise NotRunning(f"no gateway runs on {store} ({path}: {error.strerror})") from error
+    reader, writer = await _connect(store)
     try:
         writer.write(orjson.dumps({"command": command, **arguments}) + b"\n")
-        line = await reader.readline()
+        async with asyncio.timeout(2 * PATIENCE):
+            line = await reader.readline()
+    except (TimeoutError, ConnectionError):  # it hangs, or it has just ended
+        line = b""
     finally:
         writer.close()
     if not line:
@@ -122,3 +184,35 @@ async def ask(store: Path, command: str, **arguments: str) -> Any:
     if "error" in answer:
         raise CommandRefused(answer["error"])
     return answer[command]
+
+
+async def follow(store: Path, command: str, **arguments: str) -> AsyncGenerator[Item, None]:
+    """Send a command that streams to the running gateway of a store, and give what comes, to its end.
+
+    Raises NotRunning, or CommandRefused with the text of the gateway.
+    """
+    reader, writer = await _connect(store)
+    try:
+        writer.write(orjson.dumps({"command": command, **arguments}) + b"\n")
+        while line := await reader.readline():
+            item: Item = orjson.loads(line)
+            if "error" in item:
+                raise CommandRefused(item["error"])
+            yield item
+    except ConnectionError:
+        return  # the gateway has ended
+    finally:
+        writer.close()
+
+
+async def _connect(store: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Raises NotRunning, or CommandRefused where we may not ask."""
+    path = socket_path(store)
+    try:
+        return await asyncio.open_unix_connection(path, limit=LONGEST_ANSWER)
+    except PermissionError as error:
+        raise CommandRefused(
+            f"{path}: only the user that the gateway runs as may ask it, and root"
+        ) from error
+    except OSError as error:
+        raise NotRunning(f"no gateway runs on {store} ({path}: {error.strerror})") from error

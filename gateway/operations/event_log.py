@@ -8,6 +8,7 @@ strangers.
 import errno
 import resource
 import traceback
+from collections.abc import Callable
 from typing import Final
 
 from gateway.clock import Clock
@@ -21,6 +22,8 @@ REJECTIONS: Final = 20
 ACCEPT_PERIOD: Final = 60.0
 """Seconds between two lines about an accept that keeps failing."""
 OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
+IN_ORDER: Final = frozenset({"unbound", "unbound by peer", "gateway stopped"})
+"""Reasons for which a bind ends in the ordinary course of things."""
 HEAD: Final = ("timestamp", "level", "event")
 
 
@@ -51,9 +54,11 @@ class Rate:
 
 
 class EventLog(Observer):
-    """Writes the lines. table_version: of the instruction and routing tables."""
+    """Writes the lines. table_version: of the instruction and routing tables. home: returns the province code
+    of a mobile."""
 
-    def __init__(self, log: Log, clock: Clock, table_version: str) -> None:
+    def __init__(self, log: Log, clock: Clock, table_version: str, home: Callable[[str], str]) -> None:
+        self._home = home
         self._log = log.logger
         self._info = log.logger.info
         self._stamp = log.stamp
@@ -255,7 +260,7 @@ class EventLog(Observer):
     def sent(self, sms: MobileTerminated, remote: Remote, latency: float, now_ms: int) -> None:
         """sms.sent."""
         msisdn, source = sms.msisdn, sms.source
-        key = (remote.account, remote.number, sms.parts, sms.attempts, sms.repeat)
+        key = (self._home(msisdn), remote.account, remote.number, sms.parts, sms.attempts, sms.repeat)
         if self._plain and msisdn.isdigit() and source.isdigit():
             at, number, cause, who, whence, rest, end = self._sent.of(*key)
             self._write(
@@ -283,10 +288,10 @@ class EventLog(Observer):
             reason=reason,
         )
 
-    def suspected(self, sms: MobileTerminated) -> None:
-        """sms.suspect: parked for an operator."""
+    def parked(self, sms: MobileTerminated) -> None:
+        """sms.parked: it waits for an operator's decision."""
         self._log.error(
-            "sms.suspect",
+            "sms.parked",
             message_id=message_id(sms.number),
             cause_id=message_id(sms.cause),
             msisdn=sms.msisdn,
@@ -310,8 +315,9 @@ class EventLog(Observer):
         )
 
     def bind_closed(self, remote: Remote, reason: str, unanswered: int) -> None:
-        """bind.closed."""
-        self._info(
+        """bind.closed: a warning where nobody has unbound."""
+        write = self._info if reason in IN_ORDER else self._log.warning
+        write(
             "bind.closed",
             system_id=remote.account,
             remote=remote.peer,
@@ -442,7 +448,9 @@ class EventLog(Observer):
             self._log.error("events.dropped", consumer=consumer, events=count, suppressed=suppressed)
 
 
-def _sent_line(account: str, session: int, parts: int, attempts: int, repeat: bool) -> dict[str, object]:
+def _sent_line(
+    province: str, account: str, session: int, parts: int, attempts: int, repeat: bool
+) -> dict[str, object]:
     """Return the line of sms.sent with gaps for what differs in each SMS."""
     return {
         "timestamp": GAP,
@@ -452,6 +460,7 @@ def _sent_line(account: str, session: int, parts: int, attempts: int, repeat: bo
         "cause_id": GAP,
         "msisdn": GAP,
         "source": GAP,
+        "province": province,
         "system_id": account,
         "session": session,
         "parts": parts,

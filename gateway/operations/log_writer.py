@@ -15,7 +15,7 @@ from os import write
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 BUFFER_SIZE = 65_536
 """Octets of collected lines after which they go to the writer."""
@@ -28,6 +28,10 @@ CLOSING = 1.0
 
 COMPLAINT = 0.5
 """Seconds that the writer waits for standard error."""
+
+
+NO_POLL: Final = 0.01
+"""Seconds between two tries to write where nothing says when: poll(2) of macOS takes no terminals."""
 
 
 class Sink:
@@ -86,6 +90,11 @@ class Sink:
     def refusal(self) -> str:
         """Return, once, why the last reopen failed; "": it did not."""
         return self._writer.take_refusal() if self._writer is not None else ""
+
+    @property
+    def lost(self) -> int:
+        """Lines that were dropped since the start."""
+        return self._writer.lost if self._writer is not None else self._told
 
     def close(self, patience: float = CLOSING) -> None:
         """Write the collected lines and close the file, within `patience` seconds. Drops later lines."""
@@ -241,7 +250,8 @@ class Writer:
         """Wait for a full pipe or terminal that another process has made non-blocking."""
         ready = select.poll()
         ready.register(self._file.fileno(), select.POLLOUT)
-        ready.poll()
+        if any(state & select.POLLNVAL for _, state in ready.poll()):
+            time.sleep(NO_POLL)
         return 0
 
     def _complain_of(self, error: Exception) -> None:

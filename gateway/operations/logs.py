@@ -1,4 +1,4 @@
-"""The structured log: one event per line, JSON in a file or a pipe, columns on a terminal.
+"""The structured log: one event per line, JSON in a file or a pipe, short lines on a terminal.
 
 Every line begins with `timestamp` (RFC 3339, UTC, milliseconds), `level` and `event`. The log collects lines
 and passes them to the writer together: after 64 KiB, at once for an error, and when the owner calls flush()
@@ -11,10 +11,12 @@ This module keeps out what must never be logged, whoever logs it: the values of 
 import atexit
 import json
 import logging
+import os
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -22,6 +24,7 @@ import orjson
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
+from gateway.operations.log_lines import ShortLines, wants_colours
 from gateway.operations.log_writer import CLOSING, Sink, Writer, append
 
 REDACTED = "<secret>"
@@ -42,9 +45,6 @@ NUMBER_KEYS = frozenset(
     }
 )
 """Keys in whose values mobile numbers are masked if logging.mask_msisdn is set."""
-
-FIRST_KEYS = ("timestamp", "level", "event", "message_id", "msisdn", "outcome")
-"""The keys that come first on a terminal; the others follow in the order of the call."""
 
 # At the end of a value: a sub-code before a number (12520 + 13800138000) and 86 stay. Digits may be grouped.
 _GROUP = r"[ .()<>{}\[\]-]*"
@@ -119,6 +119,11 @@ class Log:
         """Whether a line at level info is plain JSON, neither masked nor coloured; then write() works."""
         return self._wide and self._finish == [render_json]
 
+    @property
+    def lost(self) -> int:
+        """Lines that were lost since the start."""
+        return self._sink.lost
+
     def stamp(self, now_ms: int) -> str:
         """Return the timestamp of a line. now_ms: milliseconds since the epoch."""
         return self._stamp.text(now_ms)
@@ -170,12 +175,16 @@ class Log:
 
 
 def open_log(
-    settings: LogSettings, stream: BinaryIO | None = None, clock: Callable[[], float] = time.time
+    settings: LogSettings,
+    stream: BinaryIO | None = None,
+    clock: Callable[[], float] = time.time,
+    zone: tzinfo = UTC,
 ) -> Log:
     """Open the log that the settings describe.
 
     stream: receives the lines if there is no file (default: standard output). clock: returns seconds since
-    the epoch. Raises OSError if the file cannot be opened, or standard output is closed.
+    the epoch. zone: of the times in the format console (JSON lines are in UTC). Raises OSError if the file
+    cannot be opened, or standard output is closed.
     """
     file = append(settings.file) if settings.file else stream or _standard_output()
     writer = Writer(file, settings.file, settings.backlog)
@@ -183,7 +192,7 @@ def open_log(
     processors: list[Processor] = [redact]
     if settings.mask_msisdn:
         processors.append(mask_numbers)
-    processors.append(_console(writer.isatty()) if console else render_json)
+    processors.append(_console(zone, terminal=writer.isatty()) if console else render_json)
     return Log(writer, Stamp(clock), processors, settings.level)
 
 
@@ -240,23 +249,17 @@ def render_json(_logger: object, _level: str, event: _Event) -> bytes:
         return json.dumps({str(k): v for k, v in event.items()}, default=repr).encode() + b"\n"
 
 
-def _console(colors: bool) -> Processor:
-    renderer = structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)
+def _console(zone: tzinfo, *, terminal: bool) -> Processor:
+    """Return the last processor for readers: one short line of an event, as `tail` shows it."""
+    lines = ShortLines(zone, colours=wants_colours(os.environ, terminal=terminal))
 
     def render(logger: object, level: str, event: _Event) -> bytes:
-        ordered = {key: event[key] for key in FIRST_KEYS if key in event} | dict(event)
-        shown = {key: _printable(key, value) for key, value in ordered.items()}
-        return f"{renderer(logger, level, shown)}\n".encode("utf-8", "backslashreplace")
+        line = lines.of(event)
+        if line is None:  # an event without a name
+            return render_json(logger, level, event)
+        return f"{line}\n".encode("utf-8", "backslashreplace")
 
     return render
-
-
-def _printable(key: str, value: object) -> object:
-    """Escape control characters: the text of a peer must not move the cursor of a terminal."""
-    if not isinstance(value, str) or value.isprintable():
-        return value
-    kept = "\n" if key == "exception" else ""
-    return "".join(each if each.isprintable() or each in kept else repr(each)[1:-1] for each in value)
 
 
 def _redacted(value: object) -> object:

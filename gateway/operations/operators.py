@@ -1,7 +1,9 @@
-"""Answers the commands of operators to a running gateway: lists binds, retries and drops parked SMS."""
+"""Answers the commands of operators to a running gateway: lists binds, retries and drops parked SMS, says why
+SMS wait."""
 
+import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from gateway.clock import Clock
 from gateway.message import MobileTerminated, number_of
@@ -9,6 +11,9 @@ from gateway.operations.control import Command, CommandRefused
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
 from gateway.storage.contract import StorageError, Store
+
+AT_ONCE: Final = 50
+"""SMS that one question may be about: it fits into control.LONGEST_REQUEST."""
 
 Readable = Callable[[Iterable[MobileTerminated]], Iterator[MobileTerminated]]
 """Makes SMS of the store ready to leave; omits those whose seal does not open."""
@@ -33,12 +38,17 @@ class Operators:
     @property
     def commands(self) -> Mapping[str, Command]:
         """Return the commands by the names that the control socket uses."""
-        return {"binds": self.binds, "outbox retry": self.retry, "outbox drop": self.drop}
+        return {
+            "binds": self.binds,
+            "outbox retry": self.retry,
+            "outbox drop": self.drop,
+            "outbox why": self.why,
+        }
 
     async def binds(self) -> list[dict[str, Any]]:
         """`fetion-gateway binds`."""
         now = self._clock.monotonic()
-        return [bind.describe(now) for bind in self._binds.all()]
+        return [{"session": bind.number, **bind.describe(now)} for bind in self._binds.all()]
 
     async def retry(self, message: str) -> str:
         """`fetion-gateway outbox retry ID`: sends a parked SMS once more. Returns its state."""
@@ -54,6 +64,22 @@ class Operators:
         self._outbox.drop(sms, "dropped by an operator", self._clock.now_ms())
         return await self._decided(sms)
 
+    async def why(self, messages: str) -> list[dict[str, Any]]:
+        """Why SMS wait, for `trace` and `outbox list`. Returns for each its reason, and until when (ms UTC).
+
+        messages: a JSON array of [message id, account, mobile], AT_ONCE at most.
+        """
+        try:
+            asked = [(number_of(each), account, msisdn) for each, account, msisdn in json.loads(messages)]
+        except (ValueError, TypeError) as error:
+            raise CommandRefused("outbox why takes a JSON array of [message id, account, mobile]") from error
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        waits = [self._outbox.wait_of(*each, now) for each in asked[:AT_ONCE]]
+        return [
+            {"reason": wait.reason, "until": now_ms + round((wait.due - now) * 1000) if wait.due else None}
+            for wait in waits
+        ]
+
     async def _parked(self, message: str) -> MobileTerminated:
         try:
             number = number_of(message)
@@ -61,7 +87,7 @@ class Operators:
         except (ValueError, StorageError) as error:
             raise CommandRefused(str(error)) from error
         if sms is None or self._outbox.is_deciding(number):
-            raise CommandRefused(f"{message} is not parked: outbox list shows what is (state suspect)")
+            raise CommandRefused(f"{message} is not parked: outbox list shows what is (state parked)")
         return sms
 
     async def _decided(self, sms: MobileTerminated) -> str:

@@ -28,9 +28,19 @@ from random import Random
 from typing import Final, TypeVar
 
 from gateway.channels.contract import Bind, Composer, Loss
-from gateway.message import Commit, Delivery, MobileTerminated
+from gateway.message import Answer, Commit, Delivery, MobileTerminated
 from gateway.observer import Observer
+from gateway.outbound.attempts import Attempts
 from gateway.outbound.selection import Binds
+from gateway.outbound.waiting import (
+    NO_RECEIVER,
+    RETRIED,
+    UNANSWERED,
+    WINDOW,
+    Wait,
+    wait_of,
+    with_reason,
+)
 
 RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 300.0
@@ -62,6 +72,7 @@ class Outbox:
     ) -> None:
         self._closed: list[MobileTerminated] = []
         self._changed: list[MobileTerminated] = []
+        self._attempts = Attempts(2 * limit)
         self._deciding: dict[int, MobileTerminated] = {}  # parked SMS that an operator has retried or dropped
         self.limit = limit
         self.stopping = False  # SMS stay in the store and are not sent
@@ -148,15 +159,22 @@ class Outbox:
             else:
                 sms.error = ""
                 sms.remote_id = remote_id
+                sms.session = bind.number
+                if sms.attempts > 1 or sms.repeat or sms.waited:
+                    self._attempts.succeeded(sms, bind, now, now_ms)
                 self._close(sms, _SENT, now_ms)
                 self._observer.sent(sms, bind, now - sms.handed_over, now_ms)
         except Exception as error:  # the boundary for bugs behind an answer
             self._break(sms, error, now_ms)
 
-    def refused(self, sms: MobileTerminated, reason: str, now: float, now_ms: int, *, retry: bool) -> None:
+    def refused(
+        self, bind: Bind, sms: MobileTerminated, reason: str, now: float, now_ms: int, *, retry: bool
+    ) -> None:
         """Note that the peer refused the part in flight. retry: send it again later. Then settle()."""
         self.in_flight -= 1
         try:
+            sms.session = bind.number
+            self._attempts.ended(sms, bind, Answer.REFUSED, reason, now, now_ms)
             if retry:
                 sms.error = reason
                 self._retry_later(sms, now, now_ms)
@@ -171,6 +189,8 @@ class Outbox:
         The SMS is sent again, on another bind or after a pause, or parked after LOSSES.
         """
         self.in_flight -= 1
+        self._attempts.ended(sms, bind, Answer.TIMEOUT, "", now, now_ms)
+        sms.error = UNANSWERED
         sms.repeat = sms.leaves_anew = True
         if not self.stopping:
             sms.losses += 1
@@ -198,6 +218,7 @@ class Outbox:
         counts = not (self.stopping or loss.silent)
         for sms in unanswered:
             self.in_flight -= 1
+            self._attempts.ended(sms, bind, Answer.LOST, loss.reason, now, now_ms)
             sms.repeat = sms.leaves_anew = True
             if counts:
                 sms.losses += 1
@@ -216,6 +237,7 @@ class Outbox:
         sms.state = Delivery.WAITING
         sms.losses = 0
         sms.error = ""
+        sms.waited = RETRIED
         self._change(sms)
 
     def drop(self, sms: MobileTerminated, reason: str, now_ms: int) -> None:
@@ -230,11 +252,15 @@ class Outbox:
 
     def park_stored(self, sms: MobileTerminated, reason: str) -> None:
         """Park an SMS, as the store has it, with the next commit: it cannot be sent."""
-        sms.state = Delivery.SUSPECT
+        sms.state = Delivery.PARKED
         sms.error = reason
         self._changed.append(sms)
-        self._observer.suspected(sms)
+        self._observer.parked(sms)
         self._wake()
+
+    def wait_of(self, number: int, account: str, msisdn: str, now: float) -> Wait:
+        """Tell why an SMS to a handset waits."""
+        return wait_of(number, self._queues.get((account, msisdn), ()), now)
 
     def is_deciding(self, number: int) -> bool:
         """Return whether an operator has retried or dropped the SMS and that is not stored yet."""
@@ -249,11 +275,13 @@ class Outbox:
         """Put changed and closed SMS into a commit."""
         commit.closed, self._closed = self._closed, []
         commit.changed, self._changed = self._changed, []
+        self._attempts.hand_in(commit)
 
     def take_back(self, commit: Commit) -> None:
         """Take back the SMS of a commit that failed; the next one stores them."""
         self._closed = [*commit.closed, *self._closed]
         self._changed = [*commit.changed, *self._changed]
+        self._attempts.take_back(commit)
 
     def committed(self, commit: Commit, now: float, now_ms: int) -> None:
         """Send the new SMS of a stored commit, and the parked ones that an operator retried."""
@@ -298,16 +326,18 @@ class Outbox:
             if bind is None and sms.avoid:
                 bind = self._choose_again(sms)
                 if bind is not None and bind.number == sms.avoid[-1] and now < sms.not_before:
-                    self._observer.deferred(sms, "no response in time")
+                    self._observer.deferred(sms, UNANSWERED)
                     self._wait_until(sms.not_before, sms, now, now_ms)
                     return
             if bind is None:
+                sms.waited = with_reason(sms.waited, NO_RECEIVER)
                 waiting = self._unbound.get(sms.account)
                 if waiting is None:
                     waiting = self._unbound[sms.account] = deque()
-                    self._observer.deferred(sms, "no receiver")
+                    self._observer.deferred(sms, NO_RECEIVER)
                 self._wait_in(waiting, sms)
             elif bind.room <= 0 or bind.number in self._blocked:
+                sms.waited = with_reason(sms.waited, WINDOW)
                 self._wait_in(self._blocked.setdefault(bind.number, deque()), sms)
             else:
                 self._transmit(sms, bind, now, now_ms)
@@ -336,7 +366,8 @@ class Outbox:
     def _wait_until(self, due: float, sms: MobileTerminated, now: float, now_ms: int) -> None:
         """Let an SMS wait until `due`, but not beyond its expiry: its followers leave then."""
         expires = now + (sms.expires_at - now_ms + 1) / 1000  # the two clocks may differ by a part of 1 ms
-        heapq.heappush(self._timed, (min(due, expires), sms.number, sms))
+        sms.due = min(due, expires)
+        heapq.heappush(self._timed, (sms.due, sms.number, sms))
 
     def _unblock(self, number: int, now: float, now_ms: int) -> None:
         """Send what waits for the window of a bind while it has room, or elsewhere if the bind has ended."""
@@ -389,6 +420,8 @@ class Outbox:
             sms.attempts += 1
             if not sms.handed_over:
                 sms.handed_over = now
+            else:
+                sms.left = now
         self.in_flight += 1
         self._touched[bind.number] = bind
 
@@ -422,10 +455,10 @@ class Outbox:
 
     def _park(self, sms: MobileTerminated) -> None:
         """Park an SMS for an operator; its follower is next."""
-        sms.state = Delivery.SUSPECT
+        sms.state = Delivery.PARKED
         sms.error = f"unanswered {sms.losses} times (timeouts, lost sessions)"
         self._leave(sms)
-        self._observer.suspected(sms)
+        self._observer.parked(sms)
 
     def _leave(self, sms: MobileTerminated) -> None:
         """Remove an SMS from its queue."""

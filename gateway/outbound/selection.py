@@ -17,6 +17,7 @@ class Binds:
     def __init__(self) -> None:
         self._by_number: dict[int, Bind] = {}
         self._by_account: dict[str, list[Bind]] = {}
+        self._came = self._left = 0  # on binds that are gone
 
     def add(self, bind: Bind) -> None:
         """Add an accepted bind."""
@@ -25,7 +26,9 @@ class Binds:
 
     def remove(self, bind: Bind) -> None:
         """Remove a bind that is gone."""
-        self._by_number.pop(bind.number, None)
+        if self._by_number.pop(bind.number, None) is not None:
+            self._came += bind.messages_in
+            self._left += bind.messages_out
         members = self._by_account.get(bind.account, [])
         if bind in members:
             members.remove(bind)
@@ -37,6 +40,12 @@ class Binds:
     def all(self) -> list[Bind]:
         """Return the live binds in the order of their acceptance."""
         return list(self._by_number.values())
+
+    def totals(self) -> tuple[int, int]:
+        """How many SMS came, and how many peers have taken, since the start."""
+        live = self._by_number.values()
+        came = self._came + sum(bind.messages_in for bind in live)
+        return came, self._left + sum(bind.messages_out for bind in live)
 
     def choose(
         self, account: str, msisdn: str, cause_bind: int = 0, avoid: Container[int] = ()

@@ -50,9 +50,9 @@ class Exchange:
         """Note that the peer accepted a part."""
         self._outbox.sent(bind, sms, remote_id, self._clock.monotonic(), self._clock.now_ms())
 
-    def refused(self, _bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
+    def refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
         """Note that the peer refused a part. retry: it may accept the part later."""
-        self._outbox.refused(sms, reason, self._clock.monotonic(), self._clock.now_ms(), retry=retry)
+        self._outbox.refused(bind, sms, reason, self._clock.monotonic(), self._clock.now_ms(), retry=retry)
 
     def unknown(self, bind: Bind, sms: MobileTerminated) -> None:
         """Note that the peer did not answer a part in time."""

@@ -35,6 +35,8 @@ def exchange_of(outcome: Outcome) -> str:
 def detail_of(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, Any] | None:
     """Return what a trace and a replay need in addition to the columns."""
     detail = told(outcome)
+    if outcome.silent:
+        detail["silent"] = outcome.silent
     if m.joined:
         detail["joined"] = m.joined
     if given.fetion_numbers:

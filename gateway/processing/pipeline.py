@@ -85,6 +85,7 @@ class Pipeline:
         self._paused_until = 0.0
         self._failures = 0
         self._failing_since = 0.0
+        self._failed_at = 0.0
         self._working = False
         self._closing: asyncio.TimerHandle | None = None
         self._in_hand: list[MobileOriginated] = []  # the batch that is being processed
@@ -95,6 +96,17 @@ class Pipeline:
         if self._wake.is_set() or self._working or self._retransmissions.expecting:
             return False
         return not (len(self._queue) or self._outbox.to_store)
+
+    @property
+    def failures(self) -> int:
+        """How often in a row the store did not take a batch; 0: it works, as far as anybody has tried."""
+        return self._failures
+
+    @property
+    def failing_s(self) -> tuple[float, float]:
+        """Seconds since the first of these failures, and since the last one."""
+        now = self._clock.monotonic()
+        return (now - self._failing_since, now - self._failed_at) if self._failures else (0.0, 0.0)
 
     def wake(self) -> None:
         """Note that there is something to process or to commit."""
@@ -253,8 +265,9 @@ class Pipeline:
         self._wake.set()
 
     def _note_failure(self, error: StorageError, pause: float) -> None:
+        self._failed_at = self._clock.monotonic()
         if not self._failures:
-            self._failing_since = self._clock.monotonic()
+            self._failing_since = self._failed_at
         self._failures += 1
         if self._failures & (self._failures - 1) == 0:  # 1, 2, 4, 8 ...: it may last for hours
             self._observer.storage_failed(error, self._failures, pause)

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import re
+import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -17,6 +18,7 @@ from typing import Final
 
 from gateway.simulator.errors import NotConnectedError, SimulatorError
 from gateway.simulator.handset import SHIPPED, SPELLINGS, Account, Centre, Handset, Phone
+from gateway.simulator.hints import command
 from gateway.simulator.sms import ENCODINGS, Expectation, Sms, bare
 from gateway.simulator.terminal import line_printer, lines_of, say
 from gateway.simulator.transcript import Transcript
@@ -75,11 +77,19 @@ async def _send(args: argparse.Namespace) -> int:
             if args.json:
                 say(_as_json(Sms(args.sender, args.to, args.text), message_id))
             else:
-                say(f"message id {message_id}: fetion-gateway trace {message_id}")
+                say(f"message id {message_id}: {_trace(args)} {message_id}")
         finally:
             shown.release()
         await phone.wait_for(Expectation(regex=args.expect), args.wait)
     return 0
+
+
+def _trace(args: argparse.Namespace) -> str:
+    """The command that shows what became of an SMS, without its message id."""
+    config = getattr(args, "config", None)
+    return (
+        f"{command()} trace" if config is None else f"{command()} trace --config {shlex.quote(str(config))}"
+    )
 
 
 class _Shown:
@@ -196,7 +206,8 @@ def _as_json(sms: Sms, message_id: str | None = None) -> str:
     """Format an SMS as a JSON object on one line. message_id: of a sent SMS; a received one has none."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     values = {"time": now, "from": sms.sender, "to": sms.receiver, "text": sms.text, "message_id": message_id}
-    return json.dumps(values, ensure_ascii=False)
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")  # elsewhere JSON has its own escapes
+    return json.dumps(values, ensure_ascii=not unicode)
 
 
 def account_of(args: argparse.Namespace) -> Account:

@@ -9,8 +9,8 @@
     ├── NoResponseError      the gateway did not answer an SMS in time; it may have it all the same
     ├── CannotSendError      the text does not fit the wished encoding, or is too long
     ├── MailboxFullError     more unread SMS, or parts of unfinished ones, than a handset keeps
-    ├── MissedError          the awaited SMS did not come in time (gateway.simulator.sms)
-    ├── UnexpectedError      an SMS came that should not (gateway.simulator.sms)
+    ├── MissedError          the awaited SMS did not come in time, an AssertionError (gateway.simulator.sms)
+    ├── UnexpectedError      an SMS came that should not, an AssertionError (gateway.simulator.sms)
     ├── ScenarioError        a scenario file with faults (gateway.simulator.scenario)
     ├── NoClockError         a scenario waits where no clock can be moved (gateway.simulator.runner)
     └── StepFailedError      a step of a scenario failed (gateway.simulator.runner)
@@ -65,3 +65,7 @@ class CannotSendError(SimulatorError):
 
 class MailboxFullError(SimulatorError):
     """The handset is full."""
+
+
+class UnknownHandsetError(SimulatorError):
+    """A centre has no such handset."""

@@ -113,6 +113,11 @@ class Esme:
         """Why the connection is gone; None while it is open."""
         return self._gone.result() if self._gone.done() else None
 
+    @property
+    def local(self) -> str:
+        """Our own end of the connection, address and port: what the other side calls its peer. "": none."""
+        return "" if self._connection is None else self._connection.local
+
     async def wait_lost(self) -> str:
         """Wait until the connection is gone, on either side. Returns the reason."""
         return await asyncio.shield(self._gone)

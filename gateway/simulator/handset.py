@@ -5,6 +5,7 @@ asks for its own number, and two programs can each be one handset.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from gateway.simulator.errors import (
     NoResponseError,
     NotConnectedError,
     SubmitRefusedError,
+    UnknownHandsetError,
 )
 from gateway.simulator.esme import Delivery, Esme
 from gateway.simulator.sms import (
@@ -45,6 +47,7 @@ QUIET_ROUNDS: Final = 2
 """Round trips without a delivery that show silence. Two: an SMS leaves the gateway when its predecessor has
 been answered, and that answer may have met the first."""
 
+_MOBILE: Final = re.compile(r"1\d{10}", re.ASCII)
 _E164: Final = 1  # numbering plan indicator, SMPP 3.4 section 5.2.6
 
 
@@ -84,10 +87,12 @@ class Phone(Protocol):
 class Centre:
     """The SMSC's side of one bind, with its handsets. Make it with `connect`.
 
-    watch is called with each SMS that leaves a handset or has come to one, in that order.
+    watch is called with each SMS that leaves a handset or has come to one, in that order. adopts: how many
+    handsets it may have; those that it was not connected with appear with the first SMS to or from them.
     """
 
-    def __init__(self, spelling: Spelling, watch: Callable[[Sms], None] | None) -> None:
+    def __init__(self, spelling: Spelling, watch: Callable[[Sms], None] | None, adopts: int = 0) -> None:
+        self.adopts = adopts
         self.alphabet = Alphabet.from_config({}, "gsm")
         self.prefix, self.ton = SPELLINGS[spelling]
         self.watch = watch
@@ -103,12 +108,13 @@ class Centre:
         address_range: str = "",
         spelling: Spelling = "national",
         watch: Callable[[Sms], None] | None = None,
+        adopts: int = 0,
     ) -> "Centre":
         """Bind as transceiver for the handsets with these numbers. Raises what Esme.connect raises.
 
         The handsets are there before the bind, because what waits for them comes right behind it.
         """
-        centre = cls(spelling, watch)
+        centre = cls(spelling, watch, adopts)
         centre.handsets = {msisdn: Handset(msisdn, centre) for msisdn in msisdns}
         centre._esme = await Esme.connect(
             account.host,
@@ -134,9 +140,21 @@ class Centre:
             raise NotConnectedError("not bound yet")
         return self._esme
 
+    def handset(self, msisdn: str) -> "Handset":
+        """The handset with this number, a new one if it is adopted. Raises UnknownHandsetError."""
+        handset = self.handsets.get(msisdn)
+        if handset is None:
+            if not _MOBILE.fullmatch(msisdn) or len(self.handsets) >= self.adopts:
+                raise UnknownHandsetError(f"no handset {msisdn} here, and no room for another one")
+            handset = self.handsets[msisdn] = Handset(msisdn, self)
+        return handset
+
     def _take(self, delivery: Delivery) -> int:
-        handset = self.handsets.get(bare(delivery.destination_addr))
-        return CommandStatus.RINVDSTADR if handset is None else handset.take(delivery)
+        try:
+            handset = self.handset(bare(delivery.destination_addr))
+        except UnknownHandsetError:
+            return CommandStatus.RINVDSTADR
+        return handset.take(delivery)
 
     def _lost(self, _: str) -> None:
         for handset in self.handsets.values():
@@ -197,10 +215,12 @@ class Handset:
         sender: a pattern for the whole sending number. text: the whole text instead of a pattern.
         Raises MissedError, NotConnectedError, re.error.
         """
+        __tracebackhide__ = True  # a test shows its own line
         return await self.wait_for(Expectation.of(regex, text, sender), within)
 
     async def wait_for(self, expectation: Expectation, within: float | None) -> Sms:
         """See Phone; within None: for ever."""
+        __tracebackhide__ = True  # a test shows its own line
         try:
             async with asyncio.timeout(within):
                 while (sms := self.mailbox.take(expectation)) is None:
@@ -217,6 +237,7 @@ class Handset:
         self, within: float = 1.0, regex: str | None = None, sender: str | None = None
     ) -> None:
         """No SMS is unread or on its way, or none that fits. See silence."""
+        __tracebackhide__ = True  # a test shows its own line
         await self.silence(Expectation.of(regex, None, sender), within)
 
     async def silence(self, expectation: Expectation, within: float) -> None:
@@ -225,6 +246,7 @@ class Handset:
 
         What time alone would bring, a retry say, is not looked for.
         """
+        __tracebackhide__ = True  # a test shows its own line
         still = 0
         try:
             async with asyncio.timeout(within):

@@ -46,16 +46,16 @@ async def play(
 ) -> dict[str, str]:
     """Run the steps in order. Returns the captured values, and the handsets' numbers.
 
-    phones: name -> handset, for every handset of the scenario. transcript: what the handsets report
-    to, for the error. advance: for the steps that wait. Raises StepFailedError at the first step that fails,
-    and NoClockError before the first one.
+    phones: name -> handset, for every handset of the scenario. transcript: what the handsets report to, and
+    what is told of the waits. advance: for the steps that wait. Raises StepFailedError at the first step that
+    fails, and NoClockError before the first one.
     """
     if advance is None and scenario.needs_clock:
         raise NoClockError(
             f"{scenario.name}: it waits on the gateway's clock, which only a gateway of its own can move:"
             " fetion-gateway scenario run without --host and --port, or the pytest plugin"
         )
-    player = _Player(scenario, phones, advance)
+    player = _Player(scenario, phones, advance, transcript.waited)
     for number, step in enumerate(scenario.steps, start=1):
         try:
             await player.do(step.verb)
@@ -67,10 +67,17 @@ async def play(
 class _Player:
     """values: what later steps may name. senders: handset -> where the SMS it expected last came from."""
 
-    def __init__(self, scenario: Scenario, phones: Mapping[str, Phone], advance: Advance | None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        phones: Mapping[str, Phone],
+        advance: Advance | None,
+        waited: Callable[[float], None],
+    ) -> None:
         self.values = dict(scenario.handsets)
         self._phones = phones
         self._advance = advance
+        self._waited = waited
         self._senders: dict[str, str] = {}
 
     async def do(self, verb: Verb) -> None:
@@ -89,6 +96,7 @@ class _Player:
                 await self._phones[verb.at].silence(unwanted, verb.within)
             case Waits():
                 assert self._advance is not None
+                self._waited(verb.in_seconds)  # before what the time brings
                 await self._advance(verb.in_seconds)
 
     async def _expect(self, expects: Expects) -> None:

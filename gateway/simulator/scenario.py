@@ -19,12 +19,14 @@ number. Every value is read as the text that stands there: 0000 is no zero and N
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Final, Literal, Self, TypeAlias, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from gateway.simulator.errors import SimulatorError
+from routing.tablefile import nearest
 
 WHOLE_SENDER: Final = "sender"
 """In `captures`: not a group of a pattern but the whole number that the SMS came from."""
@@ -188,7 +190,7 @@ def parse(source: str, file: str) -> Scenario:
         scenario = Scenario.model_validate(data)
         found = [*repeated, *_inconsistencies(scenario)]
     except ValidationError as error:
-        found = [*repeated, *((tuple(fault["loc"]), fault["msg"]) for fault in error.errors())]
+        found = [*repeated, *((tuple(fault["loc"]), _reason(fault)) for fault in error.errors())]
     if found:
         raise ScenarioError([_fault(file, lines, place, reason) for place, reason in found])
     return scenario
@@ -197,6 +199,25 @@ def parse(source: str, file: str) -> Scenario:
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Put values in place of `{name}`. Raises KeyError for a name without one."""
     return _VARIABLE.sub(lambda match: values[match[1]], template)
+
+
+def _reason(fault: ErrorDetails) -> str:
+    """Say what is wrong with a value, and what would be right."""
+    place = fault["loc"]
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key; {nearest(str(place[-1]), _keys(place[:-1]))}"
+    if fault["type"] == "model_type":
+        return f"must be a mapping with the keys {', '.join(_keys(place))}"
+    if fault["type"] == "missing":
+        return "is missing"
+    return fault["msg"].removeprefix("Value error, ")
+
+
+def _keys(place: _Place) -> list[str]:
+    """Return the keys that a scenario has at a place: at its top, in a step, in what a step does."""
+    verbs = {name: kind for name, info in Step.model_fields.items() for kind in get_args(info.annotation)[:1]}
+    model: type[BaseModel] = verbs[str(place[2])] if len(place) == 3 else Step if place else Scenario
+    return [info.alias or name for name, info in model.model_fields.items()]
 
 
 def _fault(file: str, lines: Mapping[_Place, int], place: _Place, reason: str) -> str:

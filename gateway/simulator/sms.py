@@ -91,7 +91,7 @@ class Expectation:
         return " ".join(["an SMS", *wished])
 
 
-class MissedError(SimulatorError):
+class MissedError(SimulatorError, AssertionError):
     """The awaited SMS did not come in time. instead: the unread SMS of the handset."""
 
     def __init__(
@@ -105,7 +105,7 @@ class MissedError(SimulatorError):
         self.instead = instead
 
 
-class UnexpectedError(SimulatorError):
+class UnexpectedError(SimulatorError, AssertionError):
     """An unwanted SMS came."""
 
     def __init__(self, receiver: str, expectation: Expectation, sms: Sms) -> None:
@@ -199,8 +199,11 @@ def encode(text: str, alphabet: Alphabet, reference: int, encoding: str = AUTO) 
             return segments(text, alphabet, reference, "udh8")
         data_coding, codec = _FORCED[encoding]
         octets = text.encode(codec)
-    except (MessageTooLongError, UnicodeEncodeError) as error:
+    except MessageTooLongError as error:
         raise CannotSendError(f"cannot send as {encoding}: {error}") from error
+    except UnicodeEncodeError as error:
+        lacking = f"it has no {text[error.start]!r}, character {error.start + 1} of the text"
+        raise CannotSendError(f"cannot send as {encoding}: {lacking}") from error
     if len(octets) > _SMS_OCTETS:
         raise CannotSendError(
             f"{len(octets)} octets as {encoding}, one SMS holds {_SMS_OCTETS}: send it as {AUTO}"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, TextIO
 
-from gateway.simulator.transcript import Line
+from gateway.simulator.transcript import Line, Pause
 
 _CHUNK: Final = 65_536
 
@@ -16,11 +16,11 @@ def shows_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def line_printer(stream: TextIO) -> Callable[[Line], None]:
+def line_printer(stream: TextIO) -> Callable[[Line | Pause], None]:
     """Prints lines of a transcript, coloured on a terminal."""
     coloured = shows_colours(stream)
 
-    def show(line: Line) -> None:
+    def show(line: Line | Pause) -> None:
         say(line.coloured() if coloured else str(line), stream)
 
     return show

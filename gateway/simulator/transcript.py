@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.simulator.layout import CYAN, DIM, PLAIN, later, visible
 from gateway.simulator.sms import Sms
 
-_DIM: Final = "\033[2m"
-_CYAN: Final = "\033[36m"
-_PLAIN: Final = "\033[0m"
+_MARGIN: Final = len(f"{0:7.3f} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +25,25 @@ class Line:
     def coloured(self) -> str:
         """The same line for a terminal that knows ANSI colours."""
         way = f"{self.sender:>18} -> {self.receiver:<18}"
-        return f"{_DIM}{self.at:7.3f} s{_PLAIN}  {_CYAN}{way}{_PLAIN}  {self.text}"
+        return f"{DIM}{self.at:7.3f} s{PLAIN}  {CYAN}{way}{PLAIN}  {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Time that passed between two SMS because the scenario waited. seconds: how much."""
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{'':>{_MARGIN}}  {later(self.seconds)}"
+
+    def coloured(self) -> str:
+        """The same line for a terminal that knows ANSI colours."""
+        return f"{DIM}{self}{PLAIN}"
 
 
 class Transcript:
-    """Collects SMS. names: who has which number, shown beside it.
+    """Collects SMS, and the pauses between them. names: who has which number, shown beside it.
 
     clock gives seconds; the first reading is the beginning. shown is called with each line as it comes.
     """
@@ -39,9 +52,9 @@ class Transcript:
         self,
         names: Mapping[str, str],
         clock: Callable[[], float],
-        shown: Callable[[Line], None] | None = None,
+        shown: Callable[[Line | Pause], None] | None = None,
     ) -> None:
-        self.lines: list[Line] = []
+        self.lines: list[Line | Pause] = []
         self._names = names
         self._clock = clock
         self._shown = shown
@@ -49,7 +62,17 @@ class Transcript:
 
     def add(self, sms: Sms) -> None:
         """Add an SMS that a handset sent or received."""
-        line = Line(self._clock() - self._began, self._who(sms.sender), self._who(sms.receiver), sms.line)
+        self._show(
+            Line(
+                self._clock() - self._began, self._who(sms.sender), self._who(sms.receiver), visible(sms.text)
+            )
+        )
+
+    def waited(self, seconds: float) -> None:
+        """Add that the scenario waited on the gateway's clock."""
+        self._show(Pause(seconds))
+
+    def _show(self, line: Line | Pause) -> None:
         self.lines.append(line)
         if self._shown is not None:
             self._shown(line)

@@ -28,6 +28,11 @@ class FrameSplitter:
         """Octets of a frame that has begun and is not whole."""
         return len(self._rest)
 
+    @property
+    def begun(self) -> bytes:
+        """The octets of that frame."""
+        return bytes(self._rest)
+
     def feed(self, data: bytes) -> list[bytes]:
         """The frames that are whole now.
 

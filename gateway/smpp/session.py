@@ -100,6 +100,16 @@ class Session(Life):
         """Octets that output() would give."""
         return len(self._out)
 
+    @property
+    def begun(self) -> bytes:
+        """What has come of a PDU that is not whole yet."""
+        return self._splitter.begun
+
+    def context_of(self, sequence: int) -> object:
+        """The context of the request of ours that waits under this number; None where none does."""
+        request = self._window.requests.get(sequence)
+        return None if request is None else request.context
+
     # What comes in
 
     def receive(self, data: bytes, now: float) -> list[Event]:

@@ -162,9 +162,10 @@ class Store(EventStore, Protocol):
     async def commit(self, commit: Commit) -> None:
         """Store all of `commit`, durably (rule 1). Raises Conflict too.
 
-        What is written about a number that the store does not have (`closed`, `changed`, `parts_gone`,
-        `parts_complete`, `repeats`, `doubted`) has no effect. `certain` also takes back what `uncertain` of
-        the same commit says.
+        What is written about a number that the store does not have (`closed`, `changed`, `attempts`,
+        `parts_gone`, `parts_complete`, `repeats`, `doubted`) has no effect. An attempt replaces that of the
+        same SMS and place (gateway.message.Attempt); attempts go with their SMS. `certain` also takes back
+        what `uncertain` of the same commit says.
         """
 
     async def matching(self, place: float, limit: int) -> list[str]:
@@ -185,7 +186,7 @@ class Store(EventStore, Protocol):
         """
 
     async def parked(self, number: int) -> MobileTerminated | None:
-        """Give the SMS with that number, as `waiting` does, if it is parked (Delivery.SUSPECT); else None."""
+        """Give the SMS with that number, as `waiting` does, if it is parked (Delivery.PARKED); else None."""
 
     async def parts(self) -> list[StoredPart]:
         """Give every stored part of long messages, by number: those that wait, and those that may come

@@ -18,7 +18,8 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
         " repeated_at, hidden",
         "outbox": "number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret,"
         " reference, at, expires_at, state, parts, parts_done, attempts, closed_at, remote_id, error,"
-        " source_ton, source_npi, losses, repeat",
+        " source_ton, source_npi, losses, repeat, session",
+        "attempt": "number, place, ordinal, part, left_at, at, session, remote, result, status, waited",
         "customer": "msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching",
         "buddy": "owner, other, name, since, blocked, matched_at",
         "part": "number, account, source, destination, kind, reference, total, place, data_coding, octets,"

@@ -22,10 +22,12 @@ gateway.storage.engines.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from commands.model import Hidden, Order
-from gateway.message import DONE, Delivery, ProductRecord
+from gateway.message import DONE, Attempt, Delivery, ProductRecord
+
+T = TypeVar("T")
 
 ENDLESS: Final = (1 << 63) - 1
 """Later than every time."""
@@ -34,6 +36,9 @@ REPLIES_WITHIN: Final = 1_000_000
 """An SMS out has a number above that of its cause, by less than this: what the gateway's queue holds, with
 its own replies, and more. A driver need not look further: an index on the cause would cost every SMS more
 than this search costs a trace."""
+
+JOINED_WITHIN: Final = 500_000
+"""SMS in behind a part among which the rest of its long message is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class DownlinkRecord:
     """An SMS to a handset: gateway.message.MobileTerminated has the same fields.
 
     text: "" of a secret one. parts_done: those that were acknowledged. remote_id: what the peer calls it.
+    session: number of the bind that answered last, 0 where that is not known.
     """
 
     number: int
@@ -106,6 +112,20 @@ class DownlinkRecord:
     source_npi: int
     losses: int
     repeat: bool
+    session: int
+
+
+class LookedAt(NamedTuple, Generic[T]):
+    """A step backwards through the SMS of one direction.
+
+    found: the SMS of the handset, newest first. before: where the next step begins; 0: everything has been
+    looked at. at: time of the oldest SMS looked at. rows: how many were.
+    """
+
+    found: list[T]
+    before: int
+    at: int
+    rows: int
 
 
 class ClosedDownlink(NamedTuple):
@@ -134,8 +154,27 @@ class Reader(Protocol):
     def caused_by(self, number: int) -> list[DownlinkRecord]:
         """Give the SMS out that the SMS in with that number led to (see REPLIES_WITHIN)."""
 
+    def attempts(self, number: int) -> list[Attempt]:
+        """Give what is kept of the attempts to send the SMS out with that number, in order."""
+
+    def joined_with(self, part: JournalRecord) -> JournalRecord | None:
+        """Give the SMS in that a part was joined into (see JOINED_WITHIN)."""
+
+    def of_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[JournalRecord]:
+        """Look at the last `rows` SMS in with a number below `before`, and give those of a handset."""
+
+    def to_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[DownlinkRecord]:
+        """Look at the last `rows` SMS out with a number below `before`, and give those to a handset."""
+
+    def ending(self, tail: int, bits: int, rows: int) -> list[int]:
+        """Give the numbers of which the last `bits` bits are `tail`, among the last `rows` SMS in and the
+        last `rows` SMS out, in order."""
+
     def waiting(self, limit: int) -> list[DownlinkRecord]:
         """Give at most `limit` SMS out: first those that are parked, then those that wait to leave."""
+
+    def count_waiting(self) -> int:
+        """Count the SMS out that are parked or wait to leave."""
 
     def journal(self, begin: int = 0, end: int = ENDLESS) -> Iterator[JournalRecord]:
         """Give every SMS in that came from `begin` to before `end`."""

@@ -9,18 +9,20 @@ from random import Random
 from typing import Any, Final
 
 from gateway.app import Environment, Gateway
-from gateway.operations.logs import open_log
+from gateway.operations.logs import Log, open_log
 from gateway.secrets import HashCost
 from gateway.settings import load
 from gateway.simulator.handset import Account, Centre, Handset
+from gateway.simulator.transcript import Transcript
 from gateway.storage import engines
 from gateway.storage.contract import Store
 from gateway.testing.clock import FakeClock
 from gateway.testing.configuration import write_config
 
+LOG_NAME: Final = "gateway.log"
 _IN_THE_FOLDER: Final[Mapping[str, Any]] = {
     "storage": {"url": "sqlite:///fetion.db", "key_file": "fetion.key"},
-    "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
+    "logging": {"file": LOG_NAME, "format": "json", "level": "debug"},
 }
 CHEAP: Final = HashCost(passes=1, memory_kib=64)
 """Cost of a password hash in tests: next to nothing."""
@@ -36,13 +38,16 @@ class RunningGateway:
     """A gateway, its clock, and the handsets that talk to it. Made by running_gateway.
 
     app: the gateway itself. account: address and account to bind with. folder: holds store, key and log.
+    conversation: every SMS that a handset of it sent or got, with the time on `clock`.
     """
 
-    def __init__(self, app: Gateway, clock: FakeClock, account: Account, folder: Path) -> None:
+    def __init__(self, app: Gateway, clock: FakeClock, account: Account, folder: Path, log: Log) -> None:
         self.app = app
         self.clock = clock
         self.account = account
         self.folder = folder
+        self.conversation = Transcript({}, clock.monotonic)
+        self._log = log
         self._centres = contextlib.AsyncExitStack()
 
     async def handset(self, msisdn: str) -> Handset:
@@ -52,7 +57,8 @@ class RunningGateway:
         """
         if not (len(msisdn) == 11 and msisdn.isascii() and msisdn.isdigit() and msisdn.startswith("1")):
             raise ValueError(f"{msisdn!r} is no mobile number of 11 digits")
-        connecting = Centre.connect(self.account, [msisdn], address_range=msisdn)
+        watch = self.conversation.add
+        connecting = Centre.connect(self.account, [msisdn], address_range=msisdn, watch=watch)
         centre = await self._centres.enter_async_context(await connecting)
         return centre.handsets[msisdn]
 
@@ -95,6 +101,11 @@ class RunningGateway:
         for task in done:
             task.result()
 
+    def log_file(self) -> Path:
+        """Return the path of the log, after what the gateway has said so far is in it."""
+        self._log.written(PATIENCE)
+        return self.folder / LOG_NAME
+
     async def close(self) -> None:
         """Unbind every handset."""
         await self._centres.aclose()
@@ -136,7 +147,7 @@ async def running_gateway(
     try:
         async with gateway:
             where = Account(settings.smpp.listen.host, gateway.port, account.system_id, account.password)
-            running = RunningGateway(gateway, clock, where, folder)
+            running = RunningGateway(gateway, clock, where, folder, log)
             try:
                 yield running
             finally:

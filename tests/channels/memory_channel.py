@@ -24,8 +24,9 @@ class Utf16:  # an Alphabet and a Composer
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
-    account, peer, response_timeout, mark, refuses = "memory", "handsets", 60.0, 0, ""
+    account, peer, response_timeout, mark, refuses, messages_in = "memory", "handsets", 60.0, 0, "", 0
     closed = property(lambda self: self not in self.channel.binds)
+    messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))
 
     def __init__(self, channel: "MemoryChannel", receives: bool, window: int) -> None:
@@ -43,10 +44,10 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
         return {"system_id": self.account, "remote": self.peer, "window_out": len(self.unanswered)}
 
     def submit(self, msisdn: str, to: str, text: str) -> "Future[str]":  # message id or name of a Verdict
-        origin, octets, now = get_running_loop().create_future(), text.encode("utf-16-be"), self.channel.now()
-        came = Inbound(self, origin, 0, now, msisdn, 0, 1, to, 0, 1, 0, 8, octets, Utf16())
-        self.channel.owner.received(came)
-        return origin
+        self.messages_in += 1
+        held, raw, now = get_running_loop().create_future(), text.encode("utf-16-be"), self.channel.now()
+        self.channel.owner.received(Inbound(self, held, 0, now, msisdn, 0, 1, to, 0, 1, 0, 8, raw, Utf16()))
+        return held
 
     def accept(self, origin: Any, message_id: str) -> None:
         self.queued.append((origin.set_result, message_id))
@@ -96,5 +97,4 @@ class MemoryChannel:
             self.owner.lost(bind, bind.unanswered, Loss(reason, polite=reason == "unbound"))
         self.owner.disconnected()
 
-    unbind = abort
-    connections = property(lambda self: len(self.binds))
+    unbind, connections = abort, property(lambda self: len(self.binds))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.inspect import _age
 from gateway.cli.main import main
+from gateway.cli.showing import age
 from tests.proofs.served import accepted, bind, delivered, inside, lines, sms, until, write_config
 
 ONE = "13800138000"
@@ -60,7 +60,7 @@ async def test_trace_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert {"number", "cause"}.isdisjoint({*message, *reply})
 
 
-@pytest.mark.parametrize("name", ["0ABC12", "0x00000000000001", "0000_0001_0000_2", "ffffffffffffffff", ""])
+@pytest.mark.parametrize("name", ["ABC", "0x00000000000001", "0000_0001_0000_2", "ffffffffffffffff", ""])
 @pytest.mark.parametrize("command", ["trace", "outbox retry", "outbox drop"])
 def test_a_malformed_id_is_wrong_usage(command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What can be no message id: usage of that command, exit 2."""
@@ -121,13 +121,32 @@ async def test_outbox_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
             _, out, _ = await ask(capsys, config, "outbox", "list")
             _, listed, _ = await ask(capsys, config, "outbox", "list", "--json")
     names, row = out.splitlines()
-    assert names.split() == ["MESSAGE_ID", "STATE", "ACCOUNT", "AGE", "ATTEMPTS", "FROM", "TO", "ERROR"]
+    assert names.split() == ["MESSAGE_ID", "STATE", "ACCOUNT", "AGE", "ATTEMPTS", "FROM", "TO", "WHY"]
     assert row.split()[1:3] == ["waiting", "smsc"]
     assert row.split()[3:6] == [row.split()[3], "s", "0"]
-    (found,) = json.loads(listed)
+    found = json.loads(listed)
+    assert row.endswith("  no receiver of account smsc is bound")
+    assert found["why"] == "no receiver of account smsc is bound"
     assert found["cause_id"] == name
     assert TIME.fullmatch(found["at"])
     assert (found["closed_at"], "number" in found) == (None, False)
+
+
+async def test_a_list_that_is_cut_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """So many of so many on standard error, and how to see more; nothing where all are shown. Each says why
+    it waits, however many they are."""
+    config, count = write_config(tmp_path), 60
+    async with inside(config) as gateway, await bind(gateway.port, "transmitter") as sender:
+        for number in range(count):
+            await accepted(sender, sms(f"138001380{number:02}", "161", "KTFX"))
+        _, out, said = await ask(capsys, config, "outbox", "list", "--limit", "7")
+        _, whole, nothing = await ask(capsys, config, "outbox", "list")
+        _, listed, also = await ask(capsys, config, "outbox", "list", "--json", "--limit", "1")
+    assert said == f"fetion-gateway: 7 of {count} shown: --limit N shows more\n"
+    assert len(out.splitlines()) == 1 + 7
+    assert (len(whole.splitlines()), nothing) == (1 + count, "")
+    assert all(line.endswith("  no receiver of account smsc is bound") for line in whole.splitlines()[1:])
+    assert (len(listed.splitlines()), also != "") == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +154,7 @@ async def test_outbox_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 )
 def test_ages(seconds: float, shown: str) -> None:
     """An age is shown in its two largest units."""
-    assert _age(seconds) == shown
+    assert age(seconds) == shown
 
 
 def logged(log: Path, name: str) -> bool:

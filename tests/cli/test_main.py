@@ -44,43 +44,6 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert {entry.name.split()[0] for entry in COMMANDS} <= set(out.split())
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "",
-        "nonsense",
-        "explain",
-        "explain nonsense",
-        "check --nonsense",
-        "check surplus",
-        "explain text x",
-        "chec",
-    ],
-)
-def test_wrong_usage_exits_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A command, option or argument that is missing or unknown: usage on stderr, exit 2."""
-    code, out, err = call(capsys, *line.split())
-    assert (code, out) == (2, "")
-    assert err.startswith("usage: fetion-gateway")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "check surplus",
-        "check --nonsense",
-        "explain text x",
-        "explain text x --to 161 y",
-        "outbox list --lim 3",
-    ],
-)
-def test_usage_is_that_of_the_command(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever is wrong behind the name of a command, the usage shown is that command's own."""
-    _, _, err = call(capsys, *line.split())
-    name = next(entry.name for entry in COMMANDS if line.startswith(f"{entry.name} "))
-    assert err.startswith(f"usage: fetion-gateway {name} [-h]")
-
-
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_group_has_help_with_an_example(group: str, capsys: pytest.CaptureFixture[str]) -> None:
     """--help of the first word of two lists the second ones, with an example, and exits 0."""
@@ -111,6 +74,7 @@ def test_help_imports_no_library() -> None:
     )
     loaded = {name.split(".")[0] for name in done.stdout.splitlines()[-1].split()}
     assert not loaded & {"pydantic", "yaml", "structlog", "orjson", "asyncio", "routing", "commands"}
+    assert not loaded & {"rich", "shtab", "rapidfuzz"}
 
 
 def test_a_reader_that_goes_away_is_no_fault() -> None:
@@ -264,12 +228,30 @@ def test_explain_text_for_programs(
     """--json has the row's id, chat or misunderstood, and what would be suggested."""
     code, out, _ = call(capsys, "explain", "text", text, "--to", to, "--json")
     found = json.loads(out)
-    assert code == 0
+    assert code == (1 if instruction == "misunderstood" else 0)
     assert (found["instruction"], found["suggestion"]) == (instruction, suggestion)
 
 
 def test_explain_text_at_a_refused_address(capsys: pytest.CaptureFixture[str]) -> None:
-    """A text to nowhere: the reason on stderr, and exit 1."""
+    """A text to nowhere: the reason on stderr, with --json in an object; exit 1."""
     code, out, err = call(capsys, "explain", "text", "KTFX", "--to", "999")
     assert (code, out) == (1, "")
     assert err.startswith("999: ")
+    code, out, err = call(capsys, "explain", "text", "KTFX", "--to", "999", "--json")
+    assert (code, err) == (1, "")
+    assert json.loads(out)["instruction"] == "refused"
+    assert "begins with no access code" in json.loads(out)["refused"]
+
+
+@pytest.mark.parametrize("words", [["route", "161"], ["text", "KTFX", "--to", "161"]])
+def test_explain_reads_the_configuration(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--config is taken, and its faults are told: exit 1."""
+    config = tmp_path / "config.yaml"
+    config.write_text("smpp: {listen: {port: 0}}")
+    assert call(capsys, "explain", *words, "--config", str(config))[0] == 0
+    config.write_text("smpp: {listen: {prt: 1}}")
+    code, out, err = call(capsys, "explain", *words, "--config", str(config))
+    assert (code, out) == (1, "")
+    assert "smpp.listen.prt: unknown key" in err

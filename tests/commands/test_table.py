@@ -177,7 +177,7 @@ def test_rows_are_known_by_what_they_need(commands: Commands) -> None:
 def test_a_sentence_that_nothing_says(tmp_path: Path, routing: Routing) -> None:
     """A sentence without use is refused with its line; so is a folder where one is missing."""
     replies = shipped("replies/zh.yaml")
-    replies["sentences"]["forgotten"] = {"text": "没有人说", "gloss": "Nobody says this."}
+    replies["sentences"]["forgotten"] = {"text": "没有人说"}
     write(tmp_path / "appendix8.yaml", shipped())
     write(tmp_path / "tariffs.yaml", shipped("tariffs.yaml"))
     path = write(tmp_path / "replies" / "zh.yaml", replies)

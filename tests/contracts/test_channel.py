@@ -227,3 +227,18 @@ async def test_unbind(rig: Rig) -> None:
     assert isinstance(loss, Loss)
     assert loss.polite
     assert rig.channel.connections == 0
+
+
+async def test_counts(rig: Rig) -> None:
+    """Rule 10: what came counts when it came, what left when its peer has taken the whole of it."""
+    bind, far = await rig.bind()
+    await far.submits(ALICE, "161", "KTFX")
+    await rig.told.until("received")
+    assert (bind.messages_in, bind.messages_out) == (1, 0)
+    for number, how in ((1, "later"), (2, "")):
+        bind.send(composed(rig, number, bind.account), now())
+        bind.flush()
+        await far.arrives()
+        await far.answers(how)
+        await rig.told.until("settled", number)
+    assert (bind.messages_in, bind.messages_out) == (1, 1)

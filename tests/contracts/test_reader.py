@@ -100,10 +100,10 @@ async def test_an_sms_out_is_read_whole(store: Store, reader: Reader) -> None:
     new = DownlinkRecord(**{name: getattr(sms, name) for name in names})
     assert reader.downlink(2) == new
     sms.parts_done, sms.attempts, sms.losses, sms.error, sms.repeat = 1, 4, 2, "timeout", True
-    sms.state = Delivery.SUSPECT
+    sms.state = Delivery.PARKED
     await put(store, Commit(changed=[sms]))
     parked = replace(
-        new, state=Delivery.SUSPECT, parts_done=1, attempts=4, losses=2, error="timeout", repeat=True
+        new, state=Delivery.PARKED, parts_done=1, attempts=4, losses=2, error="timeout", repeat=True
     )
     assert reader.downlink(2) == parked
     sms.parts_done, sms.attempts, sms.remote_id, sms.error = 3, 5, "abc", ""
@@ -140,13 +140,13 @@ async def test_what_is_parked_comes_before_what_waits(store: Store, reader: Read
     outgoing = [leaving(number) for number in (1, 2, 3, 4, 5)]
     await put(store, Commit(outgoing=outgoing))
     for sms in (outgoing[4], outgoing[2]):
-        sms.state = Delivery.SUSPECT
+        sms.state = Delivery.PARKED
     await put(store, Commit(changed=[outgoing[4], outgoing[2]]))
     await close(store, outgoing[0], Delivery.EXPIRED)
     assert [sms.number for sms in reader.waiting(10)] == [3, 5, 2, 4]
     assert [sms.number for sms in reader.waiting(3)] == [3, 5, 2]
     assert [sms.number for sms in reader.waiting(1)] == [3]
-    assert [sms.state for sms in reader.waiting(3)] == [Delivery.SUSPECT, Delivery.SUSPECT, Delivery.WAITING]
+    assert [sms.state for sms in reader.waiting(3)] == [Delivery.PARKED, Delivery.PARKED, Delivery.WAITING]
 
 
 async def test_the_journal_comes_by_number(store: Store, reader: Reader) -> None:
@@ -171,7 +171,7 @@ async def test_closed_sms_of_a_time(store: Store, reader: Reader) -> None:
     sent, failed, expired, waits, parked = outgoing = [reply(number, 9) for number in (14, 11, 12, 13, 15)]
     expired.cause = 1
     await put(store, Commit(messages=in_order(9), outgoing=outgoing))
-    parked.state = Delivery.SUSPECT
+    parked.state = Delivery.PARKED
     await put(store, Commit(changed=[parked]))
     for place, (sms, state) in enumerate(
         [(sent, Delivery.SENT), (failed, Delivery.FAILED), (expired, Delivery.EXPIRED)]

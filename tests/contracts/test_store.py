@@ -325,7 +325,7 @@ async def test_what_changed_comes_back(store: Store) -> None:
     sms.parts_done, sms.attempts, sms.losses, sms.error = 2, 4, 1, "ESME_RMSGQFUL"
     await put(store, Commit(changed=[sms]))
     [waiting] = await store.waiting(0, 10)
-    sms.state = Delivery.SUSPECT
+    sms.state = Delivery.PARKED
     await put(store, Commit(changed=[sms]))
     parked = await store.parked(1)
     assert parked is not None

@@ -12,7 +12,7 @@ from gateway.message import Commit, Delivery, MobileTerminated, ProductRecord, U
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
 from tests.contracts.engines import ENGINES, made, opening, put
-from tests.support import ALICE, START_MS, leaving, received
+from tests.support import ALICE, START_MS, attempt_of, leaving, received
 
 LATER = START_MS + 90 * 86_400_000
 
@@ -67,7 +67,7 @@ async def test_what_is_younger_stays(store: Store, reader: Reader) -> None:
     assert left(reader) == ([7], [], [])
 
 
-@pytest.mark.parametrize("state", [Delivery.WAITING, Delivery.SUSPECT])
+@pytest.mark.parametrize("state", [Delivery.WAITING, Delivery.PARKED])
 async def test_what_waits_or_is_parked_stays(store: Store, reader: Reader, state: Delivery) -> None:
     """An SMS that waits or is parked is never deleted, and keeps none of the others."""
     await fill(store, 3)
@@ -90,6 +90,19 @@ async def test_an_sms_out_stays_with_its_cause(store: Store, reader: Reader) -> 
     await put(store, Commit(closed=[late]))
     await store.forget(LATER, 10)
     assert left(reader) == ([2_000_000], [2_000_001], [])
+
+
+async def test_attempts_go_with_their_sms(store: Store, reader: Reader) -> None:
+    """What is kept of attempts goes when their SMS goes, and stays with one that is parked or young."""
+    old, parked, young = leaving(1), leaving(2), leaving(3)
+    await put(store, Commit(outgoing=[old, parked, young], settled=Watermark(10, START_MS)))
+    parked.state, old.state, young.state = Delivery.PARKED, Delivery.FAILED, Delivery.FAILED
+    old.closed_at, young.closed_at = START_MS, LATER
+    tries = [attempt_of(number, ordinal) for number in (1, 2, 3) for ordinal in (1, 2)]
+    await put(store, Commit(changed=[parked], closed=[old, young], attempts=tries))
+    assert await store.forget(LATER, 10) == 1
+    kept = {number: [each.ordinal for each in reader.attempts(number)] for number in (1, 2, 3)}
+    assert kept == {1: [], 2: [1, 2], 3: [1, 2]}
 
 
 async def test_what_may_come_again_stays(store: Store, reader: Reader) -> None:

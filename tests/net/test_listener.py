@@ -64,6 +64,10 @@ class Remembers:
     silent: bool = False
     said: list[tuple[Any, ...]] = field(default_factory=list)
 
+    def connected(self, connection: Connection) -> None:
+        """A connection is open."""
+        assert not connection.closed
+
     def bound(self, connection: Connection, request: BindRequest, account: str) -> Connection:
         """A bind was accepted."""
         self.said.append(("bound", account, request.name))

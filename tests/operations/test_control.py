@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +25,7 @@ from gateway.operations.control import (
 from tests.proofs.served import bind, inside, write_config
 from tests.support import store_of
 
+NOBODY = 65_534
 LARGE = 16 * 1024 * 1024
 
 
@@ -199,3 +201,37 @@ async def test_binds_of_a_running_gateway(tmp_path: Path) -> None:
             assert (row["window_out"], row["window_out_limit"], row["window_in_limit"]) == (0, 100, 1000)
             assert (row["messages_in"], row["messages_out"], row["throttled"]) == (0, 0, 0)
             assert 0 <= row["last_pdu_s"] < 60
+
+
+async def test_a_gateway_that_hangs(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks gets no answer in time, and waits no longer."""
+    monkeypatch.setattr(control_module, "PATIENCE", 0.01)
+    done = asyncio.Event()
+
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    server = await asyncio.start_unix_server(silent, socket_path(store))
+    try:
+        with pytest.raises(CommandRefused, match="no answer within"):
+            await ask(store, "echo", text="x")
+    finally:
+        done.set()
+        server.close()
+
+
+async def test_a_gateway_of_somebody_else(store: Path) -> None:
+    """It runs; whoever may not ask it learns who may."""
+    async with answering(store):
+        is_root = os.geteuid() == 0  # who may ask everybody: then somebody else asks
+        if is_root:
+            os.seteuid(NOBODY)
+        else:
+            socket_path(store).chmod(0)
+        try:
+            with pytest.raises(CommandRefused, match="only the user that the gateway runs as"):
+                await ask(store, "echo", text="x")
+        finally:
+            if is_root:
+                os.seteuid(0)

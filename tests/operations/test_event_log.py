@@ -15,7 +15,7 @@ from gateway.operations.logs import open_log
 from gateway.settings import Logging
 from gateway.smpp.pdus import BindTransceiver
 from tests.proofs.served import SYSTEM_ID
-from tests.support import START_MS, HandClock, Peer, leaving, received
+from tests.support import START_MS, HandClock, Peer, leaving, received, routing
 
 STRANGER = "address not in allow_from of any account"
 
@@ -27,7 +27,7 @@ class LogUnderTest:
         self.clock = HandClock()
         self._stream = io.BytesIO()
         self._log = open_log(Logging(format="json"), self._stream)
-        self.reports = EventLog(self._log, self.clock, "tables")
+        self.reports = EventLog(self._log, self.clock, "tables", routing().home)
 
     def bind(self) -> Bind:
         """A live bind."""
@@ -91,7 +91,7 @@ def told(entry: JournalEntry, sms: MobileTerminated, remote: Remote, *, masked: 
     """The two lines of an SMS and its reply; masked: with numbers masked, which no template does."""
     stream = io.BytesIO()
     log = open_log(Logging(format="json", mask_msisdn=masked), stream)
-    event_log = EventLog(log, HandClock(), 'ta"ble')
+    event_log = EventLog(log, HandClock(), 'ta"ble', routing().home)
     event_log.handled(entry, remote, "instruction", 2, 0.0123456, START_MS)
     event_log.sent(sms, remote, 0.5, START_MS)
     log.close()
@@ -118,3 +118,12 @@ def test_a_template_writes_what_the_library_writes(
             each.pop(key, None)
     assert [list(each.items()) for each in plain] == [list(each.items()) for each in whole]
     assert plain[0]["latency_ms"] == 12.346
+
+
+def test_sms_sent_names_the_province_of_its_handset() -> None:
+    """sms.sent has the keys of CONTRACT; its province is the home of the handset."""
+    entry, sms = received(1), leaving(2, "13500000000")
+    (_, sent) = told(entry, sms, Remote("smsc", "127.0.0.1:1"), masked=False)
+    wanted = "message_id cause_id msisdn source province system_id parts attempts latency_ms"
+    assert set(wanted.split()) <= set(sent)
+    assert sent["province"] == routing().home("13500000000") != "000"

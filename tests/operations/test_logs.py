@@ -6,6 +6,7 @@ import json
 import logging
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -293,15 +294,25 @@ def test_a_lost_log_is_told_of_once(capfd: pytest.CaptureFixture[str]) -> None:
     assert said.count("\n") == 1
 
 
-def test_a_terminal_shows_first_what_a_reader_looks_for() -> None:
-    """On a terminal time, level, event, message_id, msisdn and outcome come first, the others as given."""
-    stream = io.BytesIO()
-    log = opened(stream, format="console")
-    wide(log, "sms.handled", system_id="smsc", outcome="done", alpha=1, msisdn="13800138000", message_id="A")
-    log.close()
-    keys = ["message_id=", "msisdn=", "outcome=", "system_id=", "alpha="]
-    places = [stream.getvalue().decode().index(word) for word in ("sms.handled", *keys)]
-    assert places == sorted(places)
+def test_a_terminal_shows_short_lines() -> None:
+    """On a terminal an event is one short line in the time zone of the service; the first names date and
+    zone. Colours are used unless NO_COLOR is set."""
+    coloured = {}
+    for no_color in ("", "1"):
+        stream = Terminal()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TERM", "xterm")
+            patch.setenv("NO_COLOR", no_color)
+            settings = Logging(format="auto")
+            log = open_log(settings, stream, lambda: NOON, ZoneInfo("Asia/Shanghai"))
+        wide(log, "sms.sent", msisdn="13800138000", source="161", parts=2, message_id="0000000100000002")
+        log.close()
+        coloured[no_color] = stream.getvalue().decode()
+    assert coloured["1"].splitlines() == [
+        "-- 2006-11-22, Asia/Shanghai --",
+        "20:00:00.000  out  161 > 13800138000        2 parts           sent               #...0002",
+    ]
+    assert "\x1b[32msent" in coloured[""]
 
 
 async def test_warnings_of_libraries_arrive() -> None:

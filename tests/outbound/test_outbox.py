@@ -89,10 +89,10 @@ def test_three_losses_park_it(sending: Sending) -> None:
     for _ in range(LOSSES):
         sending.lose(sending.bind("139*"))
         sending.lose(sending.bind())
-    assert sms.state is Delivery.SUSPECT
+    assert sms.state is Delivery.PARKED
     assert sending.unwritten.changed[-1] is sms
     assert sending.unwritten.closed == []
-    assert ("suspect", 1) in sending.said
+    assert ("parked", 1) in sending.said
     assert texts(sending.bind()) == [(ALICE, "b")]
 
 
@@ -100,7 +100,7 @@ def test_an_operator_decides_about_a_parked_sms(sending: Sending) -> None:
     """Retried, it leaves once that is committed; dropped, it is closed as failed and never leaves."""
     peer, retried, dropped = sending.bind(), leaving(1, text="a"), leaving(2, to=BOB)
     for sms in (retried, dropped):
-        sms.state = Delivery.SUSPECT
+        sms.state = Delivery.PARKED
     sending.outbox.retry(retried)
     sending.outbox.drop(dropped, "dropped", START_MS)
     assert texts(peer) == []

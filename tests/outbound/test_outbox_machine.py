@@ -133,12 +133,12 @@ class OutboxMachine(RuleBasedStateMachine):
         """What was closed or changed is written."""
         self.sending.commit()
 
-    @precondition(lambda self: any(sms.state is Delivery.SUSPECT for sms in self.messages.values()))
+    @precondition(lambda self: any(sms.state is Delivery.PARKED for sms in self.messages.values()))
     @precondition(lambda self: not self.stopping)
     @rule(data=strategies.data(), again=strategies.booleans())
     def decide(self, data: strategies.DataObject, again: bool) -> None:
         """An operator retries or drops what is parked; the decision is committed."""
-        parked = [sms for sms in self.messages.values() if sms.state is Delivery.SUSPECT]
+        parked = [sms for sms in self.messages.values() if sms.state is Delivery.PARKED]
         sms = data.draw(strategies.sampled_from(parked))
         outbox, clock = self.sending.outbox, self.sending.clock
         if again:
@@ -238,7 +238,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.sending.outbox.depth == len(waiting)
         for sms in self.messages.values():
             assert sms.losses <= LOSSES
-            assert sms.state is not Delivery.SUSPECT or sms.losses == LOSSES
+            assert sms.state is not Delivery.PARKED or sms.losses == LOSSES
             assert sms.losses == 0 or sms.repeat
 
     def teardown(self) -> None:

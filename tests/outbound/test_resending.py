@@ -71,7 +71,7 @@ async def test_one_lost_response_silences_no_handset(
         acknowledge(wire, await submitted(wire, "161", 3))
     row = row_of(tmp_path)
     assert (row["state"], row["attempts"], row["losses"]) == (Delivery.SENT, 2, 1)
-    assert "after 2 attempts (perhaps delivered before)\n" in await trace(config, row["number"], capsys)
+    assert "sent, 2 attempts, perhaps delivered before\n" in await trace(config, row["number"], capsys)
     sent = [line for line in lines(tmp_path / "gateway.log") if line["event"] == "sms.sent"]
     assert [(line["attempts"], line["repeat"]) for line in sent][:1] == [(2, True)]
     assert row_of(tmp_path)["error"] == ""

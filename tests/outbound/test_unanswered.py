@@ -58,7 +58,7 @@ def test_the_third_timeout_parks_it(sending: Sending) -> None:
         assert sending.outbox.next_retry() == sending.clock.now + pause
         sending.advance(pause)
     sending.advance(RESPONSE)
-    assert (sms.state, sms.losses, sms.attempts) == (Delivery.SUSPECT, LOSSES, LOSSES)
+    assert (sms.state, sms.losses, sms.attempts) == (Delivery.PARKED, LOSSES, LOSSES)
     assert sending.unwritten.changed[-1] is sms
     assert arrived(peer) == ["a", "a", "a", "b"]
 
@@ -74,7 +74,7 @@ def test_after_a_timeout_another_bind_has_it_at_once(sending: Sending) -> None:
         counts.append((len(one.unanswered), len(two.unanswered)))
         sending.advance(RESPONSE)
     assert counts == [(1, 0), (1, 1), (2, 1)]
-    assert sms.state is Delivery.SUSPECT
+    assert sms.state is Delivery.PARKED
 
 
 def test_a_new_bind_ends_no_pause_but_has_it_then(sending: Sending) -> None:
@@ -112,7 +112,7 @@ def test_a_loss_counts_for_the_oldest_only(sending: Sending) -> None:
     sending.hand_over(oldest, other)
     for _ in range(LOSSES):
         sending.lose(sending.bind())
-    assert (oldest.losses, oldest.state) == (LOSSES, Delivery.SUSPECT)
+    assert (oldest.losses, oldest.state) == (LOSSES, Delivery.PARKED)
     assert (other.losses, other.state) == (0, Delivery.WAITING)
     peer = sending.bind()
     assert arrived(peer) == ["b"]
@@ -131,7 +131,7 @@ def test_what_breaks_a_session_is_found_wherever_it_stands(sending: Sending) -> 
         if not peer.unanswered:
             break
         sending.lose(peer)
-    assert poison.state is Delivery.SUSPECT
+    assert poison.state is Delivery.PARKED
     assert {sms.state for sms in healthy} == {Delivery.SENT}
 
 
@@ -145,7 +145,7 @@ def test_timeouts_and_losses_are_one_count(sending: Sending) -> None:
     sending.lose(peer)
     sending.bind()
     sending.advance(RESPONSE)
-    assert sms.state is Delivery.SUSPECT
+    assert sms.state is Delivery.PARKED
 
 
 def test_nothing_counts_and_nothing_leaves_when_we_stop(sending: Sending) -> None:

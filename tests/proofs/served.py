@@ -40,7 +40,7 @@ _BELOW_THE_FOLDER = {
     "logging": {"file": "gateway.log", "format": "json", "level": "debug"},
     "limits": {"instructions_per_minute": 10_000},
 }
-_PORT = re.compile(rb'smpp_port"?[:=](\d+)')
+_PORT = re.compile(rb'(?:smpp_port":|listens on 127\.0\.0\.1:)(\d+)')
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

@@ -6,6 +6,7 @@ answers in doubt, a retransmission that was answered, texts that were not stored
 the words <secret>.
 """
 
+import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
@@ -69,15 +70,46 @@ def test_every_sms_that_leaves_comes_through(
         query = "SELECT number, state, closed_at, text, secret, attempts FROM outbox ORDER BY number"
         before = db.execute(query).fetchall()
     numbers = {state: [row[0] for row in before if row[1] == state] for state in Delivery}
-    assert all(numbers[state] for state in (Delivery.WAITING, Delivery.SUSPECT, Delivery.SENT))
+    assert all(numbers[state] for state in (Delivery.WAITING, Delivery.PARKED, Delivery.SENT))
     store = store_at(path)
     assert store._db.execute(query).fetchall() == before
     assert [sms.number for sms in at_once(store.waiting(0, 1000))] == numbers[Delivery.WAITING]
     at_once(store.recover(KILLED_AT))
     assert [sms.number for sms in at_once(store.waiting(0, 1000))] == numbers[Delivery.WAITING]
-    for number in numbers[Delivery.SUSPECT]:
+    for number in numbers[Delivery.PARKED]:
         assert at_once(store.parked(number)) is not None
     store.release()
+
+
+@pytest.mark.parametrize("version", [2, 5])
+def test_what_is_parked_has_one_name(version: int, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index of its own under that name takes the place of the old one; no attempt is made up, and the
+    session of what was closed is not known."""
+    path = store_of(config.parent)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db, monkeypatch.context() as patch:
+        patch.setattr(migration, "SCHEMA_VERSION", version)
+        migration.migrate(db, path)
+        assert "suspect" in str(db.execute("SELECT name FROM sqlite_master").fetchall())
+    store_at(path).release()
+    [names] = rows(path, "SELECT group_concat(name) AS names FROM sqlite_master")
+    assert "outbox_parked" in names["names"]
+    assert "suspect" not in names["names"]
+    [found] = rows(path, "SELECT max(session) AS session, (SELECT count(*) FROM attempt) AS n FROM outbox")
+    assert found == {"session": 0, "n": 0}
+
+
+async def test_the_trace_of_an_old_sms(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was parked before is parked now, and its trace says that nothing is known of its attempts."""
+    async with inside(config, clock=FakeClock(KILLED_AT)):
+        pass
+    [parked] = rows(store_of(tmp_path), "SELECT number, attempts FROM outbox WHERE state = 4")
+    assert await asyncio.to_thread(main, ["trace", f"{parked['number']:016x}", "--config", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert f"{parked['number']:016x}  parked, {parked['attempts']} attempt" in said
+    assert ": not known (" in said
+    assert f"fetion-gateway outbox retry {parked['number']:016x}" in said
 
 
 async def test_what_was_in_doubt_may_come_again(config: Path, tmp_path: Path) -> None:
@@ -107,7 +139,10 @@ async def test_why_a_text_is_not_stored(
     )
     by_reason = {(row["text"], row["hidden"]): row["number"] for row in found if row["hidden"] or row["text"]}
     assert set(by_reason) == {("", "password"), ("", "attempt"), ("<secret>", "")}
-    assert main(["trace", f"{by_reason['', 'attempt']:016x}", "--config", str(config)]) == 0
+    assert (
+        await asyncio.to_thread(main, ["trace", f"{by_reason['', 'attempt']:016x}", "--config", str(config)])
+        == 0
+    )
     assert "<masked>" in capsys.readouterr().out
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.cli.main import main
 from gateway.simulator.handset import SHIPPED
+from gateway.simulator.hints import command
 from gateway.simulator.terminal import lines_of
 from gateway.smpp.pdus import DeliverSm, SubmitSm
 from gateway.smpp.status import CommandStatus
@@ -43,7 +44,7 @@ async def test_send_prints_what_comes_back(client: str, capsys: pytest.CaptureFi
         assert smsc.binds[0].address_range == ALICE
     sent, answered, *came = capsys.readouterr().out.splitlines()
     assert code == 0
-    assert answered == "message id 1: fetion-gateway trace 1"
+    assert answered == f"message id 1: {command()} trace 1"
     assert [line.split("s  ", 1)[1].split() for line in (sent, *came)] == [
         [ALICE, "->", "161", "ＫＴＦＸ"],
         ["161034", "->", ALICE, "欢迎使用飞信", "/", "号码512345678"],

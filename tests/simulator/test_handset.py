@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.simulator.errors import NotConnectedError, SubmitRefusedError
+from gateway.simulator.demo import read_by_nobody
+from gateway.simulator.errors import NotConnectedError, SubmitRefusedError, UnknownHandsetError
 from gateway.simulator.handset import Centre, Spelling
-from gateway.simulator.sms import MissedError, Sms
+from gateway.simulator.sms import UNREAD_LIMIT, MissedError, Sms
 from gateway.smpp.long import Method
 from gateway.smpp.pdus import DeliverSm, SubmitSm
 from gateway.smpp.status import CommandStatus
@@ -135,3 +136,39 @@ async def test_a_broken_delivery_is_refused() -> None:
         assert smsc.statuses.total() == 2
         assert smsc.statuses[CommandStatus.RMSGQFUL] == 1
         assert smsc.statuses[CommandStatus.ROK] == 0
+
+
+def test_a_centre_adopts_handsets() -> None:
+    """A mobile that it does not know becomes one of its handsets, up to a limit; anything else never does."""
+    centre = Centre("national", None, adopts=1)
+    adopted = centre.handset(BOB)
+    assert centre.handset(BOB) is adopted
+    for number in (ALICE, "12520", "", "1390013900a"):
+        with pytest.raises(UnknownHandsetError):
+            centre.handset(number)
+
+
+async def test_a_stranger_gets_an_sms() -> None:
+    """The SMS to a handset that is not there is refused by a centre that adopts nobody, else it arrives."""
+    watched: list[Sms] = []
+    async with FakeSmsc(lambda _: deliveries("161", BOB, "x")) as smsc:
+        for adopts in (0, 2):
+            async with await Centre.connect(
+                smsc.account, [ALICE], adopts=adopts, watch=watched.append
+            ) as centre:
+                await centre.handsets[ALICE].send("y", to="161")
+                await centre.esme.enquire()
+                assert smsc.connection is not None
+                assert centre.esme.local == smsc.connection.peer
+    assert [sms.receiver for sms in watched] == ["161", "161", BOB]
+
+
+def test_a_handset_that_nobody_reads_is_never_full() -> None:
+    """Each SMS is shown and goes."""
+    seen: list[Sms] = []
+    centre = Centre("national", None, adopts=1)
+    centre.watch = read_by_nobody(centre, seen.append)
+    (pdu,) = deliveries("161", BOB, "x")
+    for _ in range(UNREAD_LIMIT + 1):
+        assert centre.handset(BOB).take(pdu) == CommandStatus.ROK
+    assert len(seen) == UNREAD_LIMIT + 1

@@ -7,7 +7,7 @@ from gateway.simulator.handset import Centre
 from gateway.simulator.runner import NoClockError, StepFailedError, play
 from gateway.simulator.scenario import parse
 from gateway.simulator.sms import Sms
-from gateway.simulator.transcript import Line, Transcript
+from gateway.simulator.transcript import Line, Pause, Transcript
 from gateway.smpp.pdus import DeliverSm, SubmitSm
 from gateway.smpp.status import CommandStatus
 from tests.simulator.fake_smsc import ALPHABET, FakeSmsc, deliveries
@@ -87,12 +87,19 @@ async def test_a_refused_sms_fails_its_step() -> None:
 
 async def test_converse_shows_each_line_as_it_comes() -> None:
     """The demo's player hands every line to its caller, up to the step that fails."""
-    shown: list[Line] = []
+    shown: list[Line | Pause] = []
     async with FakeSmsc() as smsc:
         smsc.answer = CommandStatus.RSYSERR
         with pytest.raises(StepFailedError, match="ESME_RSYSERR"):
             await converse(smsc.account, shown.append)
-    assert [line.text for line in shown] == ["KTFX"]
+    assert [line.text for line in shown if isinstance(line, Line)] == ["KTFX"]
+
+
+def test_a_line_holds_nothing_that_a_terminal_obeys() -> None:
+    """An SMS cannot clear a screen, nor break a report in XML."""
+    transcript = Transcript({}, clock)
+    transcript.add(Sms("161", "13800138000", "a\n\x1b[2Jb\x00"))
+    assert str(transcript).endswith("a / \ufffd[2Jb\ufffd")
 
 
 def test_a_line_for_a_terminal_says_the_same() -> None:

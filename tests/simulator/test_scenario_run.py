@@ -1,5 +1,7 @@
 """The command `scenario run`."""
 
+import json
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -47,6 +49,7 @@ def test_every_expectation_met(files: tuple[str, str], capsys: pytest.CaptureFix
         assert main(["scenario", "run", files[0], "--seed", "7"]) == 0
         shown.append(capsys.readouterr().out)
     assert shown[0] == shown[1]
+    assert "  24 h later\n" in shown[0]
     lines = shown[0].splitlines()
     assert lines[0] == f"a question lapses ({files[0]})"
     assert lines[1].endswith("KTFX")
@@ -87,6 +90,89 @@ def test_faults_of_all_files_come_first(
     assert main(["scenario", "run", files[0], str(tmp_path / "faulty.yaml")]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "faulty.yaml:1: handsets: Field required" in err
-    assert main(["scenario", "run", str(tmp_path / "none.yaml")]) == 1
-    assert "none.yaml" in capsys.readouterr().err
+    assert "faulty.yaml:1: handsets: is missing" in err
+    none = tmp_path / "none.yaml"
+    assert main(["scenario", "run", str(none)]) == 1
+    said = capsys.readouterr().err
+    assert said == f"fetion-gateway: {none}: No such file or directory: name one that exists\n"
+
+
+def test_a_report_that_cannot_be_written(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report's file is tried before anything is played."""
+    report = tmp_path / "nowhere" / "out.xml"
+    assert main(["scenario", "run", files[0], "--junit", str(report)]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        "",
+        f"fetion-gateway: {report}: No such file or directory: name one that exists\n",
+    )
+
+
+def test_a_gateway_that_cannot_start(
+    files: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where a gateway of its own cannot start, the reason is a line, exit 1."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    assert main(["scenario", "run", files[0]]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("fetion-gateway: ")
+    assert "too long for a control socket" in err
+    assert len(err.splitlines()) == 1
+
+
+LIMITED = """
+name: limited
+handsets: {alice: 13800138000}
+steps:
+  - sends: {from: alice, to: 161, text: KTFX}
+  - expects: {at: alice, regex: 飞信号}
+  - sends: {from: alice, to: 161, text: CXFX}
+  - expects: {at: alice, regex: 频繁}
+"""
+
+
+def test_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--config gives a gateway of its own its limits, but not the store, the log and the port of another."""
+    scenario, config = tmp_path / "limited.yaml", tmp_path / "config.yaml"
+    scenario.write_text(LIMITED, "utf-8")
+    (tmp_path / "words").write_text("坏\n", "utf-8")
+    config.write_text(
+        "limits: {instructions_per_minute: 1}\nservice: {sensitive_words: words}\n"
+        "smpp: {listen: {port: 2775}}\nlogging: {file: log}\n",
+        "utf-8",
+    )
+    words = ["scenario", "run", str(scenario)]
+    code, said = main([*words, "--config", str(config)]), capsys.readouterr().out
+    assert (code, said.splitlines()[-1]) == (0, "1 played, 0 failed"), said
+    assert main(words) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"limited.yaml", "config.yaml", "words"}
+
+
+def test_a_wrong_configuration(files: tuple[str, str], tmp_path: Path) -> None:
+    """A fault of it is exit 1; it does not go with the address of another gateway, exit 2."""
+    config = tmp_path / "config.yaml"
+    config.write_text("limits: {help_perod: 1}")
+    with pytest.raises(SystemExit) as left:
+        main(["scenario", "run", files[0], "--config", str(config)])
+    assert left.value.code == 1
+    with pytest.raises(SystemExit) as left:
+        main(["scenario", "run", files[0], "--config", str(config), "--port", "2775"])
+    assert left.value.code == 2
+
+
+def test_results_for_programs(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """--json prints one object a scenario: whether it passed, why not, and the conversation."""
+    assert main(["scenario", "run", *files, "--json"]) == 1
+    good, bad = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (good["file"], good["name"], good["passed"]) == (files[0], "a question lapses", True)
+    assert good["failure"] is None
+    assert (bad["passed"], len(bad["conversation"])) == (False, 2)
+    assert bad["conversation"][0] == {"at": 0, "from": "13800138000", "to": "161", "text": "CXFX"}
+    assert "expected an SMS with text 'never'" in bad["failure"]

@@ -209,7 +209,7 @@ class Ledger:
                 case Delivery.FAILED:
                     self.counts["refused for good"] += 1
                     right = key in self.refused_for_good
-                case Delivery.SUSPECT:
+                case Delivery.PARKED:
                     self.counts["parked"] += 1
                     unexplained += not self.unanswered[key]
                     right = losses >= 3 and 100 * unexplained <= self.counts["binds lost"]

@@ -88,7 +88,7 @@ def run(statement: str, *values: object) -> Spoil:
         (run("UPDATE outbox SET state = ?", Delivery.WAITING), "WAITING"),
         (run("UPDATE outbox SET state = ?", Delivery.EXPIRED), "EXPIRED"),
         (run("UPDATE outbox SET state = ?", Delivery.FAILED), "FAILED"),
-        (run("UPDATE outbox SET state = ?, losses = 3", Delivery.SUSPECT), "SUSPECT"),
+        (run("UPDATE outbox SET state = ?, losses = 3", Delivery.PARKED), "PARKED"),
         (lambda ledger, _: arrive(ledger, "message 3."), "from nowhere"),
         (lambda ledger, _: ledger.first.popitem(), "SENT"),
         (lambda ledger, _: ledger.messages[0].ids.__setitem__(0, ""), "never acknowledged"),

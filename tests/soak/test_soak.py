@@ -39,7 +39,7 @@ CALM = replace(SHORT, messages=200, every=1_000_000, kills=0, moods=0)
 EFFECTS = (
     *("answers: none", "answers: temporary", "answers: permanent", "parked", "delivered again"),
     *("refused: ESME_RSYSERR", "refused: ESME_RMSGQFUL", "timed out at the centre"),
-    *("storage.failed", "storage.recovered", "lines lost", "clock.behind", "sms.duplicate", "sms.suspect"),
+    *("storage.failed", "storage.recovered", "lines lost", "clock.behind", "sms.duplicate", "sms.parked"),
     "bind.closed: enquire_link not answered",
 )
 """What the faults of a long soak lead to: a fault that nobody noticed proves nothing."""

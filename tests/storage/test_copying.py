@@ -27,7 +27,7 @@ from gateway.storage.postgresql.store import PostgresStore
 from gateway.storage.sqlite.reader import SqliteReader
 from gateway.storage.sqlite.store import SqliteStore
 from tests.postgresql import PASSWORD, missing, schema_of, shared, url_of
-from tests.support import ALICE, BOB, SESSIONS, START_MS, leaving, received
+from tests.support import ALICE, BOB, SESSIONS, START_MS, attempt_of, leaving, received
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 SPAN = 0, 2 * START_MS
@@ -50,7 +50,7 @@ async def filled(store: Store) -> None:
     secret = leaving(104, text="password")
     secret.secret, secret.sealed = True, b"\0sealed"
     outgoing = [leaving(100, text="a\0b"), leaving(101), leaving(102), leaving(103), secret]
-    outgoing[2].state, outgoing[3].state, outgoing[3].closed_at = Delivery.SUSPECT, Delivery.SENT, START_MS
+    outgoing[2].state, outgoing[3].state, outgoing[3].closed_at = Delivery.PARKED, Delivery.SENT, START_MS
     await store.commit(
         Commit(
             messages=[received(n, digest=b"%d" % n)._replace(text=f"飞信\0{n}") for n in range(1, 60)],
@@ -70,7 +70,7 @@ async def filled(store: Store) -> None:
             ],
         )
     )
-    await store.commit(Commit(changed=[outgoing[2]], closed=[outgoing[3]]))
+    await store.commit(Commit(changed=[outgoing[2]], closed=[outgoing[3]], attempts=[attempt_of(102, 1)]))
     await store.set_key_check(77)
     await store.expect(2)
     first, _ = await store.events_after(0, 2)
@@ -90,6 +90,7 @@ async def test_everything_is_copied(tmp_path: Path) -> None:
         assert list(new.journal()) == list(old.journal())
         assert list(new.closed(*SPAN)) == list(old.closed(*SPAN))
         assert new.waiting(10) == old.waiting(10)
+        assert new.attempts(102) == old.attempts(102) != []
         assert list(new.products(*SPAN)) == list(old.products(*SPAN))
         assert list(new.orders()) == list(old.orders())
     one, other = SqliteStore.open(path), PostgresStore.open(url_of(tmp_path))

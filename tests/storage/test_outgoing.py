@@ -181,7 +181,7 @@ class Outbox(RuleBasedStateMachine):
             self.parked.pop(sms.number, None)
         self.put(Commit(closed=batch))
 
-    @rule(data=st.data(), state=st.sampled_from([Delivery.WAITING, Delivery.SUSPECT]))
+    @rule(data=st.data(), state=st.sampled_from([Delivery.WAITING, Delivery.PARKED]))
     def change(self, data: st.DataObject, state: Delivery) -> None:
         """One is parked, taken out of the park, or stays what it is and counts an attempt."""
         there = self.waiting | self.parked

@@ -23,3 +23,15 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
         with pytest.raises(StoreUnusable, match=r"fetion\.db"):
             SqliteStore.open(file_of(tmp_path))
     assert file_of(tmp_path).read_bytes() == b"not a database" * 1000
+
+
+def test_a_commit_reaches_the_drive(tmp_path: Path) -> None:
+    """Both connections sync as fully as the system can; only macOS knows a difference."""
+    store = SqliteStore.open(tmp_path / "fetion.db")
+    try:
+        for connection in (store._db, store._checkpoints._db):
+            for pragma in ("fullfsync", "checkpoint_fullfsync"):
+                assert connection.execute(f"PRAGMA {pragma}").fetchone() == (1,)
+        assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    finally:
+        store.release()

@@ -243,3 +243,32 @@ async def test_a_link_to_nowhere_ends() -> None:
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(1)
         writer.close()
+
+
+async def test_the_same_help_comes_once(tmp_path: Path) -> None:
+    """As the guide says: the same help is silent for limits.help_period, and comes again behind it."""
+    async with opened(tmp_path) as (gateway, alice, _):
+        for text in ("BZ", "hello there"):
+            await alice.send(text, to="12520")
+            await alice.expect()
+            await alice.expect_nothing()
+            await alice.send(text, to="12520")
+            await alice.expect_nothing()
+            await gateway.advance(seconds=600)
+            await alice.send(text, to="12520")
+            await alice.expect()
+
+
+async def test_no_limits(tmp_path: Path) -> None:
+    """With the configuration of the guide a handset gets an answer each time."""
+    limits = {"help_period": 1, "instructions_per_minute": 0, "same_text": 0}
+    async with running_gateway(tmp_path, {"limits": limits}) as gateway:
+        alice = await gateway.handset(ALICE)
+        await alice.send("KTFX", to="161")
+        await alice.expect("飞信号")
+        for _ in range(40):
+            await gateway.advance(seconds=1)
+            await alice.send("BZ", to="12520")
+            await alice.expect()
+            while alice.mailbox.unread:
+                await alice.expect()

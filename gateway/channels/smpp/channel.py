@@ -10,6 +10,7 @@ from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.composing import Templates
 from gateway.channels.smpp.reading import plain, read
 from gateway.channels.smpp.verdicts import STATUS
+from gateway.channels.smpp.watching import Watches
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
 from gateway.net.admission import ConnectionLimits
@@ -89,6 +90,7 @@ class SmppChannel:
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
+        self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
 
     # What the life cycle asks (gateway.channels.contract.Channel)
 
@@ -118,8 +120,13 @@ class SmppChannel:
 
     # What the listener tells (gateway.net.listener.Application)
 
+    def connected(self, connection: Connection) -> None:
+        """A connection is open."""
+        self.watches.connected(connection)
+
     def bound(self, connection: Connection, request: BindRequest, account: str) -> SmppBind:
         """A bind was accepted."""
+        self.watches.bound(connection, account)
         wanted, fault = None, ""
         try:
             wanted = AddressRange.of(request.address_range)
@@ -200,6 +207,7 @@ class SmppChannel:
 
     def lost(self, bind: SmppBind, contexts: list[object], reason: str, *, polite: bool) -> None:
         """A bind is gone."""
+        self.watches.lost(bind.connection)
         self._observer.bind_closed(bind, reason, len(contexts))
         unanswered = [each for each in contexts if isinstance(each, MobileTerminated)]
         self._owner.lost(bind, unanswered, Loss(reason, polite, bind.session.silent))

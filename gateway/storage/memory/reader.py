@@ -1,14 +1,32 @@
 """What a store in memory holds, and its Reader."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import chain, islice
+from typing import TypeVar
 
 from commands.model import Buddy, Customer
-from gateway.message import Delivery, MobileTerminated, ProductRecord, StoredPart, Uncertain, Watermark
+from gateway.message import (
+    Attempt,
+    Delivery,
+    MobileTerminated,
+    ProductRecord,
+    StoredPart,
+    Uncertain,
+    Watermark,
+)
 from gateway.storage.memory.events import Events
-from gateway.storage.reader import ENDLESS, ClosedDownlink, CustomerOrders, DownlinkRecord, JournalRecord
+from gateway.storage.reader import (
+    ENDLESS,
+    JOINED_WITHIN,
+    ClosedDownlink,
+    CustomerOrders,
+    DownlinkRecord,
+    JournalRecord,
+    LookedAt,
+)
 
+Sms = TypeVar("Sms", JournalRecord, MobileTerminated)
 CLOSED = (Delivery.SENT, Delivery.FAILED, Delivery.EXPIRED)
 
 
@@ -26,12 +44,14 @@ class Expectation:
 class Content:
     """Everything in one store: by number, by mobile, by owner and other, or in the order of its coming.
 
-    holders: Fetion number -> mobile. Who held a number once, or was a buddy, is None there. uncertain: ranges
-    without the SMS that are expected already. run: the last one that was drawn. in_use: a Store has it open.
+    attempts: by SMS and place. holders: Fetion number -> mobile. Who held a number once, or was a buddy, is
+    None there. uncertain: ranges without the SMS that are expected already. run: the last one that was drawn.
+    in_use: a Store has it open.
     """
 
     journal: dict[int, JournalRecord] = field(default_factory=dict)
     outbox: dict[int, MobileTerminated] = field(default_factory=dict)
+    attempts: dict[tuple[int, int], Attempt] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
     holders: dict[str, str | None] = field(default_factory=dict)
     buddies: dict[tuple[str, str], Buddy | None] = field(default_factory=dict)
@@ -67,9 +87,34 @@ class MemoryReader:
     def caused_by(self, number: int) -> list[DownlinkRecord]:
         return [_downlink(sms) for sms in self._content.leaving(*Delivery) if sms.cause == number]
 
+    def attempts(self, number: int) -> list[Attempt]:
+        found = (each for each in self._content.attempts.values() if each.number == number)
+        return sorted(found, key=lambda each: each.ordinal)
+
+    def joined_with(self, part: JournalRecord) -> JournalRecord | None:
+        behind = sorted(number for number in self._content.journal if number > part.number)[:JOINED_WITHIN]
+        later = (self._content.journal[number] for number in behind)
+        return next((sms for sms in later if part.number in sms.detail.get("joined", ())), None)
+
+    def of_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[JournalRecord]:
+        return _backwards(self._content.journal, msisdn, before, rows)
+
+    def to_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[DownlinkRecord]:
+        step = _backwards(self._content.outbox, msisdn, before, rows)
+        return LookedAt(list(map(_downlink, step.found)), *step[1:])
+
+    def ending(self, tail: int, bits: int, rows: int) -> list[int]:
+        sms: list[int] = []
+        for kept in (self._content.journal, self._content.outbox):
+            sms += sorted(kept, reverse=True)[:rows]
+        return sorted(number for number in sms if number & ((1 << bits) - 1) == tail)
+
+    def count_waiting(self) -> int:
+        return sum(1 for _ in self._content.leaving(Delivery.PARKED, Delivery.WAITING))
+
     def waiting(self, limit: int) -> list[DownlinkRecord]:
         leaving = self._content.leaving
-        found = chain(leaving(Delivery.SUSPECT), leaving(Delivery.WAITING))
+        found = chain(leaving(Delivery.PARKED), leaving(Delivery.WAITING))
         return [_downlink(sms) for sms in islice(found, limit)]
 
     def journal(self, begin: int = 0, end: int = ENDLESS) -> Iterator[JournalRecord]:
@@ -90,6 +135,16 @@ class MemoryReader:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _backwards(kept: Mapping[int, Sms], msisdn: str, before: int, rows: int) -> LookedAt[Sms]:
+    step = [kept[number] for number in sorted(kept, reverse=True) if number < before][:rows]
+    if not step:
+        return LookedAt([], 0, 0, 0)
+    found = [sms for sms in step if sms.msisdn == msisdn]
+    return LookedAt(
+        found, step[-1].number if len(step) == rows else 0, min(sms.at for sms in step), len(step)
+    )
 
 
 def _downlink(sms: MobileTerminated) -> DownlinkRecord:

@@ -159,14 +159,17 @@ class MemoryStore(EventCalls):
         for m in commit.changed:
             if known := outbox.get(m.number):
                 # For one that has been closed meanwhile a `closed` of its own follows.
-                known.state = m.state if m.state is Delivery.SUSPECT else Delivery.WAITING
+                known.state = m.state if m.state is Delivery.PARKED else Delivery.WAITING
                 known.losses, known.attempts, known.parts_done = m.losses, m.attempts, m.parts_done
                 known.error, known.repeat = m.error, m.repeat
         for m in commit.closed:
             if known := outbox.get(m.number):
                 known.state, known.closed_at, known.sealed = m.state, m.closed_at, b""
                 known.parts_done, known.attempts = m.parts_done, m.attempts
-                known.remote_id, known.error = m.remote_id, m.error
+                known.remote_id, known.error, known.session = m.remote_id, m.error, m.session
+        for attempt in commit.attempts:
+            if attempt.number in outbox:
+                self._content.attempts[attempt.number, attempt.place] = attempt
 
     def _write_doubts(self, commit: Commit) -> None:
         content, expected = self._content, self._content.expected
@@ -215,7 +218,7 @@ class MemoryStore(EventCalls):
         sms = self._content.outbox.get(number)
         return (
             replace(sms, repeat=True, state=Delivery.WAITING)
-            if sms and sms.state is Delivery.SUSPECT
+            if sms and sms.state is Delivery.PARKED
             else None
         )
 
@@ -280,6 +283,8 @@ class MemoryStore(EventCalls):
         gone = list(islice(closed, limit))
         for sms in gone:
             del content.outbox[sms.number]
+        for key in [key for key in content.attempts if key[0] not in content.outbox]:
+            del content.attempts[key]
         oldest = content.products[:limit]
         young = [each for each in oldest if each.at >= before]
         content.products[:limit] = young

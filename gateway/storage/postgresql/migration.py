@@ -54,7 +54,7 @@ def check_version(version: int, place: Place) -> None:
     if version > SCHEMA_VERSION:
         raise StoreUnusable(
             f"{place.name}: its schema is version {version}, this gateway knows up to {SCHEMA_VERSION}:"
-            " use a newer gateway"
+            " use a newer gateway, or a backup from before the upgrade"
         )
 
 

@@ -7,7 +7,7 @@ import orjson
 import psycopg
 
 from commands.model import Hidden
-from gateway.message import Delivery, ProductRecord
+from gateway.message import Answer, Attempt, Delivery, ProductRecord
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
@@ -15,11 +15,13 @@ from gateway.storage.postgresql.place import BY_INDEX, Place, reason_of, unusabl
 from gateway.storage.postgresql.rows import text_of
 from gateway.storage.reader import (
     ENDLESS,
+    JOINED_WITHIN,
     REPLIES_WITHIN,
     ClosedDownlink,
     CustomerOrders,
     DownlinkRecord,
     JournalRecord,
+    LookedAt,
 )
 from gateway.storage.records import customer_of
 
@@ -35,12 +37,41 @@ FROM journal"""
 _OUTBOX = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
     state, parts, parts_done, attempts, closed_at, remote_id, error, source_ton, source_npi, losses, repeat,
-    coalesce((SELECT instruction FROM journal WHERE journal.number = outbox.cause), '')
+    session, coalesce((SELECT instruction FROM journal WHERE journal.number = outbox.cause), '')
 FROM outbox"""
 _JOURNAL_RECORD = f"{_JOURNAL} WHERE number = %s"
 _DOWNLINK = f"{_OUTBOX} WHERE number = %s"
 _CAUSED_BY = f"{_OUTBOX} WHERE number BETWEEN %s AND %s AND cause = %s ORDER BY number"
 _OPEN = f"{_OUTBOX} WHERE state = %s AND state IN (0, 4) ORDER BY number LIMIT %s"
+_COUNT_OPEN = "SELECT count(*) FROM outbox WHERE state IN (0, 4)"
+_ATTEMPTS = """
+SELECT number, ordinal, part, left_at, at, session, remote, result, status, waited
+FROM attempt WHERE number = %s ORDER BY ordinal
+"""
+_BEHIND = """
+SELECT max(number) FROM (SELECT number FROM journal WHERE number > %s ORDER BY number LIMIT %s) x
+"""
+_JOINED_WITH = f"""{_JOURNAL}
+WHERE number > %s AND number <= %s AND msisdn = %s AND parts > 1 AND position('"joined":[' IN detail) > 0
+ORDER BY number
+"""
+# Backwards by the key: neither table has an index on the handset, which would cost every SMS.
+_OF_HANDSET = f"{_JOURNAL} WHERE number < %s AND number >= %s AND msisdn = %s ORDER BY number DESC"
+_TO_HANDSET = f"{_OUTBOX} WHERE number < %s AND number >= %s AND msisdn = %s ORDER BY number DESC"
+_JOURNAL_STEP = """
+SELECT min(number), min(at), count(*)
+FROM (SELECT number, at FROM journal WHERE number < %s ORDER BY number DESC LIMIT %s) x
+"""
+_OUTBOX_STEP = """
+SELECT min(number), min(at), count(*)
+FROM (SELECT number, at FROM outbox WHERE number < %s ORDER BY number DESC LIMIT %s) x
+"""
+_JOURNAL_ENDING = """
+SELECT number FROM (SELECT number FROM journal ORDER BY number DESC LIMIT %s) x WHERE number & %s = %s
+"""
+_OUTBOX_ENDING = """
+SELECT number FROM (SELECT number FROM outbox ORDER BY number DESC LIMIT %s) x WHERE number & %s = %s
+"""
 _JOURNAL_PAGE = f"""{_JOURNAL}
 WHERE number > %(after)s AND at >= %(begin)s AND at < %(end)s ORDER BY number LIMIT %(limit)s
 """
@@ -98,10 +129,47 @@ class PostgresReader:
         """Search the numbers behind that of the cause."""
         return [_downlink(row) for row in self._read(_CAUSED_BY, (number, number + REPLIES_WITHIN, number))]
 
+    def attempts(self, number: int) -> list[Attempt]:
+        """Look into the table by its key."""
+        return [_attempt(row) for row in self._read(_ATTEMPTS, (number,))]
+
+    def joined_with(self, part: JournalRecord) -> JournalRecord | None:
+        """Find out how far to look, then search that range of the table."""
+        [(end,)] = self._read(_BEHIND, (part.number, JOINED_WITHIN))
+        later = map(_journal_record, self._read(_JOINED_WITH, (part.number, end, part.msisdn)))
+        return next((sms for sms in later if part.number in sms.detail.get("joined", ())), None)
+
+    def of_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[JournalRecord]:
+        """Find out where the step ends, then read that range of the table."""
+        return self._backwards(_JOURNAL_STEP, _OF_HANDSET, _journal_record, msisdn, before, rows)
+
+    def to_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[DownlinkRecord]:
+        """The same in the other table."""
+        return self._backwards(_OUTBOX_STEP, _TO_HANDSET, _downlink, msisdn, before, rows)
+
+    def _backwards(
+        self, step: str, theirs: str, record: Callable[[Row], T], msisdn: str, before: int, rows: int
+    ) -> LookedAt[T]:
+        [(low, at, count)] = self._read(step, (before, rows))
+        if low is None:
+            return LookedAt([], 0, 0, 0)
+        found = list(map(record, self._read(theirs, (before, low, msisdn))))
+        return LookedAt(found, low if count == rows else 0, at, count)
+
+    def ending(self, tail: int, bits: int, rows: int) -> list[int]:
+        """Go backwards through the keys of both tables."""
+        values = (rows, (1 << bits) - 1, tail)
+        found = [*self._read(_JOURNAL_ENDING, values), *self._read(_OUTBOX_ENDING, values)]
+        return sorted(number for (number,) in found)
+
+    def count_waiting(self) -> int:
+        """Read the index of what is open, whole."""
+        return int(self._read(_COUNT_OPEN, ())[0][0])
+
     def waiting(self, limit: int) -> list[DownlinkRecord]:
         """Read the index of what is open, once for each state."""
         found: list[DownlinkRecord] = []
-        for state in (Delivery.SUSPECT, Delivery.WAITING):
+        for state in (Delivery.PARKED, Delivery.WAITING):
             found += map(_downlink, self._read(_OPEN, (state.value, limit - len(found))))
         return found
 
@@ -178,6 +246,12 @@ def _downlink(row: Row) -> DownlinkRecord:
     address = (number, cause, msisdn, account, source, destination, ton, npi)
     values = (*address, shown, secret, reference, at, expires_at, Delivery(state), *counts)
     return DownlinkRecord(*values)
+
+
+def _attempt(row: Row) -> Attempt:
+    *others, result, status, waited = row
+    values = (*others, Answer(result), status, waited)
+    return Attempt(*values)
 
 
 def _closed_downlink(row: Row) -> ClosedDownlink:

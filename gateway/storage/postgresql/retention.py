@@ -26,6 +26,11 @@ SELECT max(number) FROM (
     SELECT number FROM outbox WHERE number < %(first)s AND state IN (1, 2, 3) AND closed_at < %(before)s
     ORDER BY number LIMIT %(limit)s) x
 """
+# Before their SMS go. `number <= end` alone bounds the search: few attempts are noted.
+_ATTEMPTS = """
+DELETE FROM attempt WHERE number <= %(end)s AND number IN (
+    SELECT number FROM outbox WHERE number <= %(end)s AND state IN (1, 2, 3) AND closed_at < %(before)s)
+"""
 _OUTBOX = "DELETE FROM outbox WHERE number <= %(end)s AND state IN (1, 2, 3) AND closed_at < %(before)s"
 _PRODUCT_END = "SELECT max(id) FROM (SELECT id FROM product_record ORDER BY id LIMIT %(limit)s) x"
 _PRODUCT = "DELETE FROM product_record WHERE id <= %(end)s AND at < %(before)s"
@@ -38,14 +43,16 @@ async def forget(db: Db, before: int, limit: int) -> int:
     """
     values: dict[str, int | None] = {"before": before, "limit": limit}
 
-    async def delete(end: str, rows: str) -> int:
+    async def delete(end: str, rows: str, theirs: str = "") -> int:
         values["end"] = await one(db, end, values)
         if values["end"] is None:  # an empty table
             return 0
+        if theirs:
+            await db.execute(theirs, values)
         return (await db.execute(rows, values)).rowcount
 
     values["certain"] = await one(db, _CERTAIN)
     gone = [await delete(_JOURNAL_END, _JOURNAL)]
     values["first"] = await one(db, _FIRST, values)
-    gone += [await delete(_OUTBOX_END, _OUTBOX), await delete(_PRODUCT_END, _PRODUCT)]
+    gone += [await delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS), await delete(_PRODUCT_END, _PRODUCT)]
     return max(gone)

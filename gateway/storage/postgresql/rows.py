@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from commands.model import Buddy
-from gateway.message import Delivery, JournalEntry, MobileTerminated, PartHeader, StoredPart
+from gateway.message import Attempt, Delivery, JournalEntry, MobileTerminated, PartHeader, StoredPart
 
 _NUL: Final = "\0"
 _INSTEAD: Final = "\ufdd0"
@@ -60,17 +60,21 @@ def outbox_row(m: MobileTerminated) -> dict[str, Any]:
 def closed_row(m: MobileTerminated) -> dict[str, Any]:
     return {
         "number": m.number, "state": m.state.value, "closed_at": m.closed_at, "parts_done": m.parts_done,
-        "attempts": m.attempts, "remote_id": m.remote_id, "error": m.error,
+        "attempts": m.attempts, "remote_id": m.remote_id, "error": m.error, "session": m.session,
     }  # fmt: skip
 
 
 def changed_row(m: MobileTerminated) -> dict[str, Any]:
     """One that has been closed meanwhile still counts as waiting here: closing it is a row of its own."""
-    state = m.state if m.state is Delivery.SUSPECT else Delivery.WAITING
+    state = m.state if m.state is Delivery.PARKED else Delivery.WAITING
     return {
         "number": m.number, "state": state.value, "losses": m.losses, "attempts": m.attempts,
         "parts_done": m.parts_done, "error": m.error, "repeat": m.repeat,
     }  # fmt: skip
+
+
+def attempt_row(a: Attempt) -> dict[str, Any]:
+    return {**a._asdict(), "place": a.place}
 
 
 def buddy_row(buddy: Buddy) -> dict[str, Any]:

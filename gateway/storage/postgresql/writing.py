@@ -7,6 +7,7 @@ from gateway.message import Commit
 from gateway.storage.postgresql import candidates, events
 from gateway.storage.postgresql.link import Statement
 from gateway.storage.postgresql.rows import (
+    attempt_row,
     buddy_row,
     changed_row,
     closed_row,
@@ -80,10 +81,21 @@ WHERE o.number = x.number
 """
 _CLOSED: Final = """
 UPDATE outbox o SET state = x.state, closed_at = x.closed_at, parts_done = x.parts_done,
-    attempts = x.attempts, remote_id = x.remote_id, error = x.error, sealed = NULL
+    attempts = x.attempts, remote_id = x.remote_id, error = x.error, session = x.session,
+    sealed = NULL
 FROM json_to_recordset(%s) AS x (number bigint, state integer, closed_at bigint, parts_done integer,
-    attempts integer, remote_id text, error text)
+    attempts integer, remote_id text, error text, session bigint)
 WHERE o.number = x.number
+"""
+_ATTEMPT: Final = (
+    "number bigint, place integer, ordinal integer, part integer, left_at bigint, at bigint, session bigint,"
+    " remote text, result text, status text, waited text"
+)
+_ATTEMPTS: Final = f"""{inserting("attempt", _ATTEMPT)}
+WHERE EXISTS (SELECT FROM outbox o WHERE o.number = x.number)
+ON CONFLICT (number, place) DO UPDATE SET ordinal = excluded.ordinal, part = excluded.part,
+    left_at = excluded.left_at, at = excluded.at, session = excluded.session, remote = excluded.remote,
+    result = excluded.result, status = excluded.status, waited = excluded.waited
 """
 SET_META: Final = """
 INSERT INTO meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value
@@ -106,6 +118,9 @@ def statements(commit: Commit, first_event: int, origin: int) -> Iterator[Statem
         yield _CHANGED, (recordset(list({m.number: changed_row(m) for m in commit.changed}.values())),)
     if commit.closed:
         yield _CLOSED, (recordset(list({m.number: closed_row(m) for m in commit.closed}.values())),)
+    if commit.attempts:
+        latest = {(each.number, each.place): attempt_row(each) for each in commit.attempts}
+        yield _ATTEMPTS, (recordset(list(latest.values())),)
     yield from _rare(commit)
     if commit.events:
         yield events.inserting(commit.events, first_event, origin)

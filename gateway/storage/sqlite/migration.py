@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.storage.contract import StoreUnusable
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
@@ -18,7 +18,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
     if version > SCHEMA_VERSION:
         raise StoreUnusable(
             f"{path}: its schema is version {version}, this gateway knows up to {SCHEMA_VERSION}:"
-            " use a newer gateway"
+            " use a newer gateway, or a backup from before the upgrade"
         )
     folder = resources.files("gateway.storage.sqlite") / "schema"
     for step in range(version + 1, SCHEMA_VERSION + 1):

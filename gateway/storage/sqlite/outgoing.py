@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.message import Commit, Delivery, MobileTerminated
-from gateway.storage.sqlite.rows import changed_row, closed_row, outbox_row, waiting_sms
+from gateway.storage.sqlite.rows import attempt_row, changed_row, closed_row, outbox_row, waiting_sms
 
 UNLISTED = 200_000
 """How far `listed` stays behind the newest number: some seconds of full load, and some 50 ms of a start."""
@@ -34,12 +34,16 @@ WHERE number = ?
 """
 _CLOSE = """
 UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
-    text = CASE WHEN secret THEN NULL ELSE text END
+    session = ?, text = CASE WHEN secret THEN NULL ELSE text END
 WHERE number = ?
 """
 _CLOSE_SENT = """
-UPDATE outbox SET state = 1, closed_at = ?, parts_done = parts, attempts = 1, error = ''
+UPDATE outbox SET state = 1, closed_at = ?, parts_done = parts, attempts = 1, error = '', session = ?
 WHERE number IN (SELECT value FROM json_each(?))
+"""
+_ATTEMPT = """
+INSERT OR REPLACE INTO attempt
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE EXISTS (SELECT 1 FROM outbox WHERE number = ?1)
 """
 _LEAVING = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
@@ -108,19 +112,21 @@ class Outgoing:
             db.executemany(_CHANGE, [changed_row(m) for m in commit.changed])
         if commit.closed:
             self._close(commit.closed)
+        if commit.attempts:
+            db.executemany(_ATTEMPT, [attempt_row(each) for each in commit.attempts])
 
     def _close(self, closed: Iterable[MobileTerminated]) -> None:
-        """One statement for those that left as nearly all do, by the time when they did; one for each of the
-        others."""
-        usual: dict[int, list[int]] = defaultdict(list)
+        """One statement for those that left as nearly all do, by the time when they did and the bind; one for
+        each of the others."""
+        usual: dict[tuple[int, int], list[int]] = defaultdict(list)
         others = []
         for m in closed:
             if _sent_at_once(m):
-                usual[m.closed_at].append(m.number)
+                usual[m.closed_at, m.session].append(m.number)
             else:
                 others.append(closed_row(m))
-        for at, numbers in usual.items():
-            self._db.execute(_CLOSE_SENT, (at, orjson.dumps(numbers).decode()))
+        for (at, session), numbers in usual.items():
+            self._db.execute(_CLOSE_SENT, (at, session, orjson.dumps(numbers).decode()))
         if others:
             self._db.executemany(_CLOSE, others)
 

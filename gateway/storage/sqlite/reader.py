@@ -9,15 +9,17 @@ from urllib.parse import quote
 import orjson
 
 from commands.model import Hidden
-from gateway.message import Delivery, ProductRecord
+from gateway.message import Answer, Attempt, Delivery, ProductRecord
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.reader import (
     ENDLESS,
+    JOINED_WITHIN,
     REPLIES_WITHIN,
     ClosedDownlink,
     CustomerOrders,
     DownlinkRecord,
     JournalRecord,
+    LookedAt,
 )
 from gateway.storage.records import customer_of
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
@@ -36,7 +38,7 @@ FROM journal"""
 _OUTBOX = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
     state, parts, parts_done, attempts, closed_at, remote_id, error, source_ton, source_npi, losses, repeat,
-    coalesce((SELECT instruction FROM journal WHERE number = cause), '')
+    session, coalesce((SELECT instruction FROM journal WHERE number = cause), '')
 FROM outbox"""
 _JOURNAL_RECORD = f"{_JOURNAL} WHERE number = ?"
 _DOWNLINK = f"{_OUTBOX} WHERE number = ?"
@@ -44,6 +46,38 @@ _CAUSED_BY = f"{_OUTBOX} WHERE number BETWEEN ?1 AND ?1 + ?2 AND cause = ?1 ORDE
 # The states as the partial indexes have them.
 _PARKED = f"{_OUTBOX} WHERE state = 4 AND number > :after ORDER BY number LIMIT :limit"
 _WAITING = waiting(_OUTBOX)
+_COUNT_WAITING = """
+SELECT (SELECT count(*) FROM outbox WHERE state = 4)
+    + (SELECT count(*) FROM outbox WHERE listed = 1 AND state = 0)
+    + (SELECT count(*) FROM outbox
+        WHERE number > (SELECT value FROM meta WHERE key = 'listed') AND listed = 0 AND state = 0)
+"""
+_ATTEMPTS = """
+SELECT number, ordinal, part, left_at, at, session, remote, result, status, waited
+FROM attempt WHERE number = ? ORDER BY ordinal
+"""
+_BEHIND = "SELECT max(number) FROM (SELECT number FROM journal WHERE number > ? ORDER BY number LIMIT ?)"
+_HAS_JOINED = "AND EXISTS (SELECT 1 FROM json_each(detail, '$.joined') WHERE value = ?1)"
+_JOINED_WITH = (
+    f"{_JOURNAL} WHERE number > ?1 AND number <= ?2 AND msisdn = ?3 AND parts > 1 {_HAS_JOINED} LIMIT 1"
+)
+# Backwards by the key: neither table has an index on the handset, which would cost every SMS.
+_OF_HANDSET = f"{_JOURNAL} WHERE number < ?1 AND number >= ?2 AND msisdn = ?3 ORDER BY number DESC"
+_TO_HANDSET = f"{_OUTBOX} WHERE number < ?1 AND number >= ?2 AND msisdn = ?3 ORDER BY number DESC"
+_JOURNAL_STEP = """
+SELECT min(number), min(at), count(*)
+FROM (SELECT number, at FROM journal WHERE number < ? ORDER BY number DESC LIMIT ?)
+"""
+_OUTBOX_STEP = """
+SELECT min(number), min(at), count(*)
+FROM (SELECT number, at FROM outbox WHERE number < ? ORDER BY number DESC LIMIT ?)
+"""
+_JOURNAL_ENDING = """
+SELECT number FROM (SELECT number FROM journal ORDER BY number DESC LIMIT ?) WHERE number & ? = ?
+"""
+_OUTBOX_ENDING = """
+SELECT number FROM (SELECT number FROM outbox ORDER BY number DESC LIMIT ?) WHERE number & ? = ?
+"""
 _JOURNAL_PAGE = (
     f"{_JOURNAL} WHERE number > :after AND at >= :begin AND at < :end ORDER BY number LIMIT :limit"
 )
@@ -99,6 +133,43 @@ class SqliteReader:
     def caused_by(self, number: int) -> list[DownlinkRecord]:
         """Search the numbers behind that of the cause."""
         return [_downlink(row) for row in self._read(_CAUSED_BY, (number, REPLIES_WITHIN))]
+
+    def attempts(self, number: int) -> list[Attempt]:
+        """Look into the table by its key."""
+        return [_attempt(row) for row in self._read(_ATTEMPTS, (number,))]
+
+    def joined_with(self, part: JournalRecord) -> JournalRecord | None:
+        """Find out how far to look, then search that range of the table."""
+        [(end,)] = self._read(_BEHIND, (part.number, JOINED_WITHIN))
+        rows = self._read(_JOINED_WITH, (part.number, end, part.msisdn))
+        return _journal_record(rows[0]) if rows else None
+
+    def of_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[JournalRecord]:
+        """Find out where the step ends, then read that range of the table."""
+        return self._backwards(_JOURNAL_STEP, _OF_HANDSET, _journal_record, msisdn, before, rows)
+
+    def to_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[DownlinkRecord]:
+        """The same in the other table."""
+        return self._backwards(_OUTBOX_STEP, _TO_HANDSET, _downlink, msisdn, before, rows)
+
+    def _backwards(
+        self, step: str, theirs: str, record: Callable[[Row], T], msisdn: str, before: int, rows: int
+    ) -> LookedAt[T]:
+        [(low, at, count)] = self._read(step, (before, rows))
+        if low is None:
+            return LookedAt([], 0, 0, 0)
+        found = list(map(record, self._read(theirs, (before, low, msisdn))))
+        return LookedAt(found, low if count == rows else 0, at, count)
+
+    def ending(self, tail: int, bits: int, rows: int) -> list[int]:
+        """Go backwards through the keys of both tables."""
+        values = (rows, (1 << bits) - 1, tail)
+        found = [*self._read(_JOURNAL_ENDING, values), *self._read(_OUTBOX_ENDING, values)]
+        return sorted(number for (number,) in found)
+
+    def count_waiting(self) -> int:
+        """Read the same indexes, whole."""
+        return int(self._read(_COUNT_WAITING, ())[0][0])
 
     def waiting(self, limit: int) -> list[DownlinkRecord]:
         """Read one partial index after the other."""
@@ -158,12 +229,19 @@ def _journal_record(row: Row) -> JournalRecord:
 
 def _downlink(row: Row) -> DownlinkRecord:
     number, cause, msisdn, account, source, destination, ton, npi, text, secret, *others = row
-    reference, at, expires_at, state, *counts, repeat, _ = others
+    reference, at, expires_at, state, *counts, repeat, session, _ = others
     if secret:
         text = ""
     address = (number, cause, msisdn, account, source, destination, ton, npi)
-    values = (*address, text, bool(secret), reference, at, expires_at, Delivery(state), *counts, bool(repeat))
+    left = (reference, at, expires_at, Delivery(state), *counts, bool(repeat), session)
+    values = (*address, text, bool(secret), *left)
     return DownlinkRecord(*values)
+
+
+def _attempt(row: Row) -> Attempt:
+    *others, result, status, waited = row
+    values = (*others, Answer(result), status, waited)
+    return Attempt(*values)
 
 
 def _closed_downlink(row: Row) -> ClosedDownlink:

@@ -24,6 +24,11 @@ SELECT max(number) FROM (
     SELECT number FROM outbox WHERE number < :first AND state IN (1, 2, 3) AND closed_at < :before
     ORDER BY number LIMIT :limit)
 """
+# Before their SMS go. `number <= :end` alone bounds the search: few attempts are noted.
+_ATTEMPTS = """
+DELETE FROM attempt WHERE number <= :end AND number IN (
+    SELECT number FROM outbox WHERE number <= :end AND state IN (1, 2, 3) AND closed_at < :before)
+"""
 _OUTBOX = "DELETE FROM outbox WHERE number <= :end AND state IN (1, 2, 3) AND closed_at < :before"
 _PRODUCT_END = "SELECT max(rowid) FROM (SELECT rowid FROM product_record ORDER BY rowid LIMIT :limit)"
 _PRODUCT = "DELETE FROM product_record WHERE rowid <= :end AND at < :before"
@@ -37,14 +42,16 @@ def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
     """
     values = {"before": before, "limit": limit}
 
-    def delete(end: str, rows: str) -> int:
+    def delete(end: str, rows: str, theirs: str = "") -> int:
         values["end"] = db.execute(end, values).fetchone()[0]  # None, and nothing to delete: an empty table
+        if theirs:
+            db.execute(theirs, values)
         return db.execute(rows, values).rowcount
 
     db.execute("BEGIN IMMEDIATE")
     values["certain"] = db.execute(_CERTAIN).fetchone()[0]
     gone = [delete(_JOURNAL_END, _JOURNAL)]
     values["first"] = db.execute(_FIRST, values).fetchone()[0]
-    gone += [delete(_OUTBOX_END, _OUTBOX), delete(_PRODUCT_END, _PRODUCT)]
+    gone += [delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS), delete(_PRODUCT_END, _PRODUCT)]
     db.execute("COMMIT")
     return max(gone)

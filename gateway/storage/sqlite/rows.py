@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 
 from commands.model import Buddy
-from gateway.message import Delivery, JournalEntry, MobileTerminated, PartHeader, StoredPart
+from gateway.message import Attempt, Delivery, JournalEntry, MobileTerminated, PartHeader, StoredPart
 
 _DETAIL: Final = JournalEntry._fields.index("detail")
 
@@ -28,13 +28,17 @@ def outbox_row(m: MobileTerminated) -> tuple[Any, ...]:
 
 
 def closed_row(m: MobileTerminated) -> tuple[Any, ...]:
-    return (int(m.state), m.closed_at, m.parts_done, m.attempts, m.remote_id, m.error, m.number)
+    return (int(m.state), m.closed_at, m.parts_done, m.attempts, m.remote_id, m.error, m.session, m.number)
 
 
 def changed_row(m: MobileTerminated) -> tuple[Any, ...]:
     """One that has been closed meanwhile still counts as waiting here: closing it is a row of its own."""
-    state = m.state if m.state is Delivery.SUSPECT else Delivery.WAITING
+    state = m.state if m.state is Delivery.PARKED else Delivery.WAITING
     return (int(state), m.losses, m.attempts, m.parts_done, m.error, int(m.repeat), m.number)
+
+
+def attempt_row(a: Attempt) -> tuple[Any, ...]:
+    return (a.number, a.place, *a[1:])
 
 
 def buddy_of(row: tuple[int, int, str, int, int, int]) -> Buddy:

@@ -31,7 +31,7 @@ from gateway.storage.contract import (
     StoreUnusable,
 )
 from gateway.storage.sqlite.candidates import Candidates
-from gateway.storage.sqlite.checkpoints import KEPT, Checkpoints
+from gateway.storage.sqlite.checkpoints import KEPT, Checkpoints, sync_fully
 from gateway.storage.sqlite.customers import Customers
 from gateway.storage.sqlite.events import EventCalls, EventTables
 from gateway.storage.sqlite.migration import migrate
@@ -147,6 +147,7 @@ class SqliteStore(EventCalls):
         db = self._db
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
+        sync_fully(db)
         db.execute("PRAGMA wal_autocheckpoint=0")
         db.execute(f"PRAGMA journal_size_limit={KEPT}")
         db.execute("PRAGMA cache_size=-65536")

@@ -42,7 +42,7 @@ CREATE TABLE journal (
     hidden TEXT NOT NULL
 );
 
--- One row per SMS that leaves: downlink record. state: gateway.message.Delivery. text: '' of a secret one, which has
+-- One row per SMS that leaves: downlink record. state: gateway.message.Delivery. session: of the bind that answered last. text: '' of a secret one, which has
 -- `sealed` until it is closed.
 CREATE TABLE outbox (
     number BIGINT PRIMARY KEY,
@@ -69,10 +69,28 @@ CREATE TABLE outbox (
     source_ton INTEGER NOT NULL,
     source_npi INTEGER NOT NULL,
     losses INTEGER NOT NULL DEFAULT 0,
-    repeat BOOLEAN NOT NULL DEFAULT FALSE
+    repeat BOOLEAN NOT NULL DEFAULT FALSE,
+    session BIGINT NOT NULL DEFAULT 0
 );
 -- Those that wait, and those that are parked.
 CREATE INDEX outbox_open ON outbox (number) WHERE state IN (0, 4);
+
+-- gateway.message.Attempt. An SMS whose only attempt was answered positively has none: its row says enough.
+-- place: of the attempt among those kept; the last ones take turns.
+CREATE TABLE attempt (
+    number BIGINT NOT NULL,
+    place INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    left_at BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    session BIGINT NOT NULL,
+    remote TEXT NOT NULL,
+    result TEXT NOT NULL,
+    status TEXT NOT NULL,
+    waited TEXT NOT NULL,
+    PRIMARY KEY (number, place)
+);
 
 -- A handset that wrote or was written to. doc: the rest of commands.model.Customer as JSON. matching: has ordered the
 -- matching product.

@@ -3,37 +3,35 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.cli.main import main
-from gateway.message import Delivery, message_id, number_of
+from gateway.message import Delivery, message_id
 from gateway.operations.control import CommandRefused, ask
 from gateway.outbound.outbox import LOSSES
-from gateway.testing import BadLink, RunningGateway, running_gateway
-from tests.proofs.served import accepted, bind, delivered, lines, rows, sms, text_of, until
-from tests.support import ALICE, Sending, leaving
+from gateway.testing import running_gateway
+from tests.inbound.parking import Parked, parking
+from tests.proofs.served import bind, delivered, lines, text_of
+from tests.support import Sending, leaving
 
 
 def test_the_third_loss_parks_it() -> None:
     """The oldest SMS in flight at three losses leaves no more by itself; until then it is sent again, and
     the SMS behind it to the same handset leave when it is parked."""
     sending = Sending()
-    suspect, follower = leaving(1, text="first"), leaving(2, text="second")
+    poison, follower = leaving(1, text="first"), leaving(2, text="second")
     peer = sending.bind()
-    sending.hand_over(suspect, follower)
+    sending.hand_over(poison, follower)
     for losses in range(1, LOSSES):
         sending.lose(peer)
-        assert (suspect.losses, suspect.state) == (losses, Delivery.WAITING)
+        assert (poison.losses, poison.state) == (losses, Delivery.WAITING)
         peer = sending.bind()
         assert len(peer.unanswered) == 1
     sending.lose(peer)
-    assert suspect.state is Delivery.SUSPECT
-    assert ("suspect", 1) in sending.said
+    assert poison.state is Delivery.PARKED
+    assert ("parked", 1) in sending.said
     peer = sending.bind()
     sending.answer(peer)
     assert [text for _, text in peer.texts] == ["second"]
@@ -67,55 +65,6 @@ def test_an_answer_in_between_is_no_loss() -> None:
     assert (first.losses, second.losses) == (LOSSES - 1, 0)
 
 
-@dataclass
-class Parked:
-    """A gateway with one parked SMS, the answer to a KTFX or a P, and its id."""
-
-    gateway: RunningGateway
-    id: str
-
-    @property
-    def store(self) -> Path:
-        """The file of its store."""
-        return self.gateway.folder / "fetion.db"
-
-    def row(self) -> dict[str, Any]:
-        """Its outbox row."""
-        [row] = rows(self.store, "SELECT * FROM outbox WHERE number = ?", number_of(self.id))
-        return row
-
-    async def ask(self, command: str, message: str = "") -> Any:
-        """The control socket, as the command line uses it."""
-        return await ask(self.store, command, message=message or self.id)
-
-
-@asynccontextmanager
-async def parking(folder: Path, text: str) -> AsyncIterator[Parked]:
-    """The receiver breaks off whenever the answer to that text comes, until it comes no more."""
-    async with (
-        running_gateway(folder) as gateway,
-        BadLink("127.0.0.1", gateway.account.port) as link,
-        await bind(gateway.account.port, "transmitter") as transmitter,
-    ):
-        if text != "KTFX":
-            async with await bind(gateway.account.port, "receiver"):
-                await accepted(transmitter, sms(ALICE, "161", "KTFX"))
-                await gateway.settle()
-        await accepted(transmitter, sms(ALICE, "161", text))
-
-        def breaks_off(_: object) -> int:
-            link.cut()
-            return 0
-
-        for _ in range(LOSSES):
-            receiver = await bind(link.port, "receiver", take=breaks_off)
-            await receiver.wait_lost()
-            await until(lambda: len(gateway.app.binds.all()) == 1, "the loss")
-        await gateway.settle()
-        [row] = rows(folder / "fetion.db", "SELECT number FROM outbox WHERE state = 4")
-        yield Parked(gateway, message_id(row["number"]))
-
-
 @pytest.fixture(params=["KTFX", "P"])
 async def parked(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Parked]:
     """One of which the text is stored as it is, and one of which it is sealed."""
@@ -126,14 +75,14 @@ async def parked(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 async def test_it_is_parked_in_the_store(parked: Parked) -> None:
     """The park is committed with the count of losses and the reason, logged once, and not expired by time."""
     row = parked.row()
-    assert (row["state"], row["losses"], row["closed_at"]) == (Delivery.SUSPECT, LOSSES, 0)
+    assert (row["state"], row["losses"], row["closed_at"]) == (Delivery.PARKED, LOSSES, 0)
     assert row["error"] == f"unanswered {LOSSES} times (timeouts, lost sessions)"
     await parked.gateway.advance(days=4)
     async with await bind(parked.gateway.account.port, "receiver") as receiver:
         await receiver.enquire()
         assert receiver.inbox.empty()
-    assert parked.row()["state"] == Delivery.SUSPECT
-    said = [line for line in lines(parked.gateway.folder / "gateway.log") if line["event"] == "sms.suspect"]
+    assert parked.row()["state"] == Delivery.PARKED
+    said = [line for line in lines(parked.gateway.folder / "gateway.log") if line["event"] == "sms.parked"]
     assert [line["message_id"] for line in said] == [parked.id]
 
 
@@ -175,6 +124,9 @@ async def test_control_checks_what_it_is_asked(parked: Parked) -> None:
         await ask(parked.store, "outbox")
     with pytest.raises(CommandRefused, match="outbox drop takes these texts: message"):
         await ask(parked.store, "outbox drop")
+    for asked in ("", "7", "[[1]]", '[["x", "y", "z"]]', "[[[], 1, 2]]", "{"):
+        with pytest.raises(CommandRefused, match="outbox why takes a JSON array"):
+            await ask(parked.store, "outbox why", messages=asked)
     with pytest.raises(CommandRefused, match="binds takes these texts: none"):
         await ask(parked.store, "binds", message="x")
 
@@ -202,8 +154,10 @@ async def test_the_commands(parked: Parked, capsys: pytest.CaptureFixture[str]) 
 
     code, said = await call("list")
     assert code == 0
-    assert f"{parked.id}  suspect" in said
+    assert f"{parked.id}  parked" in said
     code, said = await call("list", "--json")
-    assert [(row["message_id"], row["state"]) for row in json.loads(said)] == [(parked.id, "suspect")]
+    row = json.loads(said)
+    assert (row["message_id"], row["state"]) == (parked.id, "parked")
+    assert row["why"] == f"unanswered {LOSSES} times (timeouts, lost sessions)"
     assert await call("drop", parked.id) == (0, f"{parked.id}  failed\n")
     assert await call("retry", parked.id) == (1, "")

@@ -1,0 +1,278 @@
+"""PDUs as an operator may see them: decoded, without what nobody may see.
+
+A text is shown only where it is known to be none of these: a password or what may hold one (as the parser
+says), a text to 050, a part of a long message, or something that no parser has read. Where it is not shown,
+neither are its octets, nor the values of TLVs that are texts or octets. A password of a bind is never shown.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any, Final
+
+from gateway.channels.contract import Inbound
+from gateway.channels.smpp.reading import read
+from gateway.channels.smpp.watching import Passed, Watch, Watches
+from gateway.errors import Refusal
+from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.errors import SmppError
+from gateway.smpp.long import MESSAGE_PAYLOAD, SAR_MSG_REF_NUM, SAR_SEGMENT_SEQNUM, SAR_TOTAL_SEGMENTS, UDHI
+from gateway.smpp.pdu import Pdu, Response
+from gateway.smpp.pdus import (
+    PDUS,
+    BindRequest,
+    BroadcastSm,
+    DataSm,
+    DeliverSm,
+    Outbind,
+    ReplaceSm,
+    ShortMessageRequest,
+    SubmitMulti,
+    SubmitSm,
+)
+from gateway.smpp.status import name_of as status_name
+from gateway.smpp.tlvs import TlvScalar, TlvValue
+from gateway.smpp.tlvs import name_of as tlv_name
+from gateway.smpp.wire import HEADER_LENGTH
+
+Judge = Callable[[Inbound], str]
+"""Why the text of an SMS from a handset may not be shown; "": it may. Pure."""
+
+TEXTS: Final = (ShortMessageRequest, DataSm, SubmitMulti, ReplaceSm, BroadcastSm)
+"""What may carry the text of an SMS."""
+PASSWORDS: Final = (BindRequest, Outbind)
+SAR: Final = (SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM)
+
+NOT_READ: Final = "nobody reads such a PDU here"
+NOT_BOUND: Final = "not bound"
+HEADER_BEFORE_TEXT: Final = "a user data header, or a part of a long message"
+TWO_TEXTS: Final = "a short_message and a message_payload"
+NO_TEXT: Final = "octets that are no text"
+PASSWORD: Final = "<secret>"
+NUMBERS_MASKED: Final = "logging.mask_msisdn"
+UNREADABLE: Final = "its content cannot be read"
+_HEADER: Final = frozenset(each.name for each in fields(Pdu))
+_BODIES: Final = {pdu: tuple(each.name for each in fields(pdu) if each.name not in _HEADER) for pdu in PDUS}
+
+
+class Watching:
+    """Opens watches for operators. judge: see Judge. now_ms: milliseconds since the epoch. broken: told of a
+    bug met while a PDU is shown. masked: whether numbers are hidden, and so all texts and octets, in which
+    numbers may stand."""
+
+    def __init__(
+        self,
+        watches: Watches,
+        alphabets: Mapping[str, Alphabet],
+        judge: Judge,
+        now_ms: Callable[[], int],
+        broken: Callable[[Exception], None],
+        *,
+        masked: bool,
+    ) -> None:
+        self._watches = watches
+        self._display = Display(alphabets, judge, masked=masked)
+        self._now_ms = now_ms
+        self._broken = broken
+
+    def watch(self, account: str, connection: str, *, octets: bool) -> "DisplayedWatch":
+        """Watch an account or a connection; octets: show those too. Raises CannotWatch."""
+        watch = self._watches.open(account, connection, self._now_ms)
+        return DisplayedWatch(watch, self._display, self._broken, octets=octets)
+
+
+class DisplayedWatch:
+    """A watch whose PDUs come as mappings of plain values."""
+
+    def __init__(
+        self, watch: Watch, display: "Display", broken: Callable[[Exception], None], *, octets: bool
+    ) -> None:
+        self._watch = watch
+        self._display = display
+        self._broken = broken
+        self._with_octets = octets
+
+    @property
+    def dropped(self) -> int:
+        """PDUs that found no room since the start."""
+        return self._watch.dropped
+
+    def take(self, most: int) -> list[dict[str, Any]]:
+        """What passed first."""
+        return [self._shown(each) for each in self._watch.take(most)]
+
+    def _shown(self, passed: Passed) -> dict[str, Any]:
+        try:
+            return self._display.shown(passed, octets=self._with_octets)
+        except Exception as error:  # the boundary for bugs while a PDU is shown: the next one is
+            self._broken(error)
+            return {
+                "at": passed.at,
+                "remote": passed.peer,
+                "said": f"a PDU met a bug: {type(error).__name__}",
+            }
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._watch.close()
+
+
+class Display:
+    """Shows what passed. alphabets: by account."""
+
+    def __init__(self, alphabets: Mapping[str, Alphabet], judge: Judge, *, masked: bool = False) -> None:
+        self._alphabets = alphabets
+        self._judge = judge
+        self._masked = masked
+
+    def shown(self, passed: Passed, *, octets: bool) -> dict[str, Any]:
+        """One PDU, or what happened. hidden: why its text is not shown, "" where there is nothing to hide.
+
+        octets: with those as hexadecimal digits, `**` for each that is hidden.
+        """
+        about = {"at": passed.at, "remote": passed.peer, "account": passed.account}
+        if passed.said:
+            return about | {"said": passed.said}
+        frame = passed.octets
+        about |= {"direction": "in" if passed.incoming else "out"}
+        try:
+            pdu = decode(frame)
+        except SmppError as error:
+            about |= _header_of(frame) | {"broken": str(error), "hidden": UNREADABLE}
+            return about | ({"hex": _hex(frame, HEADER_LENGTH)} if octets else {})
+        text, hidden = self._text(passed, pdu)
+        about |= _header_of(frame) | {"fields": _fields(pdu), "tlvs": _tlvs(pdu, bare=bool(hidden))}
+        if pdu.notes:
+            about["notes"] = list(pdu.notes)
+        if text is not None:
+            about["text"] = text
+        about["hidden"] = hidden
+        if octets:
+            about["hex"] = _hex(frame, self._visible(pdu, frame, hidden))
+        return about
+
+    def _text(self, passed: Passed, pdu: Pdu) -> tuple[str | None, str]:
+        """The text of an SMS where it may be shown, and why it may not."""
+        if passed.hidden:
+            return None, passed.hidden
+        if isinstance(pdu, PASSWORDS):
+            return None, "the password of a bind"
+        if not isinstance(pdu, TEXTS):
+            return None, ""
+        if self._masked:
+            return None, NUMBERS_MASKED
+        alphabet = self._alphabets.get(passed.account)
+        if alphabet is None:
+            return None, NOT_BOUND
+        text, hidden = self._from_handset(pdu, alphabet) if passed.incoming else _to_handset(pdu, alphabet)
+        if not hidden and "\ufffd" in text:
+            hidden = NO_TEXT
+        return (None, hidden) if hidden else (text, "")
+
+    def _from_handset(self, pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
+        if not isinstance(pdu, SubmitSm | DataSm):
+            return "", NOT_READ
+        if hidden := _in_pieces(pdu):
+            return "", hidden
+        try:
+            inbound = read(_NOBODY, alphabet, pdu, 0.0)
+        except Refusal as refusal:
+            return "", refusal.reason
+        return alphabet.decode(inbound.octets, inbound.data_coding), self._judge(inbound)
+
+    def _visible(self, pdu: Pdu, frame: bytes, hidden: str) -> int:
+        """How many octets from the first on may be shown."""
+        if self._masked:
+            return HEADER_LENGTH
+        return len(frame) if not hidden else _before_content(pdu, frame)
+
+
+_NOBODY: Any = None
+"""The bind of an SMS that is only looked at."""
+
+
+def _to_handset(pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
+    """Only a deliver_sm that the session knows comes here without a reason to hide it."""
+    if not isinstance(pdu, DeliverSm):
+        return "", NOT_READ
+    return alphabet.decode(pdu.short_message, pdu.data_coding), _in_pieces(pdu)
+
+
+def _in_pieces(pdu: SubmitSm | DataSm | DeliverSm) -> str:
+    """Why the octets of an SMS may be more, or less, than its text."""
+    if pdu.esm_class & UDHI or any(tag in pdu.tlvs for tag in SAR):
+        return HEADER_BEFORE_TEXT
+    if getattr(pdu, "short_message", b"") and MESSAGE_PAYLOAD in pdu.tlvs:
+        return TWO_TEXTS
+    return ""
+
+
+def _header_of(frame: bytes) -> dict[str, Any]:
+    """What the header says."""
+    command_id, status, sequence = (int.from_bytes(frame[at : at + 4], "big") for at in (4, 8, 12))
+    known = BY_COMMAND_ID.get(command_id)
+    name = known.name if known is not None else f"0x{command_id:08X}"
+    is_answer = bool(status) or (known is not None and issubclass(known, Response))
+    return {
+        "command": name,
+        "command_status": status_name(status) if is_answer else None,
+        "sequence_number": sequence,
+        "command_length": len(frame),
+    }
+
+
+def _fields(pdu: Pdu) -> dict[str, Any]:
+    """The mandatory fields. Of a text the number of octets; of a password nothing."""
+    shown: dict[str, Any] = {}
+    for name in _BODIES[type(pdu)]:
+        value = getattr(pdu, name)
+        if name == "password":
+            value = PASSWORD
+        elif isinstance(value, bytes):
+            value = {"octets": len(value)}
+        elif isinstance(value, tuple):
+            value = [asdict(each) for each in value]
+        shown[name] = value
+    return shown
+
+
+def _tlvs(pdu: Pdu, *, bare: bool) -> dict[str, Any]:
+    """The TLVs by name. Octets are counted; bare: texts too, for they may quote what is hidden."""
+    return {tlv_name(tag): _tlv(value, bare=bare) for tag, value in pdu.tlvs.items()}
+
+
+def _tlv(value: TlvValue, *, bare: bool) -> Any:
+    if isinstance(value, tuple):
+        return [_scalar(each, bare=bare) for each in value]
+    return _scalar(value, bare=bare)
+
+
+def _scalar(value: TlvScalar, *, bare: bool) -> Any:
+    if isinstance(value, bytes) or (bare and isinstance(value, str)):
+        return {"octets": len(value)}
+    return value
+
+
+def _before_content(pdu: Pdu, frame: bytes) -> int:
+    """How many octets stand before what is hidden: those that the PDU without that is encoded to.
+
+    Where its octets are others than we would write, only the header: nobody can say what the rest is.
+    """
+    if isinstance(pdu, PASSWORDS):
+        end = HEADER_LENGTH + len(pdu.system_id) + 1
+        return end if frame[HEADER_LENGTH : end - 1] == pdu.system_id.encode("latin-1") else HEADER_LENGTH
+    if isinstance(pdu, DataSm):
+        empty: Pdu = replace(pdu, tlvs={})
+        count = 0
+    elif isinstance(pdu, ShortMessageRequest):
+        empty = replace(pdu, tlvs={}, short_message=b"")
+        count = 1  # sm_length
+    else:
+        return HEADER_LENGTH
+    octets = encode(empty)
+    end = len(octets) - count
+    return end if frame[HEADER_LENGTH:end] == octets[HEADER_LENGTH:end] else HEADER_LENGTH
+
+
+def _hex(frame: bytes, visible: int) -> str:
+    return frame[:visible].hex() + "**" * (len(frame) - visible)

@@ -1,0 +1,187 @@
+"""How the commands that look into a store show what they find.
+
+With --json, times are RFC 3339 in UTC with milliseconds, or null if the event has not happened; message ids
+are those of the log. Otherwise times are in `service.timezone`, which is named once.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from gateway.cli.config import add_config, no_store, settings_of
+from gateway.cli.output import complain, sentence
+from gateway.message import MASKED, Delivery, message_id
+from gateway.operations.control import CommandRefused, NotRunning, ask
+from gateway.operations.operators import AT_ONCE
+from gateway.settings import Settings
+from gateway.storage.contract import StoreUnusable
+from gateway.storage.reader import DownlinkRecord, JournalRecord
+from routing.tablefile import TableError
+
+GLANCE: Final = 2.0
+"""Seconds that the store's own answer waits for what the running gateway adds to it."""
+
+_TIMES: Final = frozenset({"at", "expires_at", "closed_at", "repeated_at"})
+_IDS: Final = {"number": "message_id", "cause": "cause_id"}
+"""Fields shown as a message id under another name."""
+_SECRET: Final = "<secret>"
+"""Replaces the text of a mobile terminated SMS that holds a password."""
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Declare --config and --json."""
+    add_config(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse.Namespace) -> int:
+    """Run a command that needs a store; what it may raise becomes a sentence and exit code 1."""
+    settings = settings_of(args)
+    try:
+        if settings.storage.lacking:
+            return complain(no_store(settings.storage.path))
+        return work(args, settings)
+    except NotRunning as error:
+        complain(f"{error}: start it with fetion-gateway serve, or name another one with --config FILE")
+    except (StoreUnusable, CommandRefused, TableError) as error:
+        complain(error)
+    except OSError as error:
+        complain(sentence(error))
+    return 1
+
+
+def say(text: str) -> None:
+    """Print a line on standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def count(text: str) -> int:
+    """argparse: how many, at least one."""
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 31):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
+def shown(record: JournalRecord | DownlinkRecord) -> dict[str, Any]:
+    """Convert a record for JSON: ids and times as in the log, flags as 0 and 1."""
+    found: dict[str, Any] = {}
+    for each in fields(record):
+        key, value = each.name, getattr(record, each.name)
+        if key in _IDS:
+            found[_IDS[key]] = message_id(value)
+        elif key in _TIMES:
+            found[key] = utc(value) if value else None
+        elif isinstance(value, Delivery):
+            found[key] = state_of(value)
+        elif isinstance(value, bool):
+            found[key] = int(value)
+        elif isinstance(value, bytes):
+            found[key] = value.hex()
+        else:
+            found[key] = value
+    found["text"] = text_of(record)
+    if "joined" in found.get("detail", ()):
+        joined = [message_id(number) for number in found["detail"]["joined"]]
+        found["detail"] = {**found["detail"], "joined": joined}
+    return found
+
+
+def text_of(record: JournalRecord | DownlinkRecord) -> str:
+    """Return the text, or what replaces one that nobody may see."""
+    if isinstance(record, DownlinkRecord):
+        return _SECRET if record.secret else record.text
+    return MASKED if record.hidden else record.text
+
+
+def state_of(state: Delivery) -> str:
+    """Return the word for a state: the same in commands, log and docs."""
+    return state.name.lower()
+
+
+def utc(ms: int) -> str:
+    """Format a time for programs."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Local:
+    """Times for people, in one time zone, which `name` names with its offset at a time (ms)."""
+
+    def __init__(self, zone: str) -> None:
+        self._zone = ZoneInfo(zone)
+
+    def at(self, ms: int) -> datetime:
+        """Return the local time of milliseconds UTC."""
+        return datetime.fromtimestamp(ms / 1000, UTC).astimezone(self._zone)
+
+    def name(self, ms: int) -> str:
+        """Return the name of the zone and its offset at that time."""
+        return f"{self._zone.key}, UTC{self.at(ms).isoformat()[-6:]}"
+
+    def day(self, ms: int) -> str:
+        """Format the date."""
+        return f"{self.at(ms):%Y-%m-%d}"
+
+    def time(self, ms: int) -> str:
+        """Format the time of day, with milliseconds."""
+        return self.at(ms).time().isoformat(timespec="milliseconds")
+
+    def whole(self, ms: int) -> str:
+        """Format date and time."""
+        return f"{self.day(ms)} {self.time(ms)}"
+
+
+def age(seconds: float) -> str:
+    """Format a duration in its two largest units."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {int(seconds % 60)} s" if minutes else f"{max(0, int(seconds))} s"
+
+
+def _ask_briefly(settings: Settings, command: str, **arguments: str) -> list[dict[str, Any]]:
+    """Ask the running gateway, for GLANCE seconds. Raises NotRunning, CommandRefused, OSError."""
+
+    async def asked() -> Any:
+        try:
+            async with asyncio.timeout(GLANCE):
+                return await ask(settings.storage.path, command, **arguments)
+        except TimeoutError as error:
+            raise CommandRefused(f"no answer within {GLANCE:g} s") from error
+
+    return list(asyncio.run(asked()))
+
+
+def remotes_of(settings: Settings) -> dict[int, str]:
+    """Return address and port of the peers that are bound now, by the number of the session."""
+    try:
+        return {bind["session"]: str(bind["remote"]) for bind in _ask_briefly(settings, "binds")}
+    except (NotRunning, CommandRefused, OSError):
+        return {}  # the store knows the sessions by their numbers
+
+
+def waits_of(settings: Settings, waiting: Sequence[DownlinkRecord]) -> dict[int, tuple[str, int]]:
+    """Ask the running gateway why SMS wait. Returns by number the reason, and until when (ms), 0 if open.
+
+    Without a gateway, or when it does not answer, the reason says so.
+    """
+    found: dict[int, tuple[str, int]] = {}
+    for begin in range(0, len(waiting), AT_ONCE):
+        some = waiting[begin : begin + AT_ONCE]
+        asked = json.dumps([(message_id(sms.number), sms.account, sms.msisdn) for sms in some])
+        try:
+            told = _ask_briefly(settings, "outbox why", messages=asked)
+        except NotRunning:
+            return {sms.number: ("no gateway runs: it leaves after the next start", 0) for sms in waiting}
+        except (CommandRefused, OSError) as error:
+            return {sms.number: (f"the gateway does not say why: {error}", 0) for sms in waiting}
+        for sms, each in zip(some, told, strict=True):
+            found[sms.number] = (str(each["reason"]), int(each["until"] or 0))
+    return found

@@ -1,0 +1,252 @@
+"""The timeline of one SMS: what the store keeps of it and of what it caused, in order of time. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from commands.model import Result
+from gateway.cli.showing import state_of, utc
+from gateway.message import (
+    DONE,
+    FIRST_KEPT,
+    LAST_KEPT,
+    PART,
+    Answer,
+    Attempt,
+    Delivery,
+    message_id,
+    short_id,
+)
+from gateway.settings import LimitSettings
+from gateway.storage.reader import DownlinkRecord, JournalRecord
+
+_MINUTE: Final = "more than limits.instructions_per_minute ({0.instructions_per_minute}) in this minute"
+_GUARD: Final[Mapping[str, str]] = {
+    "tell": f"{_MINUTE}: not executed, the handset was told",
+    "silence": f"silent: {_MINUTE}, and the handset was told already",
+    "circle": "silent: the same text got the same answer limits.same_text ({0.same_text}) times within"
+    " limits.same_text_minutes ({0.same_text_minutes}): a message loop",
+}
+"""By detail.limited, a value of gateway.inbound.guard.Limited: why an SMS was not handled."""
+_HELPED: Final = "help was sent less than limits.help_period ({0.help_period} s) ago"
+_SILENT: Final[Mapping[str, str]] = {
+    "help": f"silent: this {_HELPED}, or much other help was",
+    "machine": "silent: a machine wrote the text, and two machines would answer each other without end",
+    "": f"silent: {_HELPED}, or a machine wrote the text",
+}
+"""By detail.silent (commands.model.Outcome); earlier versions did not keep it."""
+
+_ANSWERS: Final[Mapping[Answer, str]] = {
+    Answer.OK: "accepted",
+    Answer.REFUSED: "refused with {0.status}",
+    Answer.TIMEOUT: "no response in time: it may have been delivered",
+    Answer.LOST: "the session was lost without a response ({0.status}): it may have been delivered",
+}
+_STATES: Final[Mapping[Delivery, str]] = {
+    Delivery.FAILED: "given up: {0.error}",
+    Delivery.EXPIRED: "given up: not delivered before it expired",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What a store keeps of an SMS in, and of the SMS out that it caused.
+
+    message: None where only the SMS out is left. parts: that were joined into it. attempts: by number of the
+    SMS out. waits: by the same number, the reason and until when (ms, 0: open). remotes: of sessions that
+    last, by their numbers.
+    """
+
+    message: JournalRecord | None
+    parts: Sequence[JournalRecord]
+    outgoing: Sequence[DownlinkRecord]
+    attempts: Mapping[int, Sequence[Attempt]]
+    waits: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    remotes: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Something that happened to an SMS. at: ms; 0: now, or it is not known when. until: ms; 0: open. more:
+    for programs."""
+
+    at: int
+    number: int
+    event: str
+    text: str
+    until: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def for_programs(self) -> dict[str, Any]:
+        """Return the row for --json."""
+        head = {
+            "at": utc(self.at) if self.at else None,
+            "message_id": message_id(self.number),
+            "event": self.event,
+            "text": self.text,
+        }
+        return head | ({"until": utc(self.until)} if self.until else {}) | dict(self.more)
+
+
+def timeline(life: Life, limits: LimitSettings) -> list[Row]:
+    """Return the rows of an SMS and of what it caused; those without a time come last."""
+    rows = [row for part in life.parts for row in _part(part, life)]
+    if life.message is not None:
+        rows += _incoming(life.message, life, limits)
+    for sms in life.outgoing:
+        rows += _outgoing(sms, life)
+    return sorted(rows, key=lambda row: (not row.at, row.at))
+
+
+def reason_limited(sms: JournalRecord, limits: LimitSettings) -> str:
+    """Say why an SMS in was limited; "" where it was not."""
+    if sms.outcome != Result.LIMITED:
+        return ""
+    guard = str(sms.detail.get("limited", ""))
+    silent = str(sms.detail.get("silent", ""))
+    return (_GUARD.get(guard) or _SILENT.get(silent, _SILENT[""])).format(limits)
+
+
+def _part(part: JournalRecord, life: Life) -> Iterator[Row]:
+    whole = life.message
+    joined = f", joined into {short_id(message_id(whole.number))}" if whole is not None else ""
+    yield Row(
+        part.at, part.number, "part", f"a part came on {_place(part, life)}{joined}", more=_came(part, life)
+    )
+    yield from _repeated(part)
+
+
+def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator[Row]:
+    whole = f", the last of {sms.parts} parts" if sms.parts > 1 else ""
+    text = f"{sms.source} > {sms.destination} on {_place(sms, life)}{whole}"
+    yield Row(sms.at, sms.number, "received", text, more=_came(sms, life))
+    code = f", code {sms.code}" if sms.code != DONE else ""
+    why = reason_limited(sms, limits) or str(sms.detail.get("error", "") or sms.detail.get("reason", ""))
+    if sms.outcome == PART:
+        why = "it waits for the others, or they never came"
+    text = f"{sms.instruction or '-'}: {sms.outcome}{code}{f'; {why}' if why else ''}"
+    more = {"instruction": sms.instruction, "outcome": sms.outcome, "code": sms.code}
+    yield Row(sms.at, sms.number, "executed", text, more=more)
+    for event in sms.detail.get("events", ()):
+        yield Row(sms.at, sms.number, "event", f"{event['event']} of {event['msisdn']}")
+    yield from _repeated(sms)
+
+
+def _repeated(sms: JournalRecord) -> Iterator[Row]:
+    if sms.repeated_at:
+        text = "it came again (a retransmission): recognised, not executed again; only the last time is kept"
+        yield Row(sms.repeated_at, sms.number, "repeated", text)
+
+
+def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
+    attempts = life.attempts.get(sms.number, ())
+    parts = "1 part" if sms.parts == 1 else f"{sms.parts} parts"
+    yield Row(
+        sms.at,
+        sms.number,
+        "stored",
+        f"{sms.source} > {sms.destination}, {parts}, through account {sms.account}",
+    )
+    if sms.repeat and not any(each.result in {Answer.TIMEOUT, Answer.LOST} for each in attempts):
+        first = attempts[0].left_at if attempts else sms.closed_at
+        text = "the gateway was started again before it was closed: it may have left earlier"
+        yield Row(first, sms.number, "restart", text)
+    known = 0
+    for each in attempts:
+        yield from _gap(sms, known + 1, each.ordinal - 1, each.left_at)
+        yield from _attempt(sms, each)
+        known = each.ordinal
+    last = attempts[-1] if attempts else None
+    if sms.state is Delivery.SENT:
+        if last is None or last.result is not Answer.OK:
+            yield from _gap(sms, known + 1, sms.attempts - 1, sms.closed_at)
+            known = sms.attempts
+        yield _sent(sms, known, last, life)
+        return
+    yield from _gap(sms, known + 1, sms.attempts - (sms.state is Delivery.WAITING), sms.closed_at)
+    if sms.state is Delivery.WAITING:
+        yield from _waiting(sms, known, life.waits.get(sms.number, ("", 0)))
+    elif sms.state is Delivery.PARKED:
+        yield _parked(sms, last)
+    else:
+        yield Row(sms.closed_at, sms.number, state_of(sms.state), _STATES[sms.state].format(sms))
+
+
+def _attempt(sms: DownlinkRecord, each: Attempt) -> Iterator[Row]:
+    """The beginning of an attempt, and its end, unless that is the end of the SMS too."""
+    more = {"attempt": each.ordinal, **_on(sms.account, each.session, each.remote)}
+    waited = f"; before it: {each.waited}" if each.waited else ""
+    text = f"attempt {each.ordinal} leaves on {_session(each.session, each.remote)}{waited}"
+    yield Row(each.left_at, sms.number, "attempt", text, more=more)
+    if each.result is not Answer.OK:
+        part = f"part {each.part} of {sms.parts}: " if sms.parts > 1 else ""
+        text = f"attempt {each.ordinal}: {part}{_ANSWERS[each.result].format(each)}"
+        more = more | {"result": each.result.value, "status": each.status, "part": each.part}
+        yield Row(each.at, sms.number, each.result.value, text, more=more)
+
+
+def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life) -> Row:
+    remote = (
+        last.remote if last is not None and last.result is Answer.OK else life.remotes.get(sms.session, "")
+    )
+    session = f" on {_session(sms.session, remote)}" if sms.session else ""
+    named = f", which calls it {sms.remote_id}" if sms.remote_id else ""
+    parts = f", all {sms.parts} parts" if sms.parts > 1 else ""
+    more = {"attempt": ordinal, **_on(sms.account, sms.session, remote), "result": Answer.OK.value}
+    text = f"attempt {ordinal}{session}, account {sms.account}: {_ANSWERS[Answer.OK]}{parts}{named}"
+    return Row(sms.closed_at, sms.number, state_of(sms.state), text, more=more)
+
+
+def _waiting(sms: DownlinkRecord, known: int, wait: tuple[str, int]) -> Iterator[Row]:
+    if sms.attempts > known:
+        text = f"attempt {sms.attempts} has begun; its answer is not known yet"
+        yield Row(0, sms.number, "attempt", text, more={"attempt": sms.attempts})
+    reason, until = wait
+    yield Row(0, sms.number, state_of(sms.state), reason, until)
+
+
+def _parked(sms: DownlinkRecord, last: Attempt | None) -> Row:
+    name = message_id(sms.number)
+    text = (
+        f"{sms.error}; fetion-gateway outbox retry {name} sends it once more,"
+        f" fetion-gateway outbox drop {name} gives it up"
+    )
+    return Row(last.at if last else 0, sms.number, state_of(sms.state), text)
+
+
+def _gap(sms: DownlinkRecord, first: int, last: int, at: int) -> Iterator[Row]:
+    """Attempts of which the store keeps nothing."""
+    if first > last:
+        return
+    which = f"attempt {first}" if first == last else f"attempts {first} to {last}"
+    why = "the gateway ended before the answer, or an earlier version sent it"
+    if first > FIRST_KEPT:
+        why = f"a store keeps the first {FIRST_KEPT} and the last {LAST_KEPT}"
+    yield Row(at, sms.number, "attempts", f"{which}: not known ({why})")
+
+
+def _place(sms: JournalRecord, life: Life) -> str:
+    session = _session(sms.session, life.remotes.get(sms.session, ""))
+    return f"account {sms.account}, {session}, sequence {sms.sequence}"
+
+
+def _session(number: int, remote: str) -> str:
+    return f"session {number} ({remote})" if remote else f"session {number}"
+
+
+def _came(sms: JournalRecord, life: Life) -> dict[str, Any]:
+    on = _on(sms.account, sms.session, life.remotes.get(sms.session, ""))
+    return on | {"sequence": sms.sequence}
+
+
+def _on(account: str, session: int, remote: str) -> dict[str, Any]:
+    """Where, for programs. remote: "" of a session that has ended."""
+    return {"account": account, "session": session or None, "remote": remote or None}
+
+
+def with_pauses(rows: Iterable[Row]) -> Iterator[tuple[Row, int | None]]:
+    """Give each row with the time (ms) since the one before; None for the first and where a time lacks."""
+    before = 0
+    for row in rows:
+        yield row, row.at - before if before and row.at else None
+        before = row.at or before

@@ -1,0 +1,51 @@
+"""Why an SMS waits, as operators read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.message import MobileTerminated, message_id
+
+NO_RECEIVER: Final = "no receiver"
+WINDOW: Final = "window full"
+RETRIED: Final = "retried by an operator"
+UNANSWERED: Final = "no response in time"
+_AND: Final = ", "
+
+
+def with_reason(waited: str, reason: str) -> str:
+    """Return MobileTerminated.waited with another reason at its end. waited: what it says so far."""
+    if not waited or waited in {WINDOW, reason}:  # nearly always: a full outbox asks this of each SMS
+        return reason
+    others = [each for each in waited.split(_AND) if each not in {"", reason}]
+    return _AND.join((*others, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """reason: a clause. due: when the next try is (monotonic seconds), 0 where no time ends the wait."""
+
+    reason: str
+    due: float = 0.0
+
+
+def wait_of(number: int, queue: Sequence[MobileTerminated], now: float) -> Wait:
+    """Tell why an SMS waits. queue: the SMS to its handset, in the order in which they leave."""
+    sms = next((each for each in queue if each.number == number), None)
+    if sms is None:
+        return Wait("the gateway has not taken it out of the store yet")
+    first = queue[0]
+    if first is not sms:
+        return Wait(f"its turn comes after {message_id(first.number)}: one SMS at a time to a handset")
+    if not sms.leaves_anew:
+        if sms.parts_done:
+            done = f"{sms.parts_done} of {sms.parts} parts are acknowledged"
+            return Wait(f"{done}: the next one has left, or waits for a bind")
+        return Wait("it has left: the response is under way")
+    if sms.due > now:
+        return Wait(f"{sms.error}: next attempt", sms.due)
+    if sms.waited.endswith(NO_RECEIVER):
+        return Wait(f"no receiver of account {sms.account} is bound")
+    if sms.waited.endswith(WINDOW):
+        return Wait(f"the window of the bind of account {sms.account} is full")
+    return Wait("it leaves now")

@@ -1,0 +1,1 @@
+"""The commands that README, docs and --help show, run as they stand there."""
