@@ -37,7 +37,9 @@ async def test_every_command_works(tmp_path: Path) -> None:
         async with await bind(gateway.port) as handset:
             name = await accepted(handset, sms(ONE, "161", "KTFX"))
             await delivered(handset)
-            said += [call(*words, "--config", str(config)) for words in (["binds"], ["outbox", "list"])]
+            said += [
+                call(*words, "--config", str(config)) for words in (["binds"], ["outbox", "list"], ["status"])
+            ]
         traced, unknown = (
             call("trace", number, "--config", str(config)) for number in (name, "0000000100ffffff")
         )
