@@ -46,7 +46,7 @@ async def test_every_command_works(tmp_path: Path) -> None:
         assert await gateway.stop() == 0
         said.append((0, gateway.stderr + gateway.log.read_text("utf-8")))
     said += [traced, call("replay", "--config", str(config))]
-    assert traced[1].startswith(f"SMS in    {name}") or name in traced[1]
+    assert name in traced[1]
     days = ("--from", "2020-01-01", "--to", "2030-01-01")
     said.append(call("settle", *days, "--out", str(tmp_path / "out"), "--config", str(config)))
     assert [code for code, _ in said] == [0] * len(said), said

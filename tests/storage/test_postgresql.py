@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from random import Random
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ from commands.model import Customer, LoadKeys, World
 from gateway.message import Commit, StoredEvent, Watermark
 from gateway.storage.contract import StoreFault, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.engines import obstacle
-from gateway.storage.postgresql.link import TRIES
+from gateway.storage.postgresql.link import PAUSE_FIRST, PAUSE_MOST, TRIES
 from gateway.storage.postgresql.owner import LEASE
 from gateway.storage.postgresql.place import Place
 from gateway.storage.postgresql.reader import PostgresReader
@@ -452,3 +453,41 @@ async def test_a_disk_that_is_full(small_disk: str) -> None:
     with closing(PostgresReader.open(small_disk)) as reader:
         assert sum(1 for _ in reader.journal()) == stored
     await store.close()
+
+
+async def test_attempts_to_connect_get_rarer(server: Server) -> None:
+    """After each failure the next attempt is up to twice as late as after the one before, by chance; one that
+    comes earlier is refused without asking the server, and no attempt leaves anything behind."""
+    store = PostgresStore.open(server.url())
+    await store.commit(batch(1))
+    server.kill()
+    link, chance = store._link, Drawn()
+    link._random = chance
+    with pytest.raises(StoreFault):
+        await store.settled()
+    for _ in range(9):
+        link._retry_at = 0.0
+        with pytest.raises(StoreFault, match="connection failed"):
+            await store.settled()
+        link._retry_at = asyncio.get_running_loop().time() + PATIENCE
+        with pytest.raises(StoreFault, match="tried again in a moment"):
+            await store.settled()
+    assert chance.ranges == [(0, min(PAUSE_FIRST * 2**n, PAUSE_MOST)) for n in range(9)]
+    assert len(link._holders) == 2
+    server.start()
+    link._retry_at = 0.0
+    await store.commit(batch(2))
+    await store.close()
+
+
+class Drawn(Random):
+    """Chance that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.ranges: list[tuple[float, float]] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        """Something between them."""
+        self.ranges.append((a, b))
+        return super().uniform(a, b)

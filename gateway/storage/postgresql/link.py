@@ -192,7 +192,8 @@ class Link:
         that this gateway could ever find out.
         """
         db: Db | None = None
-        self._holders.append(draw())  # the row may get it although we do not hear so
+        if len(self._holders) == 1:  # an attempt may have put a new name there without our hearing of it
+            self._holders.append(draw())
         try:
             db = await psycopg.AsyncConnection.connect(self._place.conninfo, autocommit=True)
             stored = await retake(db, self._holders, self._place)
@@ -203,7 +204,8 @@ class Link:
             if not isinstance(error, psycopg.Error):
                 raise
             self._failures += 1
-            pause = self._random.uniform(0, min(PAUSE_MOST, PAUSE_FIRST * 2.0 ** min(self._failures, 10)))
+            longest = min(PAUSE_MOST, PAUSE_FIRST * 2.0 ** min(self._failures - 1, 10))
+            pause = self._random.uniform(0, longest)
             self._retry_at = asyncio.get_running_loop().time() + pause
             raise Unreachable(f"{self._place.name}: {reason_of(error)}") from error
         del self._holders[:-1]
