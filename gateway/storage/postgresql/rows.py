@@ -1,7 +1,7 @@
 """How SMS, parts and relations travel to the server, and how they come back as rows.
 
 All rows of a statement travel as one JSON text, which json_to_recordset makes rows of: that costs least on
-both sides (docs/decisions/014-postgresql.md). Octets are hexadecimal in it.
+both sides (docs/decisions/015-postgresql.md). Octets are hexadecimal in it.
 """
 
 from collections.abc import Iterable, Mapping
