@@ -1,7 +1,7 @@
 """The same on PostgreSQL: the gateway is killed under load, and the server is."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGQUIT
@@ -9,6 +9,7 @@ from signal import SIGINT, SIGQUIT
 import pytest
 
 from gateway.smpp.events import Answered
+from gateway.testing import BadLink
 from tests.conftest import Report
 from tests.crash.centre import Centre
 from tests.crash.evidence import OnServer, read_store
@@ -17,12 +18,14 @@ from tests.crash.ledger import Ledger
 from tests.crash.load import BASE, OLD_BASE, Kind, Load, Message
 from tests.crash.process import SERVE, GatewayProcess, write_config
 from tests.crash.test_kill import FEWEST_UNANSWERED, ROUNDS, SEED
-from tests.postgresql import PASSWORD, Server, missing, url_of
+from tests.postgresql import PASSWORD, Server, missing, shared, url_of
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 FAULTS = 2
 """Times that a server goes away."""
+CUTS = 20
+"""Times that the connection to it is cut."""
 BETWEEN = 600
 """Acknowledgements before a fault, and behind the last one."""
 PAUSE = 0.05
@@ -83,33 +86,59 @@ WAYS: dict[str, Callable[[Server], None]] = {
 async def test_the_server_goes_away(way: str, server: Server, tmp_path: Path, report: Report) -> None:
     """While the server is away SMS are refused; everything acknowledged is executed once and answered, and
     the gateway goes on by itself."""
-    load, ledger = Load(SEED, FAULTS, 2), Ledger()
-    config = write_config(tmp_path, server.url())
-    gateway = await GatewayProcess.start((*SERVE, "--config", str(config)), tmp_path / "log")
+
+    async def fault() -> None:
+        await asyncio.to_thread(WAYS[way], server)
+        await asyncio.to_thread(server.start)
+
+    report(await under_load(tmp_path, server.url(), server.url(), fault, FAULTS, BETWEEN))
+
+
+async def test_cut_off_from_the_server(tmp_path: Path, report: Report) -> None:
+    """The same where only the connection is cut, again and again: the server goes on with what it has, while
+    the gateway asks on a new connection what became of it."""
+    url = url_of(tmp_path)
+    async with BadLink("127.0.0.1", shared().port) as link:
+
+        async def fault() -> None:
+            link.cut()
+
+        behind = url.replace(str(shared().port), str(link.port))
+        report(await under_load(tmp_path, behind, url, fault, CUTS, BETWEEN // CUTS))
+
+
+async def under_load(
+    folder: Path, url: str, beside: str, fault: Callable[[], Awaitable[None]], times: int, between: int
+) -> str:
+    """Let something happen so often under load, so many acknowledgements apart, and compare; the figures.
+
+    beside: the URL by which the store is read at the end.
+    """
+    load, ledger = Load(SEED, times, 2), Ledger()
+    gateway = await GatewayProcess.start((*SERVE, "--config", str(write_config(folder, url))), folder / "log")
     try:
         centre = await Insistent.connect(gateway.port, ledger, load)
         load.open_all()
         await centre.until(lambda: len(ledger.received) == len(load.handsets))
         load.befriend()
         await centre.until(lambda: len(ledger.received) == len(load.handsets) + 4 * len(load.buddies))
-        for number in range(FAULTS):
+        for number in range(times):
             load.begin_round(number)
-            aim = centre.acknowledged + BETWEEN
+            aim = centre.acknowledged + between
             await centre.until(lambda aim=aim: centre.acknowledged >= aim)  # type: ignore[misc]
-            await asyncio.to_thread(WAYS[way], server)
-            await asyncio.to_thread(server.start)
-        aim = centre.acknowledged + BETWEEN
+            await fault()
+        aim = centre.acknowledged + between
         await centre.until(lambda: centre.acknowledged >= aim)
         await drain(centre, load, ledger)
         assert await gateway.stop() == 0
     finally:
         await gateway.end()
-    stored = read_store(OnServer(server.url()))
+    stored = read_store(OnServer(beside))
     assert isinstance(centre, Insistent)
-    report(f"{FAULTS} times: {centre.refused} refused, {len(ledger.messages)} messages, none lost")
     # What is refused in the middle of a window is sent again behind its followers: the centre's order.
-    assert [fault for fault in ledger.faults(stored) if not fault.startswith("order")] == []
-    assert PASSWORD not in (tmp_path / "log").read_text("utf-8")
+    assert [each for each in ledger.faults(stored) if not each.startswith("order")] == []
+    assert PASSWORD not in (folder / "log").read_text("utf-8")
+    return f"{times} times: {centre.refused} refused, {len(ledger.messages)} messages, none lost"
 
 
 async def drain(centre: Centre, load: Load, ledger: Ledger) -> None:
