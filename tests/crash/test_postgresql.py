@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from random import Random
 from signal import SIGINT, SIGQUIT
 
 import pytest
@@ -13,7 +14,7 @@ from gateway.testing import BadLink
 from tests.conftest import Report
 from tests.crash.centre import Centre
 from tests.crash.evidence import OnServer, read_store
-from tests.crash.experiment import OUTSIDE, Experiment
+from tests.crash.experiment import OUTSIDE, SOON, Experiment
 from tests.crash.ledger import Ledger
 from tests.crash.load import BASE, OLD_BASE, Kind, Load, Message
 from tests.crash.process import SERVE, GatewayProcess, write_config
@@ -97,11 +98,18 @@ async def test_the_server_goes_away(way: str, server: Server, tmp_path: Path, re
 async def test_cut_off_from_the_server(tmp_path: Path, report: Report) -> None:
     """The same where only the connection is cut, again and again: the server goes on with what it has, while
     the gateway asks on a new connection what became of it."""
-    url = url_of(tmp_path)
+    url, chance = url_of(tmp_path), Random(SEED)
     async with BadLink("127.0.0.1", shared().port) as link:
 
         async def fault() -> None:
-            link.cut()
+            over = asyncio.Event()
+
+            def cut() -> None:
+                link.cut()
+                over.set()
+
+            asyncio.get_running_loop().call_later(chance.uniform(0, SOON), cut)
+            await over.wait()
 
         behind = url.replace(str(shared().port), str(link.port))
         report(await under_load(tmp_path, behind, url, fault, CUTS, BETWEEN // CUTS))
