@@ -21,8 +21,9 @@ _USUAL: Final[dict[str, str | int]] = {
 
 _DISK_FULL: Final = "53100"
 _READ_ONLY: Final = "25006"
-_BREAKS_A_RULE: Final = "23"
-"""Class of SQLSTATE: integrity constraint violation."""
+_ONE_ROW: Final = ("23", "22", "21")
+"""Classes of SQLSTATE for which one row is to blame, so that the others can be stored without it: a rule is
+broken, a value has no place."""
 _AGAIN: Final = frozenset({"40001", "40P01"})
 """Serialisation failure, deadlock: the same transaction may well succeed."""
 _LOST: Final = frozenset({"FATAL", "PANIC"})
@@ -94,7 +95,7 @@ def typed(error: psycopg.Error, place: Place) -> StorageError:
         return StoreFault(f"{text}: {_REMEDIES[state]}")
     if state in _AGAIN:
         return Again(text)
-    if state.startswith(_BREAKS_A_RULE):
+    if state.startswith(_ONE_ROW):
         return Conflict(text)
     return StoreFault(text)
 
