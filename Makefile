@@ -37,6 +37,7 @@ test-long: $(READY) servers
 # What the suite needs a real server of; without it those tests are skipped, which the end of the report says.
 servers:
 	@$(mosquitto_is_there)
+	@tests/servers.sh
 
 lint: $(READY)
 	@$(BIN)/ruff check

@@ -45,7 +45,7 @@ TOGETHER = frozenset({"gateway.app"})
 
 SHARED = frozenset(
     {
-        *("gateway.broker", "gateway.clock", "gateway.disk", "gateway.errors"),
+        *("gateway.clock", "gateway.disk", "gateway.errors"),
         *("gateway.secrets", "gateway.settings"),
     }
 )
@@ -59,8 +59,9 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.secrets": frozenset({"gateway.disk"}),
     "gateway.disk": frozenset(),
     "gateway.errors": frozenset(),
-    "gateway.settings": frozenset({"gateway.broker", "routing.tablefile"}),
-    "gateway.broker": frozenset({"routing.tablefile"}),
+    "gateway.settings": frozenset({"gateway.events.broker", "gateway.storage_settings", "routing.tablefile"}),
+    "gateway.events.broker": frozenset({"routing.tablefile"}),
+    "gateway.storage_settings": frozenset({"routing.tablefile"}),
     "gateway.simulator": frozenset({"gateway.net", "gateway.smpp"}),
     "gateway.testing": frozenset({"gateway.net", "gateway.smpp"}),
     "gateway.__main__": frozenset({"gateway.cli"}),
@@ -71,7 +72,7 @@ ARROWS: dict[str, frozenset[str]] = {
 UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors", "gateway.disk"})
 """Modules that import nothing of SHARED."""
 
-ENGINES = ("gateway.storage.sqlite", "gateway.storage.memory")
+ENGINES = ("gateway.storage.sqlite", "gateway.storage.memory", "gateway.storage.postgresql")
 """The packages of engines."""
 
 COMMAND_LINE = ("gateway.cli", "gateway.testing", "gateway.__main__", "pytest_fetion_gateway")
@@ -81,13 +82,15 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "routing": frozenset({"pydantic", "yaml"}),
     "commands": frozenset({"pydantic", "yaml", "rapidfuzz"}),
     "gateway.settings": frozenset({"pydantic", "yaml"}),
-    "gateway.broker": frozenset({"pydantic"}),
+    "gateway.events.broker": frozenset({"pydantic"}),
     "gateway.events.payloads": frozenset({"pydantic", "orjson"}),
     "gateway.events.mqtt": frozenset({"aiomqtt", "paho", "orjson"}),
+    "gateway.storage_settings": frozenset({"pydantic"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
     "gateway.operations.log_lines": frozenset({"orjson", "rich"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
     "gateway.storage": frozenset({"orjson"}),
+    "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.event_log": frozenset({"structlog"}),
     "gateway.processing.pipeline": frozenset({"structlog"}),

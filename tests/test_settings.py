@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.broker import Broker
 from gateway.cli.config import load_settings
+from gateway.events.broker import Broker
 from gateway.settings import ENVIRONMENT, LimitSettings, Settings, load, unread
 from routing.tablefile import TableError
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from commands.sensitive_words import WordList
-from gateway.broker import BadCertificate
 from gateway.channels.smpp.composing import check_codec
+from gateway.events.broker import BadCertificate
 from gateway.settings import Settings, load, unread
 from routing.tablefile import Fault, Located, TableError
 
@@ -71,7 +71,7 @@ def path_faults(settings: Located[Settings]) -> Iterator[Fault]:
     """Yield faults of paths at which no file is possible. Makes nothing."""
     storage, logging = settings.value.storage, settings.value.logging
     places: tuple[tuple[tuple[str, str], Path | None], ...] = (
-        (("storage", "url"), storage.path),
+        (("storage", "url"), storage.path if storage.in_file else None),
         (("storage", "key_file"), storage.key_file),
         (("logging", "file"), logging.file),
     )

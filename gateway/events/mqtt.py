@@ -22,8 +22,8 @@ from paho.mqtt.client import ConnectFlags, DisconnectFlags
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from gateway.broker import Broker, MqttSettings
 from gateway.clock import Clock
+from gateway.events.broker import Broker, MqttSettings
 from gateway.events.contract import RefusedEvent, StoredEvent, TemporaryFault
 from gateway.events.pauses import pause
 from gateway.events.payloads import ITEMS_MOST, event_item, node_state

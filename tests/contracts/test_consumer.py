@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from gateway.broker import MqttSettings
 from gateway.clock import SystemClock
+from gateway.events.broker import MqttSettings
 from gateway.events.contract import MOST, Consumer, StoredEvent, TemporaryFault
 from gateway.events.inprocess import EventRefused, InProcess
 from gateway.events.mqtt import MqttEvents

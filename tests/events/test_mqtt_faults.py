@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.broker import MqttSettings
 from gateway.clock import SystemClock
 from gateway.events import mqtt, parking, relay
+from gateway.events.broker import MqttSettings
 from gateway.events.mqtt import MqttEvents, publishes, topic_of
 from gateway.events.payloads import ITEMS_MOST
 from gateway.events.relay import Relays
