@@ -71,7 +71,7 @@ def _usable(path: Path) -> bool:
 
 
 def _exists(path: Path) -> bool:
-    """Whether a file or folder is there. In a folder that this user may not search there is nothing for him."""
+    """Whether a file or folder is there. In a folder that this user may not search nothing is."""
     try:
         return path.exists()
     except OSError:

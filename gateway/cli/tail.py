@@ -20,7 +20,7 @@ import orjson
 
 from gateway.cli.config import add_config, settings_of
 from gateway.cli.tail_screen import Screen, StatusLine
-from gateway.operations.log_lines import ShortLines, escaped, wants_colours
+from gateway.operations.log_lines import ShortLines, escaped, escaped_json, wants_colours
 from gateway.operations.tail.follow import GrowingFile, LineSplitter, Source, Stream
 from gateway.operations.tail.selection import (
     Selection,
@@ -131,7 +131,8 @@ class View:
             if not self._selection.takes(event):
                 return None
             if self._as_json:
-                return line.decode("utf-8", "replace")
+                text = line.decode("utf-8", "replace")
+                return escaped_json(text) if self._terminal else text
             shown = self._lines.of(event)
             if shown is not None:
                 return shown

@@ -103,8 +103,8 @@ def test_standard_output_is_closed(words: str) -> None:
 
 
 def test_standard_error_is_closed() -> None:
-    """The exit code is that of the command, and no socket gets the number of a closed stream: uvloop would end
-    the process when it closes that one."""
+    """The exit code is that of the command. No socket gets the number of a closed stream: uvloop ends the
+    process when it closes such a one."""
     words = [*COMMAND, "load", "--count", "1", "--port", "1"]
     for closed, code, command in (("2>&-", 1, words), ("<&- 2>&-", 1, words), ("2>&-", 2, [*COMMAND, "x"])):
         script = f'exec "$0" "$@" {closed}'
