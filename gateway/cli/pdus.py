@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.cli.config import add_config, settings_of
 from gateway.cli.output import as_json, complain
-from gateway.operations.control import CommandRefused, NotRunning, follow
+from gateway.operations.control import STALLED, CommandRefused, NotRunning, follow
 from gateway.operations.log_lines import escaped
 from gateway.operations.pdus import LONGEST
 from gateway.settings import Settings
@@ -74,7 +74,7 @@ async def _watch(args: argparse.Namespace, settings: Settings) -> int:
             line = as_json(_for_programs(item)) if args.json else f"{_line(item, zone, args.seconds)}\n"
             sys.stdout.write(line)
             sys.stdout.flush()  # somebody waits for it
-    return 0 if ended else complain("the gateway has ended")
+    return 0 if ended else complain(f"the gateway has ended, or nothing was read here for {STALLED:g} s")
 
 
 def _for_programs(item: dict[str, Any]) -> dict[str, Any]:

@@ -130,6 +130,25 @@ def test_an_ordinary_chinese_sms_is_shown(text: str, codec: str, data_coding: in
     assert shown(pdu)["text"] == text
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"\x14\x01\0\x08P 123456",  # of a vendor
+        b"\x04\x24\0\x04KTFX\x04\x24\0\x08P 123456",  # the second one does not count
+        b"\x03\x81\0\x08P 123456",
+    ],
+)
+def test_octets_that_nobody_has_read(more: bytes) -> None:
+    """Beside a text that may be shown, TLVs may hold another: their octets are not."""
+    text = b"" if b"KTFX" in more else b"KTFX"
+    frame = encode(SubmitSm(source_addr=ALICE, destination_addr="161", short_message=text)) + more
+    seen = shown(len(frame).to_bytes(4, "big") + frame[4:])
+    assert (seen["text"], seen["hidden"]) == ("KTFX", "")
+    assert b"123456".hex() not in seen["hex"]
+    assert "123456" not in json.dumps(seen)
+    assert ALICE.encode().hex() in seen["hex"]
+
+
 def test_before_a_bind_nothing_is_shown() -> None:
     """No account, no alphabet: nobody knows what a text is."""
     assert shown(sms("161", "KTFX"), account="")["hidden"] == showing.NOT_BOUND

@@ -139,7 +139,8 @@ async def test_the_gateway_ends(tmp_path: Path) -> None:
         assert await served.stop() == 0
         async with asyncio.timeout(PATIENCE):
             _, told = await pdus.process.communicate()
-        assert (pdus.process.returncode, told) == (1, b"fetion-gateway: the gateway has ended\n")
+        assert pdus.process.returncode == 1
+        assert told.startswith(b"fetion-gateway: the gateway has ended, or nothing was read")
 
 
 @pytest.mark.parametrize(

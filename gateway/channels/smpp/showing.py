@@ -209,7 +209,7 @@ class Display:
         """How many octets from the first on may be shown."""
         if self._masked:
             return HEADER_LENGTH
-        return len(frame) if not hidden else _before_content(pdu, frame)
+        return _before_content(pdu, frame) if hidden or _holds_more(pdu) else len(frame)
 
 
 _NOBODY: Any = None
@@ -276,6 +276,14 @@ def _scalar(value: TlvScalar, *, bare: bool) -> Any:
     if isinstance(value, bytes) or (bare and isinstance(value, str)):
         return {"octets": len(value)}
     return value
+
+
+def _holds_more(pdu: Pdu) -> bool:
+    """Whether an SMS has octets of no field and no text that was read: a TLV of a vendor, say."""
+    return isinstance(pdu, TEXTS) and (
+        bool(pdu.notes)
+        or any(not isinstance(value, int | str) for tag, value in pdu.tlvs.items() if tag != MESSAGE_PAYLOAD)
+    )
 
 
 def _before_content(pdu: Pdu, frame: bytes) -> int:
