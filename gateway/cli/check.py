@@ -12,6 +12,7 @@ from commands.service import Commands
 from gateway.cli.config import add_config, load_settings
 from gateway.cli.output import print_json
 from gateway.cli.progress import SILENT, Shown, progress
+from gateway.operations.control import path_fault, socket_path
 from gateway.settings import Settings
 from routing.table import Routing
 from routing.tablefile import Fault, Located, TableError
@@ -45,8 +46,10 @@ def find_faults(config: Path | None, shown: Shown = SILENT) -> list[Fault]:
 
 
 def writing_faults(settings: Located[Settings]) -> Iterator[Fault]:
-    """Yield faults of files that this user could not write, or not read (the key). Makes nothing."""
+    """Yield faults of files that this user could not make, write, or read (the key). Makes nothing."""
     storage, log = settings.value.storage, settings.value.logging.file
+    if reason := path_fault(socket_path(storage.path)):
+        yield settings.fault(("storage", "url"), reason)
     # SQLite and the control socket make files beside the store.
     if not (_usable(storage.path.parent) and _usable(storage.path)):
         yield _refused(settings, ("storage", "url"), storage.path, "written")

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from gateway.cli.config import add_config, settings_of
+from gateway.cli.output import complain
 from gateway.cli.tail_screen import Screen, StatusLine
 from gateway.operations.log_lines import ShortLines, escaped, escaped_json, wants_colours
 from gateway.operations.tail.follow import GrowingFile, LineSplitter, Source, Stream
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         source = _open(args, name)
     except OSError as error:
         remedy = "name another FILE, or the configuration of the gateway with --config FILE"
-        return _complain(f"{name}: {error.strerror or error}: {remedy}")
+        return complain(f"{name}: {error.strerror or error}: {remedy}")
     screen = Screen(sys.stdout)
     try:
         view = View(
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     except OSError as error:
         screen.close()
-        return _complain(f"{name} to standard output: {error.strerror or error}")
+        return complain(f"{name} to standard output: {error.strerror or error}")
     finally:
         screen.close()
         source.close()
@@ -250,11 +251,6 @@ def _progress(source: Source, screen: Screen, *, shown: bool) -> Iterator[Callab
             yield lambda: bar.update(task, completed=source.place, total=source.size)
     else:
         yield lambda: None
-
-
-def _complain(text: str) -> int:
-    sys.stderr.write(f"fetion-gateway: {text}\n")
-    return 1
 
 
 def _msisdn(text: str) -> str:

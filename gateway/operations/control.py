@@ -58,6 +58,16 @@ def socket_path(store: Path) -> Path:
     return store.with_name(store.name + ".control")
 
 
+def path_fault(path: Path) -> str:
+    """Say why no control socket can have this path; "" where one can."""
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        return ""
+    return (
+        f"{path}: longer than {LONGEST_PATH} octets, too long for a control socket:"
+        " storage.url must name a shorter path"
+    )
+
+
 class Control:
     """Answers commands. commands, streams: by name."""
 
@@ -75,11 +85,8 @@ class Control:
 
         Raises PathTooLong, OSError.
         """
-        if len(os.fsencode(self._path)) > LONGEST_PATH:
-            raise PathTooLong(
-                f"{self._path}: longer than {LONGEST_PATH} octets, too long for a control socket:"
-                " storage.url must name a shorter path"
-            )
+        if fault := path_fault(self._path):
+            raise PathTooLong(fault)
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:

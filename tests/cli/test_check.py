@@ -91,6 +91,15 @@ def test_folders_that_cannot_be_searched(
     assert set(faults) == {"storage.url", "storage.key_file", "logging.file"}
 
 
+def test_a_path_that_is_too_long_for_a_control_socket(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the gateway would not start, and only then say so."""
+    where = opened(folder / ("x" * 100))
+    storage = {"url": f"sqlite:///{where / 'fetion.db'}", "key_file": str(where / "key")}
+    assert "too long for a control socket" in check(folder, capsys, storage=storage)["storage.url"]
+
+
 def test_folders_that_can_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Folders that are there or can be made are no fault, and are not made."""
     where = opened(folder / "open")
