@@ -9,7 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from gateway.cli.config import add_config, settings_of
-from gateway.cli.output import as_json, complain
+from gateway.cli.output import as_json, complain, printable
 from gateway.operations.control import CommandRefused, NotRunning, follow
 from gateway.settings import Settings
 
@@ -110,8 +110,3 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     return str(value)
-
-
-def printable(text: str) -> str:
-    """Escape what would move the cursor of a terminal: peers choose addresses and texts."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

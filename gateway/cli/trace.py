@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from gateway.cli.output import complain, print_json
+from gateway.cli.output import complain, print_json, printable
 from gateway.cli.showing import (
     Local,
     add_common,
     age,
     count,
     guarded,
-    remotes_of,
     say,
     shown,
     state_of,
     text_of,
     utc,
+    waits_and_remotes_of,
     waits_of,
 )
 from gateway.cli.timeline import Life, Row, reason_limited, timeline, with_pauses
@@ -140,7 +140,7 @@ def _number(digits: str, reader: Reader, local: Local, settings: Settings) -> in
     complain(f"{digits}: {len(found)} recent SMS end in these digits: name one of them")
     for number in found[-_CANDIDATES:]:
         if line := _line_of(number, reader, local):
-            complain(f"  {line}")
+            complain(printable(f"  {line}"))
     return None
 
 
@@ -166,7 +166,8 @@ def _life(number: int, reader: Reader) -> Life:
 def _asked(life: Life, settings: Settings) -> Life:
     """Add what only the running gateway knows."""
     waiting = [sms for sms in life.outgoing if sms.state is Delivery.WAITING]
-    return replace(life, waits=waits_of(settings, waiting), remotes=remotes_of(settings))
+    waits, remotes = waits_and_remotes_of(settings, waiting)
+    return replace(life, waits=waits, remotes=remotes)
 
 
 def _for_programs(life: Life, rows: list[Row], home: str) -> dict[str, Any]:

@@ -180,10 +180,16 @@ async def ask(store: Path, command: str, **arguments: str) -> Any:
         writer.close()
     if not line:
         raise CommandRefused(f"{command}: no answer within {PATIENCE:g} s: is the store failing? See the log")
-    answer = orjson.loads(line)
-    if "error" in answer:
-        raise CommandRefused(answer["error"])
-    return answer[command]
+    try:
+        answer = orjson.loads(line)
+        if "error" in answer:
+            raise CommandRefused(answer["error"])
+        return answer[command]
+    except (ValueError, TypeError, KeyError) as error:
+        raise CommandRefused(
+            f"{socket_path(store)}: what listens there does not answer as a gateway of this version:"
+            " use the command of the version that runs"
+        ) from error
 
 
 async def follow(store: Path, command: str, **arguments: str) -> AsyncGenerator[Item, None]:

@@ -115,8 +115,13 @@ class SqliteReader:
             raise StoreUnusable(f"{path}: {error}: storage.url must name the store of a gateway") from error
         if version != SCHEMA_VERSION:
             db.close()
+            remedy = (
+                "start its gateway in this version, which brings it up to date, or use the older command"
+                if version < SCHEMA_VERSION
+                else "use the command of the newer version"
+            )
             raise StoreUnusable(
-                f"{path}: its schema is version {version}, this command reads {SCHEMA_VERSION}"
+                f"{path}: its schema is version {version}, this command reads {SCHEMA_VERSION}: {remedy}"
             )
         return cls(path, db)
 
