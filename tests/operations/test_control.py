@@ -86,6 +86,20 @@ async def test_a_command_is_answered(store: Path) -> None:
         assert await ask(store, "echo", text="是") == ["是", "是"]
 
 
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\n", b"[]\n", b'{"other": 1}\n', b"7\n"])
+async def test_what_is_no_answer_of_a_gateway(store: Path, answer: bytes) -> None:
+    """Something else listens there, or another version: whoever asks is told so."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, socket_path(store)):
+        with pytest.raises(CommandRefused, match="does not answer as a gateway of this version"):
+            await ask(store, "binds")
+
+
 async def test_a_refusal_has_its_reason(store: Path) -> None:
     """A command that cannot be done says why, and the socket goes on."""
     async with answering(store):
