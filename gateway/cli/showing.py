@@ -122,7 +122,11 @@ class Local:
 
     def name(self, ms: int) -> str:
         """Return the name of the zone and its offset at that time."""
-        return f"{self._zone.key}, UTC{self.at(ms).isoformat()[-6:]}"
+        return f"{self._zone.key}, {self.offset(ms)}"
+
+    def offset(self, ms: int) -> str:
+        """Return the offset at that time: UTC+08:00."""
+        return f"UTC{self.at(ms).isoformat()[-6:]}"
 
     def day(self, ms: int) -> str:
         """Format the date."""
@@ -132,9 +136,10 @@ class Local:
         """Format the time of day, with milliseconds."""
         return self.at(ms).time().isoformat(timespec="milliseconds")
 
-    def whole(self, ms: int) -> str:
-        """Format date and time."""
-        return f"{self.day(ms)} {self.time(ms)}"
+    def whole(self, ms: int, beside: int | None = None) -> str:
+        """Format date and time; with the offset where it is another one than at the time `beside`."""
+        changed = beside is not None and self.offset(ms) != self.offset(beside)
+        return f"{self.day(ms)} {self.time(ms)}" + (f" {self.offset(ms)}" if changed else "")
 
 
 def age(seconds: float) -> str:
