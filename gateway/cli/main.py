@@ -141,6 +141,12 @@ COMMANDS = (
         "gateway.cli.load:load",
     ),
     Entry(
+        "schema",
+        "print the JSON Schema of what goes over MQTT",
+        "schema event",
+        "gateway.cli.schema",
+    ),
+    Entry(
         "settle",
         "write the charging records of some days as CSV files",
         "settle --from 2007-03-01 --to 2007-03-31 --out settlement",
