@@ -23,9 +23,6 @@ _REMEDIES: Final[Mapping[int, str]] = MappingProxyType(
 )
 """What to do about an error of the system."""
 
-_CONTROLS: Final[Mapping[int, str]] = MappingProxyType({code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)})
-"""What terminals obey and JSON lets stand."""
-
 
 def replace_unencodable(stream: TextIO | None) -> None:
     """Let a stream show a character that its encoding lacks as \\u98de, like standard error does."""
@@ -39,16 +36,14 @@ def print_json(value: object) -> None:
 
 
 def as_json(value: object) -> str:
-    """Return the line of a JSON value, in ASCII where standard output has another encoding than UTF-8."""
+    """Return the line of a JSON value, in ASCII where standard output has another encoding than UTF-8.
+
+    What a terminal would obey is escaped: peers choose texts and names.
+    """
+    from gateway.operations.log_lines import escaped_json  # here, because it takes time to load
+
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
-    return json.dumps(value, ensure_ascii=not unicode).translate(_CONTROLS) + "\n"
-
-
-def printable(text: str) -> str:
-    """Escape what would move the cursor of a terminal: peers choose addresses, names and texts."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    return escaped_json(json.dumps(value, ensure_ascii=not unicode)) + "\n"
 
 
 def complain(reason: object) -> int:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from gateway.cli.output import complain, print_json, printable
+from gateway.cli.output import complain, print_json
 from gateway.cli.showing import (
     Local,
     add_common,
@@ -27,6 +27,7 @@ from gateway.cli.showing import (
 )
 from gateway.cli.timeline import Life, Row, reason_limited, timeline, with_pauses
 from gateway.message import PART, Delivery, message_id, number_of, short_id
+from gateway.operations.log_lines import escaped
 from gateway.operations.tail.selection import parse_since
 from gateway.settings import Settings
 from gateway.storage.engines import open_reader
@@ -141,7 +142,7 @@ def _number(digits: str, reader: Reader, local: Local, settings: Settings) -> in
     complain(f"{digits}: {len(found)} recent SMS end in these digits: name one of them")
     for number in found[-_CANDIDATES:]:
         if line := _line_of(number, reader, local):
-            complain(printable(f"  {line}"))
+            complain(escaped(f"  {line}"))
     return None
 
 

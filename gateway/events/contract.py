@@ -9,8 +9,8 @@ A consumer:
 4. It does not hold the event loop up, and bears being cancelled at the stop: the events come again.
 5. Its `name` is its place in the store: under another name it is another consumer. `most` is how many events
    it is given at once, 1 to 1000.
-6. One that has lanes (LaneConsumer) may refuse an event for a while: what follows on its lane is parked
-   behind it unseen, and other lanes go on.
+6. One that has topics (TopicConsumer) may refuse an event for a while: what follows on its topic is parked
+   behind it unseen, and other topics go on.
 7. One that has something to keep up (Running) is run from start to stop, and may say when it is ready.
 
 The relay, one for each consumer:
@@ -21,9 +21,9 @@ The relay, one for each consumer:
    wait in the store, the oldest go beyond a bound, counted as dropped.
 11. It does nothing while there is nothing to tell: a commit that holds events wakes it.
 12. It ends within the deadline that it is given.
-13. What was refused for a while is offered again, now and then and after a start, the oldest of each lane
-    first; once it is taken, what waits behind it follows in order, and only then new events of that lane.
-    It stays parked until it is taken. Order holds within a lane, and among lanes that are not held.
+13. What was refused for a while is offered again, now and then and after a start, the oldest of each topic
+    first; once it is taken, what waits behind it follows in order, and only then new events of that topic.
+    It stays parked until it is taken. Order holds within a topic, and among topics that are not held.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class TemporaryFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RefusedEvent:
-    """An event that a consumer does not take, and why. again: it may later; its lane is held until then."""
+    """An event that a consumer does not take, and why. again: it may later; its topic is held until then."""
 
     event: StoredEvent
     reason: str
@@ -65,11 +65,11 @@ class Consumer(Protocol):
 
 
 @runtime_checkable
-class LaneConsumer(Consumer, Protocol):
+class TopicConsumer(Consumer, Protocol):
     """One that may refuse for a while."""
 
-    def lane(self, event: StoredEvent) -> str:
-        """What an event belongs to: if one of a lane is refused, the next ones of that lane wait. Pure."""
+    def topic(self, event: StoredEvent) -> str:
+        """What an event belongs to: if one of a topic is refused, the next ones of that topic wait. Pure."""
 
 
 @runtime_checkable

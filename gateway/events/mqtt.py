@@ -239,7 +239,7 @@ class MqttClient(aiomqtt.Client):
 
 
 class MqttEvents:
-    """Publishes events (gateway.events.contract.Consumer, with lanes: the topics).
+    """Publishes events (gateway.events.contract.TopicConsumer).
 
     A topic that the broker denies is refused for a while. `run` keeps the connection up, and the retained
     topic fetion/nodes/{node}/state right.
@@ -264,7 +264,7 @@ class MqttEvents:
         self._connected = asyncio.Event()
         self._state_topic = f"fetion/nodes/{node}/state"
 
-    def lane(self, event: StoredEvent) -> str:
+    def topic(self, event: StoredEvent) -> str:
         """Its topic."""
         return topic_of(event)
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.events.contract import LaneConsumer, RefusedEvent, StoredEvent
+from gateway.events.contract import RefusedEvent, StoredEvent, TopicConsumer
 from gateway.events.pauses import pause
 from gateway.observer import Observer
 from gateway.storage.contract import EventStore
@@ -20,13 +20,13 @@ BEHIND: Final = "waits behind one that was refused"
 
 
 class Parking:
-    """Knows which lanes are held, and offers their events again. The events themselves are in the store.
+    """Knows which topics are held, and offers their events again. The events themselves are in the store.
 
-    held: for each lane the sequence of its first parked event, or one before it.
+    held: for each topic the sequence of its first parked event, or one before it.
     """
 
     def __init__(
-        self, consumer: LaneConsumer, store: EventStore, clock: Clock, random: Random, observer: Observer
+        self, consumer: TopicConsumer, store: EventStore, clock: Clock, random: Random, observer: Observer
     ) -> None:
         self.held: dict[str, int] = {}
         self._consumer = consumer
@@ -48,7 +48,7 @@ class Parking:
         after = 0
         while found := await self._store.parked_events(self._consumer.name, PAGE, after):
             for event, _ in found:
-                self.held.setdefault(self._consumer.lane(event), event.sequence)
+                self.held.setdefault(self._consumer.topic(event), event.sequence)
             after = found[-1][0].sequence
         self._next = self._clock.monotonic()
 
@@ -56,7 +56,7 @@ class Parking:
         """What can be offered, and what has to wait behind others."""
         free, behind = [], []
         for event in events:
-            if self._consumer.lane(event) in self.held:
+            if self._consumer.topic(event) in self.held:
                 behind.append(RefusedEvent(event, BEHIND, again=True))
             else:
                 free.append(event)
@@ -66,51 +66,51 @@ class Parking:
         """These are about to be parked."""
         new = False
         for each in refused:
-            lane = self._consumer.lane(each.event)
-            if each.again and lane not in self.held:
-                self.held[lane] = each.event.sequence
+            topic = self._consumer.topic(each.event)
+            if each.again and topic not in self.held:
+                self.held[topic] = each.event.sequence
                 new = True
         if new:
             self._offers = 0
             self._pause()
 
     async def offer(self) -> None:
-        """Offer the first event of each lane, and then the others of those lanes whose first one was taken.
+        """Offer the first event of each topic, and then the others of those topics whose first one was taken.
         Raises what consumer and store raise."""
         heads: list[StoredEvent] = []
-        for lane in list(self.held):
-            if found := await self._first(lane, 1):
+        for topic in list(self.held):
+            if found := await self._first(topic, 1):
                 heads += found
             else:
-                del self.held[lane]  # its events have gone: too many, or too old
+                del self.held[topic]  # its events have gone: too many, or too old
         for start in range(0, len(heads), self._consumer.most):
             await self._take(heads[start : start + self._consumer.most])
         for head in heads:
-            lane = self._consumer.lane(head)
-            if self.held[lane] > head.sequence:
-                await self._drain(lane)
+            topic = self._consumer.topic(head)
+            if self.held[topic] > head.sequence:
+                await self._drain(topic)
         if self._taken:
             self._observer.events_unparked(self._consumer.name, self._taken)
             self._taken = self._offers = 0
         self._pause()
 
-    async def _drain(self, lane: str) -> None:
-        """Offer a lane's events until there is none, or one is refused."""
-        while events := await self._first(lane, self._consumer.most):
+    async def _drain(self, topic: str) -> None:
+        """Offer a topic's events until there is none, or one is refused."""
+        while events := await self._first(topic, self._consumer.most):
             await self._take(events)
-            if self.held[lane] <= events[-1].sequence:
+            if self.held[topic] <= events[-1].sequence:
                 return
-        del self.held[lane]
+        del self.held[topic]
 
-    async def _first(self, lane: str, limit: int) -> list[StoredEvent]:
-        """The first parked events of a lane."""
+    async def _first(self, topic: str, limit: int) -> list[StoredEvent]:
+        """The first parked events of a topic."""
         events: list[StoredEvent] = []
-        after = self.held[lane] - 1
+        after = self.held[topic] - 1
         while len(events) < limit:
             found = await self._store.parked_events(self._consumer.name, PAGE, after)
             if not found:
                 break
-            events += [event for event, _ in found if self._consumer.lane(event) == lane]
+            events += [event for event, _ in found if self._consumer.topic(event) == topic]
             after = found[-1][0].sequence
             await asyncio.sleep(0)  # the store need not have waited: others have their turn
         return events[:limit]
@@ -124,12 +124,12 @@ class Parking:
             self._taken += len(taken)
         stuck = set()
         for event in events:
-            lane = self._consumer.lane(event)
-            if lane in stuck:
+            topic = self._consumer.topic(event)
+            if topic in stuck:
                 continue
             if (refusal := refused.get(event.sequence)) and refusal.again:
-                stuck.add(lane)
-            self.held[lane] = event.sequence + (lane not in stuck)
+                stuck.add(topic)
+            self.held[topic] = event.sequence + (topic not in stuck)
 
     def _pause(self) -> None:
         self._offers += 1

@@ -16,11 +16,11 @@ from gateway.clock import Clock
 from gateway.events.contract import (
     MOST,
     Consumer,
-    LaneConsumer,
     RefusedEvent,
     Running,
     StoredEvent,
     TemporaryFault,
+    TopicConsumer,
 )
 from gateway.events.parking import Parking
 from gateway.events.pauses import RETRY_MOST, pause
@@ -95,7 +95,7 @@ class Relay:
         self._failing_since = 0.0
         self._running = consumer if isinstance(consumer, Running) else None
         self._parking = (
-            Parking(consumer, store, clock, random, observer) if isinstance(consumer, LaneConsumer) else None
+            Parking(consumer, store, clock, random, observer) if isinstance(consumer, TopicConsumer) else None
         )
 
     @property

@@ -1,4 +1,4 @@
-"""A consumer that refuses lanes for a while: what is parked, and how it comes when it is taken again."""
+"""A consumer that refuses topics for a while: what is parked, and how it comes when it is taken again."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ class Broker(Notebook):
         self.unreadable: set[int] = set()
         self.offered: list[int] = []
 
-    def lane(self, event: StoredEvent) -> str:
+    def topic(self, event: StoredEvent) -> str:
         """Its family."""
         return event.family
 
@@ -78,17 +78,17 @@ async def telling(store: SqliteStore, consumer: Broker) -> AsyncIterator[Telling
 
 
 async def test_one_denied_lane_stops_nobody_else(store: SqliteStore) -> None:
-    """What follows on it is parked unseen, in order; other lanes go on; offers are few and of one event."""
+    """What follows on it is parked unseen, in order; other topics go on; offers are few and of one event."""
     consumer = Broker(most=2)
     consumer.denied = {"a"}
     put(store, "abaabba")
     async with telling(store, consumer) as running:
-        await until(lambda: consumer.sequences == [2, 5, 6], "the other lane")
+        await until(lambda: consumer.sequences == [2, 5, 6], "the other topic")
         await until(lambda: parked(store) == [1, 3, 4, 7], "the parked ones")
         await until(lambda: len(running.waits) > 20, "the offers")
         put(store, "ab")
         running.relay.wake()
-        await until(lambda: consumer.sequences == [2, 5, 6, 9], "the other lane")
+        await until(lambda: consumer.sequences == [2, 5, 6, 9], "the other topic")
     assert set(consumer.offered) - set(consumer.sequences) == {1}
     assert all(0 <= seconds <= AGAIN_MOST for seconds in running.waits)
     assert sum(running.waits) > 5 * AGAIN_MOST
@@ -100,27 +100,27 @@ async def test_one_denied_lane_stops_nobody_else(store: SqliteStore) -> None:
 
 
 async def test_what_was_denied_comes_when_it_is_taken(store: SqliteStore) -> None:
-    """Each lane in order, before what is new on it; parked no more, told once, never counted as dropped."""
+    """Each topic in order, before what is new on it; parked no more, told once, never counted as dropped."""
     consumer = Broker(most=3)
     consumer.denied = {"a", "b"}
     put(store, "ab" * 100 + "c")
     async with telling(store, consumer) as running:
         await until(lambda: len(parked(store)) == 200, "the parked ones")
         consumer.denied = {"b"}
-        await until(lambda: len(parked(store)) == 100, "the first lane")
+        await until(lambda: len(parked(store)) == 100, "the first topic")
         assert consumer.sequences == [201, *range(1, 201, 2)]
         put(store, "ab")
         running.relay.wake()
         await until(lambda: consumer.sequences[-1] == 202, "the new event")
         consumer.denied = set()
-        await until(lambda: parked(store) == [], "the second lane")
+        await until(lambda: parked(store) == [], "the second topic")
     assert consumer.sequences[102:] == [*range(2, 201, 2), 203]
     assert ("unparked", "notebook", 100) in running.log.lines
     assert at_once(store.cursor("notebook")) == Cursor(203, 201)
 
 
 async def test_after_a_restart_parked_events_come_first(store: SqliteStore) -> None:
-    """Another relay offers what the first one parked before anything new of that lane."""
+    """Another relay offers what the first one parked before anything new of that topic."""
     consumer = Broker()
     consumer.denied = {"a"}
     put(store, "aab")
@@ -178,7 +178,7 @@ async def test_a_fault_while_parked_events_are_offered(
 
 
 async def test_parked_events_that_are_too_many(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest go, counted and told; the lane is not held by what is gone."""
+    """The oldest go, counted and told; the topic is not held by what is gone."""
     monkeypatch.setattr(events, "PARKED_MOST", 5)
     consumer = Broker(most=1)
     consumer.denied = {"a", "b"}
@@ -203,7 +203,7 @@ async def test_parked_events_that_are_too_many(store: SqliteStore, monkeypatch: 
 )
 @settings(max_examples=60)
 def test_whatever_is_denied(steps: list[tuple[str, set[str]]], most: int) -> None:
-    """Each lane comes whole and in order, none twice, whatever is denied meanwhile."""
+    """Each topic comes whole and in order, none twice, whatever is denied meanwhile."""
 
     async def play(folder: Path) -> None:
         store, consumer = store_at(folder / "fetion.db"), Broker(most)
@@ -216,8 +216,8 @@ def test_whatever_is_denied(steps: list[tuple[str, set[str]]], most: int) -> Non
                     await asyncio.sleep(0)
             consumer.denied = set()
             await until(lambda: len(consumer.taken) == store.last_event, "all events")
-        for lane in "abc":
-            came = [event.sequence for event in consumer.taken if event.family == lane]
+        for topic in "abc":
+            came = [event.sequence for event in consumer.taken if event.family == topic]
             assert came == sorted(set(came))
         assert parked(store) == []
         store.release()
