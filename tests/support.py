@@ -384,15 +384,19 @@ class Sending(Observer):
     @property
     def unwritten(self) -> Commit:
         """Return the changed and closed SMS that are not stored yet."""
+        commit = self.hand_in()
+        self.outbox.take_back(commit)
+        return commit
+
+    def hand_in(self) -> Commit:
+        """Return a commit of the changed and closed SMS that is under way."""
         commit = Commit()
         self.outbox.hand_in(commit)
-        self.outbox.take_back(commit)
         return commit
 
     def commit(self) -> Commit:
         """Store the changed and closed SMS. Returns the commit."""
-        commit = Commit()
-        self.outbox.hand_in(commit)
+        commit = self.hand_in()
         self.outbox.committed(commit, self.clock.now, self.clock.now_ms())
         return commit
 

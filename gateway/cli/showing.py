@@ -122,7 +122,11 @@ class Local:
 
     def name(self, ms: int) -> str:
         """Return the name of the zone and its offset at that time."""
-        return f"{self._zone.key}, UTC{self.at(ms).isoformat()[-6:]}"
+        return f"{self._zone.key}, {self.offset(ms)}"
+
+    def offset(self, ms: int) -> str:
+        """Return the offset at that time: UTC+08:00."""
+        return f"UTC{self.at(ms).isoformat()[-6:]}"
 
     def day(self, ms: int) -> str:
         """Format the date."""
@@ -132,9 +136,10 @@ class Local:
         """Format the time of day, with milliseconds."""
         return self.at(ms).time().isoformat(timespec="milliseconds")
 
-    def whole(self, ms: int) -> str:
-        """Format date and time."""
-        return f"{self.day(ms)} {self.time(ms)}"
+    def whole(self, ms: int, beside: int | None = None) -> str:
+        """Format date and time; with the offset where it is another one than at the time `beside`."""
+        changed = beside is not None and self.offset(ms) != self.offset(beside)
+        return f"{self.day(ms)} {self.time(ms)}" + (f" {self.offset(ms)}" if changed else "")
 
 
 def age(seconds: float) -> str:
@@ -147,42 +152,58 @@ def age(seconds: float) -> str:
     return f"{minutes} min {int(seconds % 60)} s" if minutes else f"{max(0, int(seconds))} s"
 
 
-def _ask_briefly(settings: Settings, command: str, **arguments: str) -> list[dict[str, Any]]:
+Waits = dict[int, tuple[str, int]]
+"""Why SMS wait: by number the reason, and until when (ms), 0 if open."""
+
+
+def waits_of(settings: Settings, waiting: Sequence[DownlinkRecord]) -> Waits:
+    """Ask the running gateway why SMS wait.
+
+    Without a gateway, or when it does not answer, the reason says so.
+    """
+    return asyncio.run(_waits(settings, waiting))
+
+
+def waits_and_remotes_of(
+    settings: Settings, waiting: Sequence[DownlinkRecord]
+) -> tuple[Waits, dict[int, str]]:
+    """Ask the running gateway, at one time, why SMS wait, and for the peers that are bound now: address and
+    port, by the number of the session."""
+
+    async def both() -> tuple[Waits, dict[int, str]]:
+        return await asyncio.gather(_waits(settings, waiting), _remotes(settings))
+
+    return asyncio.run(both())
+
+
+async def _ask_briefly(settings: Settings, command: str, **arguments: str) -> list[dict[str, Any]]:
     """Ask the running gateway, for GLANCE seconds. Raises NotRunning, CommandRefused, OSError."""
-
-    async def asked() -> Any:
-        try:
-            async with asyncio.timeout(GLANCE):
-                return await ask(settings.storage.path, command, **arguments)
-        except TimeoutError as error:
-            raise CommandRefused(f"no answer within {GLANCE:g} s") from error
-
-    return list(asyncio.run(asked()))
-
-
-def remotes_of(settings: Settings) -> dict[int, str]:
-    """Return address and port of the peers that are bound now, by the number of the session."""
     try:
-        return {bind["session"]: str(bind["remote"]) for bind in _ask_briefly(settings, "binds")}
+        async with asyncio.timeout(GLANCE):
+            return list(await ask(settings.storage.path, command, **arguments))
+    except TimeoutError as error:
+        raise CommandRefused(f"no answer within {GLANCE:g} s") from error
+
+
+async def _remotes(settings: Settings) -> dict[int, str]:
+    try:
+        return {bind["session"]: str(bind["remote"]) for bind in await _ask_briefly(settings, "binds")}
     except (NotRunning, CommandRefused, OSError):
         return {}  # the store knows the sessions by their numbers
 
 
-def waits_of(settings: Settings, waiting: Sequence[DownlinkRecord]) -> dict[int, tuple[str, int]]:
-    """Ask the running gateway why SMS wait. Returns by number the reason, and until when (ms), 0 if open.
-
-    Without a gateway, or when it does not answer, the reason says so.
-    """
-    found: dict[int, tuple[str, int]] = {}
+async def _waits(settings: Settings, waiting: Sequence[DownlinkRecord]) -> Waits:
+    found: Waits = {}
     for begin in range(0, len(waiting), AT_ONCE):
         some = waiting[begin : begin + AT_ONCE]
         asked = json.dumps([(message_id(sms.number), sms.account, sms.msisdn) for sms in some])
         try:
-            told = _ask_briefly(settings, "outbox why", messages=asked)
+            told = await _ask_briefly(settings, "outbox why", messages=asked)
         except NotRunning:
             return {sms.number: ("no gateway runs: it leaves after the next start", 0) for sms in waiting}
         except (CommandRefused, OSError) as error:
-            return {sms.number: (f"the gateway does not say why: {error}", 0) for sms in waiting}
+            unknown = {sms.number: (f"the gateway does not say why: {error}", 0) for sms in waiting}
+            return unknown | found
         for sms, each in zip(some, told, strict=True):
             found[sms.number] = (str(each["reason"]), int(each["until"] or 0))
     return found

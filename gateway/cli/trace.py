@@ -17,16 +17,17 @@ from gateway.cli.showing import (
     age,
     count,
     guarded,
-    remotes_of,
     say,
     shown,
     state_of,
     text_of,
     utc,
+    waits_and_remotes_of,
     waits_of,
 )
 from gateway.cli.timeline import Life, Row, reason_limited, timeline, with_pauses
 from gateway.message import PART, Delivery, message_id, number_of, short_id
+from gateway.operations.log_lines import escaped
 from gateway.operations.tail.selection import parse_since
 from gateway.settings import Settings
 from gateway.storage.engines import open_reader
@@ -141,7 +142,7 @@ def _number(digits: str, reader: Reader, local: Local, settings: Settings) -> in
     complain(f"{digits}: {len(found)} recent SMS end in these digits: name one of them")
     for number in found[-_CANDIDATES:]:
         if line := _line_of(number, reader, local):
-            complain(f"  {line}")
+            complain(escaped(f"  {line}"))
     return None
 
 
@@ -167,7 +168,8 @@ def _life(number: int, reader: Reader) -> Life:
 def _asked(life: Life, settings: Settings) -> Life:
     """Add what only the running gateway knows."""
     waiting = [sms for sms in life.outgoing if sms.state is Delivery.WAITING]
-    return replace(life, waits=waits_of(settings, waiting), remotes=remotes_of(settings))
+    waits, remotes = waits_and_remotes_of(settings, waiting)
+    return replace(life, waits=waits, remotes=remotes)
 
 
 def _for_programs(life: Life, rows: list[Row], home: str) -> dict[str, Any]:
@@ -210,22 +212,25 @@ def _print_outgoing(sms: DownlinkRecord, local: Local) -> None:
     if 0 < sms.parts_done < sms.parts:
         say(f"  parts       {sms.parts_done} of {sms.parts} acknowledged")
     if sms.state is Delivery.WAITING:
-        say(f"  expires     {local.whole(sms.expires_at)}")
+        say(f"  expires     {local.whole(sms.expires_at, sms.at)}")
 
 
 def _print_timeline(rows: list[Row], local: Local) -> None:
-    """Print one line per row: time, time since the row before, SMS, event; a line with the date where it
-    changes."""
-    zone = local.name(max((row.at for row in rows), default=0))
-    say(f"Timeline ({zone})")
-    day = ""
+    """Print one line per row: time, time since the row before, SMS, event; a line with the date where it or
+    the offset changes."""
+    last = max((row.at for row in rows), default=0)
+    say(f"Timeline ({local.name(last)})")
+    printed = ""
     for row, pause in with_pauses(rows):
-        if row.at and local.day(row.at) != day:
-            day = local.day(row.at)
-            say(day)
+        if row.at:
+            offset = local.offset(row.at)
+            day = local.day(row.at) + (f", {offset}" if offset != local.offset(last) else "")
+            if day != printed:
+                say(day)
+            printed = day
         at = local.time(row.at) if row.at else "now" if row.event != "attempts" else "?"
         since = f"+{_pause(pause)}" if pause else ""
-        until = f" {local.whole(row.until)}" if row.until else ""
+        until = f" {local.whole(row.until, last)}" if row.until else ""
         name = short_id(message_id(row.number))
         say(f"  {at:<12}  {since:>13}  {name}  {row.event:<8}  {row.text}{until}".rstrip())
 
@@ -309,14 +314,15 @@ def _print_list(
     if not found:
         say("no SMS from or to this handset")
         return
-    say(f"Times: {local.name(found[-1].at)}. fetion-gateway trace ID shows the whole of one.")
+    last = found[-1].at
+    say(f"Times: {local.name(last)}. fetion-gateway trace ID shows the whole of one.")
     for sms in found:
         if isinstance(sms, JournalRecord):
             why = reason_limited(sms, settings.limits)
         else:
             why, until = waits.get(sms.number, (sms.error, 0))
-            why += f" {local.whole(until)}" if until else ""
-        say("  ".join((local.whole(sms.at), *_columns(sms, why))).rstrip())
+            why += f" {local.whole(until, last)}" if until else ""
+        say("  ".join((local.whole(sms.at, last), *_columns(sms, why))).rstrip())
 
 
 def _columns(sms: JournalRecord | DownlinkRecord, why: str) -> tuple[str, ...]:

@@ -70,8 +70,8 @@ class Operators:
         messages: a JSON array of [message id, account, mobile], AT_ONCE at most.
         """
         try:
-            asked = [(number_of(each), account, msisdn) for each, account, msisdn in json.loads(messages)]
-        except (ValueError, TypeError) as error:
+            asked = [(number_of(each), str(account), str(to)) for each, account, to in json.loads(messages)]
+        except (ValueError, TypeError, RecursionError) as error:
             raise CommandRefused("outbox why takes a JSON array of [message id, account, mobile]") from error
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         waits = [self._outbox.wait_of(*each, now) for each in asked[:AT_ONCE]]

@@ -11,12 +11,13 @@ After LOSSES of them the SMS is parked until an operator retries or drops it, an
 
 So the first SMS of a handset is always in one of four places, and leaves each without help: in flight (until
 the response, the response timer or the end of the session), waiting for the window of a bind (until a
-response or the end of the bind), waiting for a receiver (until the next bind), waiting for its time
+response, a commit or the end of the bind), waiting for a receiver (until the next bind), waiting for its time
 (`_timed`). In the last three its expiry ends the wait too.
 
 Everything runs in the loop's thread, without a task per SMS. Pauses run on the monotonic clock (`now`,
 seconds), expiry on the clock of the store (`now_ms`). Changed and closed SMS wait in `_changed` and `_closed`
-for the next commit.
+for the next commit. A kill before it sends closed SMS again: where a commit takes long, or fails, no more SMS
+leave than AHEAD says.
 """
 
 import heapq
@@ -47,6 +48,8 @@ RETRY_MOST: Final = 300.0
 """Seconds of the first pause after a temporary failure, and of the longest one."""
 LOSSES: Final = 3
 """Counted timeouts and lost sessions after which an SMS is parked."""
+AHEAD: Final = 256
+"""Closed SMS, beyond as many as are in flight, that may wait to be stored while others leave."""
 Place = TypeVar("Place", int, str)
 # Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
 _SENT: Final = Delivery.SENT
@@ -72,6 +75,7 @@ class Outbox:
     ) -> None:
         self._closed: list[MobileTerminated] = []
         self._changed: list[MobileTerminated] = []
+        self._storing = 0  # closed SMS in the commit under way
         self._attempts = Attempts(2 * limit)
         self._deciding: dict[int, MobileTerminated] = {}  # parked SMS that an operator has retried or dropped
         self.limit = limit
@@ -260,7 +264,7 @@ class Outbox:
 
     def wait_of(self, number: int, account: str, msisdn: str, now: float) -> Wait:
         """Tell why an SMS to a handset waits."""
-        return wait_of(number, self._queues.get((account, msisdn), ()), now)
+        return wait_of(number, self._queues.get((account, msisdn)), now, store_behind=self._ahead())
 
     def is_deciding(self, number: int) -> bool:
         """Return whether an operator has retried or dropped the SMS and that is not stored yet."""
@@ -274,17 +278,23 @@ class Outbox:
     def hand_in(self, commit: Commit) -> None:
         """Put changed and closed SMS into a commit."""
         commit.closed, self._closed = self._closed, []
+        self._storing = len(commit.closed)
         commit.changed, self._changed = self._changed, []
         self._attempts.hand_in(commit)
 
     def take_back(self, commit: Commit) -> None:
         """Take back the SMS of a commit that failed; the next one stores them."""
         self._closed = [*commit.closed, *self._closed]
+        self._storing = 0
         self._changed = [*commit.changed, *self._changed]
         self._attempts.take_back(commit)
 
     def committed(self, commit: Commit, now: float, now_ms: int) -> None:
         """Send the new SMS of a stored commit, and the parked ones that an operator retried."""
+        held, self._storing = self._ahead(), 0
+        if held:
+            for number in list(self._blocked):
+                self._unblock(number, now, now_ms)
         self.hand_over(commit.outgoing, now, now_ms)
         if not self._deciding:
             return
@@ -336,7 +346,7 @@ class Outbox:
                     waiting = self._unbound[sms.account] = deque()
                     self._observer.deferred(sms, NO_RECEIVER)
                 self._wait_in(waiting, sms)
-            elif bind.room <= 0 or bind.number in self._blocked:
+            elif bind.room <= 0 or bind.number in self._blocked or self._ahead():
                 sms.waited = with_reason(sms.waited, WINDOW)
                 self._wait_in(self._blocked.setdefault(bind.number, deque()), sms)
             else:
@@ -380,7 +390,7 @@ class Outbox:
             for sms in blocked:
                 self._send(sms, now, now_ms)
             return
-        while blocked and bind.room > 0:
+        while blocked and bind.room > 0 and not self._ahead():
             sms = blocked.popleft()
             if now_ms >= sms.expires_at:
                 self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
@@ -388,6 +398,10 @@ class Outbox:
                 self._transmit(sms, bind, now, now_ms)
         if not blocked:
             del self._blocked[number]
+
+    def _ahead(self) -> bool:
+        """Return whether so many closed SMS are not stored that no others may leave."""
+        return self._storing + len(self._closed) >= AHEAD + self.in_flight
 
     def _expire(self, places: dict[Place, deque[MobileTerminated]], now_ms: int) -> None:
         """Close the waiting SMS that have expired, and note the next expiry."""

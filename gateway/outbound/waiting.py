@@ -29,14 +29,19 @@ class Wait:
     due: float = 0.0
 
 
-def wait_of(number: int, queue: Sequence[MobileTerminated], now: float) -> Wait:
-    """Tell why an SMS waits. queue: the SMS to its handset, in the order in which they leave."""
-    sms = next((each for each in queue if each.number == number), None)
-    if sms is None:
+def wait_of(
+    number: int, queue: Sequence[MobileTerminated] | None, now: float, *, store_behind: bool = False
+) -> Wait:
+    """Tell why an SMS waits.
+
+    queue: the SMS to its handset, in the order in which they leave; it may be long, so only the first one is
+    looked at. store_behind: nothing leaves until what has left is stored.
+    """
+    if not queue:
         return Wait("the gateway has not taken it out of the store yet")
-    first = queue[0]
-    if first is not sms:
-        return Wait(f"its turn comes after {message_id(first.number)}: one SMS at a time to a handset")
+    sms = queue[0]
+    if sms.number != number:
+        return Wait(f"its turn comes after {message_id(sms.number)}: one SMS at a time to a handset")
     if not sms.leaves_anew:
         if sms.parts_done:
             done = f"{sms.parts_done} of {sms.parts} parts are acknowledged"
@@ -46,6 +51,8 @@ def wait_of(number: int, queue: Sequence[MobileTerminated], now: float) -> Wait:
         return Wait(f"{sms.error}: next attempt", sms.due)
     if sms.waited.endswith(NO_RECEIVER):
         return Wait(f"no receiver of account {sms.account} is bound")
+    if sms.waited.endswith(WINDOW) and store_behind:
+        return Wait("the store is slow or fails: many SMS that have left are not stored yet")
     if sms.waited.endswith(WINDOW):
         return Wait(f"the window of the bind of account {sms.account} is full")
     return Wait("it leaves now")

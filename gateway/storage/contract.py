@@ -43,6 +43,14 @@ class StoreUnusable(StorageError):
     """The store cannot be opened or read: wrong path, not a store, written by a newer version."""
 
 
+def other_schema(place: str, version: int, known: int) -> StoreUnusable:
+    """Return the error of a command that reads a store of another schema, with the remedy."""
+    remedy = "use the command of the newer version"
+    if version < known:
+        remedy = "start its gateway in this version, which brings it up to date, or use the older command"
+    return StoreUnusable(f"{place}: its schema is version {version}, this command reads {known}: {remedy}")
+
+
 class StoreFault(StorageError):
     """The engine failed (disk, connection): temporary. Nothing was written."""
 

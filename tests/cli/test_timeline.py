@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.model import Hidden
-from gateway.cli.showing import utc
+from gateway.cli.showing import Local, utc
 from gateway.cli.timeline import Life, Row, reason_limited, timeline, with_pauses
+from gateway.cli.trace import _print_timeline
 from gateway.inbound.guard import Limited
 from gateway.message import FIRST_KEPT, LAST_KEPT, Answer, Attempt, Delivery
 from gateway.settings import LimitSettings
@@ -163,3 +164,30 @@ def test_each_attempt_is_told_of_once(
     assert begun == [each.ordinal for each in kept]
     assert events(found).count(state.name.lower()) == 1
     assert all(row.text for row in found)
+
+
+def test_times_on_both_sides_of_a_change_of_the_clocks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Half past two comes twice: the first one stands under an offset of its own, as does a time to come."""
+    first, until = 1_792_888_200_000, 1_806_197_400_000  # 2026-10-25 02:30 and 2027-03-28 03:30, in Berlin
+    rows = [
+        Row(first, 1, "received", "in summer"),
+        Row(first + 3_600_000, 1, "attempt", "in winter"),
+        Row(0, 1, "waiting", "till", until),
+    ]
+    _print_timeline(rows, Local("Europe/Berlin"))
+    said = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert said[:2] == ["Timeline (Europe/Berlin, UTC+01:00)", "2026-10-25, UTC+02:00"]
+    assert said[3] == "2026-10-25"
+    assert [said[2][:5], said[4][:5]] == ["02:30", "02:30"]
+    assert said[5].endswith("till 2027-03-28 03:30:00.000 UTC+02:00")
+
+
+def test_an_unknown_attempt_may_be_why_it_is_a_repeat() -> None:
+    """Only where all attempts are known, and each of them was answered, has the gateway surely been started
+    again."""
+    known = Life(None, [], [outgoing(repeat=True)], {2: [attempt_of(2, 1, Answer.OK)]})
+    unknown = Life(None, [], [outgoing(repeat=True, state=Delivery.PARKED, attempts=3)], {})
+    [one] = [row.text for row in timeline(known, LIMITS) if row.event == "restart"]
+    [other] = [row.text for row in timeline(unknown, LIMITS) if row.event == "restart"]
+    assert one.startswith("the gateway was started again")
+    assert other.endswith("or an attempt had no response")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cli.main import main
+from gateway.cli.showing import GLANCE
 from gateway.cli.trace import _id
 from gateway.message import message_id, number_of, short_id
 from gateway.outbound.outbox import LOSSES
@@ -241,15 +242,39 @@ async def test_a_gateway_that_does_not_answer(tmp_path: Path, capsys: pytest.Cap
     async with serving(config) as served, await bind(served.port, "transmitter") as sender:
         name = await accepted(sender, sms(ALICE, "161", "KTFX"))
         served.send(signal.SIGSTOP)
+        began = asyncio.get_running_loop().time()
         waiting = (await asking.rows(name))[-1]
+        took = asyncio.get_running_loop().time() - began
         code = await asyncio.to_thread(main, ["outbox", "list", "--config", str(config)])
         served.send(signal.SIGCONT)
     assert (waiting["event"], waiting["text"]) == (
         "waiting",
         "the gateway does not say why: no answer within 2 s",
     )
+    assert took < 2 * GLANCE, "the gateway is asked two things at one time"
     assert code == 0
     assert "no answer within 2 s" in capsys.readouterr().out
+
+
+async def test_what_a_peer_says_moves_no_cursor(asking: Asking, tmp_path: Path) -> None:
+    """The id that a peer gives to an SMS is its own choice: it is shown as text, also where it is none."""
+    config = write_config(tmp_path, smpp={"listen": {"port": 0}})
+    async with serving(config) as served, Wire.to(served.port) as wire:
+        await wire.bind()
+        request = sms(ALICE, "161", "KTFX")
+        request.sequence_number = 2
+        wire.send(request)
+        name = (await wire.reads(SubmitSmResp)).message_id
+        delivery = await wire.reads(DeliverSm)
+        wire.send(DeliverSmResp(sequence_number=delivery.sequence_number, message_id="\x1b[2J\x9b1A"))
+        wire.send(EnquireLink(sequence_number=3))
+        await wire.reads(EnquireLinkResp)
+        assert await served.stop() == 0
+    _, out, _ = await asking.run(name)
+    assert r"which calls it \x1b[2J\x9b1A" in out
+    _, out, _ = await asking.run(name, "--json")
+    assert all(line.isprintable() for line in out.splitlines())
+    assert json.loads(out)["outgoing"][0]["remote_id"] == "\x1b[2J\x9b1A"
 
 
 async def test_a_limited_one_says_why(asking: Asking, tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def test_a_clause_behind_a_sentence(glosses: Glosses, commands: Commands) -> Non
     values = {"name": "小爱", "fetion_number": "512345678", "number": "13800138000", "mood": "好"}
     text = commands.sentences.render("buddy.profile.mood", values)
     assert glosses.of_sms(text + moved) == (
-        "小爱, Fetion number 512345678, mobile 13800138000: 好 161 is about to end, please use 12520."
+        "小爱, Fetion number 512345678, mobile 13800138000: 好"
+        " 161 will soon be out of use, please use 12520 instead."
     )
 
 

@@ -64,6 +64,7 @@ class Ledger:
         self._order: dict[tuple[str, str], list[str]] = defaultdict(list)
         self._passwords: dict[str, set[str]] = defaultdict(set)
         self._in_flight: Counter[Sms] = Counter()
+        self._arrived: set[Sms] = set()
         self._refused: list[str] = []
 
     def sent(self, message: Message) -> None:
@@ -91,6 +92,7 @@ class Ledger:
         """A deliver_sm."""
         sms = sms_of(to, source, text)
         self.received[sms] += 1
+        self._arrived.add(sms)
         if self.received[sms] == 1:
             self._order[to, source].append(text)
         if (found := PASSWORD.search(text)) is not None:
@@ -101,9 +103,11 @@ class Ledger:
     def killed(self, waiting: set[Sms]) -> None:
         """The process died; waiting: what it had not closed, and will be sent by the next one.
 
-        In flight were those of them that had arrived: no process can know that they had.
+        In flight were those of them that it had sent and that had arrived: no later process can know that
+        they had. One that an earlier process sent, and that still waits to be sent again, was counted then.
         """
-        in_flight = [sms for sms in waiting if sms in self.received]
+        in_flight = waiting & self._arrived
+        self._arrived = set()
         self._in_flight.update(in_flight)
         self.figures.kills += 1
         self.figures.in_flight.append(len(in_flight))

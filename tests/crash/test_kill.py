@@ -36,8 +36,8 @@ def check_figures(figures: Figures, rounds: int) -> None:
 
     Repeats. An SMS goes out again only if it was in flight at a kill: it had arrived, and the dead process
     had not committed its response (the ledger checks that for each SMS, against the store as the kill left
-    it). Those are at most two windows and a batch: what was sent and not answered, what one turn of the loop
-    took responses for, to be closed in the commit that the kill cut off, and closed SMS that waited for it.
+    it). Those are at most two windows and a batch, however long a commit takes (outbox.AHEAD):
+    what was sent and not answered, and closed SMS that were not stored, as many more and a batch.
     """
     assert figures.kills == rounds
     assert min(figures.unanswered) >= FEWEST_UNANSWERED

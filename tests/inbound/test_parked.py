@@ -124,9 +124,11 @@ async def test_control_checks_what_it_is_asked(parked: Parked) -> None:
         await ask(parked.store, "outbox")
     with pytest.raises(CommandRefused, match="outbox drop takes these texts: message"):
         await ask(parked.store, "outbox drop")
-    for asked in ("", "7", "[[1]]", '[["x", "y", "z"]]', "[[[], 1, 2]]", "{"):
+    for asked in ("", "7", "[[1]]", '[["x", "y", "z"]]', "[[[], 1, 2]]", "{", "[" * 3000):
         with pytest.raises(CommandRefused, match="outbox why takes a JSON array"):
             await ask(parked.store, "outbox why", messages=asked)
+    [nothing] = await ask(parked.store, "outbox why", messages=f'[["{parked.id}", [], {{}}]]')
+    assert nothing == {"reason": "the gateway has not taken it out of the store yet", "until": None}
     with pytest.raises(CommandRefused, match="binds takes these texts: none"):
         await ask(parked.store, "binds", message="x")
 

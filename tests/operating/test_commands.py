@@ -35,9 +35,10 @@ FIRST = 13_700_000_000
 
 
 async def shell(block: str, folder: Path, **environ: str) -> str:
-    """Run a block of the page in the folder of a configuration. Returns its output."""
+    """Run a block of the page as it runs in a terminal, in the folder of a configuration. Returns its
+    output."""
     process = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-euc", block.replace(".venv/bin/python", sys.executable)),
+        *("/bin/sh", "-c", block.replace(".venv/bin/python", sys.executable)),
         cwd=folder,
         env={**os.environ, **environ},
         stdout=asyncio.subprocess.PIPE,
@@ -130,6 +131,39 @@ async def test_backup_and_restore(tmp_path: Path) -> None:
         assert await gateway.stop() == 0
     [row] = rows(store, "SELECT instruction, outcome FROM journal WHERE number = ?", number)
     assert row == {"instruction": "service.state", "outcome": "done"}
+
+
+async def test_a_backup_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
+    """Where the store cannot be read, or the copy not be written, the good backup stays."""
+    config, store = write_config(tmp_path), store_of(tmp_path)
+    async with inside(config):
+        pass
+    await shell(commands("backup"), tmp_path)
+    good = (tmp_path / "backup" / "fetion.db").read_bytes()
+    store.with_name("fetion.db-wal").unlink(missing_ok=True)
+    store.write_bytes(b"broken" * 1000)
+    with pytest.raises(AssertionError, match="file is not a database"):
+        await shell(commands("backup"), tmp_path)
+    assert (tmp_path / "backup" / "fetion.db").read_bytes() == good
+
+
+async def test_a_restore_loses_no_store(tmp_path: Path) -> None:
+    """Without a backup nothing is moved; what an earlier restore moved away is not written over."""
+    config, store = write_config(tmp_path), store_of(tmp_path)
+    async with inside(config):
+        pass
+    with pytest.raises(AssertionError, match="backup"):
+        await shell(commands("restore"), tmp_path)
+    assert store.exists()
+    await shell(commands("backup"), tmp_path)
+    (tmp_path / "bin").mkdir()
+    for number in (1, 2):  # seconds apart, for the name of the folder
+        (tmp_path / "bin" / "date").write_text(f"#!/bin/sh\necho 20261127-15000{number}\n")
+        (tmp_path / "bin" / "date").chmod(0o755)
+        store.write_bytes(b"%d" % number)
+        await shell(commands("restore"), tmp_path, PATH=f"{tmp_path}/bin:{os.environ['PATH']}")
+    moved = [tmp_path / f"broken-20261127-15000{number}" / "fetion.db" for number in (1, 2)]
+    assert [file.read_bytes() for file in moved] == [b"1", b"2"]
 
 
 async def test_a_copy_without_the_log_is_not_whole(tmp_path: Path) -> None:

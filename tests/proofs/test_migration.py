@@ -152,5 +152,15 @@ def test_an_old_store_is_not_read_beside_its_gateway(
     """The commands that only read do not migrate: they say which version it is, and change nothing."""
     before = store_of(config.parent).read_bytes()
     assert main(["trace", "0000000100000021", "--config", str(config)]) == 1
-    assert "version 2" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "version 2" in said
+    assert "start its gateway in this version" in said
     assert store_of(config.parent).read_bytes() == before
+
+
+def test_a_newer_store_is_not_read(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The remedy is another one than that of an old store."""
+    with closing(sqlite3.connect(store_of(config.parent))) as db:
+        db.execute(f"PRAGMA user_version={migration.SCHEMA_VERSION + 1}")
+    assert main(["outbox", "list", "--config", str(config)]) == 1
+    assert "use the command of the newer version" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import psycopg
 
 from commands.model import Hidden
 from gateway.message import Answer, Attempt, Delivery, ProductRecord
-from gateway.storage.contract import StoreUnusable
+from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
 from gateway.storage.postgresql.place import BY_INDEX, Place, reason_of, unusable
@@ -226,9 +226,7 @@ def check_readable(db: Connection, place: Place) -> None:
     if not version:
         raise StoreUnusable(f"{place.name}: there is no store: storage.url must name that of a gateway")
     if version != SCHEMA_VERSION:
-        raise StoreUnusable(
-            f"{place.name}: its schema is version {version}, this command reads {SCHEMA_VERSION}"
-        )
+        raise other_schema(place.name, version, SCHEMA_VERSION)
 
 
 def _journal_record(row: Row) -> JournalRecord:

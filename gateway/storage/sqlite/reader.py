@@ -10,7 +10,7 @@ import orjson
 
 from commands.model import Hidden
 from gateway.message import Answer, Attempt, Delivery, ProductRecord
-from gateway.storage.contract import StoreUnusable
+from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.reader import (
     ENDLESS,
     JOINED_WITHIN,
@@ -115,9 +115,7 @@ class SqliteReader:
             raise StoreUnusable(f"{path}: {error}: storage.url must name the store of a gateway") from error
         if version != SCHEMA_VERSION:
             db.close()
-            raise StoreUnusable(
-                f"{path}: its schema is version {version}, this command reads {SCHEMA_VERSION}"
-            )
+            raise other_schema(str(path), version, SCHEMA_VERSION)
         return cls(path, db)
 
     def journal_record(self, number: int) -> JournalRecord | None:
