@@ -12,6 +12,7 @@ from gateway.cli.config import add_config, settings_of
 from gateway.cli.output import as_json, complain
 from gateway.operations.control import CommandRefused, NotRunning, follow
 from gateway.settings import Settings
+from gateway.simulator.hints import command
 
 _QUIET: Final = ("", 0, None)
 """Values of mandatory fields that a line leaves out."""
@@ -42,9 +43,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_watch(args, settings))
     except NotRunning as error:
-        return complain(
-            f"{error}: start it with fetion-gateway serve, or name another one with --config FILE"
-        )
+        return complain(f"{error}: start it with {command()} serve, or name another one with --config FILE")
     except CommandRefused as refused:
         return complain(refused)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.simulator.keyboard import Become, Text, understand
+from gateway.simulator.keyboard import HELP, Become, Text, understand, wrong
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,16 @@ def test_any_line(line: str) -> None:
     if isinstance(meant, Text):
         assert line.strip().endswith(meant.text)
         assert not line.strip().startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("/as", "/as: which handset?"),
+        ("/as 123", "/as 123: no mobile number of 11 digits"),
+        (" /quit now", "unknown command /quit"),
+    ],
+)
+def test_what_is_wrong(line: str, said: str) -> None:
+    """A line that is not understood: what is wrong with it, what can be typed, and how to leave."""
+    assert wrong(line) == f"{said}\n  {HELP}; Ctrl-C ends"
