@@ -16,7 +16,7 @@ TOP_LEVEL = frozenset(
     {
         *("gateway", "commands", "routing", "tests", "docs", ".ci", "deploy"),
         *("config.yaml", "pyproject.toml", "requirements.lock", "Makefile", ".gitignore"),
-        *("README.md", "CHANGELOG.md", "LICENSE", "NOTICE", "pytest_fetion_gateway.py"),
+        *("README.md", "README.zh-CN.md", "CHANGELOG.md", "LICENSE", "NOTICE", "pytest_fetion_gateway.py"),
     }
 )
 """Everything that may stand at the top."""
