@@ -8,6 +8,7 @@ EXIT_CODES: Final = """\
 exit codes: 0 done
             1 the answer is no: a fault, a refusal, a missed expectation
             2 wrong usage
+            3 not running (status)
           130 interrupted with Ctrl-C
           141 the reader of the output went away"""
 """Of every command."""
