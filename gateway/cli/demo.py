@@ -185,7 +185,7 @@ class _Overheard(Observer):
             text = MASKED if entry.hidden else entry.text
             self._window.show(Sms(entry.msisdn, entry.destination, text))
         if not replies and (reason := reason_limited(entry, self._limits)):
-            self._window.say(f"  {reason}")
+            self._window.note(reason)
 
     def sent(self, sms: MobileTerminated, remote: Remote, latency: float, now_ms: int) -> None:
         """See Observer."""

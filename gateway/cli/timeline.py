@@ -31,7 +31,7 @@ _GUARD: Final[Mapping[str, str]] = {
 """By detail.limited, a value of gateway.inbound.guard.Limited: why an SMS was not handled."""
 _HELPED: Final = "help was sent less than limits.help_period ({0.help_period} s) ago"
 _SILENT: Final[Mapping[str, str]] = {
-    "help": f"no reply: this {_HELPED}, or ten other helps were",
+    "help": f"no reply: the same {_HELPED}, or ten other ones were",
     "machine": "no reply: a machine wrote the text, and two machines would answer each other without end",
     "": f"no reply: {_HELPED}, or a machine wrote the text",
 }

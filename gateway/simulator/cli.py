@@ -137,7 +137,7 @@ async def _chat(args: argparse.Namespace) -> int:
         except ExceptionGroup as failed:  # the connection was lost
             if centre.esme.lost_because != UNBOUND:
                 raise failed.exceptions[0] from None
-            say("the gateway has said goodbye: it is stopping, or has ended this bind", sys.stderr)
+            say("the gateway sent unbind: it is stopping, or has ended this bind", sys.stderr)
             return 1
     return 0
 

@@ -57,7 +57,7 @@ def wrong(line: str) -> str:
     fault = f"unknown command {word}"
     if word == "/as":
         fault = f"/as {rest.strip()}: no mobile number of 11 digits" if rest else "/as: which handset?"
-    return f"{fault}\n  {HELP}; Ctrl-C ends"
+    return f"{fault}\n  {HELP}\n  Ctrl-C ends the demo"
 
 
 class Keyboard:

@@ -222,7 +222,7 @@ async def test_chat_ends_when_the_gateway_stops(
     os.close(writing)
     sys.stdin.close()
     said = capsys.readouterr().err
-    assert said == "the gateway has said goodbye: it is stopping, or has ended this bind\n"
+    assert said == "the gateway sent unbind: it is stopping, or has ended this bind\n"
 
 
 async def test_lines_of_a_file(tmp_path_factory: pytest.TempPathFactory) -> None:

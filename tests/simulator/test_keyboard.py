@@ -53,4 +53,4 @@ def test_any_line(line: str) -> None:
 )
 def test_what_is_wrong(line: str, said: str) -> None:
     """A line that is not understood: what is wrong with it, what can be typed, and how to leave."""
-    assert wrong(line) == f"{said}\n  {HELP}; Ctrl-C ends"
+    assert wrong(line) == f"{said}\n  {HELP}\n  Ctrl-C ends the demo"
