@@ -154,7 +154,7 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         main(["handset", "send", *arguments])
     assert exited.value.code == 2
     said = capsys.readouterr().err
-    assert "usage: fetion-gateway handset send" in said
+    assert f"usage: {command()} handset send" in said
     assert "ninechars" not in said
 
 

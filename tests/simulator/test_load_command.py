@@ -174,7 +174,7 @@ def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as exited:
         main(["load", *words])
     assert exited.value.code == 2
-    assert "usage: fetion-gateway load" in capsys.readouterr().err
+    assert f"usage: {command()} load" in capsys.readouterr().err
 
 
 def interruptible(*words: str) -> "subprocess.Popen[bytes]":
