@@ -28,9 +28,11 @@ run: $(READY)
 	@$(BIN)/fetion-gateway demo $(if $(filter-out 0,$(ONCE)),--once)
 
 test: lint
+	@tests/servers.sh
 	@$(BIN)/python -m pytest -m "not long"
 
 test-long: $(READY)
+	@tests/servers.sh
 	@$(BIN)/python -m pytest -m long
 
 lint: $(READY)

@@ -8,9 +8,8 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random, SystemRandom
-from typing import Final, Self
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from commands.model import NO_WORDS, ServiceLimits, Words
@@ -65,7 +64,8 @@ DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
-StoreOpener = Callable[[Path], Store]
+StoreOpener = Callable[[Any], Store]
+"""Takes the path of a store in a file, the URL of another one."""
 
 
 @dataclass(slots=True)
@@ -123,8 +123,8 @@ class Gateway:
             await self._recover()
             self._opened = opened.pop_all()
         try:
-            path = str(self.settings.storage.path)
-            self._logger.info("gateway.starting", store=path, run=self.store.run)
+            place = self.settings.storage.place
+            self._logger.info("gateway.starting", store=place, run=self.store.run)
             await self._lifecycle.start(self._opened)
             self.port = self.channel.listener.port
         except BaseException:
@@ -179,7 +179,8 @@ class Gateway:
         self._logger.info("tables.loaded", version=self.tables)
         event_log = EventLog(self._log, self._clock, self.tables, self._routing.home)
         self.observer = together([event_log, *self._observers])
-        self.store = self._environment.open_store(self.settings.storage.path)
+        storage = self.settings.storage
+        self.store = self._environment.open_store(storage.path if storage.in_file else storage.url)
         opened.push_async_callback(self.store.close)
         self._clock.not_before(await self.store.last_time())
         self._build_relays(opened)

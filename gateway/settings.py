@@ -5,7 +5,6 @@ FETION__SECTION__KEY overrides the file; its value is read as YAML, except where
 lists are numbered (FETION__SMPP__ACCOUNTS__0__PASSWORD; the position after the last adds an item).
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from gateway.storage_settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
 PREFIX = "FETION__"
@@ -112,15 +112,6 @@ def _zone(name: str) -> str:
     except (KeyError, ValueError, OSError) as error:
         raise ValueError("is no time zone that this machine knows, such as Asia/Shanghai") from error
     return name
-
-
-def _url(url: str) -> str:
-    scheme, separator, _ = url.partition("://")
-    if separator and scheme != "sqlite":
-        raise ValueError(f"{scheme}: is not built yet: sqlite:///relative/path or sqlite:////absolute/path")
-    if not re.fullmatch(r"sqlite:///[^?#:]*[^?#:/]", url):
-        raise ValueError("must be sqlite:///relative/path or sqlite:////absolute/path")
-    return url
 
 
 class Listen(Closed):
@@ -225,25 +216,6 @@ class LimitSettings(Closed):
     same_text: Annotated[int, Field(ge=0)] = 20
     same_text_minutes: Positive = 10
     help_period: Positive = 600
-
-
-class Retention(Closed):
-    """journal_days: days after which messages, closed SMS and product records are deleted."""
-
-    journal_days: Positive = 90
-
-
-class Storage(Closed):
-    """url: sqlite:///path. key_file: the key for sealed values and digests, made at the first start."""
-
-    url: Annotated[str, AfterValidator(_url)] = "sqlite:///var/fetion.db"
-    key_file: Path = Path("var/fetion.key")
-    retention: Retention = Retention()
-
-    @property
-    def path(self) -> Path:
-        """The file of the store."""
-        return Path(self.url.removeprefix("sqlite:///"))
 
 
 class Logging(Closed):
@@ -482,7 +454,9 @@ def _is_loopback(host: str) -> bool:
 def _anchored(settings: Settings, base: Path) -> Settings:
     """Return the settings with their relative paths below `base`."""
     service, storage, logging = settings.service, settings.storage, settings.logging
-    paths = {"url": f"sqlite:///{base / storage.path}", "key_file": base / storage.key_file}
+    paths: dict[str, object] = {"key_file": base / storage.key_file}
+    if storage.in_file:
+        paths["url"] = f"sqlite:///{base / storage.path}"
     file = base / logging.file if logging.file else None
     words = base / service.sensitive_words if service.sensitive_words else None
     return settings.model_copy(

@@ -54,7 +54,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.secrets": frozenset({"gateway.disk"}),
     "gateway.disk": frozenset(),
     "gateway.errors": frozenset(),
-    "gateway.settings": frozenset({"routing.tablefile"}),
+    "gateway.settings": frozenset({"routing.tablefile", "gateway.storage_settings"}),
+    "gateway.storage_settings": frozenset({"routing.tablefile"}),
     "gateway.simulator": frozenset({"gateway.net", "gateway.smpp"}),
     "gateway.testing": frozenset({"gateway.net", "gateway.smpp"}),
     "gateway.__main__": frozenset({"gateway.cli"}),
@@ -65,7 +66,7 @@ ARROWS: dict[str, frozenset[str]] = {
 UNSHARED = frozenset({"gateway.smpp", "gateway.clock", "gateway.secrets", "gateway.errors", "gateway.disk"})
 """Modules that import nothing of SHARED."""
 
-ENGINES = ("gateway.storage.sqlite", "gateway.storage.memory")
+ENGINES = ("gateway.storage.sqlite", "gateway.storage.memory", "gateway.storage.postgresql")
 """The packages of engines."""
 
 COMMAND_LINE = ("gateway.cli", "gateway.testing", "gateway.__main__", "pytest_fetion_gateway")
@@ -75,10 +76,12 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "routing": frozenset({"pydantic", "yaml"}),
     "commands": frozenset({"pydantic", "yaml", "rapidfuzz"}),
     "gateway.settings": frozenset({"pydantic", "yaml"}),
+    "gateway.storage_settings": frozenset({"pydantic"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
     "gateway.operations.log_lines": frozenset({"orjson", "rich"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
     "gateway.storage": frozenset({"orjson"}),
+    "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.event_log": frozenset({"structlog"}),
     "gateway.processing.pipeline": frozenset({"structlog"}),

@@ -13,6 +13,7 @@ from gateway.cli.config import add_config, load_settings
 from gateway.cli.output import print_json
 from gateway.cli.progress import SILENT, Shown, progress
 from gateway.settings import Settings
+from gateway.storage.engines import obstacle
 from routing.table import Routing
 from routing.tablefile import Fault, Located, TableError
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 def find_faults(config: Path | None, shown: Shown = SILENT) -> list[Fault]:
     """Return every fault of the configuration and of the tables."""
     shown.step("configuration")
-    faults = _faults_of(lambda: load_settings(config, writing_faults))
+    faults = _faults_of(lambda: load_settings(config, writing_faults, store_faults))
     shown.step("tables")
     return [*faults, *_faults_of(lambda: Glosses.load(Commands.load(Routing.load())))]
 
@@ -48,7 +49,7 @@ def writing_faults(settings: Located[Settings]) -> Iterator[Fault]:
     """Yield faults of files that this user could not write, or not read (the key). Makes nothing."""
     storage, log = settings.value.storage, settings.value.logging.file
     # SQLite and the control socket make files beside the store.
-    if not (_usable(storage.path.parent) and _usable(storage.path)):
+    if storage.in_file and not (_usable(storage.path.parent) and _usable(storage.path)):
         yield _refused(settings, ("storage", "url"), storage.path, "written")
     if storage.key_file.is_file() and not _may(storage.key_file, os.R_OK):
         yield _refused(settings, ("storage", "key_file"), storage.key_file, "read")
@@ -72,6 +73,12 @@ def _usable(path: Path) -> bool:
 def _may(path: Path, wish: int) -> bool:
     """Whether the user that this process acts as has a right (os.W_OK ...)."""
     return os.access(path, wish, effective_ids=os.access in os.supports_effective_ids)
+
+
+def store_faults(settings: Located[Settings]) -> Iterator[Fault]:
+    """Yield what keeps a gateway from using a store on a server: it is asked."""
+    if reason := obstacle(settings.value.storage.url):
+        yield settings.fault(("storage", "url"), reason.removeprefix("storage.url: "))
 
 
 def _faults_of(load: Callable[[], object]) -> list[Fault]:

@@ -147,6 +147,12 @@ COMMANDS = (
         "gateway.cli.settle",
     ),
     Entry(
+        "store migrate",
+        "copy the SQLite store into an empty one on PostgreSQL, and check the copy",
+        "store migrate --to postgresql://fetion@db/fetion",
+        "gateway.cli.store:migrate",
+    ),
+    Entry(
         "replay",
         "run the recorded messages through the tables of today and print what differs",
         "replay --journal var/fetion.db --tables new-tables",
@@ -165,6 +171,7 @@ GROUPS = {
     "explain": "how a number or a text is understood",
     "outbox": "the SMS that wait to leave",
     "scenario": "scripted handsets",
+    "store": "the store itself",
 }
 """Help for the first word of commands that have two."""
 

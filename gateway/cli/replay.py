@@ -16,6 +16,7 @@ from gateway.cli.output import as_json, complain, print_json, sentence
 from gateway.cli.progress import progress
 from gateway.message import message_id
 from gateway.operations.replay import Difference, Replay
+from gateway.settings import Settings
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.engines import open_reader
 from routing.table import Routing
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         commands = Commands.load(routing, args.tables)
         path = settings.service.sensitive_words
         words: Words = NO_WORDS if path is None else WordList.load(path)
-        if lacking := _lacking(args.journal, settings.storage.path):
+        if lacking := _lacking(args.journal, settings):
             return complain(lacking)
         reader = open_reader(args.journal or settings.storage.url)
     except (TableError, StoreUnusable) as error:
@@ -69,11 +70,12 @@ def run(args: argparse.Namespace) -> int:
     return 1 if different else 0
 
 
-def _lacking(journal: Path | None, store: Path) -> str:
+def _lacking(journal: Path | None, settings: Settings) -> str:
     """Say which store does not exist, and what to do; "" if it does."""
     if journal is not None and not journal.exists():
         return f"--journal: {journal}: there is no such file: name the store of a gateway"
-    return no_store(store) if journal is None and not store.exists() else ""
+    storage = settings.storage
+    return no_store(storage.path) if journal is None and storage.lacking else ""
 
 
 def _told(difference: Difference) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.first > args.last:
         args.parser.error(f"--from {args.first} is after --to {args.last}")
     settings = settings_of(args)
-    if not settings.storage.path.exists():
+    if settings.storage.lacking:
         return complain(no_store(settings.storage.path))
     kept = settings.storage.retention.journal_days
     today = datetime.now(ZoneInfo(settings.service.timezone)).date()

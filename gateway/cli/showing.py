@@ -44,10 +44,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 def guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse.Namespace) -> int:
     """Run a command that needs a store; what it may raise becomes a sentence and exit code 1."""
     settings = settings_of(args)
-    store = settings.storage.path
     try:
-        if not store.exists():
-            return complain(no_store(store))
+        if settings.storage.lacking:
+            return complain(no_store(settings.storage.path))
         return work(args, settings)
     except NotRunning as error:
         complain(f"{error}: start it with {command()} serve, or name another one with --config FILE")

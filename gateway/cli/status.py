@@ -54,8 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _store(settings: Settings) -> dict[str, Any]:
-    """Path, octets, and octets free on its disk; None where the system does not say."""
+    """Path, octets, and octets free on its disk; None where the system does not say, and both of a server."""
     path = settings.storage.path
+    if not settings.storage.in_file:
+        return {"path": settings.storage.place, "size": None, "free": None}
     try:
         size = sum(file.stat().st_size for file in _files(path))
         free: int | None = shutil.disk_usage(path.parent).free
@@ -99,6 +101,7 @@ def screen(report: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
     if outbox["parked"]:
         parked += " (outbox list shows them)"
     free = "?" if store["free"] is None else octets(store["free"])
+    room = "" if store["size"] is None else f", {octets(store['size'])}; {free} free on its disk"
     return [
         ("up", f"{duration(report['up_s'])}, since {since:%Y-%m-%d %H:%M:%S} {zone.key}"),
         ("process", f"{report['pid']}, version {report['version']}, tables {report['tables']}"),
@@ -108,7 +111,7 @@ def screen(report: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
             "outbox",
             f"{outbox['depth']} wait, {outbox['in_flight']} of them sent and unanswered; {parked}",
         ),
-        ("store", f"{store['path']}, {octets(store['size'])}; {free} free on its disk"),
+        ("store", store["path"] + room),
         ("log", f"{report['log']['lost']} lines lost"),
         *(
             ("events", f"{name}: {each['waiting']} wait, {each['parked']} parked, {each['dropped']} dropped")

@@ -112,7 +112,8 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         life = _life(number, reader)
     if life.message is None and not life.outgoing:
         complain(
-            f"{args.id}: no such SMS in {settings.storage.path} (never answered positively, or another store)"
+            f"{args.id}: no such SMS in {settings.storage.place}"
+            " (never answered positively, or another store)"
         )
         return 1
     life = _asked(life, settings)
@@ -135,7 +136,7 @@ def _number(digits: str, reader: Reader, local: Local, settings: Settings) -> in
         return found[0]
     if not found:
         complain(
-            f"{digits}: none of the last {rows:,} SMS in and out in {settings.storage.path} ends in these"
+            f"{digits}: none of the last {rows:,} SMS in and out in {settings.storage.place} ends in these"
             " digits: name all 16"
         )
         return None

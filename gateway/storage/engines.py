@@ -3,13 +3,16 @@
 A further engine is a package beside `sqlite`, one row here, and one in tests/contracts/engines.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from gateway.storage.contract import Store, StoreUnusable
+from gateway.storage.copying import Progress
 from gateway.storage.reader import Reader
+from gateway.storage.sqlite.export import SqliteSource
 from gateway.storage.sqlite.reader import SqliteReader
 from gateway.storage.sqlite.store import SqliteStore
 
@@ -19,6 +22,29 @@ class Engine(NamedTuple):
 
     open_store: Callable[[str], Store]
     open_reader: Callable[[str], Reader]
+
+
+def _open_postgresql(rest: str) -> Store:
+    with _needing_psycopg():
+        from gateway.storage.postgresql.store import PostgresStore
+    return PostgresStore.open(f"postgresql://{rest}")
+
+
+def _read_postgresql(rest: str) -> Reader:
+    with _needing_psycopg():
+        from gateway.storage.postgresql.reader import PostgresReader
+    return PostgresReader.open(f"postgresql://{rest}")
+
+
+@contextmanager
+def _needing_psycopg() -> Iterator[None]:
+    """psycopg is an extra, and takes a while to import: only who names this engine imports it."""
+    try:
+        yield
+    except ImportError as error:
+        raise StoreUnusable(
+            f"storage.url: postgresql:// needs psycopg ({error}): pip install 'fetion-gateway[pg]'"
+        ) from error
 
 
 def _path(rest: str) -> Path:
@@ -31,6 +57,7 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
         "sqlite": Engine(
             lambda rest: SqliteStore.open(_path(rest)), lambda rest: SqliteReader.open(_path(rest))
         ),
+        "postgresql": Engine(_open_postgresql, _read_postgresql),
     }
 )
 """Scheme -> engine."""
@@ -57,6 +84,35 @@ def open_reader(where: str | Path) -> Reader:
     return engine.open_reader(rest)
 
 
+def obstacle(url: str) -> str:
+    """What keeps a gateway from using the store at a URL: it is asked, and nothing is changed.
+
+    "" if nothing does, as far as can be seen, or if the store is in a file.
+    """
+    if not url.startswith("postgresql://"):
+        return ""
+    try:
+        with _needing_psycopg():
+            from gateway.storage.postgresql.check import check
+        check(url)
+    except StoreUnusable as error:
+        return str(error)
+    return ""
+
+
+def copy_store(path: Path, url: str, progress: Progress) -> dict[str, int]:
+    """Copy the SQLite store at a path into an empty one on PostgreSQL, whole and checked, or not at all.
+
+    Gives the number of rows by table. Raises StoreInUse, also while a gateway runs; StoreUnusable.
+    """
+    if not url.startswith("postgresql://"):
+        raise StoreUnusable("a store is copied to postgresql://user@host/database")
+    with _needing_psycopg():
+        from gateway.storage.postgresql.importing import fill
+    with SqliteSource.opened(path) as source:
+        return fill(url, source, progress)
+
+
 def _engine(where: str | Path) -> tuple[Engine, str]:
     """The engine of a store, and what it is to open."""
     if isinstance(where, Path):
@@ -64,5 +120,5 @@ def _engine(where: str | Path) -> tuple[Engine, str]:
     scheme, found, rest = where.partition("://")
     if not found or scheme not in ENGINES:
         known = ", ".join(f"{name}://" for name in ENGINES)
-        raise StoreUnusable(f"{where}: storage.url must begin with one of: {known}")
+        raise StoreUnusable(f"{scheme}: storage.url must begin with one of: {known}")
     return ENGINES[scheme], rest

@@ -8,13 +8,13 @@ import pytest
 
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
-from tests.contracts.engines import ENGINES, Engine, opening
+from tests.contracts.engines import ENGINES, Engine, made, opening
 
 
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each of them, new."""
-    return ENGINES[request.param]()
+    return made(request.param)
 
 
 @pytest.fixture

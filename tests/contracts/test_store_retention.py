@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.message import Commit, Delivery, MobileTerminated, ProductRecord, Uncertain, Watermark
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
-from tests.contracts.engines import ENGINES, opening, put
+from tests.contracts.engines import ENGINES, made, opening, put
 from tests.support import ALICE, START_MS, attempt_of, leaving, received
 
 LATER = START_MS + 90 * 86_400_000
@@ -132,7 +132,7 @@ async def test_nothing_needed_goes(
 ) -> None:
     """Whatever the order of old and young, steps end, and then no SMS is gone that is young, uncertain, or
     not settled."""
-    engine = ENGINES[name]()
+    engine = made(name)
     with TemporaryDirectory() as folder:
         async with opening(engine, Path(folder)) as store:
             rows = [received(n, at=START_MS + (0 if is_old else 5)) for n, is_old in enumerate(old)]

@@ -1,4 +1,4 @@
-"""What a store holds, read from a copy of its files: nothing here touches the original."""
+"""What a store holds, read beside the gateway or without it: nothing here changes it."""
 
 import re
 import shutil
@@ -6,8 +6,10 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import orjson
+import psycopg
 
 from gateway.message import Delivery
 
@@ -44,9 +46,51 @@ class Stored:
     buddies: set[tuple[str, str]]
 
 
-def read_store(path: Path, copy_to: Path) -> Stored:
+class Evidence(Protocol):
+    """A store whose gateway is dead or has stopped."""
+
+    @property
+    def url(self) -> str:
+        """As storage.url has it."""
+
+    def look(self) -> closing[Any]:
+        """A connection of its engine's library."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """One on SQLite, read from a copy of its files: opening it after a crash repairs it, and that is left to
+    the gateway."""
+
+    path: Path
+    copy_to: Path
+
+    @property
+    def url(self) -> str:
+        """As storage.url has it."""
+        return f"sqlite:///{self.path}"
+
+    def look(self) -> closing[Any]:
+        """Of the copy."""
+        return closing(_copy(self.path, self.copy_to))
+
+
+@dataclass(frozen=True, slots=True)
+class OnServer:
+    """One on PostgreSQL."""
+
+    url: str
+
+    def look(self) -> closing[Any]:
+        """Behind the end of a commit that a dead gateway left on the server."""
+        db = psycopg.connect(self.url)
+        db.execute("SELECT FROM fetion_store FOR UPDATE")
+        return closing(db)
+
+
+def read_store(evidence: Evidence) -> Stored:
     """Everything that the ledger is compared with."""
-    with closing(_copy(path, copy_to)) as db:
+    with evidence.look() as db:
         journal = db.execute("SELECT number, instruction, outcome, source, destination, text FROM journal")
         outbox = db.execute("SELECT cause, destination, source, text, secret, state FROM outbox")
         customers = db.execute("SELECT msisdn, doc FROM customer WHERE doc IS NOT NULL")
@@ -62,15 +106,14 @@ def read_store(path: Path, copy_to: Path) -> Stored:
         )
 
 
-def waiting_in(path: Path, copy_to: Path) -> set[Sms]:
+def waiting_in(evidence: Evidence) -> set[Sms]:
     """The SMS that are not closed: those a gateway that starts now sends (again)."""
-    with closing(_copy(path, copy_to)) as db:
+    with evidence.look() as db:
         rows = db.execute("SELECT destination, source, text, secret FROM outbox WHERE state = 0")
         return {(to, source, SECRET if secret else text) for to, source, text, secret in rows}
 
 
 def _copy(path: Path, folder: Path) -> sqlite3.Connection:
-    """Opening a store after a crash repairs it; that is left to the gateway."""
     folder.mkdir(exist_ok=True)
     for suffix in ("", "-wal"):
         file = path.with_name(path.name + suffix)

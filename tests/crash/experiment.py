@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.crash.centre import Centre
-from tests.crash.evidence import read_store, waiting_in
+from tests.crash.evidence import Evidence, InFile, read_store, waiting_in
 from tests.crash.ledger import Figures, Ledger
 from tests.crash.load import BASE, OLD_BASE, Kind, Load
 from tests.crash.process import RUNNER, SERVE, GatewayProcess, store_path, write_config
@@ -39,15 +39,23 @@ class Experiment:
     """One store, one load, one gateway after the other.
 
     instants: where the processes die, in turn; NEVER: at no chosen place, by a kill -9 from outside.
+    evidence: the store, where it is not in `folder`.
     """
 
     def __init__(
-        self, folder: Path, rounds: int, seed: int, instants: tuple[Instant, ...], store: str = "honest"
+        self,
+        folder: Path,
+        rounds: int,
+        seed: int,
+        instants: tuple[Instant, ...],
+        store: str = "honest",
+        evidence: Evidence | None = None,
     ) -> None:
         self._folder = folder
         self._rounds = rounds
         self._instants = instants
         self._store = store
+        self._evidence: Evidence = evidence or InFile(store_path(folder), folder / "copy")
         # `serve` takes 30 ms for a password, and no more than it can do between two kills is asked of it.
         self._load = Load(seed, rounds, 2) if instants == OUTSIDE else Load(seed, rounds)
         self._ledger = Ledger()
@@ -55,7 +63,7 @@ class Experiment:
 
     async def run(self, **account: object) -> Verdict:
         """The whole of it. account: values of the account's configuration."""
-        config = write_config(self._folder, **account)
+        config = write_config(self._folder, self._evidence.url, **account)
         async with AsyncExitStack() as stack:
             stack.callback(self._wish.close)
             gateway, centre = await self._start(config, stack)
@@ -65,7 +73,7 @@ class Experiment:
                 gateway, centre = await self._start(config, stack)
             await self._drain(centre)
             assert await gateway.stop() == 0
-        stored = read_store(store_path(self._folder), self._folder / "copy")
+        stored = read_store(self._evidence)
         return Verdict(self._ledger.faults(stored), self._ledger.figures)
 
     async def _start(self, config: Path, stack: AsyncExitStack) -> tuple[GatewayProcess, Centre]:
@@ -107,7 +115,7 @@ class Experiment:
         await centre.lost_connection()
         assert await gateway.died() == -9
         self._load.chatting = False
-        self._ledger.killed(waiting_in(store_path(self._folder), self._folder / "copy"))
+        self._ledger.killed(waiting_in(self._evidence))
 
     async def _drain(self, centre: Centre) -> None:
         """Until nothing is left to come. A handset's SMS leave one behind the other, so the answer to what it

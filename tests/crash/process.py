@@ -21,14 +21,18 @@ RUNNER = (sys.executable, "-m", "tests.crash.runner")
 """The same with a store that can die."""
 
 
-def write_config(folder: Path, **account: object) -> Path:
+def write_config(folder: Path, url: str = "", **account: object) -> Path:
     """Configure a gateway as shipped, but on a free port and with its store in `folder`; it logs to standard
-    output, which GatewayProcess keeps. account: overrides what the shipped account has."""
+    output, which GatewayProcess keeps. url: of another store. account: overrides what the shipped account
+    has."""
     return configuration.write_config(
         folder,
         {
             "smpp": {"accounts": [{**SHIPPED_ACCOUNT, **account}]},
-            "storage": {"url": f"sqlite:///{store_path(folder)}", "key_file": str(folder / "fetion.key")},
+            "storage": {
+                "url": url or f"sqlite:///{store_path(folder)}",
+                "key_file": str(folder / "fetion.key"),
+            },
             "logging": {"format": "json"},
             # A handset of the load writes as much in a second as a person does in a day.
             "limits": {

@@ -11,7 +11,7 @@ import pytest
 from gateway.processing.pipeline import BATCH
 from tests.conftest import Report
 from tests.crash.centre import Centre
-from tests.crash.evidence import read_store
+from tests.crash.evidence import InFile, read_store
 from tests.crash.experiment import INSIDE, OUTSIDE, Experiment
 from tests.crash.ledger import Figures, Ledger
 from tests.crash.load import BASE, Kind, Load
@@ -103,5 +103,5 @@ async def test_two_honest_equal_texts_run_twice(tmp_path: Path) -> None:
         assert await gateway.stop() == 0
     finally:
         await gateway.end()
-    stored = read_store(store_path(tmp_path), tmp_path / "copy")
+    stored = read_store(InFile(store_path(tmp_path), tmp_path / "copy"))
     assert [row.text for row in stored.journal.values()].count("好") == 2

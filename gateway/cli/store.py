@@ -1,0 +1,65 @@
+"""`store migrate`: copies a store on SQLite into an empty one on PostgreSQL, and checks the copy."""
+
+import argparse
+import sys
+
+from gateway.cli.config import add_config, settings_of
+from gateway.storage.contract import StorageError
+from gateway.storage.engines import copy_store
+
+
+class Migrate:
+    """See gateway.cli.main.Command."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare --to and --config."""
+        parser.add_argument(
+            "--to",
+            required=True,
+            metavar="URL",
+            help="postgresql://user@host/database, empty so far (password: PGPASSWORD or ~/.pgpass)",
+        )
+        add_config(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Copy while no gateway runs. 1: nothing is copied."""
+        storage = settings_of(args).storage
+        if not storage.in_file:
+            sys.stderr.write(f"fetion-gateway: {storage.place}: only a store on SQLite can be copied\n")
+            return 1
+        line = Line()
+        try:
+            counts = copy_store(storage.path, args.to, line.show)
+        except StorageError as error:
+            line.clear()
+            sys.stderr.write(f"fetion-gateway: {error}\n")
+            return 1
+        line.clear()
+        sys.stdout.writelines(f"{table:<15} {count:>12,} rows\n" for table, count in counts.items())
+        sys.stdout.write(
+            "all rows are the same in both stores: set storage.url to the new one, key_file stays\n"
+        )
+        return 0
+
+
+class Line:
+    """One line on standard error that shows the progress, where that is a terminal."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def show(self, table: str, done: int, count: int) -> None:
+        """Write it anew."""
+        self._write(f"\r{table:<15} {done:>12,} of {count:,} rows \x1b[K")
+
+    def clear(self) -> None:
+        """Take it away."""
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        if self._shown:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+migrate = Migrate()

@@ -1,0 +1,169 @@
+"""The events of a store on PostgreSQL: written with the commit that caused them, read by relays, deleted.
+
+The gateway that owns the store numbers them, one after the other: its one connection commits in one order, so
+a sequence without gaps is the order of commits. No deleted number comes again: whatever deletes an event
+leaves a cursor at its number or behind it.
+"""
+
+import secrets
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+import psycopg
+
+from gateway.message import StoredEvent
+from gateway.storage.contract import Cursor, ForgottenEvents
+from gateway.storage.postgresql.candidates import one
+from gateway.storage.postgresql.link import Db, Link, Statement
+from gateway.storage.postgresql.rows import recordset
+
+ORIGIN_BITS: Final = 48
+PARKED_MOST: Final = 10_000
+"""Events that one consumer refused for good and that are kept to be looked at: the latest ones."""
+
+_NAMES: Final = "sequence, origin, at, cause, msisdn, fetion_number, province, family, name, version, data"
+_TYPED: Final = (
+    "sequence bigint, origin bigint, at bigint, cause bigint, msisdn text, fetion_number text,"
+    " province text, family text, name text, version integer, data text"
+)
+_EVENTS: Final = f"""
+INSERT INTO event ({_NAMES}) SELECT {_NAMES} FROM json_to_recordset(%s) AS x ({_TYPED})
+"""  # noqa: S608
+_AFTER: Final = f"SELECT {_NAMES} FROM event WHERE sequence > %s ORDER BY sequence LIMIT %s"  # noqa: S608
+_PARKED: Final = f"SELECT {_NAMES}, reason FROM parked_event WHERE consumer = %s ORDER BY sequence LIMIT %s"  # noqa: S608
+_PARK: Final = f"""
+INSERT INTO parked_event (consumer, {_NAMES}, reason)
+SELECT consumer, {_NAMES}, reason FROM json_to_recordset(%s) AS x (consumer text, reason text, {_TYPED})
+ON CONFLICT DO NOTHING
+"""  # noqa: S608
+_UNPARK: Final = """
+DELETE FROM parked_event WHERE consumer = %(name)s AND sequence <= (
+    SELECT sequence FROM parked_event WHERE consumer = %(name)s ORDER BY sequence DESC LIMIT 1
+    OFFSET %(most)s)
+"""
+_LAST: Final = """
+SELECT greatest(coalesce((SELECT max(sequence) FROM event), 0),
+    coalesce((SELECT max(cursor) FROM consumer), 0))
+"""
+_NEW_CONSUMER: Final = "INSERT INTO consumer (name) VALUES (%s) ON CONFLICT DO NOTHING"
+_CURSOR: Final = "SELECT cursor, parked, dropped FROM consumer WHERE name = %s"
+_MOVE: Final = "UPDATE consumer SET cursor = greatest(cursor, %s), parked = parked + %s WHERE name = %s"
+_OLD: Final = """
+SELECT coalesce(max(sequence), 0) FROM (SELECT sequence, at FROM event ORDER BY sequence LIMIT %s) x
+WHERE at < %s
+"""
+_PASSED: Final = "SELECT coalesce(min(cursor), 0) FROM consumer"
+# The first and the last event of those up to a number, so many at most.
+_RANGE: Final = """
+SELECT min(sequence), max(sequence) FROM (
+    SELECT sequence FROM event WHERE sequence <= %s ORDER BY sequence LIMIT %s) x
+"""
+_LATE: Final = """
+SELECT name, %(last)s - greatest(cursor, %(first)s - 1) FROM consumer WHERE cursor < %(last)s
+"""
+_DROP: Final = """
+UPDATE consumer SET dropped = dropped + %(last)s - greatest(cursor, %(first)s - 1), cursor = %(last)s
+WHERE cursor < %(last)s
+"""
+
+
+def _row(event: StoredEvent, sequence: int, origin: int) -> dict[str, Any]:
+    data = orjson.dumps(dict(event.data)).decode() if event.data else None
+    return {
+        "sequence": sequence, "origin": origin, "at": event.at, "cause": event.cause, "msisdn": event.msisdn,
+        "fetion_number": event.fetion_number, "province": event.province, "family": event.family,
+        "name": event.name, "version": event.version, "data": data,
+    }  # fmt: skip
+
+
+def _event(row: Sequence[Any]) -> StoredEvent:
+    sequence, origin, at, cause, msisdn, fetion_number, province, family, name, version, text = row
+    data = orjson.loads(text) if text else {}
+    return StoredEvent(
+        at, cause, msisdn, fetion_number, province, family, name, version, data, sequence,
+        f"{origin:012x}-{sequence}",
+    )  # fmt: skip
+
+
+def inserting(events: Sequence[StoredEvent], first: int, origin: int) -> Statement:
+    """The statement that stores events under the numbers from `first` on."""
+    rows = [_row(event, number, origin) for number, event in enumerate(events, first)]
+    return _EVENTS, (recordset(rows),)
+
+
+class EventNumbers:
+    """last: the last event that was committed. origin: stands in the ids of those that follow."""
+
+    def __init__(self, db: psycopg.Connection[tuple[Any, ...]]) -> None:
+        row = db.execute(_LAST).fetchone()
+        self.last: int = row[0] if row else 0
+        self.origin = secrets.randbits(ORIGIN_BITS)
+
+
+class EventCalls:
+    """The calls of gateway.storage.contract.EventStore; the rest of the store is PostgresStore."""
+
+    _link: Link
+    _events: EventNumbers
+
+    @property
+    def last_event(self) -> int:
+        """As this gateway numbered them."""
+        return self._events.last
+
+    async def events_after(self, sequence: int, limit: int) -> list[StoredEvent]:
+        """A search of the primary key."""
+        return [_event(row) for row in await self._link.read(_AFTER, (sequence, limit))]
+
+    async def cursor(self, name: str) -> Cursor:
+        """A row of the table consumer, made where there is none."""
+        if rows := await self._link.read(_CURSOR, (name,)):
+            return Cursor(*rows[0])
+        await self.move_cursor(name, 0)
+        return Cursor()
+
+    async def move_cursor(
+        self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]] = ()
+    ) -> None:
+        """In a transaction of its own."""
+
+        async def move(db: Db) -> None:
+            await db.execute(_NEW_CONSUMER, (name,))
+            new = 0
+            if parked:
+                rows = [
+                    _row(event, event.sequence, int(event.event_id.partition("-")[0], 16))
+                    | {"consumer": name, "reason": reason}
+                    for event, reason in parked
+                ]
+                new = (await db.execute(_PARK, (recordset(rows),))).rowcount
+                await db.execute(_UNPARK, {"name": name, "most": PARKED_MOST})
+            await db.execute(_MOVE, (sequence, new, name))
+
+        await self._link.apart(move)
+
+    async def parked_events(self, name: str, limit: int) -> list[tuple[StoredEvent, str]]:
+        """A search of the primary key."""
+        return [(_event(row[:-1]), row[-1]) for row in await self._link.read(_PARKED, (name, limit))]
+
+    async def forget_events(self, before: int, most: int, limit: int) -> ForgottenEvents:
+        """In a transaction of its own: one step, from the low end of the table."""
+
+        async def forget(db: Db) -> ForgottenEvents:
+            await db.execute("DELETE FROM parked_event WHERE at < %s", (before,))
+            old = await one(db, _OLD, (limit, before))
+            passed = await one(db, _PASSED)
+            until = max(passed, self._events.last - most, old)
+            ends = await (await db.execute(_RANGE, (until, limit))).fetchone()
+            if ends is None or ends[1] is None:
+                return ForgottenEvents(0)
+            first, last = ends
+            late = await (await db.execute(_LATE, {"first": first, "last": last})).fetchall()
+            dropped: dict[str, int] = {str(name): int(count) for name, count in late}
+            if dropped:
+                await db.execute(_DROP, {"first": first, "last": last})
+            gone = (await db.execute("DELETE FROM event WHERE sequence <= %s", (last,))).rowcount
+            return ForgottenEvents(gone, last, dropped)
+
+        return await self._link.apart(forget)

@@ -1,0 +1,105 @@
+"""Where a store on PostgreSQL is, and what an error of the server means to whoever uses the store."""
+
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreUnusable
+
+_USUAL: Final[dict[str, str | int]] = {
+    "application_name": "fetion-gateway",
+    "connect_timeout": 5,
+    # A server that is cut off is noticed within some ten seconds, not after two hours.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""What a URL need not say; libpq's names (docs/postgresql.md)."""
+
+_DISK_FULL: Final = "53100"
+_READ_ONLY: Final = "25006"
+_ONE_ROW: Final = ("23", "22", "21")
+"""Classes of SQLSTATE for which one row is to blame, so that the others can be stored without it: a rule is
+broken, a value has no place."""
+_AGAIN: Final = frozenset({"40001", "40P01"})
+"""Serialisation failure, deadlock: the same transaction may well succeed."""
+_LOST: Final = frozenset({"FATAL", "PANIC"})
+"""Severities with which the server ends the connection."""
+
+_REMEDIES: Final = {
+    "42501": "the user of storage.url may not do that: make it the owner of the schema",
+    "3F000": "create the schema that search_path names",
+    "42P07": "something else is in this schema: storage.url must name an empty database or schema",
+    _READ_ONLY: "storage.url must name the primary; with several hosts: target_session_attrs=read-write",
+}
+"""What to do at a start, by SQLSTATE."""
+_REMEDY: Final = "is the server up, and are host, user, password and database of storage.url right?"
+
+BY_INDEX: Final = """
+SELECT set_config('enable_seqscan', 'off', TRUE), set_config('enable_sort', 'off', TRUE),
+    set_config('jit', 'off', TRUE)
+"""
+"""For one transaction. What the planner knows of a table is old, and so is a plan that is kept: made while
+the table was small, it would read or sort all of it. A statement on a table without an index looks very
+expensive then: it must not be compiled."""
+
+
+class Again(StoreFault):
+    """The transaction met another one; the same may succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """name: the URL without its secrets, for messages. conninfo: for libpq."""
+
+    name: str
+    conninfo: str = field(repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Read a URL. Raises StoreUnusable, without repeating what may be a password."""
+        try:
+            given = conninfo_to_dict(url)
+            known = ("user", "host", "port", "dbname")
+            user, host, port, database = (str(given.get(key) or "") for key in known)
+            name = f"postgresql://{user and f'{user}@'}{host}{port and f':{port}'}/{database}"
+            if options := given.get("options"):  # they may name the schema
+                name += f" ({options})"
+            return cls(name, make_conninfo("", **{**_USUAL, **given}))
+        except psycopg.Error as error:
+            raise StoreUnusable(
+                "storage.url: PostgreSQL does not understand it:"
+                " postgresql://user:password@host:port/database, with %40 for @ and %2F for / in a password"
+            ) from error
+
+
+def reason_of(error: psycopg.Error) -> str:
+    """What happened, in one line: never the DETAIL of the server, which repeats rows."""
+    return error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the server has ended the connection, as far as the error tells."""
+    return error.diag.severity_nonlocalized in _LOST
+
+
+def typed(error: psycopg.Error, place: Place) -> StorageError:
+    """The contract's error for one of an open store."""
+    state, text = error.sqlstate or "", f"{place.name}: {reason_of(error)}"
+    if state == _DISK_FULL:
+        return StoreFull(f"{text}: make room on the disk of the server")
+    if state == _READ_ONLY:
+        return StoreFault(f"{text}: {_REMEDIES[state]}")
+    if state in _AGAIN:
+        return Again(text)
+    if state.startswith(_ONE_ROW):
+        return Conflict(text)
+    return StoreFault(text)
+
+
+def unusable(error: psycopg.Error, place: Place) -> StoreUnusable:
+    """The contract's error for a store that cannot be opened."""
+    return StoreUnusable(f"{place.name}: {reason_of(error)}: {_REMEDIES.get(error.sqlstate or '', _REMEDY)}")

@@ -1,0 +1,58 @@
+"""What a store on PostgreSQL forgets when it is old, in steps so small that no batch waits for one.
+
+Rows are taken from the low end of their tables: numbers grow with time, so no step looks at more rows than it
+may delete, but for SMS that are still parked. What a resend may still refer to stays: SMS above the watermark
+of certain answers, and whatever follows the first range of uncertain ones. So does every SMS that waits or
+is parked. Autovacuum takes the space back.
+"""
+
+from gateway.storage.postgresql.candidates import one
+from gateway.storage.postgresql.link import Db
+
+_CERTAIN = """
+SELECT least(coalesce((SELECT value FROM meta WHERE key = 'settled'), 0),
+    (SELECT min(first) - 1 FROM uncertain))
+"""
+# The end of a step is looked for first: a range that is known is deleted in one go.
+_JOURNAL_END = """
+SELECT max(number) FROM (
+    SELECT number FROM journal WHERE number <= %(certain)s ORDER BY number LIMIT %(limit)s) x
+"""
+_JOURNAL = "DELETE FROM journal WHERE number <= %(end)s AND at < %(before)s"
+_FIRST = "SELECT coalesce((SELECT min(number) FROM journal), %(certain)s + 1)"
+# Numbers of replies follow those of their causes: below the first that is left, the causes are gone.
+_OUTBOX_END = """
+SELECT max(number) FROM (
+    SELECT number FROM outbox WHERE number < %(first)s AND state IN (1, 2, 3) AND closed_at < %(before)s
+    ORDER BY number LIMIT %(limit)s) x
+"""
+# Before their SMS go. `number <= end` alone bounds the search: few attempts are noted.
+_ATTEMPTS = """
+DELETE FROM attempt WHERE number <= %(end)s AND number IN (
+    SELECT number FROM outbox WHERE number <= %(end)s AND state IN (1, 2, 3) AND closed_at < %(before)s)
+"""
+_OUTBOX = "DELETE FROM outbox WHERE number <= %(end)s AND state IN (1, 2, 3) AND closed_at < %(before)s"
+_PRODUCT_END = "SELECT max(id) FROM (SELECT id FROM product_record ORDER BY id LIMIT %(limit)s) x"
+_PRODUCT = "DELETE FROM product_record WHERE id <= %(end)s AND at < %(before)s"
+
+
+async def forget(db: Db, before: int, limit: int) -> int:
+    """Delete at most `limit` rows of each kind that are older than `before`, in the caller's transaction.
+
+    Gives how many went of the kind of which most did: `limit` when there may be more.
+    """
+    values: dict[str, int | None] = {"before": before, "limit": limit}
+
+    async def delete(end: str, rows: str, theirs: str = "") -> int:
+        values["end"] = await one(db, end, values)
+        if values["end"] is None:  # an empty table
+            return 0
+        if theirs:
+            await db.execute(theirs, values)
+        return (await db.execute(rows, values)).rowcount
+
+    values["certain"] = await one(db, _CERTAIN)
+    gone = [await delete(_JOURNAL_END, _JOURNAL)]
+    values["first"] = await one(db, _FIRST, values)
+    gone += [await delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS), await delete(_PRODUCT_END, _PRODUCT)]
+    return max(gone)

@@ -1,0 +1,209 @@
+"""The store on PostgreSQL: one connection, one round trip a commit, one owner at a time."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Self, TypeVar
+
+import orjson
+import psycopg
+
+from commands.model import LoadKeys, Result, World
+from gateway.message import RUNS, Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.storage.contract import Candidate, RecentSms, StoreFault, StoreUnusable
+from gateway.storage.postgresql import customers
+from gateway.storage.postgresql.candidates import Candidates, find
+from gateway.storage.postgresql.events import EventCalls, EventNumbers
+from gateway.storage.postgresql.link import Db, Link
+from gateway.storage.postgresql.migration import check_server, migrate
+from gateway.storage.postgresql.owner import take
+from gateway.storage.postgresql.place import Place, unusable
+from gateway.storage.postgresql.retention import forget
+from gateway.storage.postgresql.rows import stored_part, text_of, waiting_sms
+from gateway.storage.postgresql.writing import SET_META, statements
+
+T = TypeVar("T")
+
+_DRAW_RUN: Final = """
+INSERT INTO meta VALUES ('run', 1) ON CONFLICT (key) DO UPDATE SET value = meta.value + 1
+WHERE meta.value + 1 < %s RETURNING value
+"""
+_META: Final = "SELECT value FROM meta WHERE key = %s"
+_SETTLED: Final = "SELECT key, value FROM meta WHERE key IN ('settled', 'settled_at')"
+_LAST_TIME: Final = """
+SELECT greatest(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
+    coalesce((SELECT at FROM journal ORDER BY number DESC LIMIT 1), 0))
+"""
+_MATCHING_ENDS: Final = "SELECT min(msisdn), max(msisdn) FROM customer WHERE matching = 1"
+_MATCHING: Final = "SELECT msisdn FROM customer WHERE matching = 1 AND msisdn >= %s ORDER BY msisdn LIMIT %s"
+# Backwards from the end of the journal: its numbers grow with time, and `at` has no index.
+_RECENT: Final = """
+SELECT at, msisdn, text, destination, outcome, detail FROM journal
+WHERE number > coalesce((SELECT number FROM journal WHERE at < %s ORDER BY number DESC LIMIT 1), -1)
+    AND instruction != ''
+ORDER BY number DESC LIMIT %s
+"""
+_LEAVING: Final = """
+SELECT number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret, reference, at,
+    expires_at, parts, parts_done, attempts, losses, source_ton, source_npi
+FROM outbox"""
+_WAITING: Final = f"{_LEAVING} WHERE state = 0 AND number > %s ORDER BY number LIMIT %s"
+_PARKED: Final = f"{_LEAVING} WHERE state = 4 AND number = %s"
+_PARTS: Final = """
+SELECT number, account, source, destination, kind, reference, total, place, data_coding, octets, deadline,
+    msisdn, ton, npi, at, digest, complete
+FROM part ORDER BY number
+"""
+_LEFT: Final = "UPDATE outbox SET repeat = TRUE WHERE state = 0 AND NOT repeat"
+
+
+class PostgresStore(EventCalls):
+    """Store in one schema of a database; see gateway.storage.contract for what each call promises."""
+
+    def __init__(self, place: Place, link: Link, events: EventNumbers, run: int) -> None:
+        self._place = place
+        self._link = link
+        self._events = events
+        self._candidates = Candidates()
+        self.run = run
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open or create the store. Raises StoreInUse or StoreUnusable, naming the place and the remedy."""
+        place = Place.of(url)
+        try:
+            with psycopg.connect(place.conninfo, autocommit=True) as db:
+                check_server(db, place)
+                migrate(db, place)
+                holder = take(db, place)
+                row = db.execute(_DRAW_RUN, (RUNS,)).fetchone()
+                return cls(place, Link(place, holder), EventNumbers(db), _run_of(row, place))
+        except psycopg.Error as error:
+            raise unusable(error, place) from error
+
+    async def key_check(self) -> int | None:
+        """A row of meta."""
+        rows = await self._link.read(_META, ("key_check",))
+        return rows[0][0] if rows else None
+
+    async def set_key_check(self, check: int) -> None:
+        """The same row, in a commit of its own."""
+        await self._link.commit([(SET_META, ("key_check", check))])
+
+    async def next_run(self) -> int:
+        """Another row of meta."""
+
+        async def draw(db: Db) -> int:
+            return _run_of(await (await db.execute(_DRAW_RUN, (RUNS,))).fetchone(), self._place)
+
+        return await self._link.apart(draw)
+
+    async def last_time(self) -> int:
+        """Of the last SMS, or of the watermark, which moves without one."""
+        return int((await self._link.read(_LAST_TIME))[0][0])
+
+    async def load(self, keys: LoadKeys, world: World) -> None:
+        """See gateway.storage.postgresql.customers."""
+        async with self._link.turn() as db:
+            await customers.load(db, keys, world)
+
+    async def commit(self, commit: Commit) -> None:
+        """See gateway.storage.postgresql.writing and link."""
+        if commit.doubted or commit.certain:
+            self._candidates.reload()
+        events = self._events
+        await self._link.commit(list(statements(commit, events.last + 1, events.origin)))
+        events.last += len(commit.events)
+
+    async def matching(self, place: float, limit: int) -> list[str]:
+        """One search of the index, a second one from its beginning when the end was reached."""
+        [(lowest, highest)] = await self._link.read(_MATCHING_ENDS)
+        if lowest is None:
+            return []
+        start = lowest + round(place * (highest - lowest))
+        found = [row[0] for row in await self._link.read(_MATCHING, (start, limit))]
+        if len(found) < limit:
+            more = await self._link.read(_MATCHING, (0, limit - len(found)))
+            found += [row[0] for row in more if row[0] < start]
+        return [str(msisdn) for msisdn in found]
+
+    async def recent(self, since: int, limit: int) -> list[RecentSms]:
+        """A search of the primary key from its end."""
+        return [_recent(*row) for row in reversed(await self._link.read(_RECENT, (since, limit)))]
+
+    async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
+        """A search of the index of what waits, as the next one."""
+        return [waiting_sms(row) for row in await self._link.read(_WAITING, (after, limit))]
+
+    async def parked(self, number: int) -> MobileTerminated | None:
+        """One row."""
+        rows = await self._link.read(_PARKED, (number,))
+        return waiting_sms(rows[0]) if rows else None
+
+    async def parts(self) -> list[StoredPart]:
+        """All rows of the part table, oldest first."""
+        return [stored_part(row) for row in await self._link.read(_PARTS)]
+
+    async def settled(self) -> Watermark:
+        """Two rows of meta."""
+        async with self._link.turn() as db:
+            return await _settled(db)
+
+    async def recover(self, until: int) -> None:
+        """See gateway.storage.postgresql.candidates, like the next three."""
+
+        async def work(db: Db) -> None:
+            await self._candidates.recover(db, await _settled(db), until)
+            await db.execute(_LEFT)
+
+        self._candidates.reload()
+        await self._link.apart(work)
+
+    async def expect(self, limit: int) -> Expected:
+        """One step."""
+        return await self._counting(lambda db: self._candidates.expect(db, limit))
+
+    async def candidates(self, digests: Iterable[bytes], now: int) -> list[Candidate]:
+        """One search of an index for all digests."""
+        async with self._link.turn() as db:
+            return await find(db, digests, now)
+
+    async def forget_candidates(self, now: int, limit: int) -> int:
+        """One step."""
+        return await self._counting(lambda db: self._candidates.forget(db, now, limit))
+
+    async def forget(self, before: int, limit: int) -> int:
+        """One step; see gateway.storage.postgresql.retention."""
+        return await self._link.apart(lambda db: forget(db, before, limit))
+
+    async def close(self) -> None:
+        """When no commit is under way: leave the store to others, and close the connection."""
+        await self._link.close()
+
+    async def _counting(self, work: Callable[[Db], Awaitable[T]]) -> T:
+        """A transaction that counts candidates: if it fails they are counted again."""
+        try:
+            return await self._link.apart(work)
+        except StoreFault:
+            self._candidates.reload()
+            raise
+
+
+def _run_of(row: tuple[Any, ...] | None, place: Place) -> int:
+    """Raises StoreUnusable at the end of the series."""
+    if row is None:
+        raise StoreUnusable(
+            f"{place.name}: its {RUNS} runs are used up, no number for another SMS is left:"
+            " set storage.url to a new store"
+        )
+    return int(row[0])
+
+
+async def _settled(db: Db) -> Watermark:
+    found = await (await db.execute(_SETTLED)).fetchall()
+    known = {str(key): int(value) for key, value in found}
+    return Watermark(known.get("settled", 0), known.get("settled_at", 0))
+
+
+def _recent(at: int, msisdn: str, text: str, destination: str, outcome: str, detail: str | None) -> RecentSms:
+    replies = orjson.loads(detail).get("replies", ()) if detail else ()
+    sentence = None if outcome == Result.LIMITED else next(iter(replies), "")
+    return RecentSms(at, msisdn, text_of(text), destination, sentence)
