@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help run test test-long lint format bench conformance picture recordings lock
+.PHONY: help run test test-long servers lint format bench conformance picture recordings schemas lock
 .DELETE_ON_ERROR:
 
 help:
@@ -22,18 +22,22 @@ help:
 	@echo "make conformance    write docs/smpp-conformance.md anew"
 	@echo "make picture        draw the picture of docs/architecture.md anew"
 	@echo "make recordings     record the demo anew: docs/recordings"
+	@echo "make schemas        write the JSON Schemas of MQTT payloads anew"
 	@echo "make lock           write requirements.lock anew (needs uv)"
 
 run: $(READY)
 	@$(BIN)/fetion-gateway demo $(if $(filter-out 0,$(ONCE)),--once)
 
-test: lint
-	@tests/servers.sh
+test: lint servers
 	@$(BIN)/python -m pytest -m "not long"
 
-test-long: $(READY)
-	@tests/servers.sh
+test-long: $(READY) servers
 	@$(BIN)/python -m pytest -m long
+
+# What the suite needs a real server of; without it those tests are skipped, which the end of the report says.
+servers:
+	@$(mosquitto_is_there)
+	@tests/servers.sh
 
 lint: $(READY)
 	@$(BIN)/ruff check
@@ -57,6 +61,9 @@ picture: $(READY)
 
 recordings: $(READY)
 	@$(BIN)/python -m tests.recordings
+
+schemas: $(READY)
+	@$(BIN)/python -m tests.make_schemas
 
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --group dev pyproject.toml -o requirements.lock
@@ -108,4 +115,11 @@ define venv_is_there
 	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } || \
 	{ echo "install python3-venv or uv" >&2; exit 1; }; }
+endef
+
+define mosquitto_is_there
+command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		{ apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto >/dev/null; }; } || \
+	echo "Mosquitto is not installed, and cannot be without root and apt: its tests will be skipped" >&2
 endef

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from commands.arguments import Kind, Readers, password
 from commands.grammar import Line, Match, asked_about, first_line, listed, match
 from commands.model import Chat, Hidden, Instruction, Misunderstood, Result, Understood
-from commands.passwords import REPLACEMENT, Passwords
+from commands.passwords import REPLACEMENT, Passwords, every_second
 from commands.suggestions import means_cancelling, near
 from commands.table import Grammar, Row, Table
 from commands.text import Text, normalise
@@ -220,10 +220,11 @@ class Parser:
         return self._misunderstood(text, route, sender, 0, table.general.misunderstood)
 
     def _is_attempt(self, text: Text) -> bool:
-        """Rule 7: whether the text may contain a password."""
-        return self._speaks_of_passwords(text.folded) or (
-            self._passwords is not None and self._passwords.is_one(text.folded)
-        )
+        """Rule 7: whether the text may contain a password, also as UCS-2 that was read octet by octet."""
+        if self._passwords is None:
+            return False
+        found = self._passwords.may_hold(text.folded)
+        return found or self._passwords.may_hold(normalise(every_second(text.original)).folded)
 
     def _misunderstood(
         self,

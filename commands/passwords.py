@@ -59,6 +59,10 @@ class Passwords:
             spoken = spoken or times > 0
         return spoken and _CONTENT.search(self._without_courtesies(rest)) is not None
 
+    def may_hold(self, folded: str) -> bool:
+        """Whether a text speaks of a password, or is one."""
+        return self.are_spoken_of(folded) or self.is_one(folded)
+
     def is_one(self, folded: str) -> bool:
         """Whether a text, or its first line, is one string that may be a password and is nothing else."""
         if _DIGIT.search(folded) is None:
@@ -92,6 +96,18 @@ class Passwords:
 
     def _without_courtesies(self, text: str) -> str:
         return text if self._courtesies is None else self._courtesies.sub(" ", text)
+
+
+def every_second(text: str) -> str:
+    """The letters of ASCII that came as UCS-2 and was read octet by octet, because its data_coding is wrong.
+
+    Beside each letter stands a NUL, which is @ in GSM 7-bit. Returns "" for any other text.
+    """
+    for fill in ("\0", "@"):
+        for place in (0, 1):
+            if len(text) > 2 and text[place::2].strip(fill) == "":
+                return text[1 - place :: 2]
+    return ""
 
 
 def _any_of(words: tuple[str, ...]) -> re.Pattern[str] | None:

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import itertools
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +23,9 @@ from gateway.channels.smpp.composing import SmppComposer
 from gateway.channels.smpp.showing import Watching
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.errors import OUTBOX_FULL
+from gateway.events.broker import node_of
 from gateway.events.contract import Consumer
-from gateway.events.relay import WAITS_AT_MOST, Relays
+from gateway.events.relay import Relays
 from gateway.inbound.disclosure import Disclosure
 from gateway.inbound.guard import Guard
 from gateway.inbound.hashing import Hashing
@@ -84,8 +86,8 @@ class Environment:
 class Gateway:
     """One running gateway: `async with Gateway(settings, open_log(settings.logging)) as gateway`.
 
-    observers: hear what the event log hears. consumers: are told what happens (docs/events.md), and
-    events_backlog events wait for them at most. drivers: channels beside SMPP.
+    observers: hear what the event log hears. consumers: are told what happens (docs/events.md), beside MQTT,
+    and events_backlog events wait for them at most (None: mqtt.backlog). drivers: channels beside SMPP.
     Entering raises TableError, KeyFileError, StorageError or OSError before anything is listened on; leaving
     stops in order.
     """
@@ -97,7 +99,7 @@ class Gateway:
         environment: Environment | None = None,
         observers: Sequence[Observer] = (),
         consumers: Sequence[Consumer] = (),
-        events_backlog: int = WAITS_AT_MOST,
+        events_backlog: int | None = None,
         drivers: Sequence[Driver] = (),
     ) -> None:
         self.settings = settings
@@ -108,8 +110,8 @@ class Gateway:
         self._logger = log.logger
         self._environment = environment or Environment()
         self._observers = observers
-        self._consumers = consumers
-        self._events_backlog = events_backlog
+        self._consumers = list(consumers)
+        self._events_backlog = events_backlog or settings.mqtt.backlog
         self._drivers = drivers
         self._clock = SteadyClock(self._environment.clock)
         self._changes = Changes()
@@ -194,6 +196,8 @@ class Gateway:
 
     def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
         """Who is told what happens."""
+        if self.settings.mqtt.url is not None:
+            self._consumers.append(self._mqtt())
         keep_ms = self.settings.storage.retention.journal_days * DAY_MS
         self.events = Relays(
             self._consumers,
@@ -205,6 +209,14 @@ class Gateway:
             self._events_backlog,
         )
         opened.push_async_callback(self.events.close, 0)
+
+    def _mqtt(self) -> Consumer:
+        """What publishes events. Its library is imported only where there is a broker."""
+        from gateway.events.mqtt import MqttEvents
+
+        settings, environment = self.settings, self._environment
+        node = settings.node.name or node_of(socket.gethostname())
+        return MqttEvents(settings.mqtt, node, self._clock, environment.random, self.observer)
 
     async def _open_keys(self) -> Keys:
         """The key of the store, or another one where its loss is accepted."""

@@ -113,10 +113,22 @@ class Observer:
         """A consumer takes events again, after so many failures in so many seconds."""
 
     def event_parked(self, consumer: str, event: StoredEvent, reason: str) -> None:
-        """A consumer refused an event for good."""
+        """A consumer refused an event, for good or for a while."""
+
+    def events_unparked(self, consumer: str, count: int) -> None:
+        """A consumer has taken so many events that it had refused for a while."""
 
     def events_dropped(self, consumer: str, count: int) -> None:
         """So many events went before the consumer took them: too many, or too old."""
+
+    def consumer_connected(self, consumer: str, peer: str, failures: int) -> None:
+        """A consumer of events has reached its peer, after so many failures."""
+
+    def consumer_denied(self, consumer: str, what: str, reason: str) -> None:
+        """The peer of a consumer of events denies something that no event waits for."""
+
+    def consumer_disconnected(self, consumer: str, peer: str, reason: str, failures: int) -> None:
+        """A consumer of events has no connection to its peer, after so many failures in a row."""
 
     # The gateway itself
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from gateway.events.broker import MqttSettings, Node
 from gateway.storage_settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -244,6 +245,8 @@ class Settings(Closed):
     service: Service = Service()
     limits: LimitSettings = LimitSettings()
     storage: Storage = Storage()
+    mqtt: MqttSettings = MqttSettings()
+    node: Node = Node()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()
 
@@ -463,6 +466,7 @@ def _anchored(settings: Settings, base: Path) -> Settings:
         update={
             "service": service.model_copy(update={"sensitive_words": words}),
             "storage": storage.model_copy(update=paths),
+            "mqtt": settings.mqtt.below(base),
             "logging": logging.model_copy(update={"file": file}),
         }
     )

@@ -43,7 +43,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 TOGETHER = frozenset({"gateway.app"})
 """Layers whose members may import one another."""
 
-SHARED = frozenset({"gateway.clock", "gateway.secrets", "gateway.errors", "gateway.settings", "gateway.disk"})
+SHARED = frozenset(
+    {
+        *("gateway.clock", "gateway.disk", "gateway.errors"),
+        *("gateway.secrets", "gateway.settings"),
+    }
+)
 """What every package of gateway/ but gateway.smpp may import."""
 
 ARROWS: dict[str, frozenset[str]] = {
@@ -54,7 +59,8 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.secrets": frozenset({"gateway.disk"}),
     "gateway.disk": frozenset(),
     "gateway.errors": frozenset(),
-    "gateway.settings": frozenset({"routing.tablefile", "gateway.storage_settings"}),
+    "gateway.settings": frozenset({"gateway.events.broker", "gateway.storage_settings", "routing.tablefile"}),
+    "gateway.events.broker": frozenset({"routing.tablefile"}),
     "gateway.storage_settings": frozenset({"routing.tablefile"}),
     "gateway.simulator": frozenset({"gateway.net", "gateway.smpp"}),
     "gateway.testing": frozenset({"gateway.net", "gateway.smpp"}),
@@ -76,6 +82,9 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "routing": frozenset({"pydantic", "yaml"}),
     "commands": frozenset({"pydantic", "yaml", "rapidfuzz"}),
     "gateway.settings": frozenset({"pydantic", "yaml"}),
+    "gateway.events.broker": frozenset({"pydantic"}),
+    "gateway.events.payloads": frozenset({"pydantic", "orjson"}),
+    "gateway.events.mqtt": frozenset({"aiomqtt", "paho", "orjson"}),
     "gateway.storage_settings": frozenset({"pydantic"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
     "gateway.operations.log_lines": frozenset({"orjson", "rich"}),
@@ -135,6 +144,7 @@ BOUNDARIES = frozenset(
         ("gateway.channels.smpp.showing", "_shown"),
         ("gateway.events.relay", "run"),  # a bug of a consumer, or of its relay: the events come again
         ("gateway.events.relay", "_tidy"),
+        ("gateway.events.relay", "_keep_running"),
         ("gateway.processing.pipeline", "_step"),
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),

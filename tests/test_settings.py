@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.cli.config import load_settings
+from gateway.events.broker import Broker
 from gateway.settings import ENVIRONMENT, LimitSettings, Settings, load, unread
 from routing.tablefile import TableError
 
@@ -227,7 +228,11 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
         ("FETION__SMPP__ACCOUNTS__SMSC__PASSWORD", "a", "there is no place for it in smpp.accounts"),
         ("FETION__SMPP__ACCOUNTS__0__PASSWORD", "ninechars", "must be 1 to 8 printable ASCII characters"),
         ("FETION__SMPP__TIMERS", "[", "is not YAML"),
-        ("FETION__", "1", "unknown key; known: limits, logging, service, shutdown, smpp, storage"),
+        (
+            "FETION__",
+            "1",
+            "unknown key; known: limits, logging, mqtt, node, service, shutdown, smpp, storage",
+        ),
     ],
 )
 def test_faults_of_the_environment_name_the_variable(name: str, value: str, reason: str) -> None:
@@ -331,3 +336,47 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
     """A configuration file that is not there is named."""
     missing = tmp_path / "no.yaml"
     assert faults_of(missing, {}) == [f"{missing}:1: (file): cannot be read: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    ("url", "broker"),
+    [
+        ("mqtt://broker", Broker("broker", 1883, tls=False)),
+        ("mqtts://broker/", Broker("broker", 8883, tls=True)),
+        ("mqtt://[::1]:2000", Broker("::1", 2000, tls=False)),
+        ("mqtt://feixin:p%40ss%3A@broker:1", Broker("broker", 1, tls=False, user="feixin", password="p@ss:")),
+    ],
+)
+def test_the_url_of_a_broker(url: str, broker: Broker) -> None:
+    """Scheme, host, port, and %-encoded user and password."""
+    settings = load(None, {"FETION__MQTT__URL": url})
+    assert settings.mqtt.broker == broker
+    assert "p%40ss" not in repr(settings)
+    assert "p@ss" not in repr(broker)
+
+
+@pytest.mark.parametrize("path", [path for path in BAD_CONFIGS if path.stem.startswith("mqtt_")])
+def test_no_fault_tells_the_password_of_a_broker(path: Path) -> None:
+    """Whatever is wrong with the URL, it is not repeated."""
+    assert "canary" not in "".join(faults_of(path, {}))
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "reason"),
+    [
+        ("ca_file: missing.pem", "ca_file", "missing.pem: No such file or directory"),
+        ("ca_file: empty.pem", "ca_file", "empty.pem: has no certificates in PEM form"),
+        ("cert_file: empty.pem\n  key_file: empty.pem", "cert_file", "empty.pem: is not a certificate with"),
+        ("cert_file: missing.pem\n  key_file: empty.pem", "cert_file", "No such file or directory"),
+    ],
+)
+def test_certificates_that_are_none(tmp_path: Path, lines: str, key: str, reason: str) -> None:
+    """A file that is missing, or that has none, is a fault of `check` where the broker has TLS."""
+    (tmp_path / "empty.pem").write_text("nothing", "utf-8")
+    path = config(tmp_path, f"mqtt:\n  url: mqtts://broker\n  {lines}\n")
+    with pytest.raises(TableError) as caught:
+        load_settings(path)
+    [fault] = caught.value.faults
+    assert (fault.key, fault.line) == (f"mqtt.{key}", 3)
+    assert reason in fault.reason
+    assert "None" not in fault.reason

@@ -12,6 +12,7 @@ from commands.service import Commands
 from gateway.cli.config import add_config, load_settings
 from gateway.cli.output import print_json
 from gateway.cli.progress import SILENT, Shown, progress
+from gateway.operations.control import path_fault, socket_path
 from gateway.settings import Settings
 from gateway.storage.engines import obstacle
 from routing.table import Routing
@@ -46,14 +47,17 @@ def find_faults(config: Path | None, shown: Shown = SILENT) -> list[Fault]:
 
 
 def writing_faults(settings: Located[Settings]) -> Iterator[Fault]:
-    """Yield faults of files that this user could not write, or not read (the key). Makes nothing."""
+    """Yield faults of files that this user could not make, write, or read (the key). Makes nothing."""
     storage, log = settings.value.storage, settings.value.logging.file
+    if reason := path_fault(socket_path(storage.path)):
+        yield settings.fault(("storage", "url"), reason)
     # SQLite and the control socket make files beside the store.
     if storage.in_file and not (_usable(storage.path.parent) and _usable(storage.path)):
         yield _refused(settings, ("storage", "url"), storage.path, "written")
-    if storage.key_file.is_file() and not _may(storage.key_file, os.R_OK):
-        yield _refused(settings, ("storage", "key_file"), storage.key_file, "read")
-    elif not storage.key_file.exists() and not _usable(storage.key_file):
+    if _exists(storage.key_file):
+        if storage.key_file.is_file() and not _may(storage.key_file, os.R_OK):
+            yield _refused(settings, ("storage", "key_file"), storage.key_file, "read")
+    elif not _usable(storage.key_file):
         yield _refused(settings, ("storage", "key_file"), storage.key_file, "written")
     if log is not None and not _usable(log):
         yield _refused(settings, ("logging", "file"), log, "written")
@@ -66,8 +70,16 @@ def _refused(settings: Located[Settings], key: tuple[str, str], path: Path, what
 
 def _usable(path: Path) -> bool:
     """Whether a file can be written, or made where it and folders above it are missing."""
-    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    nearest = next(each for each in (path, *path.absolute().parents) if _exists(each))
     return _may(nearest, os.W_OK | (os.X_OK if nearest.is_dir() else 0))
+
+
+def _exists(path: Path) -> bool:
+    """Whether a file or folder is there. In a folder that this user may not search nothing is."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _may(path: Path, wish: int) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from commands.sensitive_words import WordList
 from gateway.channels.smpp.composing import check_codec
+from gateway.events.broker import BadCertificate
 from gateway.settings import Settings, load, unread
 from gateway.simulator.hints import command
 from routing.tablefile import Fault, Located, TableError
@@ -103,5 +104,15 @@ def word_faults(settings: Located[Settings]) -> Iterator[Fault]:
         yield from error.faults
 
 
-_LOOKS: tuple[Look, ...] = (codec_faults, path_faults, word_faults)
+def certificate_faults(settings: Located[Settings]) -> Iterator[Fault]:
+    """Yield a fault of the certificates for the broker."""
+    mqtt = settings.value.mqtt
+    if mqtt.broker is not None and mqtt.broker.tls:
+        try:
+            mqtt.tls()
+        except BadCertificate as error:
+            yield settings.fault(("mqtt", error.key), str(error))
+
+
+_LOOKS: tuple[Look, ...] = (codec_faults, path_faults, word_faults, certificate_faults)
 """The checks of every command."""

@@ -9,6 +9,7 @@ from commands.parser import MISUNDERSTOOD
 from commands.service import Commands
 from gateway.cli.config import add_config, settings_of
 from gateway.cli.output import print_json
+from gateway.operations.log_lines import escaped
 from routing.table import SECOND_NUMBER_REFUSED, Routing
 from routing.tablefile import TableError
 
@@ -115,9 +116,4 @@ def _print_table(values: Mapping[str, object]) -> None:
     width = max(map(len, values))
     for name, value in values.items():
         shown = ", ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, Mapping) else value
-        sys.stdout.write(f"{name:{width}}  {'-' if shown in ('', None) else _visible(str(shown))}\n")
-
-
-def _visible(text: str) -> str:
-    """Put a text on one line; invisible characters are written as in Python: \\n, \\x1b, \\u3000."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+        sys.stdout.write(f"{name:{width}}  {'-' if shown in ('', None) else escaped(str(shown))}\n")

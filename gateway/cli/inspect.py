@@ -24,6 +24,7 @@ from gateway.cli.showing import (
 )
 from gateway.message import Delivery, message_id, number_of
 from gateway.operations.control import ask
+from gateway.operations.log_lines import escaped
 from gateway.settings import Settings
 from gateway.storage.engines import open_reader
 from gateway.storage.reader import DownlinkRecord
@@ -164,7 +165,7 @@ def _outbox_row(sms: DownlinkRecord, why: str, now_ms: float) -> list[str]:
 
 def _print_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Format a plain text table; each column is as wide as its widest entry."""
-    table = [header, *rows]
+    table = [header, *([escaped(word) for word in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         say("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip())

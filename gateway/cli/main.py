@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from gateway.cli.output import replace_unencodable, sentence
+from gateway.cli.output import complain, replace_unencodable, sentence
 from gateway.cli.platforms import refusal
 from gateway.cli.usage import Parser
 
@@ -141,6 +141,12 @@ COMMANDS = (
         "gateway.cli.load:load",
     ),
     Entry(
+        "schema",
+        "print the JSON Schema of what goes over MQTT",
+        "schema event",
+        "gateway.cli.schema",
+    ),
+    Entry(
         "settle",
         "write the charging records of some days as CSV files",
         "settle --from 2007-03-01 --to 2007-03-31 --out settlement",
@@ -166,6 +172,9 @@ COMMANDS = (
     ),
 )
 
+_STDERR = 2
+"""Its descriptor."""
+
 GROUPS = {
     "handset": "simulated handsets",
     "explain": "how a number or a text is understood",
@@ -176,11 +185,16 @@ GROUPS = {
 """Help for the first word of commands that have two."""
 
 
+SILENT = frozenset({"serve", "demo"})
+"""Commands that work without standard output, or say themselves what is missing."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit code.
 
     Raises SystemExit(2) on wrong usage and SystemExit(0) after --help and --version, as argparse does.
     """
+    _occupy_standard_descriptors()
     if reason := refusal(sys.platform):
         sys.stderr.write(f"{reason}\n")
         return 2
@@ -192,8 +206,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args, surplus = parser.parse_known_args(words)
         if surplus:  # told by the command itself: its usage is the one that helps
             args.parser.error(f"not expected: {shlex.join(surplus)}")
+        if sys.stdout is None and words[0] not in SILENT:  # closed by the shell: >&-
+            return complain("standard output is closed")
         code = cast(Command, args.command).run(args)
-        if sys.stdout is not None:  # closed by the shell: >&-
+        if sys.stdout is not None:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
@@ -208,6 +224,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             _leave_output()
         return 1
     return code
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open /dev/null where the shell has closed a standard stream (2>&-).
+
+    Else a socket or the store would get its number; uvloop ends the process when it closes such a socket.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(_STDERR, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - to the end
 
 
 def _leave_output() -> None:

@@ -36,9 +36,14 @@ def print_json(value: object) -> None:
 
 
 def as_json(value: object) -> str:
-    """Return the line of a JSON value, in ASCII where standard output has another encoding than UTF-8."""
+    """Return the line of a JSON value, in ASCII where standard output has another encoding than UTF-8.
+
+    What a terminal would obey is escaped: peers choose texts and names.
+    """
+    from gateway.operations.log_lines import escaped_json  # here, because it takes time to load
+
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
-    return json.dumps(value, ensure_ascii=not unicode) + "\n"
+    return escaped_json(json.dumps(value, ensure_ascii=not unicode)) + "\n"
 
 
 def complain(reason: object) -> int:

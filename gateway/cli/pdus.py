@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 from gateway.cli.config import add_config, settings_of
 from gateway.cli.output import as_json, complain
-from gateway.operations.control import CommandRefused, NotRunning, follow
+from gateway.operations.control import STALLED, CommandRefused, NotRunning, follow
+from gateway.operations.log_lines import escaped
+from gateway.operations.pdus import LONGEST
 from gateway.settings import Settings
 from gateway.simulator.hints import command
 
@@ -30,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " there, bound or not, also those to come",
     )
     parser.add_argument(
-        "--seconds", default="60", metavar="N", help="how long to watch (default: 60, at most 86400)"
+        "--seconds",
+        default=60,
+        type=_seconds,
+        metavar="N",
+        help=f"how long to watch (default: 60, at most {LONGEST})",
     )
     parser.add_argument("--hex", action="store_true", help="show the octets too; ** for each that is hidden")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
@@ -48,10 +54,18 @@ def run(args: argparse.Namespace) -> int:
         return complain(refused)
 
 
+def _seconds(text: str) -> int:
+    """argparse: how long to watch."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 9 and 1 <= int(text) <= LONGEST):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {LONGEST}")
+    return int(text)
+
+
 async def _watch(args: argparse.Namespace, settings: Settings) -> int:
     zone = ZoneInfo(settings.service.timezone)
-    asked = {"account": args.account, "connection": args.connection, "seconds": args.seconds}
-    items = follow(settings.storage.path, "pdus", **asked, octets="yes" if args.hex else "no")
+    asked = {"account": args.account, "connection": args.connection, "seconds": str(args.seconds)}
+    asked["octets"] = "yes" if args.hex else "no"
+    items = follow(settings.storage.path, "pdus", args.seconds, **asked)
     ended = False
     async with aclosing(items):
         async for item in items:
@@ -59,7 +73,7 @@ async def _watch(args: argparse.Namespace, settings: Settings) -> int:
             line = as_json(_for_programs(item)) if args.json else f"{_line(item, zone, args.seconds)}\n"
             sys.stdout.write(line)
             sys.stdout.flush()  # somebody waits for it
-    return 0 if ended else complain("the gateway has ended")
+    return 0 if ended else complain(f"the gateway has ended, or nothing was read here for {STALLED:g} s")
 
 
 def _for_programs(item: dict[str, Any]) -> dict[str, Any]:
@@ -70,9 +84,9 @@ def _for_programs(item: dict[str, Any]) -> dict[str, Any]:
     return {"pdu": {**item["pdu"], "at": at.replace("+00:00", "Z")}}
 
 
-def _line(item: dict[str, Any], zone: ZoneInfo, seconds: str) -> str:
+def _line(item: dict[str, Any], zone: ZoneInfo, seconds: int) -> str:
     if "watching" in item:
-        return f"watching {printable(item['watching'])} for {seconds} s, times of {zone.key}; Ctrl-C ends it"
+        return f"watching {escaped(item['watching'])} for {seconds} s, times of {zone.key}; Ctrl-C ends it"
     if "dropped" in item:
         return f"({item['dropped']} PDUs are not shown: they come faster than they are read)"
     if "ended" in item:
@@ -85,7 +99,7 @@ def line_of(pdu: dict[str, Any], zone: ZoneInfo) -> str:
     at = datetime.fromtimestamp(pdu["at"] / 1000, UTC).astimezone(zone)
     begin = f"{at:%H:%M:%S}.{pdu['at'] % 1000:03d}  {pdu.get('direction', '-'):<3} {pdu['remote']}"
     if "said" in pdu:
-        return printable(f"{begin}  {pdu['said']}")
+        return escaped(f"{begin}  {pdu['said']}")
     words = [f"{begin}  {pdu['command']} {pdu['sequence_number']}"]
     if pdu["command_status"] is not None:
         words.append(pdu["command_status"])
@@ -100,7 +114,7 @@ def line_of(pdu: dict[str, Any], zone: ZoneInfo) -> str:
         words.append(f"(broken: {pdu['broken']})")
     if "hex" in pdu:
         words.append(f"[{pdu['hex']}]")
-    return printable(" ".join(words))
+    return escaped(" ".join(words))
 
 
 def _value(value: Any) -> str:
@@ -109,8 +123,3 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     return str(value)
-
-
-def printable(text: str) -> str:
-    """Escape what would move the cursor of a terminal: peers choose addresses and texts."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

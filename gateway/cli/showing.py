@@ -18,6 +18,7 @@ from gateway.cli.config import add_config, no_store, settings_of
 from gateway.cli.output import complain, sentence
 from gateway.message import MASKED, Delivery, message_id
 from gateway.operations.control import CommandRefused, NotRunning, ask
+from gateway.operations.log_lines import escaped
 from gateway.operations.operators import AT_ONCE
 from gateway.settings import Settings
 from gateway.simulator.hints import command
@@ -58,8 +59,8 @@ def guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse.
 
 
 def say(text: str) -> None:
-    """Print a line on standard output."""
-    sys.stdout.write(text + "\n")
+    """Print a line on standard output. What a terminal would obey is escaped: peers choose addresses."""
+    sys.stdout.write(escaped(text) + "\n")
 
 
 def count(text: str) -> int:

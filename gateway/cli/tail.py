@@ -19,8 +19,9 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from gateway.cli.config import add_config, settings_of
+from gateway.cli.output import complain
 from gateway.cli.tail_screen import Screen, StatusLine
-from gateway.operations.log_lines import ShortLines, escaped, wants_colours
+from gateway.operations.log_lines import ShortLines, escaped, escaped_json, wants_colours
 from gateway.operations.tail.follow import GrowingFile, LineSplitter, Source, Stream
 from gateway.operations.tail.selection import (
     Selection,
@@ -79,8 +80,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show lines until the end of what is read, or Ctrl-C; 1 when it cannot be read."""
     settings = settings_of(args)
-    if sys.stdout is None:  # closed by the shell: >&-
-        return _complain("standard output is closed")
     zone = ZoneInfo(settings.service.timezone)
     wanted = _wanted(args, zone)
     name = _name_of_log(args, settings)
@@ -88,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         source = _open(args, name)
     except OSError as error:
         remedy = "name another FILE, or the configuration of the gateway with --config FILE"
-        return _complain(f"{name}: {error.strerror or error}: {remedy}")
+        return complain(f"{name}: {error.strerror or error}: {remedy}")
     screen = Screen(sys.stdout)
     try:
         view = View(
@@ -105,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         raise
     except OSError as error:
         screen.close()
-        return _complain(f"{name} to standard output: {error.strerror or error}")
+        return complain(f"{name} to standard output: {error.strerror or error}")
     finally:
         screen.close()
         source.close()
@@ -133,7 +132,8 @@ class View:
             if not self._selection.takes(event):
                 return None
             if self._as_json:
-                return line.decode("utf-8", "replace")
+                text = line.decode("utf-8", "replace")
+                return escaped_json(text) if self._terminal else text
             shown = self._lines.of(event)
             if shown is not None:
                 return shown
@@ -251,11 +251,6 @@ def _progress(source: Source, screen: Screen, *, shown: bool) -> Iterator[Callab
             yield lambda: bar.update(task, completed=source.place, total=source.size)
     else:
         yield lambda: None
-
-
-def _complain(text: str) -> int:
-    sys.stderr.write(f"fetion-gateway: {text}\n")
-    return 1
 
 
 def _msisdn(text: str) -> str:

@@ -1,9 +1,9 @@
 """Tells consumers what is in the store: one task, one cursor and one pace for each of them.
 
-A relay reads up to MOST events behind its place, hands them over, and moves its place behind what the
-consumer confirmed or refused for good. The cursor in the store follows, MOVE_EVERY later at most: that is
-a commit of its own, and SMS need the disk too; a crash in between repeats what was told in that time. While a
-consumer is away its relay holds what it has read, and asks the store for nothing.
+A relay reads as many events behind its place as the consumer takes at once, hands them over, and moves its
+place behind what the consumer confirmed or refused. The cursor in the store follows, MOVE_EVERY later at
+most: that is a commit of its own, and SMS need the disk too; a crash in between repeats what was told in that
+time. While a consumer is away its relay holds what it has read, and asks the store for nothing.
 """
 
 import asyncio
@@ -13,14 +13,22 @@ from random import Random
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.events.contract import MOST, Consumer, RefusedEvent, StoredEvent, TemporaryFault
+from gateway.events.contract import (
+    MOST,
+    Consumer,
+    RefusedEvent,
+    Running,
+    StoredEvent,
+    TemporaryFault,
+    TopicConsumer,
+)
+from gateway.events.parking import Parking
+from gateway.events.pauses import RETRY_MOST, pause
 from gateway.observer import Observer
 from gateway.storage.contract import EventStore, StorageError
 
-RETRY_FIRST: Final = 0.2
-RETRY_MOST: Final = 30.0
-"""Seconds that a pause after a failure lasts at most: the bound doubles from the first to this; the pause is
-drawn between nothing and the bound."""
+PAGE: Final = 50
+"""Events that are read at once."""
 MOVE_EVERY: Final = 0.05
 """Seconds between two moves of a stored cursor while there is more to tell."""
 FORGET_EVERY: Final = 0.1
@@ -85,6 +93,10 @@ class Relay:
         self._to_park: list[RefusedEvent] = []
         self._failures = 0
         self._failing_since = 0.0
+        self._running = consumer if isinstance(consumer, Running) else None
+        self._parking = (
+            Parking(consumer, store, clock, random, observer) if isinstance(consumer, TopicConsumer) else None
+        )
 
     @property
     def backlog(self) -> int:
@@ -104,6 +116,7 @@ class Relay:
         """The events up to `last` are gone, `count` of which were not taken."""
         self.dropped += count
         self.place = max(self.place, last)
+        self._read = [event for event in self._read if event.sequence > last]
         self._stored = max(self._stored, last)
         self._observer.events_dropped(self.name, count)
 
@@ -117,17 +130,17 @@ class Relay:
                 # Neither store nor consumer need have waited: others have their turn between two steps.
                 await asyncio.sleep(0)
             except (TemporaryFault, StorageError) as error:
-                pause = self._failed()
+                seconds = self._failed()
                 if self._worth_a_line:
-                    self._observer.events_deferred(self.name, error, self._failures, pause)
+                    self._observer.events_deferred(self.name, error, self._failures, seconds)
             except Exception as error:  # the boundary for bugs of consumers, and of relays
-                self._one_by_one = MOST
-                pause = self._failed()
+                self._one_by_one = self._consumer.most
+                seconds = self._failed()
                 if self._worth_a_line:
-                    self._observer.events_broken(self.name, error, self._failures, pause)
+                    self._observer.events_broken(self.name, error, self._failures, seconds)
             else:
                 continue
-            await self._wait(self._stop, pause)
+            await self._wait(self._stop, seconds)
             if self._stop.is_set():
                 return
 
@@ -145,10 +158,11 @@ class Relay:
             await self._begin()
         if self._to_park:
             await self.store_cursor()
+        await self._offer_again()
         if not self._read:
             self._news.clear()
             if self.place < self._store.last_event:
-                self._read = await self._store.events_after(self.place, MOST)
+                await self._read_on()
                 if not self._read:  # they were deleted; drop() is about to say so
                     await self._wait(self._news, FORGET_EVERY)
                     return
@@ -157,22 +171,53 @@ class Relay:
         if self._unstored:
             await self._follow()
         elif self.place >= self._store.last_event and not self._stop.is_set():
-            await self._news.wait()
+            if self._parking and (seconds := self._parking.wait) is not None:
+                await self._wait(self._news, seconds)
+            else:
+                await self._news.wait()
 
     async def _begin(self) -> None:
         found = await self._store.cursor(self.name)
         self.place = self._stored = found.sequence
         self.parked, self.dropped = found.parked, found.dropped
+        if self._parking:
+            await self._parking.begin()
         self._known = True
+
+    async def _read_on(self) -> None:
+        """As many as the consumer takes at once, page by page."""
+        last = self.place
+        while len(self._read) < self._consumer.most and last < self._store.last_event:
+            found = await self._store.events_after(last, PAGE)
+            if not found:
+                return
+            self._read += found
+            last = found[-1].sequence
+            await asyncio.sleep(0)  # the store need not have waited: others have their turn
+
+    async def _offer_again(self) -> None:
+        """What was refused for a while, when that is due."""
+        if self._parking and self._parking.wait == 0 and not self._stop.is_set():
+            if self._running:
+                await self._running.ready()
+            await self._parking.offer()
+            self._succeeded(0)
 
     async def _hand_over(self) -> None:
         """The next events of those that were read; they stay until the consumer is done with them."""
+        if self._running:
+            await self._running.ready()
         most = 1 if self._one_by_one else self._consumer.most
         events = self._read[:most]
-        refused = await self._consumer.take(events)
+        if not events:  # they went while the consumer was away
+            return
+        free, behind = self._parking.split(events) if self._parking else (events, [])
+        refused = [*behind, *(await self._consumer.take(free) if free else ())]
         self._succeeded(len(events))
-        del self._read[: len(events)]
+        self._read = [event for event in self._read if event.sequence > events[-1].sequence]
         self._to_park += refused
+        if self._parking:
+            self._parking.note(refused)
         self.place = max(self.place, events[-1].sequence)
 
     async def _follow(self) -> None:
@@ -194,22 +239,24 @@ class Relay:
     async def store_cursor(self) -> None:
         """Put the place into the store, and what was refused with it."""
         place, parked = self.place, self._to_park
-        await self._store.move_cursor(self.name, place, [(each.event, each.reason) for each in parked])
+        gone = await self._store.move_cursor(self.name, place, [(each.event, each.reason) for each in parked])
         self._to_park = self._to_park[len(parked) :]
         self._stored = max(self._stored, place)
         self._stored_at = self._clock.monotonic()
         self.parked += len(parked)
         for each in parked:
             self._observer.event_parked(self.name, each.event, each.reason)
+        if gone:
+            self.dropped += gone
+            self._observer.events_dropped(self.name, gone)
         self._moved()
 
     def _failed(self) -> float:
         """Count it; gives the seconds to wait."""
         if not self._failures:
             self._failing_since = self._clock.monotonic()
-        bound = min(RETRY_FIRST * 2 ** min(self._failures, 30), RETRY_MOST)
         self._failures += 1
-        return self._random.uniform(0, bound)
+        return pause(self._random, self._failures)
 
     @property
     def _worth_a_line(self) -> bool:
@@ -249,6 +296,7 @@ class Relays:
         self._keep_ms = keep_ms
         self._most = most
         self._untidy = asyncio.Event()
+        self._running = [each for each in consumers if isinstance(each, Running)]
         self._relays = [Relay(each, store, clock, random, observer, self._untidy.set) for each in consumers]
         self._tasks: list[asyncio.Task[None]] = []
         self._woken_for = store.last_event
@@ -259,6 +307,9 @@ class Relays:
             self._tasks.append(asyncio.create_task(relay.run(), name=f"events to {relay.name}"))
         if self._relays:
             self._tasks.append(asyncio.create_task(self._tidy(), name="deletion of events"))
+        for consumer in self._running:
+            task = self._keep_running(consumer)
+            self._tasks.append(asyncio.create_task(task, name="a consumer of events"))
 
     def wake(self) -> None:
         """A commit is done. Called after each: a look, unless it held events."""
@@ -296,6 +347,15 @@ class Relays:
             for relay in self._relays:
                 with contextlib.suppress(StorageError):  # then it is told again
                     await relay.finish()
+
+    async def _keep_running(self, consumer: Running) -> None:
+        """A bug in it ends it for a while, and nothing else."""
+        while True:
+            try:
+                await consumer.run()
+            except Exception as error:  # the boundary for bugs of what a consumer keeps up
+                self._observer.events_broken("run", error, 1, RETRY_MOST)
+            await asyncio.sleep(RETRY_MOST)
 
     async def _tidy(self) -> None:
         """Delete events, in small steps, when a cursor has moved or too many wait."""

@@ -26,6 +26,10 @@ PATIENCE = 5.0
 STALLED = 60.0
 """Seconds for which the client of a stream may read nothing."""
 
+_NO_ANSWER: Final = (
+    "the answer is not that of a gateway of this version: which program made the control socket?"
+)
+
 Item = dict[str, Any]
 """One line of a stream."""
 Stream = Callable[..., AsyncIterator[list[Item]]]
@@ -54,6 +58,16 @@ def socket_path(store: Path) -> Path:
     return store.with_name(store.name + ".control")
 
 
+def path_fault(path: Path) -> str:
+    """Say why no control socket can have this path; "" where one can."""
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        return ""
+    return (
+        f"{path}: longer than {LONGEST_PATH} octets, too long for a control socket:"
+        " storage.url must name a shorter path"
+    )
+
+
 class Control:
     """Answers commands. commands, streams: by name."""
 
@@ -71,11 +85,8 @@ class Control:
 
         Raises PathTooLong, OSError.
         """
-        if len(os.fsencode(self._path)) > LONGEST_PATH:
-            raise PathTooLong(
-                f"{self._path}: longer than {LONGEST_PATH} octets, too long for a control socket:"
-                " storage.url must name a shorter path"
-            )
+        if fault := path_fault(self._path):
+            raise PathTooLong(fault)
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
@@ -174,35 +185,58 @@ async def ask(store: Path, command: str, **arguments: str) -> Any:
         writer.write(orjson.dumps({"command": command, **arguments}) + b"\n")
         async with asyncio.timeout(2 * PATIENCE):
             line = await reader.readline()
-    except (TimeoutError, ConnectionError):  # it hangs, or it has just ended
+    except OSError:  # it hangs, or it has just ended
         line = b""
     finally:
         writer.close()
-    if not line:
+    if not line.endswith(b"\n"):
         raise CommandRefused(f"{command}: no answer within {PATIENCE:g} s: is the store failing? See the log")
-    answer = orjson.loads(line)
-    if "error" in answer:
-        raise CommandRefused(answer["error"])
+    answer = _object(line)
+    if command not in answer:
+        raise CommandRefused(_NO_ANSWER)
     return answer[command]
 
 
-async def follow(store: Path, command: str, **arguments: str) -> AsyncGenerator[Item, None]:
+async def follow(store: Path, command: str, lasting: float, **arguments: str) -> AsyncGenerator[Item, None]:
     """Send a command that streams to the running gateway of a store, and give what comes, to its end.
 
-    Raises NotRunning, or CommandRefused with the text of the gateway.
+    lasting: seconds after which the gateway ends the stream. Raises NotRunning, or CommandRefused with the
+    text of the gateway, or because it hangs.
     """
     reader, writer = await _connect(store)
+    now = asyncio.get_running_loop().time
+    begin, end = now() + 2 * PATIENCE, now() + 2 * PATIENCE + lasting
     try:
         writer.write(orjson.dumps({"command": command, **arguments}) + b"\n")
-        while line := await reader.readline():
-            item: Item = orjson.loads(line)
-            if "error" in item:
-                raise CommandRefused(item["error"])
-            yield item
-    except ConnectionError:
+        due = begin
+        while (line := await _line(reader, due)).endswith(b"\n"):
+            yield _object(line)
+            due = end
+    except TimeoutError:
+        raise CommandRefused(f"{command}: the gateway does not answer: does it hang? See the log") from None
+    except OSError:
         return  # the gateway has ended
     finally:
         writer.close()
+
+
+async def _line(reader: asyncio.StreamReader, due: float) -> bytes:
+    """Raises TimeoutError when there is none at that time of the loop."""
+    async with asyncio.timeout_at(due):
+        return await reader.readline()
+
+
+def _object(line: bytes) -> Item:
+    """The object of a line. Raises CommandRefused with the text of the gateway, or if it is none."""
+    try:
+        found = orjson.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CommandRefused(_NO_ANSWER)
+    if "error" in found:
+        raise CommandRefused(found["error"])
+    return found
 
 
 async def _connect(store: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -214,5 +248,7 @@ async def _connect(store: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWri
         raise CommandRefused(
             f"{path}: only the user that the gateway runs as may ask it, and root"
         ) from error
+    except BlockingIOError as error:  # uvloop; asyncio takes it for a connection, which then fails
+        raise CommandRefused(f"{path}: no answer: too many wait for one. See the log") from error
     except OSError as error:
         raise NotRunning(f"no gateway runs on {store} ({path}: {error.strerror})") from error

@@ -441,6 +441,24 @@ class EventLog(Observer):
                 suppressed=suppressed,
             )
 
+    def events_unparked(self, consumer: str, count: int) -> None:
+        """events.unparked."""
+        self._log.warning("events.unparked", consumer=consumer, events=count)
+
+    def consumer_connected(self, consumer: str, peer: str, failures: int) -> None:
+        """events.connected."""
+        self._log.info("events.connected", consumer=consumer, peer=peer, failures=failures)
+
+    def consumer_denied(self, consumer: str, what: str, reason: str) -> None:
+        """events.denied."""
+        self._log.warning("events.denied", consumer=consumer, what=what, reason=reason)
+
+    def consumer_disconnected(self, consumer: str, peer: str, reason: str, failures: int) -> None:
+        """events.disconnected."""
+        self._log.warning(
+            "events.disconnected", consumer=consumer, peer=peer, reason=reason, failures=failures
+        )
+
     def events_dropped(self, consumer: str, count: int) -> None:
         """events.dropped: at a bounded rate; the store counts all."""
         suppressed = self._dropped.suppressed()

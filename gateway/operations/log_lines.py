@@ -10,6 +10,7 @@ values, and the numbers that only machines need (MACHINE), are left out; a key t
 shown as key=value. An exception follows its line, indented.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -122,6 +123,10 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "events.broken": ("{consumer}", "{error}", "failure {failures}", "next try in {pause_s} s"),
     "events.resumed": ("{consumer}", "after {failures} failures in {seconds} s"),
     "events.parked": ("{consumer}", "{happened}", "{msisdn}", "{reason}", _LEFT_OUT),
+    "events.unparked": ("{consumer}", "{events} events taken after all"),
+    "events.connected": ("{consumer}", "{peer}", "after {failures} failures"),
+    "events.disconnected": ("{consumer}", "{peer}", "{reason}", "failure {failures}"),
+    "events.denied": ("{consumer}", "{what}", "{reason}"),
     "events.dropped": ("{consumer}", "{events} events", _LEFT_OUT),
     "log.lost": ("{total} lines since the start",),
     "log.reopen_failed": ("{reason}",),
@@ -328,6 +333,13 @@ def _value(value: object) -> str:
 def escaped(text: str) -> str:
     r"""Return a text with control characters and the like as \n, \x1b, \u202e."""
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def escaped_json(text: str) -> str:
+    r"""Return a line of JSON with the like written as \u009b, which means the same; its tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in "\t\r" else json.dumps(each)[1:-1] for each in text)
 
 
 def _indented(exception: object) -> str:

@@ -40,6 +40,7 @@ NUMBER_KEYS = frozenset(
         "destination",
         "source_addr",
         "destination_addr",
+        "esme_addr",
         "sub_code",
         "address_range",
     }

@@ -15,9 +15,11 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
+from gateway.operations.log_lines import escaped_json
 from gateway.simulator.errors import NotConnectedError, SimulatorError
 from gateway.simulator.handset import SHIPPED, SPELLINGS, Account, Centre, Handset, Phone
 from gateway.simulator.hints import as_called_here, start, tracing
+from gateway.simulator.layout import visible
 from gateway.simulator.sms import ENCODINGS, Expectation, Sms, bare
 from gateway.simulator.terminal import line_printer, lines_of, say
 from gateway.simulator.transcript import Transcript
@@ -76,7 +78,8 @@ async def _send(args: argparse.Namespace) -> int:
             if args.json:
                 say(_as_json(Sms(args.sender, args.to, args.text), message_id))
             else:
-                say(f"message id {message_id}: {tracing(getattr(args, 'config', None))} {message_id}")
+                trace = tracing(getattr(args, "config", None))
+                say(visible(f"message id {message_id}: {trace} {message_id}"))
         finally:
             shown.release()
         await phone.wait_for(Expectation(regex=args.expect), args.wait)
@@ -198,7 +201,7 @@ def _as_json(sms: Sms, message_id: str | None = None) -> str:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     values = {"time": now, "from": sms.sender, "to": sms.receiver, "text": sms.text, "message_id": message_id}
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")  # elsewhere JSON has its own escapes
-    return json.dumps(values, ensure_ascii=not unicode)
+    return escaped_json(json.dumps(values, ensure_ascii=not unicode))
 
 
 def account_of(args: argparse.Namespace) -> Account:

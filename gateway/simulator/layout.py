@@ -13,6 +13,8 @@ _LEAST: Final = 10
 """Columns that a text has on however narrow a terminal."""
 
 _CLOSING: Final = frozenset("，。：；！？、”’）》」』】〉…,.:;!?)")
+_JOINER: Final = "\u200d"
+"""Makes one sign of two (Unicode 16, section 23.2): a family of three emoji."""
 _OPENING: Final = frozenset("“‘（《「『【〈(")
 
 DIM: Final = "\033[2m"  # ANSI codes (ECMA-48 section 8.3.117)
@@ -58,7 +60,9 @@ def later(seconds: float) -> str:
 def visible(text: str) -> str:
     """The text on one line, without characters that a terminal would obey."""
     one_line = text.replace("\r\n", "\n").replace("\n", " / ")
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in one_line)
+    return "".join(
+        each if each.isprintable() or each == _JOINER else "\N{REPLACEMENT CHARACTER}" for each in one_line
+    )
 
 
 def wrap(text: str, width: int | None) -> list[str]:
@@ -103,7 +107,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 def _may_end(before: str, after: str) -> bool:
     """Whether a line may end between two characters."""
-    if after == " " or after in _CLOSING or before in _OPENING or columns(after) == 0:
+    if after == " " or after in _CLOSING or before in _OPENING or before == _JOINER or columns(after) == 0:
         return False
     return before == " " or columns(before) == 2 or columns(after) == 2
 

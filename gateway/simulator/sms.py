@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.simulator.errors import CannotSendError, MailboxFullError, SimulatorError
+from gateway.simulator.layout import visible
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import Added, MessageTooLongError, PartSet, Segment, Tlvs, part_of, segments
 
@@ -39,8 +40,8 @@ class Sms:
 
     @property
     def line(self) -> str:
-        """The text on one line, for display."""
-        return self.text.replace("\r", "").replace("\n", " / ")
+        """Who sent what, on one line, for display."""
+        return visible(f"{self.sender}: {self.text}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class MissedError(SimulatorError, AssertionError):
     def __init__(
         self, receiver: str, expectation: Expectation, within: float, instead: tuple[Sms, ...]
     ) -> None:
-        came = "".join(f"\n  came instead: {sms.sender}: {sms.line}" for sms in instead)
+        came = "".join(f"\n  came instead: {sms.line}" for sms in instead)
         super().__init__(f"{receiver} expected {expectation} within {within:g} s{came or ', nothing came'}")
         self.receiver = receiver
         self.expectation = expectation
@@ -109,7 +110,7 @@ class UnexpectedError(SimulatorError, AssertionError):
     """An unwanted SMS came."""
 
     def __init__(self, receiver: str, expectation: Expectation, sms: Sms) -> None:
-        super().__init__(f"{receiver} expected not to get {expectation}\n  came: {sms.sender}: {sms.line}")
+        super().__init__(f"{receiver} expected not to get {expectation}\n  came: {sms.line}")
         self.receiver = receiver
         self.expectation = expectation
         self.sms = sms

@@ -6,14 +6,15 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Final, TextIO
 
+from gateway.operations.log_lines import wants_colours
 from gateway.simulator.transcript import Line, Pause
 
 _CHUNK: Final = 65_536
 
 
 def shows_colours(stream: TextIO) -> bool:
-    """Return whether to use colours: on a terminal, unless NO_COLOR is set (https://no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+    """Return whether to use colours on a stream."""
+    return wants_colours(os.environ, terminal=stream.isatty())
 
 
 def line_printer(stream: TextIO) -> Callable[[Line | Pause], None]:

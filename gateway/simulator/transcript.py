@@ -82,4 +82,4 @@ class Transcript:
 
     def _who(self, number: str) -> str:
         name = self._names.get(number)
-        return number if name is None else f"{name} {number}"
+        return visible(number if name is None else f"{name} {number}")

@@ -8,7 +8,7 @@ from textwrap import fill
 from threading import Event, Thread
 from typing import Final, TextIO
 
-from gateway.simulator.layout import lay_out
+from gateway.simulator.layout import lay_out, visible
 from gateway.simulator.sms import Sms
 from gateway.simulator.terminal import shows_colours
 
@@ -116,7 +116,7 @@ class Window:
 
     def _who(self, number: str) -> str:
         name = self._names.get(number)
-        return number if name is None else f"{name} {number}"
+        return visible(number if name is None else f"{name} {number}")
 
     def _width(self) -> int | None:
         """The columns of the terminal now: it may have been resized. None: it is none, or does not say."""

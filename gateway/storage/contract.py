@@ -79,8 +79,8 @@ class Candidate(NamedTuple):
 class Cursor:
     """Where a consumer of events stands.
 
-    sequence: the last event that it is done with. parked: how many it refused for good. dropped: how many
-    went before it took them, because they were too many or too old.
+    sequence: the last event that it is done with. parked: how many it refused. dropped: how many went before
+    it took them, because they were too many or too old, parked ones among them.
     """
 
     sequence: int = 0
@@ -91,7 +91,7 @@ class Cursor:
 @dataclass(frozen=True, slots=True)
 class ForgottenEvents:
     """What a step of forget_events came to: how many events went, the last of them, and by consumer how many
-    of them it had not taken."""
+    of them, and of its parked ones, went without having been taken."""
 
     gone: int
     last: int = 0
@@ -114,21 +114,25 @@ class EventStore(Protocol):
 
     async def move_cursor(
         self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]] = ()
-    ) -> None:
+    ) -> int:
         """The consumer is done with all events up to `sequence`. Durable, in a commit of its own.
 
-        A cursor never moves back. parked: events among them that it refused for good, each with the reason;
-        counted once each, and kept, the latest 10,000 of a consumer.
+        A cursor never moves back. parked: events among them that it refused, each with the reason; counted
+        once each, and kept, the latest 10,000 of a consumer. Gives how many older ones went, counted as
+        dropped.
         """
 
-    async def parked_events(self, name: str, limit: int) -> list[tuple[StoredEvent, str]]:
-        """Events that a consumer refused for good, with the reason, oldest first."""
+    async def parked_events(self, name: str, limit: int, after: int = 0) -> list[tuple[StoredEvent, str]]:
+        """Events that a consumer refused, with the reason, oldest first, from behind the sequence `after`."""
+
+    async def unpark_events(self, name: str, sequences: Sequence[int]) -> None:
+        """The consumer has taken these parked events after all. Durable, in a commit of its own."""
 
     async def forget_events(self, before: int, most: int, limit: int) -> ForgottenEvents:
         """Delete for good, in a commit of its own, the oldest events, `limit` at most: those that every
         consumer has passed, those older than `before` (ms UTC), and those of which more than `most` are
         there. What a consumer had not passed is added to its `dropped`, and its cursor moves behind it.
-        Parked events older than `before` go as well."""
+        Parked events older than `before` go as well, and count as dropped."""
 
 
 class Store(EventStore, Protocol):

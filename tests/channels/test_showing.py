@@ -14,6 +14,7 @@ from gateway.channels.smpp.showing import Display
 from gateway.channels.smpp.watching import Passed
 from gateway.inbound import disclosure
 from gateway.inbound.disclosure import Disclosure
+from gateway.smpp import gsm
 from gateway.smpp.codec import encode
 from gateway.smpp.errors import EncodeError
 from gateway.smpp.long import MESSAGE_PAYLOAD, Segment, segments
@@ -109,6 +110,45 @@ def test_what_is_hidden_says_why(pdu: Pdu, reason: str) -> None:
     assert seen["hex"].endswith("**")
 
 
+@pytest.mark.parametrize("data_coding", [0, 1, 3, 8, 15])
+@pytest.mark.parametrize("codec", ["ascii", "utf-16-be", "utf-16-le", "packed"])
+@pytest.mark.parametrize("text", ["MM#abc12345", "MM abc12345", "XGMM abc12345", "P abc12345"])
+def test_a_password_under_a_wrong_data_coding(text: str, codec: str, data_coding: int) -> None:
+    """The fault that an operator may be looking for: the password is legible in the octets all the same."""
+    octets = gsm.pack(text.encode()) if codec == "packed" else text.encode(codec)
+    seen = shown(SubmitSm(destination_addr="161", data_coding=data_coding, short_message=octets))
+    assert seen["hidden"]
+    assert "text" not in seen
+    assert seen["hex"].endswith("**" * len(octets))
+
+
+@pytest.mark.parametrize("text", ["今天晚上一起吃饭吗?", "收到", "HY#13900000002"])
+@pytest.mark.parametrize(("codec", "data_coding"), [("utf-16-be", 8), ("gb18030", 15)])
+def test_an_ordinary_chinese_sms_is_shown(text: str, codec: str, data_coding: int) -> None:
+    """That it could be other octets' text is no reason to hide it."""
+    pdu = SubmitSm(destination_addr="161", data_coding=data_coding, short_message=text.encode(codec))
+    assert shown(pdu)["text"] == text
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"\x14\x01\0\x08P 123456",  # of a vendor
+        b"\x04\x24\0\x04KTFX\x04\x24\0\x08P 123456",  # the second one does not count
+        b"\x03\x81\0\x08P 123456",
+    ],
+)
+def test_octets_that_nobody_has_read(more: bytes) -> None:
+    """Beside a text that may be shown, TLVs may hold another: their octets are not."""
+    text = b"" if b"KTFX" in more else b"KTFX"
+    frame = encode(SubmitSm(source_addr=ALICE, destination_addr="161", short_message=text)) + more
+    seen = shown(len(frame).to_bytes(4, "big") + frame[4:])
+    assert (seen["text"], seen["hidden"]) == ("KTFX", "")
+    assert b"123456".hex() not in seen["hex"]
+    assert "123456" not in json.dumps(seen)
+    assert ALICE.encode().hex() in seen["hex"]
+
+
 def test_before_a_bind_nothing_is_shown() -> None:
     """No account, no alphabet: nobody knows what a text is."""
     assert shown(sms("161", "KTFX"), account="")["hidden"] == showing.NOT_BOUND
@@ -120,6 +160,8 @@ def test_numbers_masked() -> None:
     assert seen["hidden"] == showing.NUMBERS_MASKED
     assert ALICE.encode().hex() not in seen["hex"]
     assert ALICE.encode().hex() not in shown(AlertNotification(source_addr=ALICE), masked=True)["hex"]
+    told = DeliverSmResp(tlvs={TAGS["additional_status_info_text"]: f"absent: {ALICE}"})
+    assert ALICE not in json.dumps(shown(told, masked=True))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from gateway.channels.smpp.watching import CannotWatch, Passed, Watch, Watches
 from gateway.message import MobileTerminated
 from gateway.net.connection import Connection
 from gateway.smpp.codec import decode, encode
-from gateway.smpp.pdus import BindTransceiver, DeliverSm, DeliverSmResp, EnquireLink, SubmitSm
+from gateway.smpp.pdus import BindTransceiver, DeliverSm, DeliverSmResp, EnquireLink, GenericNack, SubmitSm
 from tests.net.test_connection import Line, sms
 
 PEER = "127.0.0.1:40000"
@@ -159,6 +159,22 @@ async def test_an_sms_to_a_handset_says_whether_it_is_secret(secret: bool, parts
             line.receive(DeliverSmResp(sequence_number=sequence))
         line.receive(sms(1))
         assert [one.hidden for one in watch.take(9)] == [hidden, hidden, watching.UNKNOWN, ""]
+
+
+@pytest.mark.parametrize("secret", [True, False])
+async def test_a_peer_may_send_a_secret_back(secret: bool) -> None:
+    """Behind the header of a generic_nack, which has no body: shown as little as the deliver_sm."""
+    async with hub() as each:
+        watch = each.open("smsc")
+        line = each.line
+        out = MobileTerminated(
+            2, 1, "13800138000", "smsc", 0, "161", "13800138000", 0, 1, "x", 0, 0, secret, parts=1
+        )
+        sequence = line.connection.session.send(DeliverSm(short_message=b"x"), out, line.clock.now)
+        line.connection.flush()
+        watch.take(1)
+        line.receive(GenericNack(sequence_number=sequence, tlvs={0x1400: b"abc12345"}))
+        assert watch.take(1)[0].hidden == (watching.SECRET if secret else "")
 
 
 async def test_a_bug_ends_the_watch_of_a_connection_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,31 @@ def test_folders_that_cannot_be_written(below: str, folder: Path, capsys: pytest
     assert not (folder / "closed" / "new").exists()
 
 
+@pytest.mark.parametrize("below", [".", "new/deeper"])
+def test_folders_that_cannot_be_searched(
+    below: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that is closed altogether, as another service's is: the same faults."""
+    where = closed(folder / "closed") / below
+    (folder / "closed").chmod(0o700 if os.geteuid() == 0 else 0)
+    faults = check(
+        folder,
+        capsys,
+        storage={"url": f"sqlite:///{where / 'fetion.db'}", "key_file": str(where / "key")},
+        logging={"file": str(where / "gateway.log")},
+    )
+    assert set(faults) == {"storage.url", "storage.key_file", "logging.file"}
+
+
+def test_a_path_that_is_too_long_for_a_control_socket(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the gateway would not start, and only then say so."""
+    where = opened(folder / ("x" * 100))
+    storage = {"url": f"sqlite:///{where / 'fetion.db'}", "key_file": str(where / "key")}
+    assert "too long for a control socket" in check(folder, capsys, storage=storage)["storage.url"]
+
+
 def test_folders_that_can_be_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Folders that are there or can be made are no fault, and are not made."""
     where = opened(folder / "open")

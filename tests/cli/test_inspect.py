@@ -60,6 +60,16 @@ async def test_trace_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert {"number", "cause"}.isdisjoint({*message, *reply})
 
 
+async def test_nothing_of_a_peer_moves_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bind asks for any address_range."""
+    config = write_config(tmp_path)
+    async with inside(config) as gateway, await bind(gateway.port, address_range="1\x1b[2J\x9b2J"):
+        code, out, _ = await ask(capsys, config, "binds")
+    assert code == 0
+    assert "1\\x1b[2J\\x9b2J" in out
+    assert out.replace("\n", "").isprintable()
+
+
 @pytest.mark.parametrize("name", ["ABC", "0x00000000000001", "0000_0001_0000_2", "ffffffffffffffff", ""])
 @pytest.mark.parametrize("command", ["trace", "outbox retry", "outbox drop"])
 def test_a_malformed_id_is_wrong_usage(command: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:

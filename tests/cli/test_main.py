@@ -87,6 +87,33 @@ def test_a_reader_that_goes_away_is_no_fault() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["status --json", "check", "explain route 161", "completion bash", "tail /dev/null", "load --count 1"],
+)
+def test_standard_output_is_closed(words: str) -> None:
+    """`fetion-gateway ... >&-`: one sentence instead of the work whose result nobody would see."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" "$@" >&-', *COMMAND, *words.split()],
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, b"fetion-gateway: standard output is closed\n")
+
+
+def test_standard_error_is_closed() -> None:
+    """The exit code is that of the command. No socket gets the number of a closed stream: uvloop ends the
+    process when it closes such a one."""
+    words = [*COMMAND, "load", "--count", "1", "--port", "1"]
+    for closed, code, command in (("2>&-", 1, words), ("<&- 2>&-", 1, words), ("2>&-", 2, [*COMMAND, "x"])):
+        script = f'exec "$0" "$@" {closed}'
+        done = subprocess.run(
+            ["/bin/sh", "-c", script, *command], stdout=subprocess.PIPE, cwd=ROOT, check=False
+        )
+        assert (done.returncode, done.stdout) == (code, b"")
+
+
 def test_ctrl_c_is_no_fault() -> None:
     """Ctrl-C in a command ends it with 130 and without a traceback."""
     script = (

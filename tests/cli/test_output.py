@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.output import sentence
+from gateway.cli.output import as_json, sentence
 
 ROOT = Path(__file__).parents[2]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("FETION__")}
@@ -31,6 +31,14 @@ def test_what_cannot_be_encoded_is_replaced(environ: dict[str, str]) -> None:
         done = run(environ, "explain", "text", text, "--to", "1252013800138000")
         assert (done.returncode, done.stderr) == (0, b"")
         assert done.stdout.startswith(b"normalised ")
+
+
+def test_json_holds_nothing_that_a_terminal_obeys() -> None:
+    """JSON itself escapes only what is below a blank."""
+    text = "a\x1b\x7f\x9b2J\u202e\U000e0001飞\t"
+    line = as_json({text: [text]})
+    assert line.rstrip("\n").isprintable()
+    assert json.loads(line) == {text: [text]}
 
 
 @pytest.mark.parametrize("environ", [ASCII, POSIX, {}], ids=["ascii", "posix", "utf-8"])

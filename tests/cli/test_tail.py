@@ -285,6 +285,21 @@ async def test_others_cannot_write_on_the_terminal(tmp_path: Path, window: Windo
         await until(lambda: "evil\\x1b[2J\tx" in window.text(), "the line")
 
 
+async def test_a_peer_cannot_write_on_the_terminal(tmp_path: Path, window: Window) -> None:
+    """JSON may hold DEL, and the control characters of Latin-1: with --json they are escaped on a terminal; a
+    file gets the line as it is."""
+    path = tmp_path / "evil.log"
+    event = {"timestamp": "2007-06-01T04:00:00.000Z", "level": "info", "event": "bind.refused"}
+    line = json.dumps(event | {"system_id": "\x7f\x9b2J"}, ensure_ascii=False) + "\n"
+    path.write_text(line, "utf-8")
+    with running(str(path), "--no-follow", "--json", stdout=window.end):
+        await until(lambda: r'"\u007f\u009b2J"' in window.text(), "the line")
+    with running(str(path), "--no-follow", "--json", stdout=subprocess.PIPE) as process:
+        stdout = process.stdout
+        assert stdout is not None
+        assert await asyncio.to_thread(lambda: whole(stdout)) == line
+
+
 async def test_progress(log: Path, window: Window) -> None:
     """Reading a file to its end into another one shows a bar on a terminal; the lines are as without it."""
     with running(str(log), "--no-follow", stdout=subprocess.PIPE, stderr=window.end) as process:

@@ -100,6 +100,9 @@ def test_what_does_not_mean_cancelling(service: InMemoryService, text: str) -> N
 
 
 ATTEMPTS = (
+    "@M@M@ @a@b@c@1@2@3@4@5",  # UCS-2 that was read as GSM 7-bit
+    "\0p\0w\0d\0:\0a\0b\x001\x002\x003\x004",  # as Latin-1
+    "a\0b\0c\x001\x002\x003\x004",
     "改密 777777a9 好吗",
     "PWD 123456",
     "我的密码是 222222b8",
@@ -149,6 +152,9 @@ def test_attempts_use_up_no_help(service: InMemoryService) -> None:
 
 
 NO_ATTEMPTS = (
+    "@K@T@F@X",
+    "@@",
+    "\0h\0e\0l\0l\0o",
     "你好",
     "在吗？",
     "13912345678",

@@ -98,8 +98,24 @@ async def test_what_is_refused_is_kept_and_counted_once(store: Store) -> None:
     assert await store.parked_events("a", 10) == [(first, "too long"), (second, "denied")]
     assert await store.parked_events("a", 1) == [(first, "too long")]
     assert await store.parked_events("b", 10) == []
-    await store.forget_events(START_MS + 1, 100, 100)
-    assert (await store.parked_events("a", 10), (await store.cursor("a")).parked) == ([], 2)
+    assert await store.parked_events("a", 10, after=1) == [(second, "denied")]
+    assert (await store.forget_events(START_MS + 1, 100, 100)).dropped == {"a": 2}
+    assert (await store.parked_events("a", 10), await store.cursor("a")) == ([], Cursor(3, 2, 2))
+
+
+async def test_what_is_taken_after_all_is_parked_no_more(engine: Engine, tmp_path: Path) -> None:
+    """It is gone for good, for that consumer alone, and is not dropped; an unknown one is nothing."""
+    async with opening(engine, tmp_path) as store:
+        await fill(store, 3)
+        found = await store.events_after(0, 10)
+        for name in "ab":
+            await store.move_cursor(name, 3, [(each, "denied") for each in found])
+        await store.unpark_events("a", [1, 3, 9])
+        await store.unpark_events("new", [1])
+    async with opening(engine, tmp_path) as store:
+        assert [each.sequence for each, _ in await store.parked_events("a", 10)] == [2]
+        assert [each.sequence for each, _ in await store.parked_events("b", 10)] == [1, 2, 3]
+        assert await store.cursor("a") == Cursor(3, 3)
 
 
 async def test_what_everybody_has_passed_goes(store: Store) -> None:

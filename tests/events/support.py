@@ -118,6 +118,10 @@ class Told(Observer):
         """Noted."""
         self.lines.append(("parked", consumer, event.sequence, reason))
 
+    def events_unparked(self, consumer: str, count: int) -> None:
+        """Noted."""
+        self.lines.append(("unparked", consumer, count))
+
     def events_dropped(self, consumer: str, count: int) -> None:
         """Noted."""
         self.lines.append(("dropped", consumer, count))

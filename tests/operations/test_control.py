@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -219,6 +220,50 @@ async def test_a_gateway_that_hangs(store: Path, monkeypatch: pytest.MonkeyPatch
     finally:
         done.set()
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"[1]\n", "not that of a gateway"),
+        (b'{"other": 1}\n', "not that of a gateway"),
+        (b"hello\n", "not that of a gateway"),
+        (b'{"echo": ["x', "no answer"),
+    ],
+)
+async def test_what_is_no_answer(store: Path, said: bytes, reason: str) -> None:
+    """Of another program, or of a gateway that was killed within the line."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, socket_path(store))
+    try:
+        with pytest.raises(CommandRefused, match=reason):
+            await ask(store, "echo", text="x")
+    finally:
+        server.close()
+
+
+async def test_a_queue_before_a_gateway_that_hangs(store: Path) -> None:
+    """The system takes no more connections: it runs, and hangs."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(socket_path(store)))
+    listening.listen(0)
+    waiting = []
+    try:
+        with suppress(BlockingIOError):
+            while True:
+                waiting.append(socket.socket(socket.AF_UNIX))
+                waiting[-1].settimeout(0)
+                waiting[-1].connect(str(socket_path(store)))
+        with pytest.raises(CommandRefused, match="no answer"):
+            await ask(store, "echo", text="x")
+    finally:
+        for each in (listening, *waiting):
+            each.close()
 
 
 async def test_a_gateway_of_somebody_else(store: Path) -> None:

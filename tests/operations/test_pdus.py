@@ -76,7 +76,7 @@ async def test_a_stream_ends_with_its_time(store: Path) -> None:
     watched.ready, watched.dropped = AT_ONCE + 5, 3
     items: list[Item] = []
     async with serving(store, watched, clock):
-        async for item in follow(store, "pdus", **ASKED):
+        async for item in follow(store, "pdus", 60, **ASKED):
             items.append(item)
             if len(items) == AT_ONCE + 5 + 2:
                 clock.now += 60
@@ -91,7 +91,7 @@ async def test_a_stream_ends_with_its_client(store: Path) -> None:
     """Nobody watches any more when the client has gone."""
     watched = Counted()
     async with serving(store, watched, HandClock()):
-        async with aclosing(follow(store, "pdus", **ASKED)) as items:
+        async with aclosing(follow(store, "pdus", 60, **ASKED)) as items:
             assert await anext(items) == {"watching": "smsc"}
             assert watched.open == 1
         await until(lambda: not watched.open, "the end of the watch")
@@ -101,10 +101,50 @@ async def test_a_stream_ends_with_the_gateway(store: Path) -> None:
     """The client sees the end, without the summary."""
     watched = Counted()
     async with serving(store, watched, HandClock()) as control:
-        items = follow(store, "pdus", **ASKED)
+        items = follow(store, "pdus", 60, **ASKED)
         assert await anext(items) == {"watching": "smsc"}
         control.close()
         assert [item async for item in items] == []
+
+
+@pytest.mark.parametrize("said", [b"", b'{"watching": "smsc"}\n'])
+async def test_a_gateway_that_hangs(store: Path, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first line, or later: the client does not wait much longer than the stream was to last."""
+    monkeypatch.setattr(control_module, "PATIENCE", 0.02)
+    with pytest.raises(CommandRefused, match="does it hang"):
+        await items_from(store, said, end=False)
+
+
+@pytest.mark.parametrize("said", [b"[1]\n", b"7\n", b"hello\n", b"\xff\n"])
+async def test_another_program_answers(store: Path, said: bytes) -> None:
+    """What is no object is told, whatever was asked."""
+    with pytest.raises(CommandRefused, match="not that of a gateway"):
+        await items_from(store, said, end=True)
+
+
+async def test_a_gateway_that_is_killed_within_a_line(store: Path) -> None:
+    """A piece of a line is none: the stream has ended."""
+    items = await items_from(store, b'{"watching": "smsc"}\n{"pdu": {"at": 1', end=True)
+    assert items == [{"watching": "smsc"}]
+
+
+async def items_from(store: Path, said: bytes, *, end: bool) -> list[Item]:
+    """What a client makes of a server that says this, then ends or hangs."""
+    done = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(said)
+        if not end:
+            await done.wait()
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, socket_path(store))
+    try:
+        return [item async for item in follow(store, "pdus", 0.02, **ASKED)]
+    finally:
+        done.set()
+        server.close()
 
 
 async def test_a_client_that_does_not_read_is_left(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +166,7 @@ async def test_numbers_are_masked(store: Path) -> None:
     """logging.mask_msisdn holds here too."""
     watched = Counted()
     watched.ready = 1
-    stream = follow(store, "pdus", **ASKED)
+    stream = follow(store, "pdus", 60, **ASKED)
     async with serving(store, watched, HandClock(), masked=True), aclosing(stream) as items:
         await anext(items)
         assert (await anext(items))["pdu"]["to"] == "138****8000"
@@ -149,7 +189,7 @@ async def test_what_is_refused(store: Path, more: dict[str, str], reason: str) -
     watched = Counted()
     async with serving(store, watched, HandClock()):
         with pytest.raises(CommandRefused, match=reason):
-            await anext(follow(store, "pdus", **{**ASKED, **more}))
+            await anext(follow(store, "pdus", 60, **{**ASKED, **more}))
     assert watched.open == 0
 
 
@@ -159,9 +199,9 @@ async def test_a_stream_takes_its_arguments(store: Path) -> None:
         with pytest.raises(
             CommandRefused, match="pdus takes these texts: account, connection, seconds, octets"
         ):
-            await anext(follow(store, "pdus", account="smsc"))
+            await anext(follow(store, "pdus", 60, account="smsc"))
         with pytest.raises(CommandRefused, match="there are: pdus"):
-            await anext(follow(store, "nothing"))
+            await anext(follow(store, "nothing", 60))
 
 
 def test_a_look_is_short() -> None:

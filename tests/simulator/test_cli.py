@@ -52,6 +52,25 @@ async def test_send_prints_what_comes_back(client: str, capsys: pytest.CaptureFi
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "code"), [((), 0), (("--json",), 0), (("--expect", "nothing", "--wait", "0.2"), 1)]
+)
+async def test_nothing_of_a_centre_moves_the_cursor(
+    more: tuple[str, ...], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither its texts nor its numbers, whether they were expected or not."""
+
+    def evil(submit: SubmitSm) -> list[DeliverSm]:
+        return [*deliveries("161\x1b[2J\x9b2J", submit.source_addr, "a\x1b]0;x\x07\x9b2J\r\u202eb")]
+
+    async with FakeSmsc(evil) as smsc:
+        assert await handset(smsc, "send", "--to", "161", "KTFX", *more) == code
+    said = capsys.readouterr()
+    assert "2J" in said.out
+    shown = f"{said.out}{said.err}".replace("\n", "")
+    assert shown.isprintable(), ascii(shown)
+
+
 @pytest.mark.parametrize("client", ["own", "smpplib"])
 async def test_send_without_the_expected_answer_fails(
     client: str, capsys: pytest.CaptureFixture[str]

@@ -152,11 +152,12 @@ def test_no_line_is_wider_than_the_terminal(environ: dict[str, str], width: int)
 
 
 def test_colours(environ: dict[str, str]) -> None:
-    """On a terminal glosses are dimmed; with NO_COLOR there is no code at all."""
+    """On a terminal glosses are dimmed; with NO_COLOR, and on one that has no codes, there is none at all."""
     with demo(environ) as terminal:
         assert "\x1b[2mopen Fetion\x1b[0m" in terminal.text
-    with demo(environ | {"NO_COLOR": "1"}) as terminal:
-        assert "\x1b" not in terminal.text
+    for plain_one in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        with demo(environ | plain_one) as terminal:
+            assert "\x1b" not in terminal.text
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,12 @@ def test_an_empty_text() -> None:
 def test_pauses(seconds: float, said: str) -> None:
     """A wait is said in the unit that a person would use."""
     assert later(seconds) == said
+
+
+def test_a_sign_of_several_emoji_is_one() -> None:
+    """Where it fits it is neither taken apart nor cut."""
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    assert visible(family) == family
+    width = columns(family)
+    assert wrap(family * 3, width) == [family] * 3
+    assert wrap(f"好{family}", width) == ["好", family]

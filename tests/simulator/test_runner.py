@@ -98,8 +98,9 @@ async def test_converse_shows_each_line_as_it_comes() -> None:
 def test_a_line_holds_nothing_that_a_terminal_obeys() -> None:
     """An SMS cannot clear a screen, nor break a report in XML."""
     transcript = Transcript({}, clock)
-    transcript.add(Sms("161", "13800138000", "a\n\x1b[2Jb\x00"))
+    transcript.add(Sms("161\x1b[2J\x9b", "13800138000", "a\n\x1b[2Jb\x00"))
     assert str(transcript).endswith("a / \ufffd[2Jb\ufffd")
+    assert str(transcript).isprintable()
 
 
 def test_a_line_for_a_terminal_says_the_same() -> None:

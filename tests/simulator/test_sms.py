@@ -12,6 +12,7 @@ from gateway.simulator.sms import (
     MissedError,
     Received,
     Sms,
+    UnexpectedError,
     bare,
     encode,
 )
@@ -141,3 +142,11 @@ def test_missed_says_what_came_instead() -> None:
     assert nothing == f"{ALICE} expected an SMS from 161 with /飞信/ within 5 s, nothing came"
     something = str(MissedError(ALICE, Expectation.of(text="好"), 0.5, (Sms("12520", ALICE, "no"),)))
     assert something == f"{ALICE} expected an SMS with text '好' within 0.5 s\n  came instead: 12520: no"
+
+
+def test_an_error_holds_nothing_that_a_terminal_obeys() -> None:
+    """Neither the number nor the text of what came."""
+    sms = Sms("161\x1b[2J", ALICE, "a\x9b2J\rb")
+    for error in (MissedError(ALICE, Expectation(), 1, (sms,)), UnexpectedError(ALICE, Expectation(), sms)):
+        assert str(error).replace("\n", "").isprintable()
+        assert str(error).endswith("161\ufffd[2J: a\ufffd2J\ufffdb")

@@ -5,6 +5,7 @@ says), a text to 050, a part of a long message, or something that no parser has 
 neither are its octets, nor the values of TLVs that are texts or octets. A password of a bind is never shown.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, Final
@@ -48,9 +49,17 @@ NOT_BOUND: Final = "not bound"
 HEADER_BEFORE_TEXT: Final = "a user data header, or a part of a long message"
 TWO_TEXTS: Final = "a short_message and a message_payload"
 NO_TEXT: Final = "octets that are no text"
+MISREAD: Final = "in another alphabet than its data_coding says it may hold a password"
 PASSWORD: Final = "<secret>"
 NUMBERS_MASKED: Final = "logging.mask_msisdn"
 UNREADABLE: Final = "its content cannot be read"
+READINGS: Final = ("utf-8", "gbk", "ucs2", "ucs2-le", "gsm-packed")
+"""Codecs in which a text may have been written whose data_coding says another: whoever watches may be looking
+for that very fault, and can read the octets as they were meant."""
+_FIRST: Final = 0x40  # data_codings that mean nothing in particular
+_READERS: Final = Alphabet.from_config({_FIRST + n: codec for n, codec in enumerate(READINGS)}, "gsm")
+_LEGIBLE: Final = re.compile("[ -~\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+"""A text of ASCII and Chinese characters, as a password or an instruction is."""
 _HEADER: Final = frozenset(each.name for each in fields(Pdu))
 _BODIES: Final = {pdu: tuple(each.name for each in fields(pdu) if each.name not in _HEADER) for pdu in PDUS}
 
@@ -141,7 +150,10 @@ class Display:
             about |= _header_of(frame) | {"broken": str(error), "hidden": UNREADABLE}
             return about | ({"hex": _hex(frame, HEADER_LENGTH)} if octets else {})
         text, hidden = self._text(passed, pdu)
-        about |= _header_of(frame) | {"fields": _fields(pdu), "tlvs": _tlvs(pdu, bare=bool(hidden))}
+        about |= _header_of(frame) | {
+            "fields": _fields(pdu),
+            "tlvs": _tlvs(pdu, bare=bool(hidden) or self._masked),
+        }
         if pdu.notes:
             about["notes"] = list(pdu.notes)
         if text is not None:
@@ -178,13 +190,26 @@ class Display:
             inbound = read(_NOBODY, alphabet, pdu, 0.0)
         except Refusal as refusal:
             return "", refusal.reason
-        return alphabet.decode(inbound.octets, inbound.data_coding), self._judge(inbound)
+        text = alphabet.decode(inbound.octets, inbound.data_coding)
+        return text, self._judge(inbound) or self._misread(inbound, text)
+
+    def _misread(self, inbound: Inbound, text: str) -> str:
+        """Why a text may not be shown that is another one if its data_coding is wrong."""
+        if text.isascii() and text.isprintable() and 0 not in inbound.octets:  # in GSM 7-bit 0x00 is @
+            return ""
+        for data_coding in range(_FIRST, _FIRST + len(READINGS)):
+            meant = _READERS.decode(inbound.octets, data_coding)
+            if meant != text and _LEGIBLE.fullmatch(meant):
+                other = replace(inbound, alphabet=_READERS, data_coding=data_coding)
+                if self._judge(other):
+                    return MISREAD
+        return ""
 
     def _visible(self, pdu: Pdu, frame: bytes, hidden: str) -> int:
         """How many octets from the first on may be shown."""
         if self._masked:
             return HEADER_LENGTH
-        return len(frame) if not hidden else _before_content(pdu, frame)
+        return _before_content(pdu, frame) if hidden or _holds_more(pdu) else len(frame)
 
 
 _NOBODY: Any = None
@@ -251,6 +276,14 @@ def _scalar(value: TlvScalar, *, bare: bool) -> Any:
     if isinstance(value, bytes) or (bare and isinstance(value, str)):
         return {"octets": len(value)}
     return value
+
+
+def _holds_more(pdu: Pdu) -> bool:
+    """Whether an SMS has octets of no field and no text that was read: a TLV of a vendor, say."""
+    return isinstance(pdu, TEXTS) and (
+        bool(pdu.notes)
+        or any(not isinstance(value, int | str) for tag, value in pdu.tlvs.items() if tag != MESSAGE_PAYLOAD)
+    )
 
 
 def _before_content(pdu: Pdu, frame: bytes) -> int:

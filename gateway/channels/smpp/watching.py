@@ -14,7 +14,7 @@ from gateway.net.admission import address_of
 from gateway.net.connection import Connection
 from gateway.smpp.errors import FrameError
 from gateway.smpp.framing import FrameSplitter
-from gateway.smpp.pdus import DeliverSm, DeliverSmResp
+from gateway.smpp.pdus import DeliverSm, DeliverSmResp, GenericNack
 
 MOST_PDUS: Final = 2000
 MOST_OCTETS: Final = 1 << 20
@@ -24,6 +24,8 @@ MOST_WATCHES: Final = 4
 SECRET: Final = "it holds a password"
 PART: Final = "a part of a long message"
 UNKNOWN: Final = "of no SMS that waits for a response"
+_REQUESTS: Final = frozenset({DeliverSm.command_id})
+_RESPONSES: Final = frozenset({DeliverSmResp.command_id, GenericNack.command_id})
 
 
 class CannotWatch(ValueError):
@@ -225,10 +227,10 @@ class _Tap:
     def _hidden(self, frame: bytes, *, incoming: bool) -> str:
         """Why nothing of a deliver_sm, or of its response, may be shown; "" where that is not known here.
 
-        The SMS is asked now, while it waits in the window: no octet says whether it holds a password.
+        The SMS is asked now, while it waits in the window: no octet says whether it holds a password. A peer
+        may send any octets of it back behind the header of its response.
         """
-        ours = DeliverSmResp if incoming else DeliverSm
-        if int.from_bytes(frame[4:8], "big") != ours.command_id:
+        if int.from_bytes(frame[4:8], "big") not in (_RESPONSES if incoming else _REQUESTS):
             return ""
         sms = self._connection.session.context_of(int.from_bytes(frame[12:16], "big"))
         if not isinstance(sms, MobileTerminated):

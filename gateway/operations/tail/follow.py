@@ -8,7 +8,8 @@ each reading, so a truncation is found however much was written since. What was 
 from the copy, which is the file beside it that has the same octets at that place.
 
 Further rotations, while the reader of our output blocked for example: the files between the one that was
-read and the present one are those beside it whose names end with digits and that were written to last.
+read and the present one are those beside it that were written to last, and whose names are its name with a
+number or a date (gateway.log.1, gateway.log-20070301, gateway-2007-03-01.log); gateway10.log is another log.
 
 Not found: a second truncation before anything is read after the first (PAUSE), and a copy, or a file
 between, that is compressed already. What a copying tool loses itself, between its copy and the truncation,
@@ -16,6 +17,7 @@ is lost for everybody.
 """
 
 import os
+import re
 import select
 import time
 from contextlib import suppress
@@ -32,6 +34,7 @@ PAUSE: Final = 0.1
 LONGEST: Final = 1 << 18
 """Octets of a line; the rest of a longer one is left out."""
 CUT: Final = b" ... (cut: the line is longer than 262144 octets)"
+_NUMBER: Final = re.compile(r"[-._]\d[-._:T\d]*", re.ASCII)
 _BACKWARDS: Final = 1 << 16
 _SIBLINGS: Final = 100
 """Files beside the log that are opened."""
@@ -184,13 +187,21 @@ class GrowingFile:
             for path, status in self._siblings()
             if status.st_mtime_ns > since
             and status.st_ino not in known
-            and os.path.basename(path).removesuffix(self._path.suffix)[-1:].isdecimal()
+            and self._is_rotated(os.path.basename(path))
         )
         opened = []
         for _, path in missed[-_SIBLINGS:]:
             with suppress(OSError):
                 opened.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         return opened
+
+    def _is_rotated(self, name: str) -> bool:
+        """Return whether this is the name of our log with a number or a date."""
+        whole, stem, suffix = self._path.name, self._path.stem, self._path.suffix
+        return bool(
+            (name.startswith(whole) and _NUMBER.fullmatch(name[len(whole) :]))
+            or (name.endswith(suffix) and _NUMBER.fullmatch(name[len(stem) :].removesuffix(suffix)))
+        )
 
     def _siblings(self) -> list[tuple[str, os.stat_result]]:
         """Return the files beside ours whose names begin like its name."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 
 NUMBERS: Final = ("msisdn", "source", "destination", "sub_code")
@@ -126,7 +126,7 @@ def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
             return (now - timedelta(**{_UNITS[found[2]]: int(found[1])})).astimezone(UTC)
         if _TIME_OF_DAY.fullmatch(text):
             at = time.fromisoformat(text if text[1:2] != ":" else f"0{text}")
-            return _last(at, now.astimezone(zone), zone)
+            return _last(at, now, zone)
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -135,13 +135,14 @@ def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
 
 
 def _last(at: time, now: datetime, zone: tzinfo) -> datetime:
-    """Return the last time at which clocks in `zone` showed this."""
-
-    def on(day: date) -> datetime:
-        return datetime.combine(day, at, tzinfo=zone)
-
-    today = on(now.date())
-    return (today if today <= now else on(now.date() - timedelta(days=1))).astimezone(UTC)
+    """Return the last time at which clocks in `zone` showed this; twice when they are put back."""
+    today = now.astimezone(zone).date()
+    shown = [
+        datetime.combine(day, at.replace(fold=fold), tzinfo=zone).astimezone(UTC)
+        for day in (today, today - timedelta(days=1))
+        for fold in (0, 1)
+    ]
+    return max(each for each in shown if each <= now)
 
 
 def _endings(msisdn: str) -> tuple[str, ...]:

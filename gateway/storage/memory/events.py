@@ -1,6 +1,7 @@
 """Events of a store in memory: gateway.storage.contract.EventStore says what each call does."""
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -56,37 +57,49 @@ class EventCalls:
 
     async def move_cursor(
         self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]] = ()
-    ) -> None:
+    ) -> int:
         cursor = await self.cursor(name)
         mine = self._events.parked.setdefault(name, {})
         new = {event.sequence: (event, reason) for event, reason in parked if event.sequence not in mine}
         mine |= new
-        for number in sorted(mine)[:-PARKED_MOST]:
+        gone = sorted(mine)[:-PARKED_MOST]
+        for number in gone:
             del mine[number]
         self._events.cursors[name] = replace(
-            cursor, sequence=max(cursor.sequence, sequence), parked=cursor.parked + len(new)
+            cursor,
+            sequence=max(cursor.sequence, sequence),
+            parked=cursor.parked + len(new),
+            dropped=cursor.dropped + len(gone),
         )
+        return len(gone)
 
-    async def parked_events(self, name: str, limit: int) -> list[tuple[StoredEvent, str]]:
+    async def parked_events(self, name: str, limit: int, after: int = 0) -> list[tuple[StoredEvent, str]]:
         mine = self._events.parked.get(name, {})
-        return [mine[number] for number in sorted(mine)[:limit]]
+        return [mine[number] for number in sorted(mine) if number > after][:limit]
+
+    async def unpark_events(self, name: str, sequences: Sequence[int]) -> None:
+        mine = self._events.parked.get(name, {})
+        for number in sequences:
+            mine.pop(number, None)
 
     async def forget_events(self, before: int, most: int, limit: int) -> ForgottenEvents:
         events = self._events
-        for mine in events.parked.values():
+        dropped: Counter[str] = Counter()
+        for name, mine in events.parked.items():
             for number in [number for number, (event, _) in mine.items() if event.at < before]:
                 del mine[number]
+                dropped[name] += 1
         passed = min((cursor.sequence for cursor in events.cursors.values()), default=0)
         oldest = list(events.kept)[:limit]
         old = max((number for number in oldest if events.kept[number].at < before), default=0)
         gone = [number for number in oldest if number <= max(passed, events.last - most, old)]
-        if not gone:
-            return ForgottenEvents(0)
-        dropped = {}
+        last = gone[-1] if gone else 0
         for name, cursor in events.cursors.items():
-            if count := sum(number > cursor.sequence for number in gone):
-                dropped[name] = count
-                events.cursors[name] = replace(cursor, sequence=gone[-1], dropped=cursor.dropped + count)
+            dropped[name] += sum(number > cursor.sequence for number in gone)
+            if dropped[name]:
+                events.cursors[name] = replace(
+                    cursor, sequence=max(cursor.sequence, last), dropped=cursor.dropped + dropped[name]
+                )
         for number in gone:
             del events.kept[number]
-        return ForgottenEvents(len(gone), gone[-1], dropped)
+        return ForgottenEvents(len(gone), last, +dropped)

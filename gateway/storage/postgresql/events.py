@@ -6,6 +6,7 @@ leaves a cursor at its number or behind it.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -31,7 +32,12 @@ _EVENTS: Final = f"""
 INSERT INTO event ({_NAMES}) SELECT {_NAMES} FROM json_to_recordset(%s) AS x ({_TYPED})
 """  # noqa: S608
 _AFTER: Final = f"SELECT {_NAMES} FROM event WHERE sequence > %s ORDER BY sequence LIMIT %s"  # noqa: S608
-_PARKED: Final = f"SELECT {_NAMES}, reason FROM parked_event WHERE consumer = %s ORDER BY sequence LIMIT %s"  # noqa: S608
+_PARKED: Final = f"""
+SELECT {_NAMES}, reason FROM parked_event WHERE consumer = %s AND sequence > %s ORDER BY sequence LIMIT %s
+"""  # noqa: S608
+_TAKEN: Final = "DELETE FROM parked_event WHERE consumer = %s AND sequence = ANY(%s)"
+_OLD_PARKED: Final = "SELECT consumer, count(*) FROM parked_event WHERE at < %s GROUP BY consumer"
+_COUNT_DROPPED: Final = "UPDATE consumer SET dropped = dropped + %s WHERE name = %s"
 _PARK: Final = f"""
 INSERT INTO parked_event (consumer, {_NAMES}, reason)
 SELECT consumer, {_NAMES}, reason FROM json_to_recordset(%s) AS x (consumer text, reason text, {_TYPED})
@@ -125,12 +131,12 @@ class EventCalls:
 
     async def move_cursor(
         self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]] = ()
-    ) -> None:
+    ) -> int:
         """In a transaction of its own."""
 
-        async def move(db: Db) -> None:
+        async def move(db: Db) -> int:
             await db.execute(_NEW_CONSUMER, (name,))
-            new = 0
+            new = gone = 0
             if parked:
                 rows = [
                     _row(event, event.sequence, int(event.event_id.partition("-")[0], 16))
@@ -138,32 +144,48 @@ class EventCalls:
                     for event, reason in parked
                 ]
                 new = (await db.execute(_PARK, (recordset(rows),))).rowcount
-                await db.execute(_UNPARK, {"name": name, "most": PARKED_MOST})
+                gone = (await db.execute(_UNPARK, {"name": name, "most": PARKED_MOST})).rowcount
             await db.execute(_MOVE, (sequence, new, name))
+            if gone:
+                await db.execute(_COUNT_DROPPED, (gone, name))
+            return gone
 
-        await self._link.apart(move)
+        return await self._link.apart(move)
 
-    async def parked_events(self, name: str, limit: int) -> list[tuple[StoredEvent, str]]:
+    async def parked_events(self, name: str, limit: int, after: int = 0) -> list[tuple[StoredEvent, str]]:
         """A search of the primary key."""
-        return [(_event(row[:-1]), row[-1]) for row in await self._link.read(_PARKED, (name, limit))]
+        return [(_event(row[:-1]), row[-1]) for row in await self._link.read(_PARKED, (name, after, limit))]
+
+    async def unpark_events(self, name: str, sequences: Sequence[int]) -> None:
+        """In a transaction of its own."""
+
+        async def unpark(db: Db) -> None:
+            await db.execute(_TAKEN, (name, list(sequences)))
+
+        await self._link.apart(unpark)
 
     async def forget_events(self, before: int, most: int, limit: int) -> ForgottenEvents:
         """In a transaction of its own: one step, from the low end of the table."""
 
         async def forget(db: Db) -> ForgottenEvents:
-            await db.execute("DELETE FROM parked_event WHERE at < %s", (before,))
+            parked = await (await db.execute(_OLD_PARKED, (before,))).fetchall()
+            dropped = Counter({str(name): int(count) for name, count in parked})
+            if dropped:
+                await db.execute("DELETE FROM parked_event WHERE at < %s", (before,))
+                for name, count in dropped.items():
+                    await db.execute(_COUNT_DROPPED, (count, name))
             old = await one(db, _OLD, (limit, before))
             passed = await one(db, _PASSED)
             until = max(passed, self._events.last - most, old)
             ends = await (await db.execute(_RANGE, (until, limit))).fetchone()
             if ends is None or ends[1] is None:
-                return ForgottenEvents(0)
+                return ForgottenEvents(0, dropped=dropped)
             first, last = ends
             late = await (await db.execute(_LATE, {"first": first, "last": last})).fetchall()
-            dropped: dict[str, int] = {str(name): int(count) for name, count in late}
-            if dropped:
+            if late:
                 await db.execute(_DROP, {"first": first, "last": last})
             gone = (await db.execute("DELETE FROM event WHERE sequence <= %s", (last,))).rowcount
+            dropped.update({str(name): int(count) for name, count in late})
             return ForgottenEvents(gone, last, dropped)
 
         return await self._link.apart(forget)

@@ -8,6 +8,7 @@ at its number or behind it.
 import contextlib
 import secrets
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -20,12 +21,14 @@ T = TypeVar("T")
 
 ORIGIN_BITS: Final = 48
 PARKED_MOST: Final = 10_000
-"""Events that one consumer refused for good and that are kept to be looked at: the latest ones."""
+"""Events that one consumer refused and that are kept: the latest ones."""
 
 _COLUMNS: Final = "sequence, origin, at, cause, msisdn, fetion_number, province, family, name, version, data"
 _EVENT = f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _AFTER = f"SELECT {_COLUMNS} FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
-_PARKED = f"SELECT {_COLUMNS}, reason FROM parked_event WHERE consumer = ? ORDER BY sequence LIMIT ?"  # noqa: S608
+_PARKED = f"""
+SELECT {_COLUMNS}, reason FROM parked_event WHERE consumer = ? AND sequence > ? ORDER BY sequence LIMIT ?
+"""  # noqa: S608
 _PARK = f"""
 INSERT OR IGNORE INTO parked_event (consumer, {_COLUMNS}, reason)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -34,6 +37,9 @@ _UNPARK = """
 DELETE FROM parked_event WHERE consumer = :name AND sequence <= (
     SELECT sequence FROM parked_event WHERE consumer = :name ORDER BY sequence DESC LIMIT 1 OFFSET :most)
 """
+_TAKEN = "DELETE FROM parked_event WHERE consumer = ? AND sequence = ?"
+_OLD_PARKED = "SELECT consumer, count(*) FROM parked_event WHERE at < ? GROUP BY consumer"
+_COUNT_DROPPED = "UPDATE consumer SET dropped = dropped + ? WHERE name = ?"
 _LAST = """
 SELECT max(coalesce((SELECT max(sequence) FROM event), 0), coalesce((SELECT max(cursor) FROM consumer), 0))
 """
@@ -97,8 +103,8 @@ class EventTables:
         """What was written is not there."""
         self._written = self.last
 
-    def move(self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]]) -> None:
-        """In the transaction that is open: the cursor, and what was refused for good."""
+    def move(self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]]) -> int:
+        """In the transaction that is open: the cursor, and what was refused; how many parked ones went."""
         db = self._db
         db.execute(_NEW_CONSUMER, (name,))
         new = 0
@@ -106,25 +112,34 @@ class EventTables:
             origin = int(event.event_id.partition("-")[0], 16)
             new += db.execute(_PARK, (name, *_row(event, event.sequence, origin), reason)).rowcount
         db.execute(_MOVE, (sequence, new, name))
-        if new:
-            db.execute(_UNPARK, {"name": name, "most": PARKED_MOST})
+        gone = db.execute(_UNPARK, {"name": name, "most": PARKED_MOST}).rowcount if new else 0
+        if gone:
+            db.execute(_COUNT_DROPPED, (gone, name))
+        return gone
+
+    def unpark(self, name: str, sequences: Sequence[int]) -> None:
+        """In the transaction that is open."""
+        self._db.executemany(_TAKEN, [(name, sequence) for sequence in sequences])
 
     def forget(self, before: int, most: int, limit: int) -> ForgottenEvents:
         """In the transaction that is open: one step, from the low end of the table."""
         db = self._db
-        db.execute("DELETE FROM parked_event WHERE at < ?", (before,))
+        dropped = Counter(dict(db.execute(_OLD_PARKED, (before,)).fetchall()))
+        if dropped:
+            db.execute("DELETE FROM parked_event WHERE at < ?", (before,))
+            db.executemany(_COUNT_DROPPED, [(count, name) for name, count in dropped.items()])
         old = db.execute(_OLD, {"before": before, "limit": limit}).fetchone()[0]
         passed = db.execute(_PASSED).fetchone()[0]
         values = {"until": max(passed, self.last - most, old), "limit": limit}
         first, last = db.execute(_RANGE, values).fetchone()
         if last is None:
-            return ForgottenEvents(0)
+            return ForgottenEvents(0, dropped=dropped)
         ends = {"first": first, "last": last}
-        dropped = dict(db.execute(_LATE, ends).fetchall())
-        if dropped:
+        late = Counter(dict(db.execute(_LATE, ends).fetchall()))
+        if late:
             db.execute(_DROP, ends)
         gone = db.execute("DELETE FROM event WHERE sequence <= ?", (last,)).rowcount
-        return ForgottenEvents(gone, last, dropped)
+        return ForgottenEvents(gone, last, dropped + late)
 
 
 class EventCalls:
@@ -166,13 +181,17 @@ class EventCalls:
 
     async def move_cursor(
         self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]] = ()
-    ) -> None:
+    ) -> int:
         """In a commit of its own."""
-        await self._write_apart(lambda: self._events.move(name, sequence, parked))
+        return await self._write_apart(lambda: self._events.move(name, sequence, parked))
 
-    async def parked_events(self, name: str, limit: int) -> list[tuple[StoredEvent, str]]:
+    async def parked_events(self, name: str, limit: int, after: int = 0) -> list[tuple[StoredEvent, str]]:
         """A search of the primary key."""
-        return [(_event(row[:-1]), row[-1]) for row in await self._read(_PARKED, (name, limit))]
+        return [(_event(row[:-1]), row[-1]) for row in await self._read(_PARKED, (name, after, limit))]
+
+    async def unpark_events(self, name: str, sequences: Sequence[int]) -> None:
+        """In a commit of its own."""
+        await self._write_apart(lambda: self._events.unpark(name, sequences))
 
     async def forget_events(self, before: int, most: int, limit: int) -> ForgottenEvents:
         """In a commit of its own; nothing is written where nothing is to go."""

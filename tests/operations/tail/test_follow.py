@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -304,3 +305,20 @@ def test_a_long_line_is_cut(size: int) -> None:
         assert len(splitter._begun) <= LONGEST
     assert lines == [b"one", b"x" * LONGEST + CUT, b"two", b"y" * LONGEST]
     assert splitter.rest() == [b"three"]
+
+
+@pytest.mark.parametrize(
+    "other", ["gateway10.log", "gateway1-other.log", "gateway1.log.lock.2", "gateway1.db-7x", "gateway2.log"]
+)
+def test_the_log_of_another_gateway(other: str, tmp_path: Path) -> None:
+    """Written to beside ours, and named almost as a rotated one is: never read."""
+    path = tmp_path / "gateway1.log"
+    path.write_bytes(b"line 1\n")
+    with closing(Reader(path).source) as source:
+        assert source.read() == b"line 1\n"
+        path.rename(tmp_path / "gateway1.log.1")
+        (tmp_path / other).write_bytes(b"of another gateway\n")
+        path.write_bytes(b"line 2\n")
+        for each, at in ((tmp_path / other, 2), (path, 3)):
+            os.utime(each, (time.time() + at, time.time() + at))
+        assert source.read() == b"line 2\n"

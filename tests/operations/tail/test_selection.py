@@ -175,6 +175,22 @@ def test_since(text: str, time: str) -> None:
     assert parse_since(text, NOW, SHANGHAI).isoformat() == time
 
 
+@pytest.mark.parametrize(
+    ("now", "time"),
+    [  # put back at 03:00 on 28 October 2007, put forward at 02:00 on 25 March
+        ("2007-10-28T00:20Z", "2007-10-27T00:30:00+00:00"),
+        ("2007-10-28T00:40Z", "2007-10-28T00:30:00+00:00"),
+        ("2007-10-28T01:20Z", "2007-10-28T00:30:00+00:00"),
+        ("2007-10-28T01:40Z", "2007-10-28T01:30:00+00:00"),
+        ("2007-03-25T01:10Z", "2007-03-25T00:30:00+00:00"),
+    ],
+)
+def test_a_day_on_which_clocks_are_moved(now: str, time: str) -> None:
+    """The last half past two is never in the future, nor a day ago when it was within the hour."""
+    found = parse_since("02:30", datetime.fromisoformat(now), ZoneInfo("Europe/Berlin"))
+    assert found.isoformat() == time
+
+
 @given(st.text() | st.from_regex(r"[0-9:.smhd+-]+", fullmatch=True))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     """Whatever is typed is a time, or a ValueError that names the forms."""
