@@ -7,6 +7,7 @@ from typing import Final
 from gateway.simulator.errors import SimulatorError
 from gateway.simulator.handset import Centre
 from gateway.simulator.hints import as_called_here
+from gateway.simulator.layout import visible
 from gateway.simulator.sms import bare
 from gateway.simulator.window import Window
 from gateway.smpp.errors import SmppError
@@ -57,7 +58,7 @@ def wrong(line: str) -> str:
     fault = f"unknown command {word}"
     if word == "/as":
         fault = f"/as {rest.strip()}: no mobile number of 11 digits" if rest else "/as: which handset?"
-    return f"{fault}\n  {HELP}\n  Ctrl-C ends the demo"
+    return f"{visible(fault)}\n  {HELP}\n  Ctrl-C ends the demo"
 
 
 class Keyboard:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.simulator.keyboard import HELP, Become, Text, understand, wrong
+from gateway.simulator.layout import visible
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,7 @@ def test_any_line(line: str) -> None:
         ("/as", "/as: which handset?"),
         ("/as 123", "/as 123: no mobile number of 11 digits"),
         (" /quit now", "unknown command /quit"),
+        ("/as \x1b[2J", "/as " + visible("\x1b[2J") + ": no mobile number of 11 digits"),
     ],
 )
 def test_what_is_wrong(line: str, said: str) -> None:
