@@ -73,7 +73,7 @@ class Closed(BaseModel):
 class Fault:
     """One fault of a file.
 
-    line: from 1. key: dotted, with list positions from 0.
+    line: from 1; 0 where there are none, as in the environment. key: dotted, with list positions from 0.
     """
 
     file: str
@@ -82,7 +82,8 @@ class Fault:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.key}: {self.reason}"
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key}: {self.reason}"
 
 
 class TableError(Exception):

@@ -237,13 +237,13 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
 )
 def test_faults_of_the_environment_name_the_variable(name: str, value: str, reason: str) -> None:
     """An unknown or wrong variable is a fault of that variable."""
-    assert faults_of(ROOT / "config.yaml", {name: value}) == [f"{ENVIRONMENT}:0: {name}: {reason}"]
+    assert faults_of(ROOT / "config.yaml", {name: value}) == [f"{ENVIRONMENT}: {name}: {reason}"]
 
 
 def test_what_a_variable_lacks_is_its_fault() -> None:
     """An account that a variable began and left unfinished is reported under that variable."""
     name = "FETION__SMPP__ACCOUNTS__1__SYSTEM_ID"
-    assert f"{ENVIRONMENT}:0: {name}: smpp.accounts[1].password: is missing" in faults_of(None, {name: "b"})
+    assert f"{ENVIRONMENT}: {name}: smpp.accounts[1].password: is missing" in faults_of(None, {name: "b"})
 
 
 def test_a_wrong_codec_in_the_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +326,7 @@ def test_the_shipped_password_is_refused_elsewhere(host: str) -> None:
     """Anywhere else it is refused, and another one is taken."""
     listen = {"FETION__SMPP__LISTEN__HOST": host}
     assert faults_of(None, listen) == [
-        f"{ENVIRONMENT}:0: FETION__SMPP__LISTEN__HOST: is not loopback, where the shipped password is"
+        f"{ENVIRONMENT}: FETION__SMPP__LISTEN__HOST: is not loopback, where the shipped password is"
         " refused: set smpp.accounts[0].password"
     ]
     assert load(None, {**listen, "FETION__SMPP__ACCOUNTS__0__PASSWORD": "other"}).smpp.listen.host == host

@@ -10,6 +10,7 @@ from commands.sensitive_words import WordList
 from gateway.channels.smpp.composing import check_codec
 from gateway.events.broker import BadCertificate
 from gateway.settings import Settings, load, unread
+from gateway.simulator.hints import command
 from routing.tablefile import Fault, Located, TableError
 
 Look = Callable[[Located[Settings]], Iterable[Fault]]
@@ -42,7 +43,7 @@ def load_settings(path: Path | None, *more: Look) -> Settings:
 def no_store(store: Path) -> str:
     """Say that a store does not exist, and what to do."""
     return (
-        f"{store}: there is no store: start a gateway with fetion-gateway serve,"
+        f"{store}: there is no store: start a gateway with {command()} serve,"
         " or name the configuration of the one that runs with --config FILE"
     )
 

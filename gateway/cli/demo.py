@@ -22,12 +22,13 @@ from typing import Final
 
 from gateway.app import Environment, Gateway
 from gateway.cli.demo_folder import KEY, STORE, DemoFolder, demo_folder
+from gateway.cli.timeline import reason_limited
 from gateway.message import MASKED, PART, JournalEntry, MobileTerminated, message_id
 from gateway.observer import Observer, Remote
 from gateway.operations.control import PathTooLong
 from gateway.operations.logs import open_log
 from gateway.secrets import KeyFileError
-from gateway.settings import Settings, load
+from gateway.settings import LimitSettings, Settings, load
 from gateway.simulator.demo import HANDSETS, SCENARIO, names_of, perform, read_by_nobody
 from gateway.simulator.errors import NotConnectedError, SimulatorError
 from gateway.simulator.handset import Account, Centre
@@ -130,7 +131,7 @@ async def _demo(args: argparse.Namespace) -> int:
     ):
         settings = demo_settings(folder.path, folder.log, free_port=args.once)
         log = open_log(settings.logging)
-        overheard = _Overheard(window)
+        overheard = _Overheard(window, settings.limits)
         try:
             async with Gateway(settings, log, _environment(args.seed), [overheard]) as gateway:
                 demo = _Demo(gateway, folder, window, overheard)
@@ -163,25 +164,28 @@ def _window(
 
 
 class _Overheard(Observer):
-    """Shows the SMS of handsets that are not ours. own: our end of our bind, as the gateway names it.
+    """Shows the SMS of handsets that are not ours, and why an SMS gets no reply.
 
-    first: number of the first SMS that the gateway took.
+    own: our end of our bind, as the gateway names it. first: number of the first SMS that the gateway took.
     """
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, limits: LimitSettings) -> None:
         self.own = ""
         self.first = 0
         self._window = window
+        self._limits = limits
 
     def handled(
         self, entry: JournalEntry, remote: Remote, purpose: str, replies: int, latency: float, now_ms: int
     ) -> None:
         """See Observer. The parts of a long message are not shown, but the whole."""
-        del purpose, replies, latency, now_ms
+        del purpose, latency, now_ms
         self.first = self.first or entry.number
         if remote.peer != self.own and entry.outcome != PART:
             text = MASKED if entry.hidden else entry.text
             self._window.show(Sms(entry.msisdn, entry.destination, text))
+        if not replies and (reason := reason_limited(entry, self._limits)):
+            self._window.note(reason)
 
     def sent(self, sms: MobileTerminated, remote: Remote, latency: float, now_ms: int) -> None:
         """See Observer."""
@@ -264,13 +268,14 @@ class _Demo:
         if not _is_terminal():
             return
         self._window.say(_YOU)
-        keyboard = Keyboard(centre, self._window, command())
+        keyboard = Keyboard(centre, self._window)
         # In the background a read of the terminal then fails, and does not stop the whole process.
         before = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
         try:
             async with aclosing(lines_of(sys.stdin.fileno())) as lines:
                 async for line in lines:
                     await keyboard.typed(line)
+            self._window.say("the keyboard is closed; the window stays, and Ctrl-C stops it")
         except OSError:  # the terminal is gone, or we are in the background
             return
         finally:

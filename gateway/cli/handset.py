@@ -1,4 +1,4 @@
-"""`handset send` and `handset chat` with --config: take address and account from a configuration."""
+"""`handset send` and `handset chat`: take address and account from --config and the environment."""
 
 import argparse
 from ipaddress import ip_address
@@ -23,13 +23,12 @@ class Configured:
 
     def run(self, args: argparse.Namespace) -> int:
         """See gateway.cli.main.Command. The command line overrides the configuration."""
-        if args.config is not None:
-            settings = settings_of(args)
-            account = settings.smpp.default_account
-            args.host = args.host or reachable(settings)
-            args.port = args.port or settings.smpp.listen.port
-            args.password = args.password or password_of(settings, args.system_id or account.system_id)
-            args.system_id = args.system_id or account.system_id
+        settings = settings_of(args)
+        account = settings.smpp.default_account
+        args.host = args.host or reachable(settings)
+        args.port = args.port or settings.smpp.listen.port
+        args.password = args.password or password_of(settings, args.system_id or account.system_id)
+        args.system_id = args.system_id or account.system_id
         return self._command.run(args)
 
 

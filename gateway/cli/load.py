@@ -15,6 +15,7 @@ from gateway.cli.output import complain, sentence
 from gateway.cli.serve import new_event_loop
 from gateway.simulator.cli import account_of, add_account
 from gateway.simulator.errors import NotConnectedError, SimulatorError
+from gateway.simulator.hints import start
 from gateway.simulator.load.driver import Outcome, drive
 from gateway.simulator.load.mix import DEFAULT
 from gateway.simulator.load.mix import load as load_mix
@@ -113,7 +114,7 @@ class Load:
         try:
             outcome = _measure(args)
         except NotConnectedError as error:
-            say(f"{error}\nstart the gateway: fetion-gateway serve, or make run", sys.stderr)
+            say(f"{error}\n{start()}", sys.stderr)
             return 1
         except (TableError, SimulatorError) as error:
             say(str(error), sys.stderr)

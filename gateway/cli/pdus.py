@@ -14,6 +14,7 @@ from gateway.operations.control import STALLED, CommandRefused, NotRunning, foll
 from gateway.operations.log_lines import escaped
 from gateway.operations.pdus import LONGEST
 from gateway.settings import Settings
+from gateway.simulator.hints import command
 
 _QUIET: Final = ("", 0, None)
 """Values of mandatory fields that a line leaves out."""
@@ -48,9 +49,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_watch(args, settings))
     except NotRunning as error:
-        return complain(
-            f"{error}: start it with fetion-gateway serve, or name another one with --config FILE"
-        )
+        return complain(f"{error}: start it with {command()} serve, or name another one with --config FILE")
     except CommandRefused as refused:
         return complain(refused)
 

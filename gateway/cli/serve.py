@@ -5,6 +5,7 @@ import asyncio
 import errno
 import gc
 import importlib
+import shlex
 import signal
 import sys
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from gateway.operations.log_writer import CLOSING
 from gateway.operations.logs import Log, open_log
 from gateway.secrets import KeyFileError
 from gateway.settings import Settings
+from gateway.simulator.hints import command
 from gateway.storage.contract import StorageError
 from routing.tablefile import TableError
 
@@ -69,6 +71,7 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
             gc.collect()
             gc.freeze()
             gc.set_threshold(50_000, 20, 50)
+            greet(settings, gateway.port)
             stopped = asyncio.create_task(stop.wait(), name="stop")
             failed = asyncio.create_task(gateway.failed(), name="failed")
             await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
@@ -93,6 +96,14 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
             if stop.is_set():  # the process ends in order: a further signal does not change its exit code
                 signal.signal(name, signal.SIG_IGN)
     return 0 if gateway.stored else 1
+
+
+def greet(settings: Settings, port: int) -> None:
+    """Where the log goes to a file and somebody looks at a terminal, say there that the gateway is up."""
+    if settings.logging.file is not None and sys.stderr is not None and sys.stderr.isatty():
+        where = f"{settings.smpp.listen.host}:{port}"
+        follow = f"{command()} tail {shlex.quote(str(settings.logging.file))}"
+        sys.stderr.write(f"listens on {where}; Ctrl-C stops it; its log, in another terminal: {follow}\n")
 
 
 def not_serving(log: Log, reason: object) -> int:

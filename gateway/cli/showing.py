@@ -21,6 +21,7 @@ from gateway.operations.control import CommandRefused, NotRunning, ask
 from gateway.operations.log_lines import escaped
 from gateway.operations.operators import AT_ONCE
 from gateway.settings import Settings
+from gateway.simulator.hints import command
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 from routing.tablefile import TableError
@@ -49,7 +50,7 @@ def guarded(work: Callable[[argparse.Namespace, Settings], int], args: argparse.
             return complain(no_store(settings.storage.path))
         return work(args, settings)
     except NotRunning as error:
-        complain(f"{error}: start it with fetion-gateway serve, or name another one with --config FILE")
+        complain(f"{error}: start it with {command()} serve, or name another one with --config FILE")
     except (StoreUnusable, CommandRefused, TableError) as error:
         complain(error)
     except OSError as error:

@@ -17,6 +17,7 @@ from gateway.message import Delivery
 from gateway.operations.control import CommandRefused, NotRunning, ask
 from gateway.operations.status import faults_of
 from gateway.settings import Settings
+from gateway.simulator.hints import command
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.engines import open_reader
 
@@ -41,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
     except (NotRunning, CommandRefused) as error:
         running = isinstance(error, CommandRefused)
         _print({"running": running, "healthy": False, "faults": [str(error)]}, None, as_json=args.json)
+        if not (running or args.json):
+            sys.stdout.write(f"remedy    {command()} serve starts it; --config FILE names another one\n")
         return 1 if running else NOT_RUNNING
     report["store"] |= _store(settings)
     report["outbox"]["parked"] = _parked(settings)

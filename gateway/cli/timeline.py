@@ -14,6 +14,7 @@ from gateway.message import (
     Answer,
     Attempt,
     Delivery,
+    JournalEntry,
     message_id,
     short_id,
 )
@@ -23,16 +24,16 @@ from gateway.storage.reader import DownlinkRecord, JournalRecord
 _MINUTE: Final = "more than limits.instructions_per_minute ({0.instructions_per_minute}) in this minute"
 _GUARD: Final[Mapping[str, str]] = {
     "tell": f"{_MINUTE}: not executed, the handset was told",
-    "silence": f"silent: {_MINUTE}, and the handset was told already",
-    "circle": "silent: the same text got the same answer limits.same_text ({0.same_text}) times within"
+    "silence": f"no reply: {_MINUTE}, and the handset was told already",
+    "circle": "no reply: the same text got the same answer limits.same_text ({0.same_text}) times within"
     " limits.same_text_minutes ({0.same_text_minutes}): a message loop",
 }
 """By detail.limited, a value of gateway.inbound.guard.Limited: why an SMS was not handled."""
 _HELPED: Final = "help was sent less than limits.help_period ({0.help_period} s) ago"
 _SILENT: Final[Mapping[str, str]] = {
-    "help": f"silent: this {_HELPED}, or much other help was",
-    "machine": "silent: a machine wrote the text, and two machines would answer each other without end",
-    "": f"silent: {_HELPED}, or a machine wrote the text",
+    "help": f"no reply: the same {_HELPED}, or ten other ones were",
+    "machine": "no reply: a machine wrote the text, and two machines would answer each other without end",
+    "": f"no reply: {_HELPED}, or a machine wrote the text",
 }
 """By detail.silent (commands.model.Outcome); earlier versions did not keep it."""
 
@@ -98,12 +99,13 @@ def timeline(life: Life, limits: LimitSettings) -> list[Row]:
     return sorted(rows, key=lambda row: (not row.at, row.at))
 
 
-def reason_limited(sms: JournalRecord, limits: LimitSettings) -> str:
+def reason_limited(sms: JournalRecord | JournalEntry, limits: LimitSettings) -> str:
     """Say why an SMS in was limited; "" where it was not."""
     if sms.outcome != Result.LIMITED:
         return ""
-    guard = str(sms.detail.get("limited", ""))
-    silent = str(sms.detail.get("silent", ""))
+    detail = sms.detail or {}
+    guard = str(detail.get("limited", ""))
+    silent = str(detail.get("silent", ""))
     return (_GUARD.get(guard) or _SILENT.get(silent, _SILENT[""])).format(limits)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,7 @@ from gateway.message import PART, Delivery, message_id, number_of, short_id
 from gateway.operations.log_lines import escaped
 from gateway.operations.tail.selection import parse_since
 from gateway.settings import Settings
+from gateway.simulator.hints import tracing
 from gateway.storage.engines import open_reader
 from gateway.storage.reader import ENDLESS, DownlinkRecord, JournalRecord, LookedAt, Reader
 from routing.table import Routing
@@ -142,7 +144,7 @@ def _number(digits: str, reader: Reader, local: Local, settings: Settings) -> in
     complain(f"{digits}: {len(found)} recent SMS end in these digits: name one of them")
     for number in found[-_CANDIDATES:]:
         if line := _line_of(number, reader, local):
-            complain(escaped(f"  {line}"))
+            complain(escaped(f"  {line.rstrip()}"))
     return None
 
 
@@ -276,7 +278,7 @@ def _handset(args: argparse.Namespace, settings: Settings) -> int:
             print_json(shown(sms))
         print_json({"msisdn": msisdn, "looked_at": looked})
     else:
-        _print_list(found, waits, local, settings)
+        _print_list(found, waits, local, settings, args.config)
         say(_how_far("in", look_in, local))
         say(_how_far("out", look_out, local))
     return 0 if found else 1
@@ -310,12 +312,12 @@ def _print_list(
     waits: dict[int, tuple[str, int]],
     local: Local,
     settings: Settings,
+    config: Path | None,
 ) -> None:
     if not found:
         say("no SMS from or to this handset")
         return
-    last = found[-1].at
-    say(f"Times: {local.name(last)}. fetion-gateway trace ID shows the whole of one.")
+    say(f"Times: {local.name(found[-1].at)}. {tracing(config)} ID shows the whole of one.")
     for sms in found:
         if isinstance(sms, JournalRecord):
             why = reason_limited(sms, settings.limits)

@@ -8,6 +8,7 @@ EXIT_CODES: Final = """\
 exit codes: 0 done
             1 the answer is no: a fault, a refusal, a missed expectation
             2 wrong usage
+            3 not running (status)
           130 interrupted with Ctrl-C
           141 the reader of the output went away"""
 """Of every command."""
@@ -33,11 +34,14 @@ class Parser(argparse.ArgumentParser):
 
     def fail(self, message: str, near: str | None = None) -> NoReturn:
         """Say what is wrong, then what was perhaps meant and where the usage is; leave with exit code 2."""
+        from gateway.simulator.hints import as_called_here  # only where something is wrong
+
+        usage = as_called_here(f"{self.prog} --help")
         meant = f"did you mean {near}? " if near else ""
         said = "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(message.split()))
         if len(said) > LONGEST_MESSAGE:
             said = f"{said[:LONGEST_MESSAGE]}..."
-        self.exit(2, f"{self.prog}: {said}\n{meant}usage: {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {said}\n{meant}usage: {usage}\n")
 
     def refuse_unknown_options(self, words: Sequence[str]) -> None:
         """Fail at the first long option that the command of these words does not have.

@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import json
 import re
-import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -19,7 +18,7 @@ from typing import Final
 from gateway.operations.log_lines import escaped_json
 from gateway.simulator.errors import NotConnectedError, SimulatorError
 from gateway.simulator.handset import SHIPPED, SPELLINGS, Account, Centre, Handset, Phone
-from gateway.simulator.hints import command
+from gateway.simulator.hints import as_called_here, start, tracing
 from gateway.simulator.layout import visible
 from gateway.simulator.sms import ENCODINGS, Expectation, Sms, bare
 from gateway.simulator.terminal import line_printer, lines_of, say
@@ -79,19 +78,12 @@ async def _send(args: argparse.Namespace) -> int:
             if args.json:
                 say(_as_json(Sms(args.sender, args.to, args.text), message_id))
             else:
-                say(visible(f"message id {message_id}: {_trace(args)} {message_id}"))
+                trace = tracing(getattr(args, "config", None))
+                say(visible(f"message id {message_id}: {trace} {message_id}"))
         finally:
             shown.release()
         await phone.wait_for(Expectation(regex=args.expect), args.wait)
     return 0
-
-
-def _trace(args: argparse.Namespace) -> str:
-    """The command that shows what became of an SMS, without its message id."""
-    config = getattr(args, "config", None)
-    return (
-        f"{command()} trace" if config is None else f"{command()} trace --config {shlex.quote(str(config))}"
-    )
 
 
 class _Shown:
@@ -148,7 +140,7 @@ async def _chat(args: argparse.Namespace) -> int:
         except ExceptionGroup as failed:  # the connection was lost
             if centre.esme.lost_because != UNBOUND:
                 raise failed.exceptions[0] from None
-            say("the gateway has said goodbye: it is stopping, or has ended this bind", sys.stderr)
+            say("the gateway sent unbind: it is stopping, or has ended this bind", sys.stderr)
             return 1
     return 0
 
@@ -172,7 +164,7 @@ async def _type(handset: Handset) -> None:
             try:
                 await handset.send(text.strip(), number)
             except (SimulatorError, SmppError) as error:
-                say(str(error), sys.stderr)
+                say(as_called_here(str(error)), sys.stderr)
 
 
 def _centre(args: argparse.Namespace, watch: Callable[[Sms], None] | None) -> Awaitable[Centre]:
@@ -186,9 +178,9 @@ def _run(command: Callable[[], Coroutine[None, None, int]]) -> int:
     try:
         return asyncio.run(command())
     except NotConnectedError as error:
-        say(f"{error}\nstart the gateway: fetion-gateway serve, or make run", sys.stderr)
+        say(f"{error}\n{start()}", sys.stderr)
     except (SimulatorError, SmppError) as error:
-        say(str(error), sys.stderr)
+        say(as_called_here(str(error)), sys.stderr)
     return 1
 
 

@@ -178,6 +178,7 @@ class Handset:
         See Phone. Raises CannotSendError, SubmitRefusedError, NoResponseError,
         NotConnectedError.
         """
+        __tracebackhide__ = True  # a test shows its own line
         centre = self._centre
         self._reference = (self._reference + 1) % 0x100
         parts = encode(text, centre.alphabet, self._reference, encoding)

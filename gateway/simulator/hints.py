@@ -21,6 +21,23 @@ def command() -> str:
     return shlex.quote(_short(script))
 
 
+def as_called_here(text: str) -> str:
+    """A message, with the commands of this program in it as they can be copied."""
+    return text.replace(f"{NAME} ", f"{command()} ")
+
+
+def start() -> str:
+    """What to do where no gateway listens."""
+    return f"start the gateway: {command()} serve, or make run; or say where it listens: --port, --config"
+
+
+def tracing(config: Path | None) -> str:
+    """The command that shows what became of an SMS, without its message id."""
+    return (
+        f"{command()} trace" if config is None else f"{command()} trace --config {shlex.quote(str(config))}"
+    )
+
+
 def _short(path: Path) -> str:
     """A path from here, if it lies below this folder; else the whole."""
     relative = os.path.relpath(path)

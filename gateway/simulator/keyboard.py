@@ -6,6 +6,8 @@ from typing import Final
 
 from gateway.simulator.errors import SimulatorError
 from gateway.simulator.handset import Centre
+from gateway.simulator.hints import as_called_here
+from gateway.simulator.layout import visible
 from gateway.simulator.sms import bare
 from gateway.simulator.window import Window
 from gateway.smpp.errors import SmppError
@@ -50,17 +52,22 @@ def understand(line: str) -> Text | Become | None:
     return Text(BASE, line) if line else None
 
 
+def wrong(line: str) -> str:
+    """What to answer to a line that `understand` does not: what is wrong, and what can be typed."""
+    word, _, rest = line.strip().partition(" ")
+    fault = f"unknown command {word}"
+    if word == "/as":
+        fault = f"/as {rest.strip()}: no mobile number of 11 digits" if rest else "/as: which handset?"
+    return f"{visible(fault)}\n  {HELP}\n  Ctrl-C ends the demo"
+
+
 class Keyboard:
-    """A reader who is one handset of a centre at a time. msisdn: which one.
+    """A reader who is one handset of a centre at a time. msisdn: which one."""
 
-    command: how `fetion-gateway` is called here, for the remedies of errors.
-    """
-
-    def __init__(self, centre: Centre, window: Window, command: str = "fetion-gateway") -> None:
+    def __init__(self, centre: Centre, window: Window) -> None:
         self.msisdn = YOURSELF
         self._centre = centre
         self._window = window
-        self._command = command
 
     async def typed(self, line: str) -> None:
         """Do what a line asks for. What fails is said in the window."""
@@ -73,10 +80,10 @@ class Keyboard:
                 self.msisdn = msisdn
                 self._window.say(f"you are {msisdn} now")
             case None:
-                self._window.say(HELP)
+                self._window.say(wrong(line))
 
     async def _send(self, text: str, to: str) -> None:
         try:
             await self._centre.handset(self.msisdn).send(text, to)
         except (SimulatorError, SmppError) as error:
-            self._window.say(str(error).replace("fetion-gateway ", f"{self._command} "))
+            self._window.say(as_called_here(str(error)))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from queue import Full, Queue
+from textwrap import fill
 from threading import Event, Thread
 from typing import Final, TextIO
 
@@ -21,6 +22,7 @@ PATIENCE: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class _Remark:
     text: str
+    folded: bool = False
 
 
 class Window:
@@ -63,6 +65,10 @@ class Window:
         """Show a remark of ours, as it stands: a command in it can be copied. Never waits."""
         self._put(_Remark(text))
 
+    def note(self, text: str) -> None:
+        """Show a remark without a command in it, indented and folded at the terminal's width. Never waits."""
+        self._put(_Remark(text, folded=True))
+
     def written(self, patience: float = PATIENCE) -> bool:
         """Wait until all is written that was put; False after `patience` seconds."""
         done = Event()
@@ -99,10 +105,14 @@ class Window:
 
     def _laid_out(self, item: Sms | _Remark) -> str:
         if isinstance(item, _Remark):
-            return item.text + "\n"
+            return (self._fold(item.text) if item.folded else item.text) + "\n"
         sender, receiver = self._who(item.sender), self._who(item.receiver)
         gloss = self._gloss(item)
         return lay_out(sender, receiver, item.text, gloss, self._width(), colours=self._colours) + "\n"
+
+    def _fold(self, text: str) -> str:
+        width = self._width()
+        return fill(text, max(width or len(text) + 3, 20), initial_indent="  ", subsequent_indent="  ")
 
     def _who(self, number: str) -> str:
         name = self._names.get(number)

@@ -55,6 +55,7 @@ class RunningGateway:
 
         Raises ValueError for a number that is not a mobile of 11 digits.
         """
+        __tracebackhide__ = True  # a test shows its own line
         if not (len(msisdn) == 11 and msisdn.isascii() and msisdn.isdigit() and msisdn.startswith("1")):
             raise ValueError(f"{msisdn!r} is no mobile number of 11 digits")
         watch = self.conversation.add

@@ -77,7 +77,7 @@ def test_a_malformed_id_is_wrong_usage(command: str, name: str, capsys: pytest.C
     with pytest.raises(SystemExit) as left:
         main([*command.split(), name])
     assert left.value.code == 2
-    assert f"usage: fetion-gateway {command}" in capsys.readouterr().err
+    assert f"fetion-gateway {command} --help\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["trace", "0000000100000002"], ["binds"], ["outbox", "list"]])

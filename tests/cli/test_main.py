@@ -161,7 +161,7 @@ def test_check_reads_the_environment(
     monkeypatch.setenv("FETION__SMPP__LISTEN__PORT", "high")
     code, out, _ = call(capsys, "check")
     assert code == 1
-    assert out.startswith("(environment):0: FETION__SMPP__LISTEN__PORT: ")
+    assert out.startswith("(environment): FETION__SMPP__LISTEN__PORT: ")
 
 
 def test_check_opens_no_socket() -> None:

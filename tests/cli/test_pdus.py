@@ -163,7 +163,7 @@ def test_no_gateway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a gateway: what to start, exit 1."""
     config = write_config(tmp_path)
     assert main(["pdus", "--account", "smsc", "--config", str(config)]) == 1
-    assert "start it with fetion-gateway serve" in capsys.readouterr().err
+    assert "fetion-gateway serve, or name another one" in capsys.readouterr().err
 
 
 def test_nothing_of_a_peer_moves_the_cursor() -> None:

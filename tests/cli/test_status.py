@@ -41,6 +41,7 @@ async def test_a_process_from_start_to_end(tmp_path: Path) -> None:
     assert stopped.returncode == NOT_RUNNING
     assert stopped.stdout.splitlines()[0] == "not running"
     assert "no gateway runs on" in stopped.stdout
+    assert stopped.stdout.splitlines()[-1].startswith("remedy    ")
     lines = running.stdout.splitlines()
     assert lines[0] == "healthy"
     assert re.fullmatch(r"up +\d+ s, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d Asia/Shanghai", lines[1])

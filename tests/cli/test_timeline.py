@@ -138,7 +138,7 @@ def test_every_silence_is_explained(silent: str | None) -> None:
     """Those of earlier versions, which did not keep why, too; what was not limited has no reason."""
     detail = {"silent": silent} if silent else {}
     text = reason_limited(incoming(outcome="limited", detail=detail), LIMITS)
-    assert text.startswith("silent: ")
+    assert text.startswith("no reply: ")
     assert ("limits.help_period (600 s)" in text) == (silent != "machine")
     assert reason_limited(incoming(outcome="done"), LIMITS) == ""
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import re
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -289,7 +290,7 @@ async def test_a_limited_one_says_why(asking: Asking, tmp_path: Path) -> None:
     assert "limits.help_period (600 s) ago" in texts[1]
     assert "limits.instructions_per_minute (3)" in texts[3]
     assert "the handset was told" in texts[3]
-    assert "silent: more than limits.instructions_per_minute (3)" in texts[4]
+    assert "no reply: more than limits.instructions_per_minute (3)" in texts[4]
     assert "a machine wrote the text" in said["text"]
 
 
@@ -376,7 +377,11 @@ async def test_the_last_sms_of_a_handset(asking: Asking, tmp_path: Path) -> None
         later, _, _ = await asking.run("--msisdn", ALICE, "--since", "2100-01-01")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0].startswith("Times: Asia/Shanghai, UTC+08:00.")
+    assert re.fullmatch(
+        rf"Times: Asia/Shanghai, UTC\+08:00\. \S.* trace --config {re.escape(str(tmp_path))}"
+        r"/config\.yaml ID shows the whole of one\.",
+        lines[0],
+    )
     assert [names[0] in out, names[1] in out, names[2] in out] == [True, False, True]
     assert len(lines) == 1 + 4 + 2
     assert lines[-2].startswith("looked at all 3 SMS in, back to ")

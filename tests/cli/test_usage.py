@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gateway.cli.main import COMMANDS, GROUPS, build_parser, main
 from gateway.cli.usage import EXIT_CODES, closest
+from gateway.simulator.hints import as_called_here
 
 LINES = {
     "": (": the following arguments are required: COMMAND", ""),
@@ -52,7 +53,8 @@ def test_wrong_usage_is_two_lines(line: str, capsys: pytest.CaptureFixture[str])
     """What is wrong, named with the command; what was perhaps meant, and where its usage is; exit 2."""
     wrong, meant = LINES[line]
     program = f"fetion-gateway{wrong.partition(':')[0]}"
-    assert refused(line.split(), capsys) == [f"fetion-gateway{wrong}", f"{meant}usage: {program} --help"]
+    usage = as_called_here(f"{program} --help")
+    assert refused(line.split(), capsys) == [f"fetion-gateway{wrong}", f"{meant}usage: {usage}"]
 
 
 NAMES = frozenset(build_parser([]).commands)

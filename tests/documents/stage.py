@@ -19,13 +19,6 @@ PATIENCE: Final = 60.0
 
 _SHIM: Final = """\
 #!/bin/sh
-# The default port may be taken on this machine: connect to the gateway of this folder.
-port=$FETION__SMPP__LISTEN__PORT
-case " $* " in
-  *" --config "*|*" --port "*) ;;
-  " handset "*) group=$1 command=$2; shift 2; set -- "$group" "$command" --port "$port" "$@" ;;
-  " load "*) shift; set -- load --port "$port" "$@" ;;
-esac
 exec "{python}" -m gateway "$@"
 """
 _COUNT: Final = re.compile(r"--count \d+")

@@ -113,6 +113,19 @@ async def test_the_account_of_a_configuration(tmp_path: Path, capsys: pytest.Cap
         assert (smsc.binds[-1].system_id, smsc.binds[-1].password) == ("smsc", smsc.account.password)
 
 
+async def test_the_address_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --config the variables count that `serve` obeys, too; what the command line says goes over."""
+    words = ["handset", "send", "--from", ALICE, "--to", "161", "x"]
+    async with FakeSmsc(welcome) as smsc:
+        monkeypatch.setenv("FETION__SMPP__LISTEN__PORT", str(smsc.account.port))
+        account = {"system_id": smsc.account.system_id, "password": smsc.account.password, "default": True}
+        monkeypatch.setenv("FETION__SMPP__ACCOUNTS", json.dumps([account]))
+        assert await asyncio.to_thread(main, words) == 0
+        monkeypatch.setenv("FETION__SMPP__LISTEN__PORT", "1")
+        assert await asyncio.to_thread(main, words) == 1
+        assert await asyncio.to_thread(main, [*words, "--port", str(smsc.account.port)]) == 0
+
+
 @pytest.mark.parametrize("client", ["own", "smpplib"])
 async def test_refusals_are_one_line(client: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A refused SMS and a refused bind: exit code 1, the status by name, and the remedy."""
@@ -123,7 +136,7 @@ async def test_refusals_are_one_line(client: str, capsys: pytest.CaptureFixture[
         assert await handset(smsc, "send", *arguments) == 1
     errors = capsys.readouterr().err.splitlines()
     assert errors == [
-        "SMS to 999 refused: ESME_RINVDSTADR: fetion-gateway explain route 999 says why",
+        f"SMS to 999 refused: ESME_RINVDSTADR: {command()} explain route 999 says why",
         "bind of 'smsc' refused: ESME_RINVPASWD:"
         " --system-id and --password must be those of an account of the gateway",
     ]
@@ -160,7 +173,7 @@ def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -
         main(["handset", "send", *arguments])
     assert exited.value.code == 2
     said = capsys.readouterr().err
-    assert "usage: fetion-gateway handset send" in said
+    assert f"usage: {command()} handset send" in said
     assert "ninechars" not in said
 
 
@@ -228,7 +241,7 @@ async def test_chat_ends_when_the_gateway_stops(
     os.close(writing)
     sys.stdin.close()
     said = capsys.readouterr().err
-    assert said == "the gateway has said goodbye: it is stopping, or has ended this bind\n"
+    assert said == "the gateway sent unbind: it is stopping, or has ended this bind\n"
 
 
 async def test_lines_of_a_file(tmp_path_factory: pytest.TempPathFactory) -> None:

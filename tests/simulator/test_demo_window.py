@@ -59,6 +59,7 @@ def test_the_reader_is_a_handset(environ: dict[str, str], folder: Path) -> None:
         terminal.type("/as 13900139000\n12520 CXFX\n")
         terminal.until("Your Fetion is open.", 3)
         terminal.type("/what\n")
+        terminal.until("unknown command /what")
         terminal.until(READY, 2)
         terminal.type("999 x\n")
         terminal.until("explain route 999 says why")
@@ -66,6 +67,25 @@ def test_the_reader_is_a_handset(environ: dict[str, str], folder: Path) -> None:
         assert terminal.end() == 0
         assert plain(terminal.text).rstrip().endswith("stopping")
     assert list(folder.iterdir()) == []
+
+
+def test_why_nothing_is_answered(environ: dict[str, str]) -> None:
+    """Under an SMS that gets no reply stands why: of a typed one, and of one of another terminal."""
+    reason = [
+        "  no reply: the same help was sent less than limits.help_period (600 s) ago, or",
+        "  ten other ones were",
+    ]
+    with demo(environ, 80) as terminal:
+        terminal.type("BZ\n")
+        terminal.until("The instructions of Fetion")
+        assert "no reply" not in plain(terminal.text)
+        terminal.type("help\n")
+        terminal.until("ten other ones were\n")
+        assert plain(terminal.text).splitlines()[-2:] == reason
+        (hint,) = re.findall(r"^  (\S*fetion-gateway handset .*) --to", plain(terminal.text), re.MULTILINE)
+        for code in (0, 1):
+            assert run_hint(f"{hint} --to 161 BZ --wait 1", environ).returncode == code
+        terminal.until("ten other ones were", 2)
 
 
 def test_every_hint_works(environ: dict[str, str]) -> None:
@@ -173,6 +193,7 @@ def test_the_end_of_input_ends_nothing(environ: dict[str, str]) -> None:
     with demo(environ) as terminal:
         (hint,) = re.findall(r"^  (\S*fetion-gateway handset .*KTFX)$", plain(terminal.text), re.MULTILINE)
         terminal.type(CTRL_D)
+        terminal.until("the keyboard is closed")
         assert run_hint(hint, environ).returncode == 0
         terminal.until("Welcome to Fetion!", 3)
         terminal.type(CTRL_C)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.simulator.keyboard import Become, Text, understand
+from gateway.simulator.keyboard import HELP, Become, Text, understand, wrong
+from gateway.simulator.layout import visible
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,17 @@ def test_any_line(line: str) -> None:
     if isinstance(meant, Text):
         assert line.strip().endswith(meant.text)
         assert not line.strip().startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("/as", "/as: which handset?"),
+        ("/as 123", "/as 123: no mobile number of 11 digits"),
+        (" /quit now", "unknown command /quit"),
+        ("/as \x1b[2J", "/as " + visible("\x1b[2J") + ": no mobile number of 11 digits"),
+    ],
+)
+def test_what_is_wrong(line: str, said: str) -> None:
+    """A line that is not understood: what is wrong with it, what can be typed, and how to leave."""
+    assert wrong(line) == f"{said}\n  {HELP}\n  Ctrl-C ends the demo"

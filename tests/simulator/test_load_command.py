@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
+from gateway.simulator.hints import command
 from gateway.simulator.load.plan import Plan
 from gateway.simulator.load.report import Progress
 from gateway.simulator.load.traffic import Traffic
@@ -77,7 +78,7 @@ async def test_report_and_json_of_a_real_gateway(tmp_path: Path, capsys: pytest.
     assert report["date"].endswith("+00:00")
     assert account.password not in written
     assert report["command"].startswith(
-        f"fetion-gateway load --port {account.port} --system-id smsc --count 60 "
+        f"fetion-gateway load --host 127.0.0.1 --port {account.port} --system-id smsc --count 60 "
     )
 
 
@@ -150,7 +151,7 @@ async def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
     async with FakeSmsc() as smsc:
         pass
     assert await load(smsc, "--count", "1") == 1
-    assert "start the gateway: fetion-gateway serve" in capsys.readouterr().err
+    assert f"start the gateway: {command()} serve" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as exited:
         main(["load", *words])
     assert exited.value.code == 2
-    assert "usage: fetion-gateway load" in capsys.readouterr().err
+    assert f"usage: {command()} load" in capsys.readouterr().err
 
 
 def interruptible(*words: str) -> "subprocess.Popen[bytes]":

@@ -152,7 +152,7 @@ async def test_a_lost_connection_ends_the_run() -> None:
 
 
 async def test_a_gateway_that_unbinds_ends_the_run() -> None:
-    """A gateway that stops: the run ends, and says that it has said goodbye."""
+    """A gateway that stops: the run ends, and says that it sent unbind."""
     async with FakeSmsc(reply) as smsc:
         smsc.holds = True
         run = asyncio.create_task(drive(Plan(count=100, window=5), smsc.account))

@@ -31,10 +31,11 @@ def test_in_order() -> None:
     window = Window(stream, {ALICE: "alice"}, lambda sms: f"gloss of {sms.text}")
     window.say("first")
     window.show(Sms(ALICE, "161", "x"))
+    window.note("a note " * 30)
     window.say("last")
     window.close()
-    first, sms, gloss, last = stream.getvalue().splitlines()
-    assert (first, last) == ("first", "last")
+    first, sms, gloss, note, last = stream.getvalue().splitlines()
+    assert (first, note, last) == ("first", "  " + ("a note " * 30).strip(), "last")
     assert sms.split() == ["alice", ALICE, "->", "161", "x"]
     assert gloss.strip() == "gloss of x"
 

@@ -26,6 +26,20 @@ async def test_unwanted(handset):
     await alice.send("KTFX", to="161")
     await alice.expect_nothing()
 """
+REFUSED = """
+async def test_refused(handset):
+    alice = await handset("13800138000")
+    await alice.send("KTFX", to="161")
+    await alice.expect()
+    await alice.send("hi", to="99999")
+"""
+NO_MOBILE = """
+async def test_no_mobile(handset):
+    alice = await handset("13800138000")
+    await alice.send("KTFX", to="161")
+    await alice.expect()
+    await handset("138")
+"""
 FRAME = re.compile(r"^\S+\.py:\d+: ", re.MULTILINE)
 """How a traceback of pytest ends each of its frames."""
 
@@ -41,7 +55,12 @@ def run(pytester: pytest.Pytester, *options: str) -> str:
 
 @pytest.mark.parametrize(
     ("source", "error"),
-    [(MISSED, "MissedError: 13800138000 expected"), (UNWANTED, "UnexpectedError: 13800138000 expected not")],
+    [
+        (MISSED, "MissedError: 13800138000 expected"),
+        (UNWANTED, "UnexpectedError: 13800138000 expected not"),
+        (REFUSED, "SubmitRefusedError: SMS to 99999 refused: ESME_RINVDSTADR"),
+        (NO_MOBILE, "ValueError: '138' is no mobile number of 11 digits"),
+    ],
 )
 def test_a_missed_expectation(source: str, error: str, pytester: pytest.Pytester) -> None:
     """One frame, that of the test, with the expectation and what came instead; then both sections."""
