@@ -317,7 +317,8 @@ def _print_list(
     if not found:
         say("no SMS from or to this handset")
         return
-    say(f"Times: {local.name(found[-1].at)}. {tracing(config)} ID shows the whole of one.")
+    last = found[-1].at
+    say(f"Times: {local.name(last)}. {tracing(config)} ID shows the whole of one.")
     for sms in found:
         if isinstance(sms, JournalRecord):
             why = reason_limited(sms, settings.limits)
