@@ -28,6 +28,7 @@ CANNOT_RUN: Final[Mapping[str, str]] = MappingProxyType(
         r".*-m pytest\b|pytest\b": "runs this suite, or a test of somebody else",
         r".*\bpip (install|wheel)\b|uv\b": "asks a package index; tests/testing/test_wheel.py installs",
         r"git\b": "asks a server",
+        r"createuser\b|createdb\b": "asks a PostgreSQL server; tests/cli/test_postgresql.py starts one",
         r"docker\b|podman\b": "needs an engine for containers",
         r"systemctl\b|systemd-analyze\b|journalctl\b|logrotate\b|sudo\b|taskset\b": "changes the machine",
         r".*\$\{fpath": "for zsh only",
@@ -44,6 +45,7 @@ ANSWERS: Final[Mapping[str, int]] = MappingProxyType(
     {
         r"\S*fetion-gateway outbox (retry|drop)\b": 1,  # nothing is parked here
         r"fetion-gateway outbox list --limt": 2,  # how wrong usage is told
+        r"\S*fetion-gateway store migrate\b": 1,  # a gateway runs on the store; tests/cli/test_postgresql.py copies
     }
 )
 """Exit codes other than 0 of command lines that are right."""
