@@ -45,7 +45,7 @@ ANSWERS: Final[Mapping[str, int]] = MappingProxyType(
     {
         r"\S*fetion-gateway outbox (retry|drop)\b": 1,  # nothing is parked here
         r"fetion-gateway outbox list --limt": 2,  # how wrong usage is told
-        r"\S*fetion-gateway store migrate\b": 1,  # a gateway runs on the store; tests/cli/test_postgresql.py copies
+        r"\S*fetion-gateway store migrate\b": 1,  # the store is in use; see tests/cli/test_postgresql.py
     }
 )
 """Exit codes other than 0 of command lines that are right."""
