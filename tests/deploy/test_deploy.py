@@ -114,6 +114,7 @@ def test_the_image_gets_what_it_copies() -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.long  # it installs everything once more: 20 to 75 s
 async def test_the_steps_of_the_container_file(tmp_path: Path) -> None:
     """They build, from this folder and the lock alone, a gateway that checks its configuration, serves, and
     tells its health; no tool of developers is in it."""
