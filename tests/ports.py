@@ -1,6 +1,6 @@
 """Ports for servers that tests start and that must be told their port.
 
-Below the ports that the kernel gives to connections, so nobody else gets one between the look and the server's
+Below the ports that the kernel gives to connections: nobody else gets one between the look and the server's
 start; each process of the suite begins elsewhere.
 """
 
