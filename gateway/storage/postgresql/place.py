@@ -33,9 +33,13 @@ _REMEDIES: Final = {
     "42501": "the user of storage.url may not do that: make it the owner of the schema",
     "3F000": "create the schema that search_path names",
     "42P07": "something else is in this schema: storage.url must name an empty database or schema",
+    "55P03": "somebody else holds a lock on a table of the store: pg_locks and pg_stat_activity say who",
+    "53300": "max_connections of the server, or the limit of this user, is reached: close others or raise it",
     _READ_ONLY: "storage.url must name the primary; with several hosts: target_session_attrs=read-write",
 }
 """What to do at a start, by SQLSTATE."""
+_TEMPORARY: Final = frozenset({_READ_ONLY, "55P03"})
+"""Of these, what may pass while a store is open."""
 _REMEDY: Final = "is the server up, and are host, user, password and database of storage.url right?"
 
 BY_INDEX: Final = """
@@ -45,6 +49,19 @@ SELECT set_config('enable_seqscan', 'off', TRUE), set_config('enable_sort', 'off
 """For one transaction. What the planner knows of a table is old, and so is a plan that is kept: made while
 the table was small, it would read or sort all of it. A statement on a table without an index looks very
 expensive then: it must not be compiled."""
+
+
+SESSION: Final = """
+SELECT set_config('lock_timeout', '10s', FALSE),
+    set_config('idle_in_transaction_session_timeout', '15s', FALSE),
+    set_config('tcp_keepalives_idle', '5', FALSE), set_config('tcp_keepalives_interval', '2', FALSE),
+    set_config('tcp_keepalives_count', '3', FALSE), set_config('tcp_user_timeout', '10000', FALSE)
+"""
+"""For one connection, on the server's side. A lock that somebody else holds is refused after a while, and a
+call that we have given up does not wait for it for ever. A gateway that stands still, or whose machine is
+gone, does not keep its locks: the next one waits for them. Statements of SQL, as PgBouncer passes no
+`options` on. There is no statement_timeout: what is cut on our side is asked for, and a step at the start
+may take long."""
 
 
 class Again(StoreFault):
@@ -91,7 +108,7 @@ def typed(error: psycopg.Error, place: Place) -> StorageError:
     state, text = error.sqlstate or "", f"{place.name}: {reason_of(error)}"
     if state == _DISK_FULL:
         return StoreFull(f"{text}: make room on the disk of the server")
-    if state == _READ_ONLY:
+    if state in _TEMPORARY:
         return StoreFault(f"{text}: {_REMEDIES[state]}")
     if state in _AGAIN:
         return Again(text)
