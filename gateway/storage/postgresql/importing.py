@@ -53,6 +53,8 @@ def _copy(db: Connection, table: str, source: Source, progress: Progress, place:
                 progress(table, written.count, count)
     for row in _stored(db, table, columns):
         read.add(row)
+        if read.count % STEP == 0:
+            progress(f"{table}, check", read.count, count)
     if written != read or written.count != count:
         raise StoreUnusable(
             f"{place.name}: {table}: {read.count} rows of {count} are there, or some are not as they were:"
