@@ -139,6 +139,42 @@ async def test_a_frozen_gateway_does_not_keep_its_locks(
         await again(store, batch(2))
 
 
+async def test_a_server_that_begins_to_lose_commits(tmp_path: Path) -> None:
+    """As after a failover to one with other settings: it is not used, and the log says why."""
+    terminate = "SELECT pg_terminate_backend(pid, 5000) FROM fetion_store"
+    async with opened(url_of(tmp_path)) as store:
+        shared().execute("ALTER ROLE fetion SET synchronous_commit = off")
+        try:
+            shared().execute(terminate, schema_of(tmp_path))
+            with pytest.raises(StoreFault):
+                await store.settled()
+            store._link._retry_at = 0.0
+            with pytest.raises(StoreFault,
+               
+        match="synchronous_commit of the server is off: what is acknowledged"): await store.commit(batch(2))
+           
+        finally: shared().execute("ALTER ROLE fetion RESET synchronous_commit")
+    await again(store, batch(3)) assert numbers(tmp_path) == [1, 3]
+
+
+async def test_a_statement_that_somebody_cancels(tmp_path: Path) -> None:
+    """pg_cancel_backend in the middle of a commit: it is not stored, nothing is in doubt, the next one works."""
+    schema = schema_of(tmp_path)
+    async with opened(url_of(tmp_path)) as store:
+        store._link._limit = PATIENCE
+        await store._link.read("SELECT set_config('lock_timeout', '0', FALSE)")
+        with psycopg.connect(shared().url(schema)) as other:
+            other.execute("LOCK TABLE journal IN SHARE MODE")
+            commit = asyncio.create_task(store.commit(batch(2)))
+            await waits_for_a_lock(tmp_path)
+            shared().execute("SELECT pg_cancel_backend(pid) FROM fetion_store", schema)
+            with pytest.raises(StoreFault, match="canceling statement due to user request"):
+                await commit
+            other.rollback()
+        await store.commit(batch(3))
+    assert numbers(tmp_path) == [1, 3]
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     """One that a test may stop."""

@@ -23,6 +23,7 @@ from psycopg.errors import Diagnostic
 from psycopg.pq import TransactionStatus as Status
 
 from gateway.storage.contract import InDoubt, StoreFault
+from gateway.storage.postgresql.migration import REFUSED
 from gateway.storage.postgresql.owner import CLAIM, TAKEN, draw, is_taken, leave, retake
 from gateway.storage.postgresql.place import BY_INDEX, SESSION, Again, Place, is_lost, reason_of, typed
 
@@ -60,6 +61,14 @@ def _cut(db: Db) -> None:
     """End the connection on this side. libpq finds it lost, whatever it waits for."""
     with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(db.fileno())) as same:
         same.shutdown(socket.SHUT_RDWR)
+
+
+async def _check_settings(db: Db) -> None:
+    """Raises psycopg.OperationalError for a server, perhaps the new primary, that loses what it commits."""
+    for name, value, remedy in REFUSED:
+        row = await (await db.execute("SELECT current_setting(%s)", (name,))).fetchone()
+        if row == (value,):
+            raise psycopg.OperationalError(f"{name} of the server is {value}: {remedy}")
 
 
 class Unreachable(StoreFault):
@@ -270,6 +279,7 @@ class Link:
             self._unsure = ""
             with self._limited(db, self._limit):
                 await db.execute(SESSION)
+                await _check_settings(db)
                 stored = await retake(db, self._holders, self._place)
             if self._unsure:
                 raise psycopg.OperationalError(self._unsure)
