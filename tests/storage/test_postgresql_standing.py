@@ -149,16 +149,17 @@ async def test_a_server_that_begins_to_lose_commits(tmp_path: Path) -> None:
             with pytest.raises(StoreFault):
                 await store.settled()
             store._link._retry_at = 0.0
-            with pytest.raises(StoreFault,
-               
-        match="synchronous_commit of the server is off: what is acknowledged"): await store.commit(batch(2))
-           
-        finally: shared().execute("ALTER ROLE fetion RESET synchronous_commit")
-    await again(store, batch(3)) assert numbers(tmp_path) == [1, 3]
+            with pytest.raises(StoreFault, match="synchronous_commit of the server is off"):
+                await store.commit(batch(2))
+        finally:
+            shared().execute("ALTER ROLE fetion RESET synchronous_commit")
+        await again(store, batch(3))
+    assert numbers(tmp_path) == [1, 3]
 
 
 async def test_a_statement_that_somebody_cancels(tmp_path: Path) -> None:
-    """pg_cancel_backend in the middle of a commit: it is not stored, nothing is in doubt, the next one works."""
+    """pg_cancel_backend in the middle of a commit: it is not stored, nothing is in doubt, the next one
+    works."""
     schema = schema_of(tmp_path)
     async with opened(url_of(tmp_path)) as store:
         store._link._limit = PATIENCE
