@@ -134,6 +134,12 @@ class Server:
             time.sleep(0.01)
         self._process = None
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes."""
+        assert self._process is not None
+        for pid in (self._process.pid, *_children(self._process.pid)):
+            os.kill(pid, number)
+
     def remove(self) -> None:
         """Stop it and delete its files."""
         self.stop(signal.SIGQUIT)

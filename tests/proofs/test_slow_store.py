@@ -164,27 +164,27 @@ async def test_a_commit_outlasts_the_deadline_of_a_stop(tmp_path: Path, fails: b
 
 
 async def test_a_disk_that_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes meanwhile is refused, what is in hand is not; when the disk works again so does everything."""
+    """What comes meanwhile is refused, what is in hand is not; when the disk works again, so does all."""
     monkeypatch.setattr(pipeline, "STALLED", 0.2)
     store = slow_store(tmp_path)
-    async with inside(write_config(tmp_path), open_store=lambda _: store) as gateway:
-        async with await bind(gateway.port) as esme:
-            await accepted(esme, sms(ONE, "161", "KTFX"))
-            await delivered(esme)
-            await idle(gateway)
-            store.slow = True
-            store.waits.clear()
-            store.held.clear()
-            asked = asyncio.create_task(esme.submit(sms(ONE, "161", "CXFX")))
-            await until(store.waits.is_set, "the commit")
-            waits = asyncio.create_task(esme.submit(sms(OTHER, "161", "KTFX")))
-            assert (await waits).command_status == CommandStatus.RSYSERR
-            assert gateway.pipeline.failures == 1
-            assert not asked.done()
-            store.held.set()
-            assert (await asked).command_status == 0
-            await accepted(esme, sms(OTHER, "161", "KTFX"))
-            assert gateway.pipeline.failures == 0
+    config = write_config(tmp_path)
+    async with inside(config, open_store=lambda _: store) as gateway, await bind(gateway.port) as esme:
+        await accepted(esme, sms(ONE, "161", "KTFX"))
+        await delivered(esme)
+        await idle(gateway)
+        store.slow = True
+        store.waits.clear()
+        store.held.clear()
+        asked = asyncio.create_task(esme.submit(sms(ONE, "161", "CXFX")))
+        await until(store.waits.is_set, "the commit")
+        waits = asyncio.create_task(esme.submit(sms(OTHER, "161", "KTFX")))
+        assert (await waits).command_status == CommandStatus.RSYSERR
+        assert gateway.pipeline.failures == 1
+        assert not asked.done()
+        store.held.set()
+        assert (await asked).command_status == 0
+        await accepted(esme, sms(OTHER, "161", "KTFX"))
+        assert gateway.pipeline.failures == 0
 
 
 async def test_it_will_never_be_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
