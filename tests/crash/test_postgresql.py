@@ -113,8 +113,10 @@ async def test_the_server_stands_still(
         try:
             async with asyncio.timeout(LIMIT):
                 while log.read_text("utf-8").count(STANDS) == said:  # noqa: ASYNC110 - another process writes it
-                    await asyncio.sleep(0.1)
-            await asyncio.sleep(seconds)
+                    await asyncio.sleep(0.05)
+            over = asyncio.Event()
+            asyncio.get_running_loop().call_later(seconds, over.set)
+            await over.wait()
         finally:
             await asyncio.to_thread(server.signal, SIGCONT)
 
