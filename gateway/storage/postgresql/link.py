@@ -14,7 +14,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from random import Random, SystemRandom
 from typing import Any, Final, TypeVar
 
@@ -22,9 +23,10 @@ import psycopg
 from psycopg.errors import Diagnostic
 from psycopg.pq import TransactionStatus as Status
 
-from gateway.storage.contract import InDoubt, StoreFault
+from gateway.message import Watermark
+from gateway.storage.contract import InDoubt, StorageError, StoreFault
 from gateway.storage.postgresql.migration import REFUSED
-from gateway.storage.postgresql.owner import CLAIM, TAKEN, draw, is_taken, leave, retake
+from gateway.storage.postgresql.owner import CLAIM, Owner, draw, is_taken, leave, retake
 from gateway.storage.postgresql.place import BY_INDEX, SESSION, Again, Place, is_lost, reason_of, typed
 
 PAUSE_FIRST: Final = 0.1
@@ -40,11 +42,17 @@ LONG: Final = 600.0
 """The same for what goes through a whole table, at the start."""
 LEAVING: Final = 5.0
 """The same at a stop, where a commit is in doubt."""
+LOCK_MS: Final = 3000
+"""How long a named node waits for what another one has locked: less than the shortest lease, so that it can
+still renew its own and take over the work of that other one."""
+_LIMITS: Final = f"{BY_INDEX}, set_config('lock_timeout', %s, TRUE)"
 
 T = TypeVar("T")
 Db = psycopg.AsyncConnection[tuple[Any, ...]]
-Statement = tuple[str, Sequence[Any]]
+Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
 """SQL and its values."""
+Build = Callable[[Db], Awaitable[Sequence[Statement]]]
+"""Gives the statements of a commit, in its turn."""
 
 
 def _is_refused(db: Db, error: psycopg.Error) -> bool:
@@ -76,18 +84,18 @@ class Unreachable(StoreFault):
 
 
 class Link:
-    """A connection that is made when it is needed. holder: the name under which the store was taken."""
+    """A connection that is made when it is needed. owner: as which the store was taken."""
 
-    def __init__(self, place: Place, holder: str, random: Random | None = None) -> None:
+    def __init__(self, place: Place, owner: Owner, random: Random | None = None) -> None:
         self._place = place
-        self._holders = [holder]
+        self.owner = owner
+        self._limits = (str(LOCK_MS if owner.shared else 0),)
         self._random = random or SystemRandom()  # jitter: gateways must not come back in step
         self._db: Db | None = None
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._failures = 0
         self._retry_at = 0.0
-        self._batch = 0
         self._in_doubt = False
         self._gives_up = asyncio.Event()
         self._limit = LIMIT
@@ -110,35 +118,54 @@ class Link:
                 if self._silent:
                     raise StoreFault(self._reason(error)) from error
                 if is_taken(error):
-                    raise StoreFault(f"{self._place.name}: {TAKEN}") from error
+                    raise self.owner.lost(self._place) from error
                 raise typed(error, self._place) from error
             except BaseException:  # cancelled in the middle, or a bug
                 await self._clean(db)
                 raise
 
-    async def read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def read(
+        self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
         """All rows of a statement that only reads."""
         async with self.turn() as db:
             return await (await db.execute(statement, values)).fetchall()
 
-    async def apart(self, work: Callable[[Db], Awaitable[T]], limit: float | None = None) -> T:
-        """Run it in a transaction of its own, to its end also when the caller is cancelled."""
+    async def apart(
+        self,
+        work: Callable[[Db], Awaitable[T]],
+        stored: Callable[[T], None] | None = None,
+        limit: float | None = None,
+    ) -> T:
+        """Run it in a transaction of its own, to its end also when the caller is cancelled.
+
+        stored: called before the next turn, if that is stored. limit: seconds that it may take (LIMIT).
+        """
 
         async def once() -> T:
-            async with self.turn(limit) as db, db.transaction():
-                await db.execute(CLAIM, (self._holders[-1], None))
-                await db.execute(BY_INDEX)
-                return await work(db)
+            async with self.turn(limit) as db:
+                asked_at = time.monotonic()
+                async with db.transaction():
+                    await db.execute(_LIMITS, self._limits)
+                    await db.execute(CLAIM, self.owner.claim())
+                    result = await work(db)
+                self.owner.renewed(asked_at)
+                if stored is not None:
+                    stored(result)
+                return result
 
         return await self._to_its_end(self._again(once))
 
-    async def commit(self, statements: Sequence[Statement]) -> None:
-        """Run them as one transaction in one round trip, to its end also when the caller is cancelled.
+    async def commit(
+        self, build: Build, stored: Callable[[], None] | None = None, settled: Watermark | None = None
+    ) -> None:
+        """Run statements as one transaction in one round trip, to its end also when the caller is cancelled.
 
         Returns when they are on stable storage, and raises when they are not stored; InDoubt when nobody
-        knows.
+        knows. build: gives them, when it is this commit's turn. stored: called before the next turn, if they
+        are stored.
         """
-        await self._to_its_end(self._again(lambda: self._commit(statements)))
+        await self._to_its_end(self._again(lambda: self._commit(build, stored, settled)))
 
     def give_up(self) -> None:
         """Ask the server once more what became of a commit that is in doubt, or comes to be, and no
@@ -153,11 +180,11 @@ class Link:
             await asyncio.wait(self._running)
         async with self._lock:
             if self._db is None and not self._in_doubt:
-                with contextlib.suppress(StoreFault):
+                with contextlib.suppress(StorageError):
                     await self._connected()
             if self._db is not None:
                 with contextlib.suppress(psycopg.Error), self._limited(self._db, self._limit):
-                    await leave(self._db, self._holders)
+                    await leave(self._db, self.owner)
                 await self._drop()  # where that failed its ownership ends by itself
 
     @contextlib.contextmanager
@@ -206,15 +233,18 @@ class Link:
                 return await work()
         return await work()
 
-    async def _commit(self, statements: Sequence[Statement]) -> None:
+    async def _commit(
+        self, build: Build, stored: Callable[[], None] | None, settled: Watermark | None
+    ) -> None:
         async with self.turn() as db:
-            self._batch += 1
+            statements = await build(db)
+            batch, asked_at = self.owner.batch + 1, time.monotonic()
             self._unsure = ""
             try:
                 async with db.pipeline():
                     await db.execute("BEGIN")
-                    await db.execute(CLAIM, (self._holders[-1], self._batch))
-                    await db.execute(BY_INDEX)
+                    await db.execute(_LIMITS, self._limits)
+                    await db.execute(CLAIM, self.owner.claim(batch, settled))
                     for statement, values in statements:
                         await db.execute(statement, values)
                     await db.execute("COMMIT")
@@ -224,31 +254,40 @@ class Link:
                 lost = self._reason(error)
             else:
                 if not self._unsure:
+                    self.owner.renewed(asked_at)
+                    self._count(batch, stored)
                     return
                 lost = f"{self._place.name}: {self._unsure}"
             self._in_doubt = True
             await self._drop()
-        await self._find_out(lost)
+        await self._find_out(lost, batch, stored)
 
-    async def _find_out(self, lost: str) -> None:
-        """Connect until the server has said whether the last commit is stored. Raises StoreFault if not, and
-        InDoubt where it is given up or the store has another owner."""
-        stored: int | None = None
-        while stored is None:
+    def _count(self, batch: int, stored: Callable[[], None] | None) -> None:
+        self.owner.batch = batch
+        if stored is not None:
+            stored()
+
+    async def _find_out(self, lost: str, batch: int, stored: Callable[[], None] | None) -> None:
+        """Connect until the server has said whether the last commit is stored. Raises StoreFault if not,
+        InDoubt where it is given up or the store has another owner, Fenced."""
+        known: int | None = None
+        while known is None:
             last = self._gives_up.is_set()
             async with self._lock:
                 try:
-                    stored = await self._connect()
+                    known = await self._connect()
                 except Unreachable as error:
                     if last:
                         raise InDoubt(f"{lost}, during a commit; then {error}") from error
                 except StoreFault as error:
                     raise InDoubt(f"{lost}, during a commit; then {error}") from error
-            if stored is None:
+                if known == batch:
+                    self._count(batch, stored)
+            if known is None:
                 pause = self._retry_at - asyncio.get_running_loop().time()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._gives_up.wait(), pause)
-        if stored != self._batch:
+        if known != batch:
             raise StoreFault(f"{lost}: the batch is not stored")
 
     async def _connected(self) -> Db:
@@ -266,13 +305,14 @@ class Link:
     async def _connect(self) -> int:
         """Connect, and go on as the owner. Gives the number of the last commit.
 
-        Raises Unreachable, or StoreFault where somebody else has taken the store: nothing is in doubt then
+        Raises Unreachable, or what Owner.lost gives where somebody else has its row: nothing is in doubt then
         that this gateway could ever find out.
         """
         db: Db | None = None
         self._silent = 0.0
-        if len(self._holders) == 1:  # an attempt may have put a new name there without our hearing of it
-            self._holders.append(draw())
+        holders = self.owner.holders
+        if len(holders) == 1:  # an attempt may have put a new name there without our hearing of it
+            holders.append(draw())
         try:
             db = await psycopg.AsyncConnection.connect(self._place.conninfo, autocommit=True)
             db.add_notice_handler(self._noticed)
@@ -280,13 +320,13 @@ class Link:
             with self._limited(db, self._limit):
                 await db.execute(SESSION)
                 await _check_settings(db)
-                stored = await retake(db, self._holders, self._place)
+                stored = await retake(db, self.owner, self._place)
             if self._unsure:
                 raise psycopg.OperationalError(self._unsure)
         except BaseException as error:
             if db is not None:
                 await db.close()
-            self._in_doubt = self._in_doubt and not isinstance(error, StoreFault)
+            self._in_doubt = self._in_doubt and not isinstance(error, StorageError)
             if not isinstance(error, psycopg.Error):
                 raise
             self._failures += 1
@@ -294,7 +334,7 @@ class Link:
             pause = self._random.uniform(0, longest)
             self._retry_at = asyncio.get_running_loop().time() + pause
             raise Unreachable(self._reason(error)) from error
-        del self._holders[:-1]
+        del holders[:-1]
         self._db, self._failures, self._retry_at, self._in_doubt = db, 0, 0.0, False
         return stored
 
