@@ -1,7 +1,8 @@
 """What a commit of 100 SMS costs on PostgreSQL: `python -m tests.bench_nodes`.
 
-Loads 100 random customers, changes each, and commits them with journal, reply and the closing of the batch before: alone
-(no name), and as one named node of a store, in turns on one server, so that what else the machine does meets both.
+Loads 100 random customers, changes each, and commits them with journal, reply and the closing of the batch
+before: alone (no name), and as one named node of a store, in turns on one server, so that what else the
+machine does meets both.
 """
 
 import argparse

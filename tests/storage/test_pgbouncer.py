@@ -14,7 +14,8 @@ from commands.model import LoadKeys, World
 from gateway.storage.contract import StoreFault
 from gateway.storage.postgresql.reader import PostgresReader
 from gateway.storage.postgresql.store import PostgresStore
-from tests.postgresql import PASSWORD, USER, Server, free_port, missing
+from tests.ports import free_port
+from tests.postgresql import PASSWORD, USER, Server, missing
 from tests.storage.test_postgresql import again, batch
 from tests.support import ALICE
 
@@ -100,7 +101,7 @@ async def test_session_mode(server: Server) -> None:
         await used(url)
         store = await asyncio.to_thread(PostgresStore.open, url)
         await store.commit(batch(100))
-        server.execute("SELECT pg_terminate_backend(pid, 5000) FROM fetion_store")
+        server.execute("SELECT pg_terminate_backend(pid, 5000) FROM node")
         with pytest.raises(StoreFault):
             await store.settled()
         await again(store, batch(101))

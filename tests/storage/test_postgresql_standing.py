@@ -46,7 +46,7 @@ async def opened(url: str) -> AsyncIterator[PostgresStore]:
 
 def process_of(folder: Path) -> int:
     """The process of the server that serves the store of a folder. A signal reaches nobody else."""
-    [(pid,)] = shared().execute("SELECT pid FROM fetion_store", schema_of(folder))
+    [(pid,)] = shared().execute("SELECT pid FROM node", schema_of(folder))
     return int(pid)
 
 
@@ -104,7 +104,7 @@ async def test_a_lock_that_an_operator_holds(tmp_path: Path) -> None:
     schema = schema_of(tmp_path)
     async with opened(url_of(tmp_path)) as store:
         with psycopg.connect(shared().url(schema)) as other:
-            other.execute("LOCK TABLE journal, fetion_store")
+            other.execute("LOCK TABLE journal, node")
             for _ in range(2):
                 with pytest.raises(StoreFault, match="lock timeout: somebody else holds a lock"):
                     await store.commit(batch(2))
@@ -131,17 +131,17 @@ async def test_a_frozen_gateway_does_not_keep_its_locks(
                     await asyncio.sleep(0.01)
 
         def states() -> list[str]:
-            statement = "SELECT state FROM pg_stat_activity JOIN fetion_store USING (pid)"
+            statement = "SELECT state FROM pg_stat_activity JOIN node USING (pid)"
             return [state for (state,) in shared().execute(statement, schema_of(tmp_path))]
 
         with pytest.raises(StoreFault, match=r"idle-in-transaction timeout|connection"):
-            await store._link.apart(stands, PATIENCE)
+            await store._link.apart(stands, limit=PATIENCE)
         await again(store, batch(2))
 
 
 async def test_a_server_that_begins_to_lose_commits(tmp_path: Path) -> None:
     """As after a failover to one with other settings: it is not used, and the log says why."""
-    terminate = "SELECT pg_terminate_backend(pid, 5000) FROM fetion_store"
+    terminate = "SELECT pg_terminate_backend(pid, 5000) FROM node"
     async with opened(url_of(tmp_path)) as store:
         shared().execute("ALTER ROLE fetion SET synchronous_commit = off")
         try:
@@ -168,7 +168,7 @@ async def test_a_statement_that_somebody_cancels(tmp_path: Path) -> None:
             other.execute("LOCK TABLE journal IN SHARE MODE")
             commit = asyncio.create_task(store.commit(batch(2)))
             await waits_for_a_lock(tmp_path)
-            shared().execute("SELECT pg_cancel_backend(pid) FROM fetion_store", schema)
+            shared().execute("SELECT pg_cancel_backend(pid) FROM node", schema)
             with pytest.raises(StoreFault, match="canceling statement due to user request"):
                 await commit
             other.rollback()
@@ -226,7 +226,7 @@ async def test_a_wait_for_the_standby_that_somebody_ends(server: Server) -> None
         commit = asyncio.create_task(store.commit(batch(2)))
         await waiting_for_a_standby(server)
         store._link._limit = SHORT
-        server.execute("SELECT pg_cancel_backend(pid) FROM fetion_store")
+        server.execute("SELECT pg_cancel_backend(pid) FROM node")
         await in_doubt(store)
         assert server.execute("SELECT number FROM journal WHERE number = 2") == [(2,)]
         done, _ = await asyncio.wait((commit,), timeout=SHORT)

@@ -45,7 +45,9 @@ LEAVING: Final = 5.0
 LOCK_MS: Final = 3000
 """How long a named node waits for what another one has locked: less than the shortest lease, so that it can
 still renew its own and take over the work of that other one."""
-_LIMITS: Final = f"{BY_INDEX}, set_config('lock_timeout', %s, TRUE)"
+_LIMITS: Final = (
+    f"{BY_INDEX}, set_config('lock_timeout', coalesce(%s::text, current_setting('lock_timeout')), TRUE)"
+)
 
 T = TypeVar("T")
 Db = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -79,6 +81,21 @@ async def _check_settings(db: Db) -> None:
             raise psycopg.OperationalError(f"{name} of the server is {value}: {remedy}")
 
 
+async def _in_one_round_trip(db: Db, statements: Sequence[Statement]) -> psycopg.Error | None:
+    """Run statements as one pipeline. Gives the first error: the pipeline is left in order all the same."""
+    first: psycopg.Error | None = None
+    try:
+        async with db.pipeline():
+            try:
+                for statement, values in statements:
+                    await db.execute(statement, values)
+            except psycopg.Error as error:
+                first = error
+    except psycopg.Error as error:  # of the end of the pipeline: what follows the first one says less
+        first = first or error
+    return first
+
+
 class Unreachable(StoreFault):
     """There is no connection."""
 
@@ -89,7 +106,7 @@ class Link:
     def __init__(self, place: Place, owner: Owner, random: Random | None = None) -> None:
         self._place = place
         self.owner = owner
-        self._limits = (str(LOCK_MS if owner.shared else 0),)
+        self._limits = (str(LOCK_MS) if owner.shared else None,)
         self._random = random or SystemRandom()  # jitter: gateways must not come back in step
         self._db: Db | None = None
         self._lock = asyncio.Lock()
@@ -130,6 +147,13 @@ class Link:
         """All rows of a statement that only reads."""
         async with self.turn() as db:
             return await (await db.execute(statement, values)).fetchall()
+
+    async def look(self, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The same of one that must search by an index, however little the planner knows of the table."""
+        async with self.turn() as db, db.pipeline(), db.transaction():
+            await db.execute(BY_INDEX)
+            cursor = await db.execute(statement, values)
+            return await cursor.fetchall()
 
     async def apart(
         self,
@@ -240,24 +264,16 @@ class Link:
             statements = await build(db)
             batch, asked_at = self.owner.batch + 1, time.monotonic()
             self._unsure = ""
-            try:
-                async with db.pipeline():
-                    await db.execute("BEGIN")
-                    await db.execute(_LIMITS, self._limits)
-                    await db.execute(CLAIM, self.owner.claim(batch, settled))
-                    for statement, values in statements:
-                        await db.execute(statement, values)
-                    await db.execute("COMMIT")
-            except psycopg.Error as error:
-                if _is_refused(db, error):
-                    raise
-                lost = self._reason(error)
-            else:
-                if not self._unsure:
-                    self.owner.renewed(asked_at)
-                    self._count(batch, stored)
-                    return
-                lost = f"{self._place.name}: {self._unsure}"
+            begin: list[Statement] = [("BEGIN", ()), (_LIMITS, self._limits)]
+            begin.append((CLAIM, self.owner.claim(batch, settled)))
+            error = await _in_one_round_trip(db, [*begin, *statements, ("COMMIT", ())])
+            if error is None and not self._unsure:
+                self.owner.renewed(asked_at)
+                self._count(batch, stored)
+                return
+            if error is not None and _is_refused(db, error):
+                raise error
+            lost = f"{self._place.name}: {self._unsure}" if error is None else self._reason(error)
             self._in_doubt = True
             await self._drop()
         await self._find_out(lost, batch, stored)
