@@ -104,7 +104,7 @@ async def test_a_lock_that_an_operator_holds(tmp_path: Path) -> None:
     schema = schema_of(tmp_path)
     async with opened(url_of(tmp_path)) as store:
         with psycopg.connect(shared().url(schema)) as other:
-            other.execute("LOCK TABLE journal, node")
+            other.execute("LOCK TABLE journal, node, fetion_store")
             for _ in range(2):
                 with pytest.raises(StoreFault, match="lock timeout: somebody else holds a lock"):
                     await store.commit(batch(2))
