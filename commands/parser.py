@@ -59,6 +59,7 @@ class Explained:
 _BASE: Final = Accepts.BASE
 _CHAT: Final = Accepts.CHAT
 _ANSWER: Final = Accepts.ANSWER
+_CMCC: Final = Operator.CMCC
 
 
 class Parser:
@@ -116,7 +117,7 @@ class Parser:
         accepts = route.accepts
         if accepts is _CHAT:
             to = route.person
-            return Decision(Chat(CHAT, sender, route, text, to, self._is_foreign(to)), 1)
+            return Decision(Chat(CHAT, sender, route, text, to, self.is_foreign(to)), 1)
         if accepts is not _BASE and accepts is not _ANSWER:
             return Decision(_whole_text(self.table.whole[accepts], text, route, sender), 1)
         folded = normalise(text)
@@ -156,7 +157,7 @@ class Parser:
             return Decision(usage, rule)
         foreign = False
         for name in row.numbers:
-            foreign = foreign or self._is_foreign(arguments.get(name, ""))
+            foreign = foreign or self.is_foreign(arguments.get(name, ""))
         if row.answers:
             arguments, rule = {"serial": ""}, 5
         unread = not row.takes_free_text and self._goes_on(grammar, text, line)
@@ -182,11 +183,12 @@ class Parser:
         begun_at = {"begun_at": route.access_code} if self._grammar(route).newest else {}
         return {"serial": serial, **begun_at}
 
+    def is_foreign(self, number: str) -> bool:
+        """Whether the number of a person is a mobile of another operator, as ported."""
+        return len(number) == MOBILE_DIGITS and self._operator(number) is not _CMCC
+
     def _grammar(self, route: Route) -> Grammar:
         return self.table.grammars.get(route.access_code) or self.table.places[0]
-
-    def _is_foreign(self, number: str) -> bool:
-        return len(number) == MOBILE_DIGITS and self._operator(number) is not Operator.CMCC
 
     def _speaks_of_passwords(self, folded: str) -> bool:
         return self._passwords is not None and self._passwords.are_spoken_of(folded)

@@ -319,6 +319,9 @@ def test_an_explanation_as_json(tables: Routing) -> None:
         "accepts": "base",
         "purpose": "instructions",
         "province": "100",
+        "operator": "cmcc",
+        "operator_by": "numbers.yaml: cmcc 138",
+        "province_by": "segments.csv:1197: 1380010-1380019 -> 100",
         "refused": None,
     }
     assert [row["chosen"] for row in considered] == [True, False, False]
