@@ -35,10 +35,12 @@ _MSISDN = re.compile("1[0-9]{10}")
 
 # A row is one number: 11 digits of the mobile, 3 of the province, 1 of the operator.
 _BEHIND: Final = 10_000
-_BUCKETS: Final = 100_000
-"""One for each six digits that a mobile can begin with, from 100000 on."""
-_IN_BUCKET: Final = 100_000
-"""Mobiles of a bucket: five digits follow."""
+
+# Rows are sorted by the first five digits, look-ups begin with the first six.
+_FIVE: Final = range(10_000, 20_000)
+_LOWEST_SIX: Final = 100_000
+_BEHIND_FIVE: Final = 1_000_000
+_BEHIND_SIX: Final = 100_000
 
 
 class Ported(NamedTuple):
@@ -54,55 +56,49 @@ class PortedNumbers:
     file: the name of their file. digest: a hash of it, empty without a file.
     """
 
-    __slots__ = ("_ends", "_lows", "_values", "digest", "file")
+    __slots__ = ("_ends", "_lows", "_meanings", "_values", "digest", "file")
 
-    def __init__(self, buckets: Mapping[int, list[int]], file: str = FILE, digest: bytes = b"") -> None:
-        """`buckets` are the rows (`packed`) by their first six digits, less 100000; ascending in each, and a
-        mobile once."""
+    def __init__(self, buckets: dict[int, list[int]], file: str = FILE, digest: bytes = b"") -> None:
+        """`buckets` are the rows (`packed`) by their first five digits, ascending in each, and a mobile once.
+        They are taken out."""
         self.file = file
         self.digest = digest
         self._lows = array("I")
         self._values = array("H")
-        self._ends = array("I")  # of bucket n: from _ends[n] to _ends[n + 1]
-        for bucket in sorted(buckets):
-            self._end(bucket + 1)
-            self._lows.extend([row // _BEHIND % _IN_BUCKET for row in buckets[bucket]])
-            self._values.extend([row % _BEHIND for row in buckets[bucket]])
-        self._end(_BUCKETS + 1)
-
-    def _end(self, count: int) -> None:
-        """Let all further buckets end here, until there are `count` ends."""
-        self._ends.extend(array("I", (len(self._lows),)) * (count - len(self._ends)))
+        self._ends = array(
+            "I", (0,)
+        )  # of the mobiles with the n-th six digits: from _ends[n] to _ends[n + 1]
+        for five in _FIVE:
+            rows = buckets.pop(five, ())  # to free all at the end would hold the interpreter lock
+            before, lows = len(self._lows), [row // _BEHIND % _BEHIND_FIVE for row in rows]
+            self._ends.extend(
+                before + bisect_left(lows, end) for end in range(_BEHIND_SIX, _BEHIND_FIVE + 1, _BEHIND_SIX)
+            )
+            self._lows.extend(lows)
+            self._values.extend([row % _BEHIND for row in rows])
+        self._meanings = {
+            value: Ported(CODES[value // 10], _OPERATORS[value % 10])
+            for value in range(10 * len(CODES))
+            if value % 10 < len(_OPERATORS)
+        }
 
     def __len__(self) -> int:
         return len(self._lows)
 
     def find(self, msisdn: str) -> Ported | None:
         """Where an 11-digit mobile belongs; None when it was not ported."""
-        value = self._value(msisdn)
-        return None if value is None else Ported(CODES[value // 10], _OPERATORS[value % 10])
-
-    def province(self, msisdn: str) -> str | None:
-        """The province code of a ported mobile, else None."""
-        value = self._value(msisdn)
-        return None if value is None else CODES[value // 10]
-
-    def operator(self, msisdn: str) -> Operator | None:
-        """The operator of a ported mobile, else None."""
-        value = self._value(msisdn)
-        return None if value is None else _OPERATORS[value % 10]
-
-    def _value(self, msisdn: str) -> int | None:
         try:
-            bucket, low = divmod(int(msisdn) - 10_000_000_000, _IN_BUCKET)
-            if bucket < 0:
+            number = int(msisdn)
+            six = number // _BEHIND_SIX - _LOWEST_SIX
+            if six < 0:
                 return None
-            end = self._ends[bucket + 1]
+            ends = self._ends
+            end = ends[six + 1]
         except (ValueError, IndexError):
             return None
-        lows = self._lows
-        place = bisect_left(lows, low, self._ends[bucket], end)
-        return self._values[place] if place < end and lows[place] == low else None
+        lows, low = self._lows, number % _BEHIND_FIVE
+        place = bisect_left(lows, low, ends[six], end)
+        return self._meanings[self._values[place]] if place < end and lows[place] == low else None
 
 
 NOBODY: Final = PortedNumbers({})
@@ -136,13 +132,13 @@ def load_ported(path: Path, provinces: Collection[str]) -> PortedNumbers:
 
 
 def _buckets(rows: RowFile, provinces: Collection[str], faults: RowFaults) -> dict[int, list[int]]:
-    """The rows by their first six digits. One sort of all of them would hold the interpreter lock."""
+    """The rows by their first five digits. One sort of all of them would hold the interpreter lock."""
     known = "|".join(sorted(provinces)).encode()
     usual = re.compile(rb"(?:1[0-9]{10},(?:%b),(?:cmcc|other)\r?\n)*" % known).fullmatch
     buckets: defaultdict[int, list[int]] = defaultdict(list)
     for line, piece in rows.pieces():
         for row in _usual(piece) if usual(piece) else _checked(line, piece, provinces, faults):
-            buckets[row // (_IN_BUCKET * _BEHIND) - 100_000].append(row)
+            buckets[row // (_BEHIND_FIVE * _BEHIND)].append(row)
     return buckets
 
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 import hashlib
 import re
 from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from routing.rowfile import RowFaults, RowFile, open_rows
+from routing.rowfile import RowFaults, RowFile, fields_of, open_rows
 from routing.tablefile import Fault, TableError
 
 UNKNOWN = "000"
@@ -77,6 +78,15 @@ class SegmentList:
             listed.provinces.append(int(province))
             listed.lengths.append(len(first))
         return listed
+
+    def add(self, prefixes: Sequence[str], provinces: Iterable[str], lines: Iterable[int]) -> None:
+        """Add rows of one prefix each."""
+        firsts = array("I", map(int, prefixes))
+        self.firsts.extend(firsts)
+        self.lasts.extend(firsts)
+        self.lines.extend(lines)
+        self.provinces.extend(map(int, provinces))
+        self.lengths.extend(map(len, prefixes))
 
     def __iter__(self) -> Iterator[Segment]:
         columns = zip(self.firsts, self.lasts, self.provinces, self.lines, strict=True)
@@ -141,8 +151,8 @@ class Segments:
 
     def _lay(self, listed: SegmentList, length: int) -> None:
         """Enter the prefixes of one length."""
-        columns = zip(listed.firsts, listed.lasts, listed.provinces, listed.lengths, strict=True)
-        rows = ((first, last, province) for first, last, province, digits in columns if digits == length)
+        chosen = listed.lengths.translate(bytes(digits == length for digits in range(256)))
+        rows = compress(zip(listed.firsts, listed.lasts, listed.provinces, strict=True), chosen)
         if length <= 7:
             by_seven, times = self._by_seven, 10 ** (7 - length)
             for first, last, province in rows:
@@ -189,31 +199,59 @@ def load_segments(path: Path, provinces: Collection[str], extra: Path | None = N
 
 def _read(path: Path, provinces: Collection[str]) -> SegmentList:
     rows, faults = open_rows(path, (RUNS, PREFIXES)), RowFaults(path)
-    read = _runs if rows.header == RUNS else _prefixes
-    listed = SegmentList.of(read(rows, provinces, faults), path.name, hashlib.sha256(rows.octets).digest())
+    digest = hashlib.sha256(rows.octets).digest()
+    if rows.header == RUNS:
+        listed = SegmentList.of(_runs(rows, provinces, faults), path.name, digest)
+    else:
+        listed = _prefixes(rows, provinces, faults)
+        if len(set(listed.firsts)) < len(listed.firsts):
+            listed = SegmentList.of(_distinct(listed, faults), path.name, digest)
+        listed.file, listed.digest = path.name, digest
     faults.check()
     return listed
 
 
-def _prefixes(rows: RowFile, provinces: Collection[str], faults: RowFaults) -> Iterator[Segment]:
-    """The rows with one prefix. The same row twice is one; two provinces for a prefix are a fault."""
-    province_of: dict[str, str] = {}
-    line_of: dict[str, int] = {}
-    is_prefix = _PREFIX.fullmatch
-    for line, fields in rows.rows(faults):
+def _prefixes(rows: RowFile, provinces: Collection[str], faults: RowFaults) -> SegmentList:
+    """The rows with one prefix, column by column where a piece has nothing but rows in order."""
+    known = "|".join(sorted(provinces)).encode()
+    usual = re.compile(rb"(?:1[0-9]{2,8},(?:%b)\r?\n)*" % known).fullmatch
+    listed = SegmentList(rows.path.name)
+    for line, piece in rows.pieces():
+        if usual(piece):
+            fields = piece.decode("ascii").replace(",", " ").split()
+            prefixes = fields[::2]
+            listed.add(prefixes, fields[1::2], range(line, line + len(prefixes)))
+        else:
+            for number, (prefix, province) in _checked(line, piece, provinces, faults):
+                listed.add((prefix,), (province,), (number,))
+    return listed
+
+
+def _checked(
+    line: int, piece: bytes, provinces: Collection[str], faults: RowFaults
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a piece with one prefix, without those that have faults."""
+    for number, fields in fields_of(line, piece, faults):
         if len(fields) != 2:
-            faults.add(line, "(row)", f"two fields are wanted ({PREFIXES}), not {len(fields)}")
-            continue
-        prefix, province = fields
-        if not is_prefix(prefix):
-            faults.add(line, "prefix", "three to nine digits beginning with 1 are wanted")
-        elif province not in provinces:
-            faults.add(line, "province_code", f"{province!r} is no province code")
-        elif (known := province_of.setdefault(prefix, province)) != province:
-            reason = f"{prefix} is in {province} here and in {known} on line {line_of[prefix]}"
-            faults.add(line, "province_code", reason)
-        elif line_of.setdefault(prefix, line) == line:
-            yield Segment(prefix, prefix, province, line)
+            faults.add(number, "(row)", f"two fields are wanted ({PREFIXES}), not {len(fields)}")
+        elif not _PREFIX.fullmatch(fields[0]):
+            faults.add(number, "prefix", "three to nine digits beginning with 1 are wanted")
+        elif fields[1] not in provinces:
+            faults.add(number, "province_code", f"{fields[1]!r} is no province code")
+        else:
+            yield number, fields
+
+
+def _distinct(listed: SegmentList, faults: RowFaults) -> Iterator[Segment]:
+    """Each prefix once. Two provinces for a prefix are a fault."""
+    earlier: dict[str, Segment] = {}
+    for row in listed:
+        known = earlier.setdefault(row.first, row)
+        if known is row:
+            yield row
+        elif known.province != row.province:
+            reason = f"{row.first} is in {row.province} here and in {known.province} on line {known.line}"
+            faults.add(row.line, "province_code", reason)
 
 
 def _runs(rows: RowFile, provinces: Collection[str], faults: RowFaults) -> Iterator[Segment]:

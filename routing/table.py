@@ -83,9 +83,11 @@ class Routing:
     def home(self, msisdn: str) -> str:
         """The province code of an 11-digit mobile: of its row if it was ported, else of its segment; "000"
         where it is not known."""
-        ported = self._ported
-        province = None if ported is None else ported.province(msisdn)
-        return self._segments.home(msisdn) if province is None else province
+        if self._ported is not None:
+            ported = self._ported.find(msisdn)
+            if ported is not None:
+                return ported.province
+        return self._segments.home(msisdn)
 
     def province(self, route: Route, msisdn: str) -> str:
         """The province an SMS belongs to: that of the route, else the sender's home."""
@@ -93,10 +95,10 @@ class Routing:
 
     def operator(self, msisdn: str) -> Operator:
         """The operator of an 11-digit mobile: of its row if it was ported, else of its segment."""
-        ported = self._ported
-        operator = None if ported is None else ported.operator(msisdn)
-        if operator is not None:
-            return operator
+        if self._ported is not None:
+            ported = self._ported.find(msisdn)
+            if ported is not None:
+                return ported.operator
         return Operator.CMCC if msisdn.startswith(self._cmcc) else Operator.OTHER
 
     @property
