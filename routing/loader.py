@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from routing.files import TableFiles
 from routing.model import Province, TailKind
 from routing.numbers import Digits, NumberPlan, span
 from routing.rows import AccessCode, Row
@@ -21,7 +22,7 @@ from routing.segments import UNKNOWN, Segments, load_segments
 from routing.tablefile import Fault, Located, TableError, locate, nearest
 
 FILES = ("appendix6.yaml", "appendix7.yaml", "numbers.yaml", "provinces.yaml", "segments.csv")
-"""The files that a folder of routing tables must have."""
+"""The files of the routing tables."""
 
 LONGEST_ADDRESS = 20
 """Digits of an address at most: destination_addr has 21 octets with its NUL (SMPP 3.4 section 4.4.1)."""
@@ -44,7 +45,7 @@ class SecondNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The content of a folder of routing tables, checked. version: a hash of the files."""
+    """The content of the routing tables, checked. version: a hash of the files."""
 
     version: str
     numbers: NumberPlan
@@ -56,17 +57,21 @@ class Tables:
     appendix7: Located[Appendix7]
 
 
-def load_tables(folder: Path) -> Tables:
-    """Load the tables of a folder. Raises TableError with all faults."""
+def load_tables(folder: Path | None = None) -> Tables:
+    """Load the shipped tables, with the files of `folder` in place of those of the same name.
+
+    Raises TableError with all faults.
+    """
     faults: list[Fault] = []
-    plan = _attempt(faults, lambda: locate(folder / "numbers.yaml", NumberPlanRecord))
-    appendix6 = _attempt(faults, lambda: locate(folder / "appendix6.yaml", Appendix6))
-    appendix7 = _attempt(faults, lambda: locate(folder / "appendix7.yaml", Appendix7))
-    records = _attempt(faults, lambda: locate(folder / "provinces.yaml", Provinces))
+    file = TableFiles(folder, Path(__file__).parent).path
+    plan = _attempt(faults, lambda: locate(file("numbers.yaml"), NumberPlanRecord))
+    appendix6 = _attempt(faults, lambda: locate(file("appendix6.yaml"), Appendix6))
+    appendix7 = _attempt(faults, lambda: locate(file("appendix7.yaml"), Appendix7))
+    records = _attempt(faults, lambda: locate(file("provinces.yaml"), Provinces))
     provinces = {} if records is None else _provinces(records, faults)
     segments = None
     if records is not None:
-        segments = _attempt(faults, lambda: load_segments(folder / "segments.csv", provinces))
+        segments = _attempt(faults, lambda: load_segments(file("segments.csv"), provinces))
     second_numbers = () if appendix6 is None else tuple(_second_numbers(appendix6, faults))
     if plan is None or appendix7 is None or segments is None:
         raise TableError(faults)
@@ -81,7 +86,7 @@ def load_tables(folder: Path) -> Tables:
     compiled = rows.compile()
     if faults := faults + rows.faults:
         raise TableError(faults)
-    return Tables(_version(folder), numbers, compiled, provinces, segments, cmcc, second_numbers, appendix7)
+    return Tables(_version(file), numbers, compiled, provinces, segments, cmcc, second_numbers, appendix7)
 
 
 def _attempt(faults: list[Fault], read: Callable[[], T]) -> T | None:
@@ -93,10 +98,10 @@ def _attempt(faults: list[Fault], read: Callable[[], T]) -> T | None:
         return None
 
 
-def _version(folder: Path) -> str:
+def _version(file: Callable[[str], Path]) -> str:
     digest = hashlib.sha256()
     for name in FILES:
-        digest.update((folder / name).read_bytes())
+        digest.update(file(name).read_bytes())
     return digest.hexdigest()[:12]
 
 
