@@ -58,6 +58,7 @@ class TableReloads:
             raise CommandRefused("another reload is under way: wait for its end")
         self._reloading = True
         try:
+            yield [{"reading": True}]  # at once: the client need not wait in doubt
             items = await self._reload(apply=dry_run != "yes")
         finally:
             self._reloading = False
@@ -70,7 +71,8 @@ class TableReloads:
             with _sliced():
                 new, changes = await asyncio.to_thread(_read, old)
         except TableError as error:
-            self._logger.error("tables.refused", version=old.version, reason=str(error))
+            if apply:
+                self._logger.error("tables.refused", version=old.version, reason=str(error))
             return [{"refused": asdict(fault)} for fault in error.faults]
         seconds = round(time.monotonic() - began, 3)
         if self._stopping():
