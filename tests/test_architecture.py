@@ -89,7 +89,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage_settings": frozenset({"pydantic"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
     "gateway.operations.log_lines": frozenset({"orjson", "rich"}),
-    "gateway.tables": frozenset({"yaml"}),
+    "gateway.tables": frozenset({"yaml", "pydantic"}),
     "gateway.tables.xlsx": frozenset({"openpyxl"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
     "gateway.storage": frozenset({"orjson"}),

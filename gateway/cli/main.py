@@ -171,6 +171,18 @@ COMMANDS = (
         "gateway.cli.tables:reload",
     ),
     Entry(
+        "tables export",
+        "write tables as sheets, CSV or XLSX",
+        "tables export --format xlsx --to tables.xlsx",
+        "gateway.cli.sheets:export",
+    ),
+    Entry(
+        "tables import",
+        "check sheets, and write them as table files into a folder",
+        "tables import appendix7.csv --to my-tables",
+        "gateway.cli.sheets:import_",
+    ),
+    Entry(
         "replay",
         "run the recorded messages through the tables of today and print what differs",
         "replay --journal var/fetion.db --tables new-tables",
