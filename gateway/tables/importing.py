@@ -1,4 +1,4 @@
-"""Puts sheets into an operator's folder as table files: all or none, and only if the tables are valid then."""
+"""Puts sheets into an operator's folder as table files: all or none, and only if all tables are valid."""
 
 import re
 import shutil

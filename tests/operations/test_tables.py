@@ -59,7 +59,7 @@ async def receiving(esme: Esme, got: dict[str, str]) -> None:
         got[delivery.destination_addr] = text_of(delivery)
 
 
-@pytest.mark.parametrize("swaps", [10, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("swaps", [6, pytest.param(100, marks=pytest.mark.long)])
 async def test_tables_are_swapped_under_load(tmp_path: Path, swaps: int) -> None:
     """Every SMS is handled by one version, which its journal row and its log line name: what was understood
     and the sentence of the reply are of that version. None is refused, none is lost."""
@@ -110,7 +110,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tables]:
 STEPS = st.lists(st.sampled_from((*TEXTS, *TEXTS, *VERSIONS, "wait")), min_size=1, max_size=40)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(steps=STEPS)
 def test_any_order_of_swaps_and_sms(
     steps: list[str], versions: dict[str, Tables], tmp_path_factory: pytest.TempPathFactory
