@@ -155,7 +155,8 @@ class JournalEntry(NamedTuple):
     @property
     def table_version(self) -> str:
         """The tables that handled it; "" in rows of earlier versions."""
-        return str((self.detail or {}).get(TABLES, ""))
+        detail = self.detail
+        return "" if detail is None else str(detail.get(TABLES, ""))
 
 
 class Delivery(IntEnum):

@@ -179,7 +179,7 @@ COMMANDS = (
     Entry(
         "tables import",
         "check sheets, and write them as table files into a folder",
-        "tables import appendix7.csv --to my-tables",
+        "tables import tables.xlsx --to my-tables",
         "gateway.cli.sheets:import_",
     ),
     Entry(
