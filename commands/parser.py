@@ -69,7 +69,7 @@ class Parser:
     a mobile. provinces: name -> code. is_ours: whether an address is one of the service.
     """
 
-    __slots__ = ("_is_ours", "_operator", "_passwords", "_readers", "table")
+    __slots__ = ("_operator", "_passwords", "_readers", "table")
 
     def __init__(
         self,
@@ -81,10 +81,15 @@ class Parser:
     ) -> None:
         self.table = table
         self._operator = operator
-        self._is_ours = is_ours
         codes = {code: code for code in provinces.values()}
         self._readers = Readers(person, table.topics, {**provinces, **codes})
-        self._passwords = None if table.attempt is None else Passwords(table.attempt, self._is_number)
+
+        def is_number(digits: str) -> bool:
+            """Whether digits are the number of a person, or an address of ours that takes SMS."""
+            return person(digits) is not None or is_ours(digits)
+
+        # Not a method: replaced tables are gone with their last SMS, without a collection.
+        self._passwords = None if table.attempt is None else Passwords(table.attempt, is_number)
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
         """What `text` means when the mobile `sender` sends it to `route`. Never raises."""
@@ -192,10 +197,6 @@ class Parser:
 
     def _speaks_of_passwords(self, folded: str) -> bool:
         return self._passwords is not None and self._passwords.are_spoken_of(folded)
-
-    def _is_number(self, digits: str) -> bool:
-        """Whether digits are the number of a person, or an address of ours that takes SMS."""
-        return self._readers.person(digits) is not None or self._is_ours(digits)
 
     def _not_understood(
         self, grammar: Grammar, text: Text, line: Line, route: Route, sender: str

@@ -11,11 +11,14 @@ from commands.sentences import Sentences, parts_of
 from commands.table import Table, load_table
 from commands.tariffs import FILE as TARIFFS_FILE
 from commands.tariffs import load_tariffs
+from routing.files import TableFiles
 from routing.table import Routing
 from routing.tablefile import TableError
 
 TABLE_FILE = "appendix8.yaml"
 SENTENCES_FILE = "replies/zh.yaml"
+FILES = (TABLE_FILE, SENTENCES_FILE, TARIFFS_FILE)
+"""The files of these tables."""
 
 
 class Commands:
@@ -35,19 +38,19 @@ class Commands:
 
     @classmethod
     def load(cls, routing: Routing, folder: Path | None = None) -> "Commands":
-        """Load the tables of `folder` (appendix8.yaml, replies/zh.yaml, tariffs.yaml), or the shipped ones.
+        """Load the shipped tables, with the files of `folder` in place of those of the same name.
 
         Raises:
             TableError: words that could be confused, a row without a handler, a sentence that is missing,
                 unused, or takes more SMS than it says.
         """
-        folder = folder or Path(__file__).parent
-        tariffs = load_tariffs(folder / TARIFFS_FILE)
-        sentences = Sentences.load(folder / SENTENCES_FILE, tariffs.sentence_values())
-        table = load_table(folder / TABLE_FILE, HANDLED, sentences.by_id)
+        file = TableFiles(folder, Path(__file__).parent).path
+        tariffs = load_tariffs(file(TARIFFS_FILE))
+        sentences = Sentences.load(file(SENTENCES_FILE), tariffs.sentence_values())
+        table = load_table(file(TABLE_FILE), HANDLED, sentences.by_id)
         if faults := sentences.unused(table.uses):
             raise TableError(faults)
-        octets = b"".join((folder / name).read_bytes() for name in (TABLE_FILE, SENTENCES_FILE, TARIFFS_FILE))
+        octets = b"".join(file(name).read_bytes() for name in FILES)
         provinces = {province.zh: province.code for province in routing.provinces.values()}
         parser = Parser(
             table,

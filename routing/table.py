@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
+from weakref import ref
 
 from routing.loader import SecondNumbers, Tables, load_tables
 from routing.model import Accepts, Decided, Explanation, Operator, Province, Route, TailKind
@@ -40,6 +41,7 @@ class Routing:
     """
 
     __slots__ = (
+        "__weakref__",
         "_cached",
         "_cmcc",
         "_codes",
@@ -64,13 +66,18 @@ class Routing:
         self._ported = tables.ported or None  # None: nobody was, and a look-up costs nothing
         self._second_numbers: list[SecondNumbers] = sorted(tables.second_numbers, key=attrgetter("first"))
         self._second_numbers_from: list[str] = [row.first for row in self._second_numbers]
-        self._cached = lru_cache(maxsize=routes_cached)(self._route)
+        # The cache must not hold the tables: replaced ones are gone with their last SMS, uncollected.
+        this = ref(self)
+        self._cached = lru_cache(maxsize=routes_cached)(lambda destination: _of(this)._route(destination))
         self._sources: Sources = self._compile_sources(tables)
 
     @classmethod
     def load(cls, folder: Path | None = None, *, routes_cached: int = ROUTES_CACHED) -> Routing:
-        """The tables of `folder` (all five files), or the shipped ones. Raises TableError."""
-        return cls(load_tables(folder or Path(__file__).parent), routes_cached=routes_cached)
+        """The shipped tables, with the files of `folder` in place of those of the same name.
+
+        Raises TableError.
+        """
+        return cls(load_tables(folder), routes_cached=routes_cached)
 
     def resolve(self, destination: str) -> Route:
         """What an address means. Never raises: a bad address is a route with `refused`.
@@ -233,6 +240,13 @@ class Routing:
         if compiler.faults:
             raise TableError(compiler.faults)
         return sources
+
+
+def _of(this: ref[Routing]) -> Routing:
+    """The tables of a reference that they hold themselves."""
+    routing = this()
+    assert routing is not None
+    return routing
 
 
 def _at(addresses: Mapping[str, T], route: Route) -> T:

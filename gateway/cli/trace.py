@@ -119,7 +119,7 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         return 1
     life = _asked(life, settings)
     rows = timeline(life, settings.limits)
-    home = "" if life.message is None else Routing.load().home(life.message.msisdn)
+    home = "" if life.message is None else Routing.load(settings.tables.folder).home(life.message.msisdn)
     if args.json:
         print_json(_for_programs(life, rows, home))
     else:
@@ -256,7 +256,7 @@ class _Look:
 
 
 def _handset(args: argparse.Namespace, settings: Settings) -> int:
-    routing, local = Routing.load(), Local(settings.service.timezone)
+    routing, local = Routing.load(settings.tables.folder), Local(settings.service.timezone)
     number = routing.numbers.msisdn(args.msisdn)
     msisdn = (routing.main_number(number) or number) if number else ""
     if not msisdn:
