@@ -85,20 +85,17 @@ class PortedNumbers:
     def __len__(self) -> int:
         return len(self._lows)
 
-    def find(self, msisdn: str) -> Ported | None:
+    def find(self, number: int) -> Ported | None:
         """Where an 11-digit mobile belongs; None when it was not ported."""
-        try:
-            number = int(msisdn)
-            six = number // _BEHIND_SIX - _LOWEST_SIX
-            if six < 0:
-                return None
-            ends = self._ends
-            end = ends[six + 1]
-        except (ValueError, IndexError):
+        six = number // _BEHIND_SIX - _LOWEST_SIX
+        if not 0 <= six < _LOWEST_SIX:
             return None
-        lows, low = self._lows, number % _BEHIND_FIVE
+        ends, lows, low = self._ends, self._lows, number % _BEHIND_FIVE
+        end = ends[six + 1]
         place = bisect_left(lows, low, ends[six], end)
-        return self._meanings[self._values[place]] if place < end and lows[place] == low else None
+        if place < end and lows[place] == low:
+            return self._meanings[self._values[place]]
+        return None
 
 
 NOBODY: Final = PortedNumbers({})

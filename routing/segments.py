@@ -123,18 +123,15 @@ class Segments:
         """A hash of the files."""
         return hashlib.sha256(b"".join(each.digest for each in self.lists)).digest()
 
-    def home(self, msisdn: str) -> str:
+    def home(self, number: int) -> str:
         """The province code of an 11-digit mobile; "000" when it is not listed."""
-        try:
-            index = int(msisdn[:7]) - _LOWEST
-            if index < 0:
-                return UNKNOWN
-            found = self._by_seven[index]
-            if found >= 1000:
-                found = self._pages[(found - 1000) * 100 + int(msisdn[7:9])]
-            return CODES[found]
-        except (ValueError, IndexError):
+        index = number // 10_000 - _LOWEST
+        if not 0 <= index < _LOWEST:
             return UNKNOWN
+        found = self._by_seven[index]
+        if found >= 1000:
+            found = self._pages[(found - 1000) * 100 + number // 100 % 100]
+        return CODES[found]
 
     def any_between(self, first: int, last: int) -> bool:
         """Whether a mobile with a home begins with `first` to `last` (seven digits, both included)."""

@@ -90,11 +90,15 @@ class Routing:
     def home(self, msisdn: str) -> str:
         """The province code of an 11-digit mobile: of its row if it was ported, else of its segment; "000"
         where it is not known."""
+        try:
+            number = int(msisdn)
+        except ValueError:
+            return UNKNOWN
         if self._ported is not None:
-            ported = self._ported.find(msisdn)
+            ported = self._ported.find(number)
             if ported is not None:
                 return ported.province
-        return self._segments.home(msisdn)
+        return self._segments.home(number)
 
     def province(self, route: Route, msisdn: str) -> str:
         """The province an SMS belongs to: that of the route, else the sender's home."""
@@ -102,8 +106,8 @@ class Routing:
 
     def operator(self, msisdn: str) -> Operator:
         """The operator of an 11-digit mobile: of its row if it was ported, else of its segment."""
-        if self._ported is not None:
-            ported = self._ported.find(msisdn)
+        if self._ported is not None and msisdn.isdecimal():
+            ported = self._ported.find(int(msisdn))
             if ported is not None:
                 return ported.operator
         return Operator.CMCC if msisdn.startswith(self._cmcc) else Operator.OTHER
@@ -163,7 +167,7 @@ class Routing:
 
     def _decided(self, msisdn: str, route: Route) -> Decided:
         """The operator of a sender, and which rows decided it and the province."""
-        ported = None if self._ported is None else self._ported.find(msisdn)
+        ported = None if self._ported is None else self._ported.find(int(msisdn))
         if self._ported is not None and ported is not None:
             row = f"{self._ported.file}: {msisdn} -> {ported.province}, {ported.operator}"
             province_by = operator_by = row

@@ -47,17 +47,14 @@ def test_each_row_is_found_and_nothing_else(
     numbers = load(tmp_path_factory.mktemp("ported"), "".join(lines))
     assert len(numbers) == len(rows)
     for msisdn in (*rows, *others):
-        assert numbers.find(msisdn) == rows.get(msisdn)
+        assert numbers.find(int(msisdn)) == rows.get(msisdn)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "1", "abc", "1390000000", "139000000010", "99999999999", "00000000000", "-3900000001", "\ud800"],
-)
-def test_anything_else_was_not_ported(tmp_path: Path, text: str) -> None:
-    """No text raises."""
-    assert load(tmp_path, "13900000001,200,other\n").find(text) is None
-    assert NOBODY.find(text) is None
+@pytest.mark.parametrize("number", [0, 1, 1390000000, 139000000010, 99999999999, 10**30, -13900000001])
+def test_anything_else_was_not_ported(tmp_path: Path, number: int) -> None:
+    """No number raises."""
+    assert load(tmp_path, "13900000001,200,other\n").find(number) is None
+    assert NOBODY.find(number) is None
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def listed(homes: Mapping[str, str], file: str = "segments.csv") -> SegmentList:
 def test_the_longest_prefix_wins(homes: dict[str, str], msisdn: str) -> None:
     """As trying every prefix says, in whatever order they stand."""
     segments = Segments(listed(homes))
-    assert segments.home(msisdn) == (longest(homes, msisdn) or "000")
+    assert segments.home(int(msisdn)) == (longest(homes, msisdn) or "000")
     assert ("no row" in segments.decided_by(msisdn)) == (longest(homes, msisdn) is None)
 
 
@@ -53,7 +53,7 @@ def test_the_extra_list_lies_on_top(under: dict[str, str], over: dict[str, str],
     """Of two equally long prefixes that of the extra list wins; a longer one of either list wins first."""
     segments = Segments(listed(under), listed(over, "segments-extra.csv"))
     both = {**under, **over}
-    assert segments.home(msisdn) == (longest(both, msisdn) or "000")
+    assert segments.home(int(msisdn)) == (longest(both, msisdn) or "000")
     decided = segments.decided_by(msisdn)
     if (home := longest(both, msisdn)) is not None:
         prefix = max((each for each in both if msisdn.startswith(each)), key=len)
@@ -69,8 +69,8 @@ def test_lists_of_several_thousand_prefixes(tmp_path: Path) -> None:
     path.write_text("\ufeff" + (HEAD + "\n".join(rows)).replace("\n", "\r\n"), encoding="utf-8")
     assert path.stat().st_size > PIECE
     segments = load_segments(path, PROVINCES)
-    assert segments.home("13929991234") == "200"
-    assert segments.home("13930001234") == "000"
+    assert segments.home(13929991234) == "200"
+    assert segments.home(13930001234) == "000"
     assert segments.decided_by("13929991234") == "segments.csv:3004: 1392999 -> 200"
 
 
@@ -138,4 +138,4 @@ def test_a_file_without_rows(tmp_path: Path) -> None:
     """It is allowed: no home is known."""
     path = tmp_path / "segments.csv"
     path.write_text(HEAD, encoding="utf-8")
-    assert load_segments(path, PROVINCES).home("13900000001") == "000"
+    assert load_segments(path, PROVINCES).home(13900000001) == "000"
