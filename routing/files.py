@@ -32,7 +32,7 @@ def folder_faults(folder: Path, known: Collection[str]) -> Iterator[Fault]:
     try:
         found = sorted(_names(folder, frozenset(str(Path(name).parent) for name in known)))
     except OSError as error:
-        yield Fault(str(folder), 0, "(folder)", f"cannot be read: {error.strerror}: is tables.folder right?")
+        yield Fault(str(folder), 0, "(folder)", f"cannot be read: {error.strerror}: name a folder")
         return
     for name in found:
         if name not in known:

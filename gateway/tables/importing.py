@@ -13,12 +13,14 @@ from commands.glosses import FILE as GLOSSES
 from commands.glosses import Glosses
 from commands.tables import EVERY, Tables, path_of
 from gateway.disk import sync
-from gateway.tables.rows import COMMENT, LISTED, NoPath, Row, octets_of, rows_of
+from gateway.tables.rows import COMMENT, LISTED, SECTION, NoPath, Row, octets_of, rows_of
 from gateway.tables.sheets import Grid, Sheet, SheetError, SheetFault, chinese, read_sheet, sourced
 from routing.loader import HEADERS
 from routing.tablefile import Fault, TableError, nearest
 
 _KEY: Final = re.compile(r"([^.\[\]]+)(?:\[([0-9]+)\]|\.([^\[\]]+?(?=\.|\[|$)))?(.*)")
+_NOT_KEPT: Final = frozenset({COMMENT, "provenance"})
+"""Sections that say where a whole table comes from: a list that replaces its rows comes from elsewhere."""
 _PLACE: Final = re.compile(r"\[([0-9]+)\]")
 _NO_ROWS: Final = "# provenance: reconstructed, ground: no file\n"
 
@@ -64,6 +66,9 @@ class Import:
             sheet = self._sheets[name] = read_sheet(grid, in_force, names)
             faults += sheet.faults
             rows = sourced(sheet.rows, in_force, self._source) if self._source else sheet.rows
+            if SECTION not in sheet.columns:  # a bare list: what else the table has stays
+                own = {row.section for row in rows} | _NOT_KEPT
+                rows = [*rows, *(row for row in in_force if row.section not in own)]
             self._rows[name] = rows
             try:
                 found.append(Imported(name, octets_of(name, rows), len(sheet.rows)))
@@ -101,8 +106,11 @@ class Import:
             where = str(self._folder / name) if name else fault.file
             return SheetFault(where, 0, "", str(replace(fault, file="")).removeprefix(": "))
         place, column = self._place_of(fault, name)
-        line = sheet.lines[place] if place is not None else 0
-        return SheetFault(sheet.grid.place, line, sheet.column(column) if column else "", fault.reason)
+        if place is None or place >= len(sheet.lines):  # a section that the sheet does not have
+            return SheetFault(sheet.grid.place, 0, "", f"{fault.key}: {fault.reason}")
+        return SheetFault(
+            sheet.grid.place, sheet.lines[place], sheet.column(column) if column else "", fault.reason
+        )
 
     def _place_of(self, fault: Fault, name: str) -> tuple[int | None, str]:
         """Which row of the sheet a fault is about, and which column."""
@@ -128,7 +136,7 @@ class Import:
             if row.key == "":
                 return place, fault.key.removeprefix(section).removeprefix(".").removesuffix(".value")
             seen[section] += 1
-        return None, fault.key
+        return None, ""
 
 
 def write(folder: Path, found: Sequence[Imported], *, force: bool) -> list[Path]:

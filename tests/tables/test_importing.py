@@ -211,6 +211,26 @@ def test_a_list_as_it_arrives(tmp_path: Path) -> None:
     assert Tables.load(folder).home("13800138000") == "000"
 
 
+def test_a_bare_list_of_sub_codes(tmp_path: Path) -> None:
+    """It replaces the rows; access codes and source addresses stay. A fault in those is told by its key."""
+    bases = [
+        line for line in lines_of("appendix7.yaml") if line[0].startswith("section") or line[0] == "rows"
+    ]
+    head, *rows = [line[2:] for line in bases]
+    rows.append(["" for _ in head])
+    for name, text in (("codes[1]", "161"), ("prefix", "09"), ("tail", "5 digits"), ("accepts", "province"),
+                       ("purpose", "a vote"), ("province", "200")):  # fmt: skip
+        rows[-1][next(at for at, cell in enumerate(head) if cell.split()[0] == name)] = text
+    path, folder = tmp_path / "appendix7.csv", tmp_path / "own"
+    path.write_bytes(csvfile.write([head, *rows]))
+    write(folder, Import(folder, "letter of 1 May").read(csvfile.read(path)), force=False)
+    assert Tables.load(folder).resolve("1610912345").purpose == "a vote"
+    assert Tables.load(folder).resolve("12520034") == Tables.load().resolve("12520034")
+    path.write_bytes(csvfile.write([head, rows[-1]]))
+    faults = faults_of(tmp_path / "other", path, "letter of 1 May")
+    assert faults[0] == ": access_codes[1].value: no row has the access code 12520"
+
+
 def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
     """A table file that is there stays, unless it is forced; of two tables neither is written then."""
     both = Import(tmp_path).read(
