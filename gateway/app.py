@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.sensitive_words import WordList
-from commands.service import Commands
+from commands.tables import InForce, Tables
 from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver, accounts_of, composer_of
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
@@ -42,6 +42,7 @@ from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
 from gateway.operations.pdus import Pdus
 from gateway.operations.status import Status, Watched
+from gateway.operations.tables import TableReloads
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Accounts, Addressing, Spelling
@@ -49,7 +50,6 @@ from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
-from gateway.processing.migration import Migration
 from gateway.processing.pipeline import Pipeline, Stages
 from gateway.processing.recognition import Recognition
 from gateway.processing.recovery import Recovery
@@ -58,7 +58,6 @@ from gateway.secrets import HashCost, Hasher, KeyFile, Keys, generate_password
 from gateway.settings import Settings
 from gateway.storage.contract import Store
 from gateway.storage.engines import open_store
-from routing.table import Routing
 from routing.tablefile import TableError
 
 DAY_MS: Final = 86_400_000
@@ -164,6 +163,11 @@ class Gateway:
         """Whether a session asks its peer if it lives, and has no answer yet."""
         return any(connection.session.asking for connection in self.channel.listener.connections)
 
+    @property
+    def tables(self) -> str:
+        """The version of the tables in force."""
+        return self._in_force.tables.version
+
     def reload_words(self) -> None:
         """Read the sensitive words again; a file with faults is refused, and the words stay as they are."""
         try:
@@ -174,11 +178,9 @@ class Gateway:
     # Building, in the order in which one part needs another
 
     async def _build(self, opened: contextlib.AsyncExitStack) -> None:
-        self._routing = Routing.load()
-        self._commands = Commands.load(self._routing)
-        self.tables = f"{self._routing.version}.{self._commands.version}"
+        self._in_force = InForce(Tables.load(self.settings.tables.folder))
         self._logger.info("tables.loaded", version=self.tables)
-        event_log = EventLog(self._log, self._clock, self.tables, self._routing.home)
+        event_log = EventLog(self._log, self._clock, self._in_force.home)
         self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         opened.push_async_callback(self.store.close)
@@ -275,7 +277,7 @@ class Gateway:
             self._clock.now_ms(),
             monotonic(),
         )
-        self._intake = Intake(self._routing, self._commands.parser, self._numbers)
+        self._intake = Intake(self._in_force, self._numbers)
         self.queue = InboundQueue(
             self._intake,
             self._numbers,
@@ -298,12 +300,12 @@ class Gateway:
 
     def _build_pipeline(self, hasher: Hasher) -> None:
         """What works batch after batch."""
-        commands, clock, queue = self._commands, self._clock, self.queue
+        clock, queue = self._clock, self.queue
         generate = functools.partial(generate_password, self._environment.choice)
-        hashing = Hashing(commands, hasher, generate, clock, queue.put)
+        hashing = Hashing(hasher, generate, clock, queue.put)
         queue.hash_with(hashing)
         reassembly = self._reassembly = Reassembly()
-        recognition = Recognition(commands, self._intake, self.retransmissions, reassembly, self._keys)
+        recognition = Recognition(self._intake, self.retransmissions, reassembly, self._keys)
         answers = Answers(queue, self.outbox, self.retransmissions, clock, self.observer)
         retention = self.settings.storage.retention.journal_days * DAY_MS
         self._upkeep = Upkeep(
@@ -326,17 +328,14 @@ class Gateway:
             limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS
         )
         addressing = Addressing(
-            self._routing,
-            self._commands,
             self._numbers,
             self._keys,
             self._accounts,
             self.outbox.compose,
-            Migration(self._routing, self._commands) if service.migration == "unified" else None,
+            unified=service.migration == "unified",
         )
         return Execution(
-            self._commands,
-            self._routing,
+            self._in_force,
             self.store,
             self.guard,
             addressing,
@@ -365,11 +364,12 @@ class Gateway:
         )
         watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
         accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
-        status = Status(watched, self._clock, self.tables, accounts)
+        status = Status(watched, self._clock, self._in_force, accounts)
+        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, "status": status.report},
-            {"pdus": self._pdus().stream},
+            {**operators.commands, **tables.commands, "status": status.report},
+            {**tables.streams, "pdus": self._pdus().stream},
         )
         self._lifecycle = Lifecycle(
             Parts(
@@ -396,7 +396,7 @@ class Gateway:
         watching = Watching(
             self.channel.watches,
             SmppConfiguration.of(self.settings).alphabets,
-            Disclosure(self._routing, self._commands.parser).reason_to_hide,
+            Disclosure(self._in_force).reason_to_hide,
             self._clock.now_ms,
             self.channel.broken,
             masked=masked,
@@ -427,7 +427,7 @@ class Gateway:
         """Take up what the last run left."""
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):
             self.observer.unrecognised(dropped)
-        lost = await self._recovery.parts(self._reassembly, self._routing)
+        lost = await self._recovery.parts(self._reassembly, self._in_force.tables.routing)
         self._upkeep.give_up(lost, [number for each in lost for number in each.numbers])
         since = self._clock.now_ms() - self.settings.limits.same_text_minutes * MINUTE_MS
         await self._recovery.recent(self.guard, since)

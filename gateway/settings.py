@@ -232,6 +232,12 @@ class Logging(Closed):
     mask_msisdn: bool = False
 
 
+class TableSettings(Closed):
+    """folder: of an operator; a file in it replaces the shipped table of that name, whole."""
+
+    folder: Path | None = None
+
+
 class Shutdown(Closed):
     """deadline: seconds within which everything must have stopped."""
 
@@ -247,6 +253,7 @@ class Settings(Closed):
     storage: Storage = Storage()
     mqtt: MqttSettings = MqttSettings()
     node: Node = Node()
+    tables: TableSettings = TableSettings()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()
 
@@ -462,11 +469,13 @@ def _anchored(settings: Settings, base: Path) -> Settings:
         paths["url"] = f"sqlite:///{base / storage.path}"
     file = base / logging.file if logging.file else None
     words = base / service.sensitive_words if service.sensitive_words else None
+    folder = settings.tables.folder
     return settings.model_copy(
         update={
             "service": service.model_copy(update={"sensitive_words": words}),
             "storage": storage.model_copy(update=paths),
             "mqtt": settings.mqtt.below(base),
+            "tables": TableSettings(folder=base / folder if folder else None),
             "logging": logging.model_copy(update={"file": file}),
         }
     )

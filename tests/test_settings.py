@@ -231,7 +231,7 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
         (
             "FETION__",
             "1",
-            "unknown key; known: limits, logging, mqtt, node, service, shutdown, smpp, storage",
+            "unknown key; known: limits, logging, mqtt, node, service, shutdown, smpp, storage, tables",
         ),
     ],
 )

@@ -54,10 +54,9 @@ class Rate:
 
 
 class EventLog(Observer):
-    """Writes the lines. table_version: of the instruction and routing tables. home: returns the province code
-    of a mobile."""
+    """Writes the lines. home: returns the province code of a mobile."""
 
-    def __init__(self, log: Log, clock: Clock, table_version: str, home: Callable[[str], str]) -> None:
+    def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:
         self._home = home
         self._log = log.logger
         self._info = log.logger.info
@@ -68,7 +67,6 @@ class EventLog(Observer):
         self._handled = LineTemplates(self._handled_line)
         self._sent = LineTemplates(_sent_line)
         self._clock = clock
-        self._table_version = table_version
         self._rejections = Rate(clock)
         self._oddities = Rate(clock)
         self._strangers = Rate(clock)
@@ -96,6 +94,7 @@ class EventLog(Observer):
             outcome,
             entry.parts,
             replies,
+            entry.table_version,
         )
         # Digits need no escape. Whatever else a value may hold, its template was written by the JSON library.
         if self._plain and msisdn.isdigit() and outcome != PART:
@@ -129,6 +128,7 @@ class EventLog(Observer):
         outcome: str,
         parts: int,
         replies: int,
+        table_version: str,
     ) -> dict[str, object]:
         """Return the line of sms.handled with gaps for what differs in each SMS."""
         return {
@@ -150,7 +150,7 @@ class EventLog(Observer):
             "parts": parts,
             "replies": replies,
             "latency_ms": GAP,
-            "table_version": self._table_version,
+            "table_version": table_version,
         }
 
     def repeated(self, remote: Remote, sequence: int, msisdn: str, number: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
+from commands.tables import InForce
 from gateway.clock import Clock
 from gateway.events.relay import Relays
 from gateway.inbound.queue import InboundQueue
@@ -71,9 +72,9 @@ class Watched:
 
 
 class Status:
-    """Reports. accounts: all that may bind. tables: their version."""
+    """Reports. accounts: all that may bind."""
 
-    def __init__(self, parts: Watched, clock: Clock, tables: str, accounts: tuple[str, ...]) -> None:
+    def __init__(self, parts: Watched, clock: Clock, tables: InForce, accounts: tuple[str, ...]) -> None:
         self.rates = Rates(parts.binds.totals, clock.monotonic)
         self._parts = parts
         self._clock = clock
@@ -91,7 +92,7 @@ class Status:
         counts, backlog = parts.events.counts, parts.events.backlog
         return {
             "version": self._version,
-            "tables": self._tables,
+            "tables": self._tables.tables.version,
             "pid": os.getpid(),
             "started_at": self._started_ms,
             "up_s": round(self._clock.monotonic() - self._started, 1),

@@ -39,7 +39,11 @@ class Stage:
         _program(programs / "python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         shutil.copy(ROOT / "config.yaml", folder)
         shutil.copy(ROOT / "tests" / "scenarios" / "open_and_ask.yaml", folder / "open.yaml")
-        shutil.copytree(ROOT / "commands", folder / "new-tables", ignore=shutil.ignore_patterns("*.py*"))
+        shutil.copytree(
+            ROOT / "commands",
+            folder / "new-tables",
+            ignore=shutil.ignore_patterns("*.py*", "handlers", "__pycache__"),
+        )
 
     @property
     def environ(self) -> Mapping[str, str]:
