@@ -29,7 +29,7 @@ run: $(READY)
 	@$(BIN)/fetion-gateway demo $(if $(filter-out 0,$(ONCE)),--once)
 
 test: lint servers
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long"
 
 test-long: $(READY) servers
 	@$(BIN)/python -m pytest -m long

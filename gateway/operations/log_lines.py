@@ -114,6 +114,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "pdu.noted": ("{system_id}", "{remote}", "{command}", "{reason}", _LEFT_OUT),
     "storage.failed": ("{error}", "failure {failures}", "no SMS is taken for {pause_s} s"),
     "storage.recovered": ("after {failures} failures in {failing_s} s",),
+    "storage.in_doubt": ("nobody knows whether {sms} SMS are stored", "{consequence}"),
     "storage.lost": ("{error}", "{closed} SMS delivered or given up", "{changed} changed", "{consequence}"),
     "outbox.sealed": ("{reason}",),
     "outbox.unread": ("{reason}",),

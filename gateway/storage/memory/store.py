@@ -290,6 +290,8 @@ class MemoryStore(EventCalls):
         content.products[:limit] = young
         return max(len(old), len(gone), len(oldest) - len(young))
 
+    def give_up(self) -> None: ...
+
     async def close(self) -> None:
         self._content.in_use = False
 

@@ -4,26 +4,42 @@ Calls take turns, so no call sees a commit that is under way. A commit is one pi
 one round trip. Where the connection is lost during it, nobody knows whether it is stored: until a new
 connection has asked the server (gateway.storage.postgresql.owner), the commit does not return and every other
 call fails.
+
+A server that stands still while its machine answers keeps the connection. So a call has a time limit, after
+which the connection is cut here: it is lost then like any other. No statement is cancelled at the server: a
+COMMIT that waits for a synchronous standby would end as a success, without the standby.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from random import Random, SystemRandom
 from typing import Any, Final, TypeVar
 
 import psycopg
+from psycopg.errors import Diagnostic
 from psycopg.pq import TransactionStatus as Status
 
-from gateway.storage.contract import StoreFault
+from gateway.storage.contract import InDoubt, StoreFault
+from gateway.storage.postgresql.migration import REFUSED
 from gateway.storage.postgresql.owner import CLAIM, TAKEN, draw, is_taken, leave, retake
-from gateway.storage.postgresql.place import BY_INDEX, Again, Place, is_lost, reason_of, typed
+from gateway.storage.postgresql.place import BY_INDEX, SESSION, Again, Place, is_lost, reason_of, typed
 
 PAUSE_FIRST: Final = 0.1
 PAUSE_MOST: Final = 5.0
 """Seconds between two attempts to connect: a random time, at most the first, then twice that, and so on."""
 TRIES: Final = 5
 """How often a transaction that meets another one is run."""
+LIMIT: Final = 15.0
+"""Seconds that the server may take for a call. Longer than it waits for a lock (SESSION), so that a lock is a
+refusal and leaves nothing in doubt; shorter than the usual smpp.timers.response (60 s), so that the gateway
+refuses SMS before the centre stops waiting."""
+LONG: Final = 600.0
+"""The same for what goes through a whole table, at the start."""
+LEAVING: Final = 5.0
+"""The same at a stop, where a commit is in doubt."""
 
 T = TypeVar("T")
 Db = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -39,6 +55,20 @@ def _is_refused(db: Db, error: psycopg.Error) -> bool:
     if db.info.transaction_status in {Status.INERROR, Status.INTRANS}:  # COMMIT was not executed
         return True
     return db.info.transaction_status is Status.IDLE and error.sqlstate is not None
+
+
+def _cut(db: Db) -> None:
+    """End the connection on this side. libpq finds it lost, whatever it waits for."""
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(db.fileno())) as same:
+        same.shutdown(socket.SHUT_RDWR)
+
+
+async def _check_settings(db: Db) -> None:
+    """Raises psycopg.OperationalError for a server, perhaps the new primary, that loses what it commits."""
+    for name, value, remedy in REFUSED:
+        row = await (await db.execute("SELECT current_setting(%s)", (name,))).fetchone()
+        if row == (value,):
+            raise psycopg.OperationalError(f"{name} of the server is {value}: {remedy}")
 
 
 class Unreachable(StoreFault):
@@ -59,19 +89,26 @@ class Link:
         self._retry_at = 0.0
         self._batch = 0
         self._in_doubt = False
+        self._gives_up = asyncio.Event()
+        self._limit = LIMIT
+        self._silent = 0.0  # the limit after which this side has cut the connection
+        self._unsure = ""  # what the server has said of a commit that it calls done
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[Db]:
-        """The connection, for one call. What goes wrong becomes one of the contract's errors, and nothing of
-        it stays behind."""
+    async def turn(self, limit: float | None = None) -> AsyncIterator[Db]:
+        """The connection, for one call of at most so many seconds (LIMIT). What goes wrong becomes one of the
+        contract's errors, and nothing of it stays behind."""
         self._check_doubt()
         async with self._lock:
             self._check_doubt()
             db = await self._connected()
             try:
-                yield db
+                with self._limited(db, limit or self._limit):
+                    yield db
             except psycopg.Error as error:
                 await self._clean(db)
+                if self._silent:
+                    raise StoreFault(self._reason(error)) from error
                 if is_taken(error):
                     raise StoreFault(f"{self._place.name}: {TAKEN}") from error
                 raise typed(error, self._place) from error
@@ -84,11 +121,11 @@ class Link:
         async with self.turn() as db:
             return await (await db.execute(statement, values)).fetchall()
 
-    async def apart(self, work: Callable[[Db], Awaitable[T]]) -> T:
+    async def apart(self, work: Callable[[Db], Awaitable[T]], limit: float | None = None) -> T:
         """Run it in a transaction of its own, to its end also when the caller is cancelled."""
 
         async def once() -> T:
-            async with self.turn() as db, db.transaction():
+            async with self.turn(limit) as db, db.transaction():
                 await db.execute(CLAIM, (self._holders[-1], None))
                 await db.execute(BY_INDEX)
                 return await work(db)
@@ -98,22 +135,51 @@ class Link:
     async def commit(self, statements: Sequence[Statement]) -> None:
         """Run them as one transaction in one round trip, to its end also when the caller is cancelled.
 
-        Returns when they are on stable storage, and raises when they are not stored.
+        Returns when they are on stable storage, and raises when they are not stored; InDoubt when nobody
+        knows.
         """
         await self._to_its_end(self._again(lambda: self._commit(statements)))
 
+    def give_up(self) -> None:
+        """Ask the server once more what became of a commit that is in doubt, or comes to be, and no
+        longer."""
+        self._gives_up.set()
+        self._limit = min(self._limit, LEAVING)
+
     async def close(self) -> None:
         """Wait for what is under way, leave the store, close the connection."""
+        self.give_up()
         while self._running:
             await asyncio.wait(self._running)
         async with self._lock:
-            if self._db is None:
+            if self._db is None and not self._in_doubt:
                 with contextlib.suppress(StoreFault):
                     await self._connected()
             if self._db is not None:
-                with contextlib.suppress(psycopg.Error):  # then its ownership ends by itself
+                with contextlib.suppress(psycopg.Error), self._limited(self._db, self._limit):
                     await leave(self._db, self._holders)
-                await self._drop()
+                await self._drop()  # where that failed its ownership ends by itself
+
+    @contextlib.contextmanager
+    def _limited(self, db: Db, seconds: float) -> Iterator[None]:
+        """Cut the connection where the server takes longer."""
+
+        def cut() -> None:
+            self._silent = seconds
+            _cut(db)
+
+        self._silent = 0.0
+        timer = asyncio.get_running_loop().call_later(seconds, cut)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _reason(self, error: psycopg.Error) -> str:
+        """What has become of a call, with the place."""
+        if self._silent:
+            return f"{self._place.name}: the server has not answered for {self._silent:g} s"
+        return f"{self._place.name}: {reason_of(error)}"
 
     def _check_doubt(self) -> None:
         if self._in_doubt:
@@ -143,6 +209,7 @@ class Link:
     async def _commit(self, statements: Sequence[Statement]) -> None:
         async with self.turn() as db:
             self._batch += 1
+            self._unsure = ""
             try:
                 async with db.pipeline():
                     await db.execute("BEGIN")
@@ -154,24 +221,35 @@ class Link:
             except psycopg.Error as error:
                 if _is_refused(db, error):
                     raise
-                self._in_doubt = True
-                lost = error
+                lost = self._reason(error)
             else:
-                return
+                if not self._unsure:
+                    return
+                lost = f"{self._place.name}: {self._unsure}"
+            self._in_doubt = True
             await self._drop()
         await self._find_out(lost)
 
-    async def _find_out(self, lost: psycopg.Error) -> None:
-        """Connect until the server has said whether the last commit is stored. Raises StoreFault if not."""
+    async def _find_out(self, lost: str) -> None:
+        """Connect until the server has said whether the last commit is stored. Raises StoreFault if not, and
+        InDoubt where it is given up or the store has another owner."""
         stored: int | None = None
         while stored is None:
+            last = self._gives_up.is_set()
             async with self._lock:
-                with contextlib.suppress(Unreachable):
+                try:
                     stored = await self._connect()
+                except Unreachable as error:
+                    if last:
+                        raise InDoubt(f"{lost}, during a commit; then {error}") from error
+                except StoreFault as error:
+                    raise InDoubt(f"{lost}, during a commit; then {error}") from error
             if stored is None:
-                await asyncio.sleep(self._retry_at - asyncio.get_running_loop().time())
+                pause = self._retry_at - asyncio.get_running_loop().time()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._gives_up.wait(), pause)
         if stored != self._batch:
-            raise StoreFault(f"{self._place.name}: {reason_of(lost)}: the batch is not stored")
+            raise StoreFault(f"{lost}: the batch is not stored")
 
     async def _connected(self) -> Db:
         if self._db is not None and self._db.closed:
@@ -192,11 +270,19 @@ class Link:
         that this gateway could ever find out.
         """
         db: Db | None = None
+        self._silent = 0.0
         if len(self._holders) == 1:  # an attempt may have put a new name there without our hearing of it
             self._holders.append(draw())
         try:
             db = await psycopg.AsyncConnection.connect(self._place.conninfo, autocommit=True)
-            stored = await retake(db, self._holders, self._place)
+            db.add_notice_handler(self._noticed)
+            self._unsure = ""
+            with self._limited(db, self._limit):
+                await db.execute(SESSION)
+                await _check_settings(db)
+                stored = await retake(db, self._holders, self._place)
+            if self._unsure:
+                raise psycopg.OperationalError(self._unsure)
         except BaseException as error:
             if db is not None:
                 await db.close()
@@ -207,10 +293,17 @@ class Link:
             longest = min(PAUSE_MOST, PAUSE_FIRST * 2.0 ** min(self._failures - 1, 10))
             pause = self._random.uniform(0, longest)
             self._retry_at = asyncio.get_running_loop().time() + pause
-            raise Unreachable(f"{self._place.name}: {reason_of(error)}") from error
+            raise Unreachable(self._reason(error)) from error
         del self._holders[:-1]
         self._db, self._failures, self._retry_at, self._in_doubt = db, 0, 0.0, False
         return stored
+
+    def _noticed(self, said: Diagnostic) -> None:
+        """Note a warning. COMMIT has one where somebody (pg_cancel_backend) has ended its wait for a
+        synchronous standby. The row of the owner, written on another connection, waits for the standby
+        again."""
+        if said.severity_nonlocalized == "WARNING":
+            self._unsure = said.message_primary or "the server has warned"
 
     async def _clean(self, db: Db) -> None:
         """Leave no transaction behind; a connection on which that is not possible is closed."""

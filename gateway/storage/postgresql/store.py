@@ -12,10 +12,10 @@ from gateway.storage.contract import Candidate, RecentSms, StoreFault, StoreUnus
 from gateway.storage.postgresql import customers
 from gateway.storage.postgresql.candidates import Candidates, find
 from gateway.storage.postgresql.events import EventCalls, EventNumbers
-from gateway.storage.postgresql.link import Db, Link
+from gateway.storage.postgresql.link import LONG, Db, Link
 from gateway.storage.postgresql.migration import check_server, migrate
 from gateway.storage.postgresql.owner import take
-from gateway.storage.postgresql.place import Place, unusable
+from gateway.storage.postgresql.place import SESSION, Place, unusable
 from gateway.storage.postgresql.retention import forget
 from gateway.storage.postgresql.rows import stored_part, text_of, waiting_sms
 from gateway.storage.postgresql.writing import SET_META, statements
@@ -71,6 +71,7 @@ class PostgresStore(EventCalls):
         place = Place.of(url)
         try:
             with psycopg.connect(place.conninfo, autocommit=True) as db:
+                db.execute(SESSION)
                 check_server(db, place)
                 migrate(db, place)
                 holder = take(db, place)
@@ -155,7 +156,7 @@ class PostgresStore(EventCalls):
             await db.execute(_LEFT)
 
         self._candidates.reload()
-        await self._link.apart(work)
+        await self._link.apart(work, LONG)
 
     async def expect(self, limit: int) -> Expected:
         """One step."""
@@ -173,6 +174,10 @@ class PostgresStore(EventCalls):
     async def forget(self, before: int, limit: int) -> int:
         """One step; see gateway.storage.postgresql.retention."""
         return await self._link.apart(lambda db: forget(db, before, limit))
+
+    def give_up(self) -> None:
+        """See gateway.storage.postgresql.link."""
+        self._link.give_up()
 
     async def close(self) -> None:
         """When no commit is under way: leave the store to others, and close the connection."""
