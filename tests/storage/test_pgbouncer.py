@@ -14,7 +14,8 @@ from commands.model import LoadKeys, World
 from gateway.storage.contract import StoreFault
 from gateway.storage.postgresql.reader import PostgresReader
 from gateway.storage.postgresql.store import PostgresStore
-from tests.postgresql import PASSWORD, USER, Server, free_port, missing
+from tests.ports import free_port
+from tests.postgresql import PASSWORD, USER, Server, missing
 from tests.storage.test_postgresql import again, batch
 from tests.support import ALICE
 
