@@ -258,3 +258,30 @@ def test_what_is_no_workbook(tmp_path: Path) -> None:
     workbook(path, lambda sheet: sheet.merge_cells("C5:C6"))
     assert ", row 5, column C" in faults_of(tmp_path / "own", path)[0]
     assert "merged cells C5:C6: unmerge them" in faults_of(tmp_path / "own", path)[0]
+
+
+HEADS = st.sampled_from(
+    ["section", "key", "entry", "value", "provenance", "codes[1]", "first7", "id", "x.y", "代码", ""]
+)
+ANY_CELL = st.text(max_size=6) | st.sampled_from(
+    ["rows", "-", "month", "IIC", "true", "comment", "10", "uplink"]
+)
+ANY_SHEET = st.lists(st.lists(HEADS | ANY_CELL, max_size=5), max_size=5).map(csvfile.write) | st.binary(
+    max_size=60
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(octets=ANY_SHEET, table=st.sampled_from(["tariffs.yaml", "segments.csv", "appendix7.yaml"]))
+def test_any_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, octets: bytes, table: str
+) -> None:
+    """Whatever is in it: faults that can be printed, or a table; nothing else is raised."""
+    path = tmp_path_factory.mktemp("any") / "x.csv"
+    path.write_bytes(octets)
+    said = "a table"
+    try:
+        Import(path.parent / "own", "a letter").read(csvfile.read(path), table)
+    except SheetError as refused:
+        said = str(refused)
+    assert said
