@@ -79,8 +79,12 @@ class Tables:
         """
         check_folder(folder)
         files = contents(folder)
-        routing = Routing.load(folder)
-        loaded = cls(routing, Commands.load(routing, folder), folder, files)
+        try:
+            routing = Routing.load(folder)
+            loaded = cls(routing, Commands.load(routing, folder), folder, files)
+        except OSError as error:  # it was there a moment ago
+            reason = f"cannot be read: {error.strerror}"
+            raise TableError([Fault(str(error.filename), 0, "(file)", reason)]) from error
         again = contents(folder)
         if changed := [name for name in HANDLING if files.get(name) != again.get(name)]:
             reason = "has changed while it was read: wait until it is written, then try again"

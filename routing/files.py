@@ -25,7 +25,8 @@ class TableFiles:
 
 
 def folder_faults(folder: Path, known: Collection[str]) -> Iterator[Fault]:
-    """Faults of an operator's folder: it cannot be read, or has a file that replaces none of `known`.
+    """Faults of an operator's folder: it cannot be read, or has a file that replaces none of `known`, or
+    something that is no file: who reads a pipe waits for ever, and a device may have no end.
 
     Names that begin with a dot are left alone: editors and version control make them.
     """
@@ -37,6 +38,8 @@ def folder_faults(folder: Path, known: Collection[str]) -> Iterator[Fault]:
     for name in found:
         if name not in known:
             yield Fault(str(folder / name), 0, "(file)", f"replaces no table; {nearest(name, known)}")
+        elif (folder / name).exists() and not (folder / name).is_file():
+            yield Fault(str(folder / name), 0, "(file)", "is no file: put a file there")
 
 
 def _names(folder: Path, parents: Collection[str], inner: str = ".") -> Iterator[str]:

@@ -51,7 +51,7 @@ class Show:
         if args.json and name is None:
             print_json({"version": tables.version, "running": running and running["version"]})
         elif not args.json:
-            say(_in_force(tables, running, why))
+            say(_other_folder(settings, running) or _in_force(tables, running, why))
         return 0
 
 
@@ -165,7 +165,21 @@ def _in_force(tables: Tables, running: Mapping[str, Any] | None, why: str) -> st
     )
 
 
+def _other_folder(settings: Settings, running: Mapping[str, Any] | None) -> str:
+    """Why the running gateway cannot read the tables of this configuration; "" if it can."""
+    own = settings.tables.folder
+    wanted = None if own is None else str(own.resolve())
+    if running is None or running["folder"] == wanted:
+        return ""
+    return (
+        f"tables.folder is {wanted or 'not set'} here, and {running['folder'] or 'was not set'} when the"
+        f" running gateway (version {running['version']}) started: restart it, a reload only reads its files"
+    )
+
+
 async def _reload(args: argparse.Namespace, settings: Settings) -> int:
+    if other := _other_folder(settings, await ask(settings.storage.path, "tables")):
+        return complain(f"{other}; the tables stay as they were")
     dry_run, head, refused, count = "yes" if args.dry_run else "no", {}, False, 0
     asked = follow(settings.storage.path, "tables reload", LONGEST, dry_run=dry_run)
     async for item in asked:
@@ -184,7 +198,7 @@ async def _reload(args: argparse.Namespace, settings: Settings) -> int:
             if not args.json:
                 say(_line(item))
     if not head and not refused:
-        return complain("the gateway has ended meanwhile: its next start reads the tables")
+        return complain("the gateway has ended meanwhile (its next start reads the tables), or see its log")
     if refused:
         return complain("refused: the tables stay as they were")
     if not args.json:

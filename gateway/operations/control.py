@@ -115,6 +115,8 @@ class Control:
                 await writer.drain()
         except (TimeoutError, OSError, ValueError):
             writer.transport.abort()  # the client is gone, sends no request, or does not read
+        except asyncio.CancelledError:  # by close: the task ends here, and nobody waits for it
+            writer.transport.abort()
         finally:
             writer.close()
 

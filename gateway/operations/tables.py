@@ -1,12 +1,13 @@
 """Reloads the tables of a running gateway, and says which are in force."""
 
 import asyncio
+import contextlib
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from commands.tables import InForce, Tables
 from gateway.operations.control import Command, CommandRefused, Item, Stream
@@ -19,6 +20,8 @@ SLICE: Final = 0.0001
 the store, which lets other threads run, would cost the loop as much."""
 AT_ONCE: Final = 200
 """Changes that are sent together."""
+
+T = TypeVar("T")
 
 
 class TableReloads:
@@ -43,14 +46,15 @@ class TableReloads:
     async def report(self) -> dict[str, Any]:
         """Which tables are in force."""
         tables = self._in_force.tables
-        folder = None if tables.folder is None else str(tables.folder)
+        folder = None if tables.folder is None else str(tables.folder.resolve())
         return {"version": tables.version, "folder": folder, "digests": tables.digests}
 
     async def reload(self, dry_run: str) -> AsyncIterator[list[Item]]:
         """`fetion-gateway tables reload`: read and check the files, and put them in force, all or none.
 
         dry_run: "yes": only say what would change. First the versions, then the changes; of tables that
-        are refused the faults. An SMS that was read before is handled with the tables of then.
+        are refused the faults. An SMS that was read before is handled with the tables of then. Who goes away
+        while the files are read changes nothing.
         """
         if self._stopping():
             raise CommandRefused("the gateway is stopping: its next start reads the tables")
@@ -59,22 +63,27 @@ class TableReloads:
         self._reloading = True
         try:
             yield [{"reading": True}]  # at once: the client need not wait in doubt
-            items = await self._reload(apply=dry_run != "yes")
+            old, began = self._in_force.tables, time.monotonic()
+            try:
+                with _sliced():
+                    new, changes = await _in_thread(lambda: _read(old))
+            except TableError as error:
+                if dry_run != "yes":
+                    self._logger.error("tables.refused", version=old.version, reason=str(error))
+                items: list[Item] = [{"refused": asdict(fault)} for fault in error.faults]
+            else:
+                yield []  # whoever has asked may be gone
+                seconds = round(time.monotonic() - began, 3)
+                items = self._put_in_force(old, new, changes, seconds, apply=dry_run != "yes")
         finally:
             self._reloading = False
         for begin in range(0, len(items), AT_ONCE):
             yield items[begin : begin + AT_ONCE]
 
-    async def _reload(self, *, apply: bool) -> list[Item]:
-        old, began = self._in_force.tables, time.monotonic()
-        try:
-            with _sliced():
-                new, changes = await asyncio.to_thread(_read, old)
-        except TableError as error:
-            if apply:
-                self._logger.error("tables.refused", version=old.version, reason=str(error))
-            return [{"refused": asdict(fault)} for fault in error.faults]
-        seconds = round(time.monotonic() - began, 3)
+    def _put_in_force(
+        self, old: Tables, new: Tables, changes: list[Change], seconds: float, *, apply: bool
+    ) -> list[Item]:
+        """Swap the tables, unless it is only asked what would change. Says it."""
         if self._stopping():
             raise CommandRefused("the gateway is stopping: its next start reads the tables")
         applied = apply and new.version != old.version
@@ -89,6 +98,30 @@ class TableReloads:
         return [head, *map(_told, changes)]
 
 
+async def _in_thread(work: Callable[[], T]) -> T:
+    """The result of work in a thread for which the end of the process does not wait: a disk that hangs must
+    not keep a gateway from stopping."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def tell(set_it: Callable[[Any], None], value: object) -> None:
+        if not done.done():
+            set_it(value)
+
+    def run() -> None:
+        try:
+            found = work()
+        except BaseException as error:  # handed over to whoever waits
+            told: tuple[Callable[[Any], None], object] = (done.set_exception, error)
+        else:
+            told = (done.set_result, found)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(tell, *told)
+
+    threading.Thread(target=run, name="tables", daemon=True).start()
+    return await done
+
+
 def _read(old: Tables) -> tuple[Tables, list[Change]]:
     """The tables as their files are now, and what differs. In a thread. Raises TableError."""
     new = Tables.load(old.folder)
@@ -101,7 +134,7 @@ def _told(change: Change) -> Item:
     return found | ({"more": change.more} if change.more else {})
 
 
-@contextmanager
+@contextlib.contextmanager
 def _sliced() -> Iterator[None]:
     """Let threads take turns after SLICE seconds."""
     usual = sys.getswitchinterval()

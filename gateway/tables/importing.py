@@ -1,7 +1,8 @@
 """Puts sheets into an operator's folder as table files: all or none, and only if all tables are valid."""
 
+import errno
+import os
 import re
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Final
 
 from commands.glosses import FILE as GLOSSES
 from commands.glosses import Glosses
-from commands.tables import EVERY, Tables, path_of
+from commands.tables import EVERY, Tables, check_folder, path_of
 from gateway.disk import sync
 from gateway.tables.rows import COMMENT, LISTED, SECTION, NoPath, Row, octets_of, rows_of
 from gateway.tables.sheets import Grid, Sheet, SheetError, SheetFault, chinese, read_sheet, sourced
@@ -83,13 +84,15 @@ class Import:
         """The faults of all tables together, in a folder beside."""
         with tempfile.TemporaryDirectory() as scratch:
             staged = Path(scratch) / "tables"
-            if self._folder.is_dir():
-                shutil.copytree(self._folder, staged, ignore=shutil.ignore_patterns(".*"))
+            for name in EVERY:
+                (staged / name).parent.mkdir(parents=True, exist_ok=True)
+                own = (self._folder / name).absolute()
+                if name not in self._sheets and (own.exists() or own.is_symlink()):
+                    (staged / name).symlink_to(own)
             for each in found:
-                path = staged / each.table
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(each.octets)
+                (staged / each.table).write_bytes(each.octets)
             try:
+                check_folder(self._folder if self._folder.is_dir() else None)
                 tables = Tables.load(staged)
                 if GLOSSES in self._sheets:
                     Glosses.load(tables.commands, staged / GLOSSES)
@@ -155,23 +158,45 @@ def write(folder: Path, found: Sequence[Imported], *, force: bool) -> list[Path]
 def replace_whole(files: Mapping[Path, bytes]) -> None:
     """Write files beside their places, then rename them. If one cannot be written, none is.
 
-    Raises OSError.
+    A link stays, and the file that it leads to is replaced. Raises OSError.
     """
     written: list[tuple[Path, Path]] = []
     try:
         for path, octets in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            beside = path.with_name(f".{path.name}.new")
-            written.append((beside, path))
-            with beside.open("wb") as file:
-                file.write(octets)
-                file.flush()
-                sync(file.fileno())
-        for beside, path in written:
-            beside.replace(path)
+            place = path.resolve()
+            if place.exists() and not place.is_file():
+                raise OSError(errno.EINVAL, "is no file, and stays as it is: name a file", str(path))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            beside = place.with_name(f".{place.name}.{os.getpid()}.new")  # two may write at once
+            written.append((beside, place))
+            _write(beside, octets, path)
+        for beside, place in written:
+            beside.replace(place)
+        for folder in {place.parent for _, place in written}:
+            _sync_folder(folder)
     finally:
         for beside, _ in written:
             beside.unlink(missing_ok=True)
+
+
+def _write(beside: Path, octets: bytes, path: Path) -> None:
+    """Write a file to its disk. Raises OSError, which names the path that people know."""
+    try:
+        with beside.open("wb") as file:
+            file.write(octets)
+            file.flush()
+            sync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the names in a folder outlast a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def title_of(table: str) -> str:

@@ -92,6 +92,22 @@ async def test_a_reload(config: Path, capsys: Output) -> None:
         assert err.endswith("refused: the tables stay as they were\n")
 
 
+async def test_a_folder_that_the_running_gateway_does_not_know(config: Path, capsys: Output) -> None:
+    """It was named after the start: show and reload say that a restart is wanted, not that all is well."""
+    words = ["--config", str(config)]
+    async with inside(config) as gateway:
+        before = gateway.tables
+        change_tariff(config.parent / "new", "500", "700")
+        write_config(config.parent, tables={"folder": "new"})
+        code, lines, _ = await asyncio.to_thread(run, ["tables", "show", *words], capsys)
+        assert (code, "restart it" in lines[-1], "puts the files in force" in lines[-1]) == (0, True, False)
+        for more in ([], ["--dry-run"]):
+            code, lines, err = await asyncio.to_thread(run, ["tables", "reload", *words, *more], capsys)
+            assert (code, lines, gateway.tables) == (1, [], before)
+            assert f"tables.folder is {config.parent / 'new'} here, and {config.parent / 'own'} when" in err
+            assert err.endswith("; the tables stay as they were\n")
+
+
 def test_a_reload_without_a_gateway(config: Path, capsys: Output) -> None:
     """It is said what happens instead; exit 1."""
     code, _, err = run(["tables", "reload", "--config", config], capsys)

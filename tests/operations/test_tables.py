@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import weakref
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -207,7 +208,9 @@ async def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
         ("half a file", "zh.yaml:"),
         ("no UTF-8", "zh.yaml:1: (file): not UTF-8"),
         ("a link to nowhere", "tariffs.yaml:1: (file): cannot be read"),
-        ("a folder in its place", "tariffs.yaml:1: (file): cannot be read"),
+        ("a folder in its place", "tariffs.yaml: (file): is no file"),
+        ("a pipe in its place", "tariffs.yaml: (file): is no file: put a file there"),
+        ("a device in its place", "tariffs.yaml: (file): is no file: put a file there"),
         ("a foreign file", "apendix7.yaml: (file): replaces no table; did you mean 'appendix7.yaml'?"),
         ("no folder", "tables: (folder): cannot be read: No such file or directory"),
     ],
@@ -230,6 +233,10 @@ async def test_faulty_tables_are_refused_whole(tmp_path: Path, fault: str, place
             (folder / "tariffs.yaml").symlink_to(tmp_path / "nowhere")
         elif fault == "a folder in its place":
             (folder / "tariffs.yaml").mkdir()
+        elif fault == "a pipe in its place":
+            os.mkfifo(folder / "tariffs.yaml")
+        elif fault == "a device in its place":
+            (folder / "tariffs.yaml").symlink_to("/dev/zero")
         elif fault == "a foreign file":
             (folder / "apendix7.yaml").write_text("")
         else:

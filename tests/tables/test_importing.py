@@ -2,6 +2,8 @@
 
 import importlib
 import io
+import resource
+import signal
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -14,7 +16,7 @@ from openpyxl import Workbook, load_workbook
 
 from commands.tables import KNOWN, Tables, path_of
 from gateway.tables import csvfile, xlsx
-from gateway.tables.importing import Import, title_of, write
+from gateway.tables.importing import Import, replace_whole, title_of, write
 from gateway.tables.rows import Row, rows_of
 from gateway.tables.sheets import Cell, Grid, SheetError, chinese, letters, read_sheet, sheet_of
 
@@ -243,6 +245,59 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [PROVINCES]
     write(tmp_path, both, force=True)
     assert Tables.load(tmp_path).routing.provinces == Tables.load().routing.provinces
+
+
+def test_what_cannot_be_written(tmp_path: Path) -> None:
+    """A pipe or a folder where a table belongs stays, and no other table is written either; two that write at
+    once do not share a file; a full disk is told with the file."""
+    other, place = tmp_path / "own" / "tariffs.yaml", tmp_path / "own" / PROVINCES
+    place.mkdir(parents=True)
+    with pytest.raises(OSError, match="is no file") as refused:
+        replace_whole({other: b"new", place: b"new"})
+    assert refused.value.filename == str(place)
+    assert [path.name for path in other.parent.iterdir()] == [PROVINCES]
+    half = other.with_name(f".{other.name}.new")
+    half.write_bytes(b"of another import")
+    replace_whole({other: b"new"})
+    assert (other.read_bytes(), half.read_bytes()) == (b"new", b"of another import")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    mask = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        with pytest.raises(OSError, match="too large") as full:
+            replace_whole({other: bytes(100)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, mask)
+    assert (full.value.filename, other.read_bytes()) == (str(other), b"new")
+
+
+def test_a_link_stays(tmp_path: Path) -> None:
+    """An operator's table may be a link into a folder under version control: what it leads to is replaced."""
+    (tmp_path / "kept").mkdir()
+    kept, link = tmp_path / "kept" / "tariffs.yaml", tmp_path / "tariffs.yaml"
+    kept.write_bytes(b"old")
+    link.symlink_to(kept)
+    replace_whole({link: b"new"})
+    assert (link.is_symlink(), kept.read_bytes()) == (True, b"new")
+
+
+def test_faults_of_the_folder_are_told(tmp_path: Path) -> None:
+    """What keeps the tables from being loaded may be another file of the folder: it is named."""
+    path = tmp_path / "tariffs.csv"
+    path.write_bytes(csvfile.write(lines_of("tariffs.yaml")))
+    for name, fault in (
+        ("appendix6.yaml", ":1: (file): cannot be read: No such file or directory"),
+        ("apendix6.yaml", ": (file): replaces no table; did you mean 'appendix6.yaml'?"),
+    ):
+        folder = tmp_path / f"with {name}"
+        folder.mkdir()
+        (folder / name).symlink_to(tmp_path / "nowhere")
+        with pytest.raises(SheetError) as refused:
+            Import(folder).read(csvfile.read(path))
+        [said] = map(str, refused.value.faults)
+        assert said.startswith(str(folder / name)), said
+        assert fault.rpartition(": ")[2] in said
 
 
 def test_what_is_no_workbook(tmp_path: Path) -> None:
