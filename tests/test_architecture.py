@@ -152,6 +152,8 @@ BOUNDARIES = frozenset(
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),
         ("gateway.operations.replay", "_execute"),
+        # The tables that were read: they are not put in force.
+        ("gateway.operations.tables", "_outcome"),
     }
 )
 """Functions that may catch every Exception: where a bug in one message must not reach the next."""

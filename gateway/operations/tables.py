@@ -104,22 +104,27 @@ async def _in_thread(work: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def tell(set_it: Callable[[Any], None], value: object) -> None:
+    def tell(outcome: Callable[[asyncio.Future[T]], None]) -> None:
         if not done.done():
-            set_it(value)
+            outcome(done)
 
     def run() -> None:
-        try:
-            found = work()
-        except BaseException as error:  # handed over to whoever waits
-            told: tuple[Callable[[Any], None], object] = (done.set_exception, error)
-        else:
-            told = (done.set_result, found)
+        outcome = _outcome(work)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(tell, *told)
+            loop.call_soon_threadsafe(tell, outcome)
 
     threading.Thread(target=run, name="tables", daemon=True).start()
     return await done
+
+
+def _outcome(work: Callable[[], T]) -> Callable[[asyncio.Future[T]], None]:
+    """Do work, and give what tells a future how it went."""
+    try:
+        found = work()
+    except Exception as error:  # the boundary for bugs while tables are read: whoever asked gets it
+        failed = error
+        return lambda done: done.set_exception(failed)
+    return lambda done: done.set_result(found)
 
 
 def _read(old: Tables) -> tuple[Tables, list[Change]]:
