@@ -79,7 +79,7 @@ class Addressing:
         self, reply: Reply, part: StoredPart, tables: Tables, now_ms: int, world: World
     ) -> MobileTerminated:
         """Make and compose the row of an SMS to the sender of a part. Raises Missing."""
-        route = tables.resolve(part.destination)
+        route = _still(tables.routing, part.destination)
         source, text = self._says(reply, route, tables, part.msisdn, world)
         sms = self._row(
             reply, part.number, part.account, 0, source, part.source, part.ton, part.npi, text, now_ms
@@ -161,7 +161,14 @@ class Addressing:
 
 def _question_from(routing: Routing, _route: Route, detail: str) -> str:
     base, _, serial = detail.partition(":")
-    return routing.question_from(routing.resolve(base), serial)
+    return routing.question_from(_still(routing, base), serial)
+
+
+def _still(routing: Routing, address: str) -> Route:
+    """The route of an address that was written to; where the tables have none any more, of the address that
+    notices come from: whoever answers there is understood."""
+    route = routing.resolve(address)
+    return route if route.refused is None else routing.resolve(routing.notice_from())
 
 
 def _chat_from(routing: Routing, _route: Route, detail: str) -> str:
