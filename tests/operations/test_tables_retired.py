@@ -1,4 +1,4 @@
-"""Tables that take away an access code while questions and parts of long messages that came to it are open."""
+"""Tables that take away an access code to which open questions and parts of long messages came."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
