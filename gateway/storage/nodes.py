@@ -110,14 +110,16 @@ class SharedStore(Store, Protocol):
         Outbox rows become this node's, and those that wait are marked as moved; parts of long messages become
         this node's (read them with `parts`); untold events are told behind this node's own under the same
         event_id, and refused ones once more; answers that were not certain become candidates until `until`
-        (ms). Only nodes of which something was taken are given: call it until there is none.
+        (ms). Only nodes of which something was taken are given: call it until there is none. What a call took
+        of which nobody heard, because the connection was lost, is given by the next one, perhaps twice.
         """
 
     async def take_in(self, limit: int) -> list[MobileTerminated]:
         """Give at most `limit` SMS that were moved to this node and that it has not taken in yet, by number.
 
-        That it has is noted in a commit of its own. `repeat` says whether it may have left already.
-        Store.waiting gives none of them before.
+        That it has is noted in a commit of its own; where nobody hears of that commit, because the connection
+        is lost, the next call gives them, beside at most `limit` others. `repeat` says whether it may have
+        left already. Store.waiting gives none of them before.
         """
 
     async def give(self, numbers: Sequence[int], node: int) -> list[int]:

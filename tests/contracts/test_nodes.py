@@ -316,6 +316,13 @@ async def test_a_task_for_one_node(tmp_path: Path) -> None:
         assert await c.hold("province/100")
 
 
+async def test_the_task_of_a_node_whose_row_is_deleted(tmp_path: Path) -> None:
+    """It is free: an operator has deleted a node that never comes back (docs/postgresql.md)."""
+    async with nodes(tmp_path, "a"), nodes(tmp_path, "b") as (b,):
+        on_server(tmp_path, "INSERT INTO holding VALUES ('province/100', 127)")
+        assert await b.hold("province/100")
+
+
 async def test_a_stale_commit_says_nothing_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,8 +1,11 @@
 """Every SharedStore: what becomes of the work of a node whose lease is over, and of the node itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -31,6 +34,7 @@ from tests.support import START_MS, attempt_of, leaving
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 PATIENCE = 20.0
+T = TypeVar("T")
 
 
 async def whole(store: SharedStore, limit: int = 100) -> list[TakenOver]:
@@ -308,3 +312,86 @@ async def test_candidates_are_forgotten_at_all_nodes(tmp_path: Path) -> None:
         assert await a.forget_candidates(UNTIL, 1) == 3
         assert await b.forget_candidates(UNTIL, 2) == 2
         assert await a.forget_candidates(UNTIL + 5, 2) == 0
+
+
+@asynccontextmanager
+async def unheard(link: BadLink, folder: Path, table: str) -> AsyncIterator[None]:
+    """The next transaction that updates a table is stored, and its node does not hear of it."""
+    for statement in (
+        """CREATE OR REPLACE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM FROM fetion_store FOR SHARE; RETURN NULL; END $$""",
+        f"""CREATE CONSTRAINT TRIGGER wait AFTER UPDATE ON {table} DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION wait()""",
+    ):
+        await asyncio.to_thread(on_server, folder, statement)
+    with psycopg.connect(shared().url(schema_of(folder))) as other:
+        other.execute("SELECT FROM fetion_store FOR UPDATE")
+        yield
+        await waits_for_a_lock(folder)
+        link.cut()
+        other.rollback()
+    await asyncio.to_thread(on_server, folder, "SELECT FROM node FOR UPDATE")  # behind its end
+    await asyncio.to_thread(on_server, folder, f"DROP TRIGGER wait ON {table}")
+
+
+async def eventually(call: Callable[[], Awaitable[T]]) -> T:
+    """What a call gives when the node has a connection again."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await call()
+            except StoreFault:
+                await asyncio.sleep(0.01)
+
+
+async def test_sms_that_were_taken_in_unheard(link: BadLink, tmp_path: Path) -> None:
+    """The connection is lost while it is noted that moved SMS were taken in: they are given after all, once,
+    and one that waits beside them too."""
+    async with nodes(tmp_path, "b") as (b,):
+        a = await cut_off(link, tmp_path)
+        await b.commit(replies(b, 1, 2, node=a.node))
+        async with unheard(link, tmp_path, "outbox"):
+            taking = asyncio.create_task(a.take_in(9))
+        with pytest.raises(StoreFault):
+            await taking
+        assert await asyncio.to_thread(on_server, tmp_path, "SELECT count(*) FROM outbox WHERE moved") == [
+            (0,)
+        ]
+        await b.commit(replies(b, 3, node=a.node))
+        taken = await eventually(lambda: a.take_in(9))
+        assert [each.number for each in taken] == [number_of(b, n) for n in (1, 2, 3)]
+        assert await a.take_in(9) == []
+        await a.close()
+
+
+async def test_a_takeover_of_which_nobody_hears(link: BadLink, tmp_path: Path) -> None:
+    """The connection is lost while a take-over is stored: the next call tells of it, so that the parts of
+    long messages are read."""
+    async with nodes(tmp_path, "b") as (b,):
+        a = await cut_off(link, tmp_path)
+        await b.commit(Commit(parts=[part(number_of(b, 9))]))
+        end_lease(tmp_path, b.node)
+        async with unheard(link, tmp_path, "part"):
+            taking = asyncio.create_task(a.take_over(UNTIL, 9))
+        with pytest.raises(StoreFault):
+            await taking
+        taken = await eventually(lambda: a.take_over(UNTIL, 9))
+        assert as_counts(taken[0])[1] == 1
+        assert len(await a.parts()) == 1
+        assert await a.take_over(UNTIL, 9) == []
+        await a.close()
+
+
+async def test_the_number_of_a_node_is_freed(tmp_path: Path) -> None:
+    """As docs/postgresql.md says: not while it lives or has something left, and then it is."""
+    text = (Path(__file__).parents[2] / "docs" / "postgresql.md").read_text("utf-8")
+    [found] = re.findall(r"\n    (DELETE FROM node n .*?);\n", text, re.DOTALL)
+    statement = found.replace("bj1", "a") + " RETURNING number"
+    async with nodes(tmp_path, "b") as (b,):
+        async with nodes(tmp_path, "a") as (a,):
+            await a.commit(replies(a, 1))
+            assert on_server(tmp_path, statement) == []
+        assert on_server(tmp_path, statement) == []
+        await whole(b)
+        assert on_server(tmp_path, statement) == [(a.node,)]
+        assert [each.name for each in await b.nodes()] == ["", "b"]

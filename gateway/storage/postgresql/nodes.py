@@ -28,7 +28,9 @@ _RECEIVERS: Final = "UPDATE node SET receivers = %s WHERE number = %s"
 _TAKE_IN: Final = f"""
 WITH taken AS (
     UPDATE outbox SET moved = FALSE
-    WHERE number IN (SELECT number FROM outbox WHERE node = %s AND moved ORDER BY number LIMIT %s)
+    WHERE node = %(node)s AND number IN (
+        (SELECT number FROM outbox WHERE node = %(node)s AND moved ORDER BY number LIMIT %(limit)s)
+        UNION SELECT unnest(%(unheard)s::bigint[]))
     RETURNING {LEAVING}, state)
 SELECT {LEAVING} FROM taken WHERE state = 0 ORDER BY number
 """  # noqa: S608
@@ -47,6 +49,8 @@ _HELD_BY: Final = "SELECT node FROM holding WHERE name = %s FOR UPDATE"
 _IS_OVER: Final = f"""
 SELECT NOT ({LIVE}) FROM node n WHERE n.number = %s FOR SHARE SKIP LOCKED
 """  # noqa: S608
+# An operator has deleted it.
+_IS_GONE: Final = "SELECT NOT EXISTS (SELECT FROM node n WHERE n.number = %s)"
 _HOLD: Final = """
 INSERT INTO holding (name, node) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET node = excluded.node
 """
@@ -59,6 +63,9 @@ class NodeCalls:
     _link: Link
     _events: EventNumbers
     _candidates: Candidates
+    # What a transaction did of which nobody heard whether it is stored: it is given by the next call.
+    _taken_in: list[int]
+    _taken_over: list[TakenOver]
 
     @property
     def trusted_until(self) -> float:
@@ -88,27 +95,41 @@ class NodeCalls:
 
     async def take_over(self, until: int, limit: int) -> list[TakenOver]:
         """A look that writes nothing, then see gateway.storage.postgresql.takeover."""
-        if not await over(self._link):
-            return []
+        there_is = await over(self._link)
+        unheard = self._taken_over
+        if not there_is:
+            self._taken_over = []
+            return unheard
         work = TakeOver(self._link.owner.node, self._candidates, self._events)
+
+        async def take(db: Db) -> tuple[list[TakenOver], int]:
+            taken, last = await work.run(db, until, limit)
+            self._taken_over = [*unheard, *taken]
+            return self._taken_over, last
 
         def stored(result: tuple[list[TakenOver], int]) -> None:
             self._events.last, self._events.unsure = result[1], False
+            self._taken_over = []
 
-        taken, _ = await self._link.apart(lambda db: work.run(db, until, limit), stored)
+        taken, _ = await self._link.apart(take, stored)
         return taken
 
     async def take_in(self, limit: int) -> list[MobileTerminated]:
         """A look that writes nothing, then a search of the index of what was moved."""
         node = self._link.owner.node
-        if not await self._link.look(_MOVED, (node,)):
+        if not self._taken_in and not await self._link.look(_MOVED, (node,)):
             return []
 
         async def take(db: Db) -> list[MobileTerminated]:
-            rows = await (await db.execute(_TAKE_IN, (node, limit))).fetchall()
-            return [waiting_sms(row) for row in rows]
+            values = {"node": node, "limit": limit, "unheard": self._taken_in}
+            found = [waiting_sms(row) for row in await (await db.execute(_TAKE_IN, values)).fetchall()]
+            self._taken_in = [sms.number for sms in found]
+            return found
 
-        return await self._link.apart(take)
+        def stored(_: list[MobileTerminated]) -> None:
+            self._taken_in = []
+
+        return await self._link.apart(take, stored)
 
     async def give(self, numbers: Sequence[int], node: int) -> list[int]:
         """So many searches of the primary key."""
@@ -131,7 +152,7 @@ class NodeCalls:
             holder = await one(db, _HELD_BY, (name,))
             if holder == me:
                 return True
-            if not await one(db, _IS_OVER, (holder,)):
+            if not await one(db, _IS_OVER, (holder,)) and not await one(db, _IS_GONE, (holder,)):
                 return False
             await db.execute(_HOLD, (name, me))
             return True

@@ -178,7 +178,7 @@ def _node(db: Connection, rows: list[tuple[Any, ...]], name: str, place: Place) 
     if not free:
         raise StoreUnusable(
             f"{place.name}: {NODES} nodes have used this store, no number is left for {name}: set node.name"
-            " to one of them, or delete the row of one that never comes back from the table node"
+            " to one of them, or delete the row of one that never comes back (docs/postgresql.md says how)"
         )
     first, last = range_of(free)
     row = db.execute(_LAST, (first, last)).fetchone()

@@ -69,6 +69,7 @@ class PostgresStore(EventCalls, NodeCalls):
         self._link = link
         self._events = events
         self._candidates = Candidates(link.owner)
+        self._taken_in, self._taken_over = [], []
         self.run = run
         self.node = link.owner.node
 
