@@ -28,6 +28,9 @@ M = TypeVar("M", bound=BaseModel)
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
+_SMALL = 10_000
+"""Values that a file may have however short it is."""
+
 
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -151,6 +154,8 @@ def read(path: Path) -> Located[object]:
     lines: dict[tuple[str, ...], int] = {}
     try:
         node = loader.get_single_node()
+        if node is not None and _weight(node, {}) > max(len(text), _SMALL):
+            raise TableError([Fault(file, 1, "(yaml)", "aliases (*) repeat too much: write it out")])
         duplicates = [] if node is None else list(_index(file, node, (), lines, frozenset()))
         value = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
@@ -199,6 +204,20 @@ def nearest(word: str, known: Iterable[str]) -> str:
     words = sorted(known)
     close = difflib.get_close_matches(word, words, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(words)}"
+
+
+def _weight(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for, each as often as aliases repeat it: a few lines may be a thousand
+    million. known: of nodes by their id."""
+    if id(node) not in known:
+        known[id(node)] = 0  # one within itself: _index says so
+        below: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            below = node.value
+        elif isinstance(node, yaml.MappingNode):
+            below = [each for pair in node.value for each in pair]
+        known[id(node)] = 1 + sum(_weight(each, known) for each in below)
+    return known[id(node)]
 
 
 def _index(

@@ -171,6 +171,10 @@ def _read_header(sheet: Sheet, at: int, header: Sequence[Cell], english: Mapping
             continue
         match = _NAME.match(text)
         name = match[0].lower() if match else english.get(text, "")
+        if text.startswith("# provenance:"):
+            fault = "this is a table file already, not a sheet: copy it into the folder as it is"
+            sheet.faults.append(SheetFault(sheet.grid.place, at, "", fault))
+            return
         try:
             fault = "" if name and (name == ENTRY or steps(name)) else f"{text!r} names no column"
         except NoPath as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,21 @@ def test_nearest_word() -> None:
     """The nearest word is suggested, else all are listed."""
     assert nearest("oppening", ["opening", "reply"]) == "did you mean 'opening'?"
     assert nearest("zz", ["opening", "reply"]) == "known: opening, reply"
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_aliases_that_repeat_too_much(tmp_path: Path, merged: bool) -> None:
+    """A few lines that stand for a thousand million values are refused before they take all memory; an alias
+    that repeats a value now and then is not."""
+    names = "abcdefghij"
+    bomb = "a: &a {x: 1}\n"
+    for before, name in pairwise(names):
+        again = ", ".join([f"*{before}"] * 9)
+        bomb += f"{name}: &{name} {{<<: [{again}]}}\n" if merged else f"{name}: &{name} [{again}]\n"
+    path = tmp_path / "bomb.yaml"
+    path.write_text(bomb, "utf-8")
+    with pytest.raises(TableError) as refused:
+        read(path)
+    assert str(refused.value) == f"{path}:1: (yaml): aliases (*) repeat too much: write it out"
+    path.write_text("a: &a [1, 2]\nb: *a\n", "utf-8")
+    assert read(path).value == {"a": [1, 2], "b": [1, 2]}

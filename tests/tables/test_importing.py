@@ -272,6 +272,14 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     assert (full.value.filename, other.read_bytes()) == (str(other), b"new")
 
 
+def test_a_table_file_is_no_sheet(tmp_path: Path) -> None:
+    """Who imports the file of docs/numbers.md is told what to do with it."""
+    path = tmp_path / "ported.csv"
+    path.write_text("# provenance: attested, source: x\nmsisdn,province_code,operator\n", "utf-8")
+    [fault] = faults_of(tmp_path / "own", path)
+    assert fault == ", row 1: this is a table file already, not a sheet: copy it into the folder as it is"
+
+
 def test_a_link_stays(tmp_path: Path) -> None:
     """An operator's table may be a link into a folder under version control: what it leads to is replaced."""
     (tmp_path / "kept").mkdir()
