@@ -203,6 +203,8 @@ class Dispatch:
         if found is None or isinstance(found, Outcome):
             return found
         if found.kind != questions.SUGGESTION:
+            if found.kind not in self._table.rows:  # the table has changed since, and lacks its sentence
+                return None
             reply = answer.again(world, understood.sender, found, given)
             return None if reply is None else Outcome(Result.USAGE, [reply])
         row = self._table.rows.get(found.note)

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from commands.tables import path_of
+from commands.tables import Tables, path_of
 from gateway.operations.control import follow
 from gateway.simulator.esme import Esme
+from routing.tablefile import TableError
 from tests.operations.swapped import UNLIMITED
 from tests.processing.machine_service import LiveGateway, live_gateway, opened
 from tests.proofs.served import accepted, bind, delivered, rows, sms, text_of
@@ -33,16 +35,34 @@ async def live(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         yield live
 
 
-async def retired(live: LiveGateway) -> None:
-    """161 is taken away, and the gateway reloads."""
-    retire_161(live.folder / "tables")
+def retire_row(folder: Path, row: str) -> None:
+    """Put tables without an instruction, and without the sentences that only it says, into the folder."""
+    (folder / "replies").mkdir()
+    for name, section in (("appendix8.yaml", "rows"), ("replies/zh.yaml", "sentences")):
+        document = yaml.safe_load(path_of(name, None).read_text("utf-8"))
+        if section == "rows":
+            document[section] = [each for each in document[section] if each["id"] != row]
+        (folder / name).write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), "utf-8")
+    with pytest.raises(TableError) as unused:
+        Tables.load(folder)
+    for fault in unused.value.faults:
+        del document["sentences"][fault.key.removeprefix("sentences.")]
+    (folder / name).write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), "utf-8")
+
+
+async def retired(live: LiveGateway, row: str = "") -> None:
+    """161, or an instruction, is taken away, and the gateway reloads."""
+    if row:
+        retire_row(live.folder / "tables", row)
+    else:
+        retire_161(live.folder / "tables")
     asked = follow(store_of(live.folder), "tables reload", 60, dry_run="no")
     assert [item["applied"] async for item in asked if "applied" in item] == [True]
 
 
 async def answer(esme: Esme, sender: str, to: str, text: str) -> tuple[str, str]:
     """Where the reply to an SMS comes from, and what it says."""
-    await accepted(esme, sms(sender, to, text, 8 if text == "是" else 0))
+    await accepted(esme, sms(sender, to, text, 0 if text.isascii() else 8))
     delivery = await delivered(esme)
     return delivery.source_addr, text_of(delivery)
 
@@ -60,6 +80,18 @@ async def test_an_open_question_can_be_answered(live: LiveGateway) -> None:
         "done",
         "asked",
     }, old
+
+
+async def test_a_question_of_an_instruction_that_is_gone(live: LiveGateway) -> None:
+    """Who asks back is told how to answer it, and the answer is understood."""
+    async with await bind(live.port) as esme:
+        await opened(esme, LI)
+        number, _ = await answer(esme, LI, "161", "QXFX")
+        await retired(live, "service.cancel")
+        assert "“是”" in (await answer(esme, LI, number, "是？"))[1]
+        assert "取消" in (await answer(esme, LI, number, "是"))[1]
+    found = [row["outcome"] for row in rows(store_of(live.folder), "SELECT outcome FROM journal")]
+    assert "failed" not in found
 
 
 async def test_a_long_message_that_nobody_can_complete(live: LiveGateway) -> None:
