@@ -24,6 +24,7 @@ from commands.model import (
     Words,
     World,
 )
+from commands.service import Commands
 from commands.tables import InForce
 from gateway.inbound.guard import Guard, Limited
 from gateway.inbound.mobile_originated import MobileOriginated
@@ -130,7 +131,7 @@ class Execution:
                     draws = m.tables.commands.draws(m.understood)
                     candidates: tuple[str, ...] = ()
                     if "candidates" in draws:
-                        candidates = await self._draw_candidates(m.understood)
+                        candidates = await self._draw_candidates(m.understood, m.tables.commands)
                         keys.customers.update(candidates)
                     given[m.number] = self._draw(m, m.understood, draws, candidates, keys, drawn)
             except StorageError:
@@ -174,13 +175,14 @@ class Execution:
             m.tables.home,
         )
 
-    async def _draw_candidates(self, understood: Understood) -> tuple[str, ...]:
-        """Draw customers that allow matching; more of them if conditions will leave few."""
+    async def _draw_candidates(self, understood: Understood, commands: Commands) -> tuple[str, ...]:
+        """Draw customers that allow matching; more of them if conditions will leave few. Those who were
+        ported out could not answer."""
         wanted = isinstance(understood, Instruction) and understood.arguments
         most = CANDIDATES_TO_SIFT if wanted else CANDIDATES
         found = await self._store.matching(self._random.random(), most)
         self._random.shuffle(found)
-        return tuple(found)
+        return tuple(each for each in found if not commands.parser.is_foreign(each))
 
     def _draw_fetion_number(self, drawn: dict[str, int], owner: int) -> str:
         """Draw a Fetion number for an SMS of this batch."""

@@ -133,3 +133,28 @@ async def test_a_mobile_is_ported_while_the_gateway_runs(tmp_path: Path) -> None
         (folder / "ported.csv").unlink()
         assert (await reload())[0]["applied"]
         assert "不是中国移动的号码" not in await answer("CXFX")
+
+
+async def test_who_was_ported_out_is_no_partner(tmp_path: Path) -> None:
+    """He could not answer: nobody is sent to him, nor pays for that."""
+    folder, mei = tmp_path / "tables", "13900139000"
+    folder.mkdir()
+    async with (
+        live_gateway(tmp_path, tables={"folder": str(folder)}) as live,
+        await bind(live.port) as esme,
+    ):
+
+        async def answer(sender: str, text: str, to: str = "12520") -> tuple[str, str]:
+            await accepted(esme, sms(sender, to, text, 0 if text.isascii() else 8))
+            delivery = await delivered(esme)
+            return delivery.source_addr, text_of(delivery)
+
+        for each in (LI, mei):
+            await answer(each, "KTFX")
+            question, _ = await answer(each, "KTFXJY")
+            await answer(each, "是", question)
+        assert "新朋友" in (await answer(mei, "SP"))[1]
+        (folder / "ported.csv").write_text(HEAD + GONE, "utf-8")
+        asked = follow(store_of(live.folder), "tables reload", 60, dry_run="no")
+        assert [item["applied"] async for item in asked if "applied" in item] == [True]
+        assert "没有找到" in (await answer(mei, "SP"))[1]
