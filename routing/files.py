@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from stat import S_ISREG
 
 from routing.tablefile import Fault, nearest
 
@@ -33,13 +34,23 @@ def folder_faults(folder: Path, known: Collection[str]) -> Iterator[Fault]:
     try:
         found = sorted(_names(folder, frozenset(str(Path(name).parent) for name in known)))
     except OSError as error:
-        yield Fault(str(folder), 0, "(folder)", f"cannot be read: {error.strerror}: name a folder")
+        denied = isinstance(error, PermissionError)
+        remedy = "give the user of the gateway the right to it" if denied else "name a folder"
+        yield Fault(str(folder), 0, "(folder)", f"cannot be read: {error.strerror}: {remedy}")
         return
     for name in found:
         if name not in known:
             yield Fault(str(folder / name), 0, "(file)", f"replaces no table; {nearest(name, known)}")
-        elif (folder / name).exists() and not (folder / name).is_file():
+        elif _is_no_file(folder / name):
             yield Fault(str(folder / name), 0, "(file)", "is no file: put a file there")
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether something else is there. One that cannot be looked at is left to whoever reads it."""
+    try:
+        return not S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _names(folder: Path, parents: Collection[str], inner: str = ".") -> Iterator[str]:
