@@ -59,7 +59,10 @@ class TableReloads:
         if self._stopping():
             raise CommandRefused("the gateway is stopping: its next start reads the tables")
         if self._reloading:
-            raise CommandRefused("another reload is under way: wait for its end")
+            raise CommandRefused(
+                "another reload is under way: wait for its end; if it has none, the disk of the tables does not"
+                " answer, and a restart is wanted when it does"
+            )
         self._reloading = True
         try:
             yield [{"reading": True}]  # at once: the client need not wait in doubt

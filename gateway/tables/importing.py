@@ -22,6 +22,7 @@ from routing.tablefile import Fault, TableError, nearest
 _KEY: Final = re.compile(r"([^.\[\]]+)(?:\[([0-9]+)\]|\.([^\[\]]+?(?=\.|\[|$)))?(.*)")
 _NOT_KEPT: Final = frozenset({COMMENT, "provenance"})
 """Sections that say where a whole table comes from: a list that replaces its rows comes from elsewhere."""
+_ON_LINE: Final = re.compile(r"on line ([0-9]+)")
 _PLACE: Final = re.compile(r"\[([0-9]+)\]")
 _NO_ROWS: Final = "# provenance: reconstructed, ground: no file\n"
 
@@ -108,6 +109,7 @@ class Import:
         if sheet is None:
             where = str(self._folder / name) if name else fault.file
             return SheetFault(where, 0, "", str(replace(fault, file="")).removeprefix(": "))
+        fault = replace(fault, reason=_ON_LINE.sub(lambda on: self._in_row(int(on[1]), name), fault.reason))
         place, column = self._place_of(fault, name)
         if place is None or place >= len(sheet.lines):  # a section that the sheet does not have
             return SheetFault(sheet.grid.place, 0, "", f"{fault.key}: {fault.reason}")
@@ -115,14 +117,23 @@ class Import:
             sheet.grid.place, sheet.lines[place], sheet.column(column) if column else "", fault.reason
         )
 
+    def _in_row(self, line: int, name: str) -> str:
+        """Where people find another line of our file, which a fault names."""
+        place, sheet = self._place_of_line(line, name) if name.endswith(".csv") else None, self._sheets[name]
+        return "in another row" if place is None else f"in row {sheet.lines[place]}"
+
+    def _place_of_line(self, line: int, name: str) -> int | None:
+        """Which row of the sheet a line of a CSV table is: one line a row, behind comments and header."""
+        rows, skipped = self._rows[name], len(self._rows[name]) - len(self._sheets[name].rows)
+        data = [place for place, row in enumerate(rows) if row.section != COMMENT]
+        at = line - 2 - (len(rows) - len(data))
+        return data[at] - skipped if 0 <= at < len(data) else None
+
     def _place_of(self, fault: Fault, name: str) -> tuple[int | None, str]:
         """Which row of the sheet a fault is about, and which column."""
-        rows, skipped = self._rows[name], len(self._rows[name]) - len(self._sheets[name].rows)
+        rows = self._rows[name]
         if name.endswith(".csv"):
-            # Our file has one line a row, behind comments and header.
-            data = [place for place, row in enumerate(rows) if row.section != COMMENT]
-            at = fault.line - 2 - (len(rows) - len(data))
-            return (data[at] - skipped if 0 <= at < len(data) else None), fault.key
+            return self._place_of_line(fault.line, name), fault.key
         match = _KEY.fullmatch(fault.key)
         if match is None:
             return None, ""

@@ -16,6 +16,10 @@ from typing import Any, Final
 
 import yaml
 
+from routing.ported import FILE as PORTED
+from routing.ported import HEADER as PORTED_HEADER
+from routing.segments import PREFIXES, RUNS
+
 SECTION: Final = "section"
 KEY: Final = "key"
 ENTRY: Final = "entry"
@@ -78,7 +82,7 @@ def count_of(name: str, octets: bytes) -> int:
 
 def octets_of(name: str, rows: Sequence[Row]) -> bytes:
     """The table file of rows. Raises NoPath."""
-    return (_csv_of(rows) if name.endswith(".csv") else _yaml_of(name, rows)).encode()
+    return (_csv_of(name, rows) if name.endswith(".csv") else _yaml_of(name, rows)).encode()
 
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -137,14 +141,24 @@ def _cells(path: str, value: Any) -> Iterator[tuple[str, str]]:
 # To a file
 
 
-def _csv_of(rows: Sequence[Row]) -> str:
+def _csv_of(name: str, rows: Sequence[Row]) -> str:
     lines = [f"# {row.cells.get(ENTRY, '')}".rstrip() for row in rows if row.section == COMMENT]
     data = [row.cells for row in rows if row.section != COMMENT]
-    header = list(data[0]) if data else []
+    header = _header(name, dict.fromkeys(column for cells in data for column in cells))
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerows([header, *([cells.get(column, "") for column in header] for cells in data)])
     return "\n".join([*lines, written.getvalue()])
+
+
+def _header(name: str, columns: Mapping[str, None]) -> list[str]:
+    """The header of a CSV table, whose columns people may have in any order. Raises NoPath."""
+    known = [header.split(",") for header in ((PORTED_HEADER,) if name == PORTED else (RUNS, PREFIXES))]
+    found = next((header for header in known if not columns or set(header) == columns.keys()), None)
+    if found is None:
+        wanted = " or ".join(", ".join(header) for header in known)
+        raise NoPath(f"has the columns {', '.join(columns)}; {name} has {wanted}, and no others")
+    return found
 
 
 def _yaml_of(name: str, rows: Sequence[Row]) -> str:

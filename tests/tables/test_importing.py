@@ -280,6 +280,30 @@ def test_a_table_file_is_no_sheet(tmp_path: Path) -> None:
     assert fault == ", row 1: this is a table file already, not a sheet: copy it into the folder as it is"
 
 
+def test_rows_that_contradict_each_other(tmp_path: Path) -> None:
+    """Both are named by their rows of the sheet, not by lines of a file that nobody sees."""
+    path = tmp_path / "ported.csv"
+    head = "operator,msisdn,province_code\n\n"  # in an order of its own
+    path.write_text(f"{head}other,13900000001,200\ncmcc,13900000001,571\n", "utf-8")
+    [fault] = faults_of(tmp_path / "own", path, "a letter")
+    assert fault == ", row 4, column B (msisdn): 13900000001 is 571, cmcc here and 200, other in row 3"
+    path.write_text(f"{head}other,13900000001,200\n", "utf-8")
+    [found] = Import(tmp_path / "own", "a letter").read(csvfile.read(path))
+    assert found.octets.decode().splitlines()[1:] == [
+        "msisdn,province_code,operator",
+        "13900000001,200,other",
+    ]
+
+
+def test_columns_that_a_list_of_numbers_does_not_have(tmp_path: Path) -> None:
+    """It is said which it has, and which are wanted."""
+    path = tmp_path / "segments-extra.csv"
+    path.write_text("prefix,province_code,name\n1390000,200,Guangdong\n", "utf-8")
+    [fault] = faults_of(tmp_path / "own", path, "a letter")
+    wanted = "first7, last7, province_code or prefix, province_code, and no others"
+    assert fault == f": has the columns prefix, province_code, name; segments-extra.csv has {wanted}"
+
+
 def test_a_link_stays(tmp_path: Path) -> None:
     """An operator's table may be a link into a folder under version control: what it leads to is replaced."""
     (tmp_path / "kept").mkdir()
