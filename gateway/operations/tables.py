@@ -60,8 +60,8 @@ class TableReloads:
             raise CommandRefused("the gateway is stopping: its next start reads the tables")
         if self._reloading:
             raise CommandRefused(
-                "another reload is under way: wait for its end; if it has none, the disk of the tables does not"
-                " answer, and a restart is wanted when it does"
+                "another reload is under way: wait for its end; if it has none, the disk of the tables does"
+                " not answer: restart the gateway when it does"
             )
         self._reloading = True
         try:
