@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from commands.text import normalise
+from routing.files import is_no_file
 from routing.tablefile import Fault, TableError
 
 LONGEST: Final = 50
@@ -34,6 +35,8 @@ class WordList:
     @classmethod
     def load(cls, path: Path) -> "WordList":
         """The words of a file in UTF-8. Raises TableError, with the line, for one that cannot be used."""
+        if is_no_file(path):  # SIGHUP reads it, and all SMS would wait with it for a pipe
+            raise TableError([Fault(str(path), 1, "(file)", "is no file: name a file")])
         try:
             lines = path.read_text("utf-8-sig").splitlines()
         except OSError as error:

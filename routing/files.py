@@ -41,11 +41,11 @@ def folder_faults(folder: Path, known: Collection[str]) -> Iterator[Fault]:
     for name in found:
         if name not in known:
             yield Fault(str(folder / name), 0, "(file)", f"replaces no table; {nearest(name, known)}")
-        elif _is_no_file(folder / name):
+        elif is_no_file(folder / name):
             yield Fault(str(folder / name), 0, "(file)", "is no file: put a file there")
 
 
-def _is_no_file(path: Path) -> bool:
+def is_no_file(path: Path) -> bool:
     """Whether something else is there. One that cannot be looked at is left to whoever reads it."""
     try:
         return not S_ISREG(path.stat().st_mode)

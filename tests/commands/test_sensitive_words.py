@@ -1,5 +1,6 @@
 """The list of sensitive words: how it is read, what is found, and that it can be read again while running."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -108,6 +109,17 @@ async def test_read_again_on_sighup(tmp_path: Path) -> None:
         served.send(signal.SIGHUP)
         await until(lambda: events(served.log).count("words.loaded") == 2, "words.loaded")
         await served.stop()
+
+
+async def test_a_pipe_in_place_of_the_list(tmp_path: Path) -> None:
+    """SIGHUP does not wait for somebody to write into it: SMS are answered, and the old list stays."""
+    words = written(tmp_path)
+    async with serving(write_config(tmp_path, service={"sensitive_words": "words.txt"})) as served:
+        words.unlink()
+        os.mkfifo(words)
+        served.send(signal.SIGHUP)
+        await until(lambda: "words.refused" in events(served.log), "words.refused")
+        assert await served.stop() == 0
 
 
 def test_check_looks_into_the_list(tmp_path: Path) -> None:
