@@ -125,7 +125,8 @@ class SharedStore(Store, Protocol):
     async def give(self, numbers: Sequence[int], node: int) -> list[int]:
         """Move waiting SMS of this node to another live node, in a commit of its own.
 
-        Gives the numbers of those that were moved.
+        Gives the numbers of those that were moved. Where the connection is lost meanwhile it asks until it
+        knows: an SMS that two nodes take for their own leaves twice.
         """
 
     async def hold(self, name: str) -> bool:

@@ -364,6 +364,19 @@ async def test_sms_that_were_taken_in_unheard(link: BadLink, tmp_path: Path) -> 
         await a.close()
 
 
+async def test_sms_that_were_given_unheard(link: BadLink, tmp_path: Path) -> None:
+    """The connection is lost while SMS are moved to another node: in the end it is known that they are."""
+    async with nodes(tmp_path, "b") as (b,):
+        a = await cut_off(link, tmp_path)
+        await a.commit(replies(a, 1, 2))
+        numbers = [number_of(a, 1), number_of(a, 2)]
+        async with unheard(link, tmp_path, "outbox"):
+            giving = asyncio.create_task(a.give(numbers, b.node))
+        assert await giving == numbers
+        assert [each.number for each in await b.take_in(9)] == numbers
+        await a.close()
+
+
 async def test_a_takeover_of_which_nobody_hears(link: BadLink, tmp_path: Path) -> None:
     """The connection is lost while a take-over is stored: the next call tells of it, so that the parts of
     long messages are read."""

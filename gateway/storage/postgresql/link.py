@@ -148,6 +148,18 @@ class Link:
         async with self.turn() as db:
             return await (await db.execute(statement, values)).fetchall()
 
+    async def learn(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The same, however long the server cannot be asked. Raises StoreFault when it is given up."""
+        while True:
+            try:
+                return await self.read(statement, values)
+            except StoreFault:
+                if self._gives_up.is_set():
+                    raise
+            pause = max(PAUSE_FIRST, self._retry_at - asyncio.get_running_loop().time())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._gives_up.wait(), pause)
+
     async def look(self, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The same of one that must search by an index, however little the planner knows of the table."""
         async with self.turn() as db, db.pipeline(), db.transaction():

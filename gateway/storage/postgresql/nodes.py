@@ -6,11 +6,12 @@ from typing import Final
 import orjson
 
 from gateway.message import MobileTerminated
+from gateway.storage.contract import StoreFault
 from gateway.storage.nodes import Equal, NodeState, TakenOver
 from gateway.storage.postgresql import answered
 from gateway.storage.postgresql.candidates import Candidates, one
 from gateway.storage.postgresql.events import EventNumbers
-from gateway.storage.postgresql.link import Db, Link
+from gateway.storage.postgresql.link import Db, Link, Unreachable
 from gateway.storage.postgresql.owner import LIVE
 from gateway.storage.postgresql.rows import kept, text_of, waiting_sms
 from gateway.storage.postgresql.takeover import TakeOver, over
@@ -41,6 +42,7 @@ WHERE number = ANY(%(numbers)s) AND node = %(me)s AND state = 0
     AND EXISTS (SELECT FROM node n WHERE n.number = %(node)s AND {LIVE})
 RETURNING number
 """  # noqa: S608
+_MOVED_AWAY: Final = "SELECT number FROM outbox WHERE number = ANY(%s) AND node != %s"
 _HOLDER: Final = f"""
 SELECT n.number, {LIVE} FROM holding h JOIN node n ON n.number = h.node WHERE h.name = %s
 """  # noqa: S608
@@ -138,7 +140,15 @@ class NodeCalls:
         async def move(db: Db) -> list[int]:
             return [number for (number,) in await (await db.execute(_GIVE, values)).fetchall()]
 
-        return sorted(await self._link.apart(move))
+        try:
+            return sorted(await self._link.apart(move))
+        except Unreachable:  # it has not begun
+            raise
+        except StoreFault:  # whoever still took them for his own would send them beside the other node
+            found = await self._link.learn(_MOVED_AWAY, (list(numbers), self._link.owner.node))
+            if not found:
+                raise
+            return sorted(number for (number,) in found)
 
     async def hold(self, name: str) -> bool:
         """A row, held by the node that it names as long as that one lives: mostly a look."""
