@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import Any, Final, Self
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from commands.model import NO_WORDS, ServiceLimits, Words
@@ -18,11 +18,12 @@ from commands.sensitive_words import WordList
 from commands.service import Commands
 from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver, accounts_of, composer_of
+from gateway.channels.smpp.address_range import claim_of
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer
 from gateway.channels.smpp.showing import Watching
 from gateway.clock import Clock, SteadyClock, SystemClock
-from gateway.errors import OUTBOX_FULL
+from gateway.errors import OUTBOX_FULL, UNTRUSTED, Refusal
 from gateway.events.broker import node_of
 from gateway.events.contract import Consumer
 from gateway.events.relay import Relays
@@ -50,24 +51,27 @@ from gateway.processing.batch import Batches
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
 from gateway.processing.migration import Migration
+from gateway.processing.nodes import Nodes, Surroundings
 from gateway.processing.pipeline import Pipeline, Stages
 from gateway.processing.recognition import Recognition
 from gateway.processing.recovery import Recovery
+from gateway.processing.resends import Resends
 from gateway.processing.upkeep import Upkeep
 from gateway.secrets import HashCost, Hasher, KeyFile, Keys, generate_password
 from gateway.settings import Settings
 from gateway.storage.contract import Store
 from gateway.storage.engines import open_store
+from gateway.storage.nodes import Fenced, SharedStore
 from routing.table import Routing
 from routing.tablefile import TableError
 
-NODE: Final = 0
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
-StoreOpener = Callable[[Any], Store]
-"""Takes the path of a store in a file, the URL of another one."""
+StoreOpener = Callable[..., Store]
+"""Takes the path of a store in a file, the URL of another one; as one node of several also `node`, its name,
+and `lease` (seconds)."""
 
 
 @dataclass(slots=True)
@@ -116,6 +120,7 @@ class Gateway:
         self._clock = SteadyClock(self._environment.clock)
         self._changes = Changes()
         self._work = asyncio.Event()
+        self._nodes: Nodes | None = None
         self._opened = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -135,8 +140,14 @@ class Gateway:
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Stop in order (gateway.lifecycle)."""
+    async def __aexit__(self, _kind: object, error: object, _traceback: object) -> None:
+        """Stop in order (gateway.lifecycle); at once where another node has taken the work of this one."""
+        if isinstance(error, Fenced):
+            self.observer.node_fenced(self.settings.node.name or "", error)
+            await self._lifecycle.abandon("fenced")
+            await self._opened.aclose()
+            self._log.flush()
+            return
         await self._lifecycle.stop()
         self.stored = await self.pipeline.close()
         await self._opened.aclose()
@@ -144,7 +155,10 @@ class Gateway:
         self._log.flush()
 
     async def failed(self) -> None:
-        """Wait for a task of the gateway to fail, and raise what it raised. Never returns otherwise."""
+        """Wait for a task of the gateway to fail, and raise what it raised. Never returns otherwise.
+
+        Raises Fenced where another node has taken the work of this one: leave the gateway, and begin anew.
+        """
         await self._lifecycle.failed()
 
     async def drained(self) -> None:
@@ -181,18 +195,27 @@ class Gateway:
         self._logger.info("tables.loaded", version=self.tables)
         event_log = EventLog(self._log, self._clock, self.tables, self._routing.home)
         self.observer = together([event_log, *self._observers])
-        storage = self.settings.storage
-        self.store = self._environment.open_store(storage.path if storage.in_file else storage.url)
+        self.store = self._open_store()
+        named = self.settings.node.name is not None
+        self._shared = self.store if named and isinstance(self.store, SharedStore) else None
         opened.push_async_callback(self.store.close)
         self._clock.not_before(await self.store.last_time())
         self._build_relays(opened)
         self._keys = await self._open_keys()
         hasher = Hasher(self._environment.hash_cost)
         opened.callback(hasher.close)
-        self._numbers = MessageNumbers(NODE, self.store.run)
+        node = 0 if self._shared is None else self._shared.node
+        self._numbers = MessageNumbers(node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
         self._build_lifecycle()
+
+    def _open_store(self) -> Store:
+        """As a node, where it is on a server and the gateway has a name."""
+        storage, node = self.settings.storage, self.settings.node
+        if storage.in_file or node.name is None:
+            return self._environment.open_store(storage.path if storage.in_file else storage.url)
+        return self._environment.open_store(storage.url, node=node.name, lease=node.lease)
 
     def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
         """Who is told what happens."""
@@ -269,13 +292,14 @@ class Gateway:
             max(int(2000 * settings.smpp.timers.response), SETTLE_MS + GRAIN_MS),
             self._clock.now_ms(),
             monotonic(),
+            shared=self._shared is not None,
         )
         self._intake = Intake(self._routing, self._commands.parser, self._numbers)
         self.queue = InboundQueue(
             self._intake,
             self._numbers,
             observer,
-            no_room=lambda: OUTBOX_FULL if self.outbox.full else None,
+            no_room=self._no_room,
             changed=self._work.set,
             touched=self.outbox.touch,
         )
@@ -291,6 +315,21 @@ class Gateway:
         numbers = itertools.count((self.store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
 
+    def _no_room(self) -> Refusal | None:
+        """Why the queue takes nothing now."""
+        if self._nodes is not None and not self._nodes.trusted():
+            return UNTRUSTED
+        return OUTBOX_FULL if self.outbox.full else None
+
+    def _build_nodes(self) -> None:
+        """What there is to do beside other nodes, where there may be any."""
+        if self._shared is None:
+            return
+        known = Surroundings(self.binds, self.outbox, self.retransmissions, self._clock, self.observer)
+        name, read = self.settings.node.name or "", (claim_of, self._recover_parts)
+        self._nodes = Nodes(self._shared, name, known, self._recovery, *read)
+        self.outbox.may_send = self._nodes.trusted
+
     def _build_pipeline(self, hasher: Hasher) -> None:
         """What works batch after batch."""
         commands, clock, queue = self._commands, self._clock, self.queue
@@ -298,17 +337,36 @@ class Gateway:
         hashing = Hashing(commands, hasher, generate, clock, queue.put)
         queue.hash_with(hashing)
         reassembly = self._reassembly = Reassembly()
-        recognition = Recognition(commands, self._intake, self.retransmissions, reassembly, self._keys)
+        recognition = Recognition(
+            commands,
+            self._intake,
+            self.retransmissions,
+            reassembly,
+            self._keys,
+            None if self._shared is None else Resends(self._shared, lambda: queue.held_handsets),
+            lambda: queue.stopping,
+        )
         answers = Answers(queue, self.outbox, self.retransmissions, clock, self.observer)
         retention = self.settings.storage.retention.journal_days * DAY_MS
         self._upkeep = Upkeep(
             self.store, self.retransmissions, reassembly, self.outbox, queue, clock, retention
         )
+        self._build_recovery()
+        self._build_nodes()
         batches = Batches(recognition, self._build_execution())
-        stages = Stages(queue, hashing, batches, answers, self._upkeep, self.retransmissions, self.outbox)
+        stages = Stages(
+            queue, hashing, batches, answers, self._upkeep, self.retransmissions, self.outbox, self._nodes
+        )
         self._flushing = Flushing(self._log, clock.monotonic)
         self.pipeline = Pipeline(
-            stages, self.store, self._numbers, clock, self.observer, self._work, self._worked
+            stages,
+            self.store,
+            self._numbers,
+            clock,
+            self.observer,
+            self._work,
+            self._worked,
+            self._environment.random,
         )
 
     def _build_execution(self) -> Execution:
@@ -337,10 +395,11 @@ class Gateway:
             addressing,
             self._rules,
             self._environment.random,
+            None if self._nodes is None else self._nodes.placement,
         )
 
-    def _build_lifecycle(self) -> None:
-        """What starts and stops it all, and what operators reach."""
+    def _build_recovery(self) -> None:
+        """What takes up the work of earlier runs."""
         self._recovery = Recovery(
             self.store,
             self.outbox,
@@ -350,6 +409,10 @@ class Gateway:
             self._clock,
             self.observer,
         )
+
+    def _build_lifecycle(self) -> None:
+        """What starts and stops it all, and what operators reach."""
+        nodes = self._nodes
         operators = Operators(
             self.store,
             self.outbox,
@@ -357,10 +420,11 @@ class Gateway:
             self._clock,
             self._recovery.readable,
             self._changes.until,
+            None if nodes is None else nodes.owner_of,
         )
         watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
         accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
-        status = Status(watched, self._clock, self.tables, accounts)
+        status = Status(watched, self._clock, self.tables, accounts, None if nodes is None else nodes.report)
         control = Control(
             socket_path(self.settings.storage.path),
             {**operators.commands, "status": status.report},
@@ -422,8 +486,12 @@ class Gateway:
         """Take up what the last run left."""
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):
             self.observer.unrecognised(dropped)
-        lost = await self._recovery.parts(self._reassembly, self._routing)
-        self._upkeep.give_up(lost, [number for each in lost for number in each.numbers])
+        await self._recover_parts()
         since = self._clock.now_ms() - self.settings.limits.same_text_minutes * MINUTE_MS
         await self._recovery.recent(self.guard, since)
         await self._recovery.waiting()
+
+    async def _recover_parts(self) -> None:
+        """Take up parts of long messages that are not known yet."""
+        lost = await self._recovery.parts(self._reassembly, self._routing)
+        self._upkeep.give_up(lost, [number for each in lost for number in each.numbers])

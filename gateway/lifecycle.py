@@ -200,6 +200,18 @@ class Lifecycle:
                 await self._until(lambda: not self._connections())
         await self.end()
 
+    async def abandon(self, reason: str) -> None:
+        """End at once: nothing is answered any more, and nothing stored. reason: why the connections end."""
+        parts = self._parts
+        parts.queue.stopping = parts.outbox.stopping = True
+        for channel in parts.channels:
+            channel.close()
+            channel.abort(reason)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ABORTING):
+                await self._until(lambda: not self._connections())
+        await self.end()
+
     def _connections(self) -> int:
         return sum(channel.connections for channel in self._parts.channels)
 

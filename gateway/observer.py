@@ -141,6 +141,21 @@ class Observer:
     def storage_recovered(self, failures: int, seconds: float) -> None:
         """The store takes batches again, after so many failures in so many seconds."""
 
+    # Other gateways on the same store (docs/decisions/017-nodes.md)
+
+    def node_joined(self, name: str, number: int) -> None:
+        """Another node is live, for the first time that this one sees it or again."""
+
+    def node_taken_over(self, name: str, sms: int, parts: int, events: int, candidates: int) -> None:
+        """This node has taken over what a dead one left: SMS, parts of long messages, events; and so many of
+        its SMS may come again here."""
+
+    def node_trusted(self, name: str, *, trusted: bool) -> None:
+        """The lease of this node is nearly over: nothing leaves and nothing is taken, until it is renewed."""
+
+    def node_fenced(self, name: str, error: Exception) -> None:
+        """Another node has taken the work of this one, which drops all that it knows and begins anew."""
+
     def storage_lost(self, error: Exception, closed: int, changed: int) -> None:
         """At the stop: what became of so many SMS to handsets could not be stored; they leave once more."""
 

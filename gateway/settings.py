@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from gateway.events.broker import MqttSettings, Node
+from gateway.events.broker import MqttSettings, Node, NodeName
 from gateway.storage_settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -146,6 +146,7 @@ class AccountSettings(Closed):
     through this account. msisdn_format, ton, npi: how the peer spells mobile numbers (13..., 8613...,
     +8613...). alphabet: codec for a data_coding, where it differs from the usual one. latin: the alphabet of
     data_coding 0 in SMS to handsets. duplicate: seconds for which a retransmission is recognised; 0: never.
+    nodes: names of the nodes at which it may bind; null: at all (docs/nodes.md).
     """
 
     system_id: Annotated[str, _octets(15)]
@@ -165,6 +166,7 @@ class AccountSettings(Closed):
     alphabet: Mapping[Octet, str] = {}
     latin: Literal["gsm", "ascii"] = "gsm"
     duplicate: SecondsOrNever = 3_600
+    nodes: Annotated[tuple[NodeName, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod

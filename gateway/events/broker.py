@@ -125,10 +125,18 @@ class MqttSettings(Closed):
         return context
 
 
-class Node(Closed):
-    """name: what this gateway is called in what leaves over MQTT; null: the name of the machine."""
+NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+
+class Node(Closed):
+    """name: what this gateway is called in what leaves over MQTT; null: the name of the machine.
+
+    On PostgreSQL, gateways with names share a store as its nodes (docs/nodes.md); without one a gateway wants
+    it alone. lease: seconds after its last commit after which others take over what a node left.
+    """
+
+    name: NodeName | None = None
+    lease: Annotated[int, Field(ge=3, le=60)] = 7
 
 
 def node_of(machine: str) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import Random
 from typing import Final
 
 from gateway.clock import Clock
@@ -23,9 +24,11 @@ from gateway.observer import Observer
 from gateway.outbound.outbox import Outbox
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
+from gateway.processing.nodes import Nodes
 from gateway.processing.prepared import Prepared
 from gateway.processing.upkeep import Upkeep
 from gateway.storage.contract import Conflict, StorageError, Store, StoreFull
+from gateway.storage.nodes import Fenced, Stale
 
 BATCH: Final = 256
 PAUSE_FIRST: Final = 0.1
@@ -34,6 +37,12 @@ PAUSE_MOST: Final = 5.0
 CLOSING: Final = 0.01
 """Seconds that closed SMS wait for a batch to be stored with. Killed meanwhile, the gateway sends them once
 more, as it does with those whose response is under way."""
+AGAIN: Final = 5
+"""How often a batch runs again that another node has met, then each of its SMS."""
+STEP_BACK: Final = 0.05
+"""Seconds, at most, between two attempts with an SMS that another node has met."""
+RELEASE_EVERY: Final = 0.25
+"""Seconds between two looks at SMS that are held."""
 CANNOT_STORE: Final = Refusal(Verdict.STORE_FAULT, "cannot be stored")
 
 
@@ -48,12 +57,16 @@ class Stages:
     upkeep: Upkeep
     retransmissions: Retransmissions
     outbox: Outbox
+    nodes: Nodes | None = None
 
 
 class Pipeline:
     """Processes batch after batch. `run` is its only task.
 
-    work: set by whoever adds work or something to commit. worked: called after each batch.
+    work: set by whoever adds work or something to commit. worked: called after each batch. random: for
+    jitter.
+
+    `run` raises Fenced where another node has taken the work of this one. Nothing is answered any more then.
     """
 
     def __init__(
@@ -65,6 +78,7 @@ class Pipeline:
         observer: Observer,
         work: asyncio.Event,
         worked: Callable[[], None],
+        random: Random,
     ) -> None:
         self.started = asyncio.Event()
         self._queue = stages.queue
@@ -74,11 +88,14 @@ class Pipeline:
         self._upkeep = stages.upkeep
         self._retransmissions = stages.retransmissions
         self._outbox = stages.outbox
+        self._nodes = stages.nodes
         self._store = store
         self._numbers = numbers
         self._clock = clock
         self._observer = observer
         self._worked = worked
+        self._random = random
+        self._released_at = 0.0
         self._wake = work
         self._end = asyncio.Event()
         self._pause = 0.0
@@ -164,9 +181,14 @@ class Pipeline:
             return
         try:
             await self._tend()
+            looks = self._nodes is not None and self._nodes.due
             await self._work(self._queue.take(BATCH, self._retransmissions.expecting))
+            if looks:
+                await self._look()
             if self._upkeep.forgets_now:
                 await self._forget()
+        except Fenced:
+            raise
         except StorageError as error:
             self._fault(error, [])
         except Exception as error:  # the boundary for bugs beside the way of an SMS
@@ -192,22 +214,48 @@ class Pipeline:
         """Commit a batch. If that fails by a rule of the store or a bug, commit each SMS by itself."""
         self._in_hand = batch
         try:
-            await self._commit(batch)
+            await self._commit_again(batch)
+        except Fenced:
+            raise
         except Exception as error:  # the boundary for a batch that fails as a whole
             if not batch:
                 self._nothing_stored(error)
             for m in batch:
-                try:
-                    await self._commit([m])
-                except Exception as its:  # this SMS causes it
-                    await self._give_up(m, its)
+                await self._work_alone(m)
         finally:
             self._in_hand = []
+
+    async def _work_alone(self, m: MobileOriginated) -> None:
+        """Commit an SMS of a batch that failed. What fails again is its fault, unless other nodes are."""
+        try:
+            await self._commit_again([m], STEP_BACK)
+        except Fenced:
+            raise
+        except Stale as error:
+            self._fault(error, [m])
+        except Exception as its:  # this SMS causes it
+            await self._give_up(m, its)
+
+    async def _commit_again(self, batch: list[MobileOriginated], pause: float = 0.0) -> None:
+        """Commit a batch, and run it again on what is there now where another node was faster.
+
+        pause: seconds, at most, between two attempts. Raises what _commit raises.
+        """
+        for _ in range(AGAIN):
+            try:
+                await self._commit(batch)
+            except Stale:
+                await asyncio.sleep(self._random.uniform(0, pause))
+            else:
+                return
+        await self._commit(batch)
 
     async def _give_up(self, m: MobileOriginated, error: Exception) -> None:
         """Journal an SMS as failed. If even that fails, refuse it."""
         try:
             await self._commit([m], poison=error)
+        except Fenced:
+            raise
         except Exception as again:  # the boundary for an SMS that cannot even fail
             self._observer.faulted(m.number, m.msisdn, "", again)
             self._queue.refuse(m.came, CANNOT_STORE)
@@ -223,7 +271,8 @@ class Pipeline:
     async def _commit(self, batch: list[MobileOriginated], poison: Exception | None = None) -> None:
         """Prepare a batch, commit it and answer it.
 
-        Raises Conflict, and what a bug raises before the commit. Handles other faults of the store itself.
+        Raises Conflict, Stale and Fenced, and what a bug raises before the commit. Handles other faults of
+        the store itself.
         """
         now_ms, moment = self._clock.now_ms(), self._clock.monotonic()
         given_up, parts_gone = self._upkeep.take_given_up()
@@ -233,19 +282,22 @@ class Pipeline:
             await self._batches.prepare(batch, prepared, now_ms, poison)
             commit.parts_gone += parts_gone
             self._upkeep.hand_in(commit, (m.number for m in self._in_hand), now_ms=now_ms)
-            if commit:
+            if commit or (self._nodes is not None and self._nodes.due):
                 await self._store.commit(commit)
                 self._stored()
         except Exception as error:  # nothing is stored; a bug is passed on like a Conflict
             self._batches.take_back(batch, prepared)
             self._upkeep.put_back(given_up, parts_gone)
             self._upkeep.take_back(commit)
-            if isinstance(error, Conflict) or not isinstance(error, StorageError):
+            if isinstance(error, Conflict | Stale | Fenced) or not isinstance(error, StorageError):
                 raise
             self._fault(error, batch)
             return
         try:
+            self._queue.hold(prepared.held)
             self._answers.give(prepared)
+            if self._nodes is not None:
+                self._nodes.left_elsewhere(prepared.elsewhere)
         except Exception as error:  # the boundary for bugs behind the commit: nothing is done again
             self._observer.broken("behind the commit", error)
 
@@ -283,7 +335,19 @@ class Pipeline:
     async def _forget(self) -> None:
         try:
             await self._upkeep.forget()
+        except Fenced:
+            raise
         except StorageError as error:  # SMS may well be stored all the same
+            self._note_failure(error, 0.0)
+
+    async def _look(self) -> None:
+        """See what other nodes do, and take or give SMS."""
+        assert self._nodes is not None
+        try:
+            await self._nodes.look()
+        except Fenced:
+            raise
+        except StorageError as error:  # as above
             self._note_failure(error, 0.0)
 
     async def close(self) -> bool:
@@ -299,8 +363,16 @@ class Pipeline:
         return True
 
     def tick(self) -> None:
-        """Ask for the next step of forgetting, if there is more to forget. Called ten times a second."""
-        if self._upkeep.tick():
+        """Ask for the next step of forgetting, of a look at the nodes and at SMS that are held, where it is
+        due. Called ten times a second."""
+        due = self._upkeep.tick()
+        now = self._clock.monotonic()
+        if self._nodes is not None:
+            due = self._nodes.tick() or due
+            if now - self._released_at >= RELEASE_EVERY:
+                self._released_at = now
+                due = self._queue.release() or due
+        if due:
             self._wake.set()
 
     def housekeep(self) -> None:
