@@ -70,8 +70,7 @@ MINUTE_MS: Final = 60_000
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
 StoreOpener = Callable[..., Store]
-"""Takes the path of a store in a file, the URL of another one; as one node of several also `node`, its name,
-and `lease` (seconds)."""
+"""Takes the path of a store in a file; the URL of another one, name and lease of the node."""
 
 
 @dataclass(slots=True)
@@ -204,18 +203,17 @@ class Gateway:
         self._keys = await self._open_keys()
         hasher = Hasher(self._environment.hash_cost)
         opened.callback(hasher.close)
-        node = 0 if self._shared is None else self._shared.node
-        self._numbers = MessageNumbers(node, self.store.run)
+        self._numbers = MessageNumbers(self.store.node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
         self._build_lifecycle()
 
     def _open_store(self) -> Store:
-        """As a node, where it is on a server and the gateway has a name."""
-        storage, node = self.settings.storage, self.settings.node
-        if storage.in_file or node.name is None:
-            return self._environment.open_store(storage.path if storage.in_file else storage.url)
-        return self._environment.open_store(storage.url, node=node.name, lease=node.lease)
+        """In a file, or as one node of several."""
+        storage, node, opener = self.settings.storage, self.settings.node, self._environment.open_store
+        if storage.in_file:
+            return opener(storage.path)
+        return opener(storage.url, node.name or "", node.lease)
 
     def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
         """Who is told what happens."""

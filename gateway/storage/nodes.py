@@ -13,7 +13,7 @@ Rules for a driver, beside those of a Store; tests/contracts runs them with two 
 5. A named node writes the digest of each SMS that it stores, and takes it out when the answer is certain
    (`Commit.settled`) or it is a candidate.
 6. Without a name the store has one owner (node 0) that wants it alone. When it has lost the store it gets
-   StoreFault, never Fenced.
+   StoreFault, never Fenced. Its Worlds have no revisions, and none of its commits is Stale.
 """
 
 from collections.abc import Mapping, Sequence
@@ -83,9 +83,6 @@ class TakenOver:
 @runtime_checkable
 class SharedStore(Store, Protocol):
     """A store that is open as one node of several."""
-
-    node: int
-    """The number of this node: the upper 7 bits of its SMS numbers."""
 
     @property
     def trusted_until(self) -> float:

@@ -61,6 +61,8 @@ class MemoryStore(EventCalls):
     takes, roughly; a test may change it.
     """
 
+    node = 0
+
     def __init__(self, path: Path, content: Content) -> None:
         self._path = path
         self._content = content
