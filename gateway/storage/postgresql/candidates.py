@@ -68,7 +68,7 @@ DELETE FROM candidate WHERE number IN (
     SELECT x.number FROM node n CROSS JOIN LATERAL (
         SELECT number, until, used_at FROM candidate c WHERE c.number BETWEEN {FIRST_OF} AND {LAST_OF}
         ORDER BY c.number LIMIT %s) x
-    WHERE until <= %s AND used_at = 0)
+    WHERE x.until <= %s AND x.used_at = 0)
 """  # noqa: S608
 _NUMBERS = "SELECT count(*) FROM journal WHERE number BETWEEN %s AND %s"
 _FORGOTTEN = "DELETE FROM candidate WHERE used_by = %s AND used_at BETWEEN 1 AND %s"

@@ -130,7 +130,7 @@ class Link:
             await asyncio.wait(self._running)
         async with self._lock:
             if self._db is None:
-                with contextlib.suppress(StoreFault):
+                with contextlib.suppress(StorageError):
                     await self._connected()
             if self._db is not None:
                 with contextlib.suppress(psycopg.Error):  # then its ownership ends by itself

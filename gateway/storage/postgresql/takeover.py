@@ -17,7 +17,8 @@ from gateway.storage.postgresql.owner import FIRST_OF, LAST_OF, LIVE
 _END_STANDING: Final = """
 SELECT pg_terminate_backend(a.pid) FROM node n JOIN pg_stat_activity a
     ON a.pid = n.pid AND a.backend_start = n.started
-WHERE n.number != %s AND n.until < clock_timestamp() AND n.holder != '' AND a.xact_start < n.until
+WHERE n.number != %s AND n.until < clock_timestamp() AND n.holder != ''
+    AND a.xact_start < clock_timestamp() - interval '1 s'
     AND pg_has_role(a.usesysid, 'MEMBER')
 """
 _WORK: Final = f"""
