@@ -23,7 +23,7 @@ from gateway.storage.nodes import NodeState, SharedStore
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the nodes, and between two commits at most."""
-STEP: Final = 1_000
+STEP: Final = 2_000
 """SMS that one look takes over, takes in or gives away at most."""
 
 
@@ -137,6 +137,7 @@ class Nodes:
         until = self._retransmissions.until(self._clock.monotonic())
         parts = 0
         for taken in await self._store.take_over(until, STEP):
+            self._looked_at = -inf  # there may be more
             self._observer.node_taken_over(taken.name, taken.sms, taken.parts, taken.events, taken.candidates)
             parts += taken.parts
         if parts:

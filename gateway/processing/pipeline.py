@@ -37,8 +37,10 @@ PAUSE_MOST: Final = 5.0
 CLOSING: Final = 0.01
 """Seconds that closed SMS wait for a batch to be stored with. Killed meanwhile, the gateway sends them once
 more, as it does with those whose response is under way."""
-AGAIN: Final = 5
-"""How often a batch runs again that another node has met, then each of its SMS."""
+AGAIN: Final = 2
+AGAIN_ALONE: Final = 10
+"""How often a batch runs again that another node has met, before it is halved, and an SMS by itself before
+it is refused for a while."""
 STEP_BACK: Final = 0.05
 """Seconds, at most, between two attempts with an SMS that another node has met."""
 RELEASE_EVERY: Final = 0.25
@@ -211,24 +213,37 @@ class Pipeline:
                 self._wake.set()
 
     async def _work(self, batch: list[MobileOriginated]) -> None:
-        """Commit a batch. If that fails by a rule of the store or a bug, commit each SMS by itself."""
+        """Commit a batch; what cannot be committed is refused or journaled as failed."""
         self._in_hand = batch
+        try:
+            await self._work_part(batch)
+        finally:
+            self._in_hand = []
+
+    async def _work_part(self, batch: list[MobileOriginated]) -> None:
+        """Commit a part of a batch. If that fails by a rule of the store or a bug, commit each SMS by itself;
+        if another node was faster each time, commit its halves: a small commit is soon done."""
         try:
             await self._commit_again(batch)
         except Fenced:
             raise
+        except Stale as error:
+            half = len(batch) // 2
+            if not half:
+                self._fault(error, batch)
+                return
+            await self._work_part(batch[:half])
+            await self._work_part(batch[half:])
         except Exception as error:  # the boundary for a batch that fails as a whole
             if not batch:
                 self._nothing_stored(error)
             for m in batch:
                 await self._work_alone(m)
-        finally:
-            self._in_hand = []
 
     async def _work_alone(self, m: MobileOriginated) -> None:
         """Commit an SMS of a batch that failed. What fails again is its fault, unless other nodes are."""
         try:
-            await self._commit_again([m], STEP_BACK)
+            await self._commit_again([m])
         except Fenced:
             raise
         except Stale as error:
@@ -236,16 +251,17 @@ class Pipeline:
         except Exception as its:  # this SMS causes it
             await self._give_up(m, its)
 
-    async def _commit_again(self, batch: list[MobileOriginated], pause: float = 0.0) -> None:
+    async def _commit_again(self, batch: list[MobileOriginated]) -> None:
         """Commit a batch, and run it again on what is there now where another node was faster.
 
-        pause: seconds, at most, between two attempts. Raises what _commit raises.
+        Raises what _commit raises; Stale when another node was faster each time.
         """
-        for _ in range(AGAIN):
+        alone = len(batch) < 2
+        for _ in range(AGAIN_ALONE if alone else AGAIN):
             try:
                 await self._commit(batch)
             except Stale:
-                await asyncio.sleep(self._random.uniform(0, pause))
+                await asyncio.sleep(self._random.uniform(0, STEP_BACK) if alone else 0)
             else:
                 return
         await self._commit(batch)

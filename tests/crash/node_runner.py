@@ -1,4 +1,4 @@
-"""`python -m tests.crash.node_runner WHAT --config FILE`: `fetion-gateway serve` as a node without a safeguard.
+"""`python -m tests.crash.node_runner WHAT --config FILE`: `serve` as a node without a safeguard.
 
 WHAT: `blind` does not look for SMS that other nodes have stored; `unfenced` trusts its lease for ever, and
 writes whoever holds its row.

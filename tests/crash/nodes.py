@@ -1,5 +1,5 @@
-"""Two nodes on one PostgreSQL, and an SMS centre with a bind to each: what is unanswered at the one when it is
-lost is sent again at the other, at once."""
+"""Two nodes on one PostgreSQL, and an SMS centre with a bind to each: what is unanswered at the one when it
+is lost is sent again at the other, at once."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ WITHIN = 30.0
 AGAIN = 0.05
 """Seconds until a lost bind, or a refused message, is tried again."""
 AHEAD = 500
-"""Messages that may wait for a bind while others are drawn."""
+"""Messages that may wait for a bind; those beyond take another one."""
 GRACE = 0.5
 """Seconds that what a node sent in time may need to arrive."""
 _BIND = object()
@@ -105,8 +105,13 @@ class Node:
         )
 
     async def start(self) -> None:
-        """Start it, and wait until it listens."""
-        self.process = await GatewayProcess.start(self._command, self.log)
+        """Start it, and wait until it listens. Where its dead process still holds its row: as a service manager,
+        again and again."""
+        async with asyncio.timeout(WITHIN):
+            while True:
+                with suppress(RuntimeError):
+                    self.process = await GatewayProcess.start(self._command, self.log)
+                    return
 
     async def kill(self) -> None:
         """kill -9."""
@@ -129,12 +134,6 @@ class Node:
             return []
         lines = self.log.read_text("utf-8").splitlines()
         return [json.loads(line) for line in lines if f'"{event}"' in line and line.endswith("}")]
-
-    async def until_said(self, event: str, times: int = 1) -> None:
-        """Wait for a line of its log."""
-        async with asyncio.timeout(WITHIN):
-            while len(self.said(event)) < times:
-                await asyncio.sleep(AGAIN)
 
 
 class Link:
@@ -205,7 +204,7 @@ class Link:
                 connection.session.answer(event, event.response())
         self._centre.pump()
 
-    def lost(self, _: Connection, __: list[object], reason: str) -> None:
+    def lost(self, _: Connection, __: list[object], ___: str) -> None:
         """The bind is gone: what is unanswered goes to the other one."""
         self.up = False
         self._connection = None
@@ -229,12 +228,14 @@ class Link:
 
 
 class Failover:
-    """The centre. A pair of handsets writes through one bind while that is up."""
+    """The centre. A pair of handsets writes through one bind while that is up; not apart: each through its
+    own, so that two nodes change the same customers all the time."""
 
     def __init__(self, nodes: list[Node], ledger: NodesLedger, load: Load, window: int) -> None:
         self.ledger = ledger
         self.acknowledged = 0
         self.refused = 0
+        self.apart = True
         self._load = load
         self._changed = asyncio.Event()
         self._alphabet = Alphabet.from_config({}, "gsm")
@@ -274,14 +275,12 @@ class Failover:
             if message is None:
                 return None
             to = self._link_of(message)
-            to.queue.append(message)
-            if len(to.queue) > AHEAD and to is not link:
-                return None
+            (to if len(to.queue) < AHEAD else link).queue.append(message)
         return link.queue.popleft()
 
     def _link_of(self, message: Message) -> Link:
         links = [*self.links.values()]
-        preferred = links[int(message.source) // 2 % len(links)]
+        preferred = links[int(message.source) // (2 if self.apart else 1) % len(links)]
         return preferred if preferred.up else next((link for link in links if link.up), preferred)
 
     def fail_over(self, lost: Link, again: list[Message]) -> None:
