@@ -439,6 +439,7 @@ class Gateway:
                 self.events,
                 control,
                 status.rates,
+                nodes,
             ),
             self._changes,
             self._log,

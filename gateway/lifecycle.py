@@ -21,6 +21,7 @@ from gateway.operations.logs import Log
 from gateway.operations.status import Rates
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
+from gateway.processing.nodes import Nodes
 from gateway.processing.pipeline import Pipeline
 from gateway.processing.recovery import Recovery
 from gateway.storage.contract import StorageError
@@ -54,6 +55,7 @@ class Parts:
     events: Relays
     control: Control
     rates: Rates
+    nodes: Nodes | None = None
 
 
 class Changes:
@@ -221,6 +223,8 @@ class Lifecycle:
         for channel in parts.channels:
             channel.close()
         parts.queue.stopping = True
+        # What waits leaves from another node at once; without one, what is answered now is sent first.
+        outbox.stopping = parts.nodes is not None and parts.nodes.accompanied
         await self._until(lambda: pipeline.idle)
         outbox.stopping = True
         # One peer that does not answer must not take the unbind from all others.

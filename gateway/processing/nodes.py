@@ -85,6 +85,11 @@ class Nodes:
         """Whether a commit and a look are due."""
         return self._clock.monotonic() - self._looked_at >= LOOK_EVERY
 
+    @property
+    def accompanied(self) -> bool:
+        """Whether another node was live at the last look."""
+        return any(each.live for each in self._others())
+
     def trusted(self) -> bool:
         """Return whether this node may act on its lease."""
         return self._monotonic() < self._store.trusted_until

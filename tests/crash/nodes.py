@@ -7,22 +7,25 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from gateway.net.connection import Connection
 from gateway.settings import SHIPPED_ACCOUNT
+from gateway.simulator.handset import SHIPPED
 from gateway.simulator.sms import encode
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.events import Answered, Event
 from gateway.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm
-from gateway.smpp.session import Limits, Session, Side
+from gateway.smpp.session import Limits, Session, Side, State
 from gateway.smpp.status import CommandStatus
 from gateway.testing import configuration
-from tests.crash.evidence import OnServer, Sms, Stored, waiting_in
+from tests.crash.evidence import OnServer, Stored
 from tests.crash.ledger import Ledger
 from tests.crash.load import Load, Message
 from tests.crash.process import GatewayProcess
@@ -30,6 +33,7 @@ from tests.postgresql import free_port
 
 NAMES = ("east", "west")
 WITHIN = 30.0
+DRAINED_WITHIN = 60.0
 AGAIN = 0.05
 """Seconds until a lost bind, or a refused message, is tried again."""
 AHEAD = 500
@@ -45,7 +49,7 @@ class NodesLedger(Ledger):
     def __init__(self) -> None:
         super().__init__()
         self.faults_so_far = 0
-        self.resent = 0
+        self.resent: list[Message] = []
         self.late: list[str] = []
 
     def answered(self, message: Message, status: int, message_id: str) -> None:
@@ -83,6 +87,8 @@ class Node:
         self.log = self.folder / "log"
         self.process: GatewayProcess | None = None
         self.key = self.folder / "fetion.key"
+        self._read_to = 0
+        self._lines: list[dict[str, Any]] = []
         self._command = (
             *command,
             "--config",
@@ -105,8 +111,8 @@ class Node:
         )
 
     async def start(self) -> None:
-        """Start it, and wait until it listens. Where its dead process still holds its row: as a service manager,
-        again and again."""
+        """Start it, and wait until it listens; where its dead process still holds its row, again and again,
+        as a service manager does."""
         async with asyncio.timeout(WITHIN):
             while True:
                 with suppress(RuntimeError):
@@ -118,10 +124,18 @@ class Node:
         assert self.process is not None
         await self.process.end()
 
-    async def stop(self) -> int:
-        """SIGTERM; its return code."""
+    async def die(self) -> None:
+        """Let it die behind its next COMMIT (tests.crash.node_runner)."""
         assert self.process is not None
-        return await self.process.stop()
+        wish = self.folder / "die"
+        wish.touch()
+        await self.process.died()
+        wish.unlink()
+
+    async def stop(self) -> int:
+        """SIGTERM, where it runs; its return code."""
+        process, self.process = self.process, None
+        return 0 if process is None else await process.stop()
 
     async def end(self) -> None:
         """See to it that it does not run."""
@@ -129,11 +143,25 @@ class Node:
             await self.process.end()
 
     def said(self, event: str) -> list[dict[str, Any]]:
-        """The lines of its log about an event."""
+        """The lines of its log about an event; of those about SMS there are too many, see `count`."""
+        self._read()
+        return [line for line in self._lines if line["event"] == event]
+
+    def count(self, event: str) -> int:
+        """How many lines its log has about an event."""
+        return self.log.read_bytes().count(f'"event":"{event}"'.encode())
+
+    def _read(self) -> None:
         if not self.log.exists():
-            return []
-        lines = self.log.read_text("utf-8").splitlines()
-        return [json.loads(line) for line in lines if f'"{event}"' in line and line.endswith("}")]
+            return
+        with self.log.open("rb") as file:
+            file.seek(self._read_to)
+            octets = file.read()
+        whole = octets[: octets.rfind(b"\n") + 1]
+        self._read_to += len(whole)
+        for line in whole.splitlines():
+            if line.startswith(b"{") and b'"event":"sms.' not in line:
+                self._lines.append(json.loads(line))
 
 
 class Link:
@@ -175,7 +203,7 @@ class Link:
     def pump(self) -> None:
         """Send what the window takes."""
         connection = self._connection
-        if connection is None or not self.up:
+        if connection is None or not self.up or connection.session.state is not State.BOUND_TRX:
             return
         while connection.session.window_free > 0 and (message := self._centre.next_for(self)) is not None:
             self._centre.ledger.sent(message)
@@ -186,7 +214,7 @@ class Link:
     def opened(self, connection: Connection) -> None:
         """The socket stands."""
         self._connection = connection
-        bind = BindTransceiver(system_id=SHIPPED_ACCOUNT["system_id"], password=SHIPPED_ACCOUNT["password"])
+        bind = BindTransceiver(system_id=SHIPPED.system_id, password=SHIPPED.password)
         connection.session.send(bind, _BIND, self._loop.time())
         connection.flush()
 
@@ -255,6 +283,12 @@ class Failover:
                     assert not link.task.done(), link.task.exception()
                 self.pump()
 
+    async def while_waiting(self, work: Coroutine[Any, Any, None]) -> None:
+        """Send what there is until something else is done."""
+        task = asyncio.create_task(work)
+        await self.until(task.done)
+        await task
+
     async def close(self) -> None:
         """End the binds."""
         for link in self.links.values():
@@ -285,7 +319,7 @@ class Failover:
 
     def fail_over(self, lost: Link, again: list[Message]) -> None:
         """What was unanswered on a bind, and what waited for it, goes out on another one."""
-        self.ledger.resent += len(again)
+        self.ledger.resent += again
         waiting = [*again, *lost.queue]
         lost.queue.clear()
         other = next((link for link in self.links.values() if link.up), None)
@@ -327,7 +361,7 @@ class Pair:
         load: Load,
         lease: int,
         command: tuple[str, ...] = (sys.executable, "-m", "gateway", "serve"),
-        window: int = 200,
+        window: int = 300,
     ) -> None:
         self.load = load
         self.ledger = NodesLedger()
@@ -379,16 +413,19 @@ class Pair:
         """Until all is answered, and nothing waits in the store."""
         load, ledger = self.load, self.ledger
         load.end()
-        async with asyncio.timeout(2 * WITHIN):
-            while True:
-                await self.centre.until(lambda: not ledger.unanswered and not load.waiting)
-                if not self._waiting() and not ledger.unanswered:
-                    return
-                await self.centre.until(lambda: True)
-                await asyncio.sleep(AGAIN)
+        while True:
+            await self.centre.until(lambda: not ledger.unanswered and not load.waiting, DRAINED_WITHIN)
+            waiting = await asyncio.to_thread(self._waiting)
+            if not waiting and not ledger.unanswered:
+                return
+            known = len(ledger.received)
+            await self.centre.until(lambda known=known: len(ledger.received) > known)  # type: ignore[misc]
 
-    def _waiting(self) -> set[Sms]:
-        return waiting_in(self.evidence)
+    def _waiting(self) -> int:
+        """How many SMS wait. Without a lock: the nodes go on."""
+        with closing(psycopg.connect(self.evidence.url)) as db:
+            row = db.execute("SELECT count(*) FROM outbox WHERE state = 0").fetchone()
+            return int(row[0]) if row else 0
 
     def check_late(self, node: Node, other: Node) -> None:
         """Note what a node did after `other` had taken over from it the last time, and before it was fenced

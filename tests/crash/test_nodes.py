@@ -25,9 +25,9 @@ SHORT_LEASE = 3
 LEASE = 7
 TAKEN_WITHIN = 10.0
 """Seconds from the end of a node to the last answer to what it left unanswered."""
-BETWEEN = 600
+BETWEEN = 300
 """Acknowledgements between two faults."""
-ROUNDS = 2
+ROUNDS = 4
 RUNNER = (sys.executable, "-m", "tests.crash.node_runner")
 
 
@@ -53,27 +53,37 @@ async def finish(both: Pair, report: Report) -> list[str]:
         assert PASSWORD not in node.log.read_text("utf-8")
     ledger = both.ledger
     wrong = both.ledger.verdict(read_store(both.evidence))
-    repeated = sum(len(node.said("sms.duplicate")) for node in both.nodes)
+    repeated = sum(node.count("sms.duplicate") for node in both.nodes)
     taken = [line for node in both.nodes for line in node.said("node.taken_over")]
     report(
         f"{len(ledger.messages)} messages, {ledger.faults_so_far} faults,"
-        f" {ledger.resent} sent again at the other node, {repeated} of them recognised, {both.centre.refused} refused for a while;"
+        f" {len(ledger.resent)} sent again at the other node, {repeated} of them recognised,"
+        f" {both.centre.refused} refused for a while;"
         f" {sum(line['sms'] for line in taken)} replies taken over, {ledger.figures.repeats} arrived again;"
         f" answered after {[round(each, 1) for each in both.took]} s"
     )
     return wrong
 
 
-async def kill(both: Pair, node: Node) -> None:
-    """kill -9 under load; the other node answers what was left; then it is started again."""
+async def kill(both: Pair, node: Node, *, inside: bool = False, again: bool = True) -> None:
+    """End a node under load; the other one answers what it left; then it is started again.
+
+    inside: it dies between COMMIT and the answers, else by kill -9 from outside.
+    """
     link = both.centre.links[node.name]
     await both.centre.until(lambda: len(link.unanswered) > 20)
-    left, since = [*link.unanswered.values()], time.monotonic()
     both.fault()
-    await node.kill()
-    await both.answered_elsewhere(left, since)
-    await node.start()
-    await both.all_up()
+    lost = len(both.ledger.resent)
+    if inside:
+        await both.centre.while_waiting(node.die())
+    else:
+        await node.kill()
+    since = time.monotonic()
+    await both.centre.until(lambda: not link.up)
+    await both.answered_elsewhere(both.ledger.resent[lost:], since)
+    if again:
+        await node.start()
+        await both.all_up()
 
 
 async def roll(both: Pair, node: Node) -> None:
@@ -107,18 +117,20 @@ async def cut_off(both: Pair, node: Node, other: Node, link: BadLink, lease: int
         await both.centre.until(lambda: len(node.said("gateway.starting")) > begun)
 
 
-async def test_a_node_is_killed(tmp_path: Path, report: Report) -> None:
-    """One is killed, the other one stopped in order."""
-    async with pair(tmp_path, SHORT_LEASE, 1) as both:
+async def test_two_nodes(tmp_path: Path, report: Report) -> None:
+    """One dies behind a COMMIT and comes back; the other one is stopped in order."""
+    async with pair(tmp_path, SHORT_LEASE, 1, command=(*RUNNER, "honest")) as both:
+        one, other = both.nodes
         both.load.begin_round(0)
         await both.go_on(BETWEEN)
-        await kill(both, both.nodes[0])
+        await kill(both, one, inside=True)
         await both.go_on(BETWEEN)
-        await roll(both, both.nodes[1])
+        both.fault()
+        assert await other.stop() == 0
         assert await finish(both, report) == []
         assert both.took[0] < TAKEN_WITHIN
-        assert both.nodes[1].said("node.taken_over")
-        assert both.ledger.resent > 20
+        assert other.said("node.taken_over")
+        assert other.count("sms.duplicate") > 0
 
 
 @pytest.mark.long
@@ -130,24 +142,26 @@ async def test_everything_that_happens_to_nodes(tmp_path: Path, report: Report) 
         url = server.url()
         async with BadLink("127.0.0.1", server.port) as link:
             urls = url.replace(str(server.port), str(link.port)), url
-            async with pair(tmp_path, LEASE, 2 * ROUNDS, beside=url, urls=urls) as both:
+            async with pair(
+                tmp_path, LEASE, ROUNDS + 4, beside=url, urls=urls, command=(*RUNNER, "honest")
+            ) as both:
                 one, other = both.nodes
                 for number in range(ROUNDS):
-                    both.load.begin_round(2 * number)
+                    both.load.begin_round(number)
                     await both.go_on(BETWEEN)
-                    await kill(both, both.nodes[number % 2])
-                both.load.begin_round(1)
+                    await kill(both, both.nodes[number % 2], inside=number % 4 < 2)
+                both.load.begin_round(ROUNDS)
                 both.fault()
                 await asyncio.to_thread(server.stop, SIGINT)
                 await asyncio.to_thread(server.start)
                 await both.go_on(BETWEEN)
-                both.load.begin_round(3)
+                both.load.begin_round(ROUNDS + 1)
                 await cut_off(both, one, other, link, LEASE)
                 both.check_late(one, other)
                 assert one.said("node.fenced")
                 await both.all_up()
                 for node in both.nodes:
-                    both.load.begin_round(5 if node is one else 7)
+                    both.load.begin_round(ROUNDS + 2 + both.nodes.index(node))
                     await both.go_on(BETWEEN)
                     await roll(both, node)
                 assert await finish(both, report) == []
@@ -159,11 +173,10 @@ async def test_everything_that_happens_to_nodes(tmp_path: Path, report: Report) 
 @pytest.mark.long
 async def test_a_look_up_that_is_off_is_found_out(tmp_path: Path, report: Report) -> None:
     """Where nobody looks for the SMS of other nodes, some are executed twice."""
-    async with pair(tmp_path, SHORT_LEASE, 2 * ROUNDS, command=(*RUNNER, "blind")) as both:
-        for number in range(ROUNDS):
-            both.load.begin_round(number)
-            await both.go_on(BETWEEN)
-            await kill(both, both.nodes[number % 2])
+    async with pair(tmp_path, SHORT_LEASE, 1, command=(*RUNNER, "blind")) as both:
+        both.load.begin_round(0)
+        await both.go_on(BETWEEN)
+        await kill(both, both.nodes[0], inside=True)
         wrong = await finish(both, report)
         twice = [each for each in wrong if each.startswith("twice")]
         report(f"{len(twice)} twice, as expected")
