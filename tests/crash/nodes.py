@@ -121,15 +121,15 @@ class Node:
 
     async def kill(self) -> None:
         """kill -9."""
-        assert self.process is not None
-        await self.process.end()
+        await self.end()
 
     async def die(self) -> None:
         """Let it die behind its next COMMIT (tests.crash.node_runner)."""
         assert self.process is not None
+        process, self.process = self.process, None
         wish = self.folder / "die"
         wish.touch()
-        await self.process.died()
+        await process.died()
         wish.unlink()
 
     async def stop(self) -> int:
@@ -139,8 +139,9 @@ class Node:
 
     async def end(self) -> None:
         """See to it that it does not run."""
-        if self.process is not None:
-            await self.process.end()
+        process, self.process = self.process, None
+        if process is not None:
+            await process.end()
 
     def said(self, event: str) -> list[dict[str, Any]]:
         """The lines of its log about an event; of those about SMS there are too many, see `count`."""
@@ -413,13 +414,13 @@ class Pair:
         """Until all is answered, and nothing waits in the store."""
         load, ledger = self.load, self.ledger
         load.end()
-        while True:
-            await self.centre.until(lambda: not ledger.unanswered and not load.waiting, DRAINED_WITHIN)
-            waiting = await asyncio.to_thread(self._waiting)
-            if not waiting and not ledger.unanswered:
-                return
-            known = len(ledger.received)
-            await self.centre.until(lambda known=known: len(ledger.received) > known)  # type: ignore[misc]
+        async with asyncio.timeout(DRAINED_WITHIN):
+            waiting = 1
+            while waiting or ledger.unanswered:
+                await self.centre.until(lambda: not ledger.unanswered and not load.waiting, DRAINED_WITHIN)
+                looking = asyncio.create_task(asyncio.to_thread(self._waiting))
+                await self.centre.until(looking.done)
+                waiting = looking.result()
 
     def _waiting(self) -> int:
         """How many SMS wait. Without a lock: the nodes go on."""
