@@ -81,7 +81,9 @@ async def measure(options: argparse.Namespace) -> None:
         for name, bench in benches.items():
             load, commit = zip(*bench.times[WARM:], strict=True)
             figures = [f"{statistics.median(each) * 1e3:.2f} ms" for each in (load, commit)]
-            sys.stdout.write(f"{name}: load {figures[0]}, commit {figures[1]} (medians of {options.batches})\n")
+            sys.stdout.write(
+                f"{name}: load {figures[0]}, commit {figures[1]} (medians of {options.batches})\n"
+            )
             await bench.store.close()
 
 
