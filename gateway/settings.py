@@ -435,6 +435,8 @@ def _across(located: Located[Settings]) -> Iterator[Fault]:
     exposed = not _is_loopback(smpp.listen.host)
     for position, account in enumerate(smpp.accounts):
         row: KeyPath = ("smpp", "accounts", position)
+        if account.nodes is not None and located.value.node.name is None:
+            yield located.fault((*row, "nodes"), "names nodes, and node.name is not set: it cannot bind here")
         if not account.modes:
             yield located.fault((*row, "modes"), "must have at least one mode")
         first = seen.setdefault(account.system_id, position)

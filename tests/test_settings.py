@@ -380,3 +380,23 @@ def test_certificates_that_are_none(tmp_path: Path, lines: str, key: str, reason
     assert (fault.key, fault.line) == (f"mqtt.{key}", 3)
     assert reason in fault.reason
     assert "None" not in fault.reason
+
+
+def test_an_account_of_certain_nodes(tmp_path: Path) -> None:
+    """A gateway without a name is none of them; a name that is none, and no name at all, are faults."""
+    config = tmp_path / "config.yaml"
+    account = "system_id: a, password: b, nodes: "
+    for nodes, name, fault in (
+        ("[east]", "east", ""),
+        ("[east]", "west", ""),
+        ("null", "null", ""),
+        ("[east]", "null", "node.name is not set"),
+        ("[no name]", "east", "nodes"),
+        ("[]", "east", "nodes"),
+    ):
+        config.write_text(f"node: {{name: {name}}}\nsmpp: {{accounts: [{{{account}{nodes}}}]}}\n", "utf-8")
+        if not fault:
+            assert load(config, {}).smpp.accounts[0].nodes == (None if nodes == "null" else ("east",))
+            continue
+        with pytest.raises(TableError, match=fault):
+            load(config, {})

@@ -76,14 +76,23 @@ class Nodes:
         self._wake = wake
         self._monotonic = monotonic
         self._states: list[NodeState] = []
-        self._looked_at = -inf
+        self._looked_at = self._committed_at = -inf
         self._was_trusted = True
         self._told: Mapping[str, Sequence[str]] | None = None
 
     @property
     def due(self) -> bool:
-        """Whether a commit and a look are due."""
+        """Whether a look is due, with a commit before it."""
         return self._clock.monotonic() - self._looked_at >= LOOK_EVERY
+
+    @property
+    def renewal_due(self) -> bool:
+        """Whether a commit is due, also an empty one: it renews the lease."""
+        return self.due or self._clock.monotonic() - self._committed_at >= LOOK_EVERY
+
+    def committed(self) -> None:
+        """Note that something was committed."""
+        self._committed_at = self._clock.monotonic()
 
     @property
     def accompanied(self) -> bool:
@@ -173,6 +182,7 @@ class Nodes:
                 "binds": sum(map(len, each.receivers.values())),
             }
             for each in self._states
+            if each.name  # a store that one gateway had has the row of that one
         ]
 
     def owner_of(self, sms: MobileTerminated) -> str | None:

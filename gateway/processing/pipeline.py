@@ -261,6 +261,8 @@ class Pipeline:
             try:
                 await self._commit(batch)
             except Stale:
+                if self._nodes is not None and self._nodes.renewal_due:
+                    await self._commit([])
                 await asyncio.sleep(self._random.uniform(0, STEP_BACK) if alone else 0)
             else:
                 return
@@ -298,7 +300,7 @@ class Pipeline:
             await self._batches.prepare(batch, prepared, now_ms, poison)
             commit.parts_gone += parts_gone
             self._upkeep.hand_in(commit, (m.number for m in self._in_hand), now_ms=now_ms)
-            if commit or (self._nodes is not None and self._nodes.due):
+            if commit or (self._nodes is not None and self._nodes.renewal_due):
                 await self._store.commit(commit)
                 self._stored()
         except Exception as error:  # nothing is stored; a bug is passed on like a Conflict
@@ -341,6 +343,8 @@ class Pipeline:
             self._observer.storage_failed(error, self._failures, pause)
 
     def _stored(self) -> None:
+        if self._nodes is not None:
+            self._nodes.committed()
         if self._failures:
             self._observer.storage_recovered(self._failures, self._clock.monotonic() - self._failing_since)
             self._failures = 0

@@ -37,7 +37,7 @@ DRAINED_WITHIN = 60.0
 AGAIN = 0.05
 """Seconds until a lost bind, or a refused message, is tried again."""
 AHEAD = 500
-"""Messages that may wait for a bind; those beyond take another one."""
+"""Messages that may wait for a bind while others are drawn."""
 GRACE = 0.5
 """Seconds that what a node sent in time may need to arrive."""
 _BIND = object()
@@ -310,7 +310,9 @@ class Failover:
             if message is None:
                 return None
             to = self._link_of(message)
-            (to if len(to.queue) < AHEAD else link).queue.append(message)
+            to.queue.append(message)
+            if len(to.queue) > AHEAD and to is not link:
+                return None
         return link.queue.popleft()
 
     def _link_of(self, message: Message) -> Link:

@@ -171,6 +171,25 @@ async def test_everything_that_happens_to_nodes(tmp_path: Path, report: Report) 
 
 
 @pytest.mark.long
+async def test_the_same_customers_at_both_nodes(tmp_path: Path, report: Report) -> None:
+    """Where the two handsets of each pair write through different nodes, all commits meet: none is lost, and
+    nobody is refused."""
+    async with pair(tmp_path, LEASE, 1) as both:
+        both.centre.apart = False
+        both.load.begin_round(0)
+        since, before = time.monotonic(), both.centre.acknowledged
+        await both.go_on(10 * BETWEEN)
+        rate = (both.centre.acknowledged - before) / (time.monotonic() - since)
+        both.load.end()
+        await both.drain()
+        refused = both.centre.refused
+        assert await finish(both, report) == []
+        report(f"{rate:.0f} SMS/s where both nodes change the same {len(both.load.handsets)} customers")
+        assert refused == 0
+        assert not any(node.said("node.untrusted") for node in both.nodes)
+
+
+@pytest.mark.long
 async def test_a_look_up_that_is_off_is_found_out(tmp_path: Path, report: Report) -> None:
     """Where nobody looks for the SMS of other nodes, some are executed twice."""
     async with pair(tmp_path, SHORT_LEASE, 1, command=(*RUNNER, "blind")) as both:

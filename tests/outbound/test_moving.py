@@ -19,6 +19,7 @@ def test_a_whole_queue_is_taken_out_in_order() -> None:
     assert sending.outbox.depth == 1
     assert not sending.outbox.waits_for("smsc", BOB)
     peer = sending.receiver()
+    sending.answer(peer)
     assert [text for _, text in peer.texts] == ["text"]
 
 
@@ -62,4 +63,5 @@ def test_nothing_leaves_while_the_lease_is_not_trusted() -> None:
     assert sending.outbox.in_flight == 0
     trusted = True
     sending.advance(0.1)
-    assert (sending.outbox.in_flight, len(peer.texts)) == (1, 1)
+    sending.answer(peer)
+    assert len(peer.texts) == 1
