@@ -323,9 +323,17 @@ class Gateway:
         """What there is to do beside other nodes, where there may be any."""
         if self._shared is None:
             return
-        known = Surroundings(self.binds, self.outbox, self.retransmissions, self._clock, self.observer)
-        name, read = self.settings.node.name or "", (claim_of, self._recover_parts)
-        self._nodes = Nodes(self._shared, name, known, self._recovery, *read)
+        known = Surroundings(
+            self.binds,
+            self.outbox,
+            self.retransmissions,
+            self._recovery,
+            self._clock,
+            self._environment.random,
+            self.observer,
+        )
+        name = self.settings.node.name or ""
+        self._nodes = Nodes(self._shared, name, known, claim_of, self._recover_parts)
         self.outbox.may_send = self._nodes.trusted
 
     def _build_pipeline(self, hasher: Hasher) -> None:
@@ -351,20 +359,14 @@ class Gateway:
         )
         self._build_recovery()
         self._build_nodes()
-        batches = Batches(recognition, self._build_execution())
+        placement = None if self._nodes is None else self._nodes.placement
+        batches = Batches(recognition, self._build_execution(), placement)
         stages = Stages(
             queue, hashing, batches, answers, self._upkeep, self.retransmissions, self.outbox, self._nodes
         )
         self._flushing = Flushing(self._log, clock.monotonic)
         self.pipeline = Pipeline(
-            stages,
-            self.store,
-            self._numbers,
-            clock,
-            self.observer,
-            self._work,
-            self._worked,
-            self._environment.random,
+            stages, self.store, self._numbers, clock, self.observer, self._work, self._worked
         )
 
     def _build_execution(self) -> Execution:
@@ -393,7 +395,6 @@ class Gateway:
             addressing,
             self._rules,
             self._environment.random,
-            None if self._nodes is None else self._nodes.placement,
         )
 
     def _build_recovery(self) -> None:

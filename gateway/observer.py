@@ -150,8 +150,11 @@ class Observer:
         """This node has taken over what a dead one left: SMS, parts of long messages, events; and so many of
         its SMS may come again here."""
 
-    def node_trusted(self, name: str, *, trusted: bool) -> None:
+    def node_untrusted(self, name: str) -> None:
         """The lease of this node is nearly over: nothing leaves and nothing is taken, until it is renewed."""
+
+    def node_trusted(self, name: str) -> None:
+        """It was renewed."""
 
     def node_fenced(self, name: str, error: Exception) -> None:
         """Another node has taken the work of this one, which drops all that it knows and begins anew."""

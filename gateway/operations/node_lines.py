@@ -23,12 +23,13 @@ class NodeLines(Observer):
             "node.taken_over", node=name, sms=sms, parts=parts, events=events, candidates=candidates
         )
 
-    def node_trusted(self, name: str, *, trusted: bool) -> None:
-        """node.untrusted and node.trusted: whether the lease still holds."""
-        if trusted:
-            self._log.warning("node.trusted", node=name)
-        else:
-            self._log.error("node.untrusted", node=name, consequence=UNTRUSTED)
+    def node_untrusted(self, name: str) -> None:
+        """node.untrusted: the lease is nearly over."""
+        self._log.error("node.untrusted", node=name, consequence=UNTRUSTED)
+
+    def node_trusted(self, name: str) -> None:
+        """node.trusted: it was renewed."""
+        self._log.warning("node.trusted", node=name)
 
     def node_fenced(self, name: str, error: Exception) -> None:
         """node.fenced: the gateway drops all that it knows and begins anew."""

@@ -33,7 +33,6 @@ from gateway.processing.addressing import Addressing, note_reach
 from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.handled import Handled
 from gateway.processing.journal import detail_of, events_of, exchange_of, product_record, told
-from gateway.processing.placement import Placement
 from gateway.processing.prepared import Prepared
 from gateway.storage.contract import StorageError, Store
 from routing.table import Routing
@@ -64,7 +63,7 @@ class ServiceRules:
 
 
 class Execution:
-    """Executes the SMS of batches. placement: None where no other gateway uses the store."""
+    """Executes the SMS of batches."""
 
     def __init__(
         self,
@@ -75,7 +74,6 @@ class Execution:
         addressing: Addressing,
         rules: ServiceRules,
         random: Random,
-        placement: Placement | None = None,
     ) -> None:
         self._commands = commands
         self._routing = routing
@@ -84,7 +82,6 @@ class Execution:
         self._addressing = addressing
         self._rules = rules
         self._random = random
-        self._placement = placement
         self._fetion_numbers = FetionNumbers(random)
 
     async def run(self, fresh: list[MobileOriginated], prepared: Prepared, now_ms: int) -> None:
@@ -112,8 +109,6 @@ class Execution:
         commit.customers = world.changed_customers.values()
         commit.buddies = world.changed_buddies
         commit.revisions = world.revisions
-        if self._placement is not None:
-            self._placement.place(outgoing, prepared.elsewhere)
 
     def take_back(self, prepared: Prepared) -> None:
         """Uncount in the guard the SMS of a batch that was not stored."""

@@ -5,10 +5,12 @@ them which binds take SMS here, takes over what dead nodes left, takes in what w
 SMS that find no receiver here. Only the pipeline's task calls the store for that.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from random import Random
 from typing import Any, Final
 
 from gateway.clock import Clock
@@ -26,6 +28,9 @@ LOOK_EVERY: Final = 1.0
 STEP: Final = 2_000
 """SMS that one look takes over, takes in or gives away at most."""
 
+STEP_BACK: Final = 0.05
+"""Seconds, at most, between two attempts with an SMS that another node has met."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -34,7 +39,9 @@ class Surroundings:
     binds: Binds
     outbox: Outbox
     retransmissions: Retransmissions
+    recovery: Recovery
     clock: Clock
+    random: Random
     observer: Observer
 
 
@@ -57,7 +64,6 @@ class Nodes:
         store: SharedStore,
         name: str,
         parts: Surroundings,
-        recovery: Recovery,
         read_range: ReadRange,
         recover_parts: Callable[[], Awaitable[None]],
         wake: Callable[[Sequence[str]], None] | None = None,
@@ -71,7 +77,8 @@ class Nodes:
         self.placement = Placement(store.node, parts.binds, parts.outbox, read_range)
         self._clock = parts.clock
         self._observer = parts.observer
-        self._recovery = recovery
+        self._recovery = parts.recovery
+        self._random = parts.random
         self._recover_parts = recover_parts
         self._wake = wake
         self._monotonic = monotonic
@@ -108,14 +115,20 @@ class Nodes:
         trusted = self.trusted()
         if trusted is not self._was_trusted:
             self._was_trusted = trusted
-            self._observer.node_trusted(self._name, trusted=trusted)
-            if trusted:  # what waited because of it
-                self._outbox.tick(self._clock.monotonic(), self._clock.now_ms())
+            if trusted:
+                self._observer.node_trusted(self._name)
+                self._outbox.tick(self._clock.monotonic(), self._clock.now_ms())  # what waited because of it
+            else:
+                self._observer.node_untrusted(self._name)
         return self.due
 
     def moved(self) -> None:
         """Let the next step look at once: SMS were moved here."""
         self._looked_at = -inf
+
+    async def step_back(self) -> None:
+        """Let another node commit what it changes: wait a short random time."""
+        await asyncio.sleep(self._random.uniform(0, STEP_BACK))
 
     def left_elsewhere(self, numbers: Collection[int]) -> None:
         """Tell other nodes, by their numbers, that SMS were moved to them."""

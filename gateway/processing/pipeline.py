@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 from typing import Final
 
 from gateway.clock import Clock
@@ -41,8 +40,6 @@ AGAIN: Final = 2
 AGAIN_ALONE: Final = 10
 """How often a batch runs again that another node has met, before it is halved, and an SMS by itself before
 it is refused for a while."""
-STEP_BACK: Final = 0.05
-"""Seconds, at most, between two attempts with an SMS that another node has met."""
 RELEASE_EVERY: Final = 0.25
 """Seconds between two looks at SMS that are held."""
 CANNOT_STORE: Final = Refusal(Verdict.STORE_FAULT, "cannot be stored")
@@ -65,8 +62,7 @@ class Stages:
 class Pipeline:
     """Processes batch after batch. `run` is its only task.
 
-    work: set by whoever adds work or something to commit. worked: called after each batch. random: for
-    jitter.
+    work: set by whoever adds work or something to commit. worked: called after each batch.
 
     `run` raises Fenced where another node has taken the work of this one. Nothing is answered any more then.
     """
@@ -80,7 +76,6 @@ class Pipeline:
         observer: Observer,
         work: asyncio.Event,
         worked: Callable[[], None],
-        random: Random,
     ) -> None:
         self.started = asyncio.Event()
         self._queue = stages.queue
@@ -96,7 +91,6 @@ class Pipeline:
         self._clock = clock
         self._observer = observer
         self._worked = worked
-        self._random = random
         self._released_at = 0.0
         self._wake = work
         self._end = asyncio.Event()
@@ -263,7 +257,8 @@ class Pipeline:
             except Stale:
                 if self._nodes is not None and self._nodes.renewal_due:
                     await self._commit([])
-                await asyncio.sleep(self._random.uniform(0, STEP_BACK) if alone else 0)
+                if self._nodes is not None and alone:
+                    await self._nodes.step_back()
             else:
                 return
         await self._commit(batch)

@@ -199,7 +199,7 @@ class Link:
                     self._port,
                 )
                 await self._over.wait()
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(0.05)
 
     def pump(self) -> None:
         """Send what the window takes."""

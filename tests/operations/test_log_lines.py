@@ -210,6 +210,11 @@ def all_lines() -> list[dict[str, Any]]:
         "storage_failed": (StorageError("disk full"), 1, 1.0),
         "storage_recovered": (3, 2.0),
         "storage_lost": (StorageError("disk full"), 1, 2),
+        "node_joined": ("west", 2),
+        "node_taken_over": ("west", 3, 2, 1, 40),
+        "node_untrusted": ("east",),
+        "node_trusted": ("east",),
+        "node_fenced": ("east", fault),
         "sealed": ("outbox.sealed", "0000000100000002", fault),
     }
     for method in METHODS:
