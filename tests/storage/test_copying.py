@@ -152,7 +152,7 @@ def test_no_table_and_no_column_is_left_out(tmp_path: Path) -> None:
 
 
 async def test_a_named_node_goes_on_with_a_copy(tmp_path: Path) -> None:
-    """With a name instead of none, what waits, parts, events and doubts of the copy are taken over at once."""
+    """With a name instead of none, what waits, parts, events and doubts are taken over at once."""
     path = tmp_path / "fetion.db"
     store = SqliteStore.open(path)
     await filled(store)

@@ -109,6 +109,13 @@ class Link:
         async with self.turn() as db:
             return await (await db.execute(statement, values)).fetchall()
 
+    async def look(self, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The same of one that must search by an index, however little the planner knows of the table."""
+        async with self.turn() as db, db.pipeline(), db.transaction():
+            await db.execute(BY_INDEX)
+            cursor = await db.execute(statement, values)
+            return await cursor.fetchall()
+
     async def apart(self, work: Callable[[Db], Awaitable[T]], stored: Callable[[T], None] | None = None) -> T:
         """Run it in a transaction of its own, to its end also when the caller is cancelled.
 
