@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 from gateway.channels.contract import Bind, Inbound
@@ -13,6 +14,7 @@ from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.message import MessageNumbers
 from gateway.observer import Observer
 
+_NUMBER: Final = attrgetter("number")
 QUEUE: Final = 20_000
 """SMS that may wait for a batch, over all binds; the gateway refuses further ones."""
 
@@ -145,7 +147,8 @@ class InboundQueue:
         any."""
         held, self._held = self._held, []
         self.held_handsets.clear()
-        self._waiting.extendleft(reversed(held))
+        # One that came later may have been held first: the batch that has it ended behind the last release.
+        self._waiting.extendleft(sorted(held, key=_NUMBER, reverse=True))
         return bool(held)
 
     def give_back(self, m: MobileOriginated) -> None:
