@@ -78,7 +78,8 @@ def migrate(db: Connection, place: Place) -> None:
         if _NODES <= version < SCHEMA_VERSION and (lives := db.execute(_LIVES).fetchone()):
             raise StoreUnusable(
                 f"{place.name}: a gateway of an older version has this store open"
-                f" (node.name: {lives[0] or 'none'}): stop all of them, then start this one, which brings the schema up to date"
+                f" (node.name: {lives[0] or 'none'}): stop all of them, then start this one,"
+                " which brings the schema up to date"
             )
         for step in range(version + 1, SCHEMA_VERSION + 1):
             db.execute((folder / f"{step:04}.sql").read_bytes())
