@@ -5,7 +5,8 @@ import pytest
 from gateway.channels.smpp.address_range import claim_of
 from gateway.processing.placement import Placement
 from gateway.storage.nodes import NodeState
-from tests.support import ALICE, BOB, SYSTEM_ID, Sending, leaving
+from tests.proofs.served import SYSTEM_ID
+from tests.support import ALICE, BOB, Sending, leaving
 
 HERE, NORTH, SOUTH = 1, 2, 3
 
