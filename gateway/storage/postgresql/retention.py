@@ -35,6 +35,16 @@ _OUTBOX = "DELETE FROM outbox WHERE number <= %(end)s AND state IN (1, 2, 3) AND
 _PRODUCT_END = "SELECT max(id) FROM (SELECT id FROM product_record ORDER BY id LIMIT %(limit)s) x"
 _PRODUCT = "DELETE FROM product_record WHERE id <= %(end)s AND at < %(before)s"
 
+# Open ones stay, whatever their age: their customers have not been told yet.
+_ASKED_END = """
+SELECT max(number) FROM (SELECT number FROM province_asked ORDER BY number LIMIT %(limit)s) x
+"""
+_ASKED = "DELETE FROM province_asked WHERE number <= %(end)s AND over_at > 0 AND at < %(before)s"
+_POSTED_END = """
+SELECT max(at) FROM (SELECT at FROM province_sent WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
+"""
+_POSTED = "DELETE FROM province_sent WHERE at <= %(end)s"
+
 
 async def forget(db: Db, before: int, limit: int) -> int:
     """Delete at most `limit` rows of each kind that are older than `before`, in the caller's transaction.
@@ -55,4 +65,5 @@ async def forget(db: Db, before: int, limit: int) -> int:
     gone = [await delete(_JOURNAL_END, _JOURNAL)]
     values["first"] = await one(db, _FIRST, values)
     gone += [await delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS), await delete(_PRODUCT_END, _PRODUCT)]
+    gone += [await delete(_ASKED_END, _ASKED), await delete(_POSTED_END, _POSTED)]
     return max(gone)

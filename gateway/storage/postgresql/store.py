@@ -16,6 +16,7 @@ from gateway.storage.postgresql.link import Db, Link
 from gateway.storage.postgresql.migration import check_server, migrate
 from gateway.storage.postgresql.owner import take
 from gateway.storage.postgresql.place import Place, unusable
+from gateway.storage.postgresql.provinces import ProvinceCalls
 from gateway.storage.postgresql.retention import forget
 from gateway.storage.postgresql.rows import stored_part, text_of, waiting_sms
 from gateway.storage.postgresql.writing import SET_META, statements
@@ -55,7 +56,7 @@ FROM part ORDER BY number
 _LEFT: Final = "UPDATE outbox SET repeat = TRUE WHERE state = 0 AND NOT repeat"
 
 
-class PostgresStore(EventCalls):
+class PostgresStore(EventCalls, ProvinceCalls):
     """Store in one schema of a database; see gateway.storage.contract for what each call promises."""
 
     def __init__(self, place: Place, link: Link, events: EventNumbers, run: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from gateway.message import Commit
-from gateway.storage.postgresql import candidates, events
+from gateway.storage.postgresql import candidates, events, provinces
 from gateway.storage.postgresql.link import Statement
 from gateway.storage.postgresql.rows import (
     attempt_row,
@@ -124,6 +124,7 @@ def statements(commit: Commit, first_event: int, origin: int) -> Iterator[Statem
     yield from _rare(commit)
     if commit.events:
         yield events.inserting(commit.events, first_event, origin)
+    yield from provinces.statements(commit)
     yield from candidates.statements(commit)
     if commit.settled is not None:
         yield SET_META, ("settled", commit.settled.number)
