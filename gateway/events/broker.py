@@ -135,7 +135,7 @@ Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 class ProvinceLimits(Closed):
     """What one province may send: rate SMS a second, burst of them at once, per_day in service.timezone."""
 
-    rate: Annotated[float, Field(gt=0, le=100_000)] = 50
+    rate: Annotated[float, Field(gt=0, le=100_000)] = 50.0
     burst: Count = 500
     per_day: Count = 200_000
 
