@@ -363,8 +363,8 @@ class Watermark(NamedTuple):
 class Asked(NamedTuple):
     """SMS `number` went to a province's system, which has to answer it by `reply_by`.
 
-    destination: the address that the customer wrote to. over_at: when it was answered, or the customer was told
-    that nobody did; 0: neither.
+    destination: the address that the customer wrote to. over_at: when it was answered, or the customer was
+    told that nobody did; 0: neither.
     """
 
     number: int
@@ -402,8 +402,9 @@ class StoredEvent:
 
     cause: number of the SMS that caused it. msisdn, fetion_number, province: of the customer whom it concerns
     (fetion_number "" if there is none; the province of the mobile). family, name: service, opened and so on.
-    version: counts the events of that customer, from 1; 0 for the family PROVINCE, which does not count: there
-    `province` is whom it is for, and data has the text of an SMS. sequence: the place in the order of commits.
+    version: counts the events of that customer, from 1; 0 for the family PROVINCE, which does not count:
+    there `province` is whom it is for, and data has the text of an SMS. sequence: the place in the order of
+    commits.
     event_id: the same at each repetition, and unique. The store sets both; before, they are 0 and "".
     """
 
@@ -431,8 +432,9 @@ class Commit:
     parts, parts_gone: parts of long messages to keep, and numbers of those to delete.
     repeats: each uses up the candidate of its number. settled: replaces the watermark.
     events: for consumers, in order; empty where there are none.
-    asked: new SMS to provinces; asked_over: those that are over, if they are not yet. overdue: those whose time is
-    up with this commit. posted: SMS from provinces; one whose province and id are stored already is a Conflict.
+    asked: new SMS to provinces. asked_over: those that are over, if they are not yet. overdue: those whose
+    time is up with this commit. posted: SMS from provinces; one whose province and id are stored already is a
+    Conflict.
     """
 
     messages: list[JournalEntry] = field(default_factory=list)

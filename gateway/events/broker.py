@@ -148,7 +148,7 @@ class Provinces(ProvinceLimits):
 
     parts: Annotated[int, Field(ge=1, le=255)] = 8
     client_id: Client = "fetion-gateway-provinces"
-    of: dict[Code, ProvinceLimits] = {}
+    of: dict[Code, ProvinceLimits] = Field(default_factory=dict)
 
     def limits(self, province: str) -> ProvinceLimits:
         """Those of one province."""

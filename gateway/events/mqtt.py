@@ -262,7 +262,7 @@ class SubscribingClient(MqttClient):
 
     aiomqtt acknowledges a message before anybody has looked at it, and discards acknowledged ones where its
     queue has a bound. Here none passes its queue: `came` is told of each, and the broker gets its answer by
-    `acknowledge`. It sends no more than `window` unanswered ones (the receive maximum), none longer than `most`
+    `acknowledge`. It sends `window` unanswered ones at most (the receive maximum), none longer than `most`
     octets.
     """
 
@@ -281,7 +281,7 @@ class SubscribingClient(MqttClient):
         session.MaximumPacketSize = most
         super().__init__(broker, tls, identifier, session=session)
         self._came = came
-        self._client.manual_ack_set(True)
+        self._client.manual_ack_set(on=True)
 
     async def receive(self, topic: str) -> None:
         """Subscribe with QoS 1. Raises MqttError, and TemporaryFault where the broker denies it."""
@@ -295,18 +295,25 @@ class SubscribingClient(MqttClient):
         if message.mid:
             self._client.ack(message.mid, 1)
 
-    async def publish_all(self, what: Iterable[tuple[str, bytes]]) -> list[tuple[str, ReasonCode]]:
-        """Publish (topic, payload) each, as many at once as the broker takes; the answers. Raises
-        TemporaryFault."""
+    async def publish_all(
+        self, what: Iterable[tuple[str, bytes]], answered: Callable[[str, int, str], None]
+    ) -> None:
+        """Publish (topic, payload) each, as many at once as the broker takes. Raises TemporaryFault, also when
+        some are answered: with topic, reason code and its name."""
         window = min(IN_FLIGHT, self.receive_maximum)
         waiting: deque[tuple[str, asyncio.Future[ReasonCode]]] = deque()
-        answers: list[tuple[str, ReasonCode]] = []
+
+        async def oldest() -> None:
+            topic, sent = waiting.popleft()
+            code = await self.answer(sent)
+            answered(topic, code.value, str(code))
+
         for topic, payload in what:
             if len(waiting) == window:
-                sent_to, sent = waiting.popleft()
-                answers.append((sent_to, await self.answer(sent)))
+                await oldest()
             waiting.append((topic, self.send(topic, payload)))
-        return answers + [(topic, await self.answer(sent)) for topic, sent in waiting]
+        while waiting:
+            await oldest()
 
     def _on_message(self, client: Paho, userdata: Any, message: MQTTMessage) -> None:
         """paho: a PUBLISH."""

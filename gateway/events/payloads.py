@@ -87,7 +87,7 @@ class ProvinceMo(Item):
 
 
 class ProvinceMt(BaseModel):
-    """An SMS from a province's own number, on fetion/province/{province}/mt: what a province's system sends."""
+    """An SMS that a province's system sends, on fetion/province/{province}/mt."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -105,7 +105,7 @@ class ProvinceMt(BaseModel):
         str | None,
         Field(
             pattern=r"^[0-9]{1,20}$",
-            description="A number of the province's own: 1612008. Else that which the SMS of cause_id went to.",
+            description="A number of the province's own. Else the one that the SMS of cause_id went to.",
         ),
     ] = None
     expires_in: Annotated[int | None, Field(ge=1, le=259_200, description="Seconds; else 72 hours.")] = None

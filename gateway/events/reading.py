@@ -4,6 +4,7 @@ One item that is wrong refuses itself only; a payload that is no JSON array of 1
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from pydantic import ValidationError
 
 from gateway.events.payloads import ITEMS_MOST, ProvinceMt, RefusedItem
 
-NAME_MOST: Final = 40
-"""Characters of an unknown field that a reason repeats."""
+_NAME: Final = re.compile("[A-Za-z_]{1,20}")
+"""Names of unknown fields that a reason repeats."""
 _CONTROL: Final = frozenset({"Cc", "Cs"})
 _ALLOWED: Final = frozenset("\n\r")
 _NONCHARACTERS: Final = range(0xFDD0, 0xFDF0)
@@ -138,7 +139,8 @@ def _item(topic: str, event_id: str, position: int, value: object, now_ms: int) 
 def _reason(loc: Sequence[int | str], kind: str) -> str:
     name = str(loc[0]) if loc else ""
     if kind == "extra_forbidden":
-        return f"{name[:NAME_MOST]!a}: there is no such field"
+        told = name if _NAME.fullmatch(name) else "?"  # it is logged: no text that slipped there
+        return f"{told}: there is no such field, see fetion-gateway schema province_mt"
     return f"{name}: is missing" if kind == "missing" else f"{name}: {_FORMS.get(name, 'is not in order')}"
 
 

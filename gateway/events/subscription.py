@@ -1,12 +1,13 @@
 """Keeps one subscription at the broker: what comes is handled first and acknowledged then.
 
-The broker bounds what waits here, by the receive maximum of our CONNECT, and keeps the rest, also while there is
-no connection. What is not acknowledged comes again, so whoever handles it knows repeats.
+The broker bounds what waits here, by the receive maximum of our CONNECT, and keeps the rest, also while there
+is no connection. What is not acknowledged comes again, so whoever handles it knows repeats.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from random import Random
 from typing import Final
 
@@ -20,13 +21,15 @@ from gateway.observer import Observer
 WINDOW: Final = 20
 """Messages that the broker sends before the oldest of them is acknowledged."""
 UNPROMISED: Final = 100
-"""Messages with QoS 0, which the window does not bound, that may wait; those beyond are lost, as QoS 0 allows."""
+"""Messages with QoS 0 that may wait: the window does not bound them. Those beyond are lost."""
 PACKET: Final = 262_144
 """Octets of the longest message that the broker may send: it drops longer ones."""
 LOOK: Final = 1.0
 """Seconds between two looks at whether this node is the one that subscribes."""
+DENIED_FOR: Final = 60.0
+"""Seconds for which nothing is published on a topic that the broker has denied."""
 DENIED_MOST: Final = 100
-"""Denied topics that are told of, each once a connection."""
+"""Such topics that are remembered."""
 
 Take = Callable[[Sequence[Incoming]], Awaitable[Iterable[tuple[str, bytes]]]]
 """Handles messages, durably; gives what is published, as (topic, payload), before they are acknowledged."""
@@ -87,6 +90,7 @@ class Subscription:
         self._unpromised = 0
         self._news = asyncio.Event()
         self._failures = 0
+        self._denied: dict[str, float] = {}  # until when nothing is published there (monotonic seconds)
 
     async def run(self) -> None:
         """Subscribe again and again until cancelled. A bug in what handles messages ends the connection, and
@@ -140,8 +144,10 @@ class Subscription:
             task.result()
 
     async def _until_another_holds(self) -> None:
-        while await self._holds():
+        held = True
+        while held:
             await asyncio.sleep(LOOK)
+            held = await self._holds()
 
     def _came(self, message: Incoming) -> None:
         """A message, within the call that read the socket."""
@@ -155,18 +161,27 @@ class Subscription:
 
     async def _work(self, client: SubscribingClient) -> None:
         """Handle what came, publish what follows, acknowledge."""
-        denied: set[str] = set()
         while True:
             await self._news.wait()
             self._news.clear()
             messages, self._waiting, self._unpromised = self._waiting, [], 0
-            for topic, code in await client.publish_all(await self._take(messages)):
-                if code.value >= FAILURE and topic not in denied and len(denied) < DENIED_MOST:
-                    denied.add(topic)
-                    reason = f"0x{code.value:02X} {code}"
-                    self._observer.consumer_denied(self._wanted.name, topic, reason)
+            now = self._clock.monotonic()
+            what = [each for each in await self._take(messages) if self._denied.get(each[0], -inf) <= now]
+            await client.publish_all(what, self._answered)
             for message in messages:
                 client.acknowledge(message)
+
+    def _answered(self, topic: str, code: int, name: str) -> None:
+        """What the broker says to a publish. One that denies it may close the connection as well: without
+        that topic the next one gets further."""
+        if code < FAILURE:
+            return
+        if self._denied.get(topic, -inf) <= self._clock.monotonic():
+            self._observer.consumer_denied(self._wanted.name, topic, f"0x{code:02X} {name}")
+        self._denied.pop(topic, None)
+        while len(self._denied) >= DENIED_MOST:
+            del self._denied[next(iter(self._denied))]
+        self._denied[topic] = self._clock.monotonic() + DENIED_FOR
 
 
 class Subscriptions:

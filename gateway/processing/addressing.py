@@ -36,8 +36,8 @@ class Accounts:
 
 @dataclass(frozen=True, slots=True)
 class FromProvince:
-    """An SMS that no SMS of this batch leads to. cause: number of the one that it answers, 0: none. until: when
-    it expires at the latest, 0: as every SMS."""
+    """An SMS that no SMS of this batch leads to. cause: number of the one that it answers, 0: none. until:
+    when it expires at the latest, 0: as every SMS."""
 
     cause: int
     to: str

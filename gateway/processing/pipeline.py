@@ -322,7 +322,7 @@ class Pipeline:
         return True
 
     def tick(self) -> None:
-        """Ask for the next step of forgetting, or for provinces, if there is one. Called ten times a second."""
+        """Ask for the next step of forgetting, or for provinces. Called ten times a second."""
         if self._upkeep.tick() or (self._provinces.due and self._clock.monotonic() >= self._provinces_from):
             self._wake.set()
 

@@ -1,7 +1,7 @@
 """The SMS that systems of provinces send, and the sentence to customers whose province is silent.
 
-Everything here is committed by the pipeline's task in commits of its own, a few SMS each, between two batches: a
-fault here fails no SMS of a handset. docs/decisions/018-provinces.md.
+Everything here is committed by the pipeline's task, in commits of its own between two batches, a few SMS
+each: a fault here fails no SMS of a handset. docs/decisions/018-provinces.md.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from routing.table import Routing
 STEP: Final = 100
 """SMS of one commit at most, so that SMS of handsets do not wait long for it."""
 HURRIED_MOST: Final = 100_000
-"""SMS to provinces that nobody gets, of which the store is not told yet; the deadline tells of those beyond."""
+"""SMS to provinces that nobody gets, not yet noted in the store. Those beyond wait for their deadline."""
 TOO_MANY: Final = "too many SMS wait here: send it again later"
 FAILED: Final = "the gateway has failed on it: its log says why"
 
@@ -64,8 +64,8 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What SMS of provinces have to keep to. node: this gateway's name. sentence: to customers whose province is
-    silent. parts: of the longest SMS."""
+    """What SMS of provinces have to keep to. node: this gateway's name. sentence: to customers whose province
+    is silent. parts: of the longest SMS."""
 
     node: str
     sentence: str
@@ -151,8 +151,8 @@ class Provinces:
         return bool(self._hurried or self._look or (self._work and self._work.items))
 
     async def step(self) -> bool:
-        """Do a part of what is due, in one commit. Returns whether there was one. Raises StorageError: then all
-        of it is still due."""
+        """Do a part of what is due, in one commit. Returns whether there was one. Raises StorageError: then
+        all of it is still due."""
         prepared = Prepared()
         now_ms = self._clock.now_ms()
         world = World()
@@ -222,7 +222,7 @@ class Provinces:
         if asked is not None and asked.msisdn != to:
             return "cause_id: this SMS came from another handset than `to`"
         if item.source and not self._is_own(item.source, code):
-            return f"source: is none of your numbers, which are 12520{code} and 161{code}, each with 0 to 5 digits"
+            return f"source: is none of your numbers: 12520{code} or 161{code} and 0 to 5 digits"
         if self._outbox.depth + len(prepared.commit.outgoing) >= self._outbox.limit // 2:
             return TOO_MANY  # the rest of it is for answers to handsets
         reason = self._terms.quotas.refusal(code, prepared.taken[code], self._clock.monotonic())

@@ -144,13 +144,13 @@ class EventStore(Protocol):
 
 
 class ProvinceStore(Protocol):
-    """SMS to and from provinces. They are forgotten by `Store.forget`: by their time, unless they are open."""
+    """SMS to and from provinces. `Store.forget` forgets them by their time, unless they are open."""
 
     async def asked(self, numbers: Sequence[int]) -> list[Asked]:
         """The SMS to provinces with these numbers, by number."""
 
     async def overdue(self, now: int, limit: int) -> list[Asked]:
-        """At most `limit` SMS to provinces that are not over and whose time is up, the oldest deadline first."""
+        """At most `limit` SMS to provinces that are not over and whose time is up, by deadline."""
 
     async def posted(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
         """Which of these (province, id) are stored already."""

@@ -48,7 +48,7 @@ async def test_time_may_be_up_early(store: Store) -> None:
 
 
 async def test_an_id_of_a_province_is_stored_once(engine: Engine, tmp_path: Path) -> None:
-    """Known after another opening; again it is a Conflict with nothing stored; another province has its own."""
+    """Known after another opening; again it is a Conflict, nothing is stored; each province has its own."""
     first = Posted("200", "a", START_MS, 5)
     async with opening(engine, tmp_path) as store:
         await put(store, Commit(outgoing=[leaving(5)], posted=[first]))
