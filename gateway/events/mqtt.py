@@ -298,8 +298,8 @@ class SubscribingClient(MqttClient):
     async def publish_all(
         self, what: Iterable[tuple[str, bytes]], answered: Callable[[str, int, str], None]
     ) -> None:
-        """Publish (topic, payload) each, as many at once as the broker takes. Raises TemporaryFault, also when
-        some are answered: with topic, reason code and its name."""
+        """Publish (topic, payload) each, as many at once as the broker takes. Raises TemporaryFault, also
+        when some are answered: with topic, reason code and its name."""
         window = min(IN_FLIGHT, self.receive_maximum)
         waiting: deque[tuple[str, asyncio.Future[ReasonCode]]] = deque()
 

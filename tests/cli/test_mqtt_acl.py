@@ -208,8 +208,8 @@ async def broker(tmp_path: Path) -> AsyncIterator[tuple[int, dict[str, str]]]:
 
 @needs_mosquitto
 async def test_a_running_mosquitto_keeps_to_them(broker: tuple[int, dict[str, str]]) -> None:
-    """A province publishes its mt and reads its mo and mt/refused, nothing else and nobody else's, whatever it
-    subscribes to; the gateway has all of its topics; a wrong password and a stranger are refused."""
+    """A province publishes its mt and reads its mo and mt/refused, nothing else and nobody else's, whatever
+    it subscribes to; the gateway has all of its topics; a wrong password and a stranger are refused."""
     port, found = broker
     province = Peer(port, "province-200", found["province-200"])
     gateway = Peer(port, "fetion-gateway", found["fetion-gateway"])
