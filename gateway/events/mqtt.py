@@ -292,7 +292,7 @@ class SubscribingClient(MqttClient):
 
     def acknowledge(self, message: Incoming) -> None:
         """Tell the broker that it need not send it again."""
-        if message.mid:
+        if message.mid and not self._disconnected.done():
             self._client.ack(message.mid, 1)
 
     async def publish_all(
