@@ -214,7 +214,8 @@ class World:
 
     customers, holders, buddies: what was loaded; None: looked up, and not in the store. The writes of the
     current message go to an overlay: `accept` moves them into the batch, `drop` discards them.
-    `changed_customers` and `changed_buddies` are what the commit has to write.
+    `changed_customers` and `changed_buddies` are what the commit has to write. revisions: of the customers
+    that this came from, 0: not in the store; empty where the store has one gateway alone.
     """
 
     __slots__ = (
@@ -227,6 +228,7 @@ class World:
         "customers",
         "holders",
         "lists",
+        "revisions",
     )
 
     def __init__(self) -> None:
@@ -234,6 +236,7 @@ class World:
         self.holders: dict[str, str | None] = {}
         self.buddies: dict[tuple[str, str], Buddy | None] = {}
         self.lists: dict[str, tuple[Buddy, ...]] = {}  # without the changes of this batch
+        self.revisions: dict[str, int] = {}
         self.changed_customers: dict[str, Customer] = {}
         self.changed_buddies: dict[tuple[str, str], Buddy | None] = {}
         self._customers: dict[str, Customer] = {}

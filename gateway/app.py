@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import Any, Final, Self
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from commands.model import NO_WORDS, ServiceLimits, Words
@@ -64,13 +64,12 @@ from gateway.storage.engines import open_store
 from routing.table import Routing
 from routing.tablefile import TableError
 
-NODE: Final = 0
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
-StoreOpener = Callable[[Any], Store]
-"""Takes the path of a store in a file, the URL of another one."""
+StoreOpener = Callable[..., Store]
+"""Takes the path of a store in a file; the URL of another one, name and lease of the node."""
 
 
 @dataclass(slots=True)
@@ -185,18 +184,24 @@ class Gateway:
         self._logger.info("tables.loaded", version=self.tables)
         event_log = EventLog(self._log, self._clock, self.tables, self._routing.home)
         self.observer = together([event_log, *self._observers])
-        storage = self.settings.storage
-        self.store = self._environment.open_store(storage.path if storage.in_file else storage.url)
+        self.store = self._open_store()
         opened.push_async_callback(self.store.close)
         self._clock.not_before(await self.store.last_time())
         self._build_relays(opened)
         self._keys = await self._open_keys()
         hasher = Hasher(self._environment.hash_cost)
         opened.callback(hasher.close)
-        self._numbers = MessageNumbers(NODE, self.store.run)
+        self._numbers = MessageNumbers(self.store.node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
         self._build_lifecycle()
+
+    def _open_store(self) -> Store:
+        """In a file, or as one node of several."""
+        storage, node, opener = self.settings.storage, self.settings.node, self._environment.open_store
+        if storage.in_file:
+            return opener(storage.path)
+        return opener(storage.url, node.name or "", node.lease)
 
     def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
         """Who is told what happens."""

@@ -175,6 +175,7 @@ class MobileTerminated:
     an attempt. session: number of the bind that answered last,
     set when the SMS is closed. refusals: temporary refusals in a row. losses: how often a peer that
     answered other PDUs did not answer it in time, or it was the oldest unanswered PDU of a lost session.
+    node: number of the node that is to send it, 0: the one that has it.
     """
 
     number: int
@@ -213,6 +214,7 @@ class MobileTerminated:
     remote_id: str = ""
     error: str = ""
     segments: Sequence[object] = ()
+    node: int = 0
 
 
 @dataclass(slots=True)
@@ -435,6 +437,8 @@ class Commit:
     asked: new SMS to provinces. asked_over: those that are over, if they are not yet. overdue: those whose
     time is up with this commit. posted: SMS from provinces; one whose province and id are stored already is a
     Conflict.
+    ordinals: by number of a message, the ordinal of its digest (gateway.storage.nodes.Equal); absent: 0.
+    revisions: of the customers that were loaded (World.revisions).
     """
 
     messages: list[JournalEntry] = field(default_factory=list)
@@ -458,6 +462,8 @@ class Commit:
     asked_over: list[AskedOver] = field(default_factory=list)
     overdue: list[AskedOver] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
+    ordinals: dict[int, int] = field(default_factory=dict)
+    revisions: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

@@ -270,7 +270,7 @@ def _handset(args: argparse.Namespace, settings: Settings) -> int:
         came, look_in = _search(reader.of_handset, msisdn, since, limit)
         went, look_out = _search(reader.to_handset, msisdn, since, limit)
     both: list[JournalRecord | DownlinkRecord] = [*came, *went]
-    found = sorted(both, key=lambda sms: sms.number)[-limit:]
+    found = sorted(both, key=lambda sms: (sms.at, sms.number))[-limit:]
     waits = waits_of(settings, [sms for sms in went if sms in found and sms.state is Delivery.WAITING])
     if args.json:
         looked = {"in": _looked_for_programs(look_in), "out": _looked_for_programs(look_out)}

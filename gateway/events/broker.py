@@ -156,9 +156,14 @@ class Provinces(ProvinceLimits):
 
 
 class Node(Closed):
-    """name: what this gateway is called in what leaves over MQTT; null: the name of the machine."""
+    """name: what this gateway is called in what leaves over MQTT; null: the name of the machine. On
+    PostgreSQL it is also the node that shares the store with others; null: it has the store alone.
+
+    lease: seconds after which others take over the work of a node from which nothing is heard.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    lease: Annotated[int, Field(ge=3, le=60)] = 7
 
 
 def node_of(machine: str) -> str:

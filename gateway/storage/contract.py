@@ -165,6 +165,9 @@ class Store(EventStore, ProvinceStore, Protocol):
     run: int
     """The run that this opening drew: a part of every number of an SMS (gateway.message.Numbers)."""
 
+    node: int
+    """The node that this opening is, another part of them; 0 where the store has one gateway alone."""
+
     async def key_check(self) -> int | None:
         """Give the check (gateway.secrets.Keys.check) of the key that the store belongs to; None: no key
         yet."""

@@ -18,16 +18,20 @@ from gateway.storage.sqlite.store import SqliteStore
 
 
 class Engine(NamedTuple):
-    """How an engine opens what stands behind `scheme://` in a URL."""
+    """How an engine opens what stands behind `scheme://` in a URL.
 
-    open_store: Callable[[str], Store]
+    open_store: as the node of a name, with a lease of so many seconds; an engine that one gateway alone uses
+    needs neither.
+    """
+
+    open_store: Callable[[str, str, int], Store]
     open_reader: Callable[[str], Reader]
 
 
-def _open_postgresql(rest: str) -> Store:
+def _open_postgresql(rest: str, node: str, lease: int) -> Store:
     with _needing_psycopg():
         from gateway.storage.postgresql.store import PostgresStore
-    return PostgresStore.open(f"postgresql://{rest}")
+    return PostgresStore.open(f"postgresql://{rest}", node, lease)
 
 
 def _read_postgresql(rest: str) -> Reader:
@@ -55,7 +59,8 @@ def _path(rest: str) -> Path:
 ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
     {
         "sqlite": Engine(
-            lambda rest: SqliteStore.open(_path(rest)), lambda rest: SqliteReader.open(_path(rest))
+            lambda rest, _node, _lease: SqliteStore.open(_path(rest)),
+            lambda rest: SqliteReader.open(_path(rest)),
         ),
         "postgresql": Engine(_open_postgresql, _read_postgresql),
     }
@@ -65,14 +70,20 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
 DEFAULT: Final = "sqlite"
 """The engine of a path."""
 
+LEASE: Final = 7
+"""Seconds, unless node.lease says otherwise."""
 
-def open_store(where: str | Path) -> Store:
+
+def open_store(where: str | Path, node: str = "", lease: int = LEASE) -> Store:
     """Open the store at a URL (storage.url) or path, or make it. It has one owner at a time.
+
+    With a name of a node it may be a gateway.storage.nodes.SharedStore, of which each node has one owner.
+    lease: seconds for which a node owns its part after its last commit.
 
     Raises StoreInUse; StoreUnusable, also for a scheme that ENGINES does not have.
     """
     engine, rest = _engine(where)
-    return engine.open_store(rest)
+    return engine.open_store(rest, node, lease)
 
 
 def open_reader(where: str | Path) -> Reader:

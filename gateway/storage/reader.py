@@ -11,7 +11,8 @@ Rules for a driver; tests/contracts runs one suite over every driver:
    between them.
 3. A call sees every commit that ended before it. What is committed while an iterator is used may be in it or
    not; what it gave, it gives once.
-4. SMS and what belongs to them come by number, product records in the order in which they were made.
+4. SMS and what belongs to them come by number, product records in the order in which they were made. Where
+   several nodes share the store, SMS in come by time, and by number those of one node.
 5. No reader gives a secret: the text of a hidden or secret SMS is "", in whatever form the store has it.
 6. An engine's error leaves the driver as StoreUnusable, also out of an iterator.
 7. What it gives are the values below, whatever the engine keeps.
@@ -118,8 +119,8 @@ class DownlinkRecord:
 class LookedAt(NamedTuple, Generic[T]):
     """A step backwards through the SMS of one direction.
 
-    found: the SMS of the handset, newest first. before: where the next step begins; 0: everything has been
-    looked at. at: time of the oldest SMS looked at. rows: how many were.
+    found: the SMS of the handset, newest first. before: where the next step begins, of the same reader;
+    0: everything has been looked at. at: time of the oldest SMS looked at. rows: how many were.
     """
 
     found: list[T]

@@ -67,7 +67,7 @@ async def test_an_id_of_a_province_is_stored_once(engine: Engine, tmp_path: Path
 
 async def test_old_ones_are_forgotten(store: Store) -> None:
     """In steps; an SMS that is not over stays, however old."""
-    many = [asked(n, START_MS + 5) for n in range(1, 6)]
+    many = [asked(n, START_MS + 5, at=START_MS - 1 + n) for n in range(1, 6)]
     over = [AskedOver(START_MS + 7, n) for n in (1, 2, 4)]
     posted = [Posted("200", f"{n}", START_MS + n, n) for n in range(5)]
     await put(store, Commit(messages=[received(1)], asked=many, asked_over=over, posted=posted))

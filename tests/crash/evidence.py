@@ -84,7 +84,7 @@ class OnServer:
     def look(self) -> closing[Any]:
         """Behind the end of a commit that a dead gateway left on the server."""
         db = psycopg.connect(self.url)
-        db.execute("SELECT FROM fetion_store FOR UPDATE")
+        db.execute("SELECT FROM node FOR UPDATE")
         return closing(db)
 
 

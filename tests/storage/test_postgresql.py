@@ -48,7 +48,7 @@ def numbers(folder: Path) -> list[int]:
 async def waits_for_a_lock(folder: Path) -> None:
     """Wait until the store of a folder waits for a lock on the server."""
     condition = """
-    SELECT EXISTS (SELECT FROM pg_locks JOIN fetion_store USING (pid) WHERE NOT granted)
+    SELECT EXISTS (SELECT FROM pg_locks JOIN node USING (pid) WHERE NOT granted)
     """
     async with asyncio.timeout(PATIENCE):
         while True:
@@ -202,7 +202,7 @@ async def test_who_has_lost_the_store_writes_no_more(tmp_path: Path) -> None:
     await first.commit(batch(1))
     with pytest.raises(StoreInUse, match="stop it or set"):
         PostgresStore.open(url_of(tmp_path))
-    shared().execute("UPDATE fetion_store SET until = clock_timestamp()", schema_of(tmp_path))
+    shared().execute("UPDATE node SET until = clock_timestamp()", schema_of(tmp_path))
     second = PostgresStore.open(url_of(tmp_path))
     for _ in range(2):
         with pytest.raises(StoreFault, match="another gateway has taken this store"):
@@ -222,7 +222,7 @@ async def test_an_owner_whose_connection_is_gone_owns_it_no_more(tmp_path: Path)
     first = PostgresStore.open(url_of(tmp_path))
     await first.commit(batch(1))
     schema = schema_of(tmp_path)
-    shared().execute("SELECT pg_terminate_backend(pid, 5000) FROM fetion_store", schema)
+    shared().execute("SELECT pg_terminate_backend(pid, 5000) FROM node", schema)
     second = PostgresStore.open(url_of(tmp_path))
     with pytest.raises(StoreFault):
         await first.commit(batch(2))
@@ -237,10 +237,10 @@ async def test_every_transaction_renews_the_claim(tmp_path: Path) -> None:
     schema = schema_of(tmp_path)
     store = PostgresStore.open(url_of(tmp_path))
     for write in (store.commit(batch(1)), store.forget(0, 10), store.forget_candidates(0, 10)):
-        shared().execute("UPDATE fetion_store SET until = clock_timestamp()", schema)
+        shared().execute("UPDATE node SET until = clock_timestamp()", schema)
         await write
         [(left,)] = shared().execute(
-            "SELECT extract(epoch FROM until - clock_timestamp())::integer FROM fetion_store", schema
+            "SELECT extract(epoch FROM until - clock_timestamp())::integer FROM node WHERE number = 0", schema
         )
         assert LEASE - 10 < left <= LEASE
     await store.close()
@@ -360,7 +360,7 @@ async def test_attempts_to_connect_get_rarer(server: Server) -> None:
         with pytest.raises(StoreFault, match="tried again in a moment"):
             await store.settled()
     assert chance.ranges == [(0, min(PAUSE_FIRST * 2**n, PAUSE_MOST)) for n in range(9)]
-    assert len(link._holders) == 2
+    assert len(link.owner.holders) == 2
     server.start()
     link._retry_at = 0.0
     await store.commit(batch(2))

@@ -80,7 +80,7 @@ async def test_a_server_that_only_reads(tmp_path: Path) -> None:
     await store.commit(batch(2))
     shared().execute("ALTER ROLE fetion SET default_transaction_read_only = on")
     try:
-        shared().execute("SELECT pg_terminate_backend(pid, 5000) FROM fetion_store", schema_of(tmp_path))
+        shared().execute("SELECT pg_terminate_backend(pid, 5000) FROM node", schema_of(tmp_path))
         with pytest.raises(StoreFault):
             await store.settled()
         with pytest.raises(StoreFault, match="read-only transaction"):

@@ -62,6 +62,8 @@ class MemoryStore(EventCalls, provinces.ProvinceCalls):
     takes, roughly; a test may change it.
     """
 
+    node = 0
+
     def __init__(self, path: Path, content: Content) -> None:
         self._path = path
         self._content = content

@@ -15,6 +15,17 @@ from gateway.storage.postgresql.rows import kept, text_of
 STEP: Final = 10_000
 """Rows between two calls of progress."""
 
+_WATERMARK: Final = (
+    """
+    UPDATE node SET settled = coalesce((SELECT value FROM meta WHERE key = 'settled'), 0),
+        settled_at = coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0)
+    WHERE number = 0
+    """,
+    "DELETE FROM meta WHERE key IN ('settled', 'settled_at')",
+)
+"""Here it stands in the row of the node, which is that of a gateway without a name."""
+_LEAVE: Final = "UPDATE node SET holder = '', until = 'epoch' WHERE number = 0"
+
 _NUMBERED: Final = ("product_record", "uncertain")
 """Tables whose `id` the server draws."""
 
@@ -32,9 +43,12 @@ def fill(url: str, source: Source, progress: Progress) -> dict[str, int]:
             take(db, place)
             try:
                 with db.transaction():
-                    return {table: _copy(db, table, source, progress, place) for table in TABLES}
+                    counts = {table: _copy(db, table, source, progress, place) for table in TABLES}
+                    for statement in _WATERMARK:
+                        db.execute(statement)
+                    return counts
             finally:
-                db.execute("UPDATE fetion_store SET holder = '', until = 'epoch'")
+                db.execute(_LEAVE)
     except psycopg.Error as error:
         raise unusable(error, place) from error
 

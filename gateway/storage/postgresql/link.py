@@ -8,15 +8,17 @@ call fails.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from random import Random, SystemRandom
 from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus as Status
 
-from gateway.storage.contract import StoreFault
-from gateway.storage.postgresql.owner import CLAIM, TAKEN, draw, is_taken, leave, retake
+from gateway.message import Watermark
+from gateway.storage.contract import StorageError, StoreFault
+from gateway.storage.postgresql.owner import CLAIM, Owner, draw, is_taken, leave, retake
 from gateway.storage.postgresql.place import BY_INDEX, Again, Place, is_lost, reason_of, typed
 
 PAUSE_FIRST: Final = 0.1
@@ -24,11 +26,17 @@ PAUSE_MOST: Final = 5.0
 """Seconds between two attempts to connect: a random time, at most the first, then twice that, and so on."""
 TRIES: Final = 5
 """How often a transaction that meets another one is run."""
+LOCK_MS: Final = 3000
+"""How long a named node waits for what another one has locked: less than the shortest lease, so that it can
+still renew its own and take over the work of that other one."""
+_LIMITS: Final = f"{BY_INDEX}, set_config('lock_timeout', %s, TRUE)"
 
 T = TypeVar("T")
 Db = psycopg.AsyncConnection[tuple[Any, ...]]
-Statement = tuple[str, Sequence[Any]]
+Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
 """SQL and its values."""
+Build = Callable[[Db], Awaitable[Sequence[Statement]]]
+"""Gives the statements of a commit, in its turn."""
 
 
 def _is_refused(db: Db, error: psycopg.Error) -> bool:
@@ -46,18 +54,18 @@ class Unreachable(StoreFault):
 
 
 class Link:
-    """A connection that is made when it is needed. holder: the name under which the store was taken."""
+    """A connection that is made when it is needed. owner: as which the store was taken."""
 
-    def __init__(self, place: Place, holder: str, random: Random | None = None) -> None:
+    def __init__(self, place: Place, owner: Owner, random: Random | None = None) -> None:
         self._place = place
-        self._holders = [holder]
+        self.owner = owner
+        self._limits = (str(LOCK_MS if owner.shared else 0),)
         self._random = random or SystemRandom()  # jitter: gateways must not come back in step
         self._db: Db | None = None
         self._lock = asyncio.Lock()
         self._running: set[asyncio.Task[Any]] = set()
         self._failures = 0
         self._retry_at = 0.0
-        self._batch = 0
         self._in_doubt = False
 
     @contextlib.asynccontextmanager
@@ -73,34 +81,48 @@ class Link:
             except psycopg.Error as error:
                 await self._clean(db)
                 if is_taken(error):
-                    raise StoreFault(f"{self._place.name}: {TAKEN}") from error
+                    raise self.owner.lost(self._place) from error
                 raise typed(error, self._place) from error
             except BaseException:  # cancelled in the middle, or a bug
                 await self._clean(db)
                 raise
 
-    async def read(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def read(
+        self, statement: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
         """All rows of a statement that only reads."""
         async with self.turn() as db:
             return await (await db.execute(statement, values)).fetchall()
 
-    async def apart(self, work: Callable[[Db], Awaitable[T]]) -> T:
-        """Run it in a transaction of its own, to its end also when the caller is cancelled."""
+    async def apart(self, work: Callable[[Db], Awaitable[T]], stored: Callable[[T], None] | None = None) -> T:
+        """Run it in a transaction of its own, to its end also when the caller is cancelled.
+
+        stored: called before the next turn, if that is stored.
+        """
 
         async def once() -> T:
-            async with self.turn() as db, db.transaction():
-                await db.execute(CLAIM, (self._holders[-1], None))
-                await db.execute(BY_INDEX)
-                return await work(db)
+            async with self.turn() as db:
+                asked_at = time.monotonic()
+                async with db.transaction():
+                    await db.execute(_LIMITS, self._limits)
+                    await db.execute(CLAIM, self.owner.claim())
+                    result = await work(db)
+                self.owner.renewed(asked_at)
+                if stored is not None:
+                    stored(result)
+                return result
 
         return await self._to_its_end(self._again(once))
 
-    async def commit(self, statements: Sequence[Statement]) -> None:
-        """Run them as one transaction in one round trip, to its end also when the caller is cancelled.
+    async def commit(
+        self, build: Build, stored: Callable[[], None] | None = None, settled: Watermark | None = None
+    ) -> None:
+        """Run statements as one transaction in one round trip, to its end also when the caller is cancelled.
 
-        Returns when they are on stable storage, and raises when they are not stored.
+        Returns when they are on stable storage, and raises when they are not stored. build: gives them, when
+        it is this commit's turn. stored: called before the next turn, if they are stored.
         """
-        await self._to_its_end(self._again(lambda: self._commit(statements)))
+        await self._to_its_end(self._again(lambda: self._commit(build, stored, settled)))
 
     async def close(self) -> None:
         """Wait for what is under way, leave the store, close the connection."""
@@ -108,11 +130,11 @@ class Link:
             await asyncio.wait(self._running)
         async with self._lock:
             if self._db is None:
-                with contextlib.suppress(StoreFault):
+                with contextlib.suppress(StorageError):
                     await self._connected()
             if self._db is not None:
                 with contextlib.suppress(psycopg.Error):  # then its ownership ends by itself
-                    await leave(self._db, self._holders)
+                    await leave(self._db, self.owner)
                 await self._drop()
 
     def _check_doubt(self) -> None:
@@ -140,14 +162,17 @@ class Link:
                 return await work()
         return await work()
 
-    async def _commit(self, statements: Sequence[Statement]) -> None:
+    async def _commit(
+        self, build: Build, stored: Callable[[], None] | None, settled: Watermark | None
+    ) -> None:
         async with self.turn() as db:
-            self._batch += 1
+            statements = await build(db)
+            batch, asked_at = self.owner.batch + 1, time.monotonic()
             try:
                 async with db.pipeline():
                     await db.execute("BEGIN")
-                    await db.execute(CLAIM, (self._holders[-1], self._batch))
-                    await db.execute(BY_INDEX)
+                    await db.execute(_LIMITS, self._limits)
+                    await db.execute(CLAIM, self.owner.claim(batch, settled))
                     for statement, values in statements:
                         await db.execute(statement, values)
                     await db.execute("COMMIT")
@@ -157,20 +182,29 @@ class Link:
                 self._in_doubt = True
                 lost = error
             else:
+                self.owner.renewed(asked_at)
+                self._count(batch, stored)
                 return
             await self._drop()
-        await self._find_out(lost)
+        await self._find_out(lost, batch, stored)
 
-    async def _find_out(self, lost: psycopg.Error) -> None:
+    def _count(self, batch: int, stored: Callable[[], None] | None) -> None:
+        self.owner.batch = batch
+        if stored is not None:
+            stored()
+
+    async def _find_out(self, lost: psycopg.Error, batch: int, stored: Callable[[], None] | None) -> None:
         """Connect until the server has said whether the last commit is stored. Raises StoreFault if not."""
-        stored: int | None = None
-        while stored is None:
+        last: int | None = None
+        while last is None:
             async with self._lock:
                 with contextlib.suppress(Unreachable):
-                    stored = await self._connect()
-            if stored is None:
+                    last = await self._connect()
+                if last == batch:
+                    self._count(batch, stored)
+            if last is None:
                 await asyncio.sleep(self._retry_at - asyncio.get_running_loop().time())
-        if stored != self._batch:
+        if last != batch:
             raise StoreFault(f"{self._place.name}: {reason_of(lost)}: the batch is not stored")
 
     async def _connected(self) -> Db:
@@ -188,19 +222,20 @@ class Link:
     async def _connect(self) -> int:
         """Connect, and go on as the owner. Gives the number of the last commit.
 
-        Raises Unreachable, or StoreFault where somebody else has taken the store: nothing is in doubt then
+        Raises Unreachable, or what Owner.lost gives where somebody else has its row: nothing is in doubt then
         that this gateway could ever find out.
         """
         db: Db | None = None
-        if len(self._holders) == 1:  # an attempt may have put a new name there without our hearing of it
-            self._holders.append(draw())
+        holders = self.owner.holders
+        if len(holders) == 1:  # an attempt may have put a new name there without our hearing of it
+            holders.append(draw())
         try:
             db = await psycopg.AsyncConnection.connect(self._place.conninfo, autocommit=True)
-            stored = await retake(db, self._holders, self._place)
+            stored = await retake(db, self.owner, self._place)
         except BaseException as error:
             if db is not None:
                 await db.close()
-            self._in_doubt = self._in_doubt and not isinstance(error, StoreFault)
+            self._in_doubt = self._in_doubt and not isinstance(error, StorageError)
             if not isinstance(error, psycopg.Error):
                 raise
             self._failures += 1
@@ -208,7 +243,7 @@ class Link:
             pause = self._random.uniform(0, longest)
             self._retry_at = asyncio.get_running_loop().time() + pause
             raise Unreachable(f"{self._place.name}: {reason_of(error)}") from error
-        del self._holders[:-1]
+        del holders[:-1]
         self._db, self._failures, self._retry_at, self._in_doubt = db, 0, 0.0, False
         return stored
 

@@ -8,7 +8,7 @@ import psycopg
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.postgresql.place import Place
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 _LOCK: Final = 0x0FE7_1011
 """Key of the lock that one migration holds, to the end of its transaction."""

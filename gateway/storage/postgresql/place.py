@@ -7,6 +7,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from gateway.storage.contract import Conflict, StorageError, StoreFault, StoreFull, StoreUnusable
+from gateway.storage.nodes import Stale
 
 _USUAL: Final[dict[str, str | int]] = {
     "application_name": "fetion-gateway",
@@ -24,6 +25,10 @@ _READ_ONLY: Final = "25006"
 _ONE_ROW: Final = ("23", "22", "21")
 """Classes of SQLSTATE for which one row is to blame, so that the others can be stored without it: a rule is
 broken, a value has no place."""
+_STALE: Final = "22012"
+"""Division by zero: how a statement of ours says that what a batch has read has changed since."""
+_EQUAL: Final = "answered_pkey"
+"""The rule that another node breaks which has just stored an equal SMS."""
 _AGAIN: Final = frozenset({"40001", "40P01"})
 """Serialisation failure, deadlock: the same transaction may well succeed."""
 _LOST: Final = frozenset({"FATAL", "PANIC"})
@@ -32,6 +37,7 @@ _LOST: Final = frozenset({"FATAL", "PANIC"})
 _REMEDIES: Final = {
     "42501": "the user of storage.url may not do that: make it the owner of the schema",
     "3F000": "create the schema that search_path names",
+    "55006": "stop it, then start this one: it brings the schema up to date",
     "42P07": "something else is in this schema: storage.url must name an empty database or schema",
     _READ_ONLY: "storage.url must name the primary; with several hosts: target_session_attrs=read-write",
 }
@@ -93,6 +99,8 @@ def typed(error: psycopg.Error, place: Place) -> StorageError:
         return StoreFull(f"{text}: make room on the disk of the server")
     if state == _READ_ONLY:
         return StoreFault(f"{text}: {_REMEDIES[state]}")
+    if state == _STALE or error.diag.constraint_name == _EQUAL:
+        return Stale(f"{place.name}: what the batch has read has changed since")
     if state in _AGAIN:
         return Again(text)
     if state.startswith(_ONE_ROW):

@@ -1,6 +1,7 @@
 """The Reader of a store on PostgreSQL: a connection of its own, beside the running gateway or without one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import merge
 from typing import Any, Final, Self, TypeVar
 
 import orjson
@@ -9,8 +10,10 @@ import psycopg
 from commands.model import Hidden
 from gateway.message import Answer, Attempt, Delivery, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
+from gateway.storage.postgresql.backwards import Backwards, Row, Step
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
+from gateway.storage.postgresql.owner import FIRST_OF, LAST_OF, NODE_SHIFT, range_of
 from gateway.storage.postgresql.place import BY_INDEX, Place, reason_of, unusable
 from gateway.storage.postgresql.rows import text_of
 from gateway.storage.reader import (
@@ -42,38 +45,43 @@ FROM outbox"""
 _JOURNAL_RECORD = f"{_JOURNAL} WHERE number = %s"
 _DOWNLINK = f"{_OUTBOX} WHERE number = %s"
 _CAUSED_BY = f"{_OUTBOX} WHERE number BETWEEN %s AND %s AND cause = %s ORDER BY number"
-_OPEN = f"{_OUTBOX} WHERE state = %s AND state IN (0, 4) ORDER BY number LIMIT %s"
+_OPEN = f"""
+SELECT x.* FROM node n CROSS JOIN LATERAL (
+    {_OUTBOX} WHERE node = n.number AND state = %(state)s AND state IN (0, 4)
+    ORDER BY number LIMIT %(limit)s) x
+ORDER BY number LIMIT %(limit)s
+"""  # noqa: S608
 _COUNT_OPEN = "SELECT count(*) FROM outbox WHERE state IN (0, 4)"
 _ATTEMPTS = """
 SELECT number, ordinal, part, left_at, at, session, remote, result, status, waited
 FROM attempt WHERE number = %s ORDER BY ordinal
 """
+_NODES = "SELECT number FROM node ORDER BY number"
 _BEHIND = """
-SELECT max(number) FROM (SELECT number FROM journal WHERE number > %s ORDER BY number LIMIT %s) x
+SELECT max(number) FROM (
+    SELECT number FROM journal WHERE number BETWEEN %s AND %s ORDER BY number LIMIT %s) x
+"""
+_AMONG_LAST = """
+SELECT min(number) FROM (
+    SELECT number FROM journal WHERE number BETWEEN %s AND %s ORDER BY number DESC LIMIT %s) x
 """
 _JOINED_WITH = f"""{_JOURNAL}
-WHERE number > %s AND number <= %s AND msisdn = %s AND parts > 1 AND position('"joined":[' IN detail) > 0
+WHERE number BETWEEN %s AND %s AND at >= %s AND msisdn = %s AND parts > 1
+    AND position('"joined":[' IN detail) > 0
 ORDER BY number
 """
 # Backwards by the key: neither table has an index on the handset, which would cost every SMS.
 _OF_HANDSET = f"{_JOURNAL} WHERE number < %s AND number >= %s AND msisdn = %s ORDER BY number DESC"
 _TO_HANDSET = f"{_OUTBOX} WHERE number < %s AND number >= %s AND msisdn = %s ORDER BY number DESC"
-_JOURNAL_STEP = """
-SELECT min(number), min(at), count(*)
-FROM (SELECT number, at FROM journal WHERE number < %s ORDER BY number DESC LIMIT %s) x
-"""
-_OUTBOX_STEP = """
-SELECT min(number), min(at), count(*)
-FROM (SELECT number, at FROM outbox WHERE number < %s ORDER BY number DESC LIMIT %s) x
-"""
-_JOURNAL_ENDING = """
-SELECT number FROM (SELECT number FROM journal ORDER BY number DESC LIMIT %s) x WHERE number & %s = %s
-"""
-_OUTBOX_ENDING = """
-SELECT number FROM (SELECT number FROM outbox ORDER BY number DESC LIMIT %s) x WHERE number & %s = %s
-"""
+_ENDING = f"""
+SELECT x.number FROM node n CROSS JOIN LATERAL (
+    SELECT number FROM {{table}} WHERE number BETWEEN {FIRST_OF} AND {LAST_OF}
+    ORDER BY number DESC LIMIT %s) x
+WHERE x.number & %s = %s
+"""  # noqa: S608
 _JOURNAL_PAGE = f"""{_JOURNAL}
-WHERE number > %(after)s AND at >= %(begin)s AND at < %(end)s ORDER BY number LIMIT %(limit)s
+WHERE number > %(after)s AND number <= %(last)s AND at >= %(begin)s AND at < %(end)s
+ORDER BY number LIMIT %(limit)s
 """
 _CLOSED_PAGE = f"""{_OUTBOX}
 WHERE number > %(after)s AND state IN (1, 2, 3) AND closed_at >= %(begin)s AND closed_at < %(end)s
@@ -90,7 +98,7 @@ WHERE msisdn > %(after)s AND position('"orders":[' IN doc) > 0 ORDER BY msisdn L
 """  # noqa: S608
 
 T = TypeVar("T")
-Row = tuple[Any, ...]
+R = TypeVar("R", JournalRecord, DownlinkRecord)
 
 
 class PostgresReader:
@@ -99,6 +107,7 @@ class PostgresReader:
     def __init__(self, place: Place, db: Connection) -> None:
         self._place = place
         self._db = db
+        self._backwards = Backwards(self._read)
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -134,32 +143,51 @@ class PostgresReader:
         return [_attempt(row) for row in self._read(_ATTEMPTS, (number,))]
 
     def joined_with(self, part: JournalRecord) -> JournalRecord | None:
-        """Find out how far to look, then search that range of the table."""
-        [(end,)] = self._read(_BEHIND, (part.number, JOINED_WITHIN))
-        later = map(_journal_record, self._read(_JOINED_WITH, (part.number, end, part.msisdn)))
-        return next((sms for sms in later if part.number in sms.detail.get("joined", ())), None)
+        """Look behind the part at the node that got it, then at nodes that may have taken it over: there
+        among the last SMS."""
+        node = part.number >> NODE_SHIFT
+        first, last = part.number + 1, range_of(node)[1]
+        [(end,)] = self._read(_BEHIND, (first, last, JOINED_WITHIN))
+        spans = [(first, end)] if end is not None else []
+        for other in self._nodes():
+            low, high = range_of(other)
+            if other != node:
+                spans += [
+                    (low, high) for (low,) in self._read(_AMONG_LAST, (low, high, JOINED_WITHIN)) if low
+                ]
+        for low, high in spans:
+            for row in self._read(_JOINED_WITH, (low, high, part.at, part.msisdn)):
+                sms = _journal_record(row)
+                if part.number in sms.detail.get("joined", ()):
+                    return sms
+        return None
 
     def of_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[JournalRecord]:
-        """Find out where the step ends, then read that range of the table."""
-        return self._backwards(_JOURNAL_STEP, _OF_HANDSET, _journal_record, msisdn, before, rows)
+        """Find out where the step ends, then read those ranges of the table."""
+        step = self._backwards.step("journal", self._nodes(), before, rows)
+        found = self._theirs(_OF_HANDSET, _journal_record, msisdn, step)
+        return LookedAt(found, step.before, step.at, step.rows)
 
     def to_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[DownlinkRecord]:
         """The same in the other table."""
-        return self._backwards(_OUTBOX_STEP, _TO_HANDSET, _downlink, msisdn, before, rows)
+        step = self._backwards.step("outbox", self._nodes(), before, rows)
+        found = self._theirs(_TO_HANDSET, _downlink, msisdn, step)
+        return LookedAt(found, step.before, step.at, step.rows)
 
-    def _backwards(
-        self, step: str, theirs: str, record: Callable[[Row], T], msisdn: str, before: int, rows: int
-    ) -> LookedAt[T]:
-        [(low, at, count)] = self._read(step, (before, rows))
-        if low is None:
-            return LookedAt([], 0, 0, 0)
-        found = list(map(record, self._read(theirs, (before, low, msisdn))))
-        return LookedAt(found, low if count == rows else 0, at, count)
+    def _theirs(self, theirs: str, record: Callable[[Row], R], msisdn: str, step: Step) -> list[R]:
+        """The SMS of a handset that a step looked at: by number where one node had them, else by time."""
+        by_node = [map(record, self._read(theirs, (end, low, msisdn))) for low, end in step.ranges]
+        return list(merge(*by_node, key=lambda sms: -sms.at))
+
+    def _nodes(self) -> list[int]:
+        return [number for (number,) in self._read(_NODES, ())]
 
     def ending(self, tail: int, bits: int, rows: int) -> list[int]:
-        """Go backwards through the keys of both tables."""
+        """Go backwards through the keys of both tables, at each node."""
         values = (rows, (1 << bits) - 1, tail)
-        found = [*self._read(_JOURNAL_ENDING, values), *self._read(_OUTBOX_ENDING, values)]
+        found = [
+            row for table in ("journal", "outbox") for row in self._read(_ENDING.format(table=table), values)
+        ]
         return sorted(number for (number,) in found)
 
     def count_waiting(self) -> int:
@@ -170,30 +198,36 @@ class PostgresReader:
         """Read the index of what is open, once for each state."""
         found: list[DownlinkRecord] = []
         for state in (Delivery.PARKED, Delivery.WAITING):
-            found += map(_downlink, self._read(_OPEN, (state.value, limit - len(found))))
+            values = {"state": state.value, "limit": limit - len(found)}
+            found += map(_downlink, self._read(_OPEN, values))
         return found
 
     def journal(self, begin: int = 0, end: int = ENDLESS) -> Iterator[JournalRecord]:
-        """Go through the table by its key: `at` has no index."""
-        return self._paged(_JOURNAL_PAGE, _journal_record, begin, end)
+        """Go through the table by its key, at all nodes at the same time: `at` has no index."""
+        span = {"begin": begin, "end": end}
+        by_node = [
+            self._paged(_JOURNAL_PAGE, _journal_record, {**span, "after": first - 1, "last": last})
+            for first, last in map(range_of, self._nodes())
+        ]
+        yield from merge(*by_node, key=lambda sms: sms.at)
 
     def closed(self, begin: int, end: int) -> Iterator[ClosedDownlink]:
         """Go through the table by its key, and look up each cause."""
-        return self._paged(_CLOSED_PAGE, _closed_downlink, begin, end)
+        return self._paged(_CLOSED_PAGE, _closed_downlink, {"after": -1, "begin": begin, "end": end})
 
     def products(self, begin: int, end: int) -> Iterator[ProductRecord]:
         """Go through the table in the order of its rows."""
-        return self._paged(_PRODUCT_PAGE, _product, begin, end)
+        return self._paged(_PRODUCT_PAGE, _product, {"after": -1, "begin": begin, "end": end})
 
     def orders(self) -> Iterator[CustomerOrders]:
         """Go through the customers whose documents have orders."""
-        return self._paged(_ORDER_PAGE, _customer_orders)
+        return self._paged(_ORDER_PAGE, _customer_orders, {"after": -1})
 
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
 
-    def _read(self, statement: str, values: Row | dict[str, int]) -> list[Row]:
+    def _read(self, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
         try:
             with self._db.transaction():
                 self._db.execute(_ONLY_READ)
@@ -204,14 +238,12 @@ class PostgresReader:
                 f"{self._place.name}: the store cannot be read: {reason_of(error)}"
             ) from error
 
-    def _paged(
-        self, statement: str, record: Callable[[Row], T], begin: int = 0, end: int = ENDLESS
-    ) -> Iterator[T]:
+    def _paged(self, statement: str, record: Callable[[Row], T], begin: dict[str, int]) -> Iterator[T]:
         """Give what `record` makes of each row, PAGE rows at a time.
 
         statement: gives at most %(limit)s rows whose first column is above %(after)s, in its order.
         """
-        values = {"after": -1, "begin": begin, "end": end, "limit": PAGE}
+        values = {**begin, "limit": PAGE}
         while rows := self._read(statement, values):
             yield from map(record, rows)
             values["after"] = rows[-1][0]

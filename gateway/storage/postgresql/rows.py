@@ -47,13 +47,14 @@ def journal_row(m: JournalEntry) -> dict[str, Any]:
     return row
 
 
-def outbox_row(m: MobileTerminated) -> dict[str, Any]:
+def outbox_row(m: MobileTerminated, node: int) -> dict[str, Any]:
+    """node: of the gateway that writes it."""
     return {
         "number": m.number, "cause": m.cause, "msisdn": m.msisdn, "account": m.account, "source": m.source,
         "destination": m.destination, "ton": m.ton, "npi": m.npi, "text": "" if m.secret else m.text,
         "sealed": octets(m.sealed) if m.secret else None, "secret": m.secret, "reference": m.reference,
         "at": m.at, "expires_at": m.expires_at, "parts": m.parts, "source_ton": m.source_ton,
-        "source_npi": m.source_npi,
+        "source_npi": m.source_npi, "node": m.node or node, "moved": m.node not in {0, node},
     }  # fmt: skip
 
 
@@ -89,13 +90,14 @@ def buddy_of(row: tuple[Any, ...]) -> Buddy:
     return Buddy(str(owner), str(other), text_of(name), since, blocked, matched_at)
 
 
-def part_row(p: StoredPart) -> dict[str, Any]:
+def part_row(p: StoredPart, node: int) -> dict[str, Any]:
     part = p.part
     return {
         "number": p.number, "account": p.account, "source": p.source, "destination": p.destination,
         "kind": part.kind, "reference": part.reference, "total": part.total, "place": part.number,
         "data_coding": p.data_coding, "octets": octets(p.octets), "deadline": p.deadline, "msisdn": p.msisdn,
         "ton": p.ton, "npi": p.npi, "at": p.at, "digest": octets(p.digest), "complete": p.complete,
+        "node": node,
     }  # fmt: skip
 
 
@@ -109,11 +111,12 @@ def stored_part(row: tuple[Any, ...]) -> StoredPart:
 
 
 def waiting_sms(row: tuple[Any, ...]) -> MobileTerminated:
-    """An SMS of an earlier run: it may have left already."""
+    """An SMS that waits or is parked."""
     number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret, *rest = row
-    reference, at, expires_at, parts, parts_done, attempts, losses, source_ton, source_npi = rest
+    reference, at, expires_at, parts, parts_done, attempts, losses, *rest = rest
+    source_ton, source_npi, repeat, node = rest
     return MobileTerminated(
         number, cause, msisdn, account, 0, source, destination, ton, npi, text_of(text), at, expires_at,
-        secret, sealed or b"", reference, parts=parts, parts_done=parts_done, attempts=attempts, repeat=True,
-        losses=losses, source_ton=source_ton, source_npi=source_npi,
+        secret, sealed or b"", reference, parts=parts, parts_done=parts_done, attempts=attempts,
+        repeat=repeat, losses=losses, source_ton=source_ton, source_npi=source_npi, node=node,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: one connection, one round trip a commit, one owner at a time."""
+"""The store on PostgreSQL: one connection, one round trip a commit, one owner of each node at a time."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Self, TypeVar
@@ -8,13 +8,14 @@ import psycopg
 
 from commands.model import LoadKeys, Result, World
 from gateway.message import RUNS, Commit, Expected, MobileTerminated, StoredPart, Watermark
-from gateway.storage.contract import Candidate, RecentSms, StoreFault, StoreUnusable
+from gateway.storage.contract import Candidate, RecentSms, StorageError, StoreUnusable
 from gateway.storage.postgresql import customers
-from gateway.storage.postgresql.candidates import Candidates, find
+from gateway.storage.postgresql.candidates import Candidates, find, recover
 from gateway.storage.postgresql.events import EventCalls, EventNumbers
-from gateway.storage.postgresql.link import Db, Link
+from gateway.storage.postgresql.link import Db, Link, Statement
 from gateway.storage.postgresql.migration import check_server, migrate
-from gateway.storage.postgresql.owner import take
+from gateway.storage.postgresql.nodes import LEAVING, NodeCalls
+from gateway.storage.postgresql.owner import range_of, take
 from gateway.storage.postgresql.place import Place, unusable
 from gateway.storage.postgresql.provinces import ProvinceCalls
 from gateway.storage.postgresql.retention import forget
@@ -28,55 +29,65 @@ INSERT INTO meta VALUES ('run', 1) ON CONFLICT (key) DO UPDATE SET value = meta.
 WHERE meta.value + 1 < %s RETURNING value
 """
 _META: Final = "SELECT value FROM meta WHERE key = %s"
-_SETTLED: Final = "SELECT key, value FROM meta WHERE key IN ('settled', 'settled_at')"
+_SETTLED: Final = "SELECT settled, settled_at FROM node WHERE number = %s"
 _LAST_TIME: Final = """
-SELECT greatest(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
-    coalesce((SELECT at FROM journal ORDER BY number DESC LIMIT 1), 0))
+SELECT greatest((SELECT settled_at FROM node WHERE number = %s),
+    (SELECT at FROM journal WHERE number BETWEEN %s AND %s ORDER BY number DESC LIMIT 1))
 """
 _MATCHING_ENDS: Final = "SELECT min(msisdn), max(msisdn) FROM customer WHERE matching = 1"
 _MATCHING: Final = "SELECT msisdn FROM customer WHERE matching = 1 AND msisdn >= %s ORDER BY msisdn LIMIT %s"
-# Backwards from the end of the journal: its numbers grow with time, and `at` has no index.
+# Backwards from the end of the journal of this node: its numbers grow with time, and `at` has no index.
 _RECENT: Final = """
 SELECT at, msisdn, text, destination, outcome, detail FROM journal
-WHERE number > coalesce((SELECT number FROM journal WHERE at < %s ORDER BY number DESC LIMIT 1), -1)
-    AND instruction != ''
-ORDER BY number DESC LIMIT %s
+WHERE number > coalesce((
+        SELECT number FROM journal WHERE number BETWEEN %(first)s AND %(last)s AND at < %(since)s
+        ORDER BY number DESC LIMIT 1), %(first)s - 1)
+    AND number <= %(last)s AND instruction != ''
+ORDER BY number DESC LIMIT %(limit)s
 """
-_LEAVING: Final = """
-SELECT number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret, reference, at,
-    expires_at, parts, parts_done, attempts, losses, source_ton, source_npi
-FROM outbox"""
-_WAITING: Final = f"{_LEAVING} WHERE state = 0 AND number > %s ORDER BY number LIMIT %s"
-_PARKED: Final = f"{_LEAVING} WHERE state = 4 AND number = %s"
+_WAITING: Final = f"""
+SELECT {LEAVING} FROM outbox WHERE node = %s AND state = 0 AND number > %s AND NOT moved
+ORDER BY number LIMIT %s
+"""  # noqa: S608
+_PARKED: Final = f"SELECT {LEAVING} FROM outbox WHERE state = 4 AND number = %s"  # noqa: S608
 _PARTS: Final = """
 SELECT number, account, source, destination, kind, reference, total, place, data_coding, octets, deadline,
     msisdn, ton, npi, at, digest, complete
-FROM part ORDER BY number
+FROM part WHERE node = %s ORDER BY number
 """
-_LEFT: Final = "UPDATE outbox SET repeat = TRUE WHERE state = 0 AND NOT repeat"
+_LEFT: Final = """
+UPDATE outbox SET repeat = TRUE WHERE node = %s AND state = 0 AND NOT repeat AND NOT moved
+"""
+_RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
-class PostgresStore(EventCalls, ProvinceCalls):
-    """Store in one schema of a database; see gateway.storage.contract for what each call promises."""
+class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
+    """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
+    call promises."""
 
     def __init__(self, place: Place, link: Link, events: EventNumbers, run: int) -> None:
         self._place = place
         self._link = link
         self._events = events
-        self._candidates = Candidates()
+        self._candidates = Candidates(link.owner)
         self.run = run
+        self.node = link.owner.node
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """Open or create the store. Raises StoreInUse or StoreUnusable, naming the place and the remedy."""
+    def open(cls, url: str, node: str = "", lease: int = 7) -> Self:
+        """Open or create the store, as the node of that name, or alone.
+
+        lease: seconds for which a named node owns its row after its last transaction. Raises StoreInUse or
+        StoreUnusable, naming the place and the remedy.
+        """
         place = Place.of(url)
         try:
             with psycopg.connect(place.conninfo, autocommit=True) as db:
                 check_server(db, place)
                 migrate(db, place)
-                holder = take(db, place)
+                owner = take(db, place, node, lease)
                 row = db.execute(_DRAW_RUN, (RUNS,)).fetchone()
-                return cls(place, Link(place, holder), EventNumbers(db), _run_of(row, place))
+                return cls(place, Link(place, owner), EventNumbers(db, owner.node), _run_of(row, place))
         except psycopg.Error as error:
             raise unusable(error, place) from error
 
@@ -87,7 +98,11 @@ class PostgresStore(EventCalls, ProvinceCalls):
 
     async def set_key_check(self, check: int) -> None:
         """The same row, in a commit of its own."""
-        await self._link.commit([(SET_META, ("key_check", check))])
+
+        async def write(_: Db) -> list[Statement]:
+            return [(SET_META, ("key_check", check))]
+
+        await self._link.commit(write)
 
     async def next_run(self) -> int:
         """Another row of meta."""
@@ -99,20 +114,27 @@ class PostgresStore(EventCalls, ProvinceCalls):
 
     async def last_time(self) -> int:
         """Of the last SMS, or of the watermark, which moves without one."""
-        return int((await self._link.read(_LAST_TIME))[0][0])
+        return int((await self._link.read(_LAST_TIME, (self.node, *range_of(self.node))))[0][0])
 
     async def load(self, keys: LoadKeys, world: World) -> None:
         """See gateway.storage.postgresql.customers."""
         async with self._link.turn() as db:
-            await customers.load(db, keys, world)
+            await customers.load(db, keys, world, shared=self._link.owner.shared)
 
     async def commit(self, commit: Commit) -> None:
         """See gateway.storage.postgresql.writing and link."""
         if commit.doubted or commit.certain:
             self._candidates.reload()
-        events = self._events
-        await self._link.commit(list(statements(commit, events.last + 1, events.origin)))
-        events.last += len(commit.events)
+        events, owner = self._events, self._link.owner
+
+        async def write(db: Db) -> list[Statement]:
+            await events.make_sure(db)
+            return list(statements(commit, owner, events.last + 1, events.origin))
+
+        def stored() -> None:
+            events.last += len(commit.events)
+
+        await self._link.commit(write, stored, commit.settled)
 
     async def matching(self, place: float, limit: int) -> list[str]:
         """One search of the index, a second one from its beginning when the end was reached."""
@@ -128,32 +150,35 @@ class PostgresStore(EventCalls, ProvinceCalls):
 
     async def recent(self, since: int, limit: int) -> list[RecentSms]:
         """A search of the primary key from its end."""
-        return [_recent(*row) for row in reversed(await self._link.read(_RECENT, (since, limit)))]
+        first, last = range_of(self.node)
+        values = {"first": first, "last": last, "since": since, "limit": limit}
+        return [_recent(*row) for row in reversed(await self._link.read(_RECENT, values))]
 
     async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """A search of the index of what waits, as the next one."""
-        return [waiting_sms(row) for row in await self._link.read(_WAITING, (after, limit))]
+        return [_left(row) for row in await self._link.read(_WAITING, (self.node, after, limit))]
 
     async def parked(self, number: int) -> MobileTerminated | None:
-        """One row."""
+        """One row, of any node."""
         rows = await self._link.read(_PARKED, (number,))
-        return waiting_sms(rows[0]) if rows else None
+        return _left(rows[0]) if rows else None
 
     async def parts(self) -> list[StoredPart]:
-        """All rows of the part table, oldest first."""
-        return [stored_part(row) for row in await self._link.read(_PARTS)]
+        """All rows of this node, oldest first."""
+        return [stored_part(row) for row in await self._link.read(_PARTS, (self.node,))]
 
     async def settled(self) -> Watermark:
-        """Two rows of meta."""
-        async with self._link.turn() as db:
-            return await _settled(db)
+        """In the row of this node."""
+        return Watermark(*(await self._link.read(_SETTLED, (self.node,)))[0])
 
     async def recover(self, until: int) -> None:
         """See gateway.storage.postgresql.candidates, like the next three."""
 
         async def work(db: Db) -> None:
-            await self._candidates.recover(db, await _settled(db), until)
-            await db.execute(_LEFT)
+            found = await (await db.execute(_SETTLED, (self.node,))).fetchall()
+            await recover(db, self.node, Watermark(*found[0]), until)
+            await db.execute(_LEFT, (self.node,))
+            await db.execute(_RECOVERED, (self.node,))
 
         self._candidates.reload()
         await self._link.apart(work)
@@ -173,7 +198,7 @@ class PostgresStore(EventCalls, ProvinceCalls):
 
     async def forget(self, before: int, limit: int) -> int:
         """One step; see gateway.storage.postgresql.retention."""
-        return await self._link.apart(lambda db: forget(db, before, limit))
+        return await self._link.apart(lambda db: forget(db, self.node, before, limit))
 
     async def close(self) -> None:
         """When no commit is under way: leave the store to others, and close the connection."""
@@ -183,7 +208,7 @@ class PostgresStore(EventCalls, ProvinceCalls):
         """A transaction that counts candidates: if it fails they are counted again."""
         try:
             return await self._link.apart(work)
-        except StoreFault:
+        except StorageError:
             self._candidates.reload()
             raise
 
@@ -198,10 +223,11 @@ def _run_of(row: tuple[Any, ...] | None, place: Place) -> int:
     return int(row[0])
 
 
-async def _settled(db: Db) -> Watermark:
-    found = await (await db.execute(_SETTLED)).fetchall()
-    known = {str(key): int(value) for key, value in found}
-    return Watermark(known.get("settled", 0), known.get("settled_at", 0))
+def _left(row: tuple[Any, ...]) -> MobileTerminated:
+    """An SMS of an earlier run: it may have left already."""
+    sms = waiting_sms(row)
+    sms.repeat = True
+    return sms
 
 
 def _recent(at: int, msisdn: str, text: str, destination: str, outcome: str, detail: str | None) -> RecentSms:

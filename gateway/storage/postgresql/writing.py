@@ -1,14 +1,14 @@
 """The statements of a commit: one for each table that it touches, each for all of its rows."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from gateway.message import Commit
-from gateway.storage.postgresql import candidates, events, provinces
+from gateway.storage.postgresql import answered, candidates, customers, events, provinces
 from gateway.storage.postgresql.link import Statement
+from gateway.storage.postgresql.owner import Owner
 from gateway.storage.postgresql.rows import (
     attempt_row,
-    buddy_row,
     changed_row,
     closed_row,
     journal_row,
@@ -16,13 +16,6 @@ from gateway.storage.postgresql.rows import (
     part_row,
     recordset,
 )
-from gateway.storage.records import customer_row
-
-_CUSTOMER: Final = (
-    "msisdn bigint, fetion_number bigint, state text, account text, spelling text, ton integer, npi integer,"
-    " doc text, matching integer"
-)
-_CUSTOMER_COLUMNS: Final = tuple(column.split()[0] for column in _CUSTOMER.split(", "))
 
 
 def inserting(table: str, columns: str) -> str:
@@ -41,27 +34,13 @@ _OUTGOING: Final = inserting(
     "outbox",
     "number bigint, cause bigint, msisdn text, account text, source text, destination text, ton integer,"
     " npi integer, text text, sealed bytea, secret boolean, reference integer, at bigint, expires_at bigint,"
-    " parts integer, source_ton integer, source_npi integer",
+    " parts integer, source_ton integer, source_npi integer, node integer, moved boolean",
 )
-_CUSTOMERS: Final = f"""{inserting("customer", _CUSTOMER)}
-ON CONFLICT (msisdn) DO UPDATE SET fetion_number = excluded.fetion_number, state = excluded.state,
-    account = excluded.account, spelling = excluded.spelling, ton = excluded.ton, npi = excluded.npi,
-    doc = excluded.doc, matching = excluded.matching
-"""
-_BUDDY: Final = "owner bigint, other bigint, name text, since bigint, blocked boolean, matched_at bigint"
-_BUDDIES: Final = f"""{inserting("buddy", _BUDDY)}
-ON CONFLICT (owner, other) DO UPDATE SET name = excluded.name, since = excluded.since,
-    blocked = excluded.blocked, matched_at = excluded.matched_at
-"""
-_NO_BUDDIES: Final = """
-DELETE FROM buddy b USING json_to_recordset(%s) AS x (owner bigint, other bigint)
-WHERE b.owner = x.owner AND b.other = x.other
-"""
 _PARTS: Final = inserting(
     "part",
     "number bigint, account text, source text, destination text, kind text, reference integer, total integer,"
     " place integer, data_coding integer, octets bytea, deadline bigint, msisdn text, ton integer,"
-    " npi integer, at bigint, digest bytea, complete boolean",
+    " npi integer, at bigint, digest bytea, complete boolean, node integer",
 )
 _PARTS_COMPLETE: Final = """
 UPDATE part p SET complete = TRUE, octets = '', deadline = x.deadline
@@ -77,15 +56,15 @@ UPDATE outbox o SET state = x.state, losses = x.losses, attempts = x.attempts, p
     error = x.error, repeat = x.repeat
 FROM json_to_recordset(%s) AS x (number bigint, state integer, losses integer, attempts integer,
     parts_done integer, error text, repeat boolean)
-WHERE o.number = x.number
+WHERE o.number = x.number AND o.node = %s
 """
 _CLOSED: Final = """
 UPDATE outbox o SET state = x.state, closed_at = x.closed_at, parts_done = x.parts_done,
     attempts = x.attempts, remote_id = x.remote_id, error = x.error, session = x.session,
-    sealed = NULL
+    sealed = NULL, moved = FALSE
 FROM json_to_recordset(%s) AS x (number bigint, state integer, closed_at bigint, parts_done integer,
     attempts integer, remote_id text, error text, session bigint)
-WHERE o.number = x.number
+WHERE o.number = x.number AND o.node = %s
 """
 _ATTEMPT: Final = (
     "number bigint, place integer, ordinal integer, part integer, left_at bigint, at bigint, session bigint,"
@@ -102,58 +81,42 @@ INSERT INTO meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = exclude
 """
 
 
-def statements(commit: Commit, first_event: int, origin: int) -> Iterator[Statement]:
+def statements(commit: Commit, owner: Owner, first_event: int, origin: int) -> Iterator[Statement]:
     """Every statement of a commit, in order. first_event, origin: of its events (EventNumbers).
 
-    Rows of customers stand in the order of their keys, as all locks are taken.
+    Rows that other nodes may change too are locked in the order of their keys.
     """
+    node = owner.node
+    if owner.shared:
+        yield from candidates.checks(commit, node)
+    yield from customers.statements(commit, shared=owner.shared)
     if commit.messages:
         yield _JOURNAL, (recordset([journal_row(m) for m in commit.messages]),)
-    if customers := {row[0]: row for row in map(customer_row, commit.customers)}:
-        yield _CUSTOMERS, (recordset([_named(customers[key]) for key in sorted(customers)]),)
-    yield from _buddies(commit)
     if commit.outgoing:
-        yield _OUTGOING, (recordset([outbox_row(m) for m in commit.outgoing]),)
+        yield _OUTGOING, (recordset([outbox_row(m, node) for m in commit.outgoing]),)
     if commit.changed:
-        yield _CHANGED, (recordset(list({m.number: changed_row(m) for m in commit.changed}.values())),)
+        changed = {m.number: changed_row(m) for m in commit.changed}
+        yield _CHANGED, (recordset(list(changed.values())), node)
     if commit.closed:
-        yield _CLOSED, (recordset(list({m.number: closed_row(m) for m in commit.closed}.values())),)
+        yield _CLOSED, (recordset(list({m.number: closed_row(m) for m in commit.closed}.values())), node)
     if commit.attempts:
         latest = {(each.number, each.place): attempt_row(each) for each in commit.attempts}
         yield _ATTEMPTS, (recordset(list(latest.values())),)
-    yield from _rare(commit)
+    yield from _rare(commit, node)
     if commit.events:
-        yield events.inserting(commit.events, first_event, origin)
+        yield events.inserting(commit.events, node, first_event, origin)
     yield from provinces.statements(commit)
-    yield from candidates.statements(commit)
-    if commit.settled is not None:
-        yield SET_META, ("settled", commit.settled.number)
-        yield SET_META, ("settled_at", commit.settled.at)
+    yield from candidates.statements(commit, node)
+    if owner.shared:
+        yield from answered.statements(commit, node)
 
 
-def _named(row: tuple[Any, ...]) -> Mapping[str, Any]:
-    return dict(zip(_CUSTOMER_COLUMNS, row, strict=True))
-
-
-def _buddies(commit: Commit) -> Iterator[Statement]:
-    known = [buddy_row(buddy) for buddy in commit.buddies.values() if buddy is not None]
-    gone = [
-        {"owner": int(owner), "other": int(other)}
-        for (owner, other), buddy in commit.buddies.items()
-        if buddy is None
-    ]
-    if known:
-        yield _BUDDIES, (recordset(known),)
-    if gone:
-        yield _NO_BUDDIES, (recordset(gone),)
-
-
-def _rare(commit: Commit) -> Iterator[Statement]:
+def _rare(commit: Commit, node: int) -> Iterator[Statement]:
     """What most batches do not hold."""
     if commit.products:
         yield _PRODUCTS, (recordset([each._asdict() for each in commit.products]),)
     if commit.parts:
-        yield _PARTS, (recordset([part_row(p) for p in commit.parts]),)
+        yield _PARTS, (recordset([part_row(p, node) for p in commit.parts]),)
     if commit.parts_complete:
         yield _PARTS_COMPLETE, (recordset([each._asdict() for each in commit.parts_complete]),)
     if commit.parts_gone:

@@ -35,9 +35,9 @@ _PRODUCT = "DELETE FROM product_record WHERE rowid <= :end AND at < :before"
 
 # Open ones stay, whatever their age: their customers have not been told yet.
 _ASKED_END = """
-SELECT max(number) FROM (SELECT number FROM province_asked ORDER BY number LIMIT :limit)
+SELECT max(at) FROM (SELECT at FROM province_asked WHERE at < :before ORDER BY at LIMIT :limit)
 """
-_ASKED = "DELETE FROM province_asked WHERE number <= :end AND over_at > 0 AND at < :before"
+_ASKED = "DELETE FROM province_asked WHERE at <= :end AND over_at > 0"
 _POSTED_END = """
 SELECT max(at) FROM (SELECT at FROM province_sent WHERE at < :before ORDER BY at LIMIT :limit)
 """

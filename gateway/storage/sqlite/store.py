@@ -94,6 +94,8 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
 class SqliteStore(EventCalls, ProvinceCalls):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
+    node = 0
+
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: int) -> None:
         self._path = path
         self._db = connection

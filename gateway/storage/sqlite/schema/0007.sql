@@ -12,6 +12,7 @@ CREATE TABLE province_asked (
     over_at INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX province_asked_open ON province_asked (reply_by) WHERE over_at = 0;
+CREATE INDEX province_asked_at ON province_asked (at);
 
 -- An SMS that a province's system sent: id is its own, by which repeats are known. number: in the outbox.
 CREATE TABLE province_sent (
