@@ -1,5 +1,6 @@
-"""The program of docs/province-system.md as it stands, with what `mqtt acl` hands out: handset, gateway, broker, vote."""
+"""The program of docs/province-system.md as it stands, with what `mqtt acl` hands out."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -25,14 +26,13 @@ async def said(port: int, handset: str, text: str, expected: str) -> bool:
     [command] = re.findall(r"^    fetion-gateway (handset send .*)$", PAGE, re.MULTILINE)
     words = command.replace("13700137000", handset).split()
     words[words.index("1612008") + 1], words[-1] = text, expected
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", *words, "--port", str(port)],
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", *words, "--port", str(port)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    await until(lambda: process.poll() is not None, "the handset")
-    output = process.communicate()[0].decode()
-    assert process.returncode == 0, output
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
     return True
 
 
@@ -55,8 +55,8 @@ async def test_a_vote(tmp_path: Path) -> None:
     (tmp_path / "vote.py").write_text(PROGRAM, "utf-8")
     arguments = ["127.0.0.1", str(broker.port), "province-200", passwords["province-200"]]
     with (tmp_path / "vote.log").open("ab") as output:
-        vote = subprocess.Popen(
-            [sys.executable, str(tmp_path / "vote.py"), *arguments], stdout=output, stderr=output
+        vote = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(tmp_path / "vote.py"), *arguments), stdout=output, stderr=output
         )
     log = broker.folder / "log"
     try:
@@ -72,7 +72,7 @@ async def test_a_vote(tmp_path: Path) -> None:
             assert await said(served.port, "13700137000", "2", "舞狮，现在有1票")
     finally:
         vote.kill()
-        vote.wait()
+        await vote.wait()
         broker.kill()
     sent = [each["source"] for each in lines(tmp_path / "gateway.log") if each["event"] == "sms.sent"]
     assert sent == ["1612008"] * 4

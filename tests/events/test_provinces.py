@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
+import pytest
 import pytest_asyncio
 
 from gateway.app import Gateway
@@ -19,6 +20,7 @@ from tests.events.json_schema import faults
 from tests.events.mosquitto import Mosquitto, needs_mosquitto
 from tests.events.support import Notebook
 from tests.make_schemas import FOLDER
+from tests.postgresql import missing, url_of
 from tests.proofs.served import (
     accepted,
     bind,
@@ -334,6 +336,7 @@ async def test_floods_and_the_day(broker: Mosquitto, tmp_path: Path) -> None:
     assert len(rows(store_of(tmp_path), "SELECT * FROM province_sent")) == 33
 
 
+@pytest.mark.long
 async def test_monsters(broker: Mosquitto, tmp_path: Path) -> None:
     """What is longer than we take never comes here; what follows it does. Messages with QoS 0, of any number,
     and retained ones do no harm."""
@@ -473,3 +476,38 @@ async def test_a_denied_topic(tmp_path: Path) -> None:
         broker.kill()
     denied = [each for each in lines(tmp_path / "gateway.log") if each["event"] == "events.denied"]
     assert [each["what"] for each in denied] == [f"{MT}/refused"]
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+async def test_two_nodes_take_turns(broker: Mosquitto, tmp_path: Path) -> None:
+    """One of them subscribes; when it stops, the other one goes on in its session with what came meanwhile,
+    and knows what was sent."""
+    url, folders = url_of(tmp_path), [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    configs = [
+        write_config(
+            folder,
+            mqtt={"url": broker.url},
+            node={"name": folder.name},
+            storage={"url": url, "key_file": str(tmp_path / "key")},
+        )
+        for folder in folders
+    ]
+
+    def subscribes(folder: Path) -> bool:
+        return '"consumer":"provinces"' in (folder / "gateway.log").read_text("utf-8")
+
+    async with system(broker) as province, inside(configs[1]) as second:
+        await until(lambda: subscribes(folders[1]), "the first of them")
+        async with inside(configs[0]) as first:
+            await province.sends(answer("a"), answer("b"))
+            await until(lambda: second.provinces.counts["200", "taken"] == 2, "two SMS")
+            assert (first.provinces.watches, second.provinces.watches) == (False, True)
+            assert not subscribes(folders[0])
+    async with system(broker) as province:
+        await province.sends(answer("b"), answer("c"))
+        async with inside(configs[0]) as first:
+            await until(lambda: first.provinces.counts["200", "taken"] == 1, "what came meanwhile")
+            assert first.provinces.counts["200", "repeated"] == 1
+            assert first.provinces.watches
