@@ -24,10 +24,12 @@ from gateway.storage.nodes import SharedStore
 from routing.model import Accepts
 from routing.table import Routing
 
-STEP: Final = 100
+STEP: Final = 40
 """SMS of one commit at most, so that SMS of handsets do not wait long for it."""
 HURRIED_MOST: Final = 100_000
 """SMS to provinces that nobody gets, not yet noted in the store. Those beyond wait for their deadline."""
+REFUSAL: Final = 0.0002
+"""Seconds for which nothing more is taken, for each refusal: a flood leaves most of the time to SMS."""
 TOO_MANY: Final = "too many SMS wait here: send it again later"
 FAILED: Final = "the gateway has failed on it: its log says why"
 
@@ -125,6 +127,7 @@ class Provinces:
                 await work.done
             finally:
                 self._work = None
+        await asyncio.sleep(len(work.refused) * REFUSAL)
         return refusals(work.refused, self._terms.node, self._clock.now_ms())
 
     def nobody_hears(self, numbers: Sequence[int]) -> None:

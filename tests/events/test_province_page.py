@@ -64,7 +64,6 @@ async def test_a_vote(tmp_path: Path) -> None:
             await until(lambda: log.read_text("utf-8").count("as province-200") == 1, "the vote")
             await until(lambda: "provinces" in (tmp_path / "gateway.log").read_text("utf-8"), "the gateway")
             assert await said(served.port, "13700137000", "1", "舞龙，现在有1票")
-            assert await said(served.port, "13700137001", "1", "舞龙，现在有2票")
             assert await said(served.port, "13700137001", "hello", "回复1投给舞龙")
             broker.kill()
             await broker.start()
@@ -75,5 +74,5 @@ async def test_a_vote(tmp_path: Path) -> None:
         await vote.wait()
         broker.kill()
     sent = [each["source"] for each in lines(tmp_path / "gateway.log") if each["event"] == "sms.sent"]
-    assert sent == ["1612008"] * 4
+    assert sent == ["1612008"] * 3
     assert "Traceback" not in (tmp_path / "vote.log").read_text("utf-8")

@@ -175,6 +175,7 @@ async def test_there_and_back(broker: Mosquitto, tmp_path: Path) -> None:
         assert await gets(esme) == [("1612008", ALICE, "text of d")]
         await until(lambda: gateway.provinces.counts["200", "repeated"] == 1, "the repeat")
         assert gateway.provinces.counts["200", "taken"] == 4
+    assert "as fetion-gateway-provinces (p5, c0," in (broker.folder / "log").read_text("utf-8")
     assert [
         each["outcome"] for each in lines(tmp_path / "gateway.log") if each["event"] == "sms.handled"
     ] == ["done"]
@@ -478,6 +479,7 @@ async def test_a_denied_topic(tmp_path: Path) -> None:
     assert [each["what"] for each in denied] == [f"{MT}/refused"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(bool(missing()), reason=missing())
 async def test_two_nodes_take_turns(broker: Mosquitto, tmp_path: Path) -> None:
     """One of them subscribes; when it stops, the other one goes on in its session with what came meanwhile,
