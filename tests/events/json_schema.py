@@ -20,8 +20,8 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], place: str 
     if "$ref" in schema:
         return faults(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, place)
     if "anyOf" in schema:
-        found = [faults(value, each, root, place) for each in schema["anyOf"]]
-        return [] if [] in found else found[0]
+        either = [faults(value, each, root, place) for each in schema["anyOf"]]
+        return [] if [] in either else either[0]
     kind = KINDS[schema["type"]]
     fits = isinstance(value, kind) and not isinstance(value, bool)
     if not fits:

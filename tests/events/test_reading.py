@@ -166,7 +166,7 @@ def test_every_item_has_one_outcome(values: list[object]) -> None:
     if not values:
         assert found.items == []
         return
-    places = [each.position for each in (*found.items, *found.refused)]
+    places = [item.position for item in found.items] + [each.position or 0 for each in found.refused]
     assert len(set(places)) == len(places)
     assert set(places) <= set(range(len(values)))
     for item in found.items:
