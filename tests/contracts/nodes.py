@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 from commands.model import LoadKeys, World
 from gateway.message import Commit
@@ -37,7 +38,7 @@ def is_shared(store: SharedStore) -> SharedStore:
     return store
 
 
-def on_server(folder: Path, statement: str) -> list[tuple[object, ...]]:
+def on_server(folder: Path, statement: str) -> list[tuple[Any, ...]]:
     """Run a statement beside the nodes."""
     return shared().execute(statement, schema_of(folder))
 

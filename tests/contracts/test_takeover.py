@@ -238,7 +238,7 @@ async def test_a_connection_that_stands_still(tmp_path: Path) -> None:
         async def stand_still(_: Db) -> list[TakenOver]:
             async with asyncio.timeout(PATIENCE):
                 while not (taken := await b.take_over(UNTIL, 9)):  # noqa: ASYNC110 - so do gateways
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.05)
             assert as_counts(taken[0]) == (1, 0, 0, 0)
             return taken
 
