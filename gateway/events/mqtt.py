@@ -53,8 +53,6 @@ CLOSED: Final = "the broker has closed the connection"
 TOO_LONG: Final = "is longer than the broker's longest packet"
 NOBODY: Final = 0x10
 """The reason code of a publish that no subscription asks for (MQTT 5, 3.4.2.1)."""
-SESSION: Final = 30 * 86_400
-"""Seconds for which the broker is asked to keep a session without a connection."""
 FAILURE: Final = 0x80
 """Reason codes from here on are failures (MQTT 5, 2.4)."""
 FAULTS: Final = (aiomqtt.MqttError, TemporaryFault, OSError, UnicodeError)
@@ -263,7 +261,7 @@ class SubscribingClient(MqttClient):
     aiomqtt acknowledges a message before anybody has looked at it, and discards acknowledged ones where its
     queue has a bound. Here none passes its queue: `came` is told of each, and the broker gets its answer by
     `acknowledge`. It sends `window` unanswered ones at most (the receive maximum), none longer than `most`
-    octets.
+    octets, and keeps the session for `keep` seconds without a connection.
     """
 
     def __init__(
@@ -274,9 +272,10 @@ class SubscribingClient(MqttClient):
         came: Callable[[Incoming], None],
         window: int,
         most: int,
+        keep: int,
     ) -> None:
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        session.SessionExpiryInterval = SESSION
+        session.SessionExpiryInterval = keep
         session.ReceiveMaximum = window
         session.MaximumPacketSize = most
         super().__init__(broker, tls, identifier, session=session)

@@ -39,11 +39,13 @@ Holds = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is subscribed to. name: for the log. client_id: of the session, the same at each start."""
+    """What is subscribed to. name: for the log. client_id: of the session, the same at each start. keep:
+    seconds for which the broker keeps what comes while there is no connection."""
 
     name: str
     client_id: str
     topic: str
+    keep: int = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ class Subscription:
         # In a thread: to read the certificates of the machine takes 10 ms and more.
         tls = await asyncio.to_thread(tls_of, self._settings) if self._broker.tls else None
         self._waiting, self._unpromised = [], 0  # of the last connection: they come again
-        client = SubscribingClient(self._broker, tls, self._wanted.client_id, self._came, WINDOW, PACKET)
+        client = SubscribingClient(
+            self._broker, tls, self._wanted.client_id, self._came, WINDOW, PACKET, self._wanted.keep
+        )
         await client.connect()
         try:
             await client.receive(self._wanted.topic)
@@ -213,4 +217,4 @@ def wake_up(node: str, woken: Callable[[], None]) -> tuple[Wanted, Take]:
         woken()
         return ()
 
-    return Wanted("node", f"fetion-gateway-{node}-mt", f"fetion/nodes/{node}/mt"), take
+    return Wanted("node", f"fetion-gateway-{node}-mt", f"fetion/nodes/{node}/mt", keep=0), take
