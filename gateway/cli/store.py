@@ -38,6 +38,7 @@ class Migrate:
         sys.stdout.writelines(f"{table:<15} {count:>12,} rows\n" for table, count in counts.items())
         sys.stdout.write(
             "all rows are the same in both stores: set storage.url to the new one, key_file stays\n"
+            "for several gateways on it also set node.name: the first node takes over what waits\n"
         )
         return 0
 

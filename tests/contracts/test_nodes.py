@@ -314,3 +314,15 @@ async def test_a_task_for_one_node(tmp_path: Path) -> None:
         assert not await a.hold("province/100")
     async with nodes(tmp_path, "c") as (c,):
         assert await c.hold("province/100")
+
+
+async def test_a_stale_commit_says_nothing_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no fault: neither the library nor anybody else complains of it."""
+    async with nodes(tmp_path, "a", "b") as (a, b):
+        for n in range(8):
+            await a.commit(sms(a, n, digest=b"%d" % n))
+            with pytest.raises(Stale):
+                await b.commit(sms(b, n, digest=b"%d" % n))
+    assert [record.getMessage() for record in caplog.records if record.name != "asyncio"] == []

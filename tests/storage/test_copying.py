@@ -155,6 +155,26 @@ def test_no_table_and_no_column_is_left_out(tmp_path: Path) -> None:
     assert {column for _, column, boolean in rows if boolean} == BOOLEANS | {"moved"}
 
 
+async def test_a_named_node_goes_on_with_a_copy(tmp_path: Path) -> None:
+    """With a name instead of none, what waits, parts, events and doubts are taken over at once."""
+    path = tmp_path / "fetion.db"
+    store = SqliteStore.open(path)
+    await filled(store)
+    await store.close()
+    copy_store(path, url_of(tmp_path), quiet)
+    node = PostgresStore.open(url_of(tmp_path), "bj1")
+    await node.recover(START_MS)
+    taken = [each for _ in range(5) for each in await node.take_over(START_MS, 100)]
+    assert {(each.number, each.name) for each in taken} == {(0, "")}
+    assert sum(each.sms for each in taken) == 4
+    assert sum(each.parts for each in taken) == 2
+    assert sum(each.events for each in taken) == 2
+    assert sum(each.candidates for each in taken) == 16
+    assert [sms.number for sms in await node.take_in(10)] == [100, 101, 104]
+    assert await node.key_check() == 77
+    await node.close()
+
+
 async def test_what_prevents_a_copy(tmp_path: Path) -> None:
     """A store that is not there, or in use; a target that has a store already: nothing is changed."""
     path = tmp_path / "fetion.db"

@@ -116,7 +116,8 @@ def statements(commit: Commit, *, shared: bool) -> Iterator[Statement]:
     pairs = sorted(commit.buddies)
     owners = {int(owner) for owner, _ in pairs}.difference(written) if shared else set[int]()
     revisions = {int(msisdn): revision for msisdn, revision in commit.revisions.items()} if shared else {}
-    if keys := sorted(owners.union(revisions, written)) if shared else []:
+    if owners or not revisions.keys() <= written.keys():  # else the rows are checked as they are written
+        keys = sorted(owners.union(revisions, written))
         seen = [{"msisdn": msisdn, "revision": revision} for msisdn, revision in revisions.items()]
         yield _UNCHANGED, (keys, recordset(seen))
     if checked := [written[key] for key in sorted(written) if key in revisions]:

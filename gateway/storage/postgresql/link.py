@@ -49,6 +49,21 @@ def _is_refused(db: Db, error: psycopg.Error) -> bool:
     return db.info.transaction_status is Status.IDLE and error.sqlstate is not None
 
 
+async def _in_one_round_trip(db: Db, statements: Sequence[Statement]) -> psycopg.Error | None:
+    """Run statements as one pipeline. Gives the first error: the pipeline is left in order all the same."""
+    first: psycopg.Error | None = None
+    try:
+        async with db.pipeline():
+            try:
+                for statement, values in statements:
+                    await db.execute(statement, values)
+            except psycopg.Error as error:
+                first = error
+    except psycopg.Error as error:  # of the end of the pipeline: what follows the first one says less
+        first = first or error
+    return first
+
+
 class Unreachable(StoreFault):
     """There is no connection."""
 
@@ -93,6 +108,13 @@ class Link:
         """All rows of a statement that only reads."""
         async with self.turn() as db:
             return await (await db.execute(statement, values)).fetchall()
+
+    async def look(self, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The same of one that must search by an index, however little the planner knows of the table."""
+        async with self.turn() as db, db.pipeline(), db.transaction():
+            await db.execute(BY_INDEX)
+            cursor = await db.execute(statement, values)
+            return await cursor.fetchall()
 
     async def apart(self, work: Callable[[Db], Awaitable[T]], stored: Callable[[T], None] | None = None) -> T:
         """Run it in a transaction of its own, to its end also when the caller is cancelled.
@@ -168,25 +190,18 @@ class Link:
         async with self.turn() as db:
             statements = await build(db)
             batch, asked_at = self.owner.batch + 1, time.monotonic()
-            try:
-                async with db.pipeline():
-                    await db.execute("BEGIN")
-                    await db.execute(_LIMITS, self._limits)
-                    await db.execute(CLAIM, self.owner.claim(batch, settled))
-                    for statement, values in statements:
-                        await db.execute(statement, values)
-                    await db.execute("COMMIT")
-            except psycopg.Error as error:
-                if _is_refused(db, error):
-                    raise
-                self._in_doubt = True
-                lost = error
-            else:
+            begin: list[Statement] = [("BEGIN", ()), (_LIMITS, self._limits)]
+            begin.append((CLAIM, self.owner.claim(batch, settled)))
+            error = await _in_one_round_trip(db, [*begin, *statements, ("COMMIT", ())])
+            if error is None:
                 self.owner.renewed(asked_at)
                 self._count(batch, stored)
                 return
+            if _is_refused(db, error):
+                raise error
+            self._in_doubt = True
             await self._drop()
-        await self._find_out(lost, batch, stored)
+        await self._find_out(error, batch, stored)
 
     def _count(self, batch: int, stored: Callable[[], None] | None) -> None:
         self.owner.batch = batch

@@ -39,6 +39,9 @@ WHERE number = ANY(%(numbers)s) AND node = %(me)s AND state = 0
     AND EXISTS (SELECT FROM node n WHERE n.number = %(node)s AND {LIVE})
 RETURNING number
 """  # noqa: S608
+_HOLDER: Final = f"""
+SELECT n.number, {LIVE} FROM holding h JOIN node n ON n.number = h.node WHERE h.name = %s
+"""  # noqa: S608
 _HELD_BY: Final = "SELECT node FROM holding WHERE name = %s FOR UPDATE"
 # No row: it is locked, so its gateway is at work.
 _IS_OVER: Final = f"""
@@ -98,7 +101,7 @@ class NodeCalls:
     async def take_in(self, limit: int) -> list[MobileTerminated]:
         """A look that writes nothing, then a search of the index of what was moved."""
         node = self._link.owner.node
-        if not await self._link.read(_MOVED, (node,)):
+        if not await self._link.look(_MOVED, (node,)):
             return []
 
         async def take(db: Db) -> list[MobileTerminated]:
@@ -117,8 +120,11 @@ class NodeCalls:
         return sorted(await self._link.apart(move))
 
     async def hold(self, name: str) -> bool:
-        """A row, held by the node that it names as long as that one lives."""
+        """A row, held by the node that it names as long as that one lives: mostly a look."""
         me = self._link.owner.node
+        for holder, live in await self._link.read(_HOLDER, (name,)):
+            if live:
+                return bool(holder == me)
 
         async def hold(db: Db) -> bool:
             await db.execute(_FREE, (name, me))

@@ -7,6 +7,7 @@ left on the way to the server fails too. Each commit leaves its number in the ro
 follows a lost one finds out what became of the commit that was under way.
 """
 
+import contextlib
 import secrets
 import time
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ UPDATE node SET holder = CASE WHEN holder = %(holder)s THEN holder END, batch = 
     settled = coalesce(%(settled)s, settled), settled_at = coalesce(%(settled_at)s, settled_at)
 WHERE number = %(node)s
 """
+_PATIENCE = "SET LOCAL lock_timeout = '1s'"
+_STANDS: Final = "a gateway that has this store open stands still in the middle of a transaction: end it"
 # Openings take turns: they give numbers, and compare all rows.
 _TURN = "SELECT FROM fetion_store FOR UPDATE"
 _GONE = """
@@ -130,8 +133,10 @@ def take(db: Connection, place: Place, name: str = "", lease: int = 0) -> Owner:
     """
     lease = lease if name else LEASE
     for left in reversed(range(LOOKS)):
-        with db.transaction():
+        with contextlib.suppress(psycopg.errors.LockNotAvailable), db.transaction():
+            refused = _STANDS
             asked_at = time.monotonic()
+            db.execute(_PATIENCE)
             db.execute(_TURN)
             rows = db.execute(_LOOK).fetchall()
             refused = _refused(rows, name)

@@ -152,11 +152,11 @@ class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
         """A search of the primary key from its end."""
         first, last = range_of(self.node)
         values = {"first": first, "last": last, "since": since, "limit": limit}
-        return [_recent(*row) for row in reversed(await self._link.read(_RECENT, values))]
+        return [_recent(*row) for row in reversed(await self._link.look(_RECENT, values))]
 
     async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """A search of the index of what waits, as the next one."""
-        return [_left(row) for row in await self._link.read(_WAITING, (self.node, after, limit))]
+        return [_left(row) for row in await self._link.look(_WAITING, (self.node, after, limit))]
 
     async def parked(self, number: int) -> MobileTerminated | None:
         """One row, of any node."""

@@ -77,7 +77,7 @@ _CURSORS: Final = "UPDATE consumer SET cursor = greatest(cursor, %(reach)s) WHER
 
 async def over(link: Link) -> bool:
     """Whether there may be something to take over: a look that writes nothing."""
-    return bool(await link.read(_WORK, (link.owner.node,)))
+    return bool(await link.look(_WORK, (link.owner.node,)))
 
 
 class TakeOver:
