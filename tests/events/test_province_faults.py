@@ -121,7 +121,7 @@ async def test_a_broker_killed_before_our_answer(broker: Mosquitto, tmp_path: Pa
         with contextlib.suppress(aiomqtt.MqttError):
             async with system(broker) as province:
                 await province.sends(answer("a"), answer("b"))
-                for number in range(5):  # changes, after which Mosquitto saves
+                for number in range(10_000):  # changes, after which Mosquitto saves, to its end
                     await province.keeps(f"other/{number}")
         assert [each[2] for each in await gets(esme, 2)] == ["text of a", "text of b"]
         assert len(saved) == 1
