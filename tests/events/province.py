@@ -64,13 +64,15 @@ class System:
 
 
 @contextlib.asynccontextmanager
-async def system(broker: Mosquitto, *topics: str) -> AsyncIterator[System]:
-    """One that has subscribed (default: to the topics of 200)."""
+async def system(broker: Mosquitto, *topics: str, patience: float = WITHIN) -> AsyncIterator[System]:
+    """One that has subscribed (default: to the topics of 200). patience: seconds, of a publish too, which
+    aiomqtt lets wait so long where the broker is killed."""
     async with aiomqtt.Client(
         "127.0.0.1",
         broker.port,
         identifier="province-200",
         protocol=aiomqtt.ProtocolVersion.V5,
+        timeout=patience,
     ) as client:
         for topic in topics or (MO, f"{MT}/refused"):
             await client.subscribe(topic, 1)

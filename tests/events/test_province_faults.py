@@ -114,18 +114,18 @@ async def test_a_broker_killed_before_our_answer(broker: Mosquitto, tmp_path: Pa
             await super().commit(commit)
             if first:
                 broker.kill()
+                await broker.start()
 
     config = config_for(tmp_path, broker)
     async with inside(config, open_store=Killing.open) as gateway, await bind(gateway.port) as esme:
         await subscribed(tmp_path)
         with contextlib.suppress(aiomqtt.MqttError):
-            async with system(broker) as province:
+            async with system(broker, patience=2) as province:
                 await province.sends(answer("a"), answer("b"))
                 for number in range(10_000):  # changes, after which Mosquitto saves, to its end
                     await province.keeps(f"other/{number}")
         assert [each[2] for each in await gets(esme, 2)] == ["text of a", "text of b"]
         assert len(saved) == 1
-        await broker.start()
         await until(lambda: gateway.provinces.counts["200", "repeated"] == 2, "the repeat")
         async with system(broker) as province:
             await province.sends(answer("c"))
