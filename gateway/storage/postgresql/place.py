@@ -37,7 +37,7 @@ _LOST: Final = frozenset({"FATAL", "PANIC"})
 _REMEDIES: Final = {
     "42501": "the user of storage.url may not do that: make it the owner of the schema",
     "3F000": "create the schema that search_path names",
-    "55006": "stop it, then start this one: it brings the schema up to date",
+    "55006": "stop it, then start this one, which brings the schema up to date",
     "42P07": "something else is in this schema: storage.url must name an empty database or schema",
     _READ_ONLY: "storage.url must name the primary; with several hosts: target_session_attrs=read-write",
 }
