@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from gateway.events.broker import MqttSettings, Node, NodeName
+from gateway.events.broker import MqttSettings, Node, NodeName, Provinces
 from gateway.storage_settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -219,6 +219,7 @@ class LimitSettings(Closed):
     same_text: Annotated[int, Field(ge=0)] = 20
     same_text_minutes: Positive = 10
     help_period: Positive = 600
+    province_reply: Positive = 60
 
 
 class Logging(Closed):
@@ -248,6 +249,7 @@ class Settings(Closed):
     limits: LimitSettings = LimitSettings()
     storage: Storage = Storage()
     mqtt: MqttSettings = MqttSettings()
+    provinces: Provinces = Provinces()
     node: Node = Node()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()

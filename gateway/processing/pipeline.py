@@ -25,6 +25,7 @@ from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.nodes import Nodes
 from gateway.processing.prepared import Prepared
+from gateway.processing.provinces import Provinces
 from gateway.processing.upkeep import Upkeep
 from gateway.storage.contract import Conflict, StorageError, Store, StoreFull
 from gateway.storage.nodes import Fenced, Stale
@@ -33,6 +34,8 @@ BATCH: Final = 256
 PAUSE_FIRST: Final = 0.1
 PAUSE_MOST: Final = 5.0
 """Seconds for which the gateway takes no SMS after a fault of the store: first pause and longest one."""
+PROVINCES_PAUSE: Final = 1.0
+"""Seconds for which nothing of provinces is tried after a fault of the store."""
 CLOSING: Final = 0.01
 """Seconds that closed SMS wait for a batch to be stored with. Killed meanwhile, the gateway sends them once
 more, as it does with those whose response is under way."""
@@ -56,6 +59,7 @@ class Stages:
     upkeep: Upkeep
     retransmissions: Retransmissions
     outbox: Outbox
+    provinces: Provinces
     nodes: Nodes | None = None
 
 
@@ -86,6 +90,8 @@ class Pipeline:
         self._retransmissions = stages.retransmissions
         self._outbox = stages.outbox
         self._nodes = stages.nodes
+        self._provinces = stages.provinces
+        self._provinces_from = 0.0
         self._store = store
         self._numbers = numbers
         self._clock = clock
@@ -181,6 +187,8 @@ class Pipeline:
             await self._work(self._queue.take(BATCH, self._retransmissions.expecting))
             if looks:
                 await self._look()
+            if self._provinces.due and self._clock.monotonic() >= self._provinces_from:
+                await self._work_for_provinces()
             if self._upkeep.forgets_now:
                 await self._forget()
         except Fenced:
@@ -347,6 +355,23 @@ class Pipeline:
 
     # Beside the way of an SMS
 
+    async def _work_for_provinces(self) -> None:
+        """A step for provinces, in a commit of its own: nothing of it meets an SMS."""
+        try:
+            if await self._provinces.step():
+                self._stored()
+        except Fenced:
+            raise
+        except StorageError as error:  # SMS may well be stored all the same
+            self._provinces_from = self._clock.monotonic() + PROVINCES_PAUSE
+            self._note_failure(error, PROVINCES_PAUSE)
+        except Exception as error:  # the boundary for bugs in what provinces send
+            self._observer.broken("provinces", error)
+            self._provinces.give_up()
+        else:
+            if self._provinces.due:
+                self._wake.set()
+
     async def _forget(self) -> None:
         try:
             await self._upkeep.forget()
@@ -378,10 +403,10 @@ class Pipeline:
         return True
 
     def tick(self) -> None:
-        """Ask for the next step of forgetting, of a look at the nodes and at SMS that are held, where it is
-        due. Called ten times a second."""
-        due = self._upkeep.tick()
+        """Ask for what is due: a step of forgetting or for provinces, a look at the nodes or at SMS that are
+        held. Called ten times a second."""
         now = self._clock.monotonic()
+        due = self._upkeep.tick() or (self._provinces.due and now >= self._provinces_from)
         if self._nodes is not None:
             due = self._nodes.tick() or due
             if now - self._released_at >= RELEASE_EVERY:
@@ -393,5 +418,6 @@ class Pipeline:
     def housekeep(self) -> None:
         """Give up late parts, forget old candidates and rows, move the watermark; every few seconds."""
         self._upkeep.due()
+        self._provinces.look()
         self._hashing.forget()
         self._wake.set()
