@@ -33,7 +33,7 @@ from gateway.inbound.intake import Intake
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
-from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
+from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts, Starts
 from gateway.message import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
@@ -41,6 +41,7 @@ from gateway.operations.event_log import EventLog
 from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
 from gateway.operations.pdus import Pdus
+from gateway.operations.province_log import ProvinceLog
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
 from gateway.outbound.outbox import Outbox
@@ -51,6 +52,8 @@ from gateway.processing.batch import Batches
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
 from gateway.processing.pipeline import Pipeline, Stages
+from gateway.processing.provinces import Around, Duty, Provinces, Terms
+from gateway.processing.quotas import Quotas
 from gateway.processing.recognition import Recognition
 from gateway.processing.recovery import Recovery
 from gateway.processing.upkeep import Upkeep
@@ -112,6 +115,7 @@ class Gateway:
         self._events_backlog = events_backlog or settings.mqtt.backlog
         self._drivers = drivers
         self._clock = SteadyClock(self._environment.clock)
+        self._node = settings.node.name or node_of(socket.gethostname())
         self._changes = Changes()
         self._work = asyncio.Event()
         self._opened = contextlib.AsyncExitStack()
@@ -221,9 +225,43 @@ class Gateway:
         """What publishes events. Its library is imported only where there is a broker."""
         from gateway.events.mqtt import MqttEvents
 
-        settings, environment = self.settings, self._environment
-        node = settings.node.name or node_of(socket.gethostname())
-        return MqttEvents(settings.mqtt, node, self._clock, environment.random, self.observer)
+        return MqttEvents(
+            self.settings.mqtt,
+            self._node,
+            self._clock,
+            self._environment.random,
+            self.observer,
+            lambda numbers: self.provinces.nobody_hears(numbers),
+        )
+
+    def _subscriptions(self) -> Starts | None:
+        """What receives over MQTT; None where there is no broker."""
+        if self.settings.mqtt.url is None:
+            return None
+        from gateway.events.subscription import Subscription, Subscriptions, Surroundings, Wanted
+
+        client_id = self.settings.provinces.client_id
+        wanted = Wanted("provinces", client_id, "fetion/province/+/mt")
+        around = Surroundings(self._clock, self._environment.random, self.observer)
+        duty = Duty(self.store, self.provinces)
+        return Subscriptions([Subscription(self.settings.mqtt, wanted, self.provinces.take, around, duty)])
+
+    def _build_provinces(self) -> None:
+        """What systems of provinces send, and by when they answer."""
+        settings, log = self.settings, ProvinceLog(self._log, self._clock)
+        quotas = Quotas(settings.provinces.limits, ZoneInfo(settings.service.timezone))
+        self.provinces = Provinces(
+            self._in_force,
+            self._addressing,
+            Terms(self._node, "place.province", settings.provinces.parts, quotas),
+            Around(
+                self.store,
+                self.outbox,
+                self._clock,
+                together([log, *self._observers]),
+                self._work.set,
+            ),
+        )
 
     async def _open_keys(self) -> Keys:
         """The key of the store, or another one where its loss is accepted."""
@@ -312,7 +350,17 @@ class Gateway:
             self.store, self.retransmissions, reassembly, self.outbox, queue, clock, retention
         )
         batches = Batches(recognition, self._build_execution())
-        stages = Stages(queue, hashing, batches, answers, self._upkeep, self.retransmissions, self.outbox)
+        self._build_provinces()
+        stages = Stages(
+            queue,
+            hashing,
+            batches,
+            answers,
+            self._upkeep,
+            self.retransmissions,
+            self.outbox,
+            self.provinces,
+        )
         self._flushing = Flushing(self._log, clock.monotonic)
         self.pipeline = Pipeline(
             stages, self.store, self._numbers, clock, self.observer, self._work, self._worked
@@ -322,12 +370,16 @@ class Gateway:
         service = self.settings.service
         limits = ServiceLimits(**self.settings.limits.model_dump())
         self._rules = ServiceRules(
-            limits, ZoneInfo(service.timezone), self._read_words(), bool(self._consumers)
+            limits,
+            ZoneInfo(service.timezone),
+            self._read_words(),
+            tells_events=bool(self._consumers),
+            provinces=self.settings.mqtt.url is not None,
         )
         self.guard = Guard(
             limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS
         )
-        addressing = Addressing(
+        self._addressing = Addressing(
             self._numbers,
             self._keys,
             self._accounts,
@@ -338,7 +390,7 @@ class Gateway:
             self._in_force,
             self.store,
             self.guard,
-            addressing,
+            self._addressing,
             self._rules,
             self._environment.random,
         )
@@ -382,6 +434,7 @@ class Gateway:
                 self.events,
                 control,
                 status.rates,
+                self._subscriptions(),
             ),
             self._changes,
             self._log,

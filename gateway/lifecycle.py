@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.channels.contract import Channel
 from gateway.clock import SteadyClock
@@ -44,9 +44,19 @@ FLUSH_EVERY: Final = 0.01
 """Seconds between two hand-overs of log lines at least, beside those of a tick."""
 
 
+class Starts(Protocol):
+    """What has tasks of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    async def close(self) -> None:
+        """End."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What runs."""
+    """What runs. subscriptions: None where nothing is received over MQTT."""
 
     binds: Binds
     queue: InboundQueue
@@ -57,6 +67,7 @@ class Parts:
     events: Relays
     control: Control
     rates: Rates
+    subscriptions: Starts | None = None
 
 
 class Changes:
@@ -130,6 +141,9 @@ class Lifecycle:
         for channel in parts.channels:
             said |= await channel.start()
             opened.callback(channel.close)
+        if parts.subscriptions is not None:
+            parts.subscriptions.start()
+            opened.push_async_callback(parts.subscriptions.close)
         self._logger.info("gateway.ready", **said, waiting=parts.outbox.depth)
         self._log.flush()
         return said
@@ -212,6 +226,8 @@ class Lifecycle:
         pipeline, outbox = parts.pipeline, parts.outbox
         for channel in parts.channels:
             channel.close()
+        if parts.subscriptions is not None:
+            await parts.subscriptions.close()
         parts.queue.stopping = True
         await self._until(lambda: pipeline.idle)
         outbox.stopping = True

@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gateway.message import JournalEntry, MobileTerminated, StoredEvent
+from gateway.message import Asked, JournalEntry, MobileTerminated, StoredEvent
 
 
 class Remote(Protocol):
@@ -129,6 +129,14 @@ class Observer:
 
     def consumer_disconnected(self, consumer: str, peer: str, reason: str, failures: int) -> None:
         """A consumer of events has no connection to its peer, after so many failures in a row."""
+
+    # Provinces
+
+    def province_refused(self, province: str, reason: str) -> None:
+        """An SMS of a province's system, or a whole payload, is not sent."""
+
+    def province_unanswered(self, asked: Asked) -> None:
+        """A province did not answer an SMS in time, or nobody was there: its customer was told."""
 
     # The gateway itself
 

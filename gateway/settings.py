@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from gateway.events.broker import MqttSettings, Node
+from gateway.events.broker import MqttSettings, Node, Provinces
 from gateway.storage_settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -217,6 +217,7 @@ class LimitSettings(Closed):
     same_text: Annotated[int, Field(ge=0)] = 20
     same_text_minutes: Positive = 10
     help_period: Positive = 600
+    province_reply: Positive = 60
 
 
 class Logging(Closed):
@@ -252,6 +253,7 @@ class Settings(Closed):
     limits: LimitSettings = LimitSettings()
     storage: Storage = Storage()
     mqtt: MqttSettings = MqttSettings()
+    provinces: Provinces = Provinces()
     node: Node = Node()
     tables: TableSettings = TableSettings()
     logging: Logging = Logging()

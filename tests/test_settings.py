@@ -75,6 +75,7 @@ def test_shipped_values() -> None:
         "free_hours": 72,
         "instructions_per_minute": 30,
         "help_period": 600,
+        "province_reply": 60,
         "same_text": 20,
         "same_text_minutes": 10,
     }
@@ -231,7 +232,8 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
         (
             "FETION__",
             "1",
-            "unknown key; known: limits, logging, mqtt, node, service, shutdown, smpp, storage, tables",
+            "unknown key; known: limits, logging, mqtt, node, provinces, service, shutdown, smpp, storage,"
+            " tables",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The sections `mqtt` and `node` of the configuration, and the broker that a URL names."""
+"""The sections `mqtt`, `provinces` and `node` of the configuration, and the broker that a URL names."""
 
 import re
 import ssl
@@ -69,6 +69,9 @@ def _broker_url(url: str) -> str:
     return url
 
 
+Client = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
+
+
 class MqttSettings(Closed):
     """Events over MQTT (docs/mqtt.md).
 
@@ -79,7 +82,7 @@ class MqttSettings(Closed):
 
     url: Annotated[str, AfterValidator(_broker_url)] | None = Field(default=None, repr=False)
     backlog: Annotated[int, Field(gt=0)] = 1_000_000
-    client_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
+    client_id: Client | None = None
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -123,6 +126,33 @@ class MqttSettings(Closed):
                 reason = f"{self.cert_file} or {self.key_file}: {error.strerror}"
                 raise BadCertificate("cert_file", reason) from None
         return context
+
+
+Code = Annotated[str, Field(pattern=r"^[0-9]{3}$")]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class ProvinceLimits(Closed):
+    """What one province may send: rate SMS a second, burst of them at once, per_day in service.timezone."""
+
+    rate: Annotated[float, Field(gt=0, le=100_000)] = 50.0
+    burst: Count = 500
+    per_day: Count = 200_000
+
+
+class Provinces(ProvinceLimits):
+    """The systems of provinces (docs/mqtt.md): limits for each, and `of` for those that have others.
+
+    parts: of the longest SMS. client_id: the same on all nodes, which take turns in one session.
+    """
+
+    parts: Annotated[int, Field(ge=1, le=255)] = 8
+    client_id: Client = "fetion-gateway-provinces"
+    of: dict[Code, ProvinceLimits] = Field(default_factory=dict)
+
+    def limits(self, province: str) -> ProvinceLimits:
+        """Those of one province."""
+        return self.of.get(province, self)
 
 
 class Node(Closed):

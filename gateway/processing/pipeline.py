@@ -24,6 +24,7 @@ from gateway.outbound.outbox import Outbox
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.prepared import Prepared
+from gateway.processing.provinces import Provinces
 from gateway.processing.upkeep import Upkeep
 from gateway.storage.contract import Conflict, InDoubt, StorageError, Store, StoreFault, StoreFull
 
@@ -35,6 +36,8 @@ STALLED: Final = 5.0
 """Seconds after which a store that does not return counts as failed. An answer that is later than that is in
 doubt at the centre anyway (LATE_MS)."""
 NOT_KNOWN: Final = "the store does not say whether an SMS of this session is stored"
+PROVINCES_PAUSE: Final = 1.0
+"""Seconds for which nothing of provinces is tried after a fault of the store."""
 CLOSING: Final = 0.01
 """Seconds that closed SMS wait for a batch to be stored with. Killed meanwhile, the gateway sends them once
 more, as it does with those whose response is under way."""
@@ -52,6 +55,7 @@ class Stages:
     upkeep: Upkeep
     retransmissions: Retransmissions
     outbox: Outbox
+    provinces: Provinces
 
 
 class Pipeline:
@@ -79,6 +83,8 @@ class Pipeline:
         self._upkeep = stages.upkeep
         self._retransmissions = stages.retransmissions
         self._outbox = stages.outbox
+        self._provinces = stages.provinces
+        self._provinces_from = 0.0
         self._store = store
         self._numbers = numbers
         self._clock = clock
@@ -177,6 +183,8 @@ class Pipeline:
         try:
             await self._tend()
             await self._work(self._queue.take(BATCH, self._retransmissions.expecting))
+            if self._provinces.due and self._clock.monotonic() >= self._provinces_from:
+                await self._work_for_provinces()
             if self._upkeep.forgets_now:
                 await self._forget()
         except StorageError as error:
@@ -336,6 +344,21 @@ class Pipeline:
 
     # Beside the way of an SMS
 
+    async def _work_for_provinces(self) -> None:
+        """A step for provinces, in a commit of its own: nothing of it meets an SMS."""
+        try:
+            if await self._provinces.step():
+                self._stored()
+        except StorageError as error:  # SMS may well be stored all the same
+            self._provinces_from = self._clock.monotonic() + PROVINCES_PAUSE
+            self._note_failure(error, PROVINCES_PAUSE)
+        except Exception as error:  # the boundary for bugs in what provinces send
+            self._observer.broken("provinces", error)
+            self._provinces.give_up()
+        else:
+            if self._provinces.due:
+                self._wake.set()
+
     async def _forget(self) -> None:
         try:
             await self._upkeep.forget()
@@ -355,14 +378,15 @@ class Pipeline:
         return not self.in_doubt
 
     def tick(self) -> None:
-        """Look whether the store returns; ask for the next step of forgetting, if there is more to forget.
-        Called ten times a second."""
+        """Look whether the store returns; ask for the next step of forgetting, or for provinces. Called ten
+        times a second."""
         self._watch()
-        if self._upkeep.tick():
+        if self._upkeep.tick() or (self._provinces.due and self._clock.monotonic() >= self._provinces_from):
             self._wake.set()
 
     def housekeep(self) -> None:
         """Give up late parts, forget old candidates and rows, move the watermark; every few seconds."""
         self._upkeep.due()
+        self._provinces.look()
         self._hashing.forget()
         self._wake.set()
