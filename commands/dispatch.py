@@ -1,7 +1,8 @@
 """Run the handler of what a text means, with the checks that all rows share.
 
-In this order: the state of the sender (line cut, account protected, not opened), answers to suggestions, the
-handler, the reminder of an open question, and no answer to automatic texts and repeated help.
+In this order: the state of the sender (line cut, account protected, a mobile of another operator, not
+opened), answers to suggestions, the handler, the reminder of an open question, and no answer to automatic
+texts and repeated help.
 """
 
 from typing import Final
@@ -31,6 +32,7 @@ from routing.model import Accepts, Route
 
 # Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
 _ANSWER: Final = Accepts.ANSWER
+_PASSED_ON: Final = (Accepts.PROVINCE, Accepts.VOICE, Accepts.NONE)
 _SUSPENDED: Final = CustomerState.SUSPENDED
 _EXPLAINED: Final = (Result.REFUSED, Result.MISUNDERSTOOD, Result.USAGE)
 _HELPED: Final = "help"
@@ -55,6 +57,7 @@ class Dispatch:
         "_needs_open",
         "_parser",
         "_table",
+        "_works_ported_out",
         "_works_protected",
         "_works_suspended",
     )
@@ -65,6 +68,7 @@ class Dispatch:
         self._parser = parser
         self._general = table.general
         self._needs_open = frozenset(row.id for row in rows if row.needs_open)
+        self._works_ported_out = frozenset(row.id for row in rows if row.works_ported_out)
         self._works_protected = frozenset(row.id for row in rows if row.works_protected)
         self._works_suspended = frozenset(row.id for row in rows if row.works_suspended)
         self._helps = frozenset(row.id for row in rows if row.helps)
@@ -121,7 +125,12 @@ class Dispatch:
         return Outcome(Result.REFUSED, [Reply(understood.sender, sentence, None, source)], code=code)
 
     def _act(self, world: World, understood: Understood, given: Given) -> Outcome:
-        """Run the handler, if the sender has opened Fetion or the row does not need it."""
+        """Run the handler, if the sender is China Mobile's, and has opened Fetion or the row does not need
+        it."""
+        if self._parser.is_foreign(understood.sender):
+            elsewhere = self._of_other_operator(world, understood)
+            if elsewhere is not None:
+                return elsewhere
         if isinstance(understood, Misunderstood):
             return self._explain(world, understood, given)
         if understood.id in self._needs_open and open_customer(world, understood.sender) is None:
@@ -137,6 +146,19 @@ class Dispatch:
                 return Outcome(Result.LIMITED, silent=_HELPED)
             _note_helped(world, understood.sender, understood.id, given)
         return HANDLERS[understood.id](world, understood, given)
+
+    def _of_other_operator(self, world: World, understood: Understood) -> Outcome | None:
+        """The refusal for a sender of another operator; None if the row works.
+
+        A customer who took the mobile there can still cancel. Places that are not Fetion's answer everybody.
+        """
+        if understood.route.accepts in _PASSED_ON:
+            return None
+        if open_customer(world, understood.sender) is None:
+            return self._refused(understood, self._general.other_operator, Code.UNKNOWN_NUMBER)
+        if understood.id in self._works_ported_out:
+            return None
+        return self._refused(understood, self._general.ported_out, Code.UNKNOWN_NUMBER)
 
     def _say_unread(self, understood: Instruction, outcome: Outcome) -> None:
         """Append a clause to the first reply to the sender: a later line was an instruction too and was

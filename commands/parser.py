@@ -59,6 +59,7 @@ class Explained:
 _BASE: Final = Accepts.BASE
 _CHAT: Final = Accepts.CHAT
 _ANSWER: Final = Accepts.ANSWER
+_CMCC: Final = Operator.CMCC
 _PROVINCE: Final = Accepts.PROVINCE
 
 
@@ -69,7 +70,7 @@ class Parser:
     a mobile. provinces: name -> code. is_ours: whether an address is one of the service.
     """
 
-    __slots__ = ("_is_ours", "_operator", "_passwords", "_readers", "table")
+    __slots__ = ("_operator", "_passwords", "_readers", "table")
 
     def __init__(
         self,
@@ -81,10 +82,15 @@ class Parser:
     ) -> None:
         self.table = table
         self._operator = operator
-        self._is_ours = is_ours
         codes = {code: code for code in provinces.values()}
         self._readers = Readers(person, table.topics, {**provinces, **codes})
-        self._passwords = None if table.attempt is None else Passwords(table.attempt, self._is_number)
+
+        def is_number(digits: str) -> bool:
+            """Whether digits are the number of a person, or an address of ours that takes SMS."""
+            return person(digits) is not None or is_ours(digits)
+
+        # Not a method: replaced tables are gone with their last SMS, without a collection.
+        self._passwords = None if table.attempt is None else Passwords(table.attempt, is_number)
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
         """What `text` means when the mobile `sender` sends it to `route`. Never raises."""
@@ -117,7 +123,7 @@ class Parser:
         accepts = route.accepts
         if accepts is _CHAT:
             to = route.person
-            return Decision(Chat(CHAT, sender, route, text, to, self._is_foreign(to)), 1)
+            return Decision(Chat(CHAT, sender, route, text, to, self.is_foreign(to)), 1)
         if accepts is _PROVINCE and self._speaks_of_passwords(normalise(text).folded):
             return self._attempted(text, route, sender)
         if accepts is not _BASE and accepts is not _ANSWER:
@@ -165,7 +171,7 @@ class Parser:
             return Decision(usage, rule)
         foreign = False
         for name in row.numbers:
-            foreign = foreign or self._is_foreign(arguments.get(name, ""))
+            foreign = foreign or self.is_foreign(arguments.get(name, ""))
         if row.answers:
             arguments, rule = {"serial": ""}, 5
         unread = not row.takes_free_text and self._goes_on(grammar, text, line)
@@ -191,18 +197,15 @@ class Parser:
         begun_at = {"begun_at": route.access_code} if self._grammar(route).newest else {}
         return {"serial": serial, **begun_at}
 
+    def is_foreign(self, number: str) -> bool:
+        """Whether the number of a person is a mobile of another operator, as ported."""
+        return len(number) == MOBILE_DIGITS and self._operator(number) is not _CMCC
+
     def _grammar(self, route: Route) -> Grammar:
         return self.table.grammars.get(route.access_code) or self.table.places[0]
 
-    def _is_foreign(self, number: str) -> bool:
-        return len(number) == MOBILE_DIGITS and self._operator(number) is not Operator.CMCC
-
     def _speaks_of_passwords(self, folded: str) -> bool:
         return self._passwords is not None and self._passwords.are_spoken_of(folded)
-
-    def _is_number(self, digits: str) -> bool:
-        """Whether digits are the number of a person, or an address of ours that takes SMS."""
-        return self._readers.person(digits) is not None or self._is_ours(digits)
 
     def _not_understood(
         self, grammar: Grammar, text: Text, line: Line, route: Route, sender: str

@@ -73,7 +73,7 @@ class RowRecord(Closed):
     arguments: list[ArgumentRecord] = Field(default_factory=list)
     effect: SourcedText
     needs: Literal["open", "any"]
-    despite: list[Literal["protected", "suspended"]] = Field(default_factory=list)
+    despite: list[Literal["protected", "suspended", "other_operator"]] = Field(default_factory=list)
     draws: list[Literal["fetion_number", "password", "password_hash", "candidates"]] = Field(
         default_factory=list
     )
@@ -172,6 +172,8 @@ class GeneralRecord(Closed):
     not_open: Id
     suspended: Id
     protected: Id
+    other_operator: Id
+    ported_out: Id
     reminder: Id
     failed: Id
     too_often: Id

@@ -110,6 +110,10 @@ class Sentences:
         """The text of a sentence as it stands in the file."""
         return self._located.value.sentences[sentence].text
 
+    def fault(self, sentence: str, reason: str) -> Fault:
+        """A fault of a sentence of the file."""
+        return self._located.fault(("sentences", sentence, "text"), reason)
+
     def unused(self, used: Collection[str]) -> list[Fault]:
         """A fault for each sentence that is not in `used`."""
         return [

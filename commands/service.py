@@ -1,8 +1,10 @@
 """The entry point of this package: tables, parser, handlers and sentences together."""
 
 import hashlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from commands.agreement import row_faults, sentence_faults
 from commands.dispatch import Dispatch
 from commands.handlers import HANDLED
 from commands.model import Given, Instruction, Outcome, Reply, Understood, World
@@ -11,11 +13,17 @@ from commands.sentences import Sentences, parts_of
 from commands.table import Table, load_table
 from commands.tariffs import FILE as TARIFFS_FILE
 from commands.tariffs import load_tariffs
+from routing.files import TableFiles
 from routing.table import Routing
-from routing.tablefile import TableError
+from routing.tablefile import Fault, TableError
 
 TABLE_FILE = "appendix8.yaml"
 SENTENCES_FILE = "replies/zh.yaml"
+FILES = (TABLE_FILE, SENTENCES_FILE, TARIFFS_FILE)
+"""The files of these tables."""
+
+
+_SHIPPED = Path(__file__).parent
 
 
 class Commands:
@@ -35,19 +43,19 @@ class Commands:
 
     @classmethod
     def load(cls, routing: Routing, folder: Path | None = None) -> "Commands":
-        """Load the tables of `folder` (appendix8.yaml, replies/zh.yaml, tariffs.yaml), or the shipped ones.
+        """Load the shipped tables, with the files of `folder` in place of those of the same name.
 
         Raises:
             TableError: words that could be confused, a row without a handler, a sentence that is missing,
                 unused, or takes more SMS than it says.
         """
-        folder = folder or Path(__file__).parent
-        tariffs = load_tariffs(folder / TARIFFS_FILE)
-        sentences = Sentences.load(folder / SENTENCES_FILE, tariffs.sentence_values())
-        table = load_table(folder / TABLE_FILE, HANDLED, sentences.by_id)
-        if faults := sentences.unused(table.uses):
+        file = TableFiles(folder, _SHIPPED).path
+        tariffs = load_tariffs(file(TARIFFS_FILE))
+        sentences = Sentences.load(file(SENTENCES_FILE), tariffs.sentence_values())
+        table = load_table(file(TABLE_FILE), HANDLED, sentences.by_id)
+        if faults := sentences.unused(table.uses) or list(_lacks(file, sentences)):
             raise TableError(faults)
-        octets = b"".join((folder / name).read_bytes() for name in (TABLE_FILE, SENTENCES_FILE, TARIFFS_FILE))
+        octets = b"".join(file(name).read_bytes() for name in FILES)
         provinces = {province.zh: province.code for province in routing.provinces.values()}
         parser = Parser(
             table,
@@ -81,3 +89,16 @@ class Commands:
             longer = text + self.sentences.render(reply.clause)
             return longer if parts_of(longer) == 1 else text
         return text
+
+
+def _lacks(file: Callable[[str], Path], sentences: Sentences) -> Iterator[Fault]:
+    """What an operator's files take away that the handlers rely on."""
+    own_sentences, own_table = (
+        file(name).parent != (_SHIPPED / name).parent for name in (SENTENCES_FILE, TABLE_FILE)
+    )
+    if own_sentences or own_table:
+        shipped = Sentences.load(_SHIPPED / SENTENCES_FILE, sentences.fixed)
+        if own_sentences:
+            yield from sentence_faults(sentences, shipped)
+        if own_table:
+            yield from row_faults(file(TABLE_FILE), load_table(_SHIPPED / TABLE_FILE, HANDLED, shipped.by_id))

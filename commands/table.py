@@ -30,12 +30,13 @@ class Row:
     """An instruction.
 
     words: the first is the one that our sentences name. whole_text: it takes every text at its places.
-    needs_open: only for customers who have opened Fetion. works_protected, works_suspended: also while the
-    account is protected, while the line is cut. helps: alone on its line it asks for help, which is limited
-    by limits.help_period. draws: what has to be drawn before its handler runs. reads: it has no effect.
-    hidden: why its text is not stored. usage: the sentence that explains it. replies: the sentences that its
-    handler may send. answers: it answers a question. numbers: its arguments that name persons. keeps_marks: a
-    question mark behind its last argument belongs to that argument.
+    needs_open: only for customers who have opened Fetion. works_protected, works_suspended, works_ported_out:
+    also while the account is protected, while the line is cut, for a customer whose mobile now belongs to
+    another operator. helps: alone on its line it asks for help, which is limited by limits.help_period.
+    draws: what has to be drawn before its handler runs. reads: it has no effect. hidden: why its text is not
+    stored. usage: the sentence that explains it. replies: the sentences that its handler may send. answers:
+    it answers a question. numbers: its arguments that name persons. keeps_marks: a question mark behind its
+    last argument belongs to that argument.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Row:
     needs_open: bool
     works_protected: bool
     works_suspended: bool
+    works_ported_out: bool
     helps: bool
     draws: frozenset[str]
     reads: bool
@@ -186,6 +188,7 @@ def _row(record: RowRecord) -> Row:
         needs_open=record.needs == "open",
         works_protected="protected" in record.despite,
         works_suspended="suspended" in record.despite,
+        works_ported_out="other_operator" in record.despite,
         helps=record.helps,
         draws=frozenset(record.draws),
         reads=record.reads,

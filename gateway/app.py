@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.sensitive_words import WordList
-from commands.service import Commands
+from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
 from gateway.channels.smpp.address_range import claim_of
 from gateway.channels.smpp.channel import SmppChannel
@@ -42,6 +42,7 @@ from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
+from gateway.operations.tables import TableReloads
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Accounts, Addressing, Spelling
@@ -49,7 +50,6 @@ from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
-from gateway.processing.migration import Migration
 from gateway.processing.nodes import Nodes, Surroundings
 from gateway.processing.pipeline import Pipeline, Stages
 from gateway.processing.provinces import Around, Duty, Provinces, Terms
@@ -63,7 +63,6 @@ from gateway.settings import Settings
 from gateway.storage.contract import Store
 from gateway.storage.engines import open_store
 from gateway.storage.nodes import Fenced, SharedStore
-from routing.table import Routing
 from routing.tablefile import TableError
 
 DAY_MS: Final = 86_400_000
@@ -179,6 +178,11 @@ class Gateway:
         """Whether a session asks its peer if it lives, and has no answer yet."""
         return any(connection.session.asking for connection in self.channel.listener.connections)
 
+    @property
+    def tables(self) -> str:
+        """The version of the tables in force."""
+        return self._in_force.tables.version
+
     def reload_words(self) -> None:
         """Read the sensitive words again; a file with faults is refused, and the words stay as they are."""
         try:
@@ -189,11 +193,9 @@ class Gateway:
     # Building, in the order in which one part needs another
 
     async def _build(self, opened: contextlib.AsyncExitStack) -> None:
-        self._routing = Routing.load()
-        self._commands = Commands.load(self._routing)
-        self.tables = f"{self._routing.version}.{self._commands.version}"
+        self._in_force = InForce(Tables.load(self.settings.tables.folder))
         self._logger.info("tables.loaded", version=self.tables)
-        event_log = EventLog(self._log, self._clock, self.tables, self._routing.home)
+        event_log = EventLog(self._log, self._clock, self._in_force.home)
         self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
@@ -263,7 +265,7 @@ class Gateway:
         settings, log = self.settings, ProvinceLog(self._log, self._clock)
         quotas = Quotas(settings.provinces.limits, ZoneInfo(settings.service.timezone))
         self.provinces = Provinces(
-            self._routing,
+            self._in_force,
             self._addressing,
             Terms(self._node, "place.province", settings.provinces.parts, quotas),
             Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
@@ -293,7 +295,7 @@ class Gateway:
             monotonic(),
             shared=self._shared is not None,
         )
-        self._intake = Intake(self._routing, self._commands.parser, self._numbers)
+        self._intake = Intake(self._in_force, self._numbers)
         self.queue = InboundQueue(
             self._intake,
             self._numbers,
@@ -338,13 +340,12 @@ class Gateway:
 
     def _build_pipeline(self, hasher: Hasher) -> None:
         """What works batch after batch."""
-        commands, clock, queue = self._commands, self._clock, self.queue
+        clock, queue = self._clock, self.queue
         generate = functools.partial(generate_password, self._environment.choice)
-        hashing = Hashing(commands, hasher, generate, clock, queue.put)
+        hashing = Hashing(hasher, generate, clock, queue.put)
         queue.hash_with(hashing)
         reassembly = self._reassembly = Reassembly()
         recognition = Recognition(
-            commands,
             self._intake,
             self.retransmissions,
             reassembly,
@@ -392,17 +393,14 @@ class Gateway:
             limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS
         )
         self._addressing = Addressing(
-            self._routing,
-            self._commands,
             self._numbers,
             self._keys,
             self._accounts,
             self.outbox.compose,
-            Migration(self._routing, self._commands) if service.migration == "unified" else None,
+            unified=service.migration == "unified",
         )
         return Execution(
-            self._commands,
-            self._routing,
+            self._in_force,
             self.store,
             self.guard,
             self._addressing,
@@ -436,13 +434,15 @@ class Gateway:
         )
         watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
         accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
-        status = Status(watched, self._clock, self.tables, accounts, None if nodes is None else nodes.report)
-        disclosure = Disclosure(self._routing, self._commands.parser)
-        pdus = smpp_pdus(self.channel, self.settings, disclosure, self._clock.now_ms)
+        status = Status(
+            watched, self._clock, self._in_force, accounts, None if nodes is None else nodes.report
+        )
+        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
+        pdus = smpp_pdus(self.channel, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, "status": status.report},
-            {"pdus": pdus.stream},
+            {**operators.commands, **tables.commands, "status": status.report},
+            {**tables.streams, "pdus": pdus.stream},
         )
         self._lifecycle = Lifecycle(
             Parts(
@@ -496,5 +496,5 @@ class Gateway:
 
     async def _recover_parts(self) -> None:
         """Take up parts of long messages that are not known yet."""
-        lost = await self._recovery.parts(self._reassembly, self._routing)
+        lost = await self._recovery.parts(self._reassembly, self._in_force.tables.routing)
         self._upkeep.give_up(lost, [number for each in lost for number in each.numbers])

@@ -38,6 +38,9 @@ TELLING: Final = 1.0
 """Seconds at the stop in which consumers may take the last events."""
 LINGERING: Final = 0.5
 """Seconds that the last commit may take before it is said that it lasts."""
+RECOGNISED: Final = (
+    "nobody answered them: the centre sends them again, and the next start recognises those that are stored"
+)
 FLUSH_EVERY: Final = 0.01
 """Seconds between two hand-overs of log lines at least, beside those of a tick."""
 
@@ -200,7 +203,8 @@ class Lifecycle:
     # Stop
 
     async def stop(self) -> None:
-        """Stop in order, within the deadline; only a commit that is under way may take longer."""
+        """Stop in order, within the deadline; only a commit that is under way may take longer, and one that
+        is in doubt only for a bounded time (Store.give_up)."""
         parts = self._parts
         self._logger.info("gateway.stopping", binds=len(parts.binds.all()), waiting=parts.outbox.depth)
         try:
@@ -254,7 +258,8 @@ class Lifecycle:
         await parts.events.close(TELLING)
 
     async def end(self) -> None:
-        """End the tasks; the pipeline's behind the commit that is under way, however long that takes."""
+        """End the tasks; the pipeline's behind the commit that is under way, however long the engine works at
+        it."""
         if not self._tasks:
             return
         pipeline, ticks = self._tasks
@@ -264,4 +269,7 @@ class Lifecycle:
         if pending:
             self._logger.warning("gateway.commit_outlasts_deadline")
             self._log.flush()
+            self._parts.pipeline.give_up()
         await asyncio.gather(pipeline, ticks, return_exceptions=True)
+        if unknown := self._parts.pipeline.in_doubt:
+            self._logger.error("storage.in_doubt", sms=unknown, consequence=RECOGNISED)

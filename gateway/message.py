@@ -118,6 +118,10 @@ class PartHeader:
     number: int
 
 
+TABLES: Final = "tables"
+"""Key of the version of the tables in the detail of a journal row."""
+
+
 class JournalEntry(NamedTuple):
     """One mobile originated SMS and its result: a row of the journal.
 
@@ -147,6 +151,12 @@ class JournalEntry(NamedTuple):
     detail: Mapping[str, object] | None
     digest: bytes
     hidden: str
+
+    @property
+    def table_version(self) -> str:
+        """The tables that handled it; "" in rows of earlier versions."""
+        detail = self.detail
+        return "" if detail is None else str(detail.get(TABLES, ""))
 
 
 class Delivery(IntEnum):

@@ -235,6 +235,12 @@ class Logging(Closed):
     mask_msisdn: bool = False
 
 
+class TableSettings(Closed):
+    """folder: of an operator; a file in it replaces the shipped table of that name, whole."""
+
+    folder: Path | None = None
+
+
 class Shutdown(Closed):
     """deadline: seconds within which everything must have stopped."""
 
@@ -251,6 +257,7 @@ class Settings(Closed):
     mqtt: MqttSettings = MqttSettings()
     provinces: Provinces = Provinces()
     node: Node = Node()
+    tables: TableSettings = TableSettings()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()
 
@@ -468,11 +475,13 @@ def _anchored(settings: Settings, base: Path) -> Settings:
         paths["url"] = f"sqlite:///{base / storage.path}"
     file = base / logging.file if logging.file else None
     words = base / service.sensitive_words if service.sensitive_words else None
+    folder = settings.tables.folder
     return settings.model_copy(
         update={
             "service": service.model_copy(update={"sensitive_words": words}),
             "storage": storage.model_copy(update=paths),
             "mqtt": settings.mqtt.below(base),
+            "tables": TableSettings(folder=base / folder if folder else None),
             "logging": logging.model_copy(update={"file": file}),
         }
     )

@@ -11,17 +11,28 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
+from routing.files import TableFiles
 from routing.model import Province, TailKind
 from routing.numbers import Digits, NumberPlan, span
+from routing.ported import FILE as PORTED
+from routing.ported import HEADER as PORTED_HEADER
+from routing.ported import NOBODY, PortedNumbers, load_ported
 from routing.rows import AccessCode, Row
 from routing.schema import Appendix6, Appendix7, NumberPlanRecord, Provinces, RowRecord
-from routing.segments import UNKNOWN, Segments, load_segments
+from routing.segments import PREFIXES, UNKNOWN, Segments, load_segments
 from routing.tablefile import Fault, Located, TableError, locate, nearest
 
 FILES = ("appendix6.yaml", "appendix7.yaml", "numbers.yaml", "provinces.yaml", "segments.csv")
-"""The files that a folder of routing tables must have."""
+"""The files of the routing tables."""
+
+SEGMENTS_EXTRA = "segments-extra.csv"
+
+HEADERS: Mapping[str, str] = MappingProxyType({SEGMENTS_EXTRA: PREFIXES, PORTED: PORTED_HEADER})
+OPTIONAL = tuple(HEADERS)
+"""Files that may be missing: segments laid over segments.csv, and the mobiles that were ported."""
 
 LONGEST_ADDRESS = 20
 """Digits of an address at most: destination_addr has 21 octets with its NUL (SMPP 3.4 section 4.4.1)."""
@@ -44,31 +55,38 @@ class SecondNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The content of a folder of routing tables, checked. version: a hash of the files."""
+    """The content of the routing tables, checked. version: a hash of the files."""
 
     version: str
     numbers: NumberPlan
     codes: Mapping[str, AccessCode]
     provinces: Mapping[str, Province]
     segments: Segments
+    ported: PortedNumbers
     cmcc: tuple[str, ...]
     second_numbers: tuple[SecondNumbers, ...]
     appendix7: Located[Appendix7]
 
 
-def load_tables(folder: Path) -> Tables:
-    """Load the tables of a folder. Raises TableError with all faults."""
+def load_tables(folder: Path | None = None) -> Tables:
+    """Load the shipped tables, with the files of `folder` in place of those of the same name.
+
+    Raises TableError with all faults.
+    """
     faults: list[Fault] = []
-    plan = _attempt(faults, lambda: locate(folder / "numbers.yaml", NumberPlanRecord))
-    appendix6 = _attempt(faults, lambda: locate(folder / "appendix6.yaml", Appendix6))
-    appendix7 = _attempt(faults, lambda: locate(folder / "appendix7.yaml", Appendix7))
-    records = _attempt(faults, lambda: locate(folder / "provinces.yaml", Provinces))
+    file = TableFiles(folder, Path(__file__).parent).path
+    plan = _attempt(faults, lambda: locate(file("numbers.yaml"), NumberPlanRecord))
+    appendix6 = _attempt(faults, lambda: locate(file("appendix6.yaml"), Appendix6))
+    appendix7 = _attempt(faults, lambda: locate(file("appendix7.yaml"), Appendix7))
+    records = _attempt(faults, lambda: locate(file("provinces.yaml"), Provinces))
     provinces = {} if records is None else _provinces(records, faults)
-    segments = None
+    segments = ported = None
     if records is not None:
-        segments = _attempt(faults, lambda: load_segments(folder / "segments.csv", provinces))
+        extra, moved = (path if path.exists() or path.is_symlink() else None for path in map(file, OPTIONAL))
+        segments = _attempt(faults, lambda: load_segments(file("segments.csv"), provinces, extra))
+        ported = NOBODY if moved is None else _attempt(faults, lambda: load_ported(moved, provinces))
     second_numbers = () if appendix6 is None else tuple(_second_numbers(appendix6, faults))
-    if plan is None or appendix7 is None or segments is None:
+    if plan is None or appendix7 is None or segments is None or ported is None:
         raise TableError(faults)
     cmcc = tuple(prefix for each in plan.value.cmcc for prefix in span(each.value))
     codes = _access_codes(appendix7, segments, cmcc, faults)
@@ -81,7 +99,8 @@ def load_tables(folder: Path) -> Tables:
     compiled = rows.compile()
     if faults := faults + rows.faults:
         raise TableError(faults)
-    return Tables(_version(folder), numbers, compiled, provinces, segments, cmcc, second_numbers, appendix7)
+    version = _version(file, segments.digest + ported.digest)
+    return Tables(version, numbers, compiled, provinces, segments, ported, cmcc, second_numbers, appendix7)
 
 
 def _attempt(faults: list[Fault], read: Callable[[], T]) -> T | None:
@@ -93,10 +112,12 @@ def _attempt(faults: list[Fault], read: Callable[[], T]) -> T | None:
         return None
 
 
-def _version(folder: Path) -> str:
-    digest = hashlib.sha256()
+def _version(file: Callable[[str], Path], numbers: bytes) -> str:
+    """A hash of the files. numbers: the hashes of the CSV files, which are long: they are read once."""
+    digest = hashlib.sha256(numbers)
     for name in FILES:
-        digest.update((folder / name).read_bytes())
+        if name.endswith(".yaml"):
+            digest.update(file(name).read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -29,7 +29,7 @@ class TailKind(StrEnum):
 
 
 class Operator(StrEnum):
-    """The operator of a mobile, by its segment."""
+    """The operator of a mobile: as ported, else by its segment."""
 
     CMCC = auto()
     OTHER = auto()
@@ -84,11 +84,24 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """The operator of a sender, and the rows that decided it and the province of the SMS.
+
+    province_by: empty for a refused address.
+    """
+
+    operator: Operator
+    operator_by: str
+    province_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """A route with its reasons, for `explain route`.
 
     province: None when it depends on a sender that was not given. main_number: the main number of a sender
-    with a second number. sender_refused: why the sender cannot use the service.
+    with a second number. sender_refused: why the sender cannot use the service. decided: None without a
+    sender, or when he is refused.
     """
 
     destination: str
@@ -97,16 +110,18 @@ class Explanation:
     considered: tuple[Considered, ...]
     main_number: str | None = None
     sender_refused: str | None = None
+    decided: Decided | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The object that `explain route --json` prints. Fields about second numbers are left out when
-        they are empty."""
+        """The object that `explain route --json` prints. Fields about second numbers and about the sender
+        are left out when they are empty."""
         route = self.route
         second = {
             "person": route.person if route.person != route.tail else "",
             "main_number": self.main_number,
             "sender_refused": self.sender_refused,
         }
+        decided = {} if self.decided is None else asdict(self.decided)
         return {
             "access_code": route.access_code,
             "prefix": route.prefix,
@@ -114,6 +129,7 @@ class Explanation:
             "accepts": str(route.accepts),
             "purpose": route.purpose,
             "province": self.province,
+            **{key: value for key, value in decided.items() if value},
             "refused": route.refused,
             **{key: value for key, value in second.items() if value},
             "considered": [asdict(row) for row in self.considered],

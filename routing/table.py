@@ -10,9 +10,10 @@ from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
+from weakref import ref
 
 from routing.loader import SecondNumbers, Tables, load_tables
-from routing.model import Accepts, Explanation, Operator, Province, Route, TailKind
+from routing.model import Accepts, Decided, Explanation, Operator, Province, Route, TailKind
 from routing.numbers import COUNTRY_PREFIXES, FetionNumber, Mobile, NumberPlan, Person, without_fillers
 from routing.rows import AccessCode
 from routing.segments import UNKNOWN
@@ -40,9 +41,11 @@ class Routing:
     """
 
     __slots__ = (
+        "__weakref__",
         "_cached",
         "_cmcc",
         "_codes",
+        "_ported",
         "_second_numbers",
         "_second_numbers_from",
         "_segments",
@@ -60,15 +63,21 @@ class Routing:
         self._codes: tuple[AccessCode, ...] = tuple(tables.codes.values())
         self._cmcc: tuple[str, ...] = tables.cmcc
         self._segments = tables.segments
+        self._ported = tables.ported or None  # None: nobody was, and a look-up costs nothing
         self._second_numbers: list[SecondNumbers] = sorted(tables.second_numbers, key=attrgetter("first"))
         self._second_numbers_from: list[str] = [row.first for row in self._second_numbers]
-        self._cached = lru_cache(maxsize=routes_cached)(self._route)
+        # The cache must not hold the tables: replaced ones are gone with their last SMS, uncollected.
+        this = ref(self)
+        self._cached = lru_cache(maxsize=routes_cached)(lambda destination: _of(this)._route(destination))
         self._sources: Sources = self._compile_sources(tables)
 
     @classmethod
     def load(cls, folder: Path | None = None, *, routes_cached: int = ROUTES_CACHED) -> Routing:
-        """The tables of `folder` (all five files), or the shipped ones. Raises TableError."""
-        return cls(load_tables(folder or Path(__file__).parent), routes_cached=routes_cached)
+        """The shipped tables, with the files of `folder` in place of those of the same name.
+
+        Raises TableError.
+        """
+        return cls(load_tables(folder), routes_cached=routes_cached)
 
     def resolve(self, destination: str) -> Route:
         """What an address means. Never raises: a bad address is a route with `refused`.
@@ -79,15 +88,28 @@ class Routing:
         return self._cached(destination)
 
     def home(self, msisdn: str) -> str:
-        """The province code of an 11-digit mobile; "000" where it is not known."""
-        return self._segments.home(msisdn)
+        """The province code of an 11-digit mobile: of its row if it was ported, else of its segment; "000"
+        where it is not known."""
+        try:
+            number = int(msisdn)
+        except ValueError:
+            return UNKNOWN
+        if self._ported is not None:
+            ported = self._ported.find(number)
+            if ported is not None:
+                return ported.province
+        return self._segments.home(number)
 
     def province(self, route: Route, msisdn: str) -> str:
         """The province an SMS belongs to: that of the route, else the sender's home."""
-        return route.province if route.province is not None else self._segments.home(msisdn)
+        return route.province if route.province is not None else self.home(msisdn)
 
     def operator(self, msisdn: str) -> Operator:
-        """The operator of an 11-digit mobile, by its segment. In 2007 numbers were not ported."""
+        """The operator of an 11-digit mobile: of its row if it was ported, else of its segment."""
+        if self._ported is not None and msisdn.isdecimal():
+            ported = self._ported.find(int(msisdn))
+            if ported is not None:
+                return ported.operator
         return Operator.CMCC if msisdn.startswith(self._cmcc) else Operator.OTHER
 
     @property
@@ -140,7 +162,22 @@ class Routing:
             province = route.province
         main = customer if customer != msisdn else None
         sender_refused = SECOND_NUMBER_REFUSED if msisdn is not None and customer is None else None
-        return Explanation(destination, route, province, considered, main, sender_refused)
+        decided = None if customer is None else self._decided(customer, route)
+        return Explanation(destination, route, province, considered, main, sender_refused, decided)
+
+    def _decided(self, msisdn: str, route: Route) -> Decided:
+        """The operator of a sender, and which rows decided it and the province."""
+        ported = None if self._ported is None else self._ported.find(int(msisdn))
+        if self._ported is not None and ported is not None:
+            row = f"{self._ported.file}: {msisdn} -> {ported.province}, {ported.operator}"
+            province_by = operator_by = row
+        else:
+            province_by = self._segments.decided_by(msisdn)
+            prefix = next((each for each in self._cmcc if msisdn.startswith(each)), None)
+            operator_by = "numbers.yaml: cmcc " + (prefix or "has no span that begins this number")
+        if route.province is not None:
+            province_by = "the address"
+        return Decided(self.operator(msisdn), operator_by, province_by if route.refused is None else "")
 
     def reply_from(self, route: Route) -> str:
         """The address that a reply is sent from. Raises ValueError for a refused route."""
@@ -207,6 +244,13 @@ class Routing:
         if compiler.faults:
             raise TableError(compiler.faults)
         return sources
+
+
+def _of(this: ref[Routing]) -> Routing:
+    """The tables of a reference that they hold themselves."""
+    routing = this()
+    assert routing is not None
+    return routing
 
 
 def _at(addresses: Mapping[str, T], route: Route) -> T:

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from gateway.message import TABLES
 from gateway.operations.event_log import EventLog
 from gateway.operations.logs import open_log
 from gateway.settings import Logging
@@ -37,8 +38,12 @@ class Remote:
 def write_log(path: Path, lines: int) -> None:
     """Write an SMS and its reply again and again, from 10,000 handsets."""
     log = open_log(Logging(format="json", file=path))
-    event_log = EventLog(log, HandClock(), "0123456789ab.0123456789ab", routing().home)
-    entry, reply, remote = received(1), leaving(2), Remote()
+    event_log = EventLog(log, HandClock(), routing().home)
+    entry, reply, remote = (
+        received(1)._replace(detail={TABLES: "0123456789ab.0123456789ab"}),
+        leaving(2),
+        Remote(),
+    )
     reply.attempts = 1
     for number in range(0, lines, 2):
         now_ms = START_MS + number * 1000 // A_SECOND

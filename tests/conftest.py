@@ -7,7 +7,8 @@ from hypothesis import settings
 
 Report = Callable[[str], None]
 
-LINES = pytest.StashKey[list[str]]()
+FIGURE = "figure"
+"""Under this name a test's properties have what it reports: pytest-xdist hands properties over."""
 
 # The machine may be busy: a slow example is no failure.
 settings.register_profile("default", deadline=None)
@@ -20,14 +21,20 @@ def report(request: pytest.FixtureRequest) -> Report:
     name = request.node.name
 
     def add(line: str) -> None:
-        request.config.stash.setdefault(LINES, []).append(f"{name}: {line}")
+        request.node.user_properties.append((FIGURE, f"{name}: {line}"))
 
     return add
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """pytest: the end of the report."""
-    lines = config.stash.get(LINES, [])
+    lines = [
+        value
+        for outcome in ("passed", "failed")
+        for test in terminalreporter.getreports(outcome)
+        for name, value in test.user_properties
+        if name == FIGURE and test.when == "call"
+    ]
     if lines:
         terminalreporter.section("figures")
         for line in lines:

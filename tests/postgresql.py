@@ -8,7 +8,6 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+
+from tests.ports import free_port
 
 USER: Final = "fetion"
 PASSWORD: Final = "kong-ming-deng"
@@ -31,13 +32,6 @@ def binaries() -> Path | None:
         return found[-1].parent
     initdb = shutil.which("initdb")
     return Path(initdb).resolve().parent if initdb else None
-
-
-def free_port() -> int:
-    """A port on which nobody listens now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _children(pid: int) -> list[int]:
@@ -58,9 +52,9 @@ class Server:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="fetion-pg-"))
         self._bin = bin_folder
-        self._as: dict[str, Any] = {}
+        self.account: dict[str, Any] = {}
         if os.geteuid() == 0:
-            self._as = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+            self.account = {"user": "nobody", "group": "nogroup", "extra_groups": []}
             shutil.chown(self.folder, "nobody", "nogroup")
         self._process: subprocess.Popen[bytes] | None = None
         self._initialise(settings)
@@ -71,7 +65,7 @@ class Server:
         secret.chmod(0o644)
         words: list[str | Path] = [self._bin / "initdb", "-D", self.data, "-U", USER, f"--pwfile={secret}"]
         words += ["--auth=scram-sha-256", "--no-locale", "--encoding=UTF8"]
-        subprocess.run(words, check=True, capture_output=True, cwd=self.folder, **self._as)
+        subprocess.run(words, check=True, capture_output=True, cwd=self.folder, **self.account)
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(f"port = {self.port}\nlisten_addresses = '127.0.0.1'\n")
             file.write(f"unix_socket_directories = '{self.folder}'\nmax_connections = 40\n")
@@ -97,7 +91,11 @@ class Server:
         """Start it, and wait until it takes connections."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self._bin / "postgres", "-D", self.data], stdout=log, stderr=log, cwd=self.folder, **self._as
+                [self._bin / "postgres", "-D", self.data],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                **self.account,
             )
         deadline = time.monotonic() + START_WITHIN
         while True:
@@ -129,6 +127,12 @@ class Server:
         while any(Path(f"/proc/{pid}").exists() for pid in pids):
             time.sleep(0.01)
         self._process = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes."""
+        assert self._process is not None
+        for pid in (self._process.pid, *_children(self._process.pid)):
+            os.kill(pid, number)
 
     def remove(self) -> None:
         """Stop it and delete its files."""

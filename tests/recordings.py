@@ -20,7 +20,8 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from gateway.simulator.handset import SHIPPED
-from tests.terminal import CTRL_C, Terminal, free_port
+from tests.ports import free_port
+from tests.terminal import CTRL_C, Terminal
 
 FOLDER: Final = Path(__file__).parent.parent / "docs" / "recordings"
 SEED: Final = "1"

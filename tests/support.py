@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar, cast
 
+from commands.tables import Tables
 from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
@@ -58,6 +59,12 @@ SESSIONS = 1 << 32
 def routing() -> Routing:
     """The shipped tables, read once."""
     return Routing.load()
+
+
+@cache
+def tables() -> Tables:
+    """The shipped tables of both kinds, read once."""
+    return Tables.load()
 
 
 SECOND, MAIN, REFUSED_SECOND = "13899951234", "13800001234", "13899900000"

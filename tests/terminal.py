@@ -4,7 +4,6 @@ import fcntl
 import os
 import select
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -107,13 +106,3 @@ class Terminal:
             octets = b""
         self.seen += octets
         return bool(octets)
-
-
-def free_port() -> int:
-    """A port with five digits on which nobody listens now."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            if port >= 10_000:
-                return port

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.storage",),
     ("gateway.observer",),
     ("gateway.message",),
+    ("gateway.tables",),
     ("commands",),
     ("routing",),
 )
@@ -89,6 +90,8 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage_settings": frozenset({"pydantic"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
     "gateway.operations.log_lines": frozenset({"orjson", "rich"}),
+    "gateway.tables": frozenset({"yaml", "pydantic"}),
+    "gateway.tables.xlsx": frozenset({"openpyxl"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
     "gateway.storage": frozenset({"orjson"}),
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),

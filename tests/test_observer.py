@@ -84,8 +84,8 @@ async def test_an_observer_that_raises_changes_nothing(tmp_path: Path) -> None:
     """Whatever an observer raises, the handsets get the same answers, the other observers hear everything,
     and the log says that something is broken."""
     counting = Counting()
-    undisturbed, _ = await converse(tmp_path / "undisturbed")
-    disturbed, written = await converse(tmp_path / "disturbed", Raising(), counting)
+    undisturbed, _ = await converse(tmp_path / "calm")
+    disturbed, written = await converse(tmp_path / "noisy", Raising(), counting)
     assert disturbed == undisturbed
     assert counting.counts == HEARD | {"broken": sum(HEARD.values())}
     logged = Counter(line["event"] for line in written)

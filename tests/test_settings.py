@@ -232,7 +232,8 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
         (
             "FETION__",
             "1",
-            "unknown key; known: limits, logging, mqtt, node, provinces, service, shutdown, smpp, storage",
+            "unknown key; known: limits, logging, mqtt, node, provinces, service, shutdown, smpp, storage,"
+            " tables",
         ),
     ],
 )

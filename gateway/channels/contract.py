@@ -94,6 +94,9 @@ class Bind(Protocol):
     def flush(self) -> None:
         """Write what was queued."""
 
+    def abort(self, reason: str) -> None:
+        """End it at once; what it was not answered stays unanswered. It may be over already."""
+
     def describe(self, now: float) -> dict[str, object]:
         """What `fetion-gateway binds` shows of it; ages in seconds."""
 

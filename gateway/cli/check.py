@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from commands.glosses import FILE as GLOSSES
 from commands.glosses import Glosses
-from commands.service import Commands
+from commands.tables import Tables, path_of
 from gateway.cli.config import add_config, load_settings
 from gateway.cli.output import print_json
 from gateway.cli.progress import SILENT, Shown, progress
 from gateway.operations.control import path_fault, socket_path
 from gateway.settings import Settings
 from gateway.storage.engines import obstacle
-from routing.table import Routing
 from routing.tablefile import Fault, Located, TableError
 
 
@@ -41,9 +41,23 @@ def run(args: argparse.Namespace) -> int:
 def find_faults(config: Path | None, shown: Shown = SILENT) -> list[Fault]:
     """Return every fault of the configuration and of the tables."""
     shown.step("configuration")
-    faults = _faults_of(lambda: load_settings(config, writing_faults, store_faults))
+    folders: list[Path | None] = []
+
+    def load() -> None:
+        folders.append(load_settings(config, writing_faults, store_faults).tables.folder)
+
+    faults = _faults_of(load)
     shown.step("tables")
-    return [*faults, *_faults_of(lambda: Glosses.load(Commands.load(Routing.load())))]
+    # Without a valid configuration nobody knows the folder: then the shipped tables are checked.
+    return [*faults, *_faults_of(lambda: _load_tables(folders[0] if folders else None))]
+
+
+def _load_tables(folder: Path | None) -> None:
+    """Load the tables, and the glosses where they are the shipped ones, or the operator's own. Raises
+    TableError."""
+    commands = Tables.load(folder).commands
+    if folder is None or path_of(GLOSSES, folder).is_relative_to(folder):
+        Glosses.load(commands, path_of(GLOSSES, folder))
 
 
 def writing_faults(settings: Located[Settings]) -> Iterator[Fault]:

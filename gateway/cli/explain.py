@@ -3,10 +3,12 @@
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final, TypeVar
 
 from commands.parser import MISUNDERSTOOD
 from commands.service import Commands
+from commands.tables import check_folder
 from gateway.cli.config import add_config, settings_of
 from gateway.cli.output import print_json
 from gateway.operations.log_lines import escaped
@@ -29,8 +31,8 @@ class ExplainRoute:
 
     def run(self, args: argparse.Namespace) -> int:
         """See gateway.cli.main.Command. A refused address or sender gives 1."""
-        settings_of(args)
-        routing = _loaded(Routing.load)
+        folder = settings_of(args).tables.folder
+        routing = _loaded(lambda: _routing(folder))
         sender = _sender(args, routing)
         explanation = routing.explain(args.destination, sender)
         code = 1 if explanation.route.refused or explanation.sender_refused else 0
@@ -62,8 +64,8 @@ class ExplainText:
     def run(self, args: argparse.Namespace) -> int:
         """See gateway.cli.main.Command. A refused address or sender gives 1, and a text that is not
         understood."""
-        settings_of(args)
-        routing = _loaded(Routing.load)
+        folder = settings_of(args).tables.folder
+        routing = _loaded(lambda: _routing(folder))
         sender = _sender(args, routing) or ""
         customer = routing.main_number(sender)
         route = routing.resolve(args.to)
@@ -74,7 +76,7 @@ class ExplainText:
                 else:
                     sys.stderr.write(f"{number}: {refused}\n")
                 return 1
-        parser = _loaded(lambda: Commands.load(routing)).parser
+        parser = _loaded(lambda: Commands.load(routing, folder)).parser
         explained = parser.explain(args.text, route, customer or "").as_dict()
         if args.json:
             print_json(explained)
@@ -94,6 +96,11 @@ def _loaded(load: Callable[[], T]) -> T:
     except TableError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
+
+
+def _routing(folder: Path | None) -> Routing:
+    check_folder(folder)
+    return Routing.load(folder)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:

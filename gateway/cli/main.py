@@ -165,6 +165,30 @@ COMMANDS = (
         "gateway.cli.store:migrate",
     ),
     Entry(
+        "tables show",
+        "show the tables, their provenance, and which version is in force",
+        "tables show appendix7",
+        "gateway.cli.tables:show",
+    ),
+    Entry(
+        "tables reload",
+        "check the tables and put them in force in the running gateway; print what differs",
+        "tables reload --dry-run",
+        "gateway.cli.tables:reload",
+    ),
+    Entry(
+        "tables export",
+        "write tables as sheets, CSV or XLSX",
+        "tables export --format xlsx --to tables.xlsx",
+        "gateway.cli.sheets:export",
+    ),
+    Entry(
+        "tables import",
+        "check sheets, and write them as table files into a folder",
+        "tables import tables.xlsx --to my-tables",
+        "gateway.cli.sheets:import_",
+    ),
+    Entry(
         "replay",
         "run the recorded messages through the tables of today and print what differs",
         "replay --journal var/fetion.db --tables new-tables",
@@ -188,6 +212,7 @@ GROUPS = {
     "outbox": "the SMS that wait to leave",
     "scenario": "scripted handsets",
     "store": "the store itself",
+    "tables": "the tables: numbers, instructions, sentences, tariffs",
 }
 """Help for the first word of commands that have two."""
 

@@ -1,7 +1,7 @@
 """Shows on a terminal how far long work is. Elsewhere nothing is shown, and rich is not even imported."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
@@ -42,6 +42,43 @@ def progress() -> Iterator[Shown]:
     )
     with bar:
         yield OnTerminal(bar)
+
+
+@contextmanager
+def counting() -> Iterator[Callable[[str, int, int], None]]:
+    """Show on standard error how much of how many parts is done: a bar on a terminal, erased at the end;
+    elsewhere a line for each that is done."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield _done_line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with bar:
+        task = bar.add_task("")
+
+        def show(name: str, done: int, count: int) -> None:
+            if bar.tasks[0].description != name:
+                bar.reset(task)
+            bar.update(task, description=name, completed=done, total=count)
+
+        yield show
+
+
+def _done_line(name: str, done: int, count: int) -> None:
+    if done == count and sys.stderr is not None:
+        sys.stderr.write(f"{name}: {count:,}\n")
+        sys.stderr.flush()
 
 
 class Silent:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.sensitive_words import WordList
-from commands.service import Commands
+from commands.tables import Tables
 from gateway.cli.config import add_config, no_store, settings_of
 from gateway.cli.output import as_json, complain, print_json, sentence
 from gateway.cli.progress import progress
@@ -19,7 +19,6 @@ from gateway.operations.replay import Difference, Replay
 from gateway.settings import Settings
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.engines import open_reader
-from routing.table import Routing
 from routing.tablefile import TableError
 
 
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tables",
         type=Path,
         metavar="DIR",
-        help="folder with the instruction table and its sentences (default: the shipped ones)",
+        help="folder with tables over the shipped ones (default: tables.folder of the configuration)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line, the summary last")
     add_config(parser)
@@ -42,8 +41,7 @@ def run(args: argparse.Namespace) -> int:
     """See gateway.cli.main.Command. 0: no difference; 1: a difference, or an error."""
     settings = settings_of(args)
     try:
-        routing = Routing.load()
-        commands = Commands.load(routing, args.tables)
+        tables = Tables.load(args.tables or settings.tables.folder)
         path = settings.service.sensitive_words
         words: Words = NO_WORDS if path is None else WordList.load(path)
         if lacking := _lacking(args.journal, settings):
@@ -54,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         return complain(sentence(error))
     limits = ServiceLimits(**settings.limits.model_dump())
-    replay = Replay(routing, commands, limits, ZoneInfo(settings.service.timezone), words)
+    replay = Replay(tables.routing, tables.commands, limits, ZoneInfo(settings.service.timezone), words)
     different = 0
     try:
         with closing(reader), progress() as shown:

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from commands.tables import path_of
+from commands.tariffs import FILE as TARIFFS
 from commands.tariffs import load_tariffs
 from gateway.billing.settlement import Records, Span
 from gateway.cli.config import add_config, no_store, settings_of
@@ -70,7 +72,9 @@ def settle(settings: Settings, first: date, last: date, out: Path, shown: Shown)
     """
     span = Span(first, last, ZoneInfo(settings.service.timezone))
     with closing(open_reader(settings.storage.url)) as reader:
-        records = Records(reader, Routing.load(), load_tariffs(), span, settings.limits.free_hours)
+        folder = settings.tables.folder
+        tariffs = load_tariffs(path_of(TARIFFS, folder))
+        records = Records(reader, Routing.load(folder), tariffs, span, settings.limits.free_hours)
         return records.write(out, shown.step)
 
 

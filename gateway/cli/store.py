@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from gateway.cli.config import add_config, settings_of
+from gateway.cli.progress import counting
 from gateway.storage.contract import StorageError
 from gateway.storage.engines import copy_store
 
@@ -27,40 +28,18 @@ class Migrate:
         if not storage.in_file:
             sys.stderr.write(f"fetion-gateway: {storage.place}: only a store on SQLite can be copied\n")
             return 1
-        line = Line()
         try:
-            counts = copy_store(storage.path, args.to, line.show)
+            with counting() as show:
+                counts = copy_store(storage.path, args.to, show)
         except StorageError as error:
-            line.clear()
             sys.stderr.write(f"fetion-gateway: {error}\n")
             return 1
-        line.clear()
         sys.stdout.writelines(f"{table:<15} {count:>12,} rows\n" for table, count in counts.items())
         sys.stdout.write(
             "all rows are the same in both stores: set storage.url to the new one, key_file stays\n"
             "for several gateways on it also set node.name: the first node takes over what waits\n"
         )
         return 0
-
-
-class Line:
-    """One line on standard error that shows the progress, where that is a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-
-    def show(self, table: str, done: int, count: int) -> None:
-        """Write it anew."""
-        self._write(f"\r{table:<15} {done:>12,} of {count:,} rows \x1b[K")
-
-    def clear(self) -> None:
-        """Take it away."""
-        self._write("\r\x1b[K")
-
-    def _write(self, text: str) -> None:
-        if self._shown:
-            sys.stderr.write(text)
-            sys.stderr.flush()
 
 
 migrate = Migrate()

@@ -11,6 +11,7 @@ from gateway.message import (
     FIRST_KEPT,
     LAST_KEPT,
     PART,
+    TABLES,
     Answer,
     Attempt,
     Delivery,
@@ -127,7 +128,8 @@ def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator
     if sms.outcome == PART:
         why = "it waits for the others, or they never came"
     text = f"{sms.instruction or '-'}: {sms.outcome}{code}{f'; {why}' if why else ''}"
-    more = {"instruction": sms.instruction, "outcome": sms.outcome, "code": sms.code}
+    version = sms.detail.get(TABLES, "")
+    more = {"instruction": sms.instruction, "outcome": sms.outcome, "code": sms.code, "tables": version}
     yield Row(sms.at, sms.number, "executed", text, more=more)
     for event in sms.detail.get("events", ()):
         yield Row(sms.at, sms.number, "event", f"{event['event']} of {event['msisdn']}")

@@ -27,7 +27,7 @@ from gateway.cli.showing import (
     waits_of,
 )
 from gateway.cli.timeline import Life, Row, reason_limited, timeline, with_pauses
-from gateway.message import PART, Delivery, message_id, number_of, short_id
+from gateway.message import PART, TABLES, Delivery, message_id, number_of, short_id
 from gateway.operations.log_lines import escaped
 from gateway.operations.tail.selection import parse_since
 from gateway.settings import Settings
@@ -119,7 +119,7 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         return 1
     life = _asked(life, settings)
     rows = timeline(life, settings.limits)
-    home = "" if life.message is None else Routing.load().home(life.message.msisdn)
+    home = "" if life.message is None else Routing.load(settings.tables.folder).home(life.message.msisdn)
     if args.json:
         print_json(_for_programs(life, rows, home))
     else:
@@ -201,6 +201,8 @@ def _print_message(m: JournalRecord, home: str) -> None:
     say(f"  from        {m.source}, home province {home}")
     say(f"  to          {m.destination} ({place}), belongs to province {m.province}")
     say(f"  coding      data_coding {m.data_coding}, esm_class 0x{m.esm_class:02X}, parts {m.parts}")
+    if version := m.detail.get(TABLES):
+        say(f"  tables      {version}")
     say(f"  text        {text_of(m)!r}")
 
 
@@ -256,7 +258,7 @@ class _Look:
 
 
 def _handset(args: argparse.Namespace, settings: Settings) -> int:
-    routing, local = Routing.load(), Local(settings.service.timezone)
+    routing, local = Routing.load(settings.tables.folder), Local(settings.service.timezone)
     number = routing.numbers.msisdn(args.msisdn)
     msisdn = (routing.main_number(number) or number) if number else ""
     if not msisdn:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from commands.model import Hidden, Instruction, Misunderstood, Understood
-from commands.service import Commands
 from gateway.clock import Clock
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.secrets import Busy, Hasher
@@ -24,14 +23,12 @@ class Hashing:
 
     def __init__(
         self,
-        commands: Commands,
         hasher: Hasher,
         generate: Callable[[], str],
         clock: Clock,
         ready: Callable[[MobileOriginated], None],
     ) -> None:
         self.waiting = 0
-        self._commands = commands
         self._hasher = hasher
         self._generate = generate
         self._clock = clock
@@ -45,7 +42,7 @@ class Hashing:
         held = self._held.get(m.msisdn) if self._held else None
         if held is not None:
             held.append(m)
-        elif m.understood is not None and m.understood.hidden and self._needs_hash(m.understood):
+        elif m.understood is not None and m.understood.hidden and _needs_hash(m, m.understood):
             self._held[m.msisdn] = deque((m,))
             task = asyncio.create_task(self._work(m.msisdn), name=f"hash {m.message_id}")
             self._tasks.add(task)
@@ -78,10 +75,6 @@ class Hashing:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _needs_hash(self, understood: Understood) -> bool:
-        draws = self._commands.draws(understood)
-        return "password" in draws or "password_hash" in draws
-
     async def _work(self, msisdn: str) -> None:
         waiting = self._held[msisdn]
         while waiting:
@@ -94,7 +87,7 @@ class Hashing:
         """Hash the password of an SMS, if it has one. A bug here fails this SMS only."""
         understood = m.understood
         try:
-            if isinstance(understood, Instruction) and self._needs_hash(understood):
+            if isinstance(understood, Instruction) and _needs_hash(m, understood):
                 await self._hash(m, understood)
         except Exception as error:  # the boundary for bugs while a password is hashed
             m.fault = error
@@ -105,22 +98,28 @@ class Hashing:
         while times and now - times[0] >= _PERIOD:
             times.popleft()
         if len(times) >= HASHES_PER_MINUTE:
-            m.understood = self._too_often(understood)
+            m.understood = _too_often(m, understood)
             return
         times.append(now)
-        drawn = "password" in self._commands.draws(understood)
+        drawn = "password" in m.tables.commands.draws(understood)
         m.secret = self._generate() if drawn else understood.arguments["password"]
         try:
             m.secret_hash = await self._hasher.hash(m.secret)
         except Busy:
-            m.understood = self._too_often(understood)
+            m.understood = _too_often(m, understood)
 
-    def _too_often(self, understood: Understood) -> Understood:
-        return Misunderstood(
-            "misunderstood",
-            understood.sender,
-            understood.route,
-            understood.text,
-            self._commands.table.general.too_often,
-            hidden=Hidden.PASSWORD,
-        )
+
+def _needs_hash(m: MobileOriginated, understood: Understood) -> bool:
+    draws = m.tables.commands.draws(understood)
+    return "password" in draws or "password_hash" in draws
+
+
+def _too_often(m: MobileOriginated, understood: Understood) -> Understood:
+    return Misunderstood(
+        "misunderstood",
+        understood.sender,
+        understood.route,
+        understood.text,
+        m.tables.commands.table.general.too_often,
+        hidden=Hidden.PASSWORD,
+    )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from commands.model import Understood
+from commands.tables import Tables
 from gateway.channels.contract import Inbound
 from routing.model import Route
 
@@ -12,7 +13,8 @@ class MobileOriginated:
     """One SMS on its way to a handler. gateway.inbound completes it; execution does not change it.
 
     number: drawn for it; message_id: the same as text. came: the SMS itself. msisdn: the customer's number,
-    which is the main number where the source is a second one. understood: None while a part of a long message
+    which is the main number where the source is a second one. tables: with which it was read; with them it is
+    handled to its replies, whatever is in force meanwhile. understood: None while a part of a long message
     waits for the others. joined: the SMS in which the other parts came; parts: how many it has. secret,
     secret_hash: a password that was hashed beforehand. fault: what a bug raised on its way here. at: when its
     batch began (ms). digest: by what a retransmission of it is known. seen: of
@@ -24,6 +26,7 @@ class MobileOriginated:
     came: Inbound
     msisdn: str
     route: Route
+    tables: Tables
     understood: Understood | None = None
     parts: int = 1
     joined: tuple[int, ...] = ()

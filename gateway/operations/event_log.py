@@ -55,10 +55,9 @@ class Rate:
 
 
 class EventLog(NodeLines):
-    """Writes the lines. table_version: of the instruction and routing tables. home: returns the province code
-    of a mobile."""
+    """Writes the lines. home: returns the province code of a mobile."""
 
-    def __init__(self, log: Log, clock: Clock, table_version: str, home: Callable[[str], str]) -> None:
+    def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:
         self._home = home
         self._log = log.logger
         self._info = log.logger.info
@@ -69,7 +68,6 @@ class EventLog(NodeLines):
         self._handled = LineTemplates(self._handled_line)
         self._sent = LineTemplates(_sent_line)
         self._clock = clock
-        self._table_version = table_version
         self._rejections = Rate(clock)
         self._oddities = Rate(clock)
         self._strangers = Rate(clock)
@@ -97,6 +95,7 @@ class EventLog(NodeLines):
             outcome,
             entry.parts,
             replies,
+            entry.table_version,
         )
         # Digits need no escape. Whatever else a value may hold, its template was written by the JSON library.
         if self._plain and msisdn.isdigit() and outcome != PART:
@@ -130,6 +129,7 @@ class EventLog(NodeLines):
         outcome: str,
         parts: int,
         replies: int,
+        table_version: str,
     ) -> dict[str, object]:
         """Return the line of sms.handled with gaps for what differs in each SMS."""
         return {
@@ -151,7 +151,7 @@ class EventLog(NodeLines):
             "parts": parts,
             "replies": replies,
             "latency_ms": GAP,
-            "table_version": self._table_version,
+            "table_version": table_version,
         }
 
     def repeated(self, remote: Remote, sequence: int, msisdn: str, number: int) -> None:

@@ -126,6 +126,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "node.trusted": ("{node}",),
     "node.cannot_rejoin": ("{reason}", "again in {pause_s} s"),
     "node.fenced": ("{node}", "{error}", "{consequence}"),
+    "storage.in_doubt": ("nobody knows whether {sms} SMS are stored", "{consequence}"),
     "storage.lost": ("{error}", "{closed} SMS delivered or given up", "{changed} changed", "{consequence}"),
     "outbox.sealed": ("{reason}",),
     "outbox.unread": ("{reason}",),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
+from commands.tables import InForce
 from gateway.clock import Clock
 from gateway.events.relay import Relays
 from gateway.inbound.queue import InboundQueue
@@ -71,14 +72,14 @@ class Watched:
 
 
 class Status:
-    """Reports. accounts: all that may bind. tables: their version. nodes: gives what is told of the nodes
+    """Reports. accounts: all that may bind. nodes: gives what is told of the nodes
     that share the store; None: it has one gateway."""
 
     def __init__(
         self,
         parts: Watched,
         clock: Clock,
-        tables: str,
+        tables: InForce,
         accounts: tuple[str, ...],
         nodes: Callable[[], list[dict[str, Any]]] | None = None,
     ) -> None:
@@ -100,7 +101,7 @@ class Status:
         counts, backlog = parts.events.counts, parts.events.backlog
         return {
             "version": self._version,
-            "tables": self._tables,
+            "tables": self._tables.tables.version,
             "pid": os.getpid(),
             "started_at": self._started_ms,
             "up_s": round(self._clock.monotonic() - self._started, 1),

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from commands.model import Reach, Reply, Source, World
-from commands.service import Commands
+from commands.tables import Tables
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.message import Asked, MessageNumbers, MobileTerminated, StoredPart, message_id
 from gateway.processing.migration import Migration
@@ -50,36 +51,25 @@ class FromProvince:
 class Addressing:
     """Makes the outbox rows of one gateway.
 
-    compose: splits a row into its parts. migration: None while every access code answers by itself.
+    compose: splits a row into its parts. unified: SMS leave from the access code to which others have moved.
     """
 
     def __init__(
         self,
-        routing: Routing,
-        commands: Commands,
         numbers: MessageNumbers,
         keys: Keys,
         accounts: Accounts,
         compose: Callable[[MobileTerminated], None],
-        migration: Migration | None = None,
+        *,
+        unified: bool = False,
     ) -> None:
-        self._routing = routing
-        self._commands = commands
         self._numbers = numbers
         self._keys = keys
         self._spellings = accounts.spellings
         self._default_account = accounts.default
         self._compose = compose
-        self._migration = migration
-        # By its value: an enumeration hashes its members in Python code.
-        self._sources: dict[str, Callable[[Route, str], str]] = {
-            Source.REPLY.value: lambda route, _: routing.reply_from(route),
-            Source.OPENING.value: lambda route, _: routing.opening_from(route),
-            Source.QUESTION.value: self._question_from,
-            Source.NOTICE.value: lambda _route, _detail: routing.notice_from(),
-            Source.CHAT.value: self._chat_from,
-            Source.DIALLED.value: lambda route, _: route.address,
-        }
+        self._unified = unified
+        self._migration: Migration | None = None  # of the tables that were used last
 
     def address(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
         """Make and compose the row of a reply to `m`. Raises Missing."""
@@ -90,7 +80,7 @@ class Addressing:
         else:
             account, spelling, ton, npi = self._way_to(reply.to, world)
             session = 0
-        source, text = self._says(reply, m.route, m.msisdn, world)
+        source, text = self._says(reply, m.route, m.tables, m.msisdn, world)
         sms = self._row(reply, m.number, account, session, source, spelling, ton, npi, text, m.at)
         # To another handset, or where a country code came off, our number goes in its usual form.
         if session and m.route.address == came.destination:
@@ -98,9 +88,12 @@ class Addressing:
         self._compose(sms)
         return sms
 
-    def notice(self, reply: Reply, part: StoredPart, now_ms: int, world: World) -> MobileTerminated:
+    def notice(
+        self, reply: Reply, part: StoredPart, tables: Tables, now_ms: int, world: World
+    ) -> MobileTerminated:
         """Make and compose the row of an SMS to the sender of a part. Raises Missing."""
-        source, text = self._says(reply, self._routing.resolve(part.destination), part.msisdn, world)
+        route = tables.resolve(part.destination)
+        source, text = self._says(reply, route, tables, part.msisdn, world)
         sms = self._row(
             reply, part.number, part.account, 0, source, part.source, part.ton, part.npi, text, now_ms
         )
@@ -117,11 +110,13 @@ class Addressing:
         self._compose(sms)
         return sms
 
-    def unanswered(self, asked: Asked, now_ms: int, sentence: str, world: World) -> MobileTerminated:
+    def unanswered(
+        self, asked: Asked, tables: Tables, now_ms: int, sentence: str, world: World
+    ) -> MobileTerminated:
         """Make and compose the row of the sentence to a customer whose SMS a province did not answer. Raises
         Missing."""
-        route = self._routing.resolve(asked.destination)
-        source, text = self._says(Reply(asked.msisdn, sentence), route, asked.msisdn, world)
+        route = tables.resolve(asked.destination)
+        source, text = self._says(Reply(asked.msisdn, sentence), route, tables, asked.msisdn, world)
         return self.from_province(FromProvince(asked.number, asked.msisdn, source, text, now_ms), world)
 
     def _row(
@@ -167,11 +162,14 @@ class Addressing:
         spelling = self._spellings[self._default_account]
         return self._default_account, spelling.prefix + msisdn, spelling.ton, spelling.npi
 
-    def _says(self, reply: Reply, route: Route, sender: str, world: World) -> tuple[str, str]:
+    def _says(self, reply: Reply, route: Route, tables: Tables, sender: str, world: World) -> tuple[str, str]:
         """Return the source address of a reply and its text. sender: who caused it."""
-        source, text = self._sources[reply.source._value_](route, reply.detail), self._commands.render(reply)
-        migration = self._migration
-        if migration is None or not migration.concerns(route):
+        source = _SOURCES[reply.source._value_](tables.routing, route, reply.detail)
+        text = tables.commands.render(reply)
+        if not self._unified:
+            return source, text
+        migration = self._migration_of(tables)
+        if not migration.concerns(route):
             return source, text
         return migration.source(source, route), self._hinted(migration, reply, sender, world, text)
 
@@ -186,15 +184,37 @@ class Addressing:
         world.edit(sender).hinted = True
         return hinted
 
-    def _question_from(self, _route: Route, detail: str) -> str:
-        base, _, serial = detail.partition(":")
-        return self._routing.question_from(self._routing.resolve(base), serial)
+    def _migration_of(self, tables: Tables) -> Migration:
+        migration = self._migration
+        if migration is None or migration.tables is not tables:
+            migration = self._migration = Migration(tables)
+        return migration
 
-    def _chat_from(self, _route: Route, detail: str) -> str:
-        person = self._routing.numbers.person(detail)
-        if person is None:
-            raise ValueError(f"{detail!r} is no person's number")
-        return self._routing.chat_from(person)
+
+def _question_from(routing: Routing, _route: Route, detail: str) -> str:
+    base, _, serial = detail.partition(":")
+    return routing.question_from(routing.resolve(base), serial)
+
+
+def _chat_from(routing: Routing, _route: Route, detail: str) -> str:
+    person = routing.numbers.person(detail)
+    if person is None:
+        raise ValueError(f"{detail!r} is no person's number")
+    return routing.chat_from(person)
+
+
+# By its value: an enumeration hashes its members in Python code.
+_SOURCES: Final[Mapping[str, Callable[[Routing, Route, str], str]]] = MappingProxyType(
+    {
+        Source.REPLY.value: lambda routing, route, _: routing.reply_from(route),
+        Source.OPENING.value: lambda routing, route, _: routing.opening_from(route),
+        Source.QUESTION.value: _question_from,
+        Source.NOTICE.value: lambda routing, _route, _detail: routing.notice_from(),
+        Source.CHAT.value: _chat_from,
+        Source.DIALLED.value: lambda _routing, route, _: route.address,
+    }
+)
+"""How the address is found that an SMS leaves from."""
 
 
 def note_reach(m: MobileOriginated, world: World) -> None:

@@ -24,7 +24,7 @@ from commands.model import (
     Words,
     World,
 )
-from commands.service import Commands
+from commands.tables import InForce
 from gateway.inbound.guard import Guard, Limited
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import GivenUp
@@ -43,7 +43,6 @@ from gateway.processing.journal import (
 )
 from gateway.processing.prepared import Prepared
 from gateway.storage.contract import StorageError, Store
-from routing.table import Routing
 
 LOADS: Final = 8
 """How often a handler may ask for more keys before it counts as failed."""
@@ -76,16 +75,14 @@ class Execution:
 
     def __init__(
         self,
-        commands: Commands,
-        routing: Routing,
+        in_force: InForce,
         store: Store,
         guard: Guard,
         addressing: Addressing,
         rules: ServiceRules,
         random: Random,
     ) -> None:
-        self._commands = commands
-        self._routing = routing
+        self._in_force = in_force
         self._store = store
         self._guard = guard
         self._addressing = addressing
@@ -140,7 +137,7 @@ class Execution:
                 if m.fault is not None:
                     keys.customers.add(m.msisdn)
                 elif m.understood is not None:
-                    draws = self._commands.draws(m.understood)
+                    draws = m.tables.commands.draws(m.understood)
                     candidates: tuple[str, ...] = ()
                     if "candidates" in draws:
                         candidates = await self._draw_candidates(m.understood)
@@ -184,7 +181,7 @@ class Execution:
             candidates,
             rules.zone,
             rules.words,
-            self._routing.home,
+            m.tables.home,
             rules.provinces,
         )
 
@@ -213,7 +210,7 @@ class Execution:
         understood = m.understood
         assert understood is not None
         try:
-            handled.province = self._routing.province(m.route, m.msisdn)
+            handled.province = m.tables.routing.province(m.route, m.msisdn)
             handled.understood_as(understood)
             limited = self._guard.admit(m.msisdn, handled.text, m.came.destination, m.at)
             prepared.admitted.append(m.msisdn)
@@ -229,16 +226,16 @@ class Execution:
         self, handled: Handled, understood: Understood, world: World, given: Given, prepared: Prepared
     ) -> LoadKeys | None:
         """Run a handler. Returns the keys to load before it can run; None when it ran or failed."""
-        m = handled.m
+        m, home = handled.m, handled.m.tables.home
         try:
-            outcome = self._commands.handle(world, understood, given)
+            outcome = m.tables.commands.handle(world, understood, given)
             note_reach(m, world)
             handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
             handled.result = outcome.result._value_
             handled.detail = detail_of(m, outcome, given)
-            facts = [product_record(m, each, self._routing.home(each.msisdn)) for each in outcome.facts]
+            facts = [product_record(m, each, home(each.msisdn)) for each in outcome.facts]
             tells = self._rules.tells_events and outcome.events
-            events = events_of(m, outcome, world, self._routing.home) if tells else ()
+            events = events_of(m, outcome, world, home) if tells else ()
             if outcome.result is not _LIMITED:
                 exchange = exchange_of(outcome)
                 if self._guard.handled(m.msisdn, handled.text, m.came.destination, exchange, m.at):
@@ -290,7 +287,7 @@ class Execution:
         """Compose the apology to the sender; nothing if that fails too."""
         if not m.msisdn:
             return []
-        failed = Reply(m.msisdn, self._commands.table.general.failed, {"error_id": m.message_id[-6:]})
+        failed = Reply(m.msisdn, m.tables.commands.table.general.failed, {"error_id": m.message_id[-6:]})
         try:
             replies = [self._addressing.address(failed, m, world)]
         except Exception:  # the boundary for a bug that meets the apology too; the first one is logged
@@ -302,7 +299,9 @@ class Execution:
     def _limit(self, handled: Handled, world: World, limited: Limited) -> None:
         """Journal an SMS that the guard did not admit; it is answered once a minute at most."""
         m = handled.m
-        replies = [Reply(m.msisdn, self._commands.table.general.overused)] if limited is Limited.TELL else []
+        replies = (
+            [Reply(m.msisdn, m.tables.commands.table.general.overused)] if limited is Limited.TELL else []
+        )
         handled.replies = [self._addressing.address(reply, m, world) for reply in replies]
         handled.result = Result.LIMITED.value
         outcome = Outcome(Result.LIMITED, replies, code=Code.TRY_LATER)
@@ -313,12 +312,12 @@ class Execution:
         self, given_up: GivenUp, world: World, prepared: Prepared, now_ms: int
     ) -> None:
         """Tell the sender of a long message that it is incomplete."""
-        part = given_up.first
-        reply = Reply(part.msisdn, self._commands.table.general.incomplete)
+        part, tables = given_up.first, self._in_force.tables
+        reply = Reply(part.msisdn, tables.commands.table.general.incomplete)
         try:
             if part.msisdn not in world.customers:
                 await self._store.load(LoadKeys({part.msisdn}), world)
-            prepared.commit.outgoing.append(self._addressing.notice(reply, part, now_ms, world))
+            prepared.commit.outgoing.append(self._addressing.notice(reply, part, tables, now_ms, world))
         except StorageError:
             raise
         except Exception as error:  # the boundary for a bug here: the message is gone all the same

@@ -6,7 +6,7 @@ from typing import Final
 
 from commands.model import Hidden, Result, Understood
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import PART, JournalEntry, MobileTerminated
+from gateway.message import PART, TABLES, JournalEntry, MobileTerminated
 from routing.model import Accepts
 
 UNKNOWN_PROVINCE = "000"
@@ -55,7 +55,7 @@ class Handled:
         self.detail = {"error": type(error).__name__}
 
     def entry(self) -> JournalEntry:
-        """Make the row for the journal."""
+        """Make the row for the journal. Its detail has the version of the tables too."""
         m = self.m
         came, route = m.came, m.route
         bind = came.bind
@@ -77,7 +77,7 @@ class Handled:
             self.instruction,
             self.result,
             self.text,
-            self.detail,
+            {TABLES: m.tables.version} if self.detail is None else {**self.detail, TABLES: m.tables.version},
             m.digest,
             self.hidden._value_,
         )

@@ -8,19 +8,23 @@ customer who still writes to the old one is told so once, in a reply that has ro
 from typing import Final
 
 from commands.sentences import parts_of
-from commands.service import Commands
+from commands.tables import Tables
 from routing.model import Route
-from routing.table import Routing
 
 ONE_SMS: Final = 1
 
 
 class Migration:
-    """Knows the access codes that have moved: those with the grammar of the code that notices leave from."""
+    """Knows the access codes that have moved: those with the grammar of the code that notices leave from.
 
-    __slots__ = ("_hint", "_moved", "_to")
+    tables: for which it knows them.
+    """
 
-    def __init__(self, routing: Routing, commands: Commands) -> None:
+    __slots__ = ("_hint", "_moved", "_to", "tables")
+
+    def __init__(self, tables: Tables) -> None:
+        routing, commands = tables.routing, tables.commands
+        self.tables = tables
         self._to = routing.resolve(routing.notice_from()).access_code
         grammars = commands.table.grammars
         self._moved = frozenset(

@@ -27,13 +27,17 @@ from gateway.processing.nodes import Nodes
 from gateway.processing.prepared import Prepared
 from gateway.processing.provinces import Provinces
 from gateway.processing.upkeep import Upkeep
-from gateway.storage.contract import Conflict, StorageError, Store, StoreFull
+from gateway.storage.contract import Conflict, InDoubt, StorageError, Store, StoreFault, StoreFull
 from gateway.storage.nodes import Fenced, Stale
 
 BATCH: Final = 256
 PAUSE_FIRST: Final = 0.1
 PAUSE_MOST: Final = 5.0
 """Seconds for which the gateway takes no SMS after a fault of the store: first pause and longest one."""
+STALLED: Final = 5.0
+"""Seconds after which a store that does not return counts as failed. An answer that is later than that is in
+doubt at the centre anyway (LATE_MS)."""
+NOT_KNOWN: Final = "the store does not say whether an SMS of this session is stored"
 PROVINCES_PAUSE: Final = 1.0
 """Seconds for which nothing of provinces is tried after a fault of the store."""
 CLOSING: Final = 0.01
@@ -82,6 +86,7 @@ class Pipeline:
         worked: Callable[[], None],
     ) -> None:
         self.started = asyncio.Event()
+        self.in_doubt = 0  # SMS of which nobody knows whether they are stored
         self._queue = stages.queue
         self._hashing = stages.hashing
         self._batches = stages.batches
@@ -106,6 +111,8 @@ class Pipeline:
         self._failing_since = 0.0
         self._failed_at = 0.0
         self._working = False
+        self._asked_at: float | None = None  # when the step began that may wait for the store
+        self._stalled = False
         self._closing: asyncio.TimerHandle | None = None
         self._in_hand: list[MobileOriginated] = []  # the batch that is being processed
 
@@ -172,6 +179,10 @@ class Pipeline:
         self._end.set()
         self._wake.set()
 
+    def give_up(self) -> None:
+        """Wait no longer for a store that cannot say whether a batch is stored (Store.give_up)."""
+        self._store.give_up()
+
     async def _step(self) -> None:
         """Do one round: prepare, process a batch, forget. Only bugs that no SMS has met arrive here."""
         wait = self._paused_until - self._clock.monotonic()
@@ -181,6 +192,7 @@ class Pipeline:
                     await self._end.wait()
         if self._end.is_set():
             return
+        self._asked_at, self._stalled = self._clock.monotonic(), False
         try:
             await self._tend()
             looks = self._nodes is not None and self._nodes.due
@@ -197,6 +209,8 @@ class Pipeline:
             self._fault(error, [])
         except Exception as error:  # the boundary for bugs beside the way of an SMS
             self._observer.broken("pipeline", error)
+        finally:
+            self._asked_at = None
 
     async def _tend(self) -> None:
         """Do what a batch needs first: numbers, and the candidates that it may repeat."""
@@ -312,6 +326,9 @@ class Pipeline:
             self._upkeep.take_back(commit)
             if isinstance(error, Conflict | Stale | Fenced) or not isinstance(error, StorageError):
                 raise
+            if isinstance(error, InDoubt):
+                self._leave_unanswered(batch)
+                batch = []
             self._fault(error, batch)
             return
         try:
@@ -337,6 +354,44 @@ class Pipeline:
         self._outbox.flush()
         self._wake.set()
 
+    def _leave_unanswered(self, batch: list[MobileOriginated]) -> None:
+        """Close the sessions of SMS of which nobody will know whether they are stored: the centre sends them
+        again, to whoever has the store then."""
+        self.in_doubt += len(batch)
+        for m in batch:
+            self._queue.give_back(m)
+            m.came.bind.abort(NOT_KNOWN)
+
+    def _watch(self) -> None:
+        """While the store does not return: refuse what comes, and close the sessions that wait for longer
+        than their response timer.
+
+        The SMS in hand may be stored, so they are not refused. A centre that has waited for so long does
+        not know either; on a new session what it sends again is looked for. Any other SMS is refused at once
+        and not queued: nobody knows for how long, and the centre keeps it better.
+        """
+        now = self._clock.monotonic()
+        if self._asked_at is None:
+            return
+        lasts = now - self._asked_at
+        for m in self._in_hand:
+            bind = m.came.bind
+            timer = bind.response_timeout
+            if lasts >= min(timer, STALLED) and now - m.came.arrived >= timer and not bind.closed:
+                bind.abort(NOT_KNOWN)
+        if lasts < STALLED:
+            return
+        if not self._stalled:
+            self._stalled = True
+            reason = f"the store has not answered for {lasts:.0f} s: is its server, or its disk, there?"
+            self._note_failure(StoreFault(reason), PAUSE_MOST)
+        self._failed_at = now
+        self._queue.pause(now + PAUSE_MOST, STORE_DOWN)
+        for m in self._queue.clear():
+            self._queue.give_back(m)
+            self._queue.refuse(m.came, STORE_DOWN)
+        self._outbox.flush()
+
     def _note_failure(self, error: StorageError, pause: float) -> None:
         self._failed_at = self._clock.monotonic()
         if not self._failures:
@@ -352,6 +407,7 @@ class Pipeline:
             self._observer.storage_recovered(self._failures, self._clock.monotonic() - self._failing_since)
             self._failures = 0
             self._pause = 0.0
+            self._queue.pause(0.0, STORE_DOWN)
 
     # Beside the way of an SMS
 
@@ -391,7 +447,7 @@ class Pipeline:
             self._note_failure(error, 0.0)
 
     async def close(self) -> bool:
-        """Write the last commit of an orderly stop. Returns whether that worked."""
+        """Write the last commit of an orderly stop. Returns whether that worked, and nothing is in doubt."""
         commit = Commit()
         self._upkeep.hand_in_last(commit)
         try:
@@ -400,11 +456,12 @@ class Pipeline:
         except StorageError as error:
             self._observer.storage_lost(error, len(commit.closed), len(commit.changed))
             return False
-        return True
+        return not self.in_doubt
 
     def tick(self) -> None:
-        """Ask for what is due: a step of forgetting or for provinces, a look at the nodes or at SMS that are
-        held. Called ten times a second."""
+        """Look whether the store returns, and ask for what is due: a step of forgetting or for provinces, a
+        look at the nodes or at SMS that are held. Called ten times a second."""
+        self._watch()
         now = self._clock.monotonic()
         due = self._upkeep.tick() or (self._provinces.due and now >= self._provinces_from)
         if self._nodes is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from commands.model import LoadKeys, World
+from commands.tables import InForce
 from gateway.clock import Clock
 from gateway.events.payloads import RefusedItem, refusals
 from gateway.events.reading import Incoming, Item, read
@@ -93,10 +94,10 @@ class Provinces:
     start.
     """
 
-    def __init__(self, routing: Routing, addressing: Addressing, terms: Terms, around: Around) -> None:
+    def __init__(self, in_force: InForce, addressing: Addressing, terms: Terms, around: Around) -> None:
         self.watches = True
         self.counts: Counter[tuple[str, str]] = Counter()
-        self._routing = routing
+        self._in_force = in_force
         self._addressing = addressing
         self._terms = terms
         self._store = around.store
@@ -107,6 +108,11 @@ class Provinces:
         self._work: Work | None = None
         self._hurried: dict[int, None] = {}
         self._look = False
+
+    @property
+    def _routing(self) -> Routing:
+        """That of the tables in force: a step asks anew."""
+        return self._in_force.tables.routing
 
     # What others tell
 
@@ -260,7 +266,9 @@ class Provinces:
         waiting = [each for each in overdue if each.number not in answered]
         await self._store.load(LoadKeys({each.msisdn for each in waiting}), world)
         for asked in waiting:
-            sms = self._addressing.unanswered(asked, now_ms, self._terms.sentence, world)
+            sms = self._addressing.unanswered(
+                asked, self._in_force.tables, now_ms, self._terms.sentence, world
+            )
             prepared.commit.outgoing.append(sms)
             prepared.commit.asked_over.append(AskedOver(now_ms, asked.number))
             prepared.unanswered.append(asked)

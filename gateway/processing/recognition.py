@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from commands.model import Hidden, Misunderstood, Result, Understood
-from commands.service import Commands
 from gateway.errors import STOPPING, Refusal, Verdict
 from gateway.inbound.intake import Intake
 from gateway.inbound.mobile_originated import MobileOriginated
@@ -26,7 +25,6 @@ class Recognition:
 
     def __init__(
         self,
-        commands: Commands,
         intake: Intake,
         retransmissions: Retransmissions,
         reassembly: Reassembly,
@@ -34,7 +32,6 @@ class Recognition:
         resends: Resends | None = None,
         stopping: Callable[[], bool] = bool,
     ) -> None:
-        self._commands = commands
         self._intake = intake
         self._retransmissions = retransmissions
         self._reassembly = reassembly
@@ -155,19 +152,20 @@ class Recognition:
             prepared.given_up.append(joined.given_up)
         if joined.text is not None:
             m.joined = joined.joined
-            m.understood = self._without_hash(self._intake.understand(m, joined.text))
+            m.understood = _without_hash(m, self._intake.understand(m, joined.text))
 
-    def _without_hash(self, understood: Understood) -> Understood:
-        """Explain how to send a password that came in parts: it comes too late to be hashed."""
-        if not understood.hidden or _PASSWORDS.isdisjoint(self._commands.draws(understood)):
-            return understood
-        usage = self._commands.table.rows[understood.id].usage
-        return Misunderstood(
-            "misunderstood",
-            understood.sender,
-            understood.route,
-            understood.text,
-            usage,
-            hidden=Hidden.PASSWORD,
-            result=Result.USAGE,
-        )
+
+def _without_hash(m: MobileOriginated, understood: Understood) -> Understood:
+    """Explain how to send a password that came in parts: it comes too late to be hashed."""
+    commands = m.tables.commands
+    if not understood.hidden or _PASSWORDS.isdisjoint(commands.draws(understood)):
+        return understood
+    return Misunderstood(
+        "misunderstood",
+        understood.sender,
+        understood.route,
+        understood.text,
+        commands.table.rows[understood.id].usage,
+        hidden=Hidden.PASSWORD,
+        result=Result.USAGE,
+    )

@@ -4,18 +4,21 @@ gateway.storage.reader.
 Rules for a driver; tests/contracts runs one suite over every driver:
 
 1. `commit` writes all of a Commit or nothing, and returns when it is on stable storage. A commit that has
-   begun comes to its end, also when its caller is cancelled meanwhile.
+   begun comes to its end, also when its caller is cancelled meanwhile. Where the engine went away during
+   it, so that nobody knows whether it is stored, it goes on asking and does not return; every other call is
+   a StoreFault. After `give_up` it asks once more, for a bounded time, and then raises InDoubt. It raises
+   that too when it can never be known.
 2. `load` puts a value into the World for every key that it was given: None where the store has none.
 3. No call sees what is not committed: while a commit is under way, every other call waits for its end.
 4. An engine's error never leaves the driver. It becomes StoreFault (try again later), StoreFull (no room) or
    Conflict (the batch breaks rule 5 or 6; the caller stores it message by message). After each of them
-   nothing of the batch is in the store, and the next call works.
+   nothing of the batch is in the store, and the next call works. InDoubt (rule 1) is the only other error.
 5. A number of an SMS is stored once per kind: `messages`, `outgoing` and `parts` of a Commit are new numbers.
 6. A Fetion number has one holder.
 7. What was stored is the caller's no longer: changing a value after `commit`, or one that a call gave,
    changes nothing in the store.
 8. One process has a store open. A second opening, also in the same process, raises StoreInUse with the path.
-9. `close` waits for a commit that is under way, then lets go of the store.
+9. `close` waits for a commit that is under way, as after `give_up`, then lets go of the store.
 10. Only the owner of the process may read the files of a store. Of an SMS with a secret the driver keeps
    `sealed`, never the text, and neither once the SMS is closed.
 
@@ -57,6 +60,10 @@ class StoreFault(StorageError):
 
 class StoreFull(StorageError):
     """There is no room for the batch. Nothing was written."""
+
+
+class InDoubt(StorageError):
+    """Nobody knows whether the batch was written: its SMS must be neither accepted nor refused."""
 
 
 class Conflict(StorageError):
@@ -261,6 +268,10 @@ class Store(EventStore, ProvinceStore, Protocol):
         uncertain range; SMS out that wait or are parked, or that follow the first SMS in that is left. Gives
         how many went of the kind of which most did: `limit` when there may be more.
         """
+
+    def give_up(self) -> None:
+        """Wait no longer for what became of a commit that is in doubt (rule 1). A commit at which the
+        engine works comes to its end all the same."""
 
     async def close(self) -> None:
         """Let go of the store (rule 9). Nothing may be called afterwards."""

@@ -45,7 +45,7 @@ KEPT: Final = frozenset({"run", "settled", "settled_at", "key_check"})
 """Keys of `meta` that belong to every engine."""
 
 Progress = Callable[[str, int, int], None]
-"""Told how many rows of how many of a table are copied."""
+"""Told how many rows of how many of a table are copied, or compared."""
 
 
 class Source(Protocol):

@@ -84,7 +84,7 @@ class BadLink:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Copy one direction to its end, then close the other side."""
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):  # also: the other side is gone already
             while octets := await reader.read(65_536):
                 size = self.pieces or len(octets)
                 for start in range(0, len(octets), size):

@@ -28,14 +28,14 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))
+    abort = property(lambda self: lambda reason: self.channel.abort(reason, [self]))
 
     def __init__(self, channel: "MemoryChannel", receives: bool, window: int) -> None:
         self.channel, self.receives, self.window = channel, receives, window
         self.number, self.queued = next(channel.numbers), list[Any]()
         self.inbox, self.unanswered = list[tuple[str, str, str]](), list[MobileTerminated]()
 
-    def asks_for(self, _msisdn: str) -> int | None:
-        return None
+    def asks_for(self, _msisdn: str) -> int | None: ...
 
     def has_read(self, _mark: int, _moment: float) -> bool:
         return True  # what is written here is read at once
@@ -91,9 +91,9 @@ class MemoryChannel:
 
     def close(self) -> None: ...
 
-    def abort(self, reason: str = "unbound") -> None:
-        while self.binds:
-            bind = self.binds.pop()
+    def abort(self, reason: str = "unbound", binds: Sequence[MemoryBind] | None = None) -> None:
+        for bind in [each for each in binds or self.binds if not each.closed]:
+            self.binds.remove(bind)
             self.owner.lost(bind, bind.unanswered, Loss(reason, polite=reason == "unbound"))
         self.owner.disconnected()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.service import Commands
+from commands.tables import InForce
 from gateway.channels.smpp import showing, watching
 from gateway.channels.smpp.showing import Display
 from gateway.channels.smpp.watching import Passed
@@ -33,7 +33,7 @@ from gateway.smpp.pdus import (
 from gateway.smpp.tlvs import TAGS
 from gateway.smpp.wire import SmeAddress
 from tests.smpp.strategies import ANY_PDU
-from tests.support import ALICE, GSM, routing
+from tests.support import ALICE, GSM, tables
 
 ALPHABETS = {"smsc": GSM}
 
@@ -41,7 +41,7 @@ ALPHABETS = {"smsc": GSM}
 @cache
 def judge() -> Disclosure:
     """With the shipped tables."""
-    return Disclosure(routing(), Commands.load(routing()).parser)
+    return Disclosure(InForce(tables()))
 
 
 def shown(

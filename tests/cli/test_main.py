@@ -198,12 +198,14 @@ def test_explain_route(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_explain_route_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
-    """--json has exactly the keys that the contract names; the province is the sender's home."""
+    """--json has the keys that the contract names, and what decided about the sender; the province is the
+    sender's home."""
     code, out, _ = call(capsys, "explain", "route", "161", "--from", "13800138000", "--json")
     found = json.loads(out)
     assert code == 0
     assert set(found) == {
         *("access_code", "prefix", "tail", "accepts", "purpose", "province", "refused", "considered"),
+        *("operator", "operator_by", "province_by"),
     }
     assert (found["access_code"], found["accepts"], found["province"]) == ("161", "base", "100")
 

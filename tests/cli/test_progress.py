@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
+from tests.postgresql import missing, url_of
 from tests.proofs.served import accepted, bind, inside, sms, write_config
 
 ROOT = Path(__file__).parents[2]
@@ -77,9 +77,9 @@ def config(tmp_path: Path) -> Path:
 def test_replay_writes_above_what_it_shows(config: Path, tmp_path: Path) -> None:
     """Differences are whole lines on the terminal that shows the progress."""
     tables = tmp_path / "tables"
-    shutil.copytree(ROOT / "commands", tables)
-    rows = tables / "appendix8.yaml"
-    rows.write_text(rows.read_text("utf-8").replace("CXFX", "QQQQ"), "utf-8")
+    tables.mkdir()
+    rows = (ROOT / "commands" / "appendix8.yaml").read_text("utf-8")
+    (tables / "appendix8.yaml").write_text(rows.replace("CXFX", "QQQQ"), "utf-8")
     words = ["replay", "--config", str(config), "--tables", str(tables)]
     code, shown, _ = on_terminal(*words, output=True)
     assert code == 1
@@ -95,6 +95,17 @@ def test_settle_shows_each_file(config: Path, tmp_path: Path) -> None:
     assert code == 0
     assert b"month" in shown
     assert json.loads(printed) == {"uplink": 0, "downlink": 0, "product": 0, "month": 0}
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_a_copy_shows_its_tables(config: Path, tmp_path: Path) -> None:
+    """The table that is being copied, how much of it, and what is left of the time."""
+    words = ["store", "migrate", "--config", str(config), "--to", url_of(tmp_path)]
+    code, shown, printed = on_terminal(*words, output=False)
+    assert code == 0
+    assert re.search(rb"meta +.* \d/\d ", ESCAPE.sub(b"", shown))
+    assert b"\x1b[2K" in shown
+    assert b"all rows are the same" in printed
 
 
 def test_nothing_is_shown_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:

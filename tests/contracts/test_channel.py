@@ -215,6 +215,19 @@ async def test_lost(rig: Rig) -> None:
     assert [name for name, *_ in rig.told.heard if name != "disconnected"] == ["bound", "ready", "lost"]
 
 
+async def test_abort(rig: Rig) -> None:
+    """One bind ends at once, and its peer may not have read our answers; once more changes nothing."""
+    bind, _ = await rig.bind()
+    bind.abort("no reason")
+    ((unanswered, loss),) = await rig.told.until("lost")
+    assert unanswered == []
+    assert isinstance(loss, Loss)
+    assert (loss.reason, loss.polite) == ("no reason", False)
+    assert bind.closed
+    bind.abort("again")
+    assert len(rig.told.named("lost")) == 1
+
+
 async def test_unbind(rig: Rig) -> None:
     """All connections end politely at an unbind: the peers have read our answers."""
     _, far = await rig.bind()

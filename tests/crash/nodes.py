@@ -29,7 +29,7 @@ from tests.crash.evidence import OnServer, Stored
 from tests.crash.ledger import Ledger
 from tests.crash.load import Load, Message
 from tests.crash.process import GatewayProcess
-from tests.postgresql import free_port
+from tests.ports import free_port
 
 NAMES = ("east", "west")
 WITHIN = 30.0

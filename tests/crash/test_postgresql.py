@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
-from signal import SIGINT, SIGQUIT
+from signal import SIGCONT, SIGINT, SIGQUIT, SIGSTOP
 
 import pytest
 
 from gateway.smpp.events import Answered
+from gateway.storage.postgresql.link import LIMIT
 from gateway.testing import BadLink
 from tests.conftest import Report
 from tests.crash.centre import Centre
@@ -29,6 +30,7 @@ CUTS = 20
 """Times that the connection to it is cut."""
 BETWEEN = 600
 """Acknowledgements before a fault, and behind the last one."""
+STANDS = "the store has not answered"
 PAUSE = 0.05
 """Seconds after which a refused message is sent again."""
 
@@ -91,6 +93,32 @@ async def test_the_server_goes_away(way: str, server: Server, tmp_path: Path, re
     async def fault() -> None:
         await asyncio.to_thread(WAYS[way], server)
         await asyncio.to_thread(server.start)
+
+    report(await under_load(tmp_path, server.url(), server.url(), fault, FAULTS, BETWEEN))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [1, LIMIT])
+async def test_the_server_stands_still(
+    seconds: float, server: Server, tmp_path: Path, report: Report
+) -> None:
+    """The same while it stands still, for less than the gateway waits and for longer. seconds: counted from
+    when the gateway begins to refuse."""
+    log, said = tmp_path / "log", 0
+
+    async def fault() -> None:
+        nonlocal said
+        said = log.read_text("utf-8").count(STANDS)
+        await asyncio.to_thread(server.signal, SIGSTOP)
+        try:
+            async with asyncio.timeout(LIMIT):
+                while log.read_text("utf-8").count(STANDS) == said:  # noqa: ASYNC110 - another process writes it
+                    await asyncio.sleep(0.05)
+            over = asyncio.Event()
+            asyncio.get_running_loop().call_later(seconds, over.set)
+            await over.wait()
+        finally:
+            await asyncio.to_thread(server.signal, SIGCONT)
 
     report(await under_load(tmp_path, server.url(), server.url(), fault, FAULTS, BETWEEN))
 

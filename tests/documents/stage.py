@@ -5,13 +5,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+from tests.ports import free_port
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 60.0
@@ -31,14 +32,18 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         programs = folder / ".venv" / "bin"
         programs.mkdir(parents=True)
         _program(programs / "fetion-gateway", _SHIM.format(python=sys.executable))
         _program(programs / "python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         shutil.copy(ROOT / "config.yaml", folder)
         shutil.copy(ROOT / "tests" / "scenarios" / "open_and_ask.yaml", folder / "open.yaml")
-        shutil.copytree(ROOT / "commands", folder / "new-tables", ignore=shutil.ignore_patterns("*.py*"))
+        shutil.copytree(
+            ROOT / "commands",
+            folder / "new-tables",
+            ignore=shutil.ignore_patterns("*.py*", "handlers", "__pycache__"),
+        )
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -113,11 +118,6 @@ class Stage:
 def _program(path: Path, content: str) -> None:
     path.write_text(content, "utf-8")
     path.chmod(0o755)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _wait(condition: Callable[[], bool]) -> None:

@@ -21,19 +21,13 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.events.payloads import EVENTS, NODE_STATES, Event, NodeState
 from tests.events.json_schema import faults
 from tests.make_schemas import FOLDER
+from tests.ports import free_port
 from tests.proofs.served import until
 
 BINARY = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 MISSING = "Mosquitto is not installed: apt install mosquitto (make test does it as root)"
 EVENT_SCHEMA = json.loads((FOLDER / "event.json").read_text("utf-8"))
 needs_mosquitto = pytest.mark.skipif(BINARY is None, reason=MISSING)
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 class Mosquitto:

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+from commands.tables import Tables
 from gateway.channels.contract import Inbound
 from gateway.inbound.intake import Intake
 from gateway.inbound.mobile_originated import MobileOriginated
@@ -30,7 +31,7 @@ def sms(number: int, msisdn: str = ALICE, *, closed: bool = False) -> MobileOrig
     """One whose bind lives, or not."""
     bind = SimpleNamespace(closed=closed, account="smsc")
     came = cast(Inbound, SimpleNamespace(bind=bind))
-    return MobileOriginated(number, f"{number:016x}", came, msisdn, cast(Route, None))
+    return MobileOriginated(number, f"{number:016x}", came, msisdn, cast(Route, None), cast(Tables, None))
 
 
 def numbers(those: list[MobileOriginated]) -> list[int]:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from commands.model import Chat, Instruction, Misunderstood, Understood
 from commands.service import Commands
+from commands.tables import InForce, Tables
 from gateway.channels.smpp.reading import read
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
@@ -45,7 +47,8 @@ class IntakeUnderTest:
     routing: Routing = field(default_factory=routing)
 
     def __post_init__(self) -> None:
-        self.intake = Intake(self.routing, self, MessageNumbers(1, 2))
+        commands = cast(Commands, SimpleNamespace(parser=self, version=""))
+        self.intake = Intake(InForce(Tables(self.routing, commands)), MessageNumbers(1, 2))
 
     def parse(self, text: str, route: Route, sender: str) -> Understood:
         """Understands nothing, and remembers."""

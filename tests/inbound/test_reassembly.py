@@ -20,7 +20,7 @@ from gateway.inbound.reassembly import (
 )
 from gateway.message import PartHeader, StoredPart, message_id
 from gateway.smpp.long import Kind
-from tests.support import ALICE, BOB, GSM, START_MS, Sending, routing
+from tests.support import ALICE, BOB, GSM, START_MS, Sending, tables
 
 Header = tuple[Kind, int, int, int]
 
@@ -60,7 +60,9 @@ def part(
     bind = Sending().bind(account=account).bind
     spelling, place = spelling or source, PartHeader(*header)
     came = Inbound(bind, None, number, 0.0, spelling, 0, 1, "161", 0, 1, 0x40, 0, octets, GSM, place)
-    return MobileOriginated(number, message_id(number), came, source, routing().resolve("161"), at=at)
+    return MobileOriginated(
+        number, message_id(number), came, source, tables().resolve("161"), tables(), at=at
+    )
 
 
 def digest_of(octets: bytes) -> bytes:

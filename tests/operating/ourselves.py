@@ -3,6 +3,7 @@
 Each function brings one about, remedies it as the page says, and gives the log in which both are told.
 """
 
+import asyncio
 import contextlib
 import os
 import resource
@@ -10,6 +11,8 @@ import signal
 import socket
 from pathlib import Path
 
+from commands.tables import path_of
+from gateway.cli.main import main
 from gateway.smpp.status import CommandStatus
 from tests.operating.provoking import ACCOUNT, LOG, logged
 from tests.proofs.served import (
@@ -161,4 +164,19 @@ async def no_descriptor(folder: Path) -> Path:
             await logged(gateway.log, "accept.recovered")
         await accepted(peer, sms(ALICE, "161", "KTFX"))
         await delivered(peer)
+    return folder / LOG
+
+
+async def tables_refused(folder: Path) -> Path:
+    """A fee is no number; then it is one."""
+    tables = folder / "my-tables" / "tariffs.yaml"
+    tables.parent.mkdir()
+    shipped = path_of("tariffs.yaml", None).read_text("utf-8")
+    words = ["tables", "reload", "--config", str(write_config(folder, tables={"folder": "my-tables"}))]
+    async with inside(folder / "config.yaml"):
+        tables.write_text(shipped.replace("MCHAT: {value: 500", "MCHAT: {value: five"), "utf-8")
+        assert await asyncio.to_thread(main, words) == 1
+        await logged(folder / LOG, "tables.refused")
+        tables.write_text(shipped.replace("MCHAT: {value: 500", "MCHAT: {value: 600"), "utf-8")
+        assert await asyncio.to_thread(main, words) == 0
     return folder / LOG

@@ -33,6 +33,7 @@ PROVOKED: Final = MappingProxyType[str, tuple[Provocation, ...]](
         "Lines of the log are missing": (ourselves.log_lost,),
         "The clock was put back": (ourselves.clock_behind,),
         "No connection is accepted": (ourselves.no_descriptor,),
+        "Changed tables are not in force": (ourselves.tables_refused,),
     }
 )
 """By the title on the page, what brings the trouble about, and then remedies it."""

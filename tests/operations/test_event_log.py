@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.channels.contract import Bind
-from gateway.message import JournalEntry, MobileTerminated
+from gateway.message import TABLES, JournalEntry, MobileTerminated
 from gateway.operations.event_log import ACCEPT_PERIOD, REJECTIONS, EventLog
 from gateway.operations.logs import open_log
 from gateway.settings import Logging
@@ -27,7 +27,7 @@ class LogUnderTest:
         self.clock = HandClock()
         self._stream = io.BytesIO()
         self._log = open_log(Logging(format="json"), self._stream)
-        self.reports = EventLog(self._log, self.clock, "tables", routing().home)
+        self.reports = EventLog(self._log, self.clock, routing().home)
 
     def bind(self) -> Bind:
         """A live bind."""
@@ -91,8 +91,10 @@ def told(entry: JournalEntry, sms: MobileTerminated, remote: Remote, *, masked: 
     """The two lines of an SMS and its reply; masked: with numbers masked, which no template does."""
     stream = io.BytesIO()
     log = open_log(Logging(format="json", mask_msisdn=masked), stream)
-    event_log = EventLog(log, HandClock(), 'ta"ble', routing().home)
-    event_log.handled(entry, remote, "instruction", 2, 0.0123456, START_MS)
+    event_log = EventLog(log, HandClock(), routing().home)
+    event_log.handled(
+        entry._replace(detail={TABLES: 'ta"ble'}), remote, "instruction", 2, 0.0123456, START_MS
+    )
     event_log.sent(sms, remote, 0.5, START_MS)
     log.close()
     lines: list[dict[str, Any]] = [json.loads(line) for line in stream.getvalue().splitlines()]

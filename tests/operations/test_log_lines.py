@@ -177,7 +177,7 @@ def all_lines() -> list[dict[str, Any]]:
     """What the logs write when they are told everything that an observer can hear."""
     stream = io.BytesIO()
     log = open_log(Logging(format="json", level="debug"), stream)
-    tell = EventLog(log, HandClock(), "tables", routing().home)
+    tell = EventLog(log, HandClock(), routing().home)
     provinces = ProvinceLog(log, HandClock())
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from commands.tables import Tables
 from gateway.channels.contract import Inbound
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.processing.resends import Doubt
@@ -15,7 +16,9 @@ TEXT, OTHER = b"a digest", b"another one"
 
 def sms(number: int, msisdn: str = ALICE, digest: bytes = TEXT) -> MobileOriginated:
     """One that came here."""
-    m = MobileOriginated(number, f"{number:016x}", cast(Inbound, None), msisdn, cast(Route, None))
+    m = MobileOriginated(
+        number, f"{number:016x}", cast(Inbound, None), msisdn, cast(Route, None), cast(Tables, None)
+    )
     m.digest = digest
     return m
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from gateway.smpp.status import CommandStatus
-from routing.table import Routing
 from tests.processing.machine_service import QUERY, live_gateway, status
 from tests.proofs.served import accepted, bind, delivered, events, lines, rows, sms, text_of, until
 from tests.support import (
@@ -82,14 +81,12 @@ async def test_a_password_whose_end_is_in_doubt(tmp_path: Path) -> None:
             assert (last["outcome"], last["text"], last["hidden"]) == (result, "", "password")
 
 
-async def test_a_second_number_with_an_operators_tables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_second_number_with_an_operators_tables(tmp_path: Path) -> None:
     """Its SMS count for the main number, the replies go to the address that wrote; a refused one is refused;
     whoever texts the second number or names it reaches the customer of the main one."""
-    tables = operators_tables(tmp_path / "tables")
-    monkeypatch.setattr(Routing, "load", lambda: tables)  # tables.folder is not in the configuration yet
-    async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
+    operators_tables(tmp_path / "tables")
+    folder = {"folder": str(tmp_path / "tables")}
+    async with live_gateway(tmp_path, tables=folder) as live, await bind(live.port) as esme:
         for sender in ("86" + SECOND, ALICE):
             await accepted(esme, sms(sender, "161", "KTFX"))
             assert (await delivered(esme)).destination_addr == sender

@@ -18,7 +18,8 @@ from gateway.operations.control import CommandRefused
 from gateway.operations.operators import Operators
 from gateway.simulator.errors import BindRefusedError
 from gateway.storage.nodes import Fenced
-from tests.postgresql import free_port, missing, schema_of, shared, url_of
+from tests.ports import free_port
+from tests.postgresql import missing, schema_of, shared, url_of
 from tests.proofs.served import accepted, bind, events, inside, lines, serving, sms, until, write_config
 from tests.support import ALICE, BOB
 

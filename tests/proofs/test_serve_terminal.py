@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import CTRL_C, PATIENCE, Terminal, free_port
+from tests.ports import free_port
+from tests.terminal import CTRL_C, PATIENCE, Terminal
 
 SERVE = (sys.executable, "-m", "gateway", "serve")
 

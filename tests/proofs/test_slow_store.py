@@ -11,9 +11,12 @@ import pytest
 
 from gateway.app import Environment, Gateway
 from gateway.operations.logs import open_log
+from gateway.processing import pipeline
 from gateway.secrets import Hasher
 from gateway.simulator.errors import NotConnectedError
 from gateway.smpp.pdus import DeliverSm, DeliverSmResp, SubmitSm
+from gateway.smpp.status import CommandStatus
+from gateway.storage.contract import InDoubt
 from gateway.testing import CHEAP
 from tests.proofs.served import (
     accepted,
@@ -158,6 +161,56 @@ async def test_a_commit_outlasts_the_deadline_of_a_stop(tmp_path: Path, fails: b
     assert len(rows(store_of(tmp_path), "SELECT 1 FROM journal")) == (1 if fails else 2)
     lost = [line for line in lines(log) if line["event"] == "storage.lost"]
     assert [line["closed"] for line in lost] == ([1] if fails else [])
+
+
+async def test_a_disk_that_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes meanwhile is refused, what is in hand is not; when the disk works again, so does all."""
+    monkeypatch.setattr(pipeline, "STALLED", 0.2)
+    store = slow_store(tmp_path)
+    config = write_config(tmp_path)
+    async with inside(config, open_store=lambda _: store) as gateway, await bind(gateway.port) as esme:
+        await accepted(esme, sms(ONE, "161", "KTFX"))
+        await delivered(esme)
+        await idle(gateway)
+        store.slow = True
+        store.waits.clear()
+        store.held.clear()
+        asked = asyncio.create_task(esme.submit(sms(ONE, "161", "CXFX")))
+        await until(store.waits.is_set, "the commit")
+        waits = asyncio.create_task(esme.submit(sms(OTHER, "161", "KTFX")))
+        assert (await waits).command_status == CommandStatus.RSYSERR
+        assert gateway.pipeline.failures == 1
+        assert not asked.done()
+        store.held.set()
+        assert (await asked).command_status == 0
+        await accepted(esme, sms(OTHER, "161", "KTFX"))
+        assert gateway.pipeline.failures == 0
+
+
+async def test_it_will_never_be_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that cannot say whether it has an SMS: its session is closed, and it is neither accepted nor
+    refused. The gateway goes on, and at its stop says that something is unknown."""
+    store = slow_store(tmp_path)
+    async with opened(write_config(tmp_path, **SHORT), store) as gateway:
+        async with await bind(gateway.port) as other:
+            first = await bind(gateway.port)
+            await accepted(other, sms(ONE, "161", "KTFX"))
+            await idle(gateway)
+            with monkeypatch.context() as patched:
+
+                async def unknown(_: object) -> None:
+                    raise InDoubt("somebody else has it")
+
+                patched.setattr(store, "commit", unknown)
+                with pytest.raises(NotConnectedError):
+                    await first.submit(sms(ONE, "161", "CXFX"))
+            await until(lambda: not gateway.queue._closed(gateway._clock.monotonic()), "the end of the pause")
+            await accepted(other, sms(OTHER, "161", "KTFX"))
+        await gateway.__aexit__(None, None, None)
+        assert not gateway.stored
+    assert [
+        line["sms"] for line in lines(tmp_path / "gateway.log") if line["event"] == "storage.in_doubt"
+    ] == [1]
 
 
 async def test_serve_says_that_it_could_not_store(tmp_path: Path) -> None:

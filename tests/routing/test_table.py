@@ -319,6 +319,9 @@ def test_an_explanation_as_json(tables: Routing) -> None:
         "accepts": "base",
         "purpose": "instructions",
         "province": "100",
+        "operator": "cmcc",
+        "operator_by": "numbers.yaml: cmcc 138",
+        "province_by": "segments.csv:1197: 1380010-1380019 -> 100",
         "refused": None,
     }
     assert [row["chosen"] for row in considered] == [True, False, False]
@@ -448,8 +451,11 @@ def test_kinds_of_tail_have_their_own_names() -> None:
     assert [str(kind) for kind in TailKind] == ["none", "mobile", "fetion_number", "digits"]
 
 
-def test_a_folder_without_a_file_is_refused(folder: Path) -> None:
-    """A folder without one of the files is rejected."""
+def test_what_a_folder_lacks_is_shipped(folder: Path, tables: Routing) -> None:
+    """A file that the folder does not have is the shipped one; a link in its place that leads nowhere is a
+    fault."""
     (folder / "segments.csv").unlink()
+    assert Routing.load(folder).version == tables.version
+    (folder / "segments.csv").symlink_to(folder / "nowhere.csv")
     with pytest.raises(TableError, match=r"segments.csv:1: \(file\): cannot be read"):
         Routing.load(folder)

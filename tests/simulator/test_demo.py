@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
-from tests.terminal import free_port
+from tests.ports import free_port
 
 PORT = "FETION__SMPP__LISTEN__PORT"
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateway.simulator.layout import columns
-from tests.terminal import CTRL_C, CTRL_D, CTRL_S, Terminal, free_port
+from tests.ports import free_port
+from tests.terminal import CTRL_C, CTRL_D, CTRL_S, Terminal
 
 DEMO = (sys.executable, "-m", "gateway", "demo")
 ENGLISH = {"LC_ALL": "C.UTF-8", "NO_COLOR": ""}

@@ -225,6 +225,7 @@ async def test_the_command(
     said = capsys.readouterr()
     assert "journal" in said.out
     assert "59 rows" in said.out
+    assert "journal: 59\n" in said.err
     assert "all rows are the same in both stores: set storage.url to the new one" in said.out
     assert main(["store", "migrate", "--to", url_of(tmp_path)]) == 1
     again = capsys.readouterr()

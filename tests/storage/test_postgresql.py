@@ -15,7 +15,7 @@ import pytest
 
 from commands.model import Customer, LoadKeys, World
 from gateway.message import Commit, StoredEvent, Watermark
-from gateway.storage.contract import Conflict, StoreFault, StoreFull, StoreInUse
+from gateway.storage.contract import Conflict, InDoubt, StoreFault, StoreFull, StoreInUse
 from gateway.storage.postgresql.link import PAUSE_FIRST, PAUSE_MOST, TRIES
 from gateway.storage.postgresql.owner import LEASE
 from gateway.storage.postgresql.reader import PostgresReader
@@ -224,7 +224,9 @@ async def test_an_owner_whose_connection_is_gone_owns_it_no_more(tmp_path: Path)
     schema = schema_of(tmp_path)
     shared().execute("SELECT pg_terminate_backend(pid, 5000) FROM node", schema)
     second = PostgresStore.open(url_of(tmp_path))
-    with pytest.raises(StoreFault):
+    with pytest.raises(InDoubt, match="another gateway has taken this store"):
+        await first.commit(batch(2))
+    with pytest.raises(StoreFault, match="another gateway has taken this store"):
         await first.commit(batch(2))
     await second.commit(batch(3))
     await second.close()

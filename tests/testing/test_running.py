@@ -51,8 +51,8 @@ def test_the_clock_stands_until_it_is_moved() -> None:
 
 async def test_deadlines_come_with_the_clock(tmp_path: Path) -> None:
     """A question is open a millisecond before its 24 hours are over, and lapsed when they are."""
-    for hours, answer in ((24 - 1 / 3_600_000, "成为"), (24, "回答时间")):
-        async with opened(tmp_path / str(hours)) as (gateway, alice, bob):
+    for folder, hours, answer in (("before", 24 - 1 / 3_600_000, "成为"), ("after", 24, "回答时间")):
+        async with opened(tmp_path / folder) as (gateway, alice, bob):
             await alice.send(f"HY#{BOB}", to="12520")
             question = await bob.expect(ALICE)
             await gateway.advance(hours=hours)

@@ -106,6 +106,10 @@ class SmppBind:
         """One write for all that was queued."""
         self.connection.flush()
 
+    def abort(self, reason: str) -> None:
+        """The connection with it."""
+        self.connection.abort(reason)
+
     def describe(self, now: float) -> dict[str, object]:
         """Mode, windows, counters, ages in seconds."""
         session = self.session

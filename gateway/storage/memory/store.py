@@ -298,6 +298,8 @@ class MemoryStore(EventCalls, provinces.ProvinceCalls):
         theirs = provinces.forget(content, before, limit)
         return max(len(old), len(gone), len(oldest) - len(young), theirs)
 
+    def give_up(self) -> None: ...
+
     async def close(self) -> None:
         self._content.in_use = False
 

@@ -4,7 +4,7 @@ import psycopg
 
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.postgresql.migration import check_server, check_version, version_of
-from gateway.storage.postgresql.place import Place, unusable
+from gateway.storage.postgresql.place import SESSION, Place, unusable
 
 _READ_ONLY = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 _MAY_CREATE = """
@@ -17,6 +17,7 @@ def check(url: str) -> None:
     place = Place.of(url)
     try:
         with psycopg.connect(place.conninfo, autocommit=True) as db:
+            db.execute(SESSION)
             check_server(db, place)
             if (row := db.execute(_READ_ONLY).fetchone()) and row[0]:
                 raise StoreUnusable(

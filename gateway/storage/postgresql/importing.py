@@ -63,10 +63,12 @@ def _copy(db: Connection, table: str, source: Source, progress: Progress, place:
     with db.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
         for row in written.through(source.rows(table)):
             copy.write_row(tuple(map(kept, row)))
-            if written.count % STEP == 0:
+            if written.count % STEP == 0 and written.count < count:
                 progress(table, written.count, count)
     for row in _stored(db, table, columns):
         read.add(row)
+        if read.count % STEP == 0 and read.count < count:
+            progress(f"{table}, check", read.count, count)
     if written != read or written.count != count:
         raise StoreUnusable(
             f"{place.name}: {table}: {read.count} rows of {count} are there, or some are not as they were:"

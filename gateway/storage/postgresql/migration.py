@@ -14,7 +14,7 @@ SCHEMA_VERSION: Final = 3
 _LOCK: Final = 0x0FE7_1011
 """Key of the lock that one migration holds, to the end of its transaction."""
 _LOSES: Final = "what is acknowledged would be lost"
-_REFUSED: Final = (
+REFUSED: Final = (
     ("fsync", "off", f"{_LOSES}: set fsync = on"),
     ("synchronous_commit", "off", f"{_LOSES}: ALTER ROLE ... SET synchronous_commit = on"),
 )
@@ -38,7 +38,7 @@ def version_of(db: Connection) -> int:
 
 def check_server(db: Connection, place: Place) -> None:
     """Raises StoreUnusable for a server whose settings lose or spoil what is stored."""
-    for name, value, remedy in _REFUSED:
+    for name, value, remedy in REFUSED:
         if _setting(db, name) == value:
             raise StoreUnusable(f"{place.name}: {name} of the server is {value}: {remedy}")
     if (encoding := _setting(db, "server_encoding")) != _ENCODING:

@@ -34,14 +34,28 @@ _AGAIN: Final = frozenset({"40001", "40P01"})
 _LOST: Final = frozenset({"FATAL", "PANIC"})
 """Severities with which the server ends the connection."""
 
+_POOLER: Final = "is a pooler in transaction mode between? set its pool_mode to session, or connect directly"
 _REMEDIES: Final = {
     "42501": "the user of storage.url may not do that: make it the owner of the schema",
     "3F000": "create the schema that search_path names",
     "55006": "stop it, then start this one, which brings the schema up to date",
     "42P07": "something else is in this schema: storage.url must name an empty database or schema",
+    "55P03": "somebody else holds a lock on a table of the store: pg_locks and pg_stat_activity say who",
+    "42P05": _POOLER,
+    "26000": _POOLER,
     _READ_ONLY: "storage.url must name the primary; with several hosts: target_session_attrs=read-write",
 }
 """What to do at a start, by SQLSTATE."""
+_TEMPORARY: Final = frozenset({_READ_ONLY, "55P03", "42P05", "26000"})
+"""Of these, what may pass while a store is open."""
+_REFUSED: Final = (
+    ("too many c", "close other connections, or raise max_connections or the CONNECTION LIMIT"),
+    ("remaining connection slots", "close other connections, or raise max_connections"),
+    ("certificate verify failed", "sslrootcert must name the authority that signed the server's certificate"),
+    ("does not match host name", "name the server in storage.url as its certificate does"),
+    ("root certificate file", "sslrootcert of storage.url must name a file that this user may read"),
+)
+"""The same where a connection is refused, which has no SQLSTATE: words of libpq and the server."""
 _REMEDY: Final = "is the server up, and are host, user, password and database of storage.url right?"
 
 BY_INDEX: Final = """
@@ -51,6 +65,19 @@ SELECT set_config('enable_seqscan', 'off', TRUE), set_config('enable_sort', 'off
 """For one transaction. What the planner knows of a table is old, and so is a plan that is kept: made while
 the table was small, it would read or sort all of it. A statement on a table without an index looks very
 expensive then: it must not be compiled."""
+
+
+SESSION: Final = """
+SELECT set_config('lock_timeout', '10s', FALSE),
+    set_config('idle_in_transaction_session_timeout', '15s', FALSE),
+    set_config('tcp_keepalives_idle', '5', FALSE), set_config('tcp_keepalives_interval', '2', FALSE),
+    set_config('tcp_keepalives_count', '3', FALSE), set_config('tcp_user_timeout', '10000', FALSE)
+"""
+"""For one connection, on the server's side. A lock that somebody else holds is refused after a while, and a
+call that we have given up does not wait for it for ever. A gateway that stands still, or whose machine is
+gone, does not keep its locks: the next one waits for them. Statements of SQL, as PgBouncer passes no
+`options` on. There is no statement_timeout: what is cut on our side is asked for, and a step at the start
+may take long."""
 
 
 class Again(StoreFault):
@@ -71,6 +98,7 @@ class Place:
             given = conninfo_to_dict(url)
             known = ("user", "host", "port", "dbname")
             user, host, port, database = (str(given.get(key) or "") for key in known)
+            host = f"[{host}]" if ":" in host else host
             name = f"postgresql://{user and f'{user}@'}{host}{port and f':{port}'}/{database}"
             if options := given.get("options"):  # they may name the schema
                 name += f" ({options})"
@@ -84,7 +112,13 @@ class Place:
 
 def reason_of(error: psycopg.Error) -> str:
     """What happened, in one line: never the DETAIL of the server, which repeats rows."""
-    return error.diag.message_primary or " ".join(str(error).split()) or type(error).__name__
+    if error.diag.message_primary:
+        return error.diag.message_primary
+    said: list[str] = []  # libpq says the same of each of its attempts, with TLS and without
+    for line in (" ".join(line.split()) for line in str(error).splitlines()):
+        if not any(line in earlier for earlier in said):
+            said.append(line)
+    return " ".join(said) or type(error).__name__
 
 
 def is_lost(error: psycopg.Error) -> bool:
@@ -97,7 +131,7 @@ def typed(error: psycopg.Error, place: Place) -> StorageError:
     state, text = error.sqlstate or "", f"{place.name}: {reason_of(error)}"
     if state == _DISK_FULL:
         return StoreFull(f"{text}: make room on the disk of the server")
-    if state == _READ_ONLY:
+    if state in _TEMPORARY:
         return StoreFault(f"{text}: {_REMEDIES[state]}")
     if state == _STALE or error.diag.constraint_name == _EQUAL:
         return Stale(f"{place.name}: what the batch has read has changed since")
@@ -110,4 +144,7 @@ def typed(error: psycopg.Error, place: Place) -> StorageError:
 
 def unusable(error: psycopg.Error, place: Place) -> StoreUnusable:
     """The contract's error for a store that cannot be opened."""
-    return StoreUnusable(f"{place.name}: {reason_of(error)}: {_REMEDIES.get(error.sqlstate or '', _REMEDY)}")
+    reason = reason_of(error)
+    found = (remedy for words, remedy in _REFUSED if words in reason)
+    remedy = _REMEDIES.get(error.sqlstate or "") or next(found, _REMEDY)
+    return StoreUnusable(f"{place.name}: {reason}: {remedy}")

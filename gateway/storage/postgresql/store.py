@@ -12,11 +12,11 @@ from gateway.storage.contract import Candidate, RecentSms, StorageError, StoreUn
 from gateway.storage.postgresql import customers
 from gateway.storage.postgresql.candidates import Candidates, find, recover
 from gateway.storage.postgresql.events import EventCalls, EventNumbers
-from gateway.storage.postgresql.link import Db, Link, Statement
+from gateway.storage.postgresql.link import LONG, Db, Link, Statement
 from gateway.storage.postgresql.migration import check_server, migrate
 from gateway.storage.postgresql.nodes import LEAVING, NodeCalls
 from gateway.storage.postgresql.owner import range_of, take
-from gateway.storage.postgresql.place import Place, unusable
+from gateway.storage.postgresql.place import SESSION, Place, unusable
 from gateway.storage.postgresql.provinces import ProvinceCalls
 from gateway.storage.postgresql.retention import forget
 from gateway.storage.postgresql.rows import stored_part, text_of, waiting_sms
@@ -83,6 +83,7 @@ class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
         place = Place.of(url)
         try:
             with psycopg.connect(place.conninfo, autocommit=True) as db:
+                db.execute(SESSION)
                 check_server(db, place)
                 migrate(db, place)
                 owner = take(db, place, node, lease)
@@ -181,7 +182,7 @@ class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
             await db.execute(_RECOVERED, (self.node,))
 
         self._candidates.reload()
-        await self._link.apart(work)
+        await self._link.apart(work, limit=LONG)
 
     async def expect(self, limit: int) -> Expected:
         """One step."""
@@ -199,6 +200,10 @@ class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
     async def forget(self, before: int, limit: int) -> int:
         """One step; see gateway.storage.postgresql.retention."""
         return await self._link.apart(lambda db: forget(db, self.node, before, limit))
+
+    def give_up(self) -> None:
+        """See gateway.storage.postgresql.link."""
+        self._link.give_up()
 
     async def close(self) -> None:
         """When no commit is under way: leave the store to others, and close the connection."""

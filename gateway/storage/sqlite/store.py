@@ -426,6 +426,9 @@ class SqliteStore(EventCalls, ProvinceCalls):
             self._checkpoints.committed()
             return gone
 
+    def give_up(self) -> None:
+        """Nothing is ever in doubt."""
+
     async def close(self) -> None:
         """When no commit is under way: close the connection, then give the lock back."""
         await self._free()

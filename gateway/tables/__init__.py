@@ -1,0 +1,1 @@
+"""What tables hold, row by row: compared, shown, exported and imported. Pure but for files."""
