@@ -1,13 +1,8 @@
 """SMS that equal one of another node: held, in order, until it is known what they are."""
 
-from typing import cast
-
-from commands.tables import Tables
-from gateway.channels.contract import Inbound
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.processing.resends import Doubt
 from gateway.storage.nodes import Equal
-from routing.model import Route
 from tests.support import ALICE, BOB
 
 HERE, THERE = 1, 2
