@@ -1,5 +1,7 @@
 """SMS that equal one of another node: held, in order, until it is known what they are."""
 
+from typing import Any
+
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.processing.resends import Doubt
 from gateway.storage.nodes import Equal
@@ -11,9 +13,8 @@ TEXT, OTHER = b"a digest", b"another one"
 
 def sms(number: int, msisdn: str = ALICE, digest: bytes = TEXT) -> MobileOriginated:
     """One that came here."""
-    m = MobileOriginated(
-        number, f"{number:016x}", cast(Inbound, None), msisdn, cast(Route, None), cast(Tables, None)
-    )
+    nothing: Any = None
+    m = MobileOriginated(number, f"{number:016x}", nothing, msisdn, nothing, nothing)
     m.digest = digest
     return m
 
