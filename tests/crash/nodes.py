@@ -162,7 +162,8 @@ class Node:
         self._read_to += len(whole)
         for line in whole.splitlines():
             if line.startswith(b"{") and b'"event":"sms.' not in line:
-                self._lines.append(json.loads(line))
+                with suppress(ValueError):  # kill -9 has cut it in two
+                    self._lines.append(json.loads(line))
 
 
 class Link:
