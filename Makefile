@@ -28,8 +28,11 @@ help:
 run: $(READY)
 	@$(BIN)/fetion-gateway demo $(if $(filter-out 0,$(ONCE)),--once)
 
+# Three processes, since tests wait more than they work; below a short folder, for sockets have short paths.
 test: lint servers
-	@$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long"
+	@folder=$$(mktemp -d /tmp/fetion.XXXX) && \
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long" --basetemp=$$folder/t && \
+	rm -rf $$folder
 
 test-long: $(READY) servers
 	@$(BIN)/python -m pytest -m long

@@ -16,6 +16,8 @@ class ServiceLimits:
     how many times in a row, within same_text_minutes, the same text of one handset may get the same answer.
     help_period: seconds in which a handset gets the same help once.
 
+    province_reply: seconds within which a province's system has to answer.
+
     instructions_per_minute and same_text may be 0: no limit.
     """
 
@@ -33,6 +35,7 @@ class ServiceLimits:
     same_text: int = 20
     same_text_minutes: int = 10
     help_period: int = 600
+    province_reply: int = 60
 
 
 DEFAULT_LIMITS = ServiceLimits()

@@ -411,7 +411,8 @@ class Given:
 
     now: when the SMS was taken up (milliseconds). fetion_numbers: drawn numbers to choose from. password: a
     drawn password. password_hash: its argon2 hash or, for password.set, the hash of the customer's own.
-    candidates: drawn mobiles of customers with matching. zone: time zone of days and months. words: the list
+    candidates: drawn mobiles of customers with matching. provinces: whether the systems of provinces are
+    reached. zone: time zone of days and months. words: the list
     of sensitive words. home: returns the province code of a mobile.
     """
 
@@ -425,6 +426,7 @@ class Given:
     zone: tzinfo = UTC
     words: Words = NO_WORDS
     home: Callable[[str], str] = _nowhere
+    provinces: bool = False
 
 
 class Source(StrEnum):
@@ -485,6 +487,7 @@ class Outcome:
 
     code: the result code of the service (commands.codes). facts: charging records. silent: where the
     result is LIMITED, why there is no answer: help (it was sent lately), machine (one wrote the text).
+    forwarded: the SMS goes to the system of the province whose address it was sent to, which answers.
     """
 
     result: Result
@@ -493,3 +496,4 @@ class Outcome:
     code: int = 200
     facts: list[ProductFact] = field(default_factory=list)
     silent: str = ""
+    forwarded: bool = False

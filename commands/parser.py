@@ -60,6 +60,7 @@ _BASE: Final = Accepts.BASE
 _CHAT: Final = Accepts.CHAT
 _ANSWER: Final = Accepts.ANSWER
 _CMCC: Final = Operator.CMCC
+_PROVINCE: Final = Accepts.PROVINCE
 
 
 class Parser:
@@ -123,6 +124,8 @@ class Parser:
         if accepts is _CHAT:
             to = route.person
             return Decision(Chat(CHAT, sender, route, text, to, self.is_foreign(to)), 1)
+        if accepts is _PROVINCE and self._speaks_of_passwords(normalise(text).folded):
+            return self._attempted(text, route, sender)
         if accepts is not _BASE and accepts is not _ANSWER:
             return Decision(_whole_text(self.table.whole[accepts], text, route, sender), 1)
         folded = normalise(text)
@@ -145,6 +148,12 @@ class Parser:
         if found is None:
             return self._not_understood(grammar, folded, line, route, sender)
         return self._understood(grammar, folded, line, route, sender, found)
+
+    def _attempted(self, text: str, route: Route, sender: str) -> Decision:
+        """The result for a text with a password at an address of a province: nobody else gets to know it."""
+        attempt = self.table.attempt
+        assert attempt is not None  # else nothing speaks of passwords
+        return self._misunderstood(normalise(text), route, sender, 7, attempt.reply, hidden=Hidden.ATTEMPT)
 
     def _understood(
         self, grammar: Grammar, text: Text, line: Line, route: Route, sender: str, found: Match

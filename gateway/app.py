@@ -6,8 +6,7 @@ import functools
 import itertools
 import secrets
 import socket
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import Final, Self
@@ -16,13 +15,12 @@ from zoneinfo import ZoneInfo
 from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.sensitive_words import WordList
 from commands.tables import InForce, Tables
-from gateway.channels.contract import Channel, ChannelOwner
-from gateway.channels.driver import AccountTerms, Driver, accounts_of, composer_of
-from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
-from gateway.channels.smpp.composing import SmppComposer
-from gateway.channels.smpp.showing import Watching
+from gateway.channels.driver import Driver, accounts_of, composer_of
+from gateway.channels.smpp.address_range import claim_of
+from gateway.channels.smpp.channel import SmppChannel
+from gateway.channels.smpp.driving import smpp_driver
 from gateway.clock import Clock, SteadyClock, SystemClock
-from gateway.errors import OUTBOX_FULL
+from gateway.errors import OUTBOX_FULL, UNTRUSTED, Refusal
 from gateway.events.broker import node_of
 from gateway.events.contract import Consumer
 from gateway.events.relay import Relays
@@ -33,14 +31,16 @@ from gateway.inbound.intake import Intake
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
-from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
+from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts, Starts
 from gateway.message import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
+from gateway.operations.key_of_store import open_keys
 from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
-from gateway.operations.pdus import Pdus
+from gateway.operations.province_log import ProvinceLog
+from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
 from gateway.outbound.outbox import Outbox
@@ -50,19 +50,23 @@ from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
+from gateway.processing.nodes import Nodes, Surroundings
 from gateway.processing.pipeline import Pipeline, Stages
+from gateway.processing.provinces import Around, Duty, Provinces, Terms
+from gateway.processing.quotas import Quotas
 from gateway.processing.recognition import Recognition
 from gateway.processing.recovery import Recovery
+from gateway.processing.resends import Resends
 from gateway.processing.upkeep import Upkeep
-from gateway.secrets import HashCost, Hasher, KeyFile, Keys, generate_password
+from gateway.secrets import HashCost, Hasher, generate_password
 from gateway.settings import Settings
 from gateway.storage.contract import Store
 from gateway.storage.engines import open_store
+from gateway.storage.nodes import Fenced, SharedStore
 from routing.tablefile import TableError
 
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
-_PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
 StoreOpener = Callable[..., Store]
 """Takes the path of a store in a file; the URL of another one, name and lease of the node."""
@@ -112,8 +116,10 @@ class Gateway:
         self._events_backlog = events_backlog or settings.mqtt.backlog
         self._drivers = drivers
         self._clock = SteadyClock(self._environment.clock)
+        self._node = settings.node.name or node_of(socket.gethostname())
         self._changes = Changes()
         self._work = asyncio.Event()
+        self._nodes: Nodes | None = None
         self._opened = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -133,8 +139,14 @@ class Gateway:
             raise
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Stop in order (gateway.lifecycle)."""
+    async def __aexit__(self, _kind: object, error: object, _traceback: object) -> None:
+        """Stop in order (gateway.lifecycle); at once where another node has taken the work of this one."""
+        if isinstance(error, Fenced):
+            self.observer.node_fenced(self.settings.node.name or "", error)
+            await self._lifecycle.abandon("fenced")
+            await self._opened.aclose()
+            self._log.flush()
+            return
         await self._lifecycle.stop()
         self.stored = await self.pipeline.close()
         await self._opened.aclose()
@@ -142,7 +154,10 @@ class Gateway:
         self._log.flush()
 
     async def failed(self) -> None:
-        """Wait for a task of the gateway to fail, and raise what it raised. Never returns otherwise."""
+        """Wait for a task of the gateway to fail, and raise what it raised. Never returns otherwise.
+
+        Raises Fenced where another node has taken the work of this one: leave the gateway, and begin anew.
+        """
         await self._lifecycle.failed()
 
     async def drained(self) -> None:
@@ -183,10 +198,13 @@ class Gateway:
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
+        name, store = self.settings.node.name, self.store
+        self._shared = store if name is not None and isinstance(store, SharedStore) else None
         opened.push_async_callback(self.store.close)
         self._clock.not_before(await self.store.last_time())
         self._build_relays(opened)
-        self._keys = await self._open_keys()
+        key_file, new_key = self.settings.storage.key_file, self._environment.new_key
+        self._keys = await open_keys(self.store, key_file, self._log, new_key=new_key)
         hasher = Hasher(self._environment.hash_cost)
         opened.callback(hasher.close)
         self._numbers = MessageNumbers(self.store.node, self.store.run)
@@ -221,47 +239,46 @@ class Gateway:
         """What publishes events. Its library is imported only where there is a broker."""
         from gateway.events.mqtt import MqttEvents
 
-        settings, environment = self.settings, self._environment
-        node = settings.node.name or node_of(socket.gethostname())
-        return MqttEvents(settings.mqtt, node, self._clock, environment.random, self.observer)
-
-    async def _open_keys(self) -> Keys:
-        """The key of the store, or another one where its loss is accepted."""
-        known = await self.store.key_check()
-        path = self.settings.storage.key_file
-        keys = KeyFile.open(path, None if self._environment.new_key else known)
-        if keys.check != known:
-            await self.store.set_key_check(keys.check)
-            if known is not None:
-                consequence = "passwords and parts of long messages that wait are lost"
-                self._logger.warning("key.replaced", file=str(path), consequence=consequence)
-        return keys
-
-    def _smpp_driver(self) -> Driver:
-        """The channel of the section `smpp`."""
-        configuration = SmppConfiguration.of(self.settings)
-        composer = SmppComposer(configuration.alphabets)
-
-        def build(
-            owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
-        ) -> Channel:
-            self.channel = SmppChannel(configuration, owner, observer, monotonic, numbers)
-            return self.channel
-
-        return Driver(
-            {
-                a.system_id: AccountTerms(
-                    composer, _PREFIXES[a.msisdn_format], a.ton, a.npi, int(a.duplicate * 1000)
-                )
-                for a in self.settings.smpp.accounts
-            },
-            build,
+        return MqttEvents(
+            self.settings.mqtt,
+            self._node,
+            self._clock,
+            self._environment.random,
+            self.observer,
+            lambda numbers: self.provinces.nobody_hears(numbers),
         )
+
+    def _subscriptions(self) -> Starts | None:
+        """What receives over MQTT; None where there is no broker."""
+        if self.settings.mqtt.url is None:
+            return None
+        from gateway.events.subscription import Subscription, Subscriptions, Surroundings, Wanted
+
+        client_id = self.settings.provinces.client_id
+        wanted = Wanted("provinces", client_id, "fetion/province/+/mt")
+        around = Surroundings(self._clock, self._environment.random, self.observer)
+        duty = Duty(self.store, self.provinces)
+        return Subscriptions([Subscription(self.settings.mqtt, wanted, self.provinces.take, around, duty)])
+
+    def _build_provinces(self) -> None:
+        """What systems of provinces send, and by when they answer."""
+        settings, log = self.settings, ProvinceLog(self._log, self._clock)
+        quotas = Quotas(settings.provinces.limits, ZoneInfo(settings.service.timezone))
+        self.provinces = Provinces(
+            self._in_force,
+            self._addressing,
+            Terms(self._node, "place.province", settings.provinces.parts, quotas),
+            Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
+        )
+
+    def _built(self, channel: SmppChannel) -> None:
+        """The SMPP channel, into which others look."""
+        self.channel = channel
 
     def _build_ways(self) -> None:
         """The way in up to the queue, the way out from the outbox, and the channels between them."""
         settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
-        drivers = [self._smpp_driver(), *self._drivers]
+        drivers = [smpp_driver(settings, self._built), *self._drivers]
         accounts = accounts_of(drivers)
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
@@ -276,13 +293,14 @@ class Gateway:
             max(int(2000 * settings.smpp.timers.response), SETTLE_MS + GRAIN_MS),
             self._clock.now_ms(),
             monotonic(),
+            shared=self._shared is not None,
         )
         self._intake = Intake(self._in_force, self._numbers)
         self.queue = InboundQueue(
             self._intake,
             self._numbers,
             observer,
-            no_room=lambda: OUTBOX_FULL if self.outbox.full else None,
+            no_room=self._no_room,
             changed=self._work.set,
             touched=self.outbox.touch,
         )
@@ -298,6 +316,28 @@ class Gateway:
         numbers = itertools.count((self.store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
 
+    def _no_room(self) -> Refusal | None:
+        """Why the queue takes nothing now."""
+        if self._nodes is not None and not self._nodes.trusted():
+            return UNTRUSTED
+        return OUTBOX_FULL if self.outbox.full else None
+
+    def _build_nodes(self) -> None:
+        """What there is to do beside other nodes, where there may be any."""
+        if self._shared is None:
+            return
+        known = Surroundings(
+            self.binds,
+            self.outbox,
+            self.retransmissions,
+            self._recovery,
+            self._clock,
+            self._environment.random,
+            self.observer,
+        )
+        self._nodes = Nodes(self._shared, self._node, known, claim_of, self._recover_parts)
+        self.outbox.may_send = self._nodes.trusted
+
     def _build_pipeline(self, hasher: Hasher) -> None:
         """What works batch after batch."""
         clock, queue = self._clock, self.queue
@@ -305,14 +345,35 @@ class Gateway:
         hashing = Hashing(hasher, generate, clock, queue.put)
         queue.hash_with(hashing)
         reassembly = self._reassembly = Reassembly()
-        recognition = Recognition(self._intake, self.retransmissions, reassembly, self._keys)
+        recognition = Recognition(
+            self._intake,
+            self.retransmissions,
+            reassembly,
+            self._keys,
+            None if self._shared is None else Resends(self._shared, lambda: queue.held_handsets),
+            lambda: queue.stopping,
+        )
         answers = Answers(queue, self.outbox, self.retransmissions, clock, self.observer)
         retention = self.settings.storage.retention.journal_days * DAY_MS
         self._upkeep = Upkeep(
             self.store, self.retransmissions, reassembly, self.outbox, queue, clock, retention
         )
-        batches = Batches(recognition, self._build_execution())
-        stages = Stages(queue, hashing, batches, answers, self._upkeep, self.retransmissions, self.outbox)
+        self._build_recovery()
+        self._build_nodes()
+        placement = None if self._nodes is None else self._nodes.placement
+        batches = Batches(recognition, self._build_execution(), placement)
+        self._build_provinces()
+        stages = Stages(
+            queue,
+            hashing,
+            batches,
+            answers,
+            self._upkeep,
+            self.retransmissions,
+            self.outbox,
+            self.provinces,
+            self._nodes,
+        )
         self._flushing = Flushing(self._log, clock.monotonic)
         self.pipeline = Pipeline(
             stages, self.store, self._numbers, clock, self.observer, self._work, self._worked
@@ -322,12 +383,16 @@ class Gateway:
         service = self.settings.service
         limits = ServiceLimits(**self.settings.limits.model_dump())
         self._rules = ServiceRules(
-            limits, ZoneInfo(service.timezone), self._read_words(), bool(self._consumers)
+            limits,
+            ZoneInfo(service.timezone),
+            self._read_words(),
+            tells_events=bool(self._consumers),
+            provinces=self.settings.mqtt.url is not None,
         )
         self.guard = Guard(
             limits.instructions_per_minute, limits.same_text, limits.same_text_minutes * MINUTE_MS
         )
-        addressing = Addressing(
+        self._addressing = Addressing(
             self._numbers,
             self._keys,
             self._accounts,
@@ -338,13 +403,13 @@ class Gateway:
             self._in_force,
             self.store,
             self.guard,
-            addressing,
+            self._addressing,
             self._rules,
             self._environment.random,
         )
 
-    def _build_lifecycle(self) -> None:
-        """What starts and stops it all, and what operators reach."""
+    def _build_recovery(self) -> None:
+        """What takes up the work of earlier runs."""
         self._recovery = Recovery(
             self.store,
             self.outbox,
@@ -354,6 +419,10 @@ class Gateway:
             self._clock,
             self.observer,
         )
+
+    def _build_lifecycle(self) -> None:
+        """What starts and stops it all, and what operators reach."""
+        nodes = self._nodes
         operators = Operators(
             self.store,
             self.outbox,
@@ -361,15 +430,19 @@ class Gateway:
             self._clock,
             self._recovery.readable,
             self._changes.until,
+            None if nodes is None else nodes.owner_of,
         )
         watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
         accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
-        status = Status(watched, self._clock, self._in_force, accounts)
+        status = Status(
+            watched, self._clock, self._in_force, accounts, None if nodes is None else nodes.report
+        )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
+        pdus = smpp_pdus(self.channel, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(
             socket_path(self.settings.storage.path),
             {**operators.commands, **tables.commands, "status": status.report},
-            {**tables.streams, "pdus": self._pdus().stream},
+            {**tables.streams, "pdus": pdus.stream},
         )
         self._lifecycle = Lifecycle(
             Parts(
@@ -382,6 +455,8 @@ class Gateway:
                 self.events,
                 control,
                 status.rates,
+                nodes,
+                self._subscriptions(),
             ),
             self._changes,
             self._log,
@@ -389,19 +464,6 @@ class Gateway:
             self.observer,
             self.settings.shutdown.deadline,
         )
-
-    def _pdus(self) -> Pdus:
-        """What operators watch: the PDUs of the SMPP channel."""
-        masked = self.settings.logging.mask_msisdn
-        watching = Watching(
-            self.channel.watches,
-            SmppConfiguration.of(self.settings).alphabets,
-            Disclosure(self._in_force).reason_to_hide,
-            self._clock.now_ms,
-            self.channel.broken,
-            masked=masked,
-        )
-        return Pdus(watching, time.monotonic, masked=masked)
 
     def _read_words(self) -> Words:
         """The sensitive words of the configuration. Raises TableError."""
@@ -427,8 +489,12 @@ class Gateway:
         """Take up what the last run left."""
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):
             self.observer.unrecognised(dropped)
-        lost = await self._recovery.parts(self._reassembly, self._in_force.tables.routing)
-        self._upkeep.give_up(lost, [number for each in lost for number in each.numbers])
+        await self._recover_parts()
         since = self._clock.now_ms() - self.settings.limits.same_text_minutes * MINUTE_MS
         await self._recovery.recent(self.guard, since)
         await self._recovery.waiting()
+
+    async def _recover_parts(self) -> None:
+        """Take up parts of long messages that are not known yet."""
+        lost = await self._recovery.parts(self._reassembly, self._in_force.tables.routing)
+        self._upkeep.give_up(lost, [number for each in lost for number in each.numbers])

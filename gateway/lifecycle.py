@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from gateway.channels.contract import Channel
 from gateway.clock import SteadyClock
@@ -21,6 +21,7 @@ from gateway.operations.logs import Log
 from gateway.operations.status import Rates
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
+from gateway.processing.nodes import Nodes
 from gateway.processing.pipeline import Pipeline
 from gateway.processing.recovery import Recovery
 from gateway.storage.contract import StorageError
@@ -44,9 +45,19 @@ FLUSH_EVERY: Final = 0.01
 """Seconds between two hand-overs of log lines at least, beside those of a tick."""
 
 
+class Starts(Protocol):
+    """What has tasks of its own."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    async def close(self) -> None:
+        """End."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What runs."""
+    """What runs. subscriptions: None where nothing is received over MQTT."""
 
     binds: Binds
     queue: InboundQueue
@@ -57,6 +68,8 @@ class Parts:
     events: Relays
     control: Control
     rates: Rates
+    nodes: Nodes | None = None
+    subscriptions: Starts | None = None
 
 
 class Changes:
@@ -130,6 +143,9 @@ class Lifecycle:
         for channel in parts.channels:
             said |= await channel.start()
             opened.callback(channel.close)
+        if parts.subscriptions is not None:
+            parts.subscriptions.start()
+            opened.push_async_callback(parts.subscriptions.close)
         self._logger.info("gateway.ready", **said, waiting=parts.outbox.depth)
         self._log.flush()
         return said
@@ -204,6 +220,18 @@ class Lifecycle:
                 await self._until(lambda: not self._connections())
         await self.end()
 
+    async def abandon(self, reason: str) -> None:
+        """End at once: nothing is answered any more, and nothing stored. reason: why the connections end."""
+        parts = self._parts
+        parts.queue.stopping = parts.outbox.stopping = True
+        for channel in parts.channels:
+            channel.close()
+            channel.abort(reason)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ABORTING):
+                await self._until(lambda: not self._connections())
+        await self.end()
+
     def _connections(self) -> int:
         return sum(channel.connections for channel in self._parts.channels)
 
@@ -212,7 +240,11 @@ class Lifecycle:
         pipeline, outbox = parts.pipeline, parts.outbox
         for channel in parts.channels:
             channel.close()
+        if parts.subscriptions is not None:
+            await parts.subscriptions.close()
         parts.queue.stopping = True
+        # What waits leaves from another node at once; without one, what is answered now is sent first.
+        outbox.stopping = parts.nodes is not None and parts.nodes.accompanied
         await self._until(lambda: pipeline.idle)
         outbox.stopping = True
         # One peer that does not answer must not take the unbind from all others.

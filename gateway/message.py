@@ -372,13 +372,51 @@ class Watermark(NamedTuple):
     at: int
 
 
+class Asked(NamedTuple):
+    """SMS `number` went to a province's system, which has to answer it by `reply_by`.
+
+    destination: the address that the customer wrote to. over_at: when it was answered, or the customer was
+    told that nobody did; 0: neither.
+    """
+
+    number: int
+    at: int
+    province: str
+    msisdn: str
+    destination: str
+    reply_by: int
+    over_at: int = 0
+
+
+class AskedOver(NamedTuple):
+    """SMS `number` to a province was answered, or its customer told, at `at`."""
+
+    at: int
+    number: int
+
+
+class Posted(NamedTuple):
+    """A province's system sent an SMS: `id` is its own, `number` that of the SMS in the outbox."""
+
+    province: str
+    id: str
+    at: int
+    number: int
+
+
+PROVINCE: Final = "province"
+"""The family of events that are for one province's system only."""
+
+
 @dataclass(slots=True)
 class StoredEvent:
     """An event of the service, as it is stored and passed to consumers (gateway.events).
 
     cause: number of the SMS that caused it. msisdn, fetion_number, province: of the customer whom it concerns
     (fetion_number "" if there is none; the province of the mobile). family, name: service, opened and so on.
-    version: counts the events of that customer, from 1. sequence: the place in the order of commits.
+    version: counts the events of that customer, from 1; 0 for the family PROVINCE, which does not count:
+    there `province` is whom it is for, and data has the text of an SMS. sequence: the place in the order of
+    commits.
     event_id: the same at each repetition, and unique. The store sets both; before, they are 0 and "".
     """
 
@@ -406,6 +444,9 @@ class Commit:
     parts, parts_gone: parts of long messages to keep, and numbers of those to delete.
     repeats: each uses up the candidate of its number. settled: replaces the watermark.
     events: for consumers, in order; empty where there are none.
+    asked: new SMS to provinces. asked_over: those that are over, if they are not yet. overdue: those whose
+    time is up with this commit. posted: SMS from provinces; one whose province and id are stored already is a
+    Conflict.
     ordinals: by number of a message, the ordinal of its digest (gateway.storage.nodes.Equal); absent: 0.
     revisions: of the customers that were loaded (World.revisions).
     """
@@ -427,6 +468,10 @@ class Commit:
     certain: list[Certain] = field(default_factory=list)
     settled: Watermark | None = None
     events: list[StoredEvent] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    asked_over: list[AskedOver] = field(default_factory=list)
+    overdue: list[AskedOver] = field(default_factory=list)
+    posted: list[Posted] = field(default_factory=list)
     ordinals: dict[int, int] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
 
@@ -445,4 +490,7 @@ class Commit:
             or self.certain
             or self.settled
             or self.events
+            or self.asked_over
+            or self.overdue
+            or self.posted
         )

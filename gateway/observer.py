@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gateway.message import JournalEntry, MobileTerminated, StoredEvent
+from gateway.message import Asked, JournalEntry, MobileTerminated, StoredEvent
 
 
 class Remote(Protocol):
@@ -130,6 +130,14 @@ class Observer:
     def consumer_disconnected(self, consumer: str, peer: str, reason: str, failures: int) -> None:
         """A consumer of events has no connection to its peer, after so many failures in a row."""
 
+    # Provinces
+
+    def province_refused(self, province: str, reason: str) -> None:
+        """An SMS of a province's system, or a whole payload, is not sent."""
+
+    def province_unanswered(self, asked: Asked) -> None:
+        """A province did not answer an SMS in time, or nobody was there: its customer was told."""
+
     # The gateway itself
 
     def broken(self, where: str, error: Exception) -> None:
@@ -140,6 +148,24 @@ class Observer:
 
     def storage_recovered(self, failures: int, seconds: float) -> None:
         """The store takes batches again, after so many failures in so many seconds."""
+
+    # Other gateways on the same store (docs/decisions/017-nodes.md)
+
+    def node_joined(self, name: str, number: int) -> None:
+        """Another node is live, for the first time that this one sees it or again."""
+
+    def node_taken_over(self, name: str, sms: int, parts: int, events: int, candidates: int) -> None:
+        """This node has taken over what a dead one left: SMS, parts of long messages, events; and so many of
+        its SMS may come again here."""
+
+    def node_untrusted(self, name: str) -> None:
+        """The lease of this node is nearly over: nothing leaves and nothing is taken, until it is renewed."""
+
+    def node_trusted(self, name: str) -> None:
+        """It was renewed."""
+
+    def node_fenced(self, name: str, error: Exception) -> None:
+        """Another node has taken the work of this one, which drops all that it knows and begins anew."""
 
     def storage_lost(self, error: Exception, closed: int, changed: int) -> None:
         """At the stop: what became of so many SMS to handsets could not be stored; they leave once more."""

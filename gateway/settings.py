@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from gateway.events.broker import MqttSettings, Node
+from gateway.events.broker import MqttSettings, Node, NodeName, Provinces
 from gateway.storage_settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -146,6 +146,7 @@ class AccountSettings(Closed):
     through this account. msisdn_format, ton, npi: how the peer spells mobile numbers (13..., 8613...,
     +8613...). alphabet: codec for a data_coding, where it differs from the usual one. latin: the alphabet of
     data_coding 0 in SMS to handsets. duplicate: seconds for which a retransmission is recognised; 0: never.
+    nodes: names of the nodes at which it may bind; null: at all (docs/nodes.md).
     """
 
     system_id: Annotated[str, _octets(15)]
@@ -165,6 +166,7 @@ class AccountSettings(Closed):
     alphabet: Mapping[Octet, str] = {}
     latin: Literal["gsm", "ascii"] = "gsm"
     duplicate: SecondsOrNever = 3_600
+    nodes: Annotated[tuple[NodeName, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -217,6 +219,7 @@ class LimitSettings(Closed):
     same_text: Annotated[int, Field(ge=0)] = 20
     same_text_minutes: Positive = 10
     help_period: Positive = 600
+    province_reply: Positive = 60
 
 
 class Logging(Closed):
@@ -252,6 +255,7 @@ class Settings(Closed):
     limits: LimitSettings = LimitSettings()
     storage: Storage = Storage()
     mqtt: MqttSettings = MqttSettings()
+    provinces: Provinces = Provinces()
     node: Node = Node()
     tables: TableSettings = TableSettings()
     logging: Logging = Logging()
@@ -440,6 +444,8 @@ def _across(located: Located[Settings]) -> Iterator[Fault]:
     exposed = not _is_loopback(smpp.listen.host)
     for position, account in enumerate(smpp.accounts):
         row: KeyPath = ("smpp", "accounts", position)
+        if account.nodes is not None and located.value.node.name is None:
+            yield located.fault((*row, "nodes"), "names nodes, and node.name is not set: it cannot bind here")
         if not account.modes:
             yield located.fault((*row, "modes"), "must have at least one mode")
         first = seen.setdefault(account.system_id, position)

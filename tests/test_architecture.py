@@ -85,6 +85,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.settings": frozenset({"pydantic", "yaml"}),
     "gateway.events.broker": frozenset({"pydantic"}),
     "gateway.events.payloads": frozenset({"pydantic", "orjson"}),
+    "gateway.events.reading": frozenset({"pydantic"}),
     "gateway.events.mqtt": frozenset({"aiomqtt", "paho", "orjson"}),
     "gateway.storage_settings": frozenset({"pydantic"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
@@ -130,7 +131,8 @@ BOUNDARIES = frozenset(
         ("gateway.processing.execution", "_apology"),
         ("gateway.processing.execution", "_tell_incomplete"),
         ("gateway.processing.pipeline", "_commit"),
-        ("gateway.processing.pipeline", "_work"),
+        ("gateway.processing.pipeline", "_work_alone"),
+        ("gateway.processing.pipeline", "_work_part"),
         ("gateway.processing.pipeline", "_give_up"),
         ("gateway.processing.answers", "give"),
         ("gateway.processing.answers", "_accept"),
@@ -148,6 +150,8 @@ BOUNDARIES = frozenset(
         ("gateway.events.relay", "run"),  # a bug of a consumer, or of its relay: the events come again
         ("gateway.events.relay", "_tidy"),
         ("gateway.events.relay", "_keep_running"),
+        ("gateway.events.subscription", "run"),  # what handles messages: they come again
+        ("gateway.processing.pipeline", "_work_for_provinces"),  # what is due is refused or dropped
         ("gateway.processing.pipeline", "_step"),
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),

@@ -75,6 +75,7 @@ def test_shipped_values() -> None:
         "free_hours": 72,
         "instructions_per_minute": 30,
         "help_period": 600,
+        "province_reply": 60,
         "same_text": 20,
         "same_text_minutes": 10,
     }
@@ -231,7 +232,8 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
         (
             "FETION__",
             "1",
-            "unknown key; known: limits, logging, mqtt, node, service, shutdown, smpp, storage, tables",
+            "unknown key; known: limits, logging, mqtt, node, provinces, service, shutdown, smpp, storage,"
+            " tables",
         ),
     ],
 )
@@ -380,3 +382,23 @@ def test_certificates_that_are_none(tmp_path: Path, lines: str, key: str, reason
     assert (fault.key, fault.line) == (f"mqtt.{key}", 3)
     assert reason in fault.reason
     assert "None" not in fault.reason
+
+
+def test_an_account_of_certain_nodes(tmp_path: Path) -> None:
+    """A gateway without a name is none of them; a name that is none, and no name at all, are faults."""
+    config = tmp_path / "config.yaml"
+    account = "system_id: a, password: b, nodes: "
+    for nodes, name, fault in (
+        ("[east]", "east", ""),
+        ("[east]", "west", ""),
+        ("null", "null", ""),
+        ("[east]", "null", "node.name is not set"),
+        ("[no name]", "east", "nodes"),
+        ("[]", "east", "nodes"),
+    ):
+        config.write_text(f"node: {{name: {name}}}\nsmpp: {{accounts: [{{{account}{nodes}}}]}}\n", "utf-8")
+        if not fault:
+            assert load(config, {}).smpp.accounts[0].nodes == (None if nodes == "null" else ("east",))
+            continue
+        with pytest.raises(TableError, match=fault):
+            load(config, {})

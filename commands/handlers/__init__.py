@@ -63,7 +63,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "chat.send": chat.send_to,
         "voice.invite": voice.invite,
         "help": guide.explain,
-        "province": place.say,
+        "province": place.forward,
         "voice": place.say,
         "none": place.say,
     }

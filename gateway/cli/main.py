@@ -147,6 +147,12 @@ COMMANDS = (
         "gateway.cli.schema",
     ),
     Entry(
+        "mqtt acl",
+        "write credentials and rights of gateway and provinces for a broker",
+        "mqtt acl --broker mosquitto --to broker",
+        "gateway.cli.mqtt:acl",
+    ),
+    Entry(
         "settle",
         "write the charging records of some days as CSV files",
         "settle --from 2007-03-01 --to 2007-03-31 --out settlement",
@@ -202,6 +208,7 @@ _STDERR = 2
 GROUPS = {
     "handset": "simulated handsets",
     "explain": "how a number or a text is understood",
+    "mqtt": "the broker",
     "outbox": "the SMS that wait to leave",
     "scenario": "scripted handsets",
     "store": "the store itself",

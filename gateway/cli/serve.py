@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import contextlib
 import errno
 import gc
 import importlib
 import shlex
 import signal
 import sys
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from gateway.app import Environment, Gateway
@@ -19,7 +21,11 @@ from gateway.secrets import KeyFileError
 from gateway.settings import Settings
 from gateway.simulator.hints import command
 from gateway.storage.contract import StorageError
+from gateway.storage.nodes import Fenced
 from routing.tablefile import TableError
+
+REJOIN_EVERY: Final = 2.0
+"""Seconds between two attempts to begin anew."""
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -64,21 +70,12 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, log.reopen)
+    stored = True
     try:
-        async with Gateway(settings, log, Environment(new_key=new_key)) as gateway:
-            loop.add_signal_handler(signal.SIGHUP, reload, log, gateway)
-            # What is there now stays: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 50)
-            greet(settings, gateway.port)
-            stopped = asyncio.create_task(stop.wait(), name="stop")
-            failed = asyncio.create_task(gateway.failed(), name="failed")
-            await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            if failed.done():
-                failed.result()
-            failed.cancel()
+        try:
+            stored = await run_once(settings, log, Environment(new_key=new_key), stop)
+        except Fenced:
+            stored = await rejoin(settings, log, stop)
     except (TableError, StorageError, KeyFileError, PathTooLong) as error:
         return not_serving(log, error)
     except OSError as error:
@@ -95,7 +92,52 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
             loop.remove_signal_handler(name)
             if stop.is_set():  # the process ends in order: a further signal does not change its exit code
                 signal.signal(name, signal.SIG_IGN)
-    return 0 if gateway.stored else 1
+    return 0 if stored else 1
+
+
+async def run_once(settings: Settings, log: Log, environment: Environment, stop: asyncio.Event) -> bool:
+    """Run one gateway until `stop` is set. Returns whether all was stored that had to be.
+
+    Raises what starting it raises, and Fenced where another node has taken its work.
+    """
+    async with Gateway(settings, log, environment) as gateway:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, log, gateway)
+        # What is there now stays: the collector need not look at it again.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        greet(settings, gateway.port)
+        stopped = asyncio.create_task(stop.wait(), name="stop")
+        failed = asyncio.create_task(gateway.failed(), name="failed")
+        await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if failed.done():
+            failed.result()
+        failed.cancel()
+    return gateway.stored
+
+
+async def rejoin(settings: Settings, log: Log, stop: asyncio.Event) -> bool:
+    """Begin anew each time that another node has taken the work of this one, until `stop` is set.
+
+    A store that cannot be opened is tried again: this process served already, and the server may be away.
+    Returns and raises what run_once does; KeyFileError and the like as well.
+    """
+    loop = asyncio.get_running_loop()
+    while not stop.is_set():
+        loop.add_signal_handler(signal.SIGHUP, log.reopen)
+        try:
+            return await run_once(settings, log, Environment(), stop)
+        except Fenced:
+            continue
+        except StorageError as error:
+            log.logger.warning("node.cannot_rejoin", reason=str(error), pause_s=REJOIN_EVERY)
+            log.flush()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REJOIN_EVERY):
+                await stop.wait()
+    return True
 
 
 def greet(settings: Settings, port: int) -> None:

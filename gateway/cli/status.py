@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +112,7 @@ def screen(report: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
             f"{outbox['depth']} wait, {outbox['in_flight']} of them sent and unanswered; {parked}",
         ),
         ("store", store["path"] + room),
+        *(("node", line) for line in _nodes(report.get("nodes", ()))),
         ("log", f"{report['log']['lost']} lines lost"),
         *(
             ("events", f"{name}: {each['waiting']} wait, {each['parked']} parked, {each['dropped']} dropped")
@@ -124,6 +125,13 @@ def _binds(binds: dict[str, dict[str, int]]) -> Iterator[str]:
     for account, modes in binds.items():
         counted = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
         yield f"{account}: {counted or 'not bound'}"
+
+
+def _nodes(nodes: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for node in nodes:
+        lease = f"live, {node['lease_s']:.0f} s left" if node["live"] else "not live"
+        own = " (this one)" if node["this"] else ""
+        yield f"{node['name']}, number {node['number']}{own}: {lease}; {node['binds']} binds that receive"
 
 
 def octets(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The sections `mqtt` and `node` of the configuration, and the broker that a URL names."""
+"""The sections `mqtt`, `provinces` and `node` of the configuration, and the broker that a URL names."""
 
 import re
 import ssl
@@ -69,6 +69,9 @@ def _broker_url(url: str) -> str:
     return url
 
 
+Client = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
+
+
 class MqttSettings(Closed):
     """Events over MQTT (docs/mqtt.md).
 
@@ -79,7 +82,7 @@ class MqttSettings(Closed):
 
     url: Annotated[str, AfterValidator(_broker_url)] | None = Field(default=None, repr=False)
     backlog: Annotated[int, Field(gt=0)] = 1_000_000
-    client_id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
+    client_id: Client | None = None
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -125,14 +128,44 @@ class MqttSettings(Closed):
         return context
 
 
-class Node(Closed):
-    """name: what this gateway is called in what leaves over MQTT; null: the name of the machine. On
-    PostgreSQL it is also the node that shares the store with others; null: it has the store alone.
+Code = Annotated[str, Field(pattern=r"^[0-9]{3}$")]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
-    lease: seconds after which others take over the work of a node from which nothing is heard.
+
+class ProvinceLimits(Closed):
+    """What one province may send: rate SMS a second, burst of them at once, per_day in service.timezone."""
+
+    rate: Annotated[float, Field(gt=0, le=100_000)] = 50.0
+    burst: Count = 500
+    per_day: Count = 200_000
+
+
+class Provinces(ProvinceLimits):
+    """The systems of provinces (docs/mqtt.md): limits for each, and `of` for those that have others.
+
+    parts: of the longest SMS. client_id: the same on all nodes, which take turns in one session.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    parts: Annotated[int, Field(ge=1, le=255)] = 8
+    client_id: Client = "fetion-gateway-provinces"
+    of: dict[Code, ProvinceLimits] = Field(default_factory=dict)
+
+    def limits(self, province: str) -> ProvinceLimits:
+        """Those of one province."""
+        return self.of.get(province, self)
+
+
+NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+
+
+class Node(Closed):
+    """name: what this gateway is called in what leaves over MQTT; null: the name of the machine.
+
+    On PostgreSQL, gateways with names share a store as its nodes (docs/nodes.md); without one a gateway wants
+    it alone. lease: seconds after its last commit after which others take over what a node left.
+    """
+
+    name: NodeName | None = None
     lease: Annotated[int, Field(ge=3, le=60)] = 7
 
 

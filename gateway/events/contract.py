@@ -24,6 +24,8 @@ The relay, one for each consumer:
 13. What was refused for a while is offered again, now and then and after a start, the oldest of each topic
     first; once it is taken, what waits behind it follows in order, and only then new events of that topic.
     It stays parked until it is taken. Order holds within a topic, and among topics that are not held.
+14. An event of the family PROVINCE has the text of an SMS and one receiver: it is given to consumers with
+    topics only (rule 6). Others are done with it unseen.
 """
 
 from collections.abc import Sequence

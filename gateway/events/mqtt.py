@@ -10,7 +10,7 @@ import contextlib
 import logging
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -18,15 +18,19 @@ from typing import Any, Final
 import aiomqtt
 import orjson
 from paho.mqtt.client import Client as Paho
-from paho.mqtt.client import ConnectFlags, DisconnectFlags
+from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.clock import Clock
 from gateway.events.broker import Broker, MqttSettings
 from gateway.events.contract import RefusedEvent, StoredEvent, TemporaryFault
 from gateway.events.pauses import pause
-from gateway.events.payloads import ITEMS_MOST, event_item, node_state
+from gateway.events.payloads import ITEMS_MOST, event_item, mo_item, node_state
+from gateway.events.reading import Incoming
+from gateway.message import PROVINCE
 from gateway.observer import Observer
 
 ANSWER: Final = 3.0
@@ -47,8 +51,12 @@ OVERHEAD: Final = 16
 """Octets of a PUBLISH beside topic and payload, at most."""
 CLOSED: Final = "the broker has closed the connection"
 TOO_LONG: Final = "is longer than the broker's longest packet"
+NOBODY: Final = 0x10
+"""The reason code of a publish that no subscription asks for (MQTT 5, 3.4.2.1)."""
 FAILURE: Final = 0x80
 """Reason codes from here on are failures (MQTT 5, 2.4)."""
+FAULTS: Final = (aiomqtt.MqttError, TemporaryFault, OSError, UnicodeError)
+"""What a connection ends with."""
 
 
 @dataclass(slots=True)
@@ -61,6 +69,8 @@ class Publish:
 
 def topic_of(event: StoredEvent) -> str:
     """The topic of an event."""
+    if event.family == PROVINCE:
+        return f"fetion/province/{event.province}/{event.name}"
     return f"fetion/events/{event.province}/{event.family}/{event.name}"
 
 
@@ -118,8 +128,14 @@ class MqttClient(aiomqtt.Client):
     """
 
     def __init__(
-        self, broker: Broker, tls: ssl.SSLContext | None, identifier: str, will: aiomqtt.Will
+        self,
+        broker: Broker,
+        tls: ssl.SSLContext | None,
+        identifier: str,
+        will: aiomqtt.Will | None = None,
+        session: Properties | None = None,
     ) -> None:
+        """session: of a session that outlives its connections; None: there is none."""
         self._words = LastWords(logging.ERROR)
         logger = logging.Logger("mqtt", logging.ERROR)
         logger.addHandler(self._words)
@@ -131,7 +147,8 @@ class MqttClient(aiomqtt.Client):
             logger=logger,
             identifier=identifier,
             protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=True,
+            clean_start=session is None,
+            properties=session,
             will=will,
             timeout=ANSWER,
             keepalive=KEEP_ALIVE,
@@ -238,6 +255,72 @@ class MqttClient(aiomqtt.Client):
             answer.set_result(reason_code)
 
 
+class SubscribingClient(MqttClient):
+    """A client that receives, in a session that outlives it: the broker keeps what comes meanwhile.
+
+    aiomqtt acknowledges a message before anybody has looked at it, and discards acknowledged ones where its
+    queue has a bound. Here none passes its queue: `came` is told of each, and the broker gets its answer by
+    `acknowledge`. It sends `window` unanswered ones at most (the receive maximum), none longer than `most`
+    octets, and keeps the session for `keep` seconds without a connection.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        tls: ssl.SSLContext | None,
+        identifier: str,
+        came: Callable[[Incoming], None],
+        window: int,
+        most: int,
+        keep: int,
+    ) -> None:
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        session.SessionExpiryInterval = keep
+        session.ReceiveMaximum = window
+        session.MaximumPacketSize = most
+        super().__init__(broker, tls, identifier, session=session)
+        self._came = came
+        self._client.manual_ack_set(on=True)
+
+    async def receive(self, topic: str) -> None:
+        """Subscribe with QoS 1. Raises MqttError, and TemporaryFault where the broker denies it."""
+        options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+        [code] = await self.subscribe(topic, options=options)
+        if isinstance(code, ReasonCode) and code.value >= FAILURE:
+            raise TemporaryFault(f"{topic}: the broker answers 0x{code.value:02X} {code}")
+
+    def acknowledge(self, message: Incoming) -> None:
+        """Tell the broker that it need not send it again."""
+        if message.mid and not self._disconnected.done():
+            self._client.ack(message.mid, 1)
+
+    async def publish_all(
+        self, what: Iterable[tuple[str, bytes]], answered: Callable[[str, int, str], None]
+    ) -> None:
+        """Publish (topic, payload) each, as many at once as the broker takes. Raises TemporaryFault, also
+        when some are answered: with topic, reason code and its name."""
+        window = min(IN_FLIGHT, self.receive_maximum)
+        waiting: deque[tuple[str, asyncio.Future[ReasonCode]]] = deque()
+
+        async def oldest() -> None:
+            topic, sent = waiting.popleft()
+            code = await self.answer(sent)
+            answered(topic, code.value, str(code))
+
+        for topic, payload in what:
+            if len(waiting) == window:
+                await oldest()
+            waiting.append((topic, self.send(topic, payload)))
+        while waiting:
+            await oldest()
+
+    def _on_message(self, client: Paho, userdata: Any, message: MQTTMessage) -> None:
+        """paho: a PUBLISH."""
+        del client, userdata
+        with contextlib.suppress(UnicodeDecodeError):  # no broker passes on a topic that is not UTF-8
+            self._came(Incoming(message.topic, bytes(message.payload), message.mid if message.qos else 0))
+
+
 class MqttEvents:
     """Publishes events (gateway.events.contract.TopicConsumer).
 
@@ -249,8 +332,15 @@ class MqttEvents:
     most: Final = 1000
 
     def __init__(
-        self, settings: MqttSettings, node: str, clock: Clock, random: Random, observer: Observer
+        self,
+        settings: MqttSettings,
+        node: str,
+        clock: Clock,
+        random: Random,
+        observer: Observer,
+        unheard: Callable[[Sequence[int]], None] = lambda _: None,
     ) -> None:
+        """unheard: told the numbers of SMS to provinces that nobody gets now."""
         broker = settings.broker
         if broker is None:
             raise ValueError("mqtt.url is not set")
@@ -260,6 +350,7 @@ class MqttEvents:
         self._clock = clock
         self._random = random
         self._observer = observer
+        self._unheard = unheard
         self._client: MqttClient | None = None
         self._connected = asyncio.Event()
         self._state_topic = f"fetion/nodes/{node}/state"
@@ -283,6 +374,7 @@ class MqttEvents:
         for each in publishes(events):
             for part, payload in self._packets(each, client.packet_most - OVERHEAD - len(each.topic)):
                 if payload is None:
+                    self._say_unheard(part.events)
                     refused += [RefusedEvent(event, TOO_LONG) for event in part.events]
                     continue
                 if len(waiting) == window:
@@ -295,7 +387,8 @@ class MqttEvents:
 
     def _packets(self, publish: Publish, most: int) -> Iterator[tuple[Publish, bytes | None]]:
         """Cut a publish into payloads of so many octets at most; None: not even one event is that short."""
-        payload = orjson.dumps([event_item(event, self._node) for event in publish.events])
+        item = mo_item if publish.events[0].family == PROVINCE else event_item
+        payload = orjson.dumps([item(event, self._node) for event in publish.events])
         if len(payload) <= most:
             yield publish, payload
         elif len(publish.events) == 1:
@@ -310,10 +403,17 @@ class MqttEvents:
     ) -> list[RefusedEvent]:
         """What the broker did not take of a publish."""
         code = await client.answer(sent)
+        if code.value == NOBODY or code.value >= FAILURE:
+            self._say_unheard(publish.events)
         if code.value < FAILURE:
             return []
         reason = f"{publish.topic}: the broker answers 0x{code.value:02X} {code}"
         return [RefusedEvent(event, reason, again=True) for event in publish.events]
+
+    def _say_unheard(self, events: Sequence[StoredEvent]) -> None:
+        """Customers need not wait where nobody answers. events: of one topic."""
+        if events[0].family == PROVINCE:
+            self._unheard([event.cause for event in events])
 
     async def run(self) -> None:
         """Keep a connection until cancelled."""
@@ -323,7 +423,7 @@ class MqttEvents:
             try:
                 async with self._connection(failures) as client:
                     await client.lost()
-            except (aiomqtt.MqttError, TemporaryFault, OSError, UnicodeError) as error:
+            except FAULTS as error:
                 if self._clock.monotonic() - began > STABLE:
                     failures = 0
                 failures += 1

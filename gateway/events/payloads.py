@@ -4,8 +4,9 @@ A payload is a JSON array of 1 to 50 items of its topic.
 """
 
 import time
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, cast
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -15,6 +16,21 @@ from gateway.message import message_id
 
 ITEMS_MOST: Final = 50
 """Items of one payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """An item of a province's payload that is not sent, or (position None) a whole payload.
+
+    topic: on which it came. event_id: the same when the same payload comes again. id: None where it has none.
+    """
+
+    topic: str
+    event_id: str
+    position: int | None
+    id: str | None
+    reason: str
+
 
 Moment = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", description="RFC 3339, UTC, milliseconds")
@@ -57,13 +73,84 @@ class NodeState(Item):
     ]
 
 
+class ProvinceMo(Item):
+    """An SMS to a province's own number, on fetion/province/{province}/mo."""
+
+    schema_: Annotated[Literal["fetion.province_mo/1"], Field(alias="schema")] = "fetion.province_mo/1"
+    message_id: Annotated[str, Field(description="Of the SMS; cause_id of an answer.")]
+    msisdn: Annotated[str, Field(description="The handset that wrote it, 11 digits.")]
+    destination: Annotated[str, Field(description="The number that it wrote to: 1612008.")]
+    sub_code: Annotated[str, Field(description="The province's code in that number: 200.")]
+    activity: Annotated[str, Field(description="The digits behind it, 0 to 5: 8.")]
+    text: str
+    reply_by: Annotated[Moment, Field(description="Unanswered then, the customer hears that nothing runs.")]
+
+
+class ProvinceMt(BaseModel):
+    """An SMS that a province's system sends, on fetion/province/{province}/mt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    schema_: Annotated[Literal["fetion.province_mt/1"], Field(alias="schema")] = "fetion.province_mt/1"
+    id: Annotated[
+        str, Field(pattern=r"^[!-~]{1,64}$", description="The province's own: what comes again is dropped.")
+    ]
+    to: Annotated[str, Field(pattern=r"^[0-9]{11}$", description="The handset.")]
+    text: Annotated[str, Field(min_length=1, description="No control characters but line feeds.")]
+    cause_id: Annotated[
+        str | None,
+        Field(pattern=r"^[0-7][0-9a-f]{15}$", description="message_id of the SMS from that handset."),
+    ] = None
+    source: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9]{1,20}$",
+            description="A number of the province's own. Else the one that the SMS of cause_id went to.",
+        ),
+    ] = None
+    expires_in: Annotated[int | None, Field(ge=1, le=259_200, description="Seconds; else 72 hours.")] = None
+    at: Annotated[
+        str | None, Field(max_length=40, description="RFC 3339: when expires_in begins; else when it comes.")
+    ] = None
+    event_id: Annotated[str | None, Field(description="Not read.")] = None
+    node: Annotated[str | None, Field(description="Not read.")] = None
+
+
+class ProvinceRefused(Item):
+    """An item of fetion/province/{province}/mt that is not sent, on fetion/province/{province}/mt/refused."""
+
+    schema_: Annotated[Literal["fetion.province_refused/1"], Field(alias="schema")] = (
+        "fetion.province_refused/1"
+    )
+    id: Annotated[str | None, Field(description="Of the item; null: it has none that can be read.")]
+    position: Annotated[int | None, Field(description="In its array, from 0; null: nothing of it is sent.")]
+    reason: Annotated[str, Field(description="What to change, for people.")]
+
+
 EVENTS: TypeAdapter[list[Event]] = TypeAdapter(
     Annotated[list[Event], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of event")]
 )
 NODE_STATES: TypeAdapter[list[NodeState]] = TypeAdapter(
     Annotated[list[NodeState], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of node_state")]
 )
-PAYLOADS: Final[Mapping[str, TypeAdapter[Any]]] = {"event": EVENTS, "node_state": NODE_STATES}
+PROVINCE_MO: TypeAdapter[list[ProvinceMo]] = TypeAdapter(
+    Annotated[list[ProvinceMo], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of province_mo")]
+)
+PROVINCE_MT: TypeAdapter[list[ProvinceMt]] = TypeAdapter(
+    Annotated[list[ProvinceMt], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of province_mt")]
+)
+PROVINCE_REFUSED: TypeAdapter[list[ProvinceRefused]] = TypeAdapter(
+    Annotated[
+        list[ProvinceRefused], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of province_refused")
+    ]
+)
+PAYLOADS: Final[Mapping[str, TypeAdapter[Any]]] = {
+    "event": EVENTS,
+    "node_state": NODE_STATES,
+    "province_mo": PROVINCE_MO,
+    "province_mt": PROVINCE_MT,
+    "province_refused": PROVINCE_REFUSED,
+}
 """The payloads, by the name of their schema."""
 
 
@@ -92,6 +179,44 @@ def event_item(event: StoredEvent, node: str) -> dict[str, object]:
         "cause_id": message_id(event.cause),
         "data": event.data,
     }
+
+
+def mo_item(event: StoredEvent, node: str) -> dict[str, object]:
+    """Make the item of an SMS to a province, as ProvinceMo describes it."""
+    data = event.data
+    return {
+        "schema": "fetion.province_mo/1",
+        "event_id": event.event_id,
+        "at": moment(event.at),
+        "node": node,
+        "message_id": message_id(event.cause),
+        "msisdn": event.msisdn,
+        "destination": data["destination"],
+        "sub_code": data["sub_code"],
+        "activity": data["activity"],
+        "text": data["text"],
+        "reply_by": moment(cast("int", data["reply_by"])),
+    }
+
+
+def refusals(items: Sequence[RefusedItem], node: str, ms: int) -> Iterator[tuple[str, bytes]]:
+    """Make the payloads that tell what was refused, each with its topic."""
+    by_topic: dict[str, list[dict[str, object]]] = {}
+    for each in items:
+        by_topic.setdefault(f"{each.topic}/refused", []).append(
+            {
+                "schema": "fetion.province_refused/1",
+                "event_id": each.event_id,
+                "at": moment(ms),
+                "node": node,
+                "id": each.id,
+                "position": each.position,
+                "reason": each.reason,
+            }
+        )
+    for topic, told in by_topic.items():
+        for first in range(0, len(told), ITEMS_MOST):
+            yield topic, orjson.dumps(told[first : first + ITEMS_MOST])
 
 
 def node_state(node: str, ms: int, reason: str) -> bytes:

@@ -24,6 +24,7 @@ from gateway.events.contract import (
 )
 from gateway.events.parking import Parking
 from gateway.events.pauses import RETRY_MOST, pause
+from gateway.message import PROVINCE
 from gateway.observer import Observer
 from gateway.storage.contract import EventStore, StorageError
 
@@ -211,7 +212,10 @@ class Relay:
         events = self._read[:most]
         if not events:  # they went while the consumer was away
             return
-        free, behind = self._parking.split(events) if self._parking else (events, [])
+        if self._parking:
+            free, behind = self._parking.split(events)
+        else:
+            free, behind = [event for event in events if event.family != PROVINCE], []
         refused = [*behind, *(await self._consumer.take(free) if free else ())]
         self._succeeded(len(events))
         self._read = [event for event in self._read if event.sequence > events[-1].sequence]

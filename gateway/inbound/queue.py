@@ -1,8 +1,9 @@
 """Queues mobile originated SMS for the next batch, or refuses them."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 from gateway.channels.contract import Bind, Inbound
@@ -13,12 +14,15 @@ from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.message import MessageNumbers
 from gateway.observer import Observer
 
+_NUMBER: Final = attrgetter("number")
 QUEUE: Final = 20_000
 """SMS that may wait for a batch, over all binds; the gateway refuses further ones."""
 
 
 class InboundQueue:
     """Takes SMS until it is full, paused or stopping.
+
+    held_handsets: whose SMS are held (`hold`), with all that they send meanwhile.
 
     Args:
         no_room: returns why the outbox takes nothing now, or None.
@@ -44,6 +48,8 @@ class InboundQueue:
         self._changed = changed
         self._touched = touched
         self._waiting: deque[MobileOriginated] = deque()
+        self._held: list[MobileOriginated] = []
+        self.held_handsets: set[str] = set()
         self._hashing: Hashing | None = None
         self._paused_by = STORE_DOWN
         self._paused_until = 0.0
@@ -130,6 +136,21 @@ class InboundQueue:
         waiting.extendleft(reversed(held))
         return batch
 
+    def hold(self, held: Iterable[MobileOriginated]) -> None:
+        """Hold SMS of a batch until release(); for the watermark, the limit and a fault they still wait."""
+        for m in held:
+            self._held.append(m)
+            self.held_handsets.add(m.handset)
+
+    def release(self) -> bool:
+        """Let the next batch begin with what is held, in the order of its arrival. Returns whether there was
+        any."""
+        held, self._held = self._held, []
+        self.held_handsets.clear()
+        # One that came later may have been held first: the batch that has it ended behind the last release.
+        self._waiting.extendleft(sorted(held, key=_NUMBER, reverse=True))
+        return bool(held)
+
     def give_back(self, m: MobileOriginated) -> None:
         """Note that an SMS is not executed and may come again."""
         if self._hashing is not None:
@@ -137,6 +158,7 @@ class InboundQueue:
 
     def clear(self) -> list[MobileOriginated]:
         """Take out all SMS except those that wait for a hash."""
+        self.release()
         waiting, self._waiting = list(self._waiting), deque()
         return waiting
 
@@ -145,9 +167,9 @@ class InboundQueue:
         return bool(self._waiting)
 
     def __len__(self) -> int:
-        """Count the waiting SMS, including those that wait for a hash."""
-        return len(self._waiting) + (0 if self._hashing is None else self._hashing.waiting)
+        """Count the waiting SMS, including those that are held or wait for a hash."""
+        return len(self._waiting) + len(self._held) + (0 if self._hashing is None else self._hashing.waiting)
 
     def __iter__(self) -> Iterator[MobileOriginated]:
-        """Iterate over the waiting SMS, including those that wait for a hash."""
-        return chain(self._waiting, () if self._hashing is None else self._hashing)
+        """Iterate over the waiting SMS, including those that are held or wait for a hash."""
+        return chain(self._waiting, self._held, () if self._hashing is None else self._hashing)

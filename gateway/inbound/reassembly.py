@@ -127,7 +127,7 @@ class Reassembly:
         self._before: dict[Key, tuple[_Waiting | None, _Complete | None]] = {}
 
     def recover(self, stored: list[StoredPart]) -> None:
-        """Load the stored parts, at the start."""
+        """Load stored parts, at the start or when they were taken over."""
         for p in stored:
             key = (p.account, p.msisdn, p.destination, p.part.kind, p.part.reference, p.part.total)
             if p.complete:
@@ -143,6 +143,11 @@ class Reassembly:
             waiting.numbers.append(p.number)
             if waiting.add(p):
                 self._octets += len(p.octets)
+
+    def numbers(self) -> set[int]:
+        """Return the numbers of all parts that it knows."""
+        known = {number for waiting in self._sets.values() for number in waiting.numbers}
+        return known.union(*(complete.numbers for complete in self._complete.values()))
 
     def begin(self) -> None:
         """Begin a batch; roll_back() returns to this state."""

@@ -80,16 +80,25 @@ class Retransmissions:
     Args:
         windows: per account, how long a retransmission is recognised (ms); 0: never.
         late_window: the same for late responses on a live session (ms).
+        shared: other gateways make candidates in this store too.
         now: milliseconds since the epoch at `moment`.
     """
 
     def __init__(
-        self, store: Store, windows: dict[str, int], late_window: int, now: int, moment: float
+        self,
+        store: Store,
+        windows: dict[str, int],
+        late_window: int,
+        now: int,
+        moment: float,
+        *,
+        shared: bool = False,
     ) -> None:
         self.expecting: set[str] = set()  # accounts with uncertain ranges that are no candidates yet
         self._store = store
         self._windows = windows
         self._late_window = late_window
+        self._shared = shared
         self._epoch = now - moment * 1000
         self._candidates = 0
         self._sessions: dict[int, _Session] = {}
@@ -110,6 +119,15 @@ class Retransmissions:
         """Count the candidates."""
         return self._candidates
 
+    @property
+    def possible(self) -> bool:
+        """Whether there may be candidates."""
+        return self._shared or self._candidates > 0
+
+    def until(self, moment: float) -> int:
+        """Return when the store stops looking for SMS whose responses are in doubt from now on (ms)."""
+        return self._time(moment) + max(self._windows.values())
+
     # What the store knows
 
     async def recover(self, moment: float) -> int:
@@ -118,7 +136,7 @@ class Retransmissions:
         Returns the number of SMS that will not be recognised. Raises StorageError.
         """
         self._settled, self._repeats_to = await self._store.settled()
-        await self._store.recover(self._time(moment) + max(self._windows.values()))
+        await self._store.recover(self.until(moment))
         dropped = 0
         left = True
         while left:
@@ -139,14 +157,14 @@ class Retransmissions:
     async def find(self, digests: list[bytes], moment: float) -> "Found":
         """Find the candidates with these digests. Raises StorageError."""
         found: dict[bytes, deque[int]] = {}
-        if self._candidates:
+        if self.possible:
             for digest, number in await self._store.candidates(digests, self._time(moment)):
                 found.setdefault(digest, deque()).append(number)
         return Found(found)
 
     async def forget(self, moment: float, limit: int) -> None:
         """Drop expired candidates; look at `limit` of them at most. Raises StorageError."""
-        if self._candidates:
+        if self.possible:
             self._candidates = await self._store.forget_candidates(self._time(moment), limit)
 
     # What happens on the sessions
@@ -302,6 +320,10 @@ class Found:
             return None
         waiting = self._numbers.get(digest)
         return waiting.popleft() if waiting else None
+
+    def has(self, digest: bytes) -> bool:
+        """Return whether take() would give a number."""
+        return bool(self._numbers.get(digest))
 
 
 def _append(spans: deque[_Span], span: _Span) -> None:

@@ -68,7 +68,8 @@ _CONNECTION_LIMITS: Final = ConnectionLimits()
 
 @dataclass(frozen=True, slots=True)
 class BindAccount:
-    """An account that may bind: what the listener needs of it."""
+    """An account that may bind: what the listener needs of it. elsewhere: why it may not bind here, "": it
+    may."""
 
     system_id: str
     password: str
@@ -76,6 +77,7 @@ class BindAccount:
     window_out: int
     allow_from: tuple[Network, ...]
     modes: frozenset[str]
+    elsewhere: str = ""
 
 
 class Application(Protocol):
@@ -231,6 +233,8 @@ class Listener:
         mode = request.name.removeprefix("bind_")
         if not reason and mode not in self._accounts[request.system_id].modes:
             reason, status = f"mode {mode} not allowed", CommandStatus.RBINDFAIL
+        if not reason and self._accounts[request.system_id].elsewhere:
+            reason, status = self._accounts[request.system_id].elsewhere, CommandStatus.RBINDFAIL
         offender = (group_of(connection.address), request.system_id)
         if reason:
             delay = self._failures.pop(offender, DELAY_FIRST / 2) * 2

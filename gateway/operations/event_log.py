@@ -13,9 +13,10 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.message import PART, JournalEntry, MobileTerminated, StoredEvent, message_id
-from gateway.observer import Observer, Remote
+from gateway.observer import Remote
 from gateway.operations.line_template import GAP, LineTemplates
 from gateway.operations.logs import Log
+from gateway.operations.node_lines import NodeLines
 from gateway.storage.contract import StorageError
 
 REJECTIONS: Final = 20
@@ -53,7 +54,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(Observer):
+class EventLog(NodeLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:

@@ -23,10 +23,18 @@ Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
 class Operators:
-    """Answers commands. A retry or drop is answered after it is stored."""
+    """Answers commands. A retry or drop is answered after it is stored. owner_of: the name of the other live
+    node to which an SMS belongs, if it does; None where there is no other node."""
 
     def __init__(
-        self, store: Store, outbox: Outbox, binds: Binds, clock: Clock, readable: Readable, until: Until
+        self,
+        store: Store,
+        outbox: Outbox,
+        binds: Binds,
+        clock: Clock,
+        readable: Readable,
+        until: Until,
+        owner_of: Callable[[MobileTerminated], str | None] | None = None,
     ) -> None:
         self._store = store
         self._outbox = outbox
@@ -34,6 +42,7 @@ class Operators:
         self._clock = clock
         self._readable = readable
         self._until = until
+        self._owner_of = owner_of
 
     @property
     def commands(self) -> Mapping[str, Command]:
@@ -88,6 +97,9 @@ class Operators:
             raise CommandRefused(str(error)) from error
         if sms is None or self._outbox.is_deciding(number):
             raise CommandRefused(f"{message} is not parked: outbox list shows what is (state parked)")
+        owner = self._owner_of(sms) if self._owner_of is not None else None
+        if owner is not None:
+            raise CommandRefused(f"{message} belongs to node {owner}: use the command with its configuration")
         return sms
 
     async def _decided(self, sms: MobileTerminated) -> str:

@@ -175,6 +175,7 @@ class Replay:
             self._zone,
             self._words,
             self._routing.home,
+            bool(given.get("provinces")),
         )
 
     def _accept(self, sms: JournalRecord) -> None:

@@ -72,14 +72,23 @@ class Watched:
 
 
 class Status:
-    """Reports. accounts: all that may bind."""
+    """Reports. accounts: all that may bind. nodes: gives what is told of the nodes
+    that share the store; None: it has one gateway."""
 
-    def __init__(self, parts: Watched, clock: Clock, tables: InForce, accounts: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        parts: Watched,
+        clock: Clock,
+        tables: InForce,
+        accounts: tuple[str, ...],
+        nodes: Callable[[], list[dict[str, Any]]] | None = None,
+    ) -> None:
         self.rates = Rates(parts.binds.totals, clock.monotonic)
         self._parts = parts
         self._clock = clock
         self._tables = tables
         self._accounts = accounts
+        self._nodes = nodes
         self._started = clock.monotonic()
         self._started_ms = clock.now_ms()
         self._version = version("fetion-gateway")  # now: the package may be replaced while this process runs
@@ -110,6 +119,7 @@ class Status:
                 "failing_s": round(failing, 1),
                 "last_failure_s": round(last, 1),
             },
+            "nodes": [] if self._nodes is None else self._nodes(),
             "log": {"lost": parts.log.lost},
             "events": {
                 name: {"waiting": backlog[name], "parked": parked, "dropped": dropped}

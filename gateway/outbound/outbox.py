@@ -23,8 +23,9 @@ leave than AHEAD says.
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import chain
+from itertools import chain, filterfalse
 from math import inf
+from operator import attrgetter
 from random import Random
 from typing import Final, TypeVar
 
@@ -32,16 +33,9 @@ from gateway.channels.contract import Bind, Composer, Loss
 from gateway.message import Answer, Commit, Delivery, MobileTerminated
 from gateway.observer import Observer
 from gateway.outbound.attempts import Attempts
+from gateway.outbound.moving import take_out
 from gateway.outbound.selection import Binds
-from gateway.outbound.waiting import (
-    NO_RECEIVER,
-    RETRIED,
-    UNANSWERED,
-    WINDOW,
-    Wait,
-    wait_of,
-    with_reason,
-)
+from gateway.outbound.waiting import NO_RECEIVER, RETRIED, UNANSWERED, WINDOW, Wait, wait_of, with_reason
 
 RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 300.0
@@ -53,6 +47,7 @@ AHEAD: Final = 256
 Place = TypeVar("Place", int, str)
 # Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
 _SENT: Final = Delivery.SENT
+_NODE: Final = attrgetter("node")
 
 
 class Outbox:
@@ -80,6 +75,7 @@ class Outbox:
         self._deciding: dict[int, MobileTerminated] = {}  # parked SMS that an operator has retried or dropped
         self.limit = limit
         self.stopping = False  # SMS stay in the store and are not sent
+        self.may_send: Callable[[], bool] | None = None  # asked before each SMS; None: yes
         self.depth = 0
         self.in_flight = 0
         self._binds = binds
@@ -132,6 +128,21 @@ class Outbox:
         """
         queue = self._queues.get((sms.account, sms.msisdn), ())
         return any(each.number == sms.number for each in queue)
+
+    def waits_for(self, account: str, msisdn: str) -> bool:
+        """Return whether SMS to a handset wait here, so that others to it come behind them."""
+        return (account, msisdn) in self._queues
+
+    def take_out(self, elsewhere: Callable[[str, str], int], most: int) -> dict[int, list[MobileTerminated]]:
+        """Take out SMS that find no receiver, with those behind them: about `most`, by where they can leave.
+
+        elsewhere: gives the node for an account and a handset, 0 for none. SMS of which something is not
+        stored stay.
+        """
+        unstored = {sms.number for sms in self._changed}
+        taken = take_out(self._unbound, self._queues, unstored, elsewhere, most)
+        self.depth -= sum(map(len, taken.values()))
+        return taken
 
     def touch(self, bind: Bind) -> None:
         """Let the next flush() write what somebody else has queued on the bind."""
@@ -290,12 +301,12 @@ class Outbox:
         self._attempts.take_back(commit)
 
     def committed(self, commit: Commit, now: float, now_ms: int) -> None:
-        """Send the new SMS of a stored commit, and the parked ones that an operator retried."""
+        """Send the new SMS of a stored commit that leave here, and parked ones that an operator retried."""
         held, self._storing = self._ahead(), 0
         if held:
             for number in list(self._blocked):
                 self._unblock(number, now, now_ms)
-        self.hand_over(commit.outgoing, now, now_ms)
+        self.hand_over(filterfalse(_NODE, commit.outgoing), now, now_ms)
         if not self._deciding:
             return
         for sms in chain(commit.changed, commit.closed):
@@ -334,7 +345,7 @@ class Outbox:
                 return
             bind = self._binds.choose(sms.account, sms.msisdn, sms.bind, sms.avoid)
             if bind is None and sms.avoid:
-                bind = self._choose_again(sms)
+                bind = self._binds.choose_again(sms.account, sms.msisdn, sms.bind, sms.avoid)
                 if bind is not None and bind.number == sms.avoid[-1] and now < sms.not_before:
                     self._observer.deferred(sms, UNANSWERED)
                     self._wait_until(sms.not_before, sms, now, now_ms)
@@ -360,13 +371,6 @@ class Outbox:
             self._fail(sms, Delivery.FAILED, type(error).__name__, now_ms, error)
         else:
             self._observer.failed(sms, error)
-
-    def _choose_again(self, sms: MobileTerminated) -> Bind | None:
-        """Choose among binds that all left the SMS unanswered: another one than last time, else the same."""
-        account, msisdn = sms.account, sms.msisdn
-        return self._binds.choose(account, msisdn, sms.bind, sms.avoid[-1:]) or self._binds.choose(
-            account, msisdn, sms.bind
-        )
 
     def _wait_in(self, waiting: deque[MobileTerminated], sms: MobileTerminated) -> None:
         waiting.append(sms)
@@ -400,7 +404,9 @@ class Outbox:
             del self._blocked[number]
 
     def _ahead(self) -> bool:
-        """Return whether so many closed SMS are not stored that no others may leave."""
+        """Return whether so many closed SMS are not stored that no others may leave, or none may at all."""
+        if self.may_send is not None and not self.may_send():
+            return True
         return self._storing + len(self._closed) >= AHEAD + self.in_flight
 
     def _expire(self, places: dict[Place, deque[MobileTerminated]], now_ms: int) -> None:
@@ -440,12 +446,7 @@ class Outbox:
         self._touched[bind.number] = bind
 
     def _fail(
-        self,
-        sms: MobileTerminated,
-        state: Delivery,
-        reason: str,
-        now_ms: int,
-        error: Exception | None = None,
+        self, sms: MobileTerminated, state: Delivery, reason: str, now_ms: int, error: Exception | None = None
     ) -> None:
         sms.error = reason
         self._close(sms, state, now_ms)

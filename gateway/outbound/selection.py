@@ -76,3 +76,28 @@ class Binds:
         if unrestricted:
             return unrestricted[zlib.crc32(msisdn.encode()) % len(unrestricted)]
         return None
+
+    def choose_again(self, account: str, msisdn: str, cause_bind: int, avoid: tuple[int, ...]) -> Bind | None:
+        """Choose among binds that all left an SMS unanswered: another one than last time, else the same."""
+        last = avoid[-1:]
+        return self.choose(account, msisdn, cause_bind, last) or self.choose(account, msisdn, cause_bind)
+
+    def claim(self, account: str, msisdn: str) -> int:
+        """Return how closely the closest receiver of an account asks for a handset.
+
+        0: it asks for nobody in particular. -1: there is none, or none that asks for it.
+        """
+        closest = -1
+        for bind in self._by_account.get(account, ()):
+            if bind.receives:
+                asks = bind.asks_for(msisdn)
+                closest = max(closest, 0 if asks is None else asks or -1)
+        return closest
+
+    def receivers(self, now: float) -> dict[str, list[str]]:
+        """Return, by account, the address ranges of the binds that receive, "" for one without one."""
+        found: dict[str, list[str]] = {}
+        for bind in self._by_number.values():
+            if bind.receives:
+                found.setdefault(bind.account, []).append(str(bind.describe(now).get("address_range", "")))
+        return {account: sorted(ranges) for account, ranges in sorted(found.items())}

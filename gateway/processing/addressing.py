@@ -8,7 +8,7 @@ from typing import Final
 from commands.model import Reach, Reply, Source, World
 from commands.tables import Tables
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import MessageNumbers, MobileTerminated, StoredPart, message_id
+from gateway.message import Asked, MessageNumbers, MobileTerminated, StoredPart, message_id
 from gateway.processing.migration import Migration
 from gateway.secrets import Keys
 from routing.model import Route
@@ -33,6 +33,19 @@ class Accounts:
 
     spellings: Mapping[str, Spelling]
     default: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromProvince:
+    """An SMS that no SMS of this batch leads to. cause: number of the one that it answers, 0: none. until:
+    when it expires at the latest, 0: as every SMS."""
+
+    cause: int
+    to: str
+    source: str
+    text: str
+    at: int
+    until: int = 0
 
 
 class Addressing:
@@ -86,6 +99,25 @@ class Addressing:
         )
         self._compose(sms)
         return sms
+
+    def from_province(self, sent: FromProvince, world: World) -> MobileTerminated:
+        """Make and compose the row of an SMS that a province sends, or that is sent in its place. Raises
+        Missing, and ValueError where the text cannot be sent."""
+        account, spelling, ton, npi = self._way_to(sent.to, world)
+        reply = Reply(sent.to, "")
+        sms = self._row(reply, sent.cause, account, 0, sent.source, spelling, ton, npi, sent.text, sent.at)
+        sms.expires_at = min(sms.expires_at, sent.until or sms.expires_at)
+        self._compose(sms)
+        return sms
+
+    def unanswered(
+        self, asked: Asked, tables: Tables, now_ms: int, sentence: str, world: World
+    ) -> MobileTerminated:
+        """Make and compose the row of the sentence to a customer whose SMS a province did not answer. Raises
+        Missing."""
+        route = tables.resolve(asked.destination)
+        source, text = self._says(Reply(asked.msisdn, sentence), route, tables, asked.msisdn, world)
+        return self.from_province(FromProvince(asked.number, asked.msisdn, source, text, now_ms), world)
 
     def _row(
         self,

@@ -6,16 +6,20 @@ them in order: the second SMS of a handset sees the changes of the first.
 
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.processing.execution import Execution
+from gateway.processing.placement import Placement
 from gateway.processing.prepared import Prepared
 from gateway.processing.recognition import Recognition
 
 
 class Batches:
-    """Prepares the commits of one gateway."""
+    """Prepares the commits of one gateway. placement: None where no other one uses the store."""
 
-    def __init__(self, recognition: Recognition, execution: Execution) -> None:
+    def __init__(
+        self, recognition: Recognition, execution: Execution, placement: Placement | None = None
+    ) -> None:
         self._recognition = recognition
         self._execution = execution
+        self._placement = placement
 
     async def prepare(
         self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int, poison: Exception | None = None
@@ -35,6 +39,8 @@ class Batches:
         for m in fresh if poison else ():
             m.fault = poison
         await self._execution.run(fresh, prepared, now_ms)
+        if self._placement is not None:
+            self._placement.place(prepared.commit.outgoing, prepared.elsewhere)
 
     def take_back(self, batch: list[MobileOriginated], prepared: Prepared) -> None:
         """Undo the effects of a batch that was not stored."""

@@ -29,11 +29,19 @@ from commands.tables import InForce
 from gateway.inbound.guard import Guard, Limited
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import GivenUp
-from gateway.message import MobileTerminated
+from gateway.message import Commit, MobileTerminated
 from gateway.processing.addressing import Addressing, note_reach
 from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.handled import Handled
-from gateway.processing.journal import detail_of, events_of, exchange_of, product_record, told
+from gateway.processing.journal import (
+    asked_of,
+    detail_of,
+    events_of,
+    exchange_of,
+    mo_event,
+    product_record,
+    told,
+)
 from gateway.processing.prepared import Prepared
 from gateway.storage.contract import StorageError, Store
 
@@ -53,13 +61,14 @@ class ServiceRules:
     """The rules of the service.
 
     zone: of its days and months. words: sensitive words; they may be replaced at any time. tells_events:
-    whether there are consumers of events.
+    whether there are consumers of events. provinces: whether the systems of provinces are reached.
     """
 
     limits: ServiceLimits
     zone: tzinfo
     words: Words
     tells_events: bool = False
+    provinces: bool = False
 
 
 class Execution:
@@ -106,6 +115,7 @@ class Execution:
         commit.messages = [handled.entry() for handled in done]
         commit.customers = world.changed_customers.values()
         commit.buddies = world.changed_buddies
+        commit.revisions = world.revisions
 
     def take_back(self, prepared: Prepared) -> None:
         """Uncount in the guard the SMS of a batch that was not stored."""
@@ -173,6 +183,7 @@ class Execution:
             rules.zone,
             rules.words,
             m.tables.home,
+            rules.provinces,
         )
 
     async def _draw_candidates(self, understood: Understood, commands: Commands) -> tuple[str, ...]:
@@ -241,6 +252,8 @@ class Execution:
             prepared.commit.products += facts
         if events:
             prepared.commit.events += events
+        if outcome.forwarded:
+            self._forward(m, understood, prepared.commit)
         world.accept()
         return None
 
@@ -258,6 +271,12 @@ class Execution:
             wanted = self._execute(handled, understood, world, given, prepared)
         error = RuntimeError(f"{handled.instruction} asked for more keys {LOADS} times")
         self._fail(handled, error, world, prepared)
+
+    def _forward(self, m: MobileOriginated, understood: Understood, commit: Commit) -> None:
+        """Let the commit tell a province of its SMS, and remember by when it has to answer."""
+        asked = asked_of(m, self._rules.limits.province_reply)
+        commit.asked.append(asked)
+        commit.events.append(mo_event(m, understood.text, asked.reply_by))
 
     def _fail(self, handled: Handled, error: Exception, world: World, prepared: Prepared) -> None:
         """Journal an SMS as failed, by a bug or a rule of the store, and tell its sender."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from commands.model import Given, Outcome, ProductFact, ServiceEvent, World
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import DONE, ProductRecord, StoredEvent
+from gateway.message import DONE, PROVINCE, Asked, ProductRecord, StoredEvent
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
@@ -43,7 +43,27 @@ def detail_of(m: MobileOriginated, outcome: Outcome, given: Given) -> dict[str, 
         detail["given"] = {"fetion_numbers": given.fetion_numbers}
     if given.candidates:
         detail.setdefault("given", {})["candidates"] = given.candidates
+    if outcome.forwarded:
+        detail.setdefault("given", {})["provinces"] = True
     return detail or None
+
+
+def asked_of(m: MobileOriginated, seconds: int) -> Asked:
+    """Make the row of an SMS that a province has to answer within so many seconds."""
+    route = m.route
+    assert route.province is not None  # an address of a province
+    return Asked(m.number, m.at, route.province, m.msisdn, route.address, m.at + seconds * 1000)
+
+
+def mo_event(m: MobileOriginated, text: str, reply_by: int) -> StoredEvent:
+    """Make the event by which a province gets its SMS. reply_by: milliseconds."""
+    route = m.route
+    assert route.province is not None
+    data = {
+        "destination": route.address, "sub_code": route.prefix, "activity": route.tail, "text": text,
+        "reply_by": reply_by,
+    }  # fmt: skip
+    return StoredEvent(m.at, m.number, m.msisdn, "", route.province, PROVINCE, "mo", 0, data)
 
 
 def events_of(

@@ -23,9 +23,12 @@ from gateway.observer import Observer
 from gateway.outbound.outbox import Outbox
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
+from gateway.processing.nodes import Nodes
 from gateway.processing.prepared import Prepared
+from gateway.processing.provinces import Provinces
 from gateway.processing.upkeep import Upkeep
 from gateway.storage.contract import Conflict, InDoubt, StorageError, Store, StoreFault, StoreFull
+from gateway.storage.nodes import Fenced, Stale
 
 BATCH: Final = 256
 PAUSE_FIRST: Final = 0.1
@@ -35,9 +38,17 @@ STALLED: Final = 5.0
 """Seconds after which a store that does not return counts as failed. An answer that is later than that is in
 doubt at the centre anyway (LATE_MS)."""
 NOT_KNOWN: Final = "the store does not say whether an SMS of this session is stored"
+PROVINCES_PAUSE: Final = 1.0
+"""Seconds for which nothing of provinces is tried after a fault of the store."""
 CLOSING: Final = 0.01
 """Seconds that closed SMS wait for a batch to be stored with. Killed meanwhile, the gateway sends them once
 more, as it does with those whose response is under way."""
+AGAIN: Final = 2
+AGAIN_ALONE: Final = 10
+"""How often a batch runs again that another node has met, before it is halved, and an SMS by itself before
+it is refused for a while."""
+RELEASE_EVERY: Final = 0.25
+"""Seconds between two looks at SMS that are held."""
 CANNOT_STORE: Final = Refusal(Verdict.STORE_FAULT, "cannot be stored")
 
 
@@ -52,12 +63,16 @@ class Stages:
     upkeep: Upkeep
     retransmissions: Retransmissions
     outbox: Outbox
+    provinces: Provinces
+    nodes: Nodes | None = None
 
 
 class Pipeline:
     """Processes batch after batch. `run` is its only task.
 
     work: set by whoever adds work or something to commit. worked: called after each batch.
+
+    `run` raises Fenced where another node has taken the work of this one. Nothing is answered any more then.
     """
 
     def __init__(
@@ -79,11 +94,15 @@ class Pipeline:
         self._upkeep = stages.upkeep
         self._retransmissions = stages.retransmissions
         self._outbox = stages.outbox
+        self._nodes = stages.nodes
+        self._provinces = stages.provinces
+        self._provinces_from = 0.0
         self._store = store
         self._numbers = numbers
         self._clock = clock
         self._observer = observer
         self._worked = worked
+        self._released_at = 0.0
         self._wake = work
         self._end = asyncio.Event()
         self._pause = 0.0
@@ -176,9 +195,16 @@ class Pipeline:
         self._asked_at, self._stalled = self._clock.monotonic(), False
         try:
             await self._tend()
+            looks = self._nodes is not None and self._nodes.due
             await self._work(self._queue.take(BATCH, self._retransmissions.expecting))
+            if looks:
+                await self._look()
+            if self._provinces.due and self._clock.monotonic() >= self._provinces_from:
+                await self._work_for_provinces()
             if self._upkeep.forgets_now:
                 await self._forget()
+        except Fenced:
+            raise
         except StorageError as error:
             self._fault(error, [])
         except Exception as error:  # the boundary for bugs beside the way of an SMS
@@ -203,25 +229,68 @@ class Pipeline:
                 self._wake.set()
 
     async def _work(self, batch: list[MobileOriginated]) -> None:
-        """Commit a batch. If that fails by a rule of the store or a bug, commit each SMS by itself."""
+        """Commit a batch; what cannot be committed is refused or journaled as failed."""
         self._in_hand = batch
         try:
-            await self._commit(batch)
+            await self._work_part(batch)
+        finally:
+            self._in_hand = []
+
+    async def _work_part(self, batch: list[MobileOriginated]) -> None:
+        """Commit a part of a batch. If that fails by a rule of the store or a bug, commit each SMS by itself;
+        if another node was faster each time, commit its halves: a small commit is soon done."""
+        try:
+            await self._commit_again(batch)
+        except Fenced:
+            raise
+        except Stale as error:
+            half = len(batch) // 2
+            if not half:
+                self._fault(error, batch)
+                return
+            await self._work_part(batch[:half])
+            await self._work_part(batch[half:])
         except Exception as error:  # the boundary for a batch that fails as a whole
             if not batch:
                 self._nothing_stored(error)
             for m in batch:
-                try:
-                    await self._commit([m])
-                except Exception as its:  # this SMS causes it
-                    await self._give_up(m, its)
-        finally:
-            self._in_hand = []
+                await self._work_alone(m)
+
+    async def _work_alone(self, m: MobileOriginated) -> None:
+        """Commit an SMS of a batch that failed. What fails again is its fault, unless other nodes are."""
+        try:
+            await self._commit_again([m])
+        except Fenced:
+            raise
+        except Stale as error:
+            self._fault(error, [m])
+        except Exception as its:  # this SMS causes it
+            await self._give_up(m, its)
+
+    async def _commit_again(self, batch: list[MobileOriginated]) -> None:
+        """Commit a batch, and run it again on what is there now where another node was faster.
+
+        Raises what _commit raises; Stale when another node was faster each time.
+        """
+        alone = len(batch) < 2
+        for _ in range(AGAIN_ALONE if alone else AGAIN):
+            try:
+                await self._commit(batch)
+            except Stale:
+                if self._nodes is not None and self._nodes.renewal_due:
+                    await self._commit([])
+                if self._nodes is not None and alone:
+                    await self._nodes.step_back()
+            else:
+                return
+        await self._commit(batch)
 
     async def _give_up(self, m: MobileOriginated, error: Exception) -> None:
         """Journal an SMS as failed. If even that fails, refuse it."""
         try:
             await self._commit([m], poison=error)
+        except Fenced:
+            raise
         except Exception as again:  # the boundary for an SMS that cannot even fail
             self._observer.faulted(m.number, m.msisdn, "", again)
             self._queue.refuse(m.came, CANNOT_STORE)
@@ -237,7 +306,8 @@ class Pipeline:
     async def _commit(self, batch: list[MobileOriginated], poison: Exception | None = None) -> None:
         """Prepare a batch, commit it and answer it.
 
-        Raises Conflict, and what a bug raises before the commit. Handles other faults of the store itself.
+        Raises Conflict, Stale and Fenced, and what a bug raises before the commit. Handles other faults of
+        the store itself.
         """
         now_ms, moment = self._clock.now_ms(), self._clock.monotonic()
         given_up, parts_gone = self._upkeep.take_given_up()
@@ -247,14 +317,14 @@ class Pipeline:
             await self._batches.prepare(batch, prepared, now_ms, poison)
             commit.parts_gone += parts_gone
             self._upkeep.hand_in(commit, (m.number for m in self._in_hand), now_ms=now_ms)
-            if commit:
+            if commit or (self._nodes is not None and self._nodes.renewal_due):
                 await self._store.commit(commit)
                 self._stored()
         except Exception as error:  # nothing is stored; a bug is passed on like a Conflict
             self._batches.take_back(batch, prepared)
             self._upkeep.put_back(given_up, parts_gone)
             self._upkeep.take_back(commit)
-            if isinstance(error, Conflict) or not isinstance(error, StorageError):
+            if isinstance(error, Conflict | Stale | Fenced) or not isinstance(error, StorageError):
                 raise
             if isinstance(error, InDoubt):
                 self._leave_unanswered(batch)
@@ -262,7 +332,10 @@ class Pipeline:
             self._fault(error, batch)
             return
         try:
+            self._queue.hold(prepared.held)
             self._answers.give(prepared)
+            if self._nodes is not None:
+                self._nodes.left_elsewhere(prepared.elsewhere)
         except Exception as error:  # the boundary for bugs behind the commit: nothing is done again
             self._observer.broken("behind the commit", error)
 
@@ -328,6 +401,8 @@ class Pipeline:
             self._observer.storage_failed(error, self._failures, pause)
 
     def _stored(self) -> None:
+        if self._nodes is not None:
+            self._nodes.committed()
         if self._failures:
             self._observer.storage_recovered(self._failures, self._clock.monotonic() - self._failing_since)
             self._failures = 0
@@ -336,10 +411,39 @@ class Pipeline:
 
     # Beside the way of an SMS
 
+    async def _work_for_provinces(self) -> None:
+        """A step for provinces, in a commit of its own: nothing of it meets an SMS."""
+        try:
+            if await self._provinces.step():
+                self._stored()
+        except Fenced:
+            raise
+        except StorageError as error:  # SMS may well be stored all the same
+            self._provinces_from = self._clock.monotonic() + PROVINCES_PAUSE
+            self._note_failure(error, PROVINCES_PAUSE)
+        except Exception as error:  # the boundary for bugs in what provinces send
+            self._observer.broken("provinces", error)
+            self._provinces.give_up()
+        else:
+            if self._provinces.due:
+                self._wake.set()
+
     async def _forget(self) -> None:
         try:
             await self._upkeep.forget()
+        except Fenced:
+            raise
         except StorageError as error:  # SMS may well be stored all the same
+            self._note_failure(error, 0.0)
+
+    async def _look(self) -> None:
+        """See what other nodes do, and take or give SMS."""
+        assert self._nodes is not None
+        try:
+            await self._nodes.look()
+        except Fenced:
+            raise
+        except StorageError as error:  # as above
             self._note_failure(error, 0.0)
 
     async def close(self) -> bool:
@@ -355,14 +459,22 @@ class Pipeline:
         return not self.in_doubt
 
     def tick(self) -> None:
-        """Look whether the store returns; ask for the next step of forgetting, if there is more to forget.
-        Called ten times a second."""
+        """Look whether the store returns, and ask for what is due: a step of forgetting or for provinces, a
+        look at the nodes or at SMS that are held. Called ten times a second."""
         self._watch()
-        if self._upkeep.tick():
+        now = self._clock.monotonic()
+        due = self._upkeep.tick() or (self._provinces.due and now >= self._provinces_from)
+        if self._nodes is not None:
+            due = self._nodes.tick() or due
+            if now - self._released_at >= RELEASE_EVERY:
+                self._released_at = now
+                due = self._queue.release() or due
+        if due:
             self._wake.set()
 
     def housekeep(self) -> None:
         """Give up late parts, forget old candidates and rows, move the watermark; every few seconds."""
         self._upkeep.due()
+        self._provinces.look()
         self._hashing.forget()
         self._wake.set()

@@ -18,7 +18,8 @@ class Prepared:
     within this batch, with that number. repeats: retransmissions of SMS of earlier batches. given_up: long
     messages whose senders are told that they are incomplete. admitted, counted: what the guard counted, to be
     taken back when the batch is not stored. lost_notices: number and handset of parts whose sender could not
-    be told, and the bug that prevented it.
+    be told, and the bug that prevented it. held: SMS that wait for what another node knows of
+    them. elsewhere: numbers of nodes at which SMS of this commit leave.
     """
 
     commit: Commit
@@ -34,3 +35,5 @@ class Prepared:
     refused: list[tuple[MobileOriginated, Refusal]] = field(default_factory=list)
     faults: list[tuple[Handled, Exception]] = field(default_factory=list)
     lost_notices: list[tuple[int, str, Exception]] = field(default_factory=list)
+    held: list[MobileOriginated] = field(default_factory=list)
+    elsewhere: set[int] = field(default_factory=set)

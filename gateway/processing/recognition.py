@@ -1,22 +1,27 @@
 """Sorts the SMS of a batch into new ones and retransmissions, and joins parts of long messages."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from commands.model import Hidden, Misunderstood, Result, Understood
-from gateway.errors import Refusal, Verdict
+from gateway.errors import STOPPING, Refusal, Verdict
 from gateway.inbound.intake import Intake
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import NoRoom, Reassembly
 from gateway.inbound.retransmissions import LATE_MS, Found, Retransmissions
 from gateway.message import Retransmission
 from gateway.processing.prepared import Prepared
+from gateway.processing.resends import Doubt, Resends
 from gateway.secrets import Keys
 
 _PASSWORDS = frozenset(("password", "password_hash"))
 
 
 class Recognition:
-    """Sorts the SMS of batches."""
+    """Sorts the SMS of batches.
+
+    resends: None where no other gateway uses the store. stopping: whether no SMS is held any more.
+    """
 
     def __init__(
         self,
@@ -24,11 +29,15 @@ class Recognition:
         retransmissions: Retransmissions,
         reassembly: Reassembly,
         keys: Keys,
+        resends: Resends | None = None,
+        stopping: Callable[[], bool] = bool,
     ) -> None:
         self._intake = intake
         self._retransmissions = retransmissions
         self._reassembly = reassembly
         self._keys = keys
+        self._resends = resends
+        self._stopping = stopping
 
     async def fresh(
         self, batch: list[MobileOriginated], prepared: Prepared, now_ms: int
@@ -43,7 +52,8 @@ class Recognition:
         for m in batch:
             m.at = now_ms
             m.digest = digest(m)
-        wanted = [m.digest for m in batch] if len(retransmissions) else []
+        wanted = [m.digest for m in batch] if retransmissions.possible else []
+        doubt = None if self._resends is None else await self._resends.look(wanted)
         found = await retransmissions.find(wanted, prepared.moment)
         late, late_before = prepared.late, prepared.late_before
         fresh = []
@@ -52,9 +62,17 @@ class Recognition:
             if not wanted and came.part is None and came.arrived >= late_before and not late:
                 fresh.append(m)  # as nearly all: nothing is in doubt, and it came a moment ago
                 continue
+            if doubt is not None and self._waits(m, doubt, found):
+                if self._stopping():
+                    prepared.refused.append((m, STOPPING))
+                else:
+                    prepared.held.append(m)
+                continue
             try:
                 if self._is_new(m, prepared, found):
                     fresh.append(m)
+                    if doubt is not None and (ordinal := doubt.ordinal(m.digest)):
+                        prepared.commit.ordinals[m.number] = ordinal
             except Exception as error:  # the boundary for bugs while parts are joined, and read
                 m.fault = error
                 fresh.append(m)
@@ -81,6 +99,11 @@ class Recognition:
             b"" if reference is None else reference.to_bytes(2, "big"),
             came.octets,
         )
+
+    def _waits(self, m: MobileOriginated, doubt: Doubt, found: Found) -> bool:
+        """Return whether an SMS waits for what another node knows of it, or behind one that does."""
+        certain = found.has(m.digest) or not self._retransmissions.looks_for(m.came.bind.account)
+        return doubt.holds(m, certain=certain)
 
     def _is_new(self, m: MobileOriginated, prepared: Prepared, found: Found) -> bool:
         """Return whether an SMS is new. Retransmissions are not, nor parts for which there is no room."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from gateway.clock import Clock
 from gateway.inbound.guard import HANDSETS, Guard, Past
@@ -15,6 +16,8 @@ from gateway.storage.contract import Store
 from routing.table import Routing
 
 SEALED_BY_ANOTHER_KEY = "sealed with another key"
+NODE_SHIFT: Final = 56
+"""Bits of a number below those of its node (gateway.message.MessageNumbers)."""
 
 
 class Recovery:
@@ -43,15 +46,19 @@ class Recovery:
         self._clock = clock
         self._observer = observer
         self._read_from: int | None = 0
+        self._taken_in: set[int] = set()  # while SMS of earlier runs are read
 
     async def parts(self, reassembly: Reassembly, routing: Routing) -> list[GivenUp]:
-        """Recover the parts of long messages, incomplete ones and recently complete ones.
+        """Recover the parts of long messages, incomplete ones and recently complete ones, not known yet.
 
         Returns the messages that cannot be completed because their parts were sealed with another key.
         """
         unreadable: dict[object, list[StoredPart]] = {}
         readable = []
+        known = reassembly.numbers()
         for part in await self._store.parts():
+            if part.number in known:
+                continue
             found = self._readable_part(part, routing)
             if found is None:
                 key = (part.account, part.source, part.destination, part.part.reference, part.part.total)
@@ -71,11 +78,23 @@ class Recovery:
         if self._read_from is None or room <= 0:
             return
         rows = await self._store.waiting(self._read_from, room)
-        mine = [sms for sms in rows if sms.number < self._before]
-        self._read_from = mine[-1].number if mine and len(mine) == len(rows) == room else None
-        mine = [sms for sms in mine if not self._outbox.holds(sms)]  # an operator had it retried
+        earlier = [sms for sms in rows if not self._is_of_this_run(sms) and sms.number not in self._taken_in]
+        self._read_from = rows[-1].number if len(rows) == room else None
+        if self._read_from is None:
+            self._taken_in.clear()
+        mine = [sms for sms in earlier if not self._outbox.holds(sms)]  # an operator had it retried
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         self._outbox.hand_over(list(self.readable(mine)), now, now_ms)
+
+    def take_in(self, rows: list[MobileTerminated]) -> None:
+        """Hand over SMS that were moved here from other nodes."""
+        if self._read_from is not None:
+            self._taken_in.update(sms.number for sms in rows)
+        self._outbox.hand_over(list(self.readable(rows)), self._clock.monotonic(), self._clock.now_ms())
+
+    def _is_of_this_run(self, sms: MobileTerminated) -> bool:
+        """Numbers of another node tell nothing about it: they come by take_in() meanwhile."""
+        return sms.number >= self._before and sms.number >> NODE_SHIFT == self._before >> NODE_SHIFT
 
     def readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
         """Unseal rows, and park each whose seal does not open; an operator can only drop that."""

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from commands.model import LoadKeys, World
-from gateway.message import Commit, Expected, MobileTerminated, StoredEvent, StoredPart, Watermark
+from gateway.message import Asked, Commit, Expected, MobileTerminated, StoredEvent, StoredPart, Watermark
 
 
 class StorageError(Exception):
@@ -150,7 +150,23 @@ class EventStore(Protocol):
         Parked events older than `before` go as well, and count as dropped."""
 
 
-class Store(EventStore, Protocol):
+class ProvinceStore(Protocol):
+    """SMS to and from provinces. `Store.forget` forgets them by their time, unless they are open."""
+
+    async def asked(self, numbers: Sequence[int]) -> list[Asked]:
+        """The SMS to provinces with these numbers, by number."""
+
+    async def overdue(self, now: int, limit: int) -> list[Asked]:
+        """At most `limit` SMS to provinces that are not over and whose time is up, by deadline."""
+
+    async def posted(self, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these (province, id) are stored already."""
+
+    async def posted_since(self, at: int) -> dict[str, int]:
+        """How many SMS each province has sent at `at` or later."""
+
+
+class Store(EventStore, ProvinceStore, Protocol):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int

@@ -31,6 +31,8 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
         "consumer": "name, cursor, parked, dropped",
         "parked_event": "consumer, sequence, origin, at, cause, msisdn, fetion_number, province, family,"
         " name, version, data, reason",
+        "province_asked": "number, at, province, msisdn, destination, reply_by, over_at",
+        "province_sent": "province, id, at, number",
         "meta": "key, value",
     }
 )

@@ -1,8 +1,11 @@
 """Every SharedStore: two nodes on one store. Leases, fencing, what each sees of the other, what it takes
 over."""
 
+import asyncio
 import time
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -34,7 +37,7 @@ from tests.contracts.nodes import (
     replies,
     sms,
 )
-from tests.postgresql import missing, url_of
+from tests.postgresql import missing, shared, url_of
 from tests.support import ALICE, BOB, SESSIONS, START_MS, leaving, received
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -333,3 +336,40 @@ async def test_a_stale_commit_says_nothing_in_the_log(
             with pytest.raises(Stale):
                 await b.commit(sms(b, n, digest=b"%d" % n))
     assert [record.getMessage() for record in caplog.records if record.name != "asyncio"] == []
+
+
+async def test_nodes_at_work_at_the_same_time(tmp_path: Path) -> None:
+    """Three nodes change, read and connect the same few customers: every change counts, and no two of them
+    wait for each other."""
+    people = [f"1380013800{digit}" for digit in range(5)]
+
+    async def work(store: PostgresStore, chance: Random) -> Counter[str]:
+        done = Counter[str]()
+        for n in range(15):
+            changed, read = chance.sample(people, 2), chance.sample(people, 2)
+            pair = (people[n % 5], chance.choice(people))
+            while True:
+                await store.load(LoadKeys({*changed, *read}, buddies={pair}), world := World())
+                for who in changed:
+                    world.edit(who).version += 1
+                world.accept()
+                commit = Commit(sms(store, n).messages, world.changed_customers.values())
+                commit.buddies, commit.revisions = {pair: Buddy(*pair, "", n)}, world.revisions
+                try:
+                    await store.commit(commit)
+                    break
+                except Stale:
+                    done["stale"] += 1
+            done.update(changed)
+        return done
+
+    async with nodes(tmp_path, "a", "b", "c") as all_of_them:
+        before = shared().log.count("deadlock detected")
+        counts = await asyncio.gather(*(work(each, Random(n)) for n, each in enumerate(all_of_them)))
+        total = sum(counts, Counter[str]())
+        world = await loaded(all_of_them[0], *people)
+        assert {who: each.version for who, each in world.customers.items() if each} == {
+            who: total[who] for who in people
+        }
+        assert total["stale"] > 0, "they never met"
+        assert shared().log.count("deadlock detected") == before

@@ -66,6 +66,21 @@ async def test_a_node_that_lives_keeps_its_work(tmp_path: Path) -> None:
         assert await whole(b) == []
 
 
+async def test_a_lease_that_is_just_renewed(tmp_path: Path) -> None:
+    """A node whose lease is over while its commit is on the way keeps its work, whoever looks meanwhile."""
+    async with nodes(tmp_path, "a", "b") as (a, b):
+        await a.commit(replies(a, 1))
+        end_lease(tmp_path, a.node)
+
+        async def meanwhile(_: Db) -> None:
+            assert await b.take_over(UNTIL, 9) == []
+
+        await a._link.apart(meanwhile)
+        assert await whole(b) == []
+        await a.commit(Commit())
+        assert [each.number for each in await a.waiting(-1, 9)] == [number_of(a, 1)]
+
+
 async def test_everything_is_taken_over(tmp_path: Path) -> None:
     """SMS out that wait or are parked, parts, untold events, and answers that were not certain; in steps,
     however small, and nothing twice."""

@@ -106,6 +106,8 @@ class GatewayProcess:
         with self._log.open("ab") as log:
             async for line in self._process.stdout:
                 log.write(line)
+                if b'"event":"sms.' not in line:
+                    log.flush()  # a test may wait for it
                 if not self._port.done() and b'"gateway.ready"' in line:
                     self._port.set_result(int(json.loads(line)["smpp_port"]))
         if not self._port.done():

@@ -28,6 +28,7 @@ CANNOT_RUN: Final[Mapping[str, str]] = MappingProxyType(
         r".*-m pytest\b|pytest\b": "runs this suite, or a test of somebody else",
         r".*\bpip (install|wheel)\b|uv\b": "asks a package index; tests/testing/test_wheel.py installs",
         r"git\b": "asks a server",
+        r"python vote.py\b|.* --to 1612008\b": "needs a broker; tests/events/test_province_page.py runs both",
         r"createuser\b|createdb\b": "asks a PostgreSQL server; tests/cli/test_postgresql.py starts one",
         r"docker\b|podman\b": "needs an engine for containers",
         r"systemctl\b|systemd-analyze\b|journalctl\b|logrotate\b|sudo\b|taskset\b": "changes the machine",

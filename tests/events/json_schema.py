@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-KINDS: dict[str, type] = {"object": dict, "array": list, "string": str, "integer": int}
+KINDS: dict[str, type] = {"object": dict, "array": list, "string": str, "integer": int, "null": type(None)}
 UNDERSTOOD = frozenset(
     {
         *("$schema", "$defs", "$ref", "title", "description", "default", "type", "properties", "required"),
         *("additionalProperties", "items", "minItems", "maxItems", "const", "enum", "pattern", "minimum"),
+        *("anyOf", "maximum", "minLength", "maxLength"),
     }
 )
 
@@ -18,6 +19,9 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], place: str 
     assert set(schema) <= UNDERSTOOD, set(schema) - UNDERSTOOD
     if "$ref" in schema:
         return faults(value, root["$defs"][schema["$ref"].removeprefix("#/$defs/")], root, place)
+    if "anyOf" in schema:
+        either = [faults(value, each, root, place) for each in schema["anyOf"]]
+        return [] if [] in either else either[0]
     kind = KINDS[schema["type"]]
     fits = isinstance(value, kind) and not isinstance(value, bool)
     if not fits:
@@ -27,6 +31,9 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], place: str 
         "enum": lambda wanted: value in wanted,
         "pattern": lambda wanted: re.search(wanted, value) is not None,
         "minimum": lambda wanted: value >= wanted,
+        "maximum": lambda wanted: value <= wanted,
+        "minLength": lambda wanted: len(value) >= wanted,
+        "maxLength": lambda wanted: len(value) <= wanted,
         "minItems": lambda wanted: len(value) >= wanted,
         "maxItems": lambda wanted: len(value) <= wanted,
         "required": lambda wanted: set(wanted) <= set(value),

@@ -81,7 +81,8 @@ async def test_what_happened_is_published(broker: Mosquitto, tmp_path: Path) -> 
     await until(lambda: later.states, "the retained state")
     later.close()
     assert ([each.state for each in later.states], later.messages[0][2]) == (["down"], True)
-    assert len(logged(tmp_path, "events.connected")) == 1
+    connected = [line["consumer"] for line in logged(tmp_path, "events.connected")]
+    assert sorted(map(str, connected)) == ["mqtt", "provinces"]
     assert not logged(tmp_path, "events.disconnected")
 
 

@@ -17,10 +17,10 @@ from tests.test_architecture import ROOT
 
 PAGE = (ROOT / "docs" / "mqtt.md").read_text("utf-8")
 BLOCKS = {language: re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) for language in ("json", "yaml")}
-CHANGING = ("event_id", "at", "cause_id", "fetion_number")
+CHANGING = ("event_id", "at", "cause_id", "fetion_number", "message_id", "reply_by")
 
 
-@pytest.mark.parametrize("position", [0, 1])
+@pytest.mark.parametrize("position", [0, 1, 2])
 async def test_the_examples_are_what_is_published(tmp_path: Path, position: int) -> None:
     """The examples of the page, but for what differs in each run, and on the topics that it names."""
     [shown] = json.loads(BLOCKS["json"][position])
@@ -30,6 +30,7 @@ async def test_the_examples_are_what_is_published(tmp_path: Path, position: int)
         async with inside(config) as gateway, await bind(gateway.port) as esme:
             await accepted(esme, sms(ALICE, "161", "KTFX"))
             await accepted(esme, sms(ALICE, "161", "NC#小明", 8))
+            await accepted(esme, sms(ALICE, "1612008", "1"))
             await until(lambda: topic in dict(broker.published), "the example")
         [published] = next(items for name, items in broker.published if name == topic)
     assert list(published) == list(shown)
@@ -48,7 +49,7 @@ def test_the_configuration_is_one(tmp_path: Path) -> None:
     settings = load(path, {})
     assert settings.mqtt.broker is not None
     shown = yaml.safe_load(BLOCKS["yaml"][0])
-    for section in ("mqtt", "node"):
+    for section in ("mqtt", "provinces", "node"):
         assert set(shown[section]) == set(getattr(Settings(), section).model_dump())
 
 

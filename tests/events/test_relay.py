@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,6 +12,7 @@ import pytest
 from gateway.events.contract import MOST
 from gateway.events.pauses import RETRY_FIRST, RETRY_MOST
 from gateway.events.relay import MOVE_EVERY, PAGE, Relay, Relays
+from gateway.message import PROVINCE, Commit
 from gateway.storage.contract import Cursor, StoreFault
 from gateway.storage.sqlite.store import SqliteStore
 from tests.events.support import (
@@ -23,6 +25,7 @@ from tests.events.support import (
     broken,
     confirm,
     crash,
+    happened,
     put,
     refuse,
 )
@@ -259,6 +262,18 @@ async def test_two_consumers_at_their_own_pace(store: SqliteStore) -> None:
     await until(lambda: at_once(store.events_after(0, 10)) == [], "the consumer")
     await home.relays.close(1)
     assert home.relays.counts == {"fast": (0, 0), "slow": (0, 0)}
+
+
+def test_what_is_for_a_province_is_not_told_to_others(store: SqliteStore) -> None:
+    """A consumer without topics gets none of it, and is done with it."""
+    mo = replace(happened(0), family=PROVINCE, name="mo")
+    at_once(store.commit(Commit(events=[mo, happened(1), mo])))
+    at_once(store.commit(Commit(events=[mo])))
+    notebook = Notebook()
+    telling = Telling(store, notebook)
+    telling.drain()
+    assert notebook.sequences == [2]
+    assert at_once(store.cursor("notebook")) == Cursor(4)
 
 
 async def test_a_long_backlog_leaves_the_loop_to_others(store: SqliteStore) -> None:

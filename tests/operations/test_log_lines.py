@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.message import StoredEvent
+from gateway.message import Asked, StoredEvent
 from gateway.observer import METHODS
 from gateway.operations.event_log import EventLog
 from gateway.operations.log_lines import LONGEST_VALUE, PHRASES, SMS, ShortLines, columns, wants_colours
 from gateway.operations.logs import open_log
+from gateway.operations.province_log import ProvinceLog
 from gateway.settings import Logging
 from gateway.storage.contract import StorageError
 from tests.support import START_MS, HandClock, leaving, received, routing
@@ -173,10 +174,11 @@ class Peer:
 
 
 def all_lines() -> list[dict[str, Any]]:
-    """What the event log writes when it is told everything that an observer can hear."""
+    """What the logs write when they are told everything that an observer can hear."""
     stream = io.BytesIO()
     log = open_log(Logging(format="json", level="debug"), stream)
     tell = EventLog(log, HandClock(), routing().home)
+    provinces = ProvinceLog(log, HandClock())
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {
@@ -206,14 +208,22 @@ def all_lines() -> list[dict[str, Any]]:
         "consumer_disconnected": ("mqtt", "127.0.0.1:1883", "refused", 1),
         "consumer_denied": ("mqtt", "fetion/nodes/bj1/state", "not authorized"),
         "events_dropped": ("mqtt", 3),
+        "province_refused": ("200", "to: is no mobile"),
+        "province_unanswered": (Asked(5, 1, "200", "13800138000", "161200", 2),),
         "broken": ("tick", fault),
         "storage_failed": (StorageError("disk full"), 1, 1.0),
         "storage_recovered": (3, 2.0),
         "storage_lost": (StorageError("disk full"), 1, 2),
+        "node_joined": ("west", 2),
+        "node_taken_over": ("west", 3, 2, 1, 40),
+        "node_untrusted": ("east",),
+        "node_trusted": ("east",),
+        "node_fenced": ("east", fault),
         "sealed": ("outbox.sealed", "0000000100000002", fault),
     }
     for method in METHODS:
-        getattr(tell, method)(*arguments.get(method, (sms,)))
+        told = provinces if method.startswith("province_") else tell
+        getattr(told, method)(*arguments.get(method, (sms,)))
     log.close()
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 

@@ -116,7 +116,7 @@ async def test_the_watermark_waits_for_a_batch_that_is_taken_apart(
 
     clock = MovedClock()
     async with (
-        live_gateway(tmp_path / "alive", clock) as live,
+        live_gateway(tmp_path / "a", clock) as live,
         await bind(live.port, "transmitter") as esme,
     ):
         await accepted(esme, sms(ALICE, "161", "KTFX"))
@@ -146,7 +146,7 @@ async def test_the_watermark_waits_for_a_batch_that_is_taken_apart(
         number, _ = await password, await other
         monkeypatch.undo()
         # As kill -9 leaves it.
-        shutil.copytree(tmp_path / "alive", tmp_path / "dead", ignore=shutil.ignore_patterns("*.control"))
+        shutil.copytree(tmp_path / "a", tmp_path / "dead", ignore=shutil.ignore_patterns("*.control"))
     async with (
         live_gateway(tmp_path / "dead", clock) as live,
         await bind(live.port, "transmitter") as esme,

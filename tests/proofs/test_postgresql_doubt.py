@@ -94,7 +94,7 @@ async def test_past_the_response_timer(
     config, request = config_of(tmp_path, link), sms(ONE, "161", "CXFX")
     store = await asyncio.to_thread(open_store, settings_of(config).storage.url)
     async with (
-        inside(config, open_store=lambda _: store) as gateway,
+        inside(config, open_store=lambda *_: store) as gateway,
         await bind(gateway.port) as first,
         await bind(gateway.port) as other,
     ):

@@ -9,10 +9,12 @@ import pytest
 from commands.model import Buddy, Customer, CustomerState, LoadKeys, Order, World
 from gateway.cli.main import main
 from gateway.message import (
+    Asked,
     Commit,
     CompletePart,
     Delivery,
     PartHeader,
+    Posted,
     ProductRecord,
     StoredEvent,
     StoredPart,
@@ -71,6 +73,8 @@ async def filled(store: Store) -> None:
             products=[ProductRecord(1, ALICE, "MCHAT", "order", START_MS, trial=True, province="100")],
             uncertain=[Uncertain(SESSIONS + 1, 1, 3, START_MS), Uncertain(SESSIONS + 1, 4, 9, START_MS)],
             settled=Watermark(50, START_MS),
+            asked=[Asked(1, START_MS, "200", ALICE, "1612008", START_MS + 60_000)],
+            posted=[Posted("200", "a", START_MS, 100)],
             events=[
                 StoredEvent(START_MS, 1, ALICE, "4", "100", "buddy", "added", n, {"n": n}) for n in (1, 2)
             ],

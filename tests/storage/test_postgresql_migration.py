@@ -6,7 +6,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from gateway.message import Commit
 from gateway.storage.contract import StoreUnusable
+from gateway.storage.postgresql import migration
 from gateway.storage.postgresql.store import PostgresStore
 from tests.postgresql import missing, schema_of, shared, url_of
 from tests.support import START_MS
@@ -83,3 +85,13 @@ def test_not_under_a_running_gateway(tmp_path: Path) -> None:
     ):
         PostgresStore.open(url)
     assert shared().execute("SELECT holder, version FROM fetion_store", schema) == [("x", 1)]
+
+
+async def test_not_under_running_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of later versions: the schema stays as it is while a node lives."""
+    node = PostgresStore.open(url_of(tmp_path), "bj1", 60)
+    monkeypatch.setattr(migration, "SCHEMA_VERSION", migration.SCHEMA_VERSION + 1)
+    with pytest.raises(StoreUnusable, match=r"node.name: bj1\): stop all of them, then start this one"):
+        PostgresStore.open(url_of(tmp_path), "bj2", 60)
+    await node.commit(Commit())
+    await node.close()

@@ -30,3 +30,12 @@ class AddressRange:
         if self.exact:
             return 100 if msisdn == self.digits else 0
         return len(self.digits) + 1 if msisdn.startswith(self.digits) else 0
+
+
+def claim_of(text: str) -> AddressRange | None:
+    """Read the address_range of a bind as its gateway does: what asks for nothing that we understand asks for
+    nobody in particular."""
+    try:
+        return AddressRange.of(text)
+    except ValueError:
+        return None

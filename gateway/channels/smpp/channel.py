@@ -17,7 +17,7 @@ from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
 from gateway.observer import Observer
-from gateway.settings import Settings
+from gateway.settings import AccountSettings, Settings
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
@@ -27,6 +27,14 @@ from gateway.smpp.timers import Timers
 
 RANGES_WARNED: Final = 1000
 """Useless address ranges that are remembered, so that each is warned of once."""
+
+
+def _elsewhere(account: AccountSettings, node: str | None) -> str:
+    """Why an account may not bind at a node; "": it may."""
+    if account.nodes is None or node in account.nodes:
+        return ""
+    here = f"this is {node}" if node else "this gateway has no node.name"
+    return f"the account binds at {', '.join(account.nodes)} only: {here}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,13 @@ class SmppConfiguration:
             listen.port,
             {
                 a.system_id: BindAccount(
-                    a.system_id, a.password, a.window_in, a.window_out, a.allow_from, a.modes
+                    a.system_id,
+                    a.password,
+                    a.window_in,
+                    a.window_out,
+                    a.allow_from,
+                    a.modes,
+                    _elsewhere(a, settings.node.name),
                 )
                 for a in smpp.accounts
             },

@@ -7,9 +7,11 @@ from typing import TypeVar
 
 from commands.model import Buddy, Customer
 from gateway.message import (
+    Asked,
     Attempt,
     Delivery,
     MobileTerminated,
+    Posted,
     ProductRecord,
     StoredPart,
     Uncertain,
@@ -58,6 +60,8 @@ class Content:
     parts: dict[int, StoredPart] = field(default_factory=dict)
     products: list[ProductRecord] = field(default_factory=list)
     uncertain: list[Uncertain] = field(default_factory=list)
+    asked: dict[int, Asked] = field(default_factory=dict)
+    posted: dict[tuple[str, str], Posted] = field(default_factory=dict)
     expected: dict[int, Expectation] = field(default_factory=dict)
     settled: Watermark = field(default=Watermark(0, 0))
     events: Events = field(default_factory=Events)

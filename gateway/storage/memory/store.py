@@ -22,6 +22,7 @@ from gateway.message import (
     Watermark,
 )
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
+from gateway.storage.memory import provinces
 from gateway.storage.memory.events import EventCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
 from gateway.storage.reader import JournalRecord
@@ -54,7 +55,7 @@ class MemoryStores:
         return MemoryReader(self._contents[path])
 
 
-class MemoryStore(EventCalls):
+class MemoryStore(EventCalls, provinces.ProvinceCalls):
     """Store over one Content: gateway.storage.contract says what each call does.
 
     Every call is done when it returns, so none waits for another. room: how many SMS, parts and customers it
@@ -112,6 +113,7 @@ class MemoryStore(EventCalls):
         self._write_outbox(commit)
         content.products += commit.products
         content.events.add(commit.events)
+        provinces.write(content, commit)
         content.parts.update({part.number: replace(part) for part in commit.parts})
         for deadline, number in commit.parts_complete:
             if part := content.parts.get(number):
@@ -127,6 +129,9 @@ class MemoryStore(EventCalls):
         self._check_new("SMS in", [m.number for m in commit.messages], content.journal)
         self._check_new("SMS out", [m.number for m in commit.outgoing], content.outbox)
         self._check_new("SMS with a part", [part.number for part in commit.parts], content.parts)
+        keys = [(each.province, each.id) for each in commit.posted]
+        if len(set(keys)) < len(keys) or any(key in content.posted for key in keys):
+            raise Conflict(f"{self._path}: a province has sent an SMS with this id already")
         for customer in commit.customers:
             if before := content.customers.get(customer.msisdn):
                 holders.setdefault(before.fetion_number, None)
@@ -290,7 +295,8 @@ class MemoryStore(EventCalls):
         oldest = content.products[:limit]
         young = [each for each in oldest if each.at >= before]
         content.products[:limit] = young
-        return max(len(old), len(gone), len(oldest) - len(young))
+        theirs = provinces.forget(content, before, limit)
+        return max(len(old), len(gone), len(oldest) - len(young), theirs)
 
     def give_up(self) -> None: ...
 

@@ -6,9 +6,10 @@ from typing import Any, Final
 import psycopg
 
 from gateway.storage.contract import StoreUnusable
+from gateway.storage.postgresql.owner import GONE, LIVE
 from gateway.storage.postgresql.place import Place
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 _LOCK: Final = 0x0FE7_1011
 """Key of the lock that one migration holds, to the end of its transaction."""
@@ -19,6 +20,9 @@ REFUSED: Final = (
 )
 """Settings of a server on which a store cannot keep its promises, and what to do."""
 _ENCODING: Final = "UTF8"
+_NODES: Final = 2
+"""The first version with a table of nodes."""
+_LIVES: Final = f"SELECT name FROM node n WHERE {LIVE} AND NOT ({GONE}) ORDER BY number LIMIT 1"  # noqa: S608
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -61,7 +65,8 @@ def check_version(version: int, place: Place) -> None:
 def migrate(db: Connection, place: Place) -> None:
     """Bring the schema to SCHEMA_VERSION, all numbered files in one transaction.
 
-    Raises StoreUnusable for a store of a newer version, psycopg.Error.
+    Raises StoreUnusable for a store of a newer version, and while a gateway of an older one runs on it;
+    psycopg.Error.
     """
     check_version(version := version_of(db), place)
     if version == SCHEMA_VERSION:
@@ -70,6 +75,12 @@ def migrate(db: Connection, place: Place) -> None:
     with db.transaction():
         db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         check_version(version := version_of(db), place)  # another gateway may just have done it
+        if _NODES <= version < SCHEMA_VERSION and (lives := db.execute(_LIVES).fetchone()):
+            raise StoreUnusable(
+                f"{place.name}: a gateway of an older version has this store open"
+                f" (node.name: {lives[0] or 'none'}): stop all of them, then start this one,"
+                " which brings the schema up to date"
+            )
         for step in range(version + 1, SCHEMA_VERSION + 1):
             db.execute((folder / f"{step:04}.sql").read_bytes())
             db.execute("UPDATE fetion_store SET version = %s", (step,))

@@ -33,6 +33,11 @@ NODES: Final = 127
 
 LIVE: Final = "n.holder != '' AND n.until > clock_timestamp()"
 """Whether the lease of a row n is not over."""
+GONE: Final = """
+n.pid IS NOT NULL AND NOT EXISTS (
+    SELECT FROM pg_stat_activity a WHERE a.pid = n.pid AND a.backend_start = n.started)
+"""
+"""Whether the connection of its owner is gone from the server."""
 FIRST_OF: Final = f"(n.number::bigint << {NODE_SHIFT})"
 LAST_OF: Final = f"((n.number::bigint << {NODE_SHIFT}) + {(1 << NODE_SHIFT) - 1})"
 """The range of SMS numbers of a row n."""
@@ -48,12 +53,8 @@ _PATIENCE = "SET LOCAL lock_timeout = '1s'"
 _STANDS: Final = "a gateway that has this store open stands still in the middle of a transaction: end it"
 # Openings take turns: they give numbers, and compare all rows.
 _TURN = "SELECT FROM fetion_store FOR UPDATE"
-_GONE = """
-n.pid IS NOT NULL AND NOT EXISTS (
-    SELECT FROM pg_stat_activity a WHERE a.pid = n.pid AND a.backend_start = n.started)
-"""
 _LOOK = f"""
-SELECT number, name, {LIVE} AND NOT ({_GONE}), ceil(extract(epoch FROM until - clock_timestamp()))::integer
+SELECT number, name, {LIVE} AND NOT ({GONE}), ceil(extract(epoch FROM until - clock_timestamp()))::integer
 FROM node n ORDER BY number FOR UPDATE
 """  # noqa: S608
 _LAST = "SELECT max(number) FROM journal WHERE number BETWEEN %s AND %s"

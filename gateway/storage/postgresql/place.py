@@ -38,7 +38,7 @@ _POOLER: Final = "is a pooler in transaction mode between? set its pool_mode to 
 _REMEDIES: Final = {
     "42501": "the user of storage.url may not do that: make it the owner of the schema",
     "3F000": "create the schema that search_path names",
-    "55006": "stop it, then start this one: it brings the schema up to date",
+    "55006": "stop it, then start this one, which brings the schema up to date",
     "42P07": "something else is in this schema: storage.url must name an empty database or schema",
     "55P03": "somebody else holds a lock on a table of the store: pg_locks and pg_stat_activity say who",
     "42P05": _POOLER,

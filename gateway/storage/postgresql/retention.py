@@ -50,6 +50,16 @@ WHERE number BETWEEN %(low)s AND %(end)s AND state IN (1, 2, 3) AND closed_at < 
 _PRODUCT_END = "SELECT max(id) FROM (SELECT id FROM product_record ORDER BY id LIMIT %(limit)s) x"
 _PRODUCT = "DELETE FROM product_record WHERE id <= %(end)s AND at < %(before)s"
 
+# Open ones stay, whatever their age: their customers have not been told yet.
+_ASKED_END = """
+SELECT max(at) FROM (SELECT at FROM province_asked WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
+"""
+_ASKED = "DELETE FROM province_asked WHERE at <= %(end)s AND over_at > 0"
+_POSTED_END = """
+SELECT max(at) FROM (SELECT at FROM province_sent WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
+"""
+_POSTED = "DELETE FROM province_sent WHERE at <= %(end)s"
+
 
 async def forget(db: Db, node: int, before: int, limit: int) -> int:
     """Delete at most `limit` rows of each kind, and node, that are older than `before`, in the caller's
@@ -73,4 +83,5 @@ async def forget(db: Db, node: int, before: int, limit: int) -> int:
         gone.append(await delete(_JOURNAL_END, _JOURNAL))
         values["first"] = await one(db, _FIRST, values)
         gone.append(await delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS))
+    gone += [await delete(_ASKED_END, _ASKED), await delete(_POSTED_END, _POSTED)]
     return max(gone)

@@ -17,6 +17,7 @@ from gateway.storage.postgresql.migration import check_server, migrate
 from gateway.storage.postgresql.nodes import LEAVING, NodeCalls
 from gateway.storage.postgresql.owner import range_of, take
 from gateway.storage.postgresql.place import SESSION, Place, unusable
+from gateway.storage.postgresql.provinces import ProvinceCalls
 from gateway.storage.postgresql.retention import forget
 from gateway.storage.postgresql.rows import stored_part, text_of, waiting_sms
 from gateway.storage.postgresql.writing import SET_META, statements
@@ -60,7 +61,7 @@ UPDATE outbox SET repeat = TRUE WHERE node = %s AND state = 0 AND NOT repeat AND
 _RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
-class PostgresStore(EventCalls, NodeCalls):
+class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
     """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
     call promises."""
 

@@ -33,6 +33,16 @@ _OUTBOX = "DELETE FROM outbox WHERE number <= :end AND state IN (1, 2, 3) AND cl
 _PRODUCT_END = "SELECT max(rowid) FROM (SELECT rowid FROM product_record ORDER BY rowid LIMIT :limit)"
 _PRODUCT = "DELETE FROM product_record WHERE rowid <= :end AND at < :before"
 
+# Open ones stay, whatever their age: their customers have not been told yet.
+_ASKED_END = """
+SELECT max(at) FROM (SELECT at FROM province_asked WHERE at < :before ORDER BY at LIMIT :limit)
+"""
+_ASKED = "DELETE FROM province_asked WHERE at <= :end AND over_at > 0"
+_POSTED_END = """
+SELECT max(at) FROM (SELECT at FROM province_sent WHERE at < :before ORDER BY at LIMIT :limit)
+"""
+_POSTED = "DELETE FROM province_sent WHERE at <= :end"
+
 
 def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
     """Delete at most `limit` rows of each kind that are older than `before`, in one transaction.
@@ -53,5 +63,6 @@ def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
     gone = [delete(_JOURNAL_END, _JOURNAL)]
     values["first"] = db.execute(_FIRST, values).fetchone()[0]
     gone += [delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS), delete(_PRODUCT_END, _PRODUCT)]
+    gone += [delete(_ASKED_END, _ASKED), delete(_POSTED_END, _POSTED)]
     db.execute("COMMIT")
     return max(gone)

@@ -36,6 +36,8 @@ from gateway.storage.sqlite.customers import Customers
 from gateway.storage.sqlite.events import EventCalls, EventTables
 from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.outgoing import Outgoing
+from gateway.storage.sqlite.provinces import ProvinceCalls
+from gateway.storage.sqlite.provinces import write as write_provinces
 from gateway.storage.sqlite.retention import forget
 from gateway.storage.sqlite.rows import journal_row, part_row, stored_part
 
@@ -89,7 +91,7 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore(EventCalls):
+class SqliteStore(EventCalls, ProvinceCalls):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     node = 0
@@ -325,6 +327,7 @@ class SqliteStore(EventCalls):
             db.executemany("DELETE FROM part WHERE number=?", [(n,) for n in commit.parts_gone])
         if commit.events:
             self._events.write(commit.events)
+        write_provinces(db, commit)
         self._candidates.write(commit)
         if commit.settled is not None:
             number, at = commit.settled

@@ -1,0 +1,36 @@
+"""The SMPP channel as a driver, made from the section `smpp` of the configuration."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from gateway.channels.contract import Channel, ChannelOwner
+from gateway.channels.driver import AccountTerms, Driver
+from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
+from gateway.channels.smpp.composing import SmppComposer
+from gateway.observer import Observer
+from gateway.settings import Settings
+
+_PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
+
+
+def smpp_driver(settings: Settings, built: Callable[[SmppChannel], None]) -> Driver:
+    """Return the driver. built: receives the channel when it is built."""
+    configuration = SmppConfiguration.of(settings)
+    composer = SmppComposer(configuration.alphabets)
+
+    def build(
+        owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
+    ) -> Channel:
+        channel = SmppChannel(configuration, owner, observer, monotonic, numbers)
+        built(channel)
+        return channel
+
+    return Driver(
+        {
+            a.system_id: AccountTerms(
+                composer, _PREFIXES[a.msisdn_format], a.ton, a.npi, int(a.duplicate * 1000)
+            )
+            for a in settings.smpp.accounts
+        },
+        build,
+    )

@@ -1,0 +1,183 @@
+"""Two gateways on one PostgreSQL, and what each does about the other. tests/crash has them under load."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from shutil import copy
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway.app import Gateway
+from gateway.cli.status import screen
+from gateway.message import message_id
+from gateway.operations.control import CommandRefused
+from gateway.operations.operators import Operators
+from gateway.simulator.errors import BindRefusedError
+from gateway.storage.nodes import Fenced
+from tests.ports import free_port
+from tests.postgresql import missing, schema_of, shared, url_of
+from tests.proofs.served import accepted, bind, events, inside, lines, serving, sms, until, write_config
+from tests.support import ALICE, BOB
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+
+ACCOUNT = {"system_id": "smsc", "password": "fetion16"}
+
+
+def node(folder: Path, name: str, *, account: dict[str, Any] | None = None, port: int = 0) -> Path:
+    """The configuration of a node. All have one store and one key."""
+    key = folder / "key" / "fetion.key"
+    place = folder / name
+    if key.exists():
+        place.mkdir(exist_ok=True)
+        copy(key, place / "fetion.key")
+    return write_config(
+        place,
+        node={"name": name, "lease": 3},
+        storage={"url": url_of(folder), "key_file": str(place / "fetion.key")},
+        smpp={"accounts": [{**ACCOUNT, **(account or {})}], "listen": {"port": port}},
+    )
+
+
+@asynccontextmanager
+async def two(folder: Path, **account: Any) -> AsyncIterator[tuple[Gateway, Gateway]]:
+    """East and west, which know of one another."""
+    async with AsyncExitStack() as stack:
+        east = await stack.enter_async_context(inside(node(folder, "east", account=account)))
+        (folder / "key").mkdir()
+        copy(folder / "east" / "fetion.key", folder / "key")
+        west = await stack.enter_async_context(inside(node(folder, "west", account=account)))
+        logs = [folder / name / "gateway.log" for name in ("east", "west")]
+        await until(lambda: all("node.joined" in events(log) for log in logs), "the other node")
+        yield east, west
+
+
+async def test_a_reply_leaves_at_the_node_whose_receiver_asks_for_it(tmp_path: Path) -> None:
+    """Alice asks for Bob at one node; the question leaves at the other one, within a second or so."""
+    async with two(tmp_path) as (east, west):
+        here, there = await bind(east.port), await bind(west.port, "receiver", BOB)
+        for each in (ALICE, BOB):
+            await accepted(here, sms(each, "161", "KTFX"))
+        await until(lambda: here.inbox.qsize() == 2, "the answers")
+        await until(
+            lambda: east._nodes is not None and east._nodes.placement.elsewhere("smsc", BOB), "a look"
+        )
+        await accepted(here, sms(ALICE, "12520", f"HY#{BOB}"))
+        await until(there.inbox.qsize, "the SMS at the other node")
+        await here.close()
+        await there.close()
+
+
+async def test_what_waits_is_given_to_a_node_with_a_receiver(tmp_path: Path) -> None:
+    """The only receiver here goes, and one comes there."""
+    async with two(tmp_path) as (east, west):
+        sender = await bind(east.port, "transmitter")
+        await accepted(sender, sms(ALICE, "161", "KTFX"))
+        await until(lambda: east.outbox.depth == 1, "a reply that waits")
+        there = await bind(west.port, "receiver")
+        await until(there.inbox.qsize, "the reply at the other node")
+        assert east.outbox.depth == 0
+        await sender.close()
+        await there.close()
+
+
+async def test_an_account_binds_at_its_nodes_only(tmp_path: Path) -> None:
+    """Elsewhere: RBINDFAIL, and the log names the nodes."""
+    async with two(tmp_path, nodes=["east"]) as (east, west):
+        await (await bind(east.port)).close()
+        with pytest.raises(BindRefusedError, match="ESME_RBINDFAIL"):
+            await bind(west.port)
+        log = tmp_path / "west" / "gateway.log"
+        await until(lambda: "bind.refused" in events(log), "the line")
+        [line] = [each for each in lines(log) if each["event"] == "bind.refused"]
+        assert line["reason"] == "the account binds at east only: this is west"
+
+
+async def test_operators_are_told_whose_an_sms_is(tmp_path: Path) -> None:
+    """A parked SMS of another live node is not touched; `status` has a line for each node."""
+    async with two(tmp_path) as (east, west):
+        sender = await bind(east.port, "transmitter")
+        await accepted(sender, sms(ALICE, "161", "KTFX"))
+        await until(lambda: east.outbox.depth == 1, "a reply that waits")
+        shared().execute("UPDATE outbox SET state = 4", schema_of(tmp_path))
+        [(number,)] = shared().execute("SELECT number FROM outbox", schema_of(tmp_path))
+        assert west._nodes is not None
+        operators = Operators(
+            west.store,
+            west.outbox,
+            west.binds,
+            west._clock,
+            west._recovery.readable,
+            west._changes.until,
+            west._nodes.owner_of,
+        )
+        with pytest.raises(CommandRefused, match="belongs to node east: use the command with its config"):
+            await operators.drop(message_id(number))
+        nodes = west._nodes.report()
+        assert [(each["name"], each["this"], each["live"]) for each in nodes] == [
+            ("east", False, True),
+            ("west", True, True),
+        ]
+        await sender.close()
+
+
+async def test_a_node_that_lost_its_work_begins_anew(tmp_path: Path) -> None:
+    """Fenced: its sessions end unanswered; the same process listens again, and SIGTERM still ends it."""
+    port = free_port()
+    async with serving(node(tmp_path, "east", port=port)) as served:
+        peer = await bind(served.port)
+        await accepted(peer, sms(ALICE, "161", "KTFX"))
+        shared().execute("UPDATE node SET holder = ''", schema_of(tmp_path))
+        await until(lambda: events(served.log).count("gateway.ready") == 2, "another start")
+        said = events(served.log)
+        assert said.index("node.fenced") < said.index("gateway.starting", said.index("node.fenced"))
+        again = await bind(port)
+        await accepted(again, sms(ALICE, "161", "CXFX"))
+        await again.close()
+        assert await served.stop() == 0
+        assert events(served.log)[-1] == "gateway.stopped"
+
+
+async def test_a_node_that_cannot_come_back_yet_tries_again(tmp_path: Path) -> None:
+    """Somebody else has its row meanwhile: it waits; SIGTERM ends it in order."""
+    async with serving(node(tmp_path, "east")) as served:
+        shared().execute(
+            "UPDATE node SET holder = 'x', until = clock_timestamp() + interval '1 h'", schema_of(tmp_path)
+        )
+        await until(lambda: "node.cannot_rejoin" in events(served.log), "the first attempt")
+        served.send(signal.SIGTERM)
+        assert await served.ended() == 0
+
+
+async def test_a_fenced_gateway_raises(tmp_path: Path) -> None:
+    """In a process: whoever runs it hears of it, and nothing is stored any more."""
+
+    async def run() -> None:
+        async with inside(node(tmp_path, "east")) as gateway:
+            shared().execute("UPDATE node SET holder = ''", schema_of(tmp_path))
+            await gateway.failed()
+
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(run(), 10)
+
+
+def test_the_screen_has_a_line_for_each_node() -> None:
+    """Name, number, lease, binds."""
+    report = {
+        "started_at": 0, "up_s": 1.0, "pid": 1, "version": "1", "tables": "a.b", "binds": {}, "events": {},
+        "rates": {"in_per_s": 1.0, "out_per_s": 2.0, "over_s": 60.0}, "log": {"lost": 0},
+        "outbox": {"depth": 3, "in_flight": 1, "parked": 0},
+        "store": {"path": "x", "size": None, "free": None},
+        "nodes": [
+            {"name": "east", "number": 1, "this": True, "live": True, "lease_s": 6.2, "binds": 2},
+            {"name": "west", "number": 2, "this": False, "live": False, "lease_s": 0.0, "binds": 0},
+        ],
+    }  # fmt: skip
+    assert [line for name, line in screen(report, ZoneInfo("Asia/Shanghai")) if name == "node"] == [
+        "east, number 1 (this one): live, 6 s left; 2 binds that receive",
+        "west, number 2: not live; 0 binds that receive",
+    ]
