@@ -75,7 +75,7 @@ StoreOpener = Callable[..., Store]
 @dataclass(slots=True)
 class Environment:
     """What a gateway draws from the world. random: Fetion numbers, jitter. choice: passwords. hash_cost: None
-    for the usual one. new_key: the store's key is lost, and another one is accepted."""
+    for the usual one. new_key: another key of the store is accepted. in_force: tables that were read."""
 
     clock: Clock = field(default_factory=SystemClock)
     random: Random = field(default_factory=SystemRandom)  # nobody guesses the next Fetion number
@@ -83,6 +83,7 @@ class Environment:
     hash_cost: HashCost | None = None
     open_store: StoreOpener = open_store
     new_key: bool = False
+    in_force: InForce | None = None
 
 
 class Gateway:
@@ -108,8 +109,7 @@ class Gateway:
         self.port = 0
         self.stored = True  # after the end: whether everything that had to be is in the store
         self.binds = Binds()
-        self._log = log
-        self._logger = log.logger
+        self._log, self._logger = log, log.logger
         self._environment = environment or Environment()
         self._observers = observers
         self._consumers = list(consumers)
@@ -193,7 +193,7 @@ class Gateway:
     # Building, in the order in which one part needs another
 
     async def _build(self, opened: contextlib.AsyncExitStack) -> None:
-        self._in_force = InForce(Tables.load(self.settings.tables.folder))
+        self._in_force = self._environment.in_force or InForce(Tables.load(self.settings.tables.folder))
         self._logger.info("tables.loaded", version=self.tables)
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self.observer = together([event_log, *self._observers])

@@ -12,6 +12,7 @@ import sys
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from commands.tables import InForce, Tables
 from gateway.app import Environment, Gateway
 from gateway.cli.config import add_config, settings_of
 from gateway.operations.control import PathTooLong
@@ -72,10 +73,11 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
     loop.add_signal_handler(signal.SIGHUP, log.reopen)
     stored = True
     try:
+        in_force = InForce(Tables.load(settings.tables.folder))
         try:
-            stored = await run_once(settings, log, Environment(new_key=new_key), stop)
+            stored = await run_once(settings, log, Environment(new_key=new_key, in_force=in_force), stop)
         except Fenced:
-            stored = await rejoin(settings, log, stop)
+            stored = await rejoin(settings, log, in_force, stop)
     except (TableError, StorageError, KeyFileError, PathTooLong) as error:
         return not_serving(log, error)
     except OSError as error:
@@ -118,8 +120,10 @@ async def run_once(settings: Settings, log: Log, environment: Environment, stop:
     return gateway.stored
 
 
-async def rejoin(settings: Settings, log: Log, stop: asyncio.Event) -> bool:
+async def rejoin(settings: Settings, log: Log, in_force: InForce, stop: asyncio.Event) -> bool:
     """Begin anew each time that another node has taken the work of this one, until `stop` is set.
+
+    The tables stay: nobody has asked for those that their files may hold by now, which may be half edited.
 
     A store that cannot be opened is tried again: this process served already, and the server may be away.
     Returns and raises what run_once does; KeyFileError and the like as well.
@@ -128,7 +132,7 @@ async def rejoin(settings: Settings, log: Log, stop: asyncio.Event) -> bool:
     while not stop.is_set():
         loop.add_signal_handler(signal.SIGHUP, log.reopen)
         try:
-            return await run_once(settings, log, Environment(), stop)
+            return await run_once(settings, log, Environment(in_force=in_force), stop)
         except Fenced:
             continue
         except StorageError as error:

@@ -28,7 +28,9 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 ACCOUNT = {"system_id": "smsc", "password": "fetion16"}
 
 
-def node(folder: Path, name: str, *, account: dict[str, Any] | None = None, port: int = 0) -> Path:
+def node(
+    folder: Path, name: str, *, account: dict[str, Any] | None = None, port: int = 0, **sections: Any
+) -> Path:
     """The configuration of a node. All have one store and one key."""
     key = folder / "key" / "fetion.key"
     place = folder / name
@@ -40,6 +42,7 @@ def node(folder: Path, name: str, *, account: dict[str, Any] | None = None, port
         node={"name": name, "lease": 3},
         storage={"url": url_of(folder), "key_file": str(place / "fetion.key")},
         smpp={"accounts": [{**ACCOUNT, **(account or {})}], "listen": {"port": port}},
+        **sections,
     )
 
 
@@ -140,6 +143,19 @@ async def test_a_node_that_lost_its_work_begins_anew(tmp_path: Path) -> None:
         await again.close()
         assert await served.stop() == 0
         assert events(served.log)[-1] == "gateway.stopped"
+
+
+async def test_a_fenced_node_keeps_its_tables(tmp_path: Path) -> None:
+    """It begins anew while somebody edits them: it neither ends for a half edited file nor uses one for which
+    nobody has asked."""
+    (tmp_path / "tables").mkdir()
+    async with serving(node(tmp_path, "east", tables={"folder": str(tmp_path / "tables")})) as served:
+        (tmp_path / "tables" / "tariffs.yaml").write_text("uplink:\n", "utf-8")
+        shared().execute("UPDATE node SET holder = ''", schema_of(tmp_path))
+        await until(lambda: events(served.log).count("gateway.ready") == 2, "another start")
+        assert await served.stop() == 0
+    loaded = [line["version"] for line in lines(served.log) if line["event"] == "tables.loaded"]
+    assert (len(loaded), len(set(loaded))) == (2, 1)
 
 
 async def test_a_node_that_cannot_come_back_yet_tries_again(tmp_path: Path) -> None:
