@@ -125,7 +125,8 @@ async def rejoin(settings: Settings, log: Log, in_force: InForce, stop: asyncio.
 
     The tables stay: nobody has asked for those that their files may hold by now, which may be half edited.
 
-    A store that cannot be opened is tried again: this process served already, and the server may be away.
+    A store that cannot be opened is tried again: this process served already, and the server may be away. So
+    is a list of sensitive words with a fault: somebody may be at it.
     Returns and raises what run_once does; KeyFileError and the like as well.
     """
     loop = asyncio.get_running_loop()
@@ -135,7 +136,7 @@ async def rejoin(settings: Settings, log: Log, in_force: InForce, stop: asyncio.
             return await run_once(settings, log, Environment(in_force=in_force), stop)
         except Fenced:
             continue
-        except StorageError as error:
+        except (StorageError, TableError) as error:
             log.logger.warning("node.cannot_rejoin", reason=str(error), pause_s=REJOIN_EVERY)
             log.flush()
         with contextlib.suppress(TimeoutError):

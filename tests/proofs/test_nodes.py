@@ -158,6 +158,19 @@ async def test_a_fenced_node_keeps_its_tables(tmp_path: Path) -> None:
     assert (len(loaded), len(set(loaded))) == (2, 1)
 
 
+async def test_a_fenced_node_waits_for_its_sensitive_words(tmp_path: Path) -> None:
+    """A list that somebody is writing does not end it."""
+    words = tmp_path / "words.txt"
+    words.write_text("word\n", "utf-8")
+    async with serving(node(tmp_path, "east", service={"sensitive_words": str(words)})) as served:
+        words.write_text("x" * 99, "utf-8")
+        shared().execute("UPDATE node SET holder = ''", schema_of(tmp_path))
+        await until(lambda: "node.cannot_rejoin" in events(served.log), "the first attempt")
+        words.write_text("word\n", "utf-8")
+        await until(lambda: events(served.log).count("gateway.ready") == 2, "another start")
+        assert await served.stop() == 0
+
+
 async def test_a_node_that_cannot_come_back_yet_tries_again(tmp_path: Path) -> None:
     """Somebody else has its row meanwhile: it waits; SIGTERM ends it in order."""
     async with serving(node(tmp_path, "east")) as served:
