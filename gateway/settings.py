@@ -19,7 +19,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from gateway.events.broker import MqttSettings, Node, NodeName, Provinces
-from gateway.storage_settings import Storage
+from gateway.storage.settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
 PREFIX = "FETION__"
