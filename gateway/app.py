@@ -31,7 +31,7 @@ from gateway.inbound.intake import Intake
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
-from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts, Starts
+from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
@@ -50,9 +50,10 @@ from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
+from gateway.processing.messaging import Talking, publisher, subscriptions
 from gateway.processing.nodes import Nodes, Surroundings
 from gateway.processing.pipeline import Pipeline, Stages
-from gateway.processing.provinces import Around, Duty, Provinces, Terms
+from gateway.processing.provinces import Around, Provinces, Terms
 from gateway.processing.quotas import Quotas
 from gateway.processing.recognition import Recognition
 from gateway.processing.recovery import Recovery
@@ -221,44 +222,22 @@ class Gateway:
 
     def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
         """Who is told what happens."""
+        random = self._environment.random
+        self._talking = Talking(self.settings, self._node, self._clock, random, self.observer)
         if self.settings.mqtt.url is not None:
-            self._consumers.append(self._mqtt())
+            made = publisher(self._talking, lambda numbers: self.provinces.nobody_hears(numbers))
+            self._consumers.append(made)
         keep_ms = self.settings.storage.retention.journal_days * DAY_MS
         self.events = Relays(
             self._consumers,
             self.store,
             self._clock,
-            self._environment.random,
+            random,
             self.observer,
             keep_ms,
             self._events_backlog,
         )
         opened.push_async_callback(self.events.close, 0)
-
-    def _mqtt(self) -> Consumer:
-        """What publishes events. Its library is imported only where there is a broker."""
-        from gateway.events.mqtt import MqttEvents
-
-        return MqttEvents(
-            self.settings.mqtt,
-            self._node,
-            self._clock,
-            self._environment.random,
-            self.observer,
-            lambda numbers: self.provinces.nobody_hears(numbers),
-        )
-
-    def _subscriptions(self) -> Starts | None:
-        """What receives over MQTT; None where there is no broker."""
-        if self.settings.mqtt.url is None:
-            return None
-        from gateway.events.subscription import Subscription, Subscriptions, Surroundings, Wanted
-
-        client_id = self.settings.provinces.client_id
-        wanted = Wanted("provinces", client_id, "fetion/province/+/mt")
-        around = Surroundings(self._clock, self._environment.random, self.observer)
-        duty = Duty(self.store, self.provinces)
-        return Subscriptions([Subscription(self.settings.mqtt, wanted, self.provinces.take, around, duty)])
 
     def _build_provinces(self) -> None:
         """What systems of provinces send, and by when they answer."""
@@ -435,7 +414,12 @@ class Gateway:
         watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
         accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
         status = Status(
-            watched, self._clock, self._in_force, accounts, None if nodes is None else nodes.report
+            watched,
+            self._clock,
+            self._in_force,
+            accounts,
+            None if nodes is None else nodes.report,
+            None if self.settings.mqtt.url is None else self.provinces.report,
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
         pdus = smpp_pdus(self.channel, self.settings, Disclosure(self._in_force), self._clock.now_ms)
@@ -456,7 +440,7 @@ class Gateway:
                 control,
                 status.rates,
                 nodes,
-                self._subscriptions(),
+                subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
             ),
             self._changes,
             self._log,

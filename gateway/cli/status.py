@@ -113,6 +113,7 @@ def screen(report: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
         ),
         ("store", store["path"] + room),
         *(("node", line) for line in _nodes(report.get("nodes", ()))),
+        *(("provinces", line) for line in _provinces(report.get("provinces"))),
         ("log", f"{report['log']['lost']} lines lost"),
         *(
             ("events", f"{name}: {each['waiting']} wait, {each['parked']} parked, {each['dropped']} dropped")
@@ -132,6 +133,15 @@ def _nodes(nodes: Iterable[dict[str, Any]]) -> Iterator[str]:
         lease = f"live, {node['lease_s']:.0f} s left" if node["live"] else "not live"
         own = " (this one)" if node["this"] else ""
         yield f"{node['name']}, number {node['number']}{own}: {lease}; {node['binds']} binds that receive"
+
+
+def _provinces(provinces: dict[str, Any] | None) -> Iterator[str]:
+    if provinces is None:
+        return
+    yield "this node subscribes" if provinces["subscribes"] else "this node does not subscribe"
+    for code, counts in provinces["of"].items():
+        counted = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        yield f"{code or 'no province'}: {counted}"
 
 
 def octets(count: int) -> str:

@@ -73,6 +73,13 @@ class NodeState(Item):
     ]
 
 
+class NodeMoved(Item):
+    """SMS were moved to a node, on its fetion/nodes/{node}/mt: it may look for them in the store at once."""
+
+    schema_: Annotated[Literal["fetion.node_mt/1"], Field(alias="schema")] = "fetion.node_mt/1"
+    sms: Annotated[int, Field(ge=1, description="How many; what counts is what the store has.")]
+
+
 class ProvinceMo(Item):
     """An SMS to a province's own number, on fetion/province/{province}/mo."""
 
@@ -133,6 +140,9 @@ EVENTS: TypeAdapter[list[Event]] = TypeAdapter(
 NODE_STATES: TypeAdapter[list[NodeState]] = TypeAdapter(
     Annotated[list[NodeState], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of node_state")]
 )
+NODE_MOVED: TypeAdapter[list[NodeMoved]] = TypeAdapter(
+    Annotated[list[NodeMoved], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of node_mt")]
+)
 PROVINCE_MO: TypeAdapter[list[ProvinceMo]] = TypeAdapter(
     Annotated[list[ProvinceMo], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of province_mo")]
 )
@@ -146,6 +156,7 @@ PROVINCE_REFUSED: TypeAdapter[list[ProvinceRefused]] = TypeAdapter(
 )
 PAYLOADS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "event": EVENTS,
+    "node_mt": NODE_MOVED,
     "node_state": NODE_STATES,
     "province_mo": PROVINCE_MO,
     "province_mt": PROVINCE_MT,
@@ -229,6 +240,18 @@ def node_state(node: str, ms: int, reason: str) -> bytes:
         "node": node,
         "state": state,
         "reason": reason,
+    }
+    return orjson.dumps([item])
+
+
+def node_moved(node: str, ms: int, to: str, sms: int) -> bytes:
+    """Make the payload that says how many SMS were moved to a node. to: its name."""
+    item = {
+        "schema": "fetion.node_mt/1",
+        "event_id": f"{node}-{ms}-{to}",
+        "at": moment(ms),
+        "node": node,
+        "sms": sms,
     }
     return orjson.dumps([item])
 

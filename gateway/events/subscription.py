@@ -5,6 +5,7 @@ is no connection. What is not acknowledged comes again, so whoever handles it kn
 """
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -33,6 +34,10 @@ DENIED_MOST: Final = 100
 
 Take = Callable[[Sequence[Incoming]], Awaitable[Iterable[tuple[str, bytes]]]]
 """Handles messages, durably; gives what is published, as (topic, payload), before they are acknowledged."""
+Publish = Callable[[Iterable[tuple[str, bytes]]], Awaitable[None]]
+"""Publishes (topic, payload) each, and waits for the answers."""
+Talk = Callable[[Publish], Awaitable[None]]
+"""Publishes by itself, beside what is taken, for as long as there is a connection: then it is cancelled."""
 Holds = Callable[[], Awaitable[bool]]
 """Says whether this node is the one that subscribes."""
 
@@ -62,6 +67,12 @@ async def always() -> bool:
     return True
 
 
+async def silent(publish: Publish) -> None:
+    """The Talk of a subscription that only answers."""
+    del publish
+    await asyncio.Event().wait()
+
+
 class Subscription:
     """One of them. `run` is its task.
 
@@ -75,6 +86,7 @@ class Subscription:
         take: Take,
         surroundings: Surroundings,
         holds: Holds = always,
+        talk: Talk = silent,
     ) -> None:
         broker = settings.broker
         if broker is None:
@@ -88,6 +100,7 @@ class Subscription:
         self._random = surroundings.random
         self._observer = surroundings.observer
         self._holds = holds
+        self._talk = talk
         self._waiting: list[Incoming] = []
         self._unpromised = 0
         self._news = asyncio.Event()
@@ -131,7 +144,8 @@ class Subscription:
         try:
             await client.receive(self._wanted.topic)
             self._observer.consumer_connected(self._wanted.name, self._broker.peer, self._failures)
-            await self._first_of(client.lost(), self._until_another_holds(), self._work(client))
+            talk = self._talk(functools.partial(self._publish, client))
+            await self._first_of(client.lost(), self._until_another_holds(), self._work(client), talk)
         finally:
             await client.disconnect()
 
@@ -169,11 +183,15 @@ class Subscription:
             await self._news.wait()
             self._news.clear()
             messages, self._waiting, self._unpromised = self._waiting, [], 0
-            now = self._clock.monotonic()
-            what = [each for each in await self._take(messages) if self._denied.get(each[0], -inf) <= now]
-            await client.publish_all(what, self._answered)
+            await self._publish(client, await self._take(messages))
             for message in messages:
                 client.acknowledge(message)
+
+    async def _publish(self, client: SubscribingClient, what: Iterable[tuple[str, bytes]]) -> None:
+        """Publish what goes to topics that are not denied. Raises TemporaryFault."""
+        now = self._clock.monotonic()
+        allowed = [each for each in what if self._denied.get(each[0], -inf) <= now]
+        await client.publish_all(allowed, self._answered)
 
     def _answered(self, topic: str, code: int, name: str) -> None:
         """What the broker says to a publish. One that denies it may close the connection as well: without
@@ -206,15 +224,3 @@ class Subscriptions:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def wake_up(node: str, woken: Callable[[], None]) -> tuple[Wanted, Take]:
-    """What a node subscribes to that is to look for SMS moved to it: fetion/nodes/{node}/mt. The rows in the
-    store are the truth, so whatever comes there only says that it is time to look."""
-
-    async def take(messages: Sequence[Incoming]) -> Iterable[tuple[str, bytes]]:
-        del messages
-        woken()
-        return ()
-
-    return Wanted("node", f"fetion-gateway-{node}-mt", f"fetion/nodes/{node}/mt", keep=0), take

@@ -72,8 +72,8 @@ class Watched:
 
 
 class Status:
-    """Reports. accounts: all that may bind. nodes: gives what is told of the nodes
-    that share the store; None: it has one gateway."""
+    """Reports. accounts: all that may bind. nodes: gives what is told of the nodes that share the store;
+    None: it has one gateway. provinces: gives what is told of them; None: no broker is set."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class Status:
         tables: InForce,
         accounts: tuple[str, ...],
         nodes: Callable[[], list[dict[str, Any]]] | None = None,
+        provinces: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         self.rates = Rates(parts.binds.totals, clock.monotonic)
         self._parts = parts
@@ -89,6 +90,7 @@ class Status:
         self._tables = tables
         self._accounts = accounts
         self._nodes = nodes
+        self._provinces = provinces
         self._started = clock.monotonic()
         self._started_ms = clock.now_ms()
         self._version = version("fetion-gateway")  # now: the package may be replaced while this process runs
@@ -120,6 +122,7 @@ class Status:
                 "last_failure_s": round(last, 1),
             },
             "nodes": [] if self._nodes is None else self._nodes(),
+            "provinces": None if self._provinces is None else self._provinces(),
             "log": {"lost": parts.log.lost},
             "events": {
                 name: {"waiting": backlog[name], "parked": parked, "dropped": dropped}

@@ -7,7 +7,7 @@ SMS that find no receiver here. Only the pipeline's task calls the store for tha
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -52,11 +52,10 @@ class Nodes:
         name: of this one.
         read_range: reads an address range.
         recover_parts: reads parts of long messages that were taken over.
-        wake: tells other nodes, by their names, that SMS were moved to them. Without it they see it at their
-            next look.
         monotonic: the clock on which the store says how long its lease is trusted.
 
-    placement: where SMS to other handsets leave.
+    placement: where SMS to other handsets leave. wake: tells other nodes, by their names, how many SMS were
+    moved to them. Without it they see it at their next look.
     """
 
     def __init__(
@@ -66,7 +65,6 @@ class Nodes:
         parts: Surroundings,
         read_range: ReadRange,
         recover_parts: Callable[[], Awaitable[None]],
-        wake: Callable[[Sequence[str]], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -80,7 +78,7 @@ class Nodes:
         self._recovery = parts.recovery
         self._random = parts.random
         self._recover_parts = recover_parts
-        self._wake = wake
+        self.wake: Callable[[Mapping[str, int]], None] | None = None
         self._monotonic = monotonic
         self._states: list[NodeState] = []
         self._looked_at = self._committed_at = -inf
@@ -130,10 +128,10 @@ class Nodes:
         """Let another node commit what it changes: wait a short random time."""
         await asyncio.sleep(self._random.uniform(0, STEP_BACK))
 
-    def left_elsewhere(self, numbers: Collection[int]) -> None:
-        """Tell other nodes, by their numbers, that SMS were moved to them."""
-        if self._wake is not None and numbers:
-            self._wake([each.name for each in self._states if each.number in numbers])
+    def left_elsewhere(self, moved: Mapping[int, int]) -> None:
+        """Tell other nodes how many SMS were moved to them. moved: by their numbers."""
+        if self.wake is not None and moved:
+            self.wake({each.name: moved[each.number] for each in self._states if each.number in moved})
 
     async def look(self) -> None:
         """Do what is done once a second. Raises StorageError."""
@@ -179,7 +177,8 @@ class Nodes:
             finally:
                 kept = [sms for sms in waiting if sms.number not in given]
                 self._outbox.hand_over(kept, self._clock.monotonic(), self._clock.now_ms())
-            self.left_elsewhere({node})
+            if given:
+                self.left_elsewhere({node: len(given)})
 
     # What operators are told
 

@@ -5,6 +5,7 @@ for the handset; of equals this node, else by hash.
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -45,8 +46,8 @@ class Placement:
                     others.setdefault(account, []).append((state.number, read))
         self._others = others
 
-    def place(self, outgoing: Iterable[MobileTerminated], elsewhere: set[int]) -> None:
-        """Set the node of SMS that are no replies to their sender. elsewhere: receives the nodes."""
+    def place(self, outgoing: Iterable[MobileTerminated], elsewhere: Counter[int]) -> None:
+        """Set the node of SMS that are no replies to their sender. elsewhere: counts them by node."""
         if not self._others:
             return
         here: set[tuple[str, str]] = set()
@@ -57,7 +58,7 @@ class Placement:
                 continue
             sms.node = self.elsewhere(*way)
             if sms.node:
-                elsewhere.add(sms.node)
+                elsewhere[sms.node] += 1
 
     def elsewhere(self, account: str, msisdn: str) -> int:
         """Return the number of the node at which an SMS leaves; 0: here, or nowhere for now."""

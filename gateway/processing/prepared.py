@@ -1,5 +1,6 @@
 """A processed batch, before its commit."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from gateway.errors import Refusal
@@ -19,7 +20,7 @@ class Prepared:
     messages whose senders are told that they are incomplete. admitted, counted: what the guard counted, to be
     taken back when the batch is not stored. lost_notices: number and handset of parts whose sender could not
     be told, and the bug that prevented it. held: SMS that wait for what another node knows of
-    them. elsewhere: numbers of nodes at which SMS of this commit leave.
+    them. elsewhere: how many SMS of this commit leave at which other nodes (numbers).
     """
 
     commit: Commit
@@ -36,4 +37,4 @@ class Prepared:
     faults: list[tuple[Handled, Exception]] = field(default_factory=list)
     lost_notices: list[tuple[int, str, Exception]] = field(default_factory=list)
     held: list[MobileOriginated] = field(default_factory=list)
-    elsewhere: set[int] = field(default_factory=set)
+    elsewhere: Counter[int] = field(default_factory=Counter)

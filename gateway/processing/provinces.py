@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from commands.model import LoadKeys, World
 from commands.tables import InForce
@@ -31,6 +31,8 @@ HURRIED_MOST: Final = 100_000
 """SMS to provinces that nobody gets, not yet noted in the store. Those beyond wait for their deadline."""
 REFUSAL: Final = 0.0002
 """Seconds for which nothing more is taken, for each refusal: a flood leaves most of the time to SMS."""
+COUNTED: Final = ("taken", "repeated", "refused", "unanswered")
+"""What is counted of each province."""
 TOO_MANY: Final = "too many SMS wait here: send it again later"
 FAILED: Final = "the gateway has failed on it: its log says why"
 
@@ -151,6 +153,15 @@ class Provinces:
         if held and not self.watches:
             self._terms.quotas.forget()
         self.watches = held
+
+    def report(self) -> dict[str, Any]:
+        """What operators are told: `subscribes`: whether this node does; `of`: since the start, by province,
+        for those of which there is something ("": SMS under a topic of no province)."""
+        codes = sorted({code for code, _ in self.counts})
+        return {
+            "subscribes": self.watches,
+            "of": {code: {what: self.counts[code, what] for what in COUNTED} for code in codes},
+        }
 
     # The pipeline's part
 

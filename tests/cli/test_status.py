@@ -77,6 +77,7 @@ async def test_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert report["rates"]["in_per_s"] > 0
     assert report["outbox"] == {"depth": 0, "in_flight": 0, "limit": 100_000, "full": False, "parked": 0}
     assert after["outbox"]["depth"] == 1
+    assert report["provinces"] is None
     assert report["tables"] == gateway.tables
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", report["started_at"])
 
@@ -115,7 +116,7 @@ def test_a_configuration_with_faults(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_what_the_screen_says_of_events_and_parked_sms() -> None:
-    """A line for each consumer; parked SMS with where to look; what the system does not say is a ?."""
+    """A line for each consumer, and each province with figures; parked SMS; what is not known is a ?."""
     lines = screen(
         {
             "started_at": 0,
@@ -128,11 +129,23 @@ def test_what_the_screen_says_of_events_and_parked_sms() -> None:
             "outbox": {"depth": 3, "in_flight": 1, "parked": 2},
             "store": {"path": "x.db", "size": 3 << 20, "free": None},
             "log": {"lost": 4},
+            "provinces": {
+                "subscribes": True,
+                "of": {
+                    "": {"taken": 0, "repeated": 0, "refused": 9, "unanswered": 0},
+                    "200": {"taken": 3, "repeated": 1, "refused": 0, "unanswered": 2},
+                },
+            },
             "events": {"mqtt": {"waiting": 5, "parked": 6, "dropped": 7}},
         },
         ZoneInfo("Asia/Shanghai"),
     )
     said = dict(lines)
+    assert [line for name, line in lines if name == "provinces"] == [
+        "this node subscribes",
+        "no province: 9 refused",
+        "200: 3 taken, 1 repeated, 2 unanswered",
+    ]
     assert said["up"] == "1 h 1 min, since 1970-01-01 08:00:00 Asia/Shanghai"
     assert said["binds"] == "a: 2 receiver, 1 transmitter"
     assert said["outbox"] == "3 wait, 1 of them sent and unanswered; 2 parked (outbox list shows them)"

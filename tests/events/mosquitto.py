@@ -153,8 +153,8 @@ class Subscriber:
 
     @property
     def states(self) -> list[NodeState]:
-        """Every item of fetion/nodes/#."""
-        found = [payload for topic, payload, _ in list(self.messages) if topic.startswith("fetion/nodes/")]
+        """Every item of fetion/nodes/+/state."""
+        found = [payload for topic, payload, _ in list(self.messages) if topic.endswith("/state")]
         return [item for payload in found for item in NODE_STATES.validate_json(payload, strict=True)]
 
     def _connected(self, client: Client, *_: Any) -> None:

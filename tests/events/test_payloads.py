@@ -6,7 +6,15 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.cli.main import main
-from gateway.events.payloads import EVENTS, NODE_STATES, event_item, moment, node_state
+from gateway.events.payloads import (
+    EVENTS,
+    NODE_MOVED,
+    NODE_STATES,
+    event_item,
+    moment,
+    node_moved,
+    node_state,
+)
 from tests.events.json_schema import faults
 from tests.events.support import happened
 from tests.make_schemas import FOLDER, schemas
@@ -51,6 +59,14 @@ def test_a_state_fits_its_model(reason: str) -> None:
     assert (state.state, state.at) == ("up" if reason == "connected" else "down", "2023-11-14T22:13:20.005Z")
 
 
+def test_a_hint_fits_its_model() -> None:
+    """Of as many SMS as were moved; the ids of hints to two nodes differ."""
+    [hint] = NODE_MOVED.validate_json(node_moved("bj1", 5, "bj2", 3), strict=True)
+    [other] = NODE_MOVED.validate_json(node_moved("bj1", 5, "bj3", 3), strict=True)
+    assert (hint.node, hint.sms, hint.at) == ("bj1", 3, "1970-01-01T00:00:00.005Z")
+    assert hint.event_id != other.event_id
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -87,9 +103,9 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a name the names; with one its schema; with an unknown one exit code 2 and the names."""
     assert main(["schema"]) == 0
     provinces = ["province_mo", "province_mt", "province_refused"]
-    assert capsys.readouterr().out.split() == ["event", "node_state", *provinces]
+    assert capsys.readouterr().out.split() == ["event", "node_mt", "node_state", *provinces]
     assert main(["schema", "event"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Payload of event"
     with pytest.raises(SystemExit, match="2"):
         main(["schema", "evnt"])
-    assert "event, node_state" in capsys.readouterr().err
+    assert "event, node_mt, node_state" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from gateway.operations.control import ask
 from tests.events.mosquitto import Mosquitto, needs_mosquitto
 from tests.events.province import (
     MO,
@@ -77,7 +78,11 @@ async def test_there_and_back(broker: Mosquitto, tmp_path: Path) -> None:
         await province.sends(answer("d", number), answer("a", number))
         assert await gets(esme) == [("1612008", ALICE, "text of d")]
         await until(lambda: gateway.provinces.counts["200", "repeated"] == 1, "the repeat")
-        assert gateway.provinces.counts["200", "taken"] == 4
+        report = await ask(store_of(tmp_path), "status")
+        assert report["provinces"] == {
+            "subscribes": True,
+            "of": {"200": {"taken": 4, "repeated": 1, "refused": 0, "unanswered": 0}},
+        }
     assert "as fetion-gateway-provinces (p5, c0," in (broker.folder / "log").read_text("utf-8")
     assert [
         each["outcome"] for each in lines(tmp_path / "gateway.log") if each["event"] == "sms.handled"

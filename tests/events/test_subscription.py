@@ -1,4 +1,4 @@
-"""A subscription at a real Mosquitto: it comes back, it is bounded, and a node is woken by one."""
+"""A subscription at a real Mosquitto: it comes back, and it is bounded."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,6 @@ from gateway.events.subscription import (
     Surroundings,
     Take,
     Wanted,
-    wake_up,
 )
 from gateway.observer import Observer
 from tests.events.mosquitto import Mosquitto, needs_mosquitto
@@ -83,26 +82,6 @@ async def started(subscription: Subscription) -> AsyncIterator[None]:
         await subscriptions.close()
 
 
-async def test_a_node_is_woken(broker: Mosquitto) -> None:
-    """By whatever comes on its own topic; nothing is kept for a node that is away."""
-    woken, told = [], Told()
-    wanted, take = wake_up("bj1", lambda: woken.append(1))
-    async with started(made(broker, wanted, take, told)):
-        await until(lambda: ("connected", "node", 0) in told.lines, "the subscription")
-        await published(broker, "fetion/nodes/bj2/mt", b"[]")
-        assert woken == []
-        await published(broker, "fetion/nodes/bj1/mt", b"[]")
-        await until(lambda: woken, "the call")
-    await published(broker, "fetion/nodes/bj1/mt", b"[]")
-    told.lines.clear()
-    woken.clear()
-    async with started(made(broker, wanted, take, told)):
-        await until(lambda: ("connected", "node", 0) in told.lines, "the subscription")
-        await published(broker, "fetion/nodes/bj1/mt", b"[]")
-        await until(lambda: woken, "the call")
-    assert woken == [1]
-
-
 async def test_a_bug_and_a_broker_that_goes(broker: Mosquitto) -> None:
     """What a bug meets is not acknowledged and comes again, to the end; after a broker's restart it is
     subscribed again."""
@@ -147,10 +126,14 @@ async def test_without_a_promise(broker: Mosquitto) -> None:
 
 def test_a_subscription_needs_a_broker() -> None:
     """Without mqtt.url there is none."""
+
+    async def nothing(_messages: Sequence[Incoming]) -> Iterable[tuple[str, bytes]]:
+        return ()
+
     with pytest.raises(ValueError, match=r"mqtt\.url is not set"):
         Subscription(
             MqttSettings(),
             Wanted("it", "it", "a"),
-            wake_up("a", lambda: None)[1],
+            nothing,
             Surroundings(SystemClock(), Random(7), Observer()),
         )

@@ -28,7 +28,9 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 ACCOUNT = {"system_id": "smsc", "password": "fetion16"}
 
 
-def node(folder: Path, name: str, *, account: dict[str, Any] | None = None, port: int = 0) -> Path:
+def node(
+    folder: Path, name: str, *, account: dict[str, Any] | None = None, port: int = 0, **more: Any
+) -> Path:
     """The configuration of a node. All have one store and one key."""
     key = folder / "key" / "fetion.key"
     place = folder / name
@@ -37,7 +39,7 @@ def node(folder: Path, name: str, *, account: dict[str, Any] | None = None, port
         copy(key, place / "fetion.key")
     return write_config(
         place,
-        node={"name": name, "lease": 3},
+        **{"node": {"name": name, "lease": 3}, **more},
         storage={"url": url_of(folder), "key_file": str(place / "fetion.key")},
         smpp={"accounts": [{**ACCOUNT, **(account or {})}], "listen": {"port": port}},
     )
