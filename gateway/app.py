@@ -51,6 +51,7 @@ from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
+from gateway.processing.messaging import Talking, publisher, subscriptions
 from gateway.processing.nodes import Nodes, Surroundings
 from gateway.processing.pipeline import Pipeline, Stages
 from gateway.processing.provinces import Around, Provinces, Terms
