@@ -131,7 +131,8 @@ def _nodes(nodes: Iterable[dict[str, Any]]) -> Iterator[str]:
     for node in nodes:
         lease = f"live, {node['lease_s']:.0f} s left" if node["live"] else "not live"
         own = " (this one)" if node["this"] else ""
-        yield f"{node['name']}, number {node['number']}{own}: {lease}; {node['binds']} binds that receive"
+        binds = "1 bind that receives" if node["binds"] == 1 else f"{node['binds']} binds that receive"
+        yield f"{node['name']}, number {node['number']}{own}: {lease}; {binds}"
 
 
 def octets(count: int) -> str:

@@ -153,9 +153,9 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
     )
     if sms.repeat and not any(each.result in {Answer.TIMEOUT, Answer.LOST} for each in attempts):
         first = attempts[0].left_at if attempts else sms.closed_at
-        text = "the gateway was started again before it was closed: it may have left earlier"
+        text = "its gateway ended before it was closed: it may have left earlier"
         if len(attempts) < sms.attempts - (sms.state is Delivery.WAITING):
-            text = "it may have left earlier: the gateway was started again, or an attempt had no response"
+            text = "it may have left earlier: its gateway ended meanwhile, or an attempt had no response"
         yield Row(first, sms.number, "restart", text)
     known = 0
     for each in attempts:

@@ -189,5 +189,5 @@ def test_an_unknown_attempt_may_be_why_it_is_a_repeat() -> None:
     unknown = Life(None, [], [outgoing(repeat=True, state=Delivery.PARKED, attempts=3)], {})
     [one] = [row.text for row in timeline(known, LIMITS) if row.event == "restart"]
     [other] = [row.text for row in timeline(unknown, LIMITS) if row.event == "restart"]
-    assert one.startswith("the gateway was started again")
+    assert one.startswith("its gateway ended")
     assert other.endswith("or an attempt had no response")
