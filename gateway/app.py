@@ -196,6 +196,7 @@ class Gateway:
         self._in_force = InForce(Tables.load(self.settings.tables.folder))
         self._logger.info("tables.loaded", version=self.tables)
         event_log = EventLog(self._log, self._clock, self._in_force.home)
+        self._links = event_log.links
         self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
@@ -434,9 +435,8 @@ class Gateway:
         )
         watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
         accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
-        status = Status(
-            watched, self._clock, self._in_force, accounts, None if nodes is None else nodes.report
-        )
+        report = None if nodes is None else nodes.report
+        status = Status(watched, self._clock, self._in_force, accounts, self._links, report)
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
         pdus = smpp_pdus(self.channel, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(

@@ -118,6 +118,7 @@ def screen(report: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
             ("events", f"{name}: {each['waiting']} wait, {each['parked']} parked, {each['dropped']} dropped")
             for name, each in report["events"].items()
         ),
+        *(("broker", line) for line in _brokers(report.get("brokers", {}))),
     ]
 
 
@@ -125,6 +126,14 @@ def _binds(binds: dict[str, dict[str, int]]) -> Iterator[str]:
     for account, modes in binds.items():
         counted = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
         yield f"{account}: {counted or 'not bound'}"
+
+
+def _brokers(links: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for consumer, link in sorted(links.items()):
+        if link["connected"]:
+            yield f"{consumer}: connected to {link['peer']}"
+        else:
+            yield f"{consumer}: not connected to {link['peer']}: {link['reason']} (docs/mqtt.md)"
 
 
 def _nodes(nodes: Iterable[dict[str, Any]]) -> Iterator[str]:

@@ -72,8 +72,8 @@ class Watched:
 
 
 class Status:
-    """Reports. accounts: all that may bind. nodes: gives what is told of the nodes
-    that share the store; None: it has one gateway."""
+    """Reports. accounts: all that may bind. links: connections to brokers (LinkLines.links). nodes: gives
+    what is told of the nodes that share the store; None: it has one gateway."""
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class Status:
         clock: Clock,
         tables: InForce,
         accounts: tuple[str, ...],
+        links: Mapping[str, Mapping[str, Any]],
         nodes: Callable[[], list[dict[str, Any]]] | None = None,
     ) -> None:
         self.rates = Rates(parts.binds.totals, clock.monotonic)
@@ -88,6 +89,7 @@ class Status:
         self._clock = clock
         self._tables = tables
         self._accounts = accounts
+        self._links = links
         self._nodes = nodes
         self._started = clock.monotonic()
         self._started_ms = clock.now_ms()
@@ -125,6 +127,7 @@ class Status:
                 name: {"waiting": backlog[name], "parked": parked, "dropped": dropped}
                 for name, (parked, dropped) in counts.items()
             },
+            "brokers": {name: dict(link) for name, link in self._links.items()},
         }
 
     def _binds(self) -> dict[str, dict[str, int]]:
