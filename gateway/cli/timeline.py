@@ -22,6 +22,9 @@ from gateway.message import (
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 
+FORWARDED: Final = (
+    "it goes to the system of the province over MQTT, which may answer (docs/province-system.md)"
+)
 _MINUTE: Final = "more than limits.instructions_per_minute ({0.instructions_per_minute}) in this minute"
 _GUARD: Final[Mapping[str, str]] = {
     "tell": f"{_MINUTE}: not executed, the handset was told",
@@ -127,6 +130,8 @@ def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator
     why = reason_limited(sms, limits) or str(sms.detail.get("error", "") or sms.detail.get("reason", ""))
     if sms.outcome == PART:
         why = "it waits for the others, or they never came"
+    if sms.instruction == "province" and sms.outcome == Result.DONE:
+        why = FORWARDED
     text = f"{sms.instruction or '-'}: {sms.outcome}{code}{f'; {why}' if why else ''}"
     version = sms.detail.get(TABLES, "")
     more = {"instruction": sms.instruction, "outcome": sms.outcome, "code": sms.code, "tables": version}
