@@ -198,6 +198,7 @@ class Gateway:
         self._in_force = self._environment.in_force or InForce(Tables.load(self.settings.tables.folder))
         self._logger.info("tables.loaded", version=self.tables)
         event_log = EventLog(self._log, self._clock, self._in_force.home)
+        self._links = event_log.links
         self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
@@ -419,6 +420,7 @@ class Gateway:
             self._clock,
             self._in_force,
             accounts,
+            self._links,
             None if nodes is None else nodes.report,
             None if self.settings.mqtt.url is None else self.provinces.report,
         )

@@ -130,6 +130,9 @@ class Observer:
     def consumer_disconnected(self, consumer: str, peer: str, reason: str, failures: int) -> None:
         """A consumer of events has no connection to its peer, after so many failures in a row."""
 
+    def consumer_left(self, consumer: str) -> None:
+        """Another node has this consumer's work; told again and again."""
+
     # Provinces
 
     def province_refused(self, province: str, reason: str) -> None:

@@ -46,8 +46,9 @@ DIGITS = "23456789"
 GENERATED_LENGTH = 8
 
 _LOST = (
-    "restore it from a backup, or accept the loss with serve --new-key: passwords and parts of long messages"
-    " that wait are then lost, and retransmissions of earlier SMS are no longer recognised"
+    "restore it from a backup or from another node, or accept the loss with serve --new-key: passwords and"
+    " parts of long messages that wait are then lost, and retransmissions of earlier SMS are no longer"
+    " recognised"
 )
 _NONCE = 12  # octets, the size AES-GCM is specified for
 _COUNTS = tuple(struct.Struct(f">{count}I") for count in range(1, MOST_FIELDS + 2))

@@ -65,6 +65,19 @@ _REASONS: Mapping[str, str] = MappingProxyType(
 )
 """Reasons by pydantic's error type. Other types keep pydantic's message."""
 
+FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "^[0-9]{3}$": ": 3 digits",
+        "^[0-9]{3,10}$": ": 3 to 10 digits",
+        "^([0-9]{1,10}|none|provinces)$": ": 1 to 10 digits, none or provinces",
+        "^1[0-9]{2,10}$": ": 3 to 11 digits that begin with 1",
+        "^1[0-9]{2,7}$": ": 3 to 8 digits that begin with 1",
+        "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$": ": small letters, digits and _, in parts with dots between",
+        "^[a-z][a-z_]*$": ": small letters and _",
+    }
+)
+"""What patterns of tables say, for those who do not read patterns."""
+
 
 class Closed(BaseModel):
     """Base of all table and configuration models: unknown keys are rejected, values cannot be changed."""
@@ -267,7 +280,8 @@ def _schema_faults(located: Located[Any], model: type[BaseModel], error: Validat
         elif kind == "string_type" and isinstance(value, (int, float)):
             reason = "must be text: put it in quotes"
         elif kind in _REASONS:
-            reason = _REASONS[kind].format_map(detail.get("ctx", {}))
+            context = detail.get("ctx", {})
+            reason = _REASONS[kind].format_map(context) + FORMS.get(context.get("pattern", ""), "")
         else:
             reason = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         yield located.fault(path, reason)

@@ -119,6 +119,7 @@ def screen(report: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
             ("events", f"{name}: {each['waiting']} wait, {each['parked']} parked, {each['dropped']} dropped")
             for name, each in report["events"].items()
         ),
+        *(("broker", line) for line in _brokers(report.get("brokers", {}))),
     ]
 
 
@@ -128,11 +129,20 @@ def _binds(binds: dict[str, dict[str, int]]) -> Iterator[str]:
         yield f"{account}: {counted or 'not bound'}"
 
 
+def _brokers(links: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for consumer, link in sorted(links.items()):
+        if link["connected"]:
+            yield f"{consumer}: connected to {link['peer']}"
+        else:
+            yield f"{consumer}: not connected to {link['peer']}: {link['reason']} (docs/mqtt.md)"
+
+
 def _nodes(nodes: Iterable[dict[str, Any]]) -> Iterator[str]:
     for node in nodes:
         lease = f"live, {node['lease_s']:.0f} s left" if node["live"] else "not live"
         own = " (this one)" if node["this"] else ""
-        yield f"{node['name']}, number {node['number']}{own}: {lease}; {node['binds']} binds that receive"
+        binds = "1 bind that receives" if node["binds"] == 1 else f"{node['binds']} binds that receive"
+        yield f"{node['name']}, number {node['number']}{own}: {lease}; {binds}"
 
 
 def _provinces(provinces: dict[str, Any] | None) -> Iterator[str]:

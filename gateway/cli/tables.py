@@ -225,7 +225,8 @@ def _sum(head: Mapping[str, Any], count: int) -> str:
     if head["was"] == head["version"]:
         return f"nothing differs: version {head['version']} stays in force"
     now = "is in force" if head["applied"] else "would be in force"
-    return f"{count} rows differ: version {head['version']} {now} in place of {head['was']}"
+    rows = "1 row differs" if count == 1 else f"{count} rows differ"
+    return f"{rows}: version {head['version']} {now} in place of {head['was']}"
 
 
 def _print_columns(table: Sequence[Sequence[str]]) -> None:

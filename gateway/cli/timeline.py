@@ -22,6 +22,9 @@ from gateway.message import (
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 
+FORWARDED: Final = (
+    "it goes to the system of the province over MQTT, which may answer (docs/province-system.md)"
+)
 _MINUTE: Final = "more than limits.instructions_per_minute ({0.instructions_per_minute}) in this minute"
 _GUARD: Final[Mapping[str, str]] = {
     "tell": f"{_MINUTE}: not executed, the handset was told",
@@ -127,6 +130,8 @@ def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator
     why = reason_limited(sms, limits) or str(sms.detail.get("error", "") or sms.detail.get("reason", ""))
     if sms.outcome == PART:
         why = "it waits for the others, or they never came"
+    if sms.instruction == "province" and sms.outcome == Result.DONE:
+        why = FORWARDED
     text = f"{sms.instruction or '-'}: {sms.outcome}{code}{f'; {why}' if why else ''}"
     version = sms.detail.get(TABLES, "")
     more = {"instruction": sms.instruction, "outcome": sms.outcome, "code": sms.code, "tables": version}
@@ -153,9 +158,9 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
     )
     if sms.repeat and not any(each.result in {Answer.TIMEOUT, Answer.LOST} for each in attempts):
         first = attempts[0].left_at if attempts else sms.closed_at
-        text = "the gateway was started again before it was closed: it may have left earlier"
+        text = "its gateway ended before it was closed: it may have left earlier"
         if len(attempts) < sms.attempts - (sms.state is Delivery.WAITING):
-            text = "it may have left earlier: the gateway was started again, or an attempt had no response"
+            text = "it may have left earlier: its gateway ended meanwhile, or an attempt had no response"
         yield Row(first, sms.number, "restart", text)
     known = 0
     for each in attempts:

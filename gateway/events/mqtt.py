@@ -427,10 +427,9 @@ class MqttEvents:
                 if self._clock.monotonic() - began > STABLE:
                     failures = 0
                 failures += 1
-                if failures & (failures - 1) == 0:  # 1, 2, 4, 8 ...: it may last for days
-                    self._observer.consumer_disconnected(
-                        self.name, self._broker.peer, str(error) or type(error).__name__, failures
-                    )
+                self._observer.consumer_disconnected(
+                    self.name, self._broker.peer, str(error) or type(error).__name__, failures
+                )
             await asyncio.sleep(pause(self._random, failures))
 
     @contextlib.asynccontextmanager

@@ -112,6 +112,7 @@ class Subscription:
         the messages come again."""
         while True:
             if not await self._holds():
+                self._observer.consumer_left(self._wanted.name)
                 await asyncio.sleep(LOOK)
                 continue
             began = self._clock.monotonic()
@@ -126,10 +127,7 @@ class Subscription:
             if self._clock.monotonic() - began > STABLE:
                 self._failures = 0
             self._failures += 1
-            if self._failures & (self._failures - 1) == 0:  # 1, 2, 4, 8 ...: it may last for days
-                self._observer.consumer_disconnected(
-                    self._wanted.name, self._broker.peer, reason, self._failures
-                )
+            self._observer.consumer_disconnected(self._wanted.name, self._broker.peer, reason, self._failures)
             await asyncio.sleep(pause(self._random, self._failures, most=RETRY_MOST))
 
     async def _connect(self) -> None:

@@ -15,6 +15,7 @@ from gateway.clock import Clock
 from gateway.message import PART, JournalEntry, MobileTerminated, StoredEvent, message_id
 from gateway.observer import Remote
 from gateway.operations.line_template import GAP, LineTemplates
+from gateway.operations.link_lines import LinkLines
 from gateway.operations.logs import Log
 from gateway.operations.node_lines import NodeLines
 from gateway.storage.contract import StorageError
@@ -54,7 +55,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(NodeLines):
+class EventLog(NodeLines, LinkLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:
@@ -75,6 +76,7 @@ class EventLog(NodeLines):
         self._parked = Rate(clock)
         self._dropped = Rate(clock, 1, ACCEPT_PERIOD)
         self._accept_failed = False
+        self.links = {}
 
     # SMS from handsets
 
@@ -445,20 +447,6 @@ class EventLog(NodeLines):
     def events_unparked(self, consumer: str, count: int) -> None:
         """events.unparked."""
         self._log.warning("events.unparked", consumer=consumer, events=count)
-
-    def consumer_connected(self, consumer: str, peer: str, failures: int) -> None:
-        """events.connected."""
-        self._log.info("events.connected", consumer=consumer, peer=peer, failures=failures)
-
-    def consumer_denied(self, consumer: str, what: str, reason: str) -> None:
-        """events.denied."""
-        self._log.warning("events.denied", consumer=consumer, what=what, reason=reason)
-
-    def consumer_disconnected(self, consumer: str, peer: str, reason: str, failures: int) -> None:
-        """events.disconnected."""
-        self._log.warning(
-            "events.disconnected", consumer=consumer, peer=peer, reason=reason, failures=failures
-        )
 
     def events_dropped(self, consumer: str, count: int) -> None:
         """events.dropped: at a bounded rate; the store counts all."""

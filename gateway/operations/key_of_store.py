@@ -15,7 +15,8 @@ async def open_keys(store: Store, path: Path, log: Log, *, new_key: bool) -> Key
     known = await store.key_check()
     keys = KeyFile.open(path, None if new_key else known)
     if keys.check != known:
-        await store.set_key_check(keys.check)
+        await store.set_key_check(keys.check, known)
+        KeyFile.open(path, await store.key_check())  # another node may have been first, with a key of its own
         if known is not None:
             consequence = "passwords and parts of long messages that wait are lost"
             log.logger.warning("key.replaced", file=str(path), consequence=consequence)

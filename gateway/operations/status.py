@@ -72,8 +72,9 @@ class Watched:
 
 
 class Status:
-    """Reports. accounts: all that may bind. nodes: gives what is told of the nodes that share the store;
-    None: it has one gateway. provinces: gives what is told of them; None: no broker is set."""
+    """Reports. accounts: all that may bind. links: connections to brokers (LinkLines.links). nodes: gives what
+    is told of the nodes that share the store; None: it has one gateway. provinces: gives what is told of
+    them; None: no broker is set."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Status:
         clock: Clock,
         tables: InForce,
         accounts: tuple[str, ...],
+        links: Mapping[str, Mapping[str, Any]],
         nodes: Callable[[], list[dict[str, Any]]] | None = None,
         provinces: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
@@ -89,6 +91,7 @@ class Status:
         self._clock = clock
         self._tables = tables
         self._accounts = accounts
+        self._links = links
         self._nodes = nodes
         self._provinces = provinces
         self._started = clock.monotonic()
@@ -128,6 +131,7 @@ class Status:
                 name: {"waiting": backlog[name], "parked": parked, "dropped": dropped}
                 for name, (parked, dropped) in counts.items()
             },
+            "brokers": {name: dict(link) for name, link in self._links.items()},
         }
 
     def _binds(self) -> dict[str, dict[str, int]]:

@@ -179,8 +179,13 @@ class Store(EventStore, ProvinceStore, Protocol):
         """Give the check (gateway.secrets.Keys.check) of the key that the store belongs to; None: no key
         yet."""
 
-    async def set_key_check(self, check: int) -> None:
-        """Make the key with this check the store's own, durably. check: 0 to 2**63 - 1."""
+    async def set_key_check(self, check: int, known: int | None) -> None:
+        """Make the key with this check the store's own, durably, unless another node did so meanwhile.
+
+        Args:
+            check: 0 to 2**63 - 1.
+            known: what key_check gave; if the store has another one now, that one stays.
+        """
 
     async def next_run(self) -> int:
         """Draw another run, durably: no opening and no other call has had or will have it.

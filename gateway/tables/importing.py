@@ -29,7 +29,7 @@ _NO_ROWS: Final = "# provenance: reconstructed, ground: no file\n"
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A table of a sheet, ready to be written. rows: how many the sheet has."""
+    """A table of a sheet, ready to be written. rows: how many the sheet has, without comments."""
 
     table: str
     octets: bytes
@@ -73,7 +73,8 @@ class Import:
                 rows = [*rows, *(row for row in in_force if row.section not in own)]
             self._rows[name] = rows
             try:
-                found.append(Imported(name, octets_of(name, rows), len(sheet.rows)))
+                count = sum(row.section != COMMENT for row in sheet.rows)
+                found.append(Imported(name, octets_of(name, rows), count))
             except NoPath as error:
                 faults.append(SheetFault(grid.place, 0, "", str(error)))
         faults = faults or list(self._faults_of(found))

@@ -137,6 +137,9 @@ def test_what_the_screen_says_of_events_and_parked_sms() -> None:
                 },
             },
             "events": {"mqtt": {"waiting": 5, "parked": 6, "dropped": 7}},
+            "brokers": {
+                "mqtt": {"connected": False, "peer": "b.example:1883", "reason": "[code:135] Not authorized"}
+            },
         },
         ZoneInfo("Asia/Shanghai"),
     )
@@ -151,6 +154,9 @@ def test_what_the_screen_says_of_events_and_parked_sms() -> None:
     assert said["outbox"] == "3 wait, 1 of them sent and unanswered; 2 parked (outbox list shows them)"
     assert said["store"] == "x.db, 3.0 MiB; ? free on its disk"
     assert said["events"] == "mqtt: 5 wait, 6 parked, 7 dropped"
+    assert said["broker"] == (
+        "mqtt: not connected to b.example:1883: [code:135] Not authorized (docs/mqtt.md)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,10 @@ async def test_a_reload(config: Path, capsys: Output) -> None:
         assert f"the running gateway has {before}" in lines[-1]
         code, lines, _ = await asyncio.to_thread(run, ["tables", "reload", "--dry-run", *words], capsys)
         assert (code, gateway.tables) == (0, before)
-        assert lines[-1].startswith("1 rows differ: version ")
+        assert lines[-1].startswith("1 row differs: version ")
         code, lines, _ = await asyncio.to_thread(run, ["tables", "reload", *words], capsys)
         assert (code, lines[0]) == (0, "tariffs.yaml  changed  month MCHAT: value 600 -> 700")
-        assert lines[-1] == f"1 rows differ: version {gateway.tables} is in force in place of {before}"
+        assert lines[-1] == f"1 row differs: version {gateway.tables} is in force in place of {before}"
         code, lines, _ = await asyncio.to_thread(run, ["tables", "reload", *words, "--json"], capsys)
         [head] = [json.loads(line) for line in lines]
         assert (head["applied"], head["version"]) == (False, gateway.tables)

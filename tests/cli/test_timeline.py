@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.model import Hidden
+from commands.model import Hidden, Result
 from gateway.cli.showing import Local, utc
-from gateway.cli.timeline import Life, Row, reason_limited, timeline, with_pauses
+from gateway.cli.timeline import FORWARDED, Life, Row, reason_limited, timeline, with_pauses
 from gateway.cli.trace import _print_timeline
 from gateway.inbound.guard import Limited
 from gateway.message import FIRST_KEPT, LAST_KEPT, Answer, Attempt, Delivery
@@ -189,5 +189,14 @@ def test_an_unknown_attempt_may_be_why_it_is_a_repeat() -> None:
     unknown = Life(None, [], [outgoing(repeat=True, state=Delivery.PARKED, attempts=3)], {})
     [one] = [row.text for row in timeline(known, LIMITS) if row.event == "restart"]
     [other] = [row.text for row in timeline(unknown, LIMITS) if row.event == "restart"]
-    assert one.startswith("the gateway was started again")
+    assert one.startswith("its gateway ended")
     assert other.endswith("or an attempt had no response")
+
+
+@pytest.mark.parametrize(("outcome", "told"), [(Result.DONE, True), (Result.REFUSED, False)])
+def test_an_sms_for_a_province_says_who_answers(outcome: Result, told: bool) -> None:
+    """Only one that its system gets: not where the customer was told that nobody is there."""
+    life = Life(incoming(instruction="province", outcome=outcome), [], [], {})
+    [executed] = [row.text for row in timeline(life, LIMITS) if row.event == "executed"]
+    assert executed.startswith(f"province: {outcome}")
+    assert (FORWARDED in executed) is told

@@ -462,10 +462,16 @@ async def test_nobody_else_may_read_it(engine: Engine, store: Store, tmp_path: P
 
 
 async def test_a_store_remembers_its_key(engine: Engine, tmp_path: Path) -> None:
-    """A new store knows no key; the last one it was told outlives it, the largest too."""
+    """A new store knows no key; the last one it was told outlives it, the largest too. Who does not know
+    the present one replaces nothing: of two nodes that begin at once, the second one finds the key of the
+    first.
+    """
     async with opening(engine, tmp_path) as store:
         assert await store.key_check() is None
-        await store.set_key_check(1)
-        await store.set_key_check((1 << 63) - 1)
+        await store.set_key_check(1, None)
+        await store.set_key_check(7, None)
+        await store.set_key_check(8, 7)
+        assert await store.key_check() == 1
+        await store.set_key_check((1 << 63) - 1, 1)
     async with opening(engine, tmp_path) as store:
         assert await store.key_check() == (1 << 63) - 1

@@ -39,6 +39,8 @@ class Stage:
         _program(programs / "python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         shutil.copy(ROOT / "config.yaml", folder)
         shutil.copy(ROOT / "tests" / "scenarios" / "open_and_ask.yaml", folder / "open.yaml")
+        ported = "msisdn,province_code,operator\n13900000001,200,other\n"
+        (folder / "ported-list.csv").write_text(ported, "utf-8")
         shutil.copytree(
             ROOT / "commands",
             folder / "new-tables",

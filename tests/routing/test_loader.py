@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from routing.table import Routing
-from routing.tablefile import Fault, TableError
+from routing.tablefile import FORMS, Fault, TableError
 from tests.routing.conftest import Break
+from tests.test_architecture import ROOT
 
 SUB_050 = 'prefix: {value: "050"'
 TAIL_5 = "tail: {value: 5 digits, provenance: attested"
@@ -413,3 +415,10 @@ def test_faults_of_all_files_come_at_once(folder: Path, change: Break) -> None:
         "provinces.yaml",
         "segments.csv",
     }
+
+
+def test_every_pattern_of_a_table_is_told_in_words() -> None:
+    """No pattern is left to those who can read one."""
+    places = (ROOT / "routing" / "schema.py", ROOT / "commands" / "schema.py")
+    text = "".join(path.read_text("utf-8") for path in places)
+    assert set(re.findall(r'pattern=r"(.*?)"', text)) == set(FORMS)

@@ -81,7 +81,7 @@ async def filled(store: Store) -> None:
         )
     )
     await store.commit(Commit(changed=[outgoing[2]], closed=[outgoing[3]], attempts=[attempt_of(102, 1)]))
-    await store.set_key_check(77)
+    await store.set_key_check(77, None)
     await store.expect(2)
     first, _ = await store.events_after(0, 2)
     await store.move_cursor("mqtt", 1, [(first, "denied")])

@@ -113,7 +113,7 @@ def find(name: str, text: str) -> str:
         ("=1+1", "a formula: paste its value"),
         (date(2007, 3, 1), "Excel has made a date of it"),
         (12345678901234567890, "of which Excel keeps 15: type it as text"),
-        ("10", "must match"),
+        ("10", "must match ^[0-9]{3}$: 3 digits"),
         (10.5, "must match"),
         (True, "must be text"),
     ],

@@ -82,8 +82,9 @@ class MemoryStore(EventCalls, provinces.ProvinceCalls):
     async def key_check(self) -> int | None:
         return self._content.key_check
 
-    async def set_key_check(self, check: int) -> None:
-        self._content.key_check = check
+    async def set_key_check(self, check: int, known: int | None) -> None:
+        if self._content.key_check == known:
+            self._content.key_check = check
 
     async def next_run(self) -> int:
         return self._draw_run()

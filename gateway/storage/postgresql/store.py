@@ -20,7 +20,7 @@ from gateway.storage.postgresql.place import SESSION, Place, unusable
 from gateway.storage.postgresql.provinces import ProvinceCalls
 from gateway.storage.postgresql.retention import forget
 from gateway.storage.postgresql.rows import stored_part, text_of, waiting_sms
-from gateway.storage.postgresql.writing import SET_META, statements
+from gateway.storage.postgresql.writing import SET_KEY_CHECK, statements
 
 T = TypeVar("T")
 
@@ -98,11 +98,11 @@ class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
         rows = await self._link.read(_META, ("key_check",))
         return rows[0][0] if rows else None
 
-    async def set_key_check(self, check: int) -> None:
+    async def set_key_check(self, check: int, known: int | None) -> None:
         """The same row, in a commit of its own."""
 
         async def write(_: Db) -> list[Statement]:
-            return [(SET_META, ("key_check", check))]
+            return [(SET_KEY_CHECK, (check, known))]
 
         await self._link.commit(write)
 

@@ -76,8 +76,9 @@ ON CONFLICT (number, place) DO UPDATE SET ordinal = excluded.ordinal, part = exc
     left_at = excluded.left_at, at = excluded.at, session = excluded.session, remote = excluded.remote,
     result = excluded.result, status = excluded.status, waited = excluded.waited
 """
-SET_META: Final = """
-INSERT INTO meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+SET_KEY_CHECK: Final = """
+INSERT INTO meta AS m VALUES ('key_check', %s)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE m.value = %s
 """
 
 

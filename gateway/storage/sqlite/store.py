@@ -66,6 +66,10 @@ WHERE number > ifnull((SELECT number FROM journal WHERE at < ? ORDER BY number D
 ORDER BY number DESC LIMIT ?
 """
 _PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SET_KEY_CHECK = """
+INSERT INTO meta VALUES ('key_check', ?)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value = ?
+"""
 _LAST_TIME = """
 SELECT max(coalesce((SELECT value FROM meta WHERE key = 'settled_at'), 0),
     coalesce((SELECT at FROM journal ORDER BY number DESC LIMIT 1), 0))
@@ -220,9 +224,9 @@ class SqliteStore(EventCalls, ProvinceCalls):
         rows = await self._read("SELECT value FROM meta WHERE key = 'key_check'")
         return rows[0][0] if rows else None
 
-    async def set_key_check(self, check: int) -> None:
+    async def set_key_check(self, check: int, known: int | None) -> None:
         """The same row, in a commit of its own."""
-        await self._read("INSERT OR REPLACE INTO meta VALUES ('key_check', ?)", (check,))
+        await self._read(_SET_KEY_CHECK, (check, known))
 
     async def next_run(self) -> int:
         """Another row of meta."""
