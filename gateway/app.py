@@ -33,7 +33,6 @@ from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message import MessageNumbers
-from gateway.messaging import Talking, publisher, subscriptions
 from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
