@@ -24,6 +24,8 @@ from tests.support import store_of
 
 SLICE = 0.1
 """Seconds over which one rate is taken."""
+CALM = "calm"
+"""The name of the phases in which nothing is wrong."""
 PROVINCE_NUMBER = "1612008"
 
 
@@ -139,13 +141,18 @@ class Listener(Subscriber):
         await eventually(self._gone.is_set, "the end of the connection")
         self._gone.clear()
         self._holds.clear()
+        self._ready.clear()
 
     def leave(self) -> None:
         """Go; the session stays."""
         self.close()
+        for each in (self._client._sockpairR, self._client._sockpairW):
+            if each is not None:
+                each.close()  # paho makes new ones at the next start of its loop, and forgets these
 
     def come_back(self) -> None:
         """Take up the session."""
+        self._ready.clear()
         self._client.reconnect()
         self._client.loop_start()
 
@@ -230,6 +237,16 @@ class Measure:
         self.phases.append(
             Phase(name, self.load.rate(since), self.load.worst, self._waited, resident(self.pid))
         )
+
+    def shares(self) -> dict[str, float]:
+        """The rate of each phase, in parts of the mean of the calm phases before and after it."""
+        found = {}
+        for place, each in enumerate(self.phases):
+            if each.name != CALM:
+                before = [calm.rate for calm in self.phases[:place] if calm.name == CALM][-1]
+                after = next(calm.rate for calm in self.phases[place:] if calm.name == CALM)
+                found[each.name] = each.rate / ((before + after) / 2)
+        return found
 
     async def events(self, consumer: str) -> dict[str, Any]:
         """What `status` says of a consumer."""
