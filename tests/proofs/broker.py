@@ -146,15 +146,16 @@ class Listener(Subscriber):
     def leave(self) -> None:
         """Go; the session stays."""
         self.close()
-        for each in (self._client._sockpairR, self._client._sockpairW):
-            if each is not None:
-                each.close()  # paho makes new ones at the next start of its loop, and forgets these
 
     def come_back(self) -> None:
         """Take up the session."""
         self._ready.clear()
         self._client.reconnect()
+        old = (self._client._sockpairR, self._client._sockpairW)
         self._client.loop_start()
+        for each in old:  # paho makes new ones, and forgets these
+            if each is not None:
+                each.close()
 
     def _lost(self, *_: Any) -> None:
         self._gone.set()
