@@ -18,6 +18,7 @@ from gateway.operations.control import CommandRefused, NotRunning, ask
 from gateway.operations.status import faults_of
 from gateway.settings import Settings
 from gateway.simulator.hints import command
+from gateway.simulator.layout import visible
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.engines import open_reader
 
@@ -113,11 +114,14 @@ def screen(report: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
         ),
         ("store", store["path"] + room),
         ("log", f"{report['log']['lost']} lines lost"),
-        *(
-            ("events", f"{name}: {each['waiting']} wait, {each['parked']} parked, {each['dropped']} dropped")
-            for name, each in report["events"].items()
-        ),
+        *(("events", line) for line in _events(report["events"])),
     ]
+
+
+def _events(consumers: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for name, each in consumers.items():
+        fault = f"; no connection: {visible(each['fault'])}" if each["fault"] else ""
+        yield f"{name}: {each['waiting']} wait, {each['parked']} parked, {each['dropped']} dropped{fault}"
 
 
 def _binds(binds: dict[str, dict[str, int]]) -> Iterator[str]:

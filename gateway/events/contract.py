@@ -75,6 +75,15 @@ class TopicConsumer(Consumer, Protocol):
 
 
 @runtime_checkable
+class Connected(Protocol):
+    """A consumer that needs a connection."""
+
+    @property
+    def fault(self) -> str:
+        """Why there is none; "": there is one."""
+
+
+@runtime_checkable
 class Running(Protocol):
     """A consumer with a task of its own, such as one that keeps a connection up."""
 

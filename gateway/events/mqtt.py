@@ -11,7 +11,6 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
@@ -25,10 +24,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.clock import Clock
+from gateway.events.arrays import Publish, publishes, topic_of
 from gateway.events.broker import Broker, MqttSettings
 from gateway.events.contract import RefusedEvent, StoredEvent, TemporaryFault
 from gateway.events.pauses import pause
-from gateway.events.payloads import ITEMS_MOST, event_item, mo_item, node_state
+from gateway.events.payloads import event_item, mo_item, node_state
 from gateway.events.reading import Incoming
 from gateway.message import PROVINCE
 from gateway.observer import Observer
@@ -59,38 +59,6 @@ FAILURE: Final = 0x80
 """Reason codes from here on are failures (MQTT 5, 2.4)."""
 FAULTS: Final = (aiomqtt.MqttError, TemporaryFault, OSError, UnicodeError)
 """What a connection ends with."""
-
-
-@dataclass(slots=True)
-class Publish:
-    """Events of one topic that go in one PUBLISH."""
-
-    topic: str
-    events: list[StoredEvent] = field(default_factory=list)
-
-
-def topic_of(event: StoredEvent) -> str:
-    """The topic of an event."""
-    if event.family == PROVINCE:
-        return f"fetion/province/{event.province}/{event.name}"
-    return f"fetion/events/{event.province}/{event.family}/{event.name}"
-
-
-def publishes(events: Sequence[StoredEvent]) -> list[Publish]:
-    """Put events of one topic together, as far as each customer's events keep their order over all topics."""
-    made: list[Publish] = []
-    open_at: dict[str, int] = {}
-    last_of: dict[str, int] = {}
-    for event in events:
-        topic = topic_of(event)
-        place = open_at.get(topic, -1)
-        full = place < 0 or len(made[place].events) == ITEMS_MOST
-        if full or place < last_of.get(event.msisdn, -1):
-            place = open_at[topic] = len(made)
-            made.append(Publish(topic))
-        made[place].events.append(event)
-        last_of[event.msisdn] = place
-    return made
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -334,6 +302,8 @@ class MqttEvents:
     A broker may close the connection after a denial (Mosquitto 2.0 does), and what was in flight behind it is
     lost then, answers too. So a topic that this connection has not yet proven is sent alone, and what was
     denied is known over the next connection.
+
+    fault: why there is no connection; "": there is one.
     """
 
     name: Final = "mqtt"
@@ -359,6 +329,7 @@ class MqttEvents:
         self._random = random
         self._observer = observer
         self._unheard = unheard
+        self.fault = "not yet connected"
         self._client: MqttClient | None = None
         self._connected = asyncio.Event()
         self._state_topic = f"fetion/nodes/{node}/state"
@@ -452,9 +423,10 @@ class MqttEvents:
                 if self._clock.monotonic() - began > STABLE or (client and client.denied):
                     failures = 0
                 failures += 1
+                self.fault = str(error) or type(error).__name__
                 if failures & (failures - 1) == 0:  # 1, 2, 4, 8 ...: it may last for days
                     self._observer.consumer_disconnected(
-                        self.name, self._broker.peer, str(error) or type(error).__name__, failures
+                        self.name, self._broker.peer, self.fault, failures
                     )
             await asyncio.sleep(pause(self._random, failures))
 
@@ -471,7 +443,7 @@ class MqttEvents:
         try:
             await self._say(client, now, "connected")
             self._observer.consumer_connected(self.name, self._broker.peer, failures)
-            self._client = client
+            self._client, self.fault = client, ""
             self._connected.set()
             yield client
         except asyncio.CancelledError:

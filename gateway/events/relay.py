@@ -15,6 +15,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.events.contract import (
     MOST,
+    Connected,
     Consumer,
     RefusedEvent,
     Running,
@@ -300,6 +301,7 @@ class Relays:
         self._keep_ms = keep_ms
         self._most = most
         self._untidy = asyncio.Event()
+        self._consumers = consumers
         self._running = [each for each in consumers if isinstance(each, Running)]
         self._relays = [Relay(each, store, clock, random, observer, self._untidy.set) for each in consumers]
         self._tasks: list[asyncio.Task[None]] = []
@@ -334,6 +336,11 @@ class Relays:
     def counts(self) -> Mapping[str, tuple[int, int]]:
         """(parked, dropped) since its first day, by consumer."""
         return {relay.name: (relay.parked, relay.dropped) for relay in self._relays}
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        """Why there is no connection, by consumer, of those that have none."""
+        return {each.name: each.fault for each in self._consumers if isinstance(each, Connected) and each.fault}
 
     async def close(self, seconds: float) -> None:
         """Tell what is there, and end within so many seconds. What was not told by then is told after the

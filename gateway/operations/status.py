@@ -89,7 +89,7 @@ class Status:
         parts = self._parts
         outbox, pipeline = parts.outbox, parts.pipeline
         failing, last = pipeline.failing_s
-        counts, backlog = parts.events.counts, parts.events.backlog
+        counts, backlog, lost = parts.events.counts, parts.events.backlog, parts.events.faults
         return {
             "version": self._version,
             "tables": self._tables.tables.version,
@@ -112,7 +112,12 @@ class Status:
             },
             "log": {"lost": parts.log.lost},
             "events": {
-                name: {"waiting": backlog[name], "parked": parked, "dropped": dropped}
+                name: {
+                    "waiting": backlog[name],
+                    "parked": parked,
+                    "dropped": dropped,
+                    "fault": lost.get(name),
+                }
                 for name, (parked, dropped) in counts.items()
             },
         }

@@ -128,7 +128,7 @@ def test_what_the_screen_says_of_events_and_parked_sms() -> None:
             "outbox": {"depth": 3, "in_flight": 1, "parked": 2},
             "store": {"path": "x.db", "size": 3 << 20, "free": None},
             "log": {"lost": 4},
-            "events": {"mqtt": {"waiting": 5, "parked": 6, "dropped": 7}},
+            "events": {"mqtt": {"waiting": 5, "parked": 6, "dropped": 7, "fault": "Not authorized"}},
         },
         ZoneInfo("Asia/Shanghai"),
     )
@@ -137,7 +137,7 @@ def test_what_the_screen_says_of_events_and_parked_sms() -> None:
     assert said["binds"] == "a: 2 receiver, 1 transmitter"
     assert said["outbox"] == "3 wait, 1 of them sent and unanswered; 2 parked (outbox list shows them)"
     assert said["store"] == "x.db, 3.0 MiB; ? free on its disk"
-    assert said["events"] == "mqtt: 5 wait, 6 parked, 7 dropped"
+    assert said["events"] == "mqtt: 5 wait, 6 parked, 7 dropped; no connection: Not authorized"
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from gateway.clock import SystemClock
 from gateway.events import mqtt, parking, relay
+from gateway.events.arrays import publishes, topic_of
 from gateway.events.broker import MqttSettings
-from gateway.events.mqtt import MqttEvents, publishes, topic_of
+from gateway.events.mqtt import MqttEvents
 from gateway.events.payloads import ITEMS_MOST
 from gateway.events.relay import Relays
 from gateway.message import Commit, StoredEvent
