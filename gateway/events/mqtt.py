@@ -425,9 +425,7 @@ class MqttEvents:
                 failures += 1
                 self.fault = str(error) or type(error).__name__
                 if failures & (failures - 1) == 0:  # 1, 2, 4, 8 ...: it may last for days
-                    self._observer.consumer_disconnected(
-                        self.name, self._broker.peer, self.fault, failures
-                    )
+                    self._observer.consumer_disconnected(self.name, self._broker.peer, self.fault, failures)
             await asyncio.sleep(pause(self._random, failures))
 
     @contextlib.asynccontextmanager

@@ -340,7 +340,9 @@ class Relays:
     @property
     def faults(self) -> Mapping[str, str]:
         """Why there is no connection, by consumer, of those that have none."""
-        return {each.name: each.fault for each in self._consumers if isinstance(each, Connected) and each.fault}
+        return {
+            each.name: each.fault for each in self._consumers if isinstance(each, Connected) and each.fault
+        }
 
     async def close(self, seconds: float) -> None:
         """Tell what is there, and end within so many seconds. What was not told by then is told after the

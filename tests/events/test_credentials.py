@@ -1,5 +1,5 @@
-"""Credentials that stop fitting while the gateway runs: it says why, in log and status, and goes on when they fit
-again, without a restart of its own."""
+"""Credentials that stop fitting while the gateway runs: it says why, in log and status, and goes on when they
+fit again, without a restart of its own."""
 
 import shutil
 import subprocess
@@ -14,6 +14,12 @@ from tests.proofs.served import bind, inside, until
 from tests.support import ALICE, store_of
 
 pytestmark = needs_mosquitto
+
+
+def change_password(known: Path) -> None:
+    """That of the gateway, in the broker's file."""
+    command = ["/usr/bin/env", "mosquitto_passwd", "-b", str(known), "gateway", "canary"]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 async def fault(folder: Path) -> str | None:
@@ -52,11 +58,7 @@ async def test_a_password_that_changes(tmp_path: Path) -> None:
             await settled(subscriber, 1)
             assert await fault(tmp_path) is None
             broker.kill()
-            subprocess.run(
-                ["/usr/bin/env", "mosquitto_passwd", "-b", str(known), "gateway", "canary"],
-                check=True,
-                capture_output=True,
-            )
+            change_password(known)
             await broker.start()
             assert "not authori" in (await lost(tmp_path, esme)).lower()
             broker.kill()

@@ -1,7 +1,8 @@
-"""What the proof of the broker's faults needs: a load that measures, a subscriber that can go away, a ledger."""
+"""What the proof of the broker's faults needs: a load, a subscriber that can go away, measurements, a ledger."""
 
 import asyncio
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -9,7 +10,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from time import monotonic
 from typing import Any
 
@@ -22,8 +22,6 @@ from tests.events.mosquitto import Mosquitto, Subscriber
 from tests.proofs.served import accepted, sms
 from tests.support import store_of
 
-SLICE = 0.1
-"""Seconds over which one rate is taken."""
 CALM = "calm"
 """The name of the phases in which nothing is wrong."""
 PROVINCE_NUMBER = "1612008"
@@ -81,16 +79,6 @@ class Load:
         """Wait until so many more are answered."""
         goal = len(self.answered) + count
         await eventually(lambda: len(self.answered) >= goal or self._failed(), "answers")
-
-    def rate(self, since: int) -> float:
-        """Round trips a second from that answer on: the median over slices, for others use the machine too."""
-        found = self.answered[since:]
-        slices = [0] * max(1, int((found[-1] - found[0]) / SLICE))
-        for moment in found:
-            place = int((moment - found[0]) / SLICE)
-            if place < len(slices):
-                slices[place] += 1
-        return median(slices) / SLICE
 
     def _failed(self) -> bool:
         """Raise what ended a handset."""
@@ -208,20 +196,29 @@ class FullMosquitto(Mosquitto):
 
 @dataclass(slots=True)
 class Phase:
-    """What was measured. waited: events that another consumer had not yet, at most; rss: MiB at its end."""
+    """What was measured. rate: round trips a second; share: so many to each of the gateway beside it; waited:
+    events that another consumer had not yet, at most; rss: MiB at its end; cpu: microseconds of the gateway
+    for each SMS."""
 
     name: str
     rate: float
+    share: float
     worst: float
     waited: int
     rss: int
+    cpu: float
 
 
 @dataclass(slots=True)
 class Measure:
-    """Measures the phases of one run. phases: those that are over."""
+    """Measures the phases of one run. phases: those that are over.
+
+    beside: the load of a gateway without a broker, at the same time: others use this machine too, and take as
+    much from both; None: there is none, and shares say nothing.
+    """
 
     load: Load
+    beside: Load | None
     folder: Path
     pid: int
     phases: list[Phase] = field(default_factory=list)
@@ -229,24 +226,38 @@ class Measure:
 
     async def phase(self, name: str, during: Awaitable[None]) -> None:
         """One that lasts as long as `during`."""
-        since, self.load.worst = len(self.load.answered), 0.0
+        since, other, used = len(self.load.answered), self._beside, busy(self.pid)
+        self.load.worst, began = 0.0, monotonic()
         watching = asyncio.ensure_future(self._watch())
         try:
             await during
         finally:
             watching.cancel()
+        done = len(self.load.answered) - since
         self.phases.append(
-            Phase(name, self.load.rate(since), self.load.worst, self._waited, resident(self.pid))
+            Phase(
+                name,
+                done / (monotonic() - began),
+                done / max(1, self._beside - other),
+                self.load.worst,
+                self._waited,
+                resident(self.pid),
+                (busy(self.pid) - used) * 1e6 / done,
+            )
         )
 
+    @property
+    def _beside(self) -> int:
+        return len(self.beside.answered) if self.beside else 0
+
     def shares(self) -> dict[str, float]:
-        """The rate of each phase, in parts of the mean of the calm phases before and after it."""
+        """The share of each phase, in parts of the mean of the calm phases before and after it."""
         found = {}
         for place, each in enumerate(self.phases):
             if each.name != CALM:
-                before = [calm.rate for calm in self.phases[:place] if calm.name == CALM][-1]
-                after = next(calm.rate for calm in self.phases[place:] if calm.name == CALM)
-                found[each.name] = each.rate / ((before + after) / 2)
+                before = [calm.share for calm in self.phases[:place] if calm.name == CALM][-1]
+                after = next(calm.share for calm in self.phases[place:] if calm.name == CALM)
+                found[each.name] = each.share / ((before + after) / 2)
         return found
 
     async def events(self, consumer: str) -> dict[str, Any]:
@@ -254,10 +265,10 @@ class Measure:
         found: dict[str, Any] = (await ask(store_of(self.folder), "status"))["events"][consumer]
         return found
 
-    async def drained(self) -> None:
-        """Wait until the broker has everything."""
+    async def drained(self, waiting: int = 100) -> None:
+        """Wait until no more than so many events wait for the broker."""
         async with asyncio.timeout(90):
-            while (await self.events("mqtt"))["waiting"] > 100:
+            while (await self.events("mqtt"))["waiting"] > waiting:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
 
     async def _watch(self) -> None:
@@ -272,6 +283,12 @@ def resident(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text("utf-8")
     [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
     return int(line.split()[1]) >> 10
+
+
+def busy(pid: int) -> float:
+    """Seconds of processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text("utf-8").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
