@@ -1,4 +1,4 @@
-"""What the proof of the broker's faults needs: a load, a subscriber that can go away, measurements, a ledger."""
+"""What the proof of the broker's faults needs: a load, a subscriber that leaves, measurements, a ledger."""
 
 import asyncio
 import json
