@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 from time import monotonic
 from typing import Any
 
@@ -196,13 +197,17 @@ class FullMosquitto(Mosquitto):
 
 @dataclass(slots=True)
 class Phase:
-    """What was measured. rate: round trips a second; share: so many to each of the gateway beside it; waited:
-    events that another consumer had not yet, at most; rss: MiB at its end; cpu: microseconds of the gateway
-    for each SMS."""
+    """What was measured.
+
+    rate: round trips a second. share, cheap: round trips, and SMS for each second of processor time, to each of
+    the gateway beside it. waited: events that another consumer had not yet, at most. rss: MiB at its end. cpu:
+    microseconds of the gateway for each SMS.
+    """
 
     name: str
     rate: float
     share: float
+    cheap: float
     worst: float
     waited: int
     rss: int
@@ -214,11 +219,12 @@ class Measure:
     """Measures the phases of one run. phases: those that are over.
 
     beside: the load of a gateway without a broker, at the same time: others use this machine too, and take as
-    much from both; None: there is none, and shares say nothing.
+    much from both; None: there is none, and shares say nothing. other: the process of that gateway.
     """
 
     load: Load
     beside: Load | None
+    other: int
     folder: Path
     pid: int
     phases: list[Phase] = field(default_factory=list)
@@ -226,23 +232,26 @@ class Measure:
 
     async def phase(self, name: str, during: Awaitable[None]) -> None:
         """One that lasts as long as `during`."""
-        since, other, used = len(self.load.answered), self._beside, busy(self.pid)
+        since, other = len(self.load.answered), self._beside
+        used, others = busy(self.pid), busy(self.other)
         self.load.worst, began = 0.0, monotonic()
         watching = asyncio.ensure_future(self._watch())
         try:
             await during
         finally:
             watching.cancel()
-        done = len(self.load.answered) - since
+        done, beside = len(self.load.answered) - since, max(1, self._beside - other)
+        cpu, cost = (busy(self.pid) - used) / done, (busy(self.other) - others) / beside
         self.phases.append(
             Phase(
                 name,
                 done / (monotonic() - began),
-                done / max(1, self._beside - other),
+                done / beside,
+                cost / cpu,
                 self.load.worst,
                 self._waited,
                 resident(self.pid),
-                (busy(self.pid) - used) * 1e6 / done,
+                cpu * 1e6,
             )
         )
 
@@ -250,14 +259,15 @@ class Measure:
     def _beside(self) -> int:
         return len(self.beside.answered) if self.beside else 0
 
-    def shares(self) -> dict[str, float]:
-        """The share of each phase, in parts of the mean of the calm phases before and after it."""
+    def shares(self) -> dict[str, tuple[float, float]]:
+        """Share and cheap of each phase, in parts of the mean of the calm phases before and after it."""
         found = {}
         for place, each in enumerate(self.phases):
             if each.name != CALM:
-                before = [calm.share for calm in self.phases[:place] if calm.name == CALM][-1]
-                after = next(calm.share for calm in self.phases[place:] if calm.name == CALM)
-                found[each.name] = each.share / ((before + after) / 2)
+                before = [calm for calm in self.phases[:place] if calm.name == CALM][-1]
+                after = next(calm for calm in self.phases[place:] if calm.name == CALM)
+                share = each.share / mean([before.share, after.share])
+                found[each.name] = share, each.cheap / mean([before.cheap, after.cheap])
         return found
 
     async def events(self, consumer: str) -> dict[str, Any]:
@@ -275,7 +285,7 @@ class Measure:
         self._waited = 0
         while True:
             self._waited = max(self._waited, (await self.events("ledger"))["waiting"])
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.05)
 
 
 def resident(pid: int) -> int:
