@@ -199,9 +199,9 @@ class FullMosquitto(Mosquitto):
 class Phase:
     """What was measured.
 
-    rate: round trips a second. share, cheap: round trips, and SMS for each second of processor time, to each of
-    the gateway beside it. waited: events that another consumer had not yet, at most. rss: MiB at its end. cpu:
-    microseconds of the gateway for each SMS.
+    rate: round trips a second. share, cheap: round trips, and SMS for each second of processor time, to each
+    of the gateway beside it. waited: events that another consumer had not yet, at most. rss: MiB at its end.
+    cpu: microseconds of the gateway for each SMS.
     """
 
     name: str
@@ -285,7 +285,8 @@ class Measure:
         self._waited = 0
         while True:
             self._waited = max(self._waited, (await self.events("ledger"))["waiting"])
-            await asyncio.sleep(0.05)
+            for _ in range(10):  # to ask costs the gateway milliseconds
+                await asyncio.sleep(0.05)
 
 
 def resident(pid: int) -> int:
