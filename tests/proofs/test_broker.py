@@ -263,7 +263,7 @@ def in_ledger(line: Mapping[str, Any]) -> dict[str, object]:
 
 async def test_the_faults_of_a_broker(tmp_path: Path, report: Report) -> None:
     """All phases, short."""
-    await proven(tmp_path, 200, 1000, report, compared=False)
+    await proven(tmp_path, 120, 500, report, compared=False)
 
 
 @pytest.mark.long
