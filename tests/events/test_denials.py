@@ -44,20 +44,20 @@ async def test_denied_topics_stop_no_other(
     """Three of ten topics are denied, in the midst of many events, or the state of the node too: their events
     are parked, all others arrive, each topic in order."""
     monkeypatch.setattr(relay, "RETRY_MOST", 0.2)
-    put(store, 600, NAMES)
+    put(store, 300, NAMES)
     broker = Mosquitto(tmp_path, *credentials(tmp_path, rights(nodes)))
     await broker.start()
     heard = Heard()
     try:
         async with subscribed(broker, user="subscriber") as subscriber:
             async with publishing(store, broker.url.replace("//", "//gateway:gateway@"), heard):
-                await until(lambda: cursor(store) == Cursor(600, 180), "the cursor")
-            await until(lambda: len(subscriber.once) == 420, "events")
+                await until(lambda: cursor(store) == Cursor(300, 90), "the cursor")
+            await until(lambda: len(subscriber.once) == 210, "events")
     finally:
         broker.kill()
     assert {each.event.removeprefix("profile/") for each in subscriber.once} == set(NAMES) - set(DENIED)
     for name in set(NAMES) - set(DENIED):
-        assert versions(subscriber.once, name) == list(range(1 + NAMES.index(name), 601, 10))
+        assert versions(subscriber.once, name) == list(range(1 + NAMES.index(name), 301, 10))
     assert (("denied", "fetion/nodes/bj1/state", "0x87 Not authorized") in heard.lines) is not nodes
 
 
