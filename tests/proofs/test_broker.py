@@ -20,7 +20,17 @@ from tests.crash.process import GatewayProcess
 from tests.events.mosquitto import needs_mosquitto
 from tests.events.support import program
 from tests.events.test_mqtt import ALL, acl, credentials
-from tests.proofs.broker import CALM, FullMosquitto, Heard, Listener, Load, Measure, eventually, told
+from tests.proofs.broker import (
+    CALM,
+    FullMosquitto,
+    Heard,
+    Listener,
+    Load,
+    Measure,
+    eventually,
+    resident,
+    told,
+)
 from tests.proofs.served import bind
 
 pytestmark = needs_mosquitto
@@ -198,6 +208,10 @@ async def proven(
             await measure.drained(0)
             dropped = int((await measure.events("mqtt"))["dropped"])
             assert (await measure.events("ledger"))["dropped"] == 0
+            if compared:
+                report(
+                    f"{resident(gateway.pid)} MiB at the end, the gateway beside it {resident(measure.other)}"
+                )
         known = told(ledger)
         last = max(each["sequence"] for each in known.values())
         await eventually(lambda: heard_of(listener, last), "the last event")
@@ -272,3 +286,4 @@ async def test_sms_are_as_fast_meanwhile(tmp_path: Path, report: Report) -> None
     processors too, the gateway takes no more processor time for an SMS than that allows."""
     shares = await proven(tmp_path, 2000, 6000, report, compared=True)
     assert min(max(each) for each in shares.values()) >= 0.9, shares
+    assert min(share for share, _ in shares.values()) >= 0.75, shares
