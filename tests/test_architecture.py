@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.cli",),
     ("gateway.testing",),
     ("gateway.simulator",),
-    ("gateway.app", "gateway.lifecycle", "gateway.messaging"),
+    ("gateway.app", "gateway.lifecycle"),
     ("gateway.operations", "gateway.billing"),
     ("gateway.processing",),
     ("gateway.inbound", "gateway.outbound"),

@@ -11,7 +11,6 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
@@ -25,10 +24,11 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.clock import Clock
+from gateway.events.arrays import Publish, publishes, topic_of
 from gateway.events.broker import Broker, MqttSettings
 from gateway.events.contract import RefusedEvent, StoredEvent, TemporaryFault
 from gateway.events.pauses import pause
-from gateway.events.payloads import ITEMS_MOST, event_item, mo_item, node_state
+from gateway.events.payloads import event_item, mo_item, node_state
 from gateway.events.reading import Incoming
 from gateway.message import PROVINCE
 from gateway.observer import Observer
@@ -37,6 +37,8 @@ ANSWER: Final = 3.0
 """Seconds in which the broker has to take a connection, and to answer what waits longest."""
 FAREWELL: Final = 1.0
 """Seconds at the stop for saying that this node is down."""
+QUIET: Final = 60.0
+"""Seconds without a word on the state of this node, after the broker has denied that topic."""
 STABLE: Final = 5.0
 """Seconds after which a connection that breaks counts as a first failure again."""
 KEEP_ALIVE: Final = 20
@@ -57,38 +59,6 @@ FAILURE: Final = 0x80
 """Reason codes from here on are failures (MQTT 5, 2.4)."""
 FAULTS: Final = (aiomqtt.MqttError, TemporaryFault, OSError, UnicodeError)
 """What a connection ends with."""
-
-
-@dataclass(slots=True)
-class Publish:
-    """Events of one topic that go in one PUBLISH."""
-
-    topic: str
-    events: list[StoredEvent] = field(default_factory=list)
-
-
-def topic_of(event: StoredEvent) -> str:
-    """The topic of an event."""
-    if event.family == PROVINCE:
-        return f"fetion/province/{event.province}/{event.name}"
-    return f"fetion/events/{event.province}/{event.family}/{event.name}"
-
-
-def publishes(events: Sequence[StoredEvent]) -> list[Publish]:
-    """Put events of one topic together, as far as each customer's events keep their order over all topics."""
-    made: list[Publish] = []
-    open_at: dict[str, int] = {}
-    last_of: dict[str, int] = {}
-    for event in events:
-        topic = topic_of(event)
-        place = open_at.get(topic, -1)
-        full = place < 0 or len(made[place].events) == ITEMS_MOST
-        if full or place < last_of.get(event.msisdn, -1):
-            place = open_at[topic] = len(made)
-            made.append(Publish(topic))
-        made[place].events.append(event)
-        last_of[event.msisdn] = place
-    return made
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -124,7 +94,7 @@ class MqttClient(aiomqtt.Client):
     """A client that says what the broker answers. Used once: another connection is another client.
 
     receive_maximum: how many publishes the broker takes unanswered. packet_most: octets of the longest packet
-    that it takes.
+    that it takes. taken: topics that it has taken. denied: whether it has denied one.
     """
 
     def __init__(
@@ -158,6 +128,8 @@ class MqttClient(aiomqtt.Client):
         self._client.connect_timeout = ANSWER
         self.receive_maximum = RECEIVE_MAXIMUM
         self.packet_most = PACKET_MOST
+        self.taken: set[str] = set()
+        self.denied = False
         self._answers: dict[int, asyncio.Future[ReasonCode]] = {}
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[ReasonCode]:
@@ -326,6 +298,10 @@ class MqttEvents:
 
     A topic that the broker denies is refused for a while. `run` keeps the connection up, and the retained
     topic fetion/nodes/{node}/state right.
+
+    A broker may close the connection after a denial (Mosquitto 2.0 does), and what was in flight behind it is
+    lost then, answers too. So a topic that this connection has not yet proven is sent alone, and what was
+    denied is known over the next connection.
     """
 
     name: Final = "mqtt"
@@ -354,6 +330,8 @@ class MqttEvents:
         self._client: MqttClient | None = None
         self._connected = asyncio.Event()
         self._state_topic = f"fetion/nodes/{node}/state"
+        self._quiet_until = 0.0
+        self._denied: dict[str, str] = {}  # of the take that goes on, or that failed last: topics, and why
 
     def topic(self, event: StoredEvent) -> str:
         """Its topic."""
@@ -373,6 +351,9 @@ class MqttEvents:
         refused: list[RefusedEvent] = []
         for each in publishes(events):
             for part, payload in self._packets(each, client.packet_most - OVERHEAD - len(each.topic)):
+                if part.topic in self._denied:
+                    refused += self._refused(part)
+                    continue
                 if payload is None:
                     self._say_unheard(part.events)
                     refused += [RefusedEvent(event, TOO_LONG) for event in part.events]
@@ -381,8 +362,11 @@ class MqttEvents:
                     refused += await self._answered(client, *waiting.popleft())
                 waiting.append((part, client.send(part.topic, payload)))
                 await asyncio.sleep(0)  # to write need not have waited: SMS have their turn
+                while waiting and part.topic not in client.taken:
+                    refused += await self._answered(client, *waiting.popleft())
         while waiting:
             refused += await self._answered(client, *waiting.popleft())
+        self._denied.clear()
         return refused
 
     def _packets(self, publish: Publish, most: int) -> Iterator[tuple[Publish, bytes | None]]:
@@ -403,11 +387,19 @@ class MqttEvents:
     ) -> list[RefusedEvent]:
         """What the broker did not take of a publish."""
         code = await client.answer(sent)
-        if code.value == NOBODY or code.value >= FAILURE:
-            self._say_unheard(publish.events)
         if code.value < FAILURE:
+            client.taken.add(publish.topic)
+            if code.value == NOBODY:
+                self._say_unheard(publish.events)
             return []
-        reason = f"{publish.topic}: the broker answers 0x{code.value:02X} {code}"
+        client.denied = True
+        self._denied[publish.topic] = f"{publish.topic}: the broker answers 0x{code.value:02X} {code}"
+        return self._refused(publish)
+
+    def _refused(self, publish: Publish) -> list[RefusedEvent]:
+        """All of a topic that is denied."""
+        self._say_unheard(publish.events)
+        reason = self._denied[publish.topic]
         return [RefusedEvent(event, reason, again=True) for event in publish.events]
 
     def _say_unheard(self, events: Sequence[StoredEvent]) -> None:
@@ -419,12 +411,13 @@ class MqttEvents:
         """Keep a connection until cancelled."""
         failures = 0
         while True:
-            began = self._clock.monotonic()
+            began, client = self._clock.monotonic(), None
             try:
                 async with self._connection(failures) as client:
                     await client.lost()
             except FAULTS as error:
-                if self._clock.monotonic() - began > STABLE:
+                # After a denial the broker has closed it, and takes the next one.
+                if self._clock.monotonic() - began > STABLE or (client and client.denied):
                     failures = 0
                 failures += 1
                 self._observer.consumer_disconnected(
@@ -460,8 +453,12 @@ class MqttEvents:
 
     async def _say(self, client: MqttClient, ms: int, reason: str) -> None:
         """Say whether this node is there. A broker that denies it is told of, and used all the same."""
+        if self._clock.monotonic() < self._quiet_until:
+            return
         code = await client.answer(
             client.send(self._state_topic, node_state(self._node, ms, reason), retain=True)
         )
         if code.value >= FAILURE:
+            client.denied = True
+            self._quiet_until = self._clock.monotonic() + QUIET
             self._observer.consumer_denied(self.name, self._state_topic, f"0x{code.value:02X} {code}")

@@ -300,6 +300,7 @@ class Relays:
         self._keep_ms = keep_ms
         self._most = most
         self._untidy = asyncio.Event()
+        self._consumers = consumers
         self._running = [each for each in consumers if isinstance(each, Running)]
         self._relays = [Relay(each, store, clock, random, observer, self._untidy.set) for each in consumers]
         self._tasks: list[asyncio.Task[None]] = []

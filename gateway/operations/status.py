@@ -131,7 +131,11 @@ class Status:
             "provinces": None if self._provinces is None else self._provinces(),
             "log": {"lost": parts.log.lost},
             "events": {
-                name: {"waiting": backlog[name], "parked": parked, "dropped": dropped}
+                name: {
+                    "waiting": backlog[name],
+                    "parked": parked,
+                    "dropped": dropped,
+                }
                 for name, (parked, dropped) in counts.items()
             },
             "brokers": {name: dict(link) for name, link in self._links.items()},

@@ -78,6 +78,11 @@ class GatewayProcess:
         """Where it listens."""
         return self._port.result()
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     def kill(self) -> None:
         """kill -9, from outside."""
         if self._process.returncode is None:

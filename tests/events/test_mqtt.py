@@ -255,6 +255,11 @@ async def test_a_topic_is_denied_and_given_back(tmp_path: Path, monkeypatch: pyt
 
 def guarded(folder: Path, rights: str) -> Mosquitto:
     """A broker with two users, whose passwords are their names, and an ACL."""
+    return Mosquitto(folder, *credentials(folder, rights))
+
+
+def credentials(folder: Path, rights: str) -> list[str]:
+    """The files for that; the lines of the configuration."""
     passwords, rule = folder / "passwords", folder / "acl"
     passwords.write_text("gateway:gateway\nsubscriber:subscriber\n", "utf-8")
     rule.write_text(rights, "utf-8")
@@ -263,7 +268,7 @@ def guarded(folder: Path, rights: str) -> Mosquitto:
     )
     for path in (passwords, rule):
         path.chmod(0o600)
-    return Mosquitto(folder, "allow_anonymous false", f"password_file {passwords}", f"acl_file {rule}")
+    return ["allow_anonymous false", f"password_file {passwords}", f"acl_file {rule}"]
 
 
 async def acl(broker: Mosquitto, rights: str) -> None:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from gateway.clock import SystemClock
 from gateway.events import mqtt, parking, relay
+from gateway.events.arrays import publishes, topic_of
 from gateway.events.broker import MqttSettings
-from gateway.events.mqtt import MqttEvents, publishes, topic_of
+from gateway.events.mqtt import MqttEvents
 from gateway.events.payloads import ITEMS_MOST
 from gateway.events.relay import Relays
 from gateway.message import Commit, StoredEvent
@@ -86,16 +87,34 @@ def cursor(store: SqliteStore) -> Cursor:
 
 async def test_no_more_in_flight_than_the_broker_takes(store: SqliteStore) -> None:
     """Its receive maximum, less one for the state; the cursor moves behind the answers only."""
-    put(store, 900, "abcdefghi")
+    put(store, 9, "abcdefghi")  # topics that it has taken once
     async with FakeBroker() as broker:
-        broker.receive_maximum, broker.held = 7, True
-        async with publishing(store, broker.url):
+        broker.receive_maximum = 7
+        async with publishing(store, broker.url) as relays:
+            await until(lambda: cursor(store).sequence == 9, "the cursor")
+            broker.held = True
+            put(store, 900, "abcdefghi")
+            relays.wake()
             await until(lambda: broker.waiting == 6, "publishes")
-            assert cursor(store) == Cursor()
+            assert cursor(store).sequence == 9
             broker.release()
-            await until(lambda: cursor(store).sequence == 900, "the cursor")
+            await until(lambda: cursor(store).sequence == 909, "the cursor")
         assert broker.most == 6
-        assert sorted(int(str(item["version"])) for item in broker.events) == list(range(1, 901))
+        assert sorted(int(str(item["version"])) for item in broker.events) == list(range(1, 910))
+
+
+async def test_a_new_topic_goes_alone(store: SqliteStore) -> None:
+    """Over each connection the first publish of a topic waits for its answer: a broker that denies it may
+    close the connection, and lose what is in flight behind it."""
+    put(store, 30, "abc")
+    async with FakeBroker() as broker:
+        broker.held = True
+        async with publishing(store, broker.url):
+            await until(lambda: broker.waiting, "a publish")
+            assert broker.waiting == 1
+            broker.release()
+            await until(lambda: cursor(store).sequence == 30, "the cursor")
+        assert broker.most == 1
 
 
 async def test_the_cursor_waits_for_the_broker(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
