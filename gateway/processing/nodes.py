@@ -7,6 +7,7 @@ SMS that find no receiver here. Only the pipeline's task calls the store for tha
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -86,6 +87,8 @@ class Nodes:
         self._looked_at = self._committed_at = -inf
         self._was_trusted = True
         self._told: Mapping[str, Sequence[str]] | None = None
+        self._giving: deque[tuple[int, list[MobileTerminated]]] = deque()  # by node: stored or not
+        self._parts_unread = False  # parts were taken over, or nobody knows
 
     @property
     def due(self) -> bool:
@@ -143,7 +146,7 @@ class Nodes:
             await self._store.tell_receivers(receivers)
             self._told = receivers
         self._learn(await self._store.nodes())
-        if any(not each.live for each in self._others()):
+        if self._parts_unread or any(not each.live for each in self._others()):
             await self._take_over()
         if (room := min(self._outbox.limit - self._outbox.depth, STEP)) > 0:
             self._recovery.take_in(await self._store.take_in(room))
@@ -162,23 +165,25 @@ class Nodes:
 
     async def _take_over(self) -> None:
         until = self._retransmissions.until(self._clock.monotonic())
-        parts = 0
+        parts, self._parts_unread = int(self._parts_unread), True
         for taken in await self._store.take_over(until, STEP):
             self._looked_at = -inf  # there may be more
             self._observer.node_taken_over(taken.name, taken.sms, taken.parts, taken.events, taken.candidates)
             parts += taken.parts
         if parts:
             await self._recover_parts()
+        self._parts_unread = False
 
     async def _give(self) -> None:
-        """Give SMS that find no receiver here to nodes that have one."""
-        for node, waiting in self._outbox.take_out(self.placement.elsewhere, STEP).items():
-            given: set[int] = set()
-            try:
-                given.update(await self._store.give([sms.number for sms in waiting], node))
-            finally:
-                kept = [sms for sms in waiting if sms.number not in given]
-                self._outbox.hand_over(kept, self._clock.monotonic(), self._clock.now_ms())
+        """Give SMS that find no receiver here to nodes that have one. Where the store fails, nobody knows
+        whose they are: they leave from nowhere until the store has said it."""
+        self._giving += self._outbox.take_out(self.placement.elsewhere, STEP).items()
+        while self._giving:
+            node, waiting = self._giving[0]
+            given = set(await self._store.give([sms.number for sms in waiting], node))
+            del self._giving[0]
+            kept = [sms for sms in waiting if sms.number not in given]
+            self._outbox.hand_over(kept, self._clock.monotonic(), self._clock.now_ms())
             self.left_elsewhere({node})
 
     # What operators are told

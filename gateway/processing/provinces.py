@@ -31,6 +31,9 @@ HURRIED_MOST: Final = 100_000
 """SMS to provinces that nobody gets, not yet noted in the store. Those beyond wait for their deadline."""
 REFUSAL: Final = 0.0002
 """Seconds for which nothing more is taken, for each refusal: a flood leaves most of the time to SMS."""
+CODE_MOST: Final = 20
+"""Characters of a code in a topic that is answered: where it is longer, the topic of the answer may be too
+long for any broker, and what cannot be answered would come again for ever."""
 TOO_MANY: Final = "too many SMS wait here: send it again later"
 FAILED: Final = "the gateway has failed on it: its log says why"
 
@@ -120,10 +123,11 @@ class Provinces:
         """Store what is in these messages; gives what is to be published about it (subscription.Take)."""
         work = Work(deque(), [], asyncio.get_running_loop().create_future())
         for message in messages:
+            began = self._clock.monotonic()
             found = read(message.topic, message.payload, self._clock.now_ms())
             work.items += found.items
             work.refused += found.refused
-            await asyncio.sleep(0)  # SMS have their turn
+            await asyncio.sleep(self._clock.monotonic() - began)  # SMS have as much of the time
         for each in work.refused:
             self._note_refused(each)
         if work.items:
@@ -134,7 +138,8 @@ class Provinces:
             finally:
                 self._work = None
         await asyncio.sleep(len(work.refused) * REFUSAL)
-        return refusals(work.refused, self._terms.node, self._clock.now_ms())
+        told = [each for each in work.refused if len(_code(each)) <= CODE_MOST]
+        return refusals(told, self._terms.node, self._clock.now_ms())
 
     def nobody_hears(self, numbers: Sequence[int]) -> None:
         """These SMS to provinces reach nobody: their customers need not wait."""
@@ -222,7 +227,7 @@ class Provinces:
         """The SMS of an item, or why there is none."""
         code = _code(item)
         if not self._is_own(self._routing.notice_from() + code, code):
-            return f"{item.topic}: {code[:20]!a} is no code of a province"
+            return f"its topic: {code[:CODE_MOST]!a} is no code of a province"
         to = self._handset(item)
         if to is None:
             return "to: is no mobile, or one that the service does not take"

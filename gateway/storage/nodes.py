@@ -116,14 +116,14 @@ class SharedStore(Store, Protocol):
     async def take_in(self, limit: int) -> list[MobileTerminated]:
         """Give at most `limit` SMS that were moved to this node and that it has not taken in yet, by number.
 
-        That it has is noted in a commit of its own. `repeat` says whether it may have left already.
-        Store.waiting gives none of them before.
+        That it has is noted in a commit of its own; what a call that failed may have noted is given by the
+        next one. `repeat` says whether it may have left already. Store.waiting gives none of them before.
         """
 
     async def give(self, numbers: Sequence[int], node: int) -> list[int]:
         """Move waiting SMS of this node to another live node, in a commit of its own.
 
-        Gives the numbers of those that were moved.
+        Gives the numbers of those that are not this node's any more, also by an earlier call that failed.
         """
 
     async def hold(self, name: str) -> bool:

@@ -17,11 +17,13 @@ from gateway.message import message_id
 from gateway.operations.control import CommandRefused
 from gateway.operations.operators import Operators
 from gateway.simulator.errors import BindRefusedError
-from gateway.storage.nodes import Fenced
+from gateway.storage.contract import StoreFault
+from gateway.storage.nodes import Fenced, TakenOver
+from gateway.storage.postgresql.store import PostgresStore
 from tests.ports import free_port
 from tests.postgresql import missing, schema_of, shared, url_of
 from tests.proofs.served import accepted, bind, events, inside, lines, serving, sms, until, write_config
-from tests.support import ALICE, BOB
+from tests.support import ALICE, BOB, part_of_many
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -83,6 +85,51 @@ async def test_what_waits_is_given_to_a_node_with_a_receiver(tmp_path: Path) -> 
         assert east.outbox.depth == 0
         await sender.close()
         await there.close()
+
+
+async def test_what_nodes_left_is_taken_over_by_a_gateway_without_a_name(tmp_path: Path) -> None:
+    """It has their store alone: nobody else would send it."""
+    async with inside(node(tmp_path, "east")) as east:
+        sender = await bind(east.port, "transmitter")
+        await accepted(sender, sms(ALICE, "161", "KTFX"))
+        await accepted(sender, part_of_many(7, 2, 1, b"CX"))
+        await until(lambda: east.outbox.depth == 1, "a reply that waits")
+        await sender.close()
+    key = str(tmp_path / "east" / "fetion.key")
+    alone = write_config(tmp_path / "alone", storage={"url": url_of(tmp_path), "key_file": key})
+    async with inside(alone) as gateway:
+        esme = await bind(gateway.port)
+        await until(esme.inbox.qsize, "the reply")
+        await accepted(esme, part_of_many(7, 2, 2, b"FX"))
+        await until(lambda: esme.inbox.qsize() == 2, "the answer to a message of which it got a half")
+        await esme.close()
+
+
+async def test_parts_are_joined_though_the_takeover_was_not_heard_of(tmp_path: Path) -> None:
+    """The server has stored it, and the connection was lost: the next look reads the parts all the same."""
+    unheard: list[TakenOver] = []
+
+    class Unheard(PostgresStore):
+        async def take_over(self, until: int, limit: int) -> list[TakenOver]:
+            taken = await super().take_over(until, limit)
+            if taken and not unheard:
+                unheard.extend(taken)
+                raise StoreFault("the connection is lost")
+            return taken
+
+    async with inside(node(tmp_path, "east")) as east:
+        sender = await bind(east.port, "transmitter")
+        await accepted(sender, part_of_many(7, 2, 1, b"KT"))
+        await sender.close()
+    (tmp_path / "key").mkdir()
+    copy(tmp_path / "east" / "fetion.key", tmp_path / "key")
+    async with inside(node(tmp_path, "west"), open_store=Unheard.open) as west:
+        await until(lambda: west._reassembly.numbers(), "the part")
+        assert unheard[0].parts == 1
+        esme = await bind(west.port)
+        await accepted(esme, part_of_many(7, 2, 2, b"FX"))
+        await until(esme.inbox.qsize, "the answer")
+        await esme.close()
 
 
 async def test_an_account_binds_at_its_nodes_only(tmp_path: Path) -> None:

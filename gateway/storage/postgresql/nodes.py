@@ -32,13 +32,15 @@ WITH taken AS (
     RETURNING {LEAVING}, state)
 SELECT {LEAVING} FROM taken WHERE state = 0 ORDER BY number
 """  # noqa: S608
+# Nobody has heard whether these were taken in.
+_MOVED_STILL: Final = "UPDATE outbox SET moved = TRUE WHERE number = ANY(%s) AND node = %s AND state = 0"
 _MOVED: Final = "SELECT FROM outbox WHERE node = %s AND moved LIMIT 1"
 _GIVE: Final = f"""
 UPDATE outbox SET node = %(node)s, moved = TRUE
 WHERE number = ANY(%(numbers)s) AND node = %(me)s AND state = 0
     AND EXISTS (SELECT FROM node n WHERE n.number = %(node)s AND {LIVE})
-RETURNING number
 """  # noqa: S608
+_GIVEN: Final = "SELECT number FROM outbox WHERE number = ANY(%(numbers)s) AND node != %(me)s ORDER BY number"
 _HOLDER: Final = f"""
 SELECT n.number, {LIVE} FROM holding h JOIN node n ON n.number = h.node WHERE h.name = %s
 """  # noqa: S608
@@ -59,6 +61,7 @@ class NodeCalls:
     _link: Link
     _events: EventNumbers
     _candidates: Candidates
+    _taking: set[int]  # SMS whose taking in is stored or not: nobody knows
 
     @property
     def trusted_until(self) -> float:
@@ -101,23 +104,27 @@ class NodeCalls:
     async def take_in(self, limit: int) -> list[MobileTerminated]:
         """A look that writes nothing, then a search of the index of what was moved."""
         node = self._link.owner.node
-        if not await self._link.look(_MOVED, (node,)):
+        if not self._taking and not await self._link.look(_MOVED, (node,)):
             return []
 
         async def take(db: Db) -> list[MobileTerminated]:
+            if self._taking:
+                await db.execute(_MOVED_STILL, (list(self._taking), node))
             rows = await (await db.execute(_TAKE_IN, (node, limit))).fetchall()
+            self._taking.update(row[0] for row in rows)
             return [waiting_sms(row) for row in rows]
 
-        return await self._link.apart(take)
+        return await self._link.apart(take, lambda _: self._taking.clear())
 
     async def give(self, numbers: Sequence[int], node: int) -> list[int]:
         """So many searches of the primary key."""
         values = {"numbers": list(numbers), "node": node, "me": self._link.owner.node}
 
         async def move(db: Db) -> list[int]:
-            return [number for (number,) in await (await db.execute(_GIVE, values)).fetchall()]
+            await db.execute(_GIVE, values)
+            return [number for (number,) in await (await db.execute(_GIVEN, values)).fetchall()]
 
-        return sorted(await self._link.apart(move))
+        return await self._link.apart(move)
 
     async def hold(self, name: str) -> bool:
         """A row, held by the node that it names as long as that one lives: mostly a look."""

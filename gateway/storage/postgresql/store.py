@@ -70,6 +70,7 @@ class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
         self._link = link
         self._events = events
         self._candidates = Candidates(link.owner)
+        self._taking = set()
         self.run = run
         self.node = link.owner.node
 
