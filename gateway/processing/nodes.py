@@ -29,6 +29,10 @@ LOOK_EVERY: Final = 1.0
 STEP: Final = 2_000
 """SMS that one look takes over, takes in or gives away at most."""
 
+COMPARE_EVERY: Final = 60.0
+"""Seconds between two looks at the clock of the server."""
+APART: Final = 5.0
+"""Seconds by which the clock of this node may differ from it without being told of."""
 STEP_BACK: Final = 0.05
 """Seconds, at most, between two attempts with an SMS that another node has met."""
 
@@ -84,7 +88,8 @@ class Nodes:
         self._wake = wake
         self._monotonic = monotonic
         self._states: list[NodeState] = []
-        self._looked_at = self._committed_at = -inf
+        self._looked_at = self._committed_at = self._compared_at = -inf
+        self._apart = False
         self._was_trusted = True
         self._told: Mapping[str, Sequence[str]] | None = None
         self._giving: deque[tuple[int, list[MobileTerminated]]] = deque()  # by node: stored or not
@@ -151,6 +156,19 @@ class Nodes:
         if (room := min(self._outbox.limit - self._outbox.depth, STEP)) > 0:
             self._recovery.take_in(await self._store.take_in(room))
         await self._give()
+        if self._looked_at - self._compared_at >= COMPARE_EVERY:
+            await self._compare_clocks()
+
+    async def _compare_clocks(self) -> None:
+        """Say when the clock of this node is wrong, or that of the server, and when they agree again."""
+        self._compared_at = self._clock.monotonic()
+        ahead_s = (self._clock.now_ms() - await self._store.now()) / 1000
+        apart = abs(ahead_s) > APART
+        if apart and not self._apart:
+            self._observer.node_clock_differs(self._name, ahead_s)
+        elif self._apart and not apart:
+            self._observer.node_clock_agrees(self._name, ahead_s)
+        self._apart = apart
 
     def _others(self) -> list[NodeState]:
         return [each for each in self._states if each.number != self._store.node]

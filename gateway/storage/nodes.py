@@ -91,6 +91,9 @@ class SharedStore(Store, Protocol):
         It moves with each commit.
         """
 
+    async def now(self) -> int:
+        """Give the time by the clock of the server (ms since the epoch), which is the same for all nodes."""
+
     async def nodes(self) -> list[NodeState]:
         """Give all nodes, this one among them, by number."""
 

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.cli.status import screen
+from gateway.clock import SystemClock
 from gateway.message import message_id
 from gateway.operations.control import CommandRefused
 from gateway.operations.operators import Operators
@@ -72,6 +73,27 @@ async def test_a_reply_leaves_at_the_node_whose_receiver_asks_for_it(tmp_path: P
         await until(there.inbox.qsize, "the SMS at the other node")
         await here.close()
         await there.close()
+
+
+async def test_a_clock_that_is_wrong_is_told_of(tmp_path: Path) -> None:
+    """By how much, and when it is right again; looked at once a minute."""
+
+    class Wrong(SystemClock):
+        ahead_ms, passed_s = -90_000, 0.0
+
+        def now_ms(self) -> int:
+            return super().now_ms() + self.ahead_ms
+
+        def monotonic(self) -> float:
+            return super().monotonic() + self.passed_s
+
+    log, clock = tmp_path / "east" / "gateway.log", Wrong()
+    async with inside(node(tmp_path, "east"), clock=clock):
+        await until(lambda: "node.clock_differs" in events(log), "the line")
+        [line] = [each for each in lines(log) if each["event"] == "node.clock_differs"]
+        assert -92 < line["seconds"] < -88
+        clock.ahead_ms, clock.passed_s = 0, 61.0
+        await until(lambda: "node.clock_agrees" in events(log), "the line")
 
 
 async def test_what_waits_is_given_to_a_node_with_a_receiver(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ LEAVING: Final = """
 number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret, reference, at,
     expires_at, parts, parts_done, attempts, losses, source_ton, source_npi, repeat, node
 """
+_NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _NODES: Final = f"""
 SELECT number, name, {LIVE}, greatest(extract(epoch FROM until - clock_timestamp()), 0)::float, batch,
     receivers
@@ -67,6 +68,10 @@ class NodeCalls:
     def trusted_until(self) -> float:
         """As the last answer of the server allows it."""
         return self._link.owner.trusted_until
+
+    async def now(self) -> int:
+        """One round trip."""
+        return int((await self._link.read(_NOW))[0][0])
 
     async def nodes(self) -> list[NodeState]:
         """All rows of a small table."""
