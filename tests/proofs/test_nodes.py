@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from shutil import copy
@@ -19,7 +19,7 @@ from gateway.operations.control import CommandRefused
 from gateway.operations.operators import Operators
 from gateway.simulator.errors import BindRefusedError
 from gateway.storage.contract import StoreFault
-from gateway.storage.nodes import Fenced, TakenOver
+from gateway.storage.nodes import Equal, Fenced, TakenOver
 from gateway.storage.postgresql.store import PostgresStore
 from tests.ports import free_port
 from tests.postgresql import missing, schema_of, shared, url_of
@@ -164,6 +164,34 @@ async def test_an_account_binds_at_its_nodes_only(tmp_path: Path) -> None:
         await until(lambda: "bind.refused" in events(log), "the line")
         [line] = [each for each in lines(log) if each["event"] == "bind.refused"]
         assert line["reason"] == "the account binds at east only: this is west"
+
+
+async def test_the_end_of_a_session_that_is_heard_of_late(tmp_path: Path) -> None:
+    """The resend is at the other node before it, and the first node commits for others all the time: still it
+    is recognised."""
+    looks: list[int] = []
+
+    class Looking(PostgresStore):
+        async def answered(self, digests: Sequence[bytes]) -> list[Equal]:
+            looks.append(len(digests))
+            return await super().answered(digests)
+
+    async with inside(node(tmp_path, "east")) as east:
+        (tmp_path / "key").mkdir()
+        copy(tmp_path / "east" / "fetion.key", tmp_path / "key")
+        async with inside(node(tmp_path, "west"), open_store=Looking.open) as west:
+            first, others, second = [await bind(port) for port in (east.port, east.port, west.port)]
+            number = await accepted(first, sms(ALICE, "161", "KTFX"))
+            again = asyncio.create_task(accepted(second, sms(ALICE, "161", "KTFX")))
+            await until(lambda: west.queue.held_handsets, "the resend, held")
+            for _ in range(3):
+                await accepted(others, sms(BOB, "161", "BZ"))
+            seen = len(looks)
+            await until(lambda: again.done() or len(looks) >= seen + 2, "two looks")
+            await first.abort()
+            assert await again == number
+            await others.close()
+            await second.close()
 
 
 async def test_operators_are_told_whose_an_sms_is(tmp_path: Path) -> None:
