@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from commands.model import LoadKeys, World
@@ -29,6 +30,8 @@ STEP: Final = 40
 """SMS of one commit at most, so that SMS of handsets do not wait long for it."""
 HURRIED_MOST: Final = 100_000
 """SMS to provinces that nobody gets, not yet noted in the store. Those beyond wait for their deadline."""
+HURRIED_STEP: Final = 1_000
+"""Of them in one commit."""
 REFUSAL: Final = 0.0002
 """Seconds for which nothing more is taken, for each refusal: a flood leaves most of the time to SMS."""
 CODE_MOST: Final = 20
@@ -171,7 +174,7 @@ class Provinces:
         now_ms = self._clock.now_ms()
         world = World()
         work = self._work
-        prepared.hurried = list(self._hurried)
+        prepared.hurried = [*islice(self._hurried, HURRIED_STEP)]
         prepared.commit.overdue = [AskedOver(now_ms, number) for number in prepared.hurried]
         if work is not None and work.items:
             await self._prepare(work, prepared, world, now_ms)

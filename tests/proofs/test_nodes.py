@@ -214,6 +214,9 @@ async def test_operators_are_told_whose_an_sms_is(tmp_path: Path) -> None:
         )
         with pytest.raises(CommandRefused, match="belongs to node east: use the command with its config"):
             await operators.drop(message_id(number))
+        shared().execute("UPDATE outbox SET node = 9", schema_of(tmp_path))
+        with pytest.raises(CommandRefused, match="belongs to node 9"):  # not known yet, or dead
+            await operators.retry(message_id(number))
         nodes = west._nodes.report()
         assert [(each["name"], each["this"], each["live"]) for each in nodes] == [
             ("east", False, True),
