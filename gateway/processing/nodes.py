@@ -222,8 +222,10 @@ class Nodes:
         ]
 
     def owner_of(self, sms: MobileTerminated) -> str | None:
-        """Return the name of the other node to which an SMS of the store belongs. What a dead one left is this
-        node's, or another one's, in a moment: nobody decides about it before."""
+        """Return the name of the other node to which an SMS of the store belongs.
+
+        What a dead one left is this node's, or another one's, in a moment: nobody decides about it before.
+        """
         if sms.node == self._store.node:
             return None
         return next((each.name for each in self._others() if each.number == sms.node), "") or str(sms.node)
