@@ -107,7 +107,8 @@ class Recovery:
         """Hand over SMS that were moved here from other nodes."""
         if self._read_from is not None:
             self._taken_in.update(sms.number for sms in rows)
-        self._outbox.hand_over(list(self.readable(rows)), self._clock.monotonic(), self._clock.now_ms())
+        mine = [sms for sms in rows if not self._outbox.holds(sms)]  # an earlier call may have failed
+        self._outbox.hand_over(list(self.readable(mine)), self._clock.monotonic(), self._clock.now_ms())
 
     def _is_of_this_run(self, sms: MobileTerminated) -> bool:
         """Numbers of another node tell nothing about it: they come by take_in() meanwhile."""
