@@ -390,14 +390,9 @@ class Gateway:
 
     def _build_recovery(self) -> None:
         """What takes up the work of earlier runs."""
+        before, clock, observer = self._numbers.draw(), self._clock, self.observer
         self._recovery = Recovery(
-            self.store,
-            self.outbox,
-            self._keys,
-            self._accounts,
-            self._numbers.draw(),
-            self._clock,
-            self.observer,
+            self.store, self.outbox, self._keys, self._accounts, before, clock, observer
         )
 
     def _build_lifecycle(self) -> None:
@@ -473,6 +468,8 @@ class Gateway:
 
     async def _recover(self) -> None:
         """Take up what the last run left."""
+        if self._shared is None:
+            await self._recovery.of_nodes(self.retransmissions.until(self._clock.monotonic()))
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):
             self.observer.unrecognised(dropped)
         await self._recover_parts()

@@ -161,6 +161,12 @@ class Observer:
         """This node has taken over what a dead one left: SMS, parts of long messages, events; and so many of
         its SMS may come again here."""
 
+    def node_clock_differs(self, name: str, ahead_s: float) -> None:
+        """The clock of this node is so many seconds ahead of the server's; below 0: behind."""
+
+    def node_clock_agrees(self, name: str, ahead_s: float) -> None:
+        """It is right again, or the server's is."""
+
     def node_untrusted(self, name: str) -> None:
         """The lease of this node is nearly over: nothing leaves and nothing is taken, until it is renewed."""
 

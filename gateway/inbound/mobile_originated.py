@@ -17,8 +17,9 @@ class MobileOriginated:
     handled to its replies, whatever is in force meanwhile. understood: None while a part of a long message
     waits for the others. joined: the SMS in which the other parts came; parts: how many it has. secret,
     secret_hash: a password that was hashed beforehand. fault: what a bug raised on its way here. at: when its
-    batch began (ms). digest: by what a retransmission of it is known. seen: of equal SMS of
-    other nodes, by number, how many commits their node had made when they were first seen.
+    batch began (ms). digest: by what a retransmission of it is known. seen: of
+    equal SMS of other nodes, by number, how many commits their node had made when they were first seen, and
+    when that was (monotonic seconds).
     """
 
     number: int
@@ -35,7 +36,7 @@ class MobileOriginated:
     fault: Exception | None = None
     at: int = 0
     digest: bytes = b""
-    seen: dict[int, int] | None = None
+    seen: dict[int, tuple[int, float]] | None = None
 
     @property
     def handset(self) -> str:

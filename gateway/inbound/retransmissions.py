@@ -12,7 +12,8 @@ their digests (Store.expect, Store.candidates). Until then the pipeline holds ba
 `expecting`.
 
 Moments are monotonic seconds, and all windows run on them: changing the wall clock does not end a window. The
-store keeps a moment as milliseconds since the epoch: when this process began, plus the time since then.
+store keeps a moment as milliseconds since the epoch: when this process began, plus the time since then; by
+the clock of the server where several nodes keep them in one store.
 """
 
 from collections import deque
@@ -21,6 +22,7 @@ from typing import Protocol
 
 from gateway.message import Certain, Commit, Doubted, Expected, Uncertain, Watermark
 from gateway.storage.contract import Store
+from gateway.storage.nodes import SharedStore
 
 SETTLE_MS = 60_000
 LATE_MS = 5_000
@@ -135,6 +137,8 @@ class Retransmissions:
 
         Returns the number of SMS that will not be recognised. Raises StorageError.
         """
+        if self._shared and isinstance(self._store, SharedStore):
+            self._epoch = await self._store.now() - moment * 1000
         self._settled, self._repeats_to = await self._store.settled()
         await self._store.recover(self.until(moment))
         dropped = 0

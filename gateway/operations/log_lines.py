@@ -122,6 +122,8 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         "{events} events",
         "{candidates} may come again",
     ),
+    "node.clock_differs": ("{node}", "its clock is {seconds} s ahead of the server's (-: behind)"),
+    "node.clock_agrees": ("{node}", "its clock is {seconds} s ahead of the server's (-: behind)"),
     "node.untrusted": ("{node}", "{consequence}"),
     "node.trusted": ("{node}",),
     "node.cannot_rejoin": ("{reason}", "again in {pause_s} s"),

@@ -23,6 +23,14 @@ class NodeLines(Observer):
             "node.taken_over", node=name, sms=sms, parts=parts, events=events, candidates=candidates
         )
 
+    def node_clock_differs(self, name: str, ahead_s: float) -> None:
+        """node.clock_differs: from the clock of the server."""
+        self._log.warning("node.clock_differs", node=name, seconds=round(ahead_s, 3))
+
+    def node_clock_agrees(self, name: str, ahead_s: float) -> None:
+        """node.clock_agrees: again."""
+        self._log.warning("node.clock_agrees", node=name, seconds=round(ahead_s, 3))
+
     def node_untrusted(self, name: str) -> None:
         """node.untrusted: the lease is nearly over."""
         self._log.error("node.untrusted", node=name, consequence=UNTRUSTED)

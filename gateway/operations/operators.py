@@ -23,8 +23,8 @@ Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
 class Operators:
-    """Answers commands. A retry or drop is answered after it is stored. owner_of: the name of the other live
-    node to which an SMS belongs, if it does; None where there is no other node."""
+    """Answers commands. A retry or drop is answered after it is stored. owner_of: the name of the other node
+    to which an SMS belongs, if it does; None where there is no other node."""
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ SMS that find no receiver here. Only the pipeline's task calls the store for tha
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -28,6 +29,10 @@ LOOK_EVERY: Final = 1.0
 STEP: Final = 2_000
 """SMS that one look takes over, takes in or gives away at most."""
 
+COMPARE_EVERY: Final = 60.0
+"""Seconds between two looks at the clock of the server."""
+APART: Final = 5.0
+"""Seconds by which the clock of this node may differ from it without being told of."""
 STEP_BACK: Final = 0.05
 """Seconds, at most, between two attempts with an SMS that another node has met."""
 
@@ -81,9 +86,12 @@ class Nodes:
         self.wake: Callable[[Mapping[str, int]], None] | None = None
         self._monotonic = monotonic
         self._states: list[NodeState] = []
-        self._looked_at = self._committed_at = -inf
+        self._looked_at = self._committed_at = self._compared_at = -inf
+        self._apart = False
         self._was_trusted = True
         self._told: Mapping[str, Sequence[str]] | None = None
+        self._giving: deque[tuple[int, list[MobileTerminated]]] = deque()  # by node: stored or not
+        self._parts_unread = False  # parts were taken over, or nobody knows
 
     @property
     def due(self) -> bool:
@@ -141,11 +149,24 @@ class Nodes:
             await self._store.tell_receivers(receivers)
             self._told = receivers
         self._learn(await self._store.nodes())
-        if any(not each.live for each in self._others()):
+        if self._parts_unread or any(not each.live for each in self._others()):
             await self._take_over()
         if (room := min(self._outbox.limit - self._outbox.depth, STEP)) > 0:
             self._recovery.take_in(await self._store.take_in(room))
         await self._give()
+        if self._looked_at - self._compared_at >= COMPARE_EVERY:
+            await self._compare_clocks()
+
+    async def _compare_clocks(self) -> None:
+        """Say when the clock of this node is wrong, or that of the server, and when they agree again."""
+        self._compared_at = self._clock.monotonic()
+        ahead_s = (self._clock.now_ms() - await self._store.now()) / 1000
+        apart = abs(ahead_s) > APART
+        if apart and not self._apart:
+            self._observer.node_clock_differs(self._name, ahead_s)
+        elif self._apart and not apart:
+            self._observer.node_clock_agrees(self._name, ahead_s)
+        self._apart = apart
 
     def _others(self) -> list[NodeState]:
         return [each for each in self._states if each.number != self._store.node]
@@ -160,23 +181,25 @@ class Nodes:
 
     async def _take_over(self) -> None:
         until = self._retransmissions.until(self._clock.monotonic())
-        parts = 0
+        parts, self._parts_unread = int(self._parts_unread), True
         for taken in await self._store.take_over(until, STEP):
             self._looked_at = -inf  # there may be more
             self._observer.node_taken_over(taken.name, taken.sms, taken.parts, taken.events, taken.candidates)
             parts += taken.parts
         if parts:
             await self._recover_parts()
+        self._parts_unread = False
 
     async def _give(self) -> None:
-        """Give SMS that find no receiver here to nodes that have one."""
-        for node, waiting in self._outbox.take_out(self.placement.elsewhere, STEP).items():
-            given: set[int] = set()
-            try:
-                given.update(await self._store.give([sms.number for sms in waiting], node))
-            finally:
-                kept = [sms for sms in waiting if sms.number not in given]
-                self._outbox.hand_over(kept, self._clock.monotonic(), self._clock.now_ms())
+        """Give SMS that find no receiver here to nodes that have one. Where the store fails, nobody knows
+        whose they are: they leave from nowhere until the store has said it."""
+        self._giving += self._outbox.take_out(self.placement.elsewhere, STEP).items()
+        while self._giving:
+            node, waiting = self._giving[0]
+            given = set(await self._store.give([sms.number for sms in waiting], node))
+            del self._giving[0]
+            kept = [sms for sms in waiting if sms.number not in given]
+            self._outbox.hand_over(kept, self._clock.monotonic(), self._clock.now_ms())
             if given:
                 self.left_elsewhere({node: len(given)})
 
@@ -198,5 +221,10 @@ class Nodes:
         ]
 
     def owner_of(self, sms: MobileTerminated) -> str | None:
-        """Return the name of the other live node to which an SMS of the store belongs."""
-        return next((each.name for each in self._others() if each.live and each.number == sms.node), None)
+        """Return the name of the other node to which an SMS of the store belongs.
+
+        What a dead one left is this node's, or another one's, in a moment: nobody decides about it before.
+        """
+        if sms.node == self._store.node:
+            return None
+        return next((each.name for each in self._others() if each.number == sms.node), "") or str(sms.node)

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from commands.model import LoadKeys, World
@@ -29,10 +30,15 @@ STEP: Final = 40
 """SMS of one commit at most, so that SMS of handsets do not wait long for it."""
 HURRIED_MOST: Final = 100_000
 """SMS to provinces that nobody gets, not yet noted in the store. Those beyond wait for their deadline."""
+HURRIED_STEP: Final = 1_000
+"""Of them in one commit."""
 REFUSAL: Final = 0.0002
 """Seconds for which nothing more is taken, for each refusal: a flood leaves most of the time to SMS."""
 COUNTED: Final = ("taken", "repeated", "refused", "unanswered")
 """What is counted of each province."""
+CODE_MOST: Final = 20
+"""Characters of a code in a topic that is answered: where it is longer, the topic of the answer may be too
+long for any broker, and what cannot be answered would come again for ever."""
 TOO_MANY: Final = "too many SMS wait here: send it again later"
 FAILED: Final = "the gateway has failed on it: its log says why"
 
@@ -122,10 +128,11 @@ class Provinces:
         """Store what is in these messages; gives what is to be published about it (subscription.Take)."""
         work = Work(deque(), [], asyncio.get_running_loop().create_future())
         for message in messages:
+            began = self._clock.monotonic()
             found = read(message.topic, message.payload, self._clock.now_ms())
             work.items += found.items
             work.refused += found.refused
-            await asyncio.sleep(0)  # SMS have their turn
+            await asyncio.sleep(self._clock.monotonic() - began)  # SMS have as much of the time
         for each in work.refused:
             self._note_refused(each)
         if work.items:
@@ -136,7 +143,8 @@ class Provinces:
             finally:
                 self._work = None
         await asyncio.sleep(len(work.refused) * REFUSAL)
-        return refusals(work.refused, self._terms.node, self._clock.now_ms())
+        told = [each for each in work.refused if len(_code(each)) <= CODE_MOST]
+        return refusals(told, self._terms.node, self._clock.now_ms())
 
     def nobody_hears(self, numbers: Sequence[int]) -> None:
         """These SMS to provinces reach nobody: their customers need not wait."""
@@ -177,7 +185,7 @@ class Provinces:
         now_ms = self._clock.now_ms()
         world = World()
         work = self._work
-        prepared.hurried = list(self._hurried)
+        prepared.hurried = [*islice(self._hurried, HURRIED_STEP)]
         prepared.commit.overdue = [AskedOver(now_ms, number) for number in prepared.hurried]
         if work is not None and work.items:
             await self._prepare(work, prepared, world, now_ms)
@@ -233,7 +241,7 @@ class Provinces:
         """The SMS of an item, or why there is none."""
         code = _code(item)
         if not self._is_own(self._routing.notice_from() + code, code):
-            return f"{item.topic}: {code[:20]!a} is no code of a province"
+            return f"its topic: {code[:CODE_MOST]!a} is no code of a province"
         to = self._handset(item)
         if to is None:
             return "to: is no mobile, or one that the service does not take"

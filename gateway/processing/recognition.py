@@ -53,7 +53,7 @@ class Recognition:
             m.at = now_ms
             m.digest = digest(m)
         wanted = [m.digest for m in batch] if retransmissions.possible else []
-        doubt = None if self._resends is None else await self._resends.look(wanted)
+        doubt = None if self._resends is None else await self._resends.look(wanted, prepared.moment)
         found = await retransmissions.find(wanted, prepared.moment)
         late, late_before = prepared.late, prepared.late_before
         fresh = []

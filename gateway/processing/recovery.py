@@ -13,9 +13,12 @@ from gateway.outbound.outbox import Outbox
 from gateway.processing.addressing import Accounts
 from gateway.secrets import Keys, UnsealError
 from gateway.storage.contract import Store
+from gateway.storage.nodes import SharedStore
 from routing.table import Routing
 
 SEALED_BY_ANOTHER_KEY = "sealed with another key"
+STEP: Final = 2_000
+"""SMS that are taken over at once."""
 NODE_SHIFT: Final = 56
 """Bits of a number below those of its node (gateway.message.MessageNumbers)."""
 
@@ -47,6 +50,20 @@ class Recovery:
         self._observer = observer
         self._read_from: int | None = 0
         self._taken_in: set[int] = set()  # while SMS of earlier runs are read
+
+    async def of_nodes(self, until: int) -> None:
+        """Take over what named nodes left, where this gateway has their store alone: nobody else does.
+
+        until: as in SharedStore.take_over. Called before anything else of earlier runs is read.
+        """
+        store = self._store
+        if not isinstance(store, SharedStore):
+            return
+        while found := await store.take_over(until, STEP):
+            for each in found:
+                self._observer.node_taken_over(each.name, each.sms, each.parts, each.events, each.candidates)
+        while await store.take_in(STEP):
+            pass  # waiting() reads them with all others
 
     async def parts(self, reassembly: Reassembly, routing: Routing) -> list[GivenUp]:
         """Recover the parts of long messages, incomplete ones and recently complete ones, not known yet.
@@ -90,7 +107,8 @@ class Recovery:
         """Hand over SMS that were moved here from other nodes."""
         if self._read_from is not None:
             self._taken_in.update(sms.number for sms in rows)
-        self._outbox.hand_over(list(self.readable(rows)), self._clock.monotonic(), self._clock.now_ms())
+        mine = [sms for sms in rows if not self._outbox.holds(sms)]  # an earlier call may have failed
+        self._outbox.hand_over(list(self.readable(mine)), self._clock.monotonic(), self._clock.now_ms())
 
     def _is_of_this_run(self, sms: MobileTerminated) -> bool:
         """Numbers of another node tell nothing about it: they come by take_in() meanwhile."""

@@ -4,7 +4,8 @@ Such an SMS comes again here when its centre lost the session with the other nod
 whether the answer arrived. So the SMS is held, with what its handset sends after it, until one of these:
 
 - It is a candidate: then it is a repeat.
-- The other node has committed twice since, and so has stored what it knew of its sessions: then it is new.
+- The other node has committed twice since, and so has stored what it knew of its sessions, and KNOWN_AFTER
+  seconds have passed: then it is new.
 - The store has it no more: its answer was certain, so it is new; or the work of the other node was taken
   over, which has made a candidate of it.
 """
@@ -18,14 +19,19 @@ from gateway.storage.nodes import Equal, SharedStore
 
 COMMITS: Final = 2
 """Commits of the other node. The first one may have begun before the look."""
+KNOWN_AFTER: Final = 2.0
+"""Seconds that the end of a session may take longer to the other node than the resend took to this one. Under
+load that node commits a hundred times meanwhile."""
 
 
 @dataclass(slots=True)
 class Doubt:
-    """What the store has of the SMS of one batch. handsets: whose SMS are held."""
+    """What the store has of the SMS of one batch, at a moment (now, monotonic seconds). handsets: whose SMS
+    are held."""
 
     node: int
     handsets: set[str]
+    now: float
     equals: dict[bytes, list[Equal]] = field(default_factory=dict)
     ordinals: dict[bytes, int] = field(default_factory=dict)
 
@@ -53,8 +59,9 @@ class Doubt:
                 continue
             if m.seen is None:
                 m.seen = {}
-            seen = m.seen.setdefault(equal.number, equal.batch)
-            still = still or equal.doubted or equal.batch < seen + COMMITS
+            batch, at = m.seen.setdefault(equal.number, (equal.batch, self.now))
+            known = equal.batch >= batch + COMMITS and self.now >= at + KNOWN_AFTER
+            still = still or equal.doubted or not known
         return still
 
 
@@ -65,9 +72,9 @@ class Resends:
         self._store = store
         self._held = held
 
-    async def look(self, digests: list[bytes]) -> Doubt:
+    async def look(self, digests: list[bytes], now: float) -> Doubt:
         """Ask what the store has, before it is asked for candidates. Raises StorageError."""
-        doubt = Doubt(self._store.node, set(self._held()))
+        doubt = Doubt(self._store.node, set(self._held()), now)
         if digests:
             for equal in await self._store.answered(digests):
                 doubt.equals.setdefault(equal.digest, []).append(equal)

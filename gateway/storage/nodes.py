@@ -91,6 +91,9 @@ class SharedStore(Store, Protocol):
         It moves with each commit.
         """
 
+    async def now(self) -> int:
+        """Give the time by the clock of the server (ms since the epoch), which is the same for all nodes."""
+
     async def nodes(self) -> list[NodeState]:
         """Give all nodes, this one among them, by number."""
 
@@ -125,8 +128,9 @@ class SharedStore(Store, Protocol):
     async def give(self, numbers: Sequence[int], node: int) -> list[int]:
         """Move waiting SMS of this node to another live node, in a commit of its own.
 
-        Gives the numbers of those that were moved. Where the connection is lost meanwhile it asks until it
-        knows: an SMS that two nodes take for their own leaves twice.
+        Gives the numbers of those that are not this node's any more, also by an earlier call that failed.
+        Where the connection is lost meanwhile it asks until it knows: an SMS that two nodes take for their own
+        leaves twice.
         """
 
     async def hold(self, name: str) -> bool:

@@ -23,6 +23,7 @@ from tests.events.support import Notebook
 from tests.proofs.served import (
     accepted,
     bind,
+    events,
     inside,
     lines,
     rows,
@@ -141,18 +142,21 @@ async def test_what_is_refused_is_told(broker: Mosquitto, tmp_path: Path) -> Non
 
 
 async def test_a_topic_of_no_province(broker: Mosquitto, tmp_path: Path) -> None:
-    """Nothing is sent; headquarters has no numbers of its own."""
+    """Nothing is sent; headquarters has no numbers of its own. What cannot be answered, as the topic of the
+    answer would be too long, holds up nothing."""
     config = config_for(tmp_path, broker)
     names = ("000", "999", "12345678")
     topics = [f"fetion/province/{name}/mt/refused" for name in names]
     async with system(broker, *topics) as province, inside(config) as gateway:
         await subscribed(tmp_path)
+        await province.sends(answer("a"), topic=f"fetion/province/{'9' * 65_510}/mt")
         for topic in topics:
             await province.sends(answer("a"), topic=topic.removesuffix("/refused"))
             [item] = await province.gets(topic)
             assert "is no code of a province" in item["reason"]
-        assert sum(gateway.provinces.counts.values()) == 3
+        assert sum(gateway.provinces.counts.values()) == 4
     assert rows(store_of(tmp_path), "SELECT * FROM outbox") == []
+    assert "gateway.fault" not in events(tmp_path / "gateway.log")
 
 
 async def test_nobody_is_there(broker: Mosquitto, tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def test_a_payload_that_is_refused_whole(payload: bytes, why: str) -> None:
         ({"schema": "fetion.province_mt/2"}, "schema: must be"),
         ({"txt": "x"}, "txt: there is no such field"),
         ({"密码123456": "x"}, "?: there is no such field"),
+        ({str(n): "x" for n in range(18)}, "has 21 fields"),
     ],
 )
 def test_an_item_that_is_refused(change: dict[str, object], why: str) -> None:

@@ -216,6 +216,8 @@ def all_lines() -> list[dict[str, Any]]:
         "storage_lost": (StorageError("disk full"), 1, 2),
         "node_joined": ("west", 2),
         "node_taken_over": ("west", 3, 2, 1, 40),
+        "node_clock_differs": ("east", -61.5),
+        "node_clock_agrees": ("east", 0.25),
         "node_untrusted": ("east",),
         "node_trusted": ("east",),
         "node_fenced": ("east", fault),

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from shutil import copy
@@ -13,15 +13,18 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.cli.status import screen
+from gateway.clock import SystemClock
 from gateway.message import message_id
 from gateway.operations.control import CommandRefused
 from gateway.operations.operators import Operators
 from gateway.simulator.errors import BindRefusedError
-from gateway.storage.nodes import Fenced
+from gateway.storage.contract import StoreFault
+from gateway.storage.nodes import Equal, Fenced, TakenOver
+from gateway.storage.postgresql.store import PostgresStore
 from tests.ports import free_port
 from tests.postgresql import missing, schema_of, shared, url_of
 from tests.proofs.served import accepted, bind, events, inside, lines, serving, sms, until, write_config
-from tests.support import ALICE, BOB
+from tests.support import ALICE, BOB, part_of_many
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
@@ -74,6 +77,27 @@ async def test_a_reply_leaves_at_the_node_whose_receiver_asks_for_it(tmp_path: P
         await there.close()
 
 
+async def test_a_clock_that_is_wrong_is_told_of(tmp_path: Path) -> None:
+    """By how much, and when it is right again; looked at once a minute."""
+
+    class Wrong(SystemClock):
+        ahead_ms, passed_s = -90_000, 0.0
+
+        def now_ms(self) -> int:
+            return super().now_ms() + self.ahead_ms
+
+        def monotonic(self) -> float:
+            return super().monotonic() + self.passed_s
+
+    log, clock = tmp_path / "east" / "gateway.log", Wrong()
+    async with inside(node(tmp_path, "east"), clock=clock):
+        await until(lambda: "node.clock_differs" in events(log), "the line")
+        [line] = [each for each in lines(log) if each["event"] == "node.clock_differs"]
+        assert -92 < line["seconds"] < -88
+        clock.ahead_ms, clock.passed_s = 0, 61.0
+        await until(lambda: "node.clock_agrees" in events(log), "the line")
+
+
 async def test_what_waits_is_given_to_a_node_with_a_receiver(tmp_path: Path) -> None:
     """The only receiver here goes, and one comes there."""
     async with two(tmp_path) as (east, west):
@@ -87,6 +111,51 @@ async def test_what_waits_is_given_to_a_node_with_a_receiver(tmp_path: Path) -> 
         await there.close()
 
 
+async def test_what_nodes_left_is_taken_over_by_a_gateway_without_a_name(tmp_path: Path) -> None:
+    """It has their store alone: nobody else would send it."""
+    async with inside(node(tmp_path, "east")) as east:
+        sender = await bind(east.port, "transmitter")
+        await accepted(sender, sms(ALICE, "161", "KTFX"))
+        await accepted(sender, part_of_many(7, 2, 1, b"CX"))
+        await until(lambda: east.outbox.depth == 1, "a reply that waits")
+        await sender.close()
+    key = str(tmp_path / "east" / "fetion.key")
+    alone = write_config(tmp_path / "alone", storage={"url": url_of(tmp_path), "key_file": key})
+    async with inside(alone) as gateway:
+        esme = await bind(gateway.port)
+        await until(esme.inbox.qsize, "the reply")
+        await accepted(esme, part_of_many(7, 2, 2, b"FX"))
+        await until(lambda: esme.inbox.qsize() == 2, "the answer to a message of which it got a half")
+        await esme.close()
+
+
+async def test_parts_are_joined_though_the_takeover_was_not_heard_of(tmp_path: Path) -> None:
+    """The server has stored it, and the connection was lost: the next look reads the parts all the same."""
+    unheard: list[TakenOver] = []
+
+    class Unheard(PostgresStore):
+        async def take_over(self, until: int, limit: int) -> list[TakenOver]:
+            taken = await super().take_over(until, limit)
+            if taken and not unheard:
+                unheard.extend(taken)
+                raise StoreFault("the connection is lost")
+            return taken
+
+    async with inside(node(tmp_path, "east")) as east:
+        sender = await bind(east.port, "transmitter")
+        await accepted(sender, part_of_many(7, 2, 1, b"KT"))
+        await sender.close()
+    (tmp_path / "key").mkdir()
+    copy(tmp_path / "east" / "fetion.key", tmp_path / "key")
+    async with inside(node(tmp_path, "west"), open_store=Unheard.open) as west:
+        await until(lambda: west._reassembly.numbers(), "the part")
+        assert unheard[0].parts == 1
+        esme = await bind(west.port)
+        await accepted(esme, part_of_many(7, 2, 2, b"FX"))
+        await until(esme.inbox.qsize, "the answer")
+        await esme.close()
+
+
 async def test_an_account_binds_at_its_nodes_only(tmp_path: Path) -> None:
     """Elsewhere: RBINDFAIL, and the log names the nodes."""
     async with two(tmp_path, nodes=["east"]) as (east, west):
@@ -97,6 +166,34 @@ async def test_an_account_binds_at_its_nodes_only(tmp_path: Path) -> None:
         await until(lambda: "bind.refused" in events(log), "the line")
         [line] = [each for each in lines(log) if each["event"] == "bind.refused"]
         assert line["reason"] == "the account binds at east only: this is west"
+
+
+async def test_the_end_of_a_session_that_is_heard_of_late(tmp_path: Path) -> None:
+    """The resend is at the other node before it, and the first node commits for others all the time: still it
+    is recognised."""
+    looks: list[int] = []
+
+    class Looking(PostgresStore):
+        async def answered(self, digests: Sequence[bytes]) -> list[Equal]:
+            looks.append(len(digests))
+            return await super().answered(digests)
+
+    async with inside(node(tmp_path, "east")) as east:
+        (tmp_path / "key").mkdir()
+        copy(tmp_path / "east" / "fetion.key", tmp_path / "key")
+        async with inside(node(tmp_path, "west"), open_store=Looking.open) as west:
+            first, others, second = [await bind(port) for port in (east.port, east.port, west.port)]
+            number = await accepted(first, sms(ALICE, "161", "KTFX"))
+            again = asyncio.create_task(accepted(second, sms(ALICE, "161", "KTFX")))
+            await until(lambda: west.queue.held_handsets, "the resend, held")
+            for _ in range(3):
+                await accepted(others, sms(BOB, "161", "BZ"))
+            seen = len(looks)
+            await until(lambda: again.done() or len(looks) >= seen + 2, "two looks")
+            await first.abort()
+            assert await again == number
+            await others.close()
+            await second.close()
 
 
 async def test_operators_are_told_whose_an_sms_is(tmp_path: Path) -> None:
@@ -119,6 +216,9 @@ async def test_operators_are_told_whose_an_sms_is(tmp_path: Path) -> None:
         )
         with pytest.raises(CommandRefused, match="belongs to node east: use the command with its config"):
             await operators.drop(message_id(number))
+        shared().execute("UPDATE outbox SET node = 9", schema_of(tmp_path))
+        with pytest.raises(CommandRefused, match="belongs to node 9"):  # not known yet, or dead
+            await operators.retry(message_id(number))
         nodes = west._nodes.report()
         assert [(each["name"], each["this"], each["live"]) for each in nodes] == [
             ("east", False, True),

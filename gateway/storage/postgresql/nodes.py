@@ -20,6 +20,7 @@ LEAVING: Final = """
 number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret, reference, at,
     expires_at, parts, parts_done, attempts, losses, source_ton, source_npi, repeat, node
 """
+_NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _NODES: Final = f"""
 SELECT number, name, {LIVE}, greatest(extract(epoch FROM until - clock_timestamp()), 0)::float, batch,
     receivers
@@ -35,14 +36,15 @@ WITH taken AS (
     RETURNING {LEAVING}, state)
 SELECT {LEAVING} FROM taken WHERE state = 0 ORDER BY number
 """  # noqa: S608
+# Nobody has heard whether these were taken in.
+_MOVED_STILL: Final = "UPDATE outbox SET moved = TRUE WHERE number = ANY(%s) AND node = %s AND state = 0"
 _MOVED: Final = "SELECT FROM outbox WHERE node = %s AND moved LIMIT 1"
 _GIVE: Final = f"""
 UPDATE outbox SET node = %(node)s, moved = TRUE
 WHERE number = ANY(%(numbers)s) AND node = %(me)s AND state = 0
     AND EXISTS (SELECT FROM node n WHERE n.number = %(node)s AND {LIVE})
-RETURNING number
 """  # noqa: S608
-_MOVED_AWAY: Final = "SELECT number FROM outbox WHERE number = ANY(%s) AND node != %s"
+_MOVED_AWAY: Final = "SELECT number FROM outbox WHERE number = ANY(%s) AND node != %s ORDER BY number"
 _HOLDER: Final = f"""
 SELECT n.number, {LIVE} FROM holding h JOIN node n ON n.number = h.node WHERE h.name = %s
 """  # noqa: S608
@@ -73,6 +75,10 @@ class NodeCalls:
     def trusted_until(self) -> float:
         """As the last answer of the server allows it."""
         return self._link.owner.trusted_until
+
+    async def now(self) -> int:
+        """One round trip."""
+        return int((await self._link.read(_NOW))[0][0])
 
     async def nodes(self) -> list[NodeState]:
         """All rows of a small table."""
@@ -138,17 +144,19 @@ class NodeCalls:
         values = {"numbers": list(numbers), "node": node, "me": self._link.owner.node}
 
         async def move(db: Db) -> list[int]:
-            return [number for (number,) in await (await db.execute(_GIVE, values)).fetchall()]
+            await db.execute(_GIVE, values)
+            away = await db.execute(_MOVED_AWAY, (list(numbers), self._link.owner.node))
+            return [number for (number,) in await away.fetchall()]
 
         try:
-            return sorted(await self._link.apart(move))
+            return await self._link.apart(move)
         except Unreachable:  # it has not begun
             raise
         except StoreFault:  # whoever still took them for his own would send them beside the other node
             found = await self._link.learn(_MOVED_AWAY, (list(numbers), self._link.owner.node))
             if not found:
                 raise
-            return sorted(number for (number,) in found)
+            return [number for (number,) in found]
 
     async def hold(self, name: str) -> bool:
         """A row, held by the node that it names as long as that one lives: mostly a look."""
