@@ -129,7 +129,7 @@ class SharedStore(Store, Protocol):
         """Move waiting SMS of this node to another live node, in a commit of its own.
 
         Gives the numbers of those that are not this node's any more, also by an earlier call that failed.
-        Where the connection is lost meanwhile it asks until it knows: an SMS that two nodes take for their own
+        Where the connection is lost meanwhile it asks until it knows: an SMS that two nodes take for theirs
         leaves twice.
         """
 
