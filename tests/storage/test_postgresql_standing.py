@@ -2,6 +2,7 @@
 has."""
 
 import asyncio
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
@@ -223,26 +224,28 @@ async def test_a_wait_for_the_standby_that_somebody_ends(server: Server) -> None
         server.execute("ALTER SYSTEM SET synchronous_standby_names = 'away'")
         server.execute("SELECT pg_reload_conf()")
         store._link._limit = PATIENCE
-        commit = asyncio.create_task(store.commit(batch(2)))
-        await waiting_for_a_standby(server)
+        commit, number = await waits_for_a_standby(store, server)
         store._link._limit = SHORT
         server.execute("SELECT pg_cancel_backend(pid) FROM node")
         await in_doubt(store)
-        assert server.execute("SELECT number FROM journal WHERE number = 2") == [(2,)]
+        assert server.execute(f"SELECT number FROM journal WHERE number = {number}") == [(number,)]  # noqa: S608
         done, _ = await asyncio.wait((commit,), timeout=SHORT)
         assert not done
         server.execute("ALTER SYSTEM RESET synchronous_standby_names")
         server.execute("SELECT pg_reload_conf()")
         async with asyncio.timeout(PATIENCE):
             await commit
-        await again(store, batch(3))
+        await again(store, batch(number + 1))
 
 
-async def waiting_for_a_standby(server: Server) -> None:
-    """Wait until a commit waits."""
+async def waits_for_a_standby(store: PostgresStore, server: Server) -> tuple["asyncio.Task[None]", int]:
+    """Commit until a commit waits: new settings take the server a moment. Gives it, and its number."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     async with asyncio.timeout(PATIENCE):
-        while True:
-            waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-            if (await asyncio.to_thread(server.execute, waits))[0][0]:
-                return
-            await asyncio.sleep(0.01)
+        for number in itertools.count(2):
+            commit = asyncio.create_task(store.commit(batch(number)))
+            while not commit.done():
+                if (await asyncio.to_thread(server.execute, asked))[0][0]:
+                    return commit, number
+            await commit
+    raise AssertionError("no commit waits")
