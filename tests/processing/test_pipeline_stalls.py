@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ import pytest
 from gateway.inbound.hashing import HASHES_PER_MINUTE
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.message import Commit
-from gateway.processing import pipeline
 from gateway.processing.pipeline import PAUSE_FIRST, Pipeline
 from gateway.secrets import Hasher
 from gateway.smpp.status import CommandStatus
@@ -37,14 +36,6 @@ def stall(live: LiveGateway, monkeypatch: pytest.MonkeyPatch, seconds: float, co
 
 
 Later = Callable[[int, float], Awaitable[None]]
-
-
-@pytest.fixture(autouse=True)
-def patient() -> Iterator[None]:
-    """The clock goes forward by seconds at once, also while the store is asked: that is no store that stalls."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "STALLED", 3600.0)
-        yield
 
 
 def waits(live: LiveGateway, monkeypatch: pytest.MonkeyPatch) -> Later:
