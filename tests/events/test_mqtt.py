@@ -16,7 +16,18 @@ from gateway.message import message_id
 from gateway.simulator.esme import Esme
 from tests.conftest import Report
 from tests.events.mosquitto import Mosquitto, Subscriber, in_order, needs_mosquitto, settled
-from tests.proofs.served import accepted, bind, inside, lines, rows, serving, sms, until, write_config
+from tests.proofs.served import (
+    PATIENCE,
+    accepted,
+    bind,
+    inside,
+    lines,
+    rows,
+    serving,
+    sms,
+    until,
+    write_config,
+)
 from tests.support import ALICE, BOB, store_of
 
 pytestmark = needs_mosquitto
@@ -40,6 +51,29 @@ async def subscribed(broker: Mosquitto, user: str | None = None, qos: int = 1) -
         yield await subscriber.ready()
     finally:
         subscriber.close()
+
+
+@contextlib.asynccontextmanager
+async def starting(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Subscriber]:
+    """Start a broker to which the gateway tries to connect: it succeeds when a subscriber is there. What the
+    broker gets before goes to nobody."""
+    tries, there = asyncio.Event(), asyncio.Event()
+    connect = mqtt.MqttClient.connect
+
+    async def late(client: mqtt.MqttClient) -> None:
+        tries.set()
+        await there.wait()
+        await connect(client)
+
+    monkeypatch.setattr(mqtt.MqttClient, "connect", late)
+    await asyncio.wait_for(tries.wait(), PATIENCE)
+    await broker.start()
+    try:
+        async with subscribed(broker) as subscriber:
+            there.set()
+            yield subscriber
+    finally:
+        broker.kill()
 
 
 def config_for(folder: Path, url: str, **mqtt: object) -> Path:
@@ -86,7 +120,9 @@ async def test_what_happened_is_published(broker: Mosquitto, tmp_path: Path) -> 
     assert not logged(tmp_path, "events.disconnected")
 
 
-async def test_no_sms_waits_for_a_broker_that_is_away(tmp_path: Path) -> None:
+async def test_no_sms_waits_for_a_broker_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SMS are answered, events wait, the log says so; when the broker comes all of them do, in order."""
     broker = Mosquitto(tmp_path)
     config = config_for(tmp_path, broker.url)
@@ -94,15 +130,11 @@ async def test_no_sms_waits_for_a_broker_that_is_away(tmp_path: Path) -> None:
         await says(esme, ALICE, "KTFX", *(f"NC#n{n}" for n in range(120)))
         assert gateway.events.backlog == {"mqtt": 121}
         await until(lambda: logged(tmp_path, "events.disconnected"), "the line of the log")
-        await broker.start()
-        try:
-            async with subscribed(broker) as subscriber:
-                found = await settled(subscriber, 121)
-                assert in_order(found) == {ALICE: list(range(1, 122))}
-                assert max(len(payload) for _, payload, _ in subscriber.messages) < 50 * 300
+        async with starting(broker, monkeypatch) as subscriber:
+            found = await settled(subscriber, 121)
+            assert in_order(found) == {ALICE: list(range(1, 122))}
+            assert max(len(payload) for _, payload, _ in subscriber.messages) < 50 * 300
             await until(lambda: gateway.events.backlog == {"mqtt": 0}, "the cursor")
-        finally:
-            broker.kill()
     [line, *_] = logged(tmp_path, "events.disconnected")
     assert line["peer"] == f"127.0.0.1:{broker.port}"
     assert "refused" in str(line["reason"]).lower()
@@ -297,20 +329,16 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
     assert "canary" not in (tmp_path / "gateway.log").read_text("utf-8")
 
 
-async def test_too_many_events_for_the_backlog(tmp_path: Path) -> None:
+async def test_too_many_events_for_the_backlog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond mqtt.backlog the oldest go while the broker is away: counted, told; the others arrive."""
     broker = Mosquitto(tmp_path)
     config = config_for(tmp_path, broker.url, backlog=20)
     async with inside(config) as gateway, await bind(gateway.port) as esme:
         await says(esme, ALICE, "KTFX", *(f"NC#n{n}" for n in range(49)))
         await until(lambda: gateway.events.counts == {"mqtt": (0, 30)}, "the dropped ones")
-        await broker.start()
-        try:
-            async with subscribed(broker) as subscriber:
-                found = await settled(subscriber, 20)
-                assert in_order(found) == {ALICE: list(range(31, 51))}
-        finally:
-            broker.kill()
+        async with starting(broker, monkeypatch) as subscriber:
+            found = await settled(subscriber, 20)
+            assert in_order(found) == {ALICE: list(range(31, 51))}
     assert logged(tmp_path, "events.dropped")[0]["consumer"] == "mqtt"
 
 
