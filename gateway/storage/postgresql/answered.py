@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.message import Commit
 from gateway.storage.nodes import Equal
-from gateway.storage.postgresql.link import Db, Statement
+from gateway.storage.postgresql.link import Db, Link, Statement
 from gateway.storage.postgresql.owner import NODE_SHIFT, range_of
 from gateway.storage.postgresql.rows import octets, recordset
 
@@ -49,7 +49,7 @@ async def expected(db: Db, done: int, reach: int) -> None:
     await db.execute(_EXPECTED, (done, reach))
 
 
-async def equal(db: Db, digests: Sequence[bytes]) -> list[Equal]:
-    """See SharedStore.answered."""
-    rows = await (await db.execute(_EQUAL, (list(digests),))).fetchall()
+async def equal(link: Link, digests: Sequence[bytes]) -> list[Equal]:
+    """See SharedStore.answered. The table comes and goes faster than the planner hears of it."""
+    rows = await link.look(_EQUAL, (list(digests),))
     return [Equal(bytes(digest), *others) for digest, *others in rows]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from gateway.message import Commit, Expected, Watermark
 from gateway.storage.contract import Candidate
 from gateway.storage.postgresql.answered import expected
-from gateway.storage.postgresql.link import Db, Statement
+from gateway.storage.postgresql.link import Db, Link, Statement
 from gateway.storage.postgresql.owner import FIRST_OF, LAST_OF, NODE_SHIFT, Owner, range_of
 
 MOST: Final = 500_000
@@ -196,7 +196,7 @@ class Candidates:
         return int(await one(db, "SELECT count(*) FROM candidate")) if count is None else count
 
 
-async def find(db: Db, digests: Iterable[bytes], now: int) -> list[Candidate]:
+async def find(link: Link, digests: Iterable[bytes], now: int) -> list[Candidate]:
     """See Store.candidates."""
-    rows = await (await db.execute(_FIND, (list(digests), now))).fetchall()
+    rows = await link.look(_FIND, (list(digests), now))
     return [Candidate(bytes(digest), number) for digest, number in rows]

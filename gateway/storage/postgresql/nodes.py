@@ -98,8 +98,7 @@ class NodeCalls:
 
     async def answered(self, digests: Sequence[bytes]) -> list[Equal]:
         """One search of an index for all digests."""
-        async with self._link.turn() as db:
-            return await answered.equal(db, digests)
+        return await answered.equal(self._link, digests)
 
     async def take_over(self, until: int, limit: int) -> list[TakenOver]:
         """A look that writes nothing, then see gateway.storage.postgresql.takeover."""

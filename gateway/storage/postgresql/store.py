@@ -191,8 +191,7 @@ class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
 
     async def candidates(self, digests: Iterable[bytes], now: int) -> list[Candidate]:
         """One search of an index for all digests."""
-        async with self._link.turn() as db:
-            return await find(db, digests, now)
+        return await find(self._link, digests, now)
 
     async def forget_candidates(self, now: int, limit: int) -> int:
         """One step."""
