@@ -12,6 +12,8 @@ FIGURE = "figure"
 
 # The machine may be busy: a slow example is no failure.
 settings.register_profile("default", deadline=None)
+# make test: the same examples each time. Without it (pytest, make test-long) each run draws others.
+settings.register_profile("fixed", deadline=None, derandomize=True)
 settings.load_profile("default")
 
 
