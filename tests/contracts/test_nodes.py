@@ -339,8 +339,8 @@ async def test_a_stale_commit_says_nothing_in_the_log(
 
 
 async def test_nodes_at_work_at_the_same_time(tmp_path: Path) -> None:
-    """Three nodes change, read and connect the same few customers: every change counts. Where two of them wait
-    for each other the server ends one, which runs again."""
+    """Three nodes change, read and connect the same few customers: every change counts. Where two of them
+    wait for each other the server ends one, which runs again."""
     people = [f"1380013800{digit}" for digit in range(5)]
 
     async def work(store: PostgresStore, chance: Random) -> Counter[str]:
