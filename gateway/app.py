@@ -32,7 +32,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
-from gateway.message import MessageNumbers
+from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
@@ -262,7 +262,7 @@ class Gateway:
         accounts = accounts_of(drivers)
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
-            settings.smpp.default_account.system_id,
+            settings.smpp.default_name,
         )
         self.outbox = Outbox(
             self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
@@ -408,12 +408,11 @@ class Gateway:
             None if nodes is None else nodes.owner_of,
         )
         watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
-        accounts = tuple(account.system_id for account in self.settings.smpp.accounts)
         status = Status(
             watched,
             self._clock,
             self._in_force,
-            accounts,
+            self.settings.smpp.names,
             self._links,
             None if nodes is None else nodes.report,
             None if self.settings.mqtt.url is None else self.provinces.report,

@@ -9,102 +9,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from gateway.events.broker import MqttSettings, Node, NodeName, Provinces
+from gateway.channels.smpp.settings import SHIPPED_ACCOUNT, LinkSettings, Positive, Seconds, Smpp
+from gateway.events.broker import MqttSettings, Node, Provinces
 from gateway.storage.settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
 PREFIX = "FETION__"
 
-SHIPPED_ACCOUNT: Mapping[str, object] = {"system_id": "smsc", "password": "fetion16", "default": True}
-"""Its password is documented: usable on the own machine only."""
-
 EMBEDDED = "(embedded defaults)"
 ENVIRONMENT = "(environment)"
 """Replace the file name in faults that belong to no file; the line of a variable is 0."""
-
-TYPE_OF_NUMBER = {"national": 0, "international": 1, "plus": 1}
-"""TON for each spelling of a mobile number: unknown, international (SMPP 3.4 section 5.2.5)."""
-
-TYPES_OF_NUMBER: Mapping[int, str] = MappingProxyType(
-    {
-        0: "unknown",
-        1: "international",
-        2: "national",
-        3: "network specific",
-        4: "subscriber",
-        5: "alphanumeric",
-        6: "abbreviated",
-    }
-)
-"""SMPP 3.4 section 5.2.5."""
-
-NUMBERING_PLANS: Mapping[int, str] = MappingProxyType(
-    {
-        0: "unknown",
-        1: "E.164",
-        3: "X.121",
-        4: "telex",
-        6: "E.212",
-        8: "national",
-        9: "private",
-        10: "ERMES",
-        14: "IP",
-        18: "WAP client",
-    }
-)
-"""SMPP 3.4 section 5.2.6."""
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-SecondsOrNever = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[int, Field(gt=0)]
-Octet = Annotated[int, Field(ge=0, le=255)]
-Window = Annotated[int, Field(ge=1, le=100_000)]
-
-
-def _octets(most: int) -> AfterValidator:
-    """Printable ASCII of 1 to `most` octets: a C-octet string of SMPP without its NUL."""
-
-    def check(text: str) -> str:
-        if not (text.isascii() and text.isprintable() and 1 <= len(text) <= most):
-            raise ValueError(f"must be 1 to {most} printable ASCII characters")
-        return text
-
-    return AfterValidator(check)
-
-
-def _one_of(names: Mapping[int, str]) -> AfterValidator:
-    """One of the values that a table names."""
-
-    def check(value: int) -> int:
-        if value not in names:
-            known = ", ".join(f"{number} {name}" for number, name in names.items())
-            raise ValueError(f"must be one of: {known}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _network(value: object) -> IPv4Network | IPv6Network:
-    """A network; ::ffff:10.0.0.0/104 is 10.0.0.0/8, as the addresses in it are IPv4 addresses."""
-    try:
-        wide = ip_network(str(value), strict=False)
-    except ValueError:
-        raise ValueError("must be a network such as 10.0.0.0/8 or ::1/128") from None
-    try:
-        network = ip_network(str(value))
-    except ValueError:
-        raise ValueError(f"must be a network, not an address in one: {wide} has this one") from None
-    mapped = isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped
-    return IPv4Network((mapped, network.prefixlen - 96)) if mapped else network
 
 
 def _zone(name: str) -> str:
@@ -113,81 +35,6 @@ def _zone(name: str) -> str:
     except (KeyError, ValueError, OSError) as error:
         raise ValueError("is no time zone that this machine knows, such as Asia/Shanghai") from error
     return name
-
-
-class Listen(Closed):
-    """The SMPP listener. port 0: any free one.
-
-    connections: maximum in all. per_address: maximum of one IPv4 address or IPv6 /64. unbound: maximum of
-    connections that have not bound; beyond it the oldest one of the address with the most is closed.
-    """
-
-    host: Annotated[str, Field(pattern=r"^\S+$")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 2775
-    connections: Positive = 1000
-    per_address: Positive = 250
-    unbound: Positive = 200
-
-
-class Timers(Closed):
-    """Timers of a session, in seconds (SMPP 3.4 section 7.2). inactivity 0: never."""
-
-    session_init: Seconds = 30
-    enquire_link: Seconds = 30
-    inactivity: SecondsOrNever = 0
-    response: Seconds = 60
-
-
-class AccountSettings(Closed):
-    """An account that may bind, and the conventions of its peer.
-
-    window_in: requests of the peer that may wait for our response; window_out: ours that may wait for the
-    peer's. allow_from: networks from which it may connect. default: SMS to a handset that never wrote leave
-    through this account. msisdn_format, ton, npi: how the peer spells mobile numbers (13..., 8613...,
-    +8613...). alphabet: codec for a data_coding, where it differs from the usual one. latin: the alphabet of
-    data_coding 0 in SMS to handsets. duplicate: seconds for which a retransmission is recognised; 0: never.
-    nodes: names of the nodes at which it may bind; null: at all (docs/nodes.md).
-    """
-
-    system_id: Annotated[str, _octets(15)]
-    password: Annotated[str, _octets(8), Field(repr=False)]
-    window_in: Window = 1000
-    window_out: Window = 100
-    allow_from: tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)], ...] = (
-        IPv4Network("127.0.0.0/8"),
-    )
-    default: bool = False
-    modes: frozenset[Literal["transmitter", "receiver", "transceiver"]] = frozenset(
-        {"transmitter", "receiver", "transceiver"}
-    )
-    msisdn_format: Literal["national", "international", "plus"] = "national"
-    ton: Annotated[int, _one_of(TYPES_OF_NUMBER)]
-    npi: Annotated[int, _one_of(NUMBERING_PLANS)] = 1
-    alphabet: Mapping[Octet, str] = {}
-    latin: Literal["gsm", "ascii"] = "gsm"
-    duplicate: SecondsOrNever = 3_600
-    nodes: Annotated[tuple[NodeName, ...], Field(min_length=1)] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_ton(cls, data: object) -> object:
-        """Derive the type of number from the spelling, if none is given."""
-        if not isinstance(data, Mapping):
-            return data
-        return {"ton": TYPE_OF_NUMBER.get(str(data.get("msisdn_format")), 0), **data}
-
-
-class Smpp(Closed):
-    """The SMPP side. One account, or one of several, is the default account."""
-
-    listen: Listen = Listen()
-    timers: Timers = Timers()
-    accounts: tuple[AccountSettings, ...] = (AccountSettings.model_validate(SHIPPED_ACCOUNT),)
-
-    @property
-    def default_account(self) -> AccountSettings:
-        """The account through which SMS to a handset that never wrote leave."""
-        return next((account for account in self.accounts if account.default), self.accounts[0])
 
 
 class Service(Closed):
@@ -417,6 +264,8 @@ class _Variables:
 
 def _absent(path: KeyPath) -> object:
     """Return the initial value of a missing section or list that a variable sets a value in."""
+    if path == ("smpp", "links"):
+        return []
     return [dict(SHIPPED_ACCOUNT)] if path == ("smpp", "accounts") else {}
 
 
@@ -438,8 +287,20 @@ def _wants_text(model: type[BaseModel], path: KeyPath) -> bool:
 def _across(located: Located[Settings]) -> Iterator[Fault]:
     """Yield faults between values that have none by themselves."""
     smpp = located.value.smpp
-    if not smpp.accounts:
-        yield located.fault(("smpp", "accounts"), "must have at least one account")
+    if not smpp.accounts and not smpp.links:
+        yield located.fault(("smpp", "accounts"), "must have at least one account, or smpp.links a link")
+    yield from _accounts(located)
+    yield from _links(located)
+    defaults = sum(each.default for each in smpp.accounts) + len(
+        {each.account for each in smpp.links if each.default}
+    )
+    if defaults != 1 and len(smpp.names) > 1:
+        reason = f"exactly one account or link must have default: true, not {defaults or 'none'}"
+        yield located.fault(("smpp", "accounts"), reason)
+
+
+def _accounts(located: Located[Settings]) -> Iterator[Fault]:
+    smpp = located.value.smpp
     seen: dict[str, int] = {}
     exposed = not _is_loopback(smpp.listen.host)
     for position, account in enumerate(smpp.accounts):
@@ -454,10 +315,29 @@ def _across(located: Located[Settings]) -> Iterator[Fault]:
         if exposed and account.password == SHIPPED_ACCOUNT["password"]:
             reason = f"is not loopback, where the shipped password is refused: set {dotted(row)}.password"
             yield located.fault(("smpp", "listen", "host"), reason)
-    defaults = sum(account.default for account in smpp.accounts)
-    if defaults != 1 and len(smpp.accounts) > 1:
-        reason = f"exactly one account must have default: true, not {defaults or 'none'}"
-        yield located.fault(("smpp", "accounts"), reason)
+
+
+def _links(located: Located[Settings]) -> Iterator[Fault]:
+    smpp = located.value.smpp
+    accounts = {each.name for each in smpp.accounts}
+    seen: dict[str, int] = {}
+    for position, link in enumerate(smpp.links):
+        row: KeyPath = ("smpp", "links", position)
+        first = seen.setdefault(link.name, position)
+        if first != position:
+            yield located.fault((*row, "name"), f"the same as that of smpp.links[{first}]")
+        if link.account in accounts:
+            key = "name" if link.centre is None else "centre"
+            yield located.fault((*row, key), f"{link.account!r} is the system_id of an account")
+        if link.nodes is not None and located.value.node.name is None:
+            yield located.fault(
+                (*row, "nodes"), "names nodes, and node.name is not set: nobody dials it here"
+            )
+        if link.backup is not None and (link.backup not in smpp.names or link.backup == link.account):
+            others = ", ".join(name for name in smpp.names if name != link.account) or "none"
+            yield located.fault((*row, "backup"), f"must name another account or centre: {others}")
+        if link.tls is not None and (link.tls.cert is None) is not (link.tls.key is None):
+            yield located.fault((*row, "tls"), "must have both cert and key, or neither")
 
 
 def _is_loopback(host: str) -> bool:
@@ -470,6 +350,9 @@ def _is_loopback(host: str) -> bool:
 def _anchored(settings: Settings, base: Path) -> Settings:
     """Return the settings with their relative paths below `base`."""
     service, storage, logging = settings.service, settings.storage, settings.logging
+    smpp = settings.smpp
+    links = tuple(_link_below(base, each) for each in smpp.links)
+    listen = smpp.listen.model_copy(update={"tls": _below(base, smpp.listen.tls)})
     paths: dict[str, object] = {"key_file": base / storage.key_file}
     if storage.in_file:
         paths["url"] = f"sqlite:///{base / storage.path}"
@@ -478,6 +361,7 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     folder = settings.tables.folder
     return settings.model_copy(
         update={
+            "smpp": smpp.model_copy(update={"listen": listen, "links": links}),
             "service": service.model_copy(update={"sensitive_words": words}),
             "storage": storage.model_copy(update=paths),
             "mqtt": settings.mqtt.below(base),
@@ -485,3 +369,15 @@ def _anchored(settings: Settings, base: Path) -> Settings:
             "logging": logging.model_copy(update={"file": file}),
         }
     )
+
+
+def _link_below(base: Path, link: LinkSettings) -> LinkSettings:
+    return link.model_copy(update={"tls": _below(base, link.tls)})
+
+
+def _below(base: Path, section: BaseModel | None) -> BaseModel | None:
+    """Return a section with its relative paths below `base`."""
+    if section is None:
+        return None
+    paths = {name: base / value for name, value in section if isinstance(value, Path)}
+    return section.model_copy(update=paths)

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.storage",),
     ("gateway.observer",),
     ("gateway.message",),
+    ("gateway.message_numbers",),
     ("gateway.tables",),
     ("commands",),
     ("routing",),
@@ -60,7 +61,13 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.secrets": frozenset({"gateway.disk"}),
     "gateway.disk": frozenset(),
     "gateway.errors": frozenset(),
-    "gateway.settings": frozenset({"gateway.events.broker", "gateway.storage.settings", "routing.tablefile"}),
+    "gateway.settings": frozenset(
+        {
+            *("gateway.channels.smpp.settings", "gateway.events.broker", "gateway.storage.settings"),
+            "routing.tablefile",
+        }
+    ),
+    "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
     "gateway.events.broker": frozenset({"routing.tablefile"}),
     "gateway.storage.settings": frozenset({"routing.tablefile"}),
     "gateway.simulator": frozenset({"gateway.net", "gateway.smpp"}),
@@ -83,6 +90,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "routing": frozenset({"pydantic", "yaml"}),
     "commands": frozenset({"pydantic", "yaml", "rapidfuzz"}),
     "gateway.settings": frozenset({"pydantic", "yaml"}),
+    "gateway.channels.smpp.settings": frozenset({"pydantic"}),
     "gateway.events.broker": frozenset({"pydantic"}),
     "gateway.events.payloads": frozenset({"pydantic", "orjson"}),
     "gateway.events.reading": frozenset({"pydantic"}),
@@ -121,7 +129,7 @@ IMPURE = frozenset(
 BOUNDARIES = frozenset(
     {
         # The hops of an SMS: what a bug raises in one fails that SMS alone.
-        ("gateway.channels.smpp.channel", "submitted"),
+        ("gateway.channels.smpp.traffic", "submitted"),
         ("gateway.inbound.queue", "received"),
         ("gateway.inbound.hashing", "_prepare"),
         ("gateway.processing.recognition", "fresh"),

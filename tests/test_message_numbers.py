@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway import message
-from gateway.message import COUNTER, RESERVE, RUNS, MessageNumbers, NumbersUsedUp, message_id
+from gateway.message import message_id
+from gateway.message_numbers import COUNTER, RESERVE, RUNS, MessageNumbers, NumbersUsedUp
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.sqlite.store import SqliteStore
 from tests.processing.machine_service import live_gateway

@@ -17,13 +17,17 @@ suite over every driver. A driver must:
 8. tell bound() before anything else of a bind, ready() when SMS may leave on it, and lost() as the last;
 9. map every Verdict to a status of its protocol;
 10. count on each bind the SMS, or parts, that came (messages_in), and the SMS that its peer has taken whole
-   (messages_out).
+   (messages_out);
+11. hand over what is no SMS by itself as what it is: a receipt (receipted), a question about an SMS
+   (enquired), word that a handset can be reached (available); an `origin` in them is as that of an Inbound;
+12. tell late() when a peer answers positively what unknown() was told of.
 
 All calls are made in the event loop's thread.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from gateway.errors import Verdict
@@ -48,11 +52,13 @@ class Alphabet(Protocol):
 
 
 class Bind(Protocol):
-    """One live connection. number: unique in the lifetime of the store. account: whose it is. peer: address
-    and port. response_timeout: seconds. messages_in, messages_out: see rule 10."""
+    """One live connection. number: unique in the lifetime of the store. account: whose it is. link: the name
+    of the one that we dialled, "" where the peer did. peer: address and port. response_timeout: seconds.
+    messages_in, messages_out: see rule 10."""
 
     number: int
     account: str
+    link: str
     peer: str
     response_timeout: float
     messages_in: int
@@ -88,6 +94,9 @@ class Bind(Protocol):
     def reject(self, origin: object, verdict: Verdict) -> str:
         """Answer that an SMS is not taken. Gives the name of the status, for the log."""
 
+    def tell(self, enquiry: "Enquiry", told: "Told") -> None:
+        """Answer a question about an SMS."""
+
     def send(self, sms: MobileTerminated, now: float) -> None:
         """Queue the next part of an SMS. Raises CannotSend; then nothing was queued."""
 
@@ -108,7 +117,9 @@ class Inbound:
     origin: what accept() and reject() are called with. arrived: monotonic seconds. esm_class, data_coding:
     kept for the journal and for telling retransmissions; SMPP's values, or what stands for them. octets: the
     text without headers. part: its place in a long message. reference: the sender's own number for it.
-    fault: what a bug of the driver raised while it was read.
+    fault: what a bug of the driver raised while it was read. registered: what the sender wants to be told of
+    it (SMPP's registered_delivery). expires_at: when it must not be executed any more (ms since the epoch),
+    0: never. tlvs: those of a vendor that a reply takes over, as they stand on the wire.
     """
 
     bind: Bind
@@ -128,6 +139,73 @@ class Inbound:
     part: PartHeader | None = None
     reference: int | None = None
     fault: Exception | None = None
+    registered: int = 0
+    expires_at: int = 0
+    tlvs: bytes = b""
+
+
+class Receipted(Enum):
+    """What a receipt says of a part."""
+
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    UNDER_WAY = "under way"  # nothing final: ENROUTE, ACCEPTED, SCHEDULED
+
+
+@dataclass(slots=True, eq=False)
+class Receipt:
+    """A receipt of a part that left. It is answered as an Inbound is.
+
+    ids: what may be the peer's name of the part, the surest first, as its response may have written it.
+    said: the state as the peer wrote it (DELIVRD). error: its code, "" for none. at: when that was (ms since
+    the epoch), 0: it does not say. source, destination: of the receipt: the handset, and our number.
+    """
+
+    bind: Bind
+    origin: object
+    sequence: int
+    arrived: float
+    source: str
+    destination: str
+    ids: tuple[str, ...]
+    receipted: Receipted
+    said: str
+    error: str = ""
+    at: int = 0
+
+
+class Question(Enum):
+    """What a peer asks about an SMS that it sent before."""
+
+    STATE = "query_sm"
+    CANCEL = "cancel_sm"
+    REPLACE = "replace_sm"
+
+
+@dataclass(slots=True, eq=False)
+class Enquiry:
+    """A question about an SMS. message_id: of it, "" where a cancel names it by source and destination. text,
+    expires_at: of the SMS that replaces it. It is answered with Bind.tell()."""
+
+    bind: Bind
+    origin: object
+    question: Question
+    message_id: str
+    source: str
+    destination: str = ""
+    text: str = ""
+    expires_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The answer to an Enquiry. done: what was asked could be done. state: SMPP's message_state. over_at:
+    when it became final (ms since the epoch), 0: it is not. error: a code of the network, 0 for none."""
+
+    done: bool
+    state: int = 0
+    over_at: int = 0
+    error: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +237,18 @@ class ChannelOwner(Protocol):
 
     def unknown(self, bind: Bind, sms: MobileTerminated) -> None:
         """The peer did not answer a part in time: it may have it."""
+
+    def late(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
+        """The peer has taken a part that it was thought to have left unanswered."""
+
+    def receipted(self, receipt: Receipt) -> None:
+        """A receipt came."""
+
+    def enquired(self, enquiry: Enquiry) -> None:
+        """A peer asks about an SMS."""
+
+    def available(self, bind: Bind, msisdn: str) -> None:
+        """A handset can be reached again."""
 
     def settled(self, bind: Bind) -> None:
         """The last of a run of sent(), refused() and unknown() was told."""

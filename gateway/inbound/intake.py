@@ -11,7 +11,8 @@ from commands.tables import InForce, Tables
 from gateway.channels.contract import Inbound
 from gateway.errors import Refusal, Verdict
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import MessageNumbers, message_id
+from gateway.message import message_id
+from gateway.message_numbers import MessageNumbers
 from routing.model import Accepts, Route, TailKind
 from routing.table import SECOND_NUMBER_REFUSED
 

@@ -11,7 +11,7 @@ from gateway.errors import QUEUE_FULL, STOPPING, STORE_DOWN, Refusal
 from gateway.inbound.hashing import Hashing
 from gateway.inbound.intake import Intake
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import MessageNumbers
+from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer
 
 _NUMBER: Final = attrgetter("number")

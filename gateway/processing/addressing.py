@@ -8,7 +8,8 @@ from typing import Final
 from commands.model import Reach, Reply, Source, World
 from commands.tables import Tables
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import Asked, MessageNumbers, MobileTerminated, StoredPart, message_id
+from gateway.message import Asked, MobileTerminated, StoredPart, message_id
+from gateway.message_numbers import MessageNumbers
 from gateway.processing.migration import Migration
 from gateway.secrets import Keys
 from routing.model import Route

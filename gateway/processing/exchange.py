@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from gateway.channels.contract import Bind, Inbound, Loss
+from gateway.channels.contract import Bind, Enquiry, Inbound, Loss, Receipt
 from gateway.clock import Clock
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.retransmissions import Retransmissions
@@ -57,6 +57,18 @@ class Exchange:
     def unknown(self, bind: Bind, sms: MobileTerminated) -> None:
         """Note that the peer did not answer a part in time."""
         self._outbox.unknown(bind, sms, self._clock.monotonic(), self._clock.now_ms())
+
+    def late(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
+        """Note that the peer accepted a part that it was thought to have left unanswered."""
+
+    def receipted(self, receipt: Receipt) -> None:
+        """Queue a receipt."""
+
+    def enquired(self, enquiry: Enquiry) -> None:
+        """Queue a question about an SMS."""
+
+    def available(self, bind: Bind, msisdn: str) -> None:
+        """Send what waits for a handset."""
 
     def settled(self, bind: Bind) -> None:
         """Send SMS that wait for the window of the bind."""

@@ -18,7 +18,8 @@ from gateway.inbound.hashing import Hashing
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.retransmissions import LATE_MS, Retransmissions
-from gateway.message import Commit, MessageNumbers
+from gateway.message import Commit
+from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer
 from gateway.outbound.outbox import Outbox
 from gateway.processing.answers import Answers

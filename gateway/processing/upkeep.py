@@ -6,7 +6,8 @@ from gateway.clock import Clock
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import GivenUp, Reassembly
 from gateway.inbound.retransmissions import Retransmissions
-from gateway.message import Commit, MessageNumbers
+from gateway.message import Commit
+from gateway.message_numbers import MessageNumbers
 from gateway.outbound.outbox import Outbox
 from gateway.processing.forgetting import Forgetting
 from gateway.storage.contract import StorageError, Store

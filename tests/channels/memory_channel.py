@@ -25,6 +25,7 @@ class Utf16:  # an Alphabet and a Composer
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
     account, peer, response_timeout, mark, refuses, messages_in = "memory", "handsets", 60.0, 0, "", 0
+    link = ""
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))
@@ -55,6 +56,9 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
     def reject(self, origin: Any, verdict: Verdict) -> str:
         self.accept(origin, verdict.name)
         return verdict.name
+
+    def tell(self, enquiry: Any, told: Any) -> None:
+        self.accept(enquiry.origin, told)
 
     def send(self, sms: MobileTerminated, _now: float) -> None:
         self.unanswered.append(sms)

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from itertools import count
 from typing import Protocol
 
-from gateway.channels.contract import Bind, Channel, Composer, Inbound, Loss
+from gateway.channels.contract import Bind, Channel, Composer, Enquiry, Inbound, Loss, Receipt
 from gateway.channels.smpp.channel import SmppChannel
 from gateway.channels.smpp.composing import SmppComposer
 from gateway.message import MobileTerminated
@@ -49,6 +49,22 @@ class Told:
     def refused(self, _bind: Bind, sms: MobileTerminated, _reason: str, *, retry: bool) -> None:
         """The peer did not take a part."""
         self._note("refused", sms, retry)
+
+    def late(self, _bind: Bind, sms: MobileTerminated, _remote_id: str) -> None:
+        """The peer took a part after all."""
+        self._note("late", sms)
+
+    def receipted(self, receipt: Receipt) -> None:
+        """A receipt came."""
+        self._note("receipted", receipt)
+
+    def enquired(self, enquiry: Enquiry) -> None:
+        """The peer asks about an SMS."""
+        self._note("enquired", enquiry)
+
+    def available(self, _bind: Bind, msisdn: str) -> None:
+        """A handset can be reached."""
+        self._note("available", msisdn)
 
     def unknown(self, _bind: Bind, sms: MobileTerminated) -> None:
         """The peer did not answer."""

@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg
 
+from gateway.channels.smpp.settings import SHIPPED_ACCOUNT
 from gateway.net.connection import Connection
-from gateway.settings import SHIPPED_ACCOUNT
 from gateway.simulator.handset import SHIPPED
 from gateway.simulator.sms import encode
 from gateway.smpp.coding import Alphabet

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.settings import SHIPPED_ACCOUNT
+from gateway.channels.smpp.settings import SHIPPED_ACCOUNT
 from gateway.testing import configuration
 
 ROOT = Path(__file__).parent.parent.parent

@@ -8,7 +8,7 @@ from gateway.channels.contract import Inbound
 from gateway.inbound.intake import Intake
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.queue import InboundQueue
-from gateway.message import MessageNumbers
+from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer
 from routing.model import Route
 from tests.support import ALICE, BOB

@@ -15,7 +15,8 @@ from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
 from gateway.inbound.intake import Intake
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import MessageNumbers, PartHeader
+from gateway.message import PartHeader
+from gateway.message_numbers import MessageNumbers
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.pdus import DataSm, SubmitSm
 from gateway.smpp.status import CommandStatus

@@ -8,7 +8,7 @@ from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.inbound.retransmissions import SETTLE_MS
-from gateway.message import MessageNumbers
+from gateway.message_numbers import MessageNumbers
 from tests.processing.known import Known
 from tests.proofs.served import SYSTEM_ID
 from tests.support import at_once

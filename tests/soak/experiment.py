@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from gateway.channels.smpp.settings import SHIPPED_ACCOUNT
 from gateway.net.connection import Connection
-from gateway.settings import SHIPPED_ACCOUNT
 from gateway.testing import configuration
 from tests.crash.process import store_path
 from tests.soak.centre import Centre, Line

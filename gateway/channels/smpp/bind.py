@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.channels.contract import CannotSend
+from gateway.channels.contract import CannotSend, Enquiry, Told
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.composing import Templates
 from gateway.channels.smpp.verdicts import STATUS
@@ -25,6 +25,7 @@ _RECEIVER: Final = State.BOUND_RX
 class SmppBind:
     """A bound session and its connection.
 
+    link: the name of the one that we dialled, "" where the peer did.
     messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
     SMS for a while.
     """
@@ -40,6 +41,7 @@ class SmppBind:
     since: float
     response_timeout: float
     templates: Templates
+    link: str = ""
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
@@ -84,6 +86,10 @@ class SmppBind:
         status = STATUS[verdict]
         self.session.refuse(origin, status)
         return name_of(status)
+
+    def tell(self, enquiry: Enquiry, told: Told) -> None:
+        """The response to query_sm, cancel_sm or replace_sm."""
+        raise NotImplementedError
 
     def send(self, sms: MobileTerminated, now: float) -> None:
         """One deliver_sm."""

@@ -4,25 +4,21 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.channels.contract import ChannelOwner, Loss
+from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.composing import Templates
-from gateway.channels.smpp.reading import plain, read
-from gateway.channels.smpp.verdicts import STATUS
+from gateway.channels.smpp.settings import AccountSettings
+from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
-from gateway.errors import Refusal
-from gateway.message import MobileTerminated
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
 from gateway.observer import Observer
-from gateway.settings import AccountSettings, Settings
+from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.events import Noted, Refused
-from gateway.smpp.pdu import Pdu
-from gateway.smpp.pdus import BindRequest, DataSm, SubmitSm
-from gateway.smpp.status import Retry, name_of, retry_class
+from gateway.smpp.pdus import BindRequest
+from gateway.smpp.status import name_of
 from gateway.smpp.timers import Timers
 
 RANGES_WARNED: Final = 1000
@@ -79,8 +75,8 @@ class SmppConfiguration:
         )
 
 
-class SmppChannel:
-    """Takes binds and turns PDUs into what the contract says (gateway.net.listener.Application).
+class SmppChannel(Traffic):
+    """Takes binds that come in on one listener (gateway.net.listener.Application).
 
     monotonic: seconds. numbers: of binds (gateway.channels.driver.Build).
     """
@@ -93,11 +89,8 @@ class SmppChannel:
         monotonic: Callable[[], float],
         numbers: Iterator[int],
     ) -> None:
+        super().__init__(configuration.alphabets, owner, observer, monotonic)
         self._configuration = configuration
-        self._alphabets = configuration.alphabets
-        self._owner = owner
-        self._observer = observer
-        self._monotonic = monotonic
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
         self._templates = Templates()
@@ -167,68 +160,10 @@ class SmppChannel:
             self._observer.useless_range(bind, fault)
         return bind
 
-    def ready(self, bind: SmppBind) -> None:
-        """The answer to the bind has been written."""
-        self._owner.ready(bind)
-
-    def submitted(self, bind: SmppBind, request: SubmitSm | DataSm) -> None:
-        """An SMS from a handset."""
-        bind.messages_in += 1
-        alphabet, arrived = self._alphabets[bind.account], self._monotonic()
-        try:
-            inbound = read(bind, alphabet, request, arrived)
-        except Refusal as refusal:
-            self._refuse(bind, request, refusal)
-            return
-        except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
-            inbound = plain(bind, alphabet, request, arrived)
-            inbound.fault = error
-        self._owner.received(inbound)
-
-    def _refuse(self, bind: SmppBind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
-        bind.session.refuse(request, STATUS[refusal.verdict])
-        self._observer.rejected(
-            bind,
-            request.sequence_number,
-            request.source_addr,
-            request.destination_addr,
-            refusal.reason,
-            name_of(STATUS[refusal.verdict]),
-        )
-
-    def answered(self, bind: SmppBind, context: object, response: Pdu) -> None:
-        """An SMS to a handset was answered."""
-        if not isinstance(context, MobileTerminated):
-            return
-        status = response.command_status
-        if status == 0:
-            if context.parts_done + 1 >= context.parts:
-                bind.messages_out += 1
-            self._owner.sent(bind, context, str(getattr(response, "message_id", "")))
-            return
-        retry = retry_class(status) is not Retry.PERMANENT
-        bind.throttled += retry
-        self._owner.refused(bind, context, name_of(status), retry=retry)
-
-    def timed_out(self, bind: SmppBind, context: object) -> None:
-        """An SMS to a handset was not answered in time."""
-        if isinstance(context, MobileTerminated):
-            self._owner.unknown(bind, context)
-
-    def settled(self, bind: SmppBind) -> None:
-        """The window has room."""
-        self._owner.settled(bind)
-
     def lost(self, bind: SmppBind, contexts: list[object], reason: str, *, polite: bool) -> None:
         """A bind is gone."""
         self.watches.lost(bind.connection)
-        self._observer.bind_closed(bind, reason, len(contexts))
-        unanswered = [each for each in contexts if isinstance(each, MobileTerminated)]
-        self._owner.lost(bind, unanswered, Loss(reason, polite, bind.session.silent))
-
-    def disconnected(self) -> None:
-        """A connection is gone."""
-        self._owner.disconnected()
+        super().lost(bind, contexts, reason, polite=polite)
 
     def refused_bind(self, peer: str, system_id: str, reason: str, command_status: int) -> None:
         """Somebody was not let in."""
@@ -241,18 +176,3 @@ class SmppChannel:
     def accepting(self, error: OSError | None) -> None:
         """No connection can be taken for a while, or they can again."""
         self._observer.accepting(error, len(self.listener.connections))
-
-    def broken(self, error: Exception) -> None:
-        """A bug met something that came on a bind."""
-        self._observer.broken("bind", error)
-
-    def remarked(self, peer: str, account: str, event: Refused | Noted) -> None:
-        """An oddity of a peer."""
-        if isinstance(event, Refused):
-            status = name_of(event.command_status)
-            self._observer.pdu_refused(
-                peer, account, event.command, status, event.sequence_number, event.reason
-            )
-        else:
-            command = event.pdu.name if event.pdu is not None else ""
-            self._observer.pdu_noted(peer, account, command, event.reason)

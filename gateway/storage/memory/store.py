@@ -11,7 +11,6 @@ import orjson
 
 from commands.model import Hidden, LoadKeys, Result, World
 from gateway.message import (
-    RUNS,
     Commit,
     Delivery,
     Expected,
@@ -21,6 +20,7 @@ from gateway.message import (
     Uncertain,
     Watermark,
 )
+from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.memory import provinces
 from gateway.storage.memory.events import EventCalls

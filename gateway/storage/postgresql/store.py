@@ -7,7 +7,8 @@ import orjson
 import psycopg
 
 from commands.model import LoadKeys, Result, World
-from gateway.message import RUNS, Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.message import Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, RecentSms, StorageError, StoreUnusable
 from gateway.storage.postgresql import customers
 from gateway.storage.postgresql.candidates import Candidates, find, recover

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from commands.model import LoadKeys, World
-from gateway.message import RUNS, Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.message import Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.message_numbers import RUNS
 from gateway.storage.contract import (
     Candidate,
     Conflict,
