@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import message
+from gateway import message_numbers
 from gateway.message import message_id
 from gateway.message_numbers import COUNTER, RESERVE, RUNS, MessageNumbers, NumbersUsedUp
 from gateway.storage.contract import StoreUnusable
@@ -57,8 +57,8 @@ def test_a_store_without_another_run_is_refused(tmp_path: Path) -> None:
 async def test_a_gateway_at_the_end_of_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run has 60 numbers only: 100 SMS with their replies are numbered once each, over three runs and a
     restart."""
-    monkeypatch.setattr(message, "COUNTER", 60)
-    monkeypatch.setattr(message, "RESERVE", 30)
+    monkeypatch.setattr(message_numbers, "COUNTER", 60)
+    monkeypatch.setattr(message_numbers, "RESERVE", 30)
     ids: list[str] = []
     for _ in range(2):
         async with live_gateway(tmp_path) as live, await bind(live.port) as esme:

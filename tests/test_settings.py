@@ -219,7 +219,7 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("FETION__SMPP__PORT", "1", "unknown key; known: accounts, listen, timers"),
+        ("FETION__SMPP__PORT", "1", "unknown key; known: accounts, links, listen, timers"),
         ("FETION__SMP__LISTEN__PORT", "1", "unknown key; did you mean 'smpp'?"),
         ("FETION__SMPP__LISTEN__PRT", "1", "unknown key; did you mean 'port'?"),
         ("FETION__SMPP__LISTEN__PORT", "99999", "must be at most 65535"),

@@ -13,8 +13,7 @@ class Utf16:  # an Alphabet and a Composer
     def decode(self, octets: bytes, _data_coding: int) -> str:
         return octets.decode("utf-16-be")
 
-    def in_doubt(self, _octets: bytes, _data_coding: int) -> bool:
-        return False
+    in_doubt = property(lambda self: lambda *_: False)
 
     def join(self, parts: Sequence[tuple[bytes, int]]) -> str:
         return b"".join(octets for octets, _ in parts).decode("utf-16-be")
@@ -24,8 +23,7 @@ class Utf16:  # an Alphabet and a Composer
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
-    account, peer, response_timeout, mark, refuses, messages_in = "memory", "handsets", 60.0, 0, "", 0
-    link = ""
+    account, peer, link, response_timeout, mark, refuses = "memory", "handsets", "", 60.0, 0, ""
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))
@@ -33,13 +31,12 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
 
     def __init__(self, channel: "MemoryChannel", receives: bool, window: int) -> None:
         self.channel, self.receives, self.window = channel, receives, window
-        self.number, self.queued = next(channel.numbers), list[Any]()
+        self.number, self.messages_in, self.queued = next(channel.numbers), 0, list[Any]()
         self.inbox, self.unanswered = list[tuple[str, str, str]](), list[MobileTerminated]()
 
     def asks_for(self, _msisdn: str) -> int | None: ...
 
-    def has_read(self, _mark: int, _moment: float) -> bool:
-        return True  # what is written here is read at once
+    has_read = property(lambda self: lambda *_: True)  # what is written here is read at once
 
     def describe(self, _now: float) -> dict[str, object]:
         return {"system_id": self.account, "remote": self.peer, "window_out": len(self.unanswered)}
@@ -57,8 +54,7 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
         self.accept(origin, verdict.name)
         return verdict.name
 
-    def tell(self, enquiry: Any, told: Any) -> None:
-        self.accept(enquiry.origin, told)
+    tell = property(lambda self: lambda enquiry, told: self.accept(enquiry.origin, told))
 
     def send(self, sms: MobileTerminated, _now: float) -> None:
         self.unanswered.append(sms)
