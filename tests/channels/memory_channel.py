@@ -13,7 +13,7 @@ class Utf16:  # an Alphabet and a Composer
     def decode(self, octets: bytes, _data_coding: int) -> str:
         return octets.decode("utf-16-be")
 
-    in_doubt = property(lambda self: lambda *_: False)
+    in_doubt = property(lambda _: lambda *_: False)
 
     def join(self, parts: Sequence[tuple[bytes, int]]) -> str:
         return b"".join(octets for octets, _ in parts).decode("utf-16-be")
@@ -36,7 +36,7 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
 
     def asks_for(self, _msisdn: str) -> int | None: ...
 
-    has_read = property(lambda self: lambda *_: True)  # what is written here is read at once
+    has_read = property(lambda _: lambda *_: True)  # what is written here is read at once
 
     def describe(self, _now: float) -> dict[str, object]:
         return {"system_id": self.account, "remote": self.peer, "window_out": len(self.unanswered)}
