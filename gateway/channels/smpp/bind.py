@@ -5,13 +5,12 @@ from typing import Final
 
 from gateway.channels.contract import CannotSend, Enquiry, Told
 from gateway.channels.smpp.address_range import AddressRange
-from gateway.channels.smpp.composing import Templates
 from gateway.channels.smpp.verdicts import STATUS
+from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
 from gateway.net.connection import Connection
 from gateway.smpp.errors import EncodeError
-from gateway.smpp.long import Segment
 from gateway.smpp.pdus import DataSm, SubmitSm
 from gateway.smpp.session import Session, State
 from gateway.smpp.status import name_of
@@ -40,7 +39,7 @@ class SmppBind:
     session: Session
     since: float
     response_timeout: float
-    templates: Templates
+    writer: Writer
     link: str = ""
     throttled: int = 0
     messages_in: int = 0
@@ -92,19 +91,9 @@ class SmppBind:
         raise NotImplementedError
 
     def send(self, sms: MobileTerminated, now: float) -> None:
-        """One deliver_sm."""
-        piece = sms.segments[sms.parts_done]
-        assert isinstance(piece, Segment)
+        """As the writer does it."""
         try:
-            self.session.deliver(
-                self.templates.of(sms),
-                sms.destination,
-                piece.esm_class,
-                piece.data_coding,
-                piece.octets,
-                sms,
-                now,
-            )
+            self.writer.write(self.session, sms, now)
         except EncodeError as error:
             raise CannotSend(str(error)) from error
 

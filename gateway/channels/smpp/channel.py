@@ -11,6 +11,7 @@ from gateway.channels.smpp.composing import Templates
 from gateway.channels.smpp.settings import AccountSettings
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
+from gateway.channels.smpp.writing import Delivering
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
@@ -93,7 +94,7 @@ class SmppChannel(Traffic):
         self._configuration = configuration
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
-        self._templates = Templates()
+        self._writer = Delivering(Templates())
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
@@ -150,7 +151,7 @@ class SmppChannel(Traffic):
             connection.session,
             self._monotonic(),
             connection.session.timers.response,
-            self._templates,
+            self._writer,
         )
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)
