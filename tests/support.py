@@ -19,6 +19,7 @@ from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer, Templates
+from gateway.channels.smpp.writing import Delivering
 from gateway.clock import SystemClock
 from gateway.message import Answer, Attempt, Commit, JournalEntry, MobileTerminated
 from gateway.net.admission import ConnectionLimits
@@ -266,7 +267,7 @@ class Peer:
             session=mc,
             since=clock.now,
             response_timeout=timers.response,
-            templates=Templates(),
+            writer=Delivering(Templates()),
         )
 
     @property
