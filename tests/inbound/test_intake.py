@@ -23,17 +23,8 @@ from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD, USER_MESSAGE_REFERENCE
 from routing.model import Route
 from routing.table import Routing
-from tests.support import (
-    ALICE,
-    MAIN,
-    REFUSED_SECOND,
-    SECOND,
-    Peer,
-    Sending,
-    operators_tables,
-    part_of_many,
-    routing,
-)
+from tests.peers import Peer, Sending
+from tests.support import ALICE, MAIN, REFUSED_SECOND, SECOND, operators_tables, part_of_many, routing
 
 
 @dataclass

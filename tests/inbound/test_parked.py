@@ -13,8 +13,9 @@ from gateway.operations.control import CommandRefused, ask
 from gateway.outbound.outbox import LOSSES
 from gateway.testing import running_gateway
 from tests.inbound.parking import Parked, parking
+from tests.peers import Sending
 from tests.proofs.served import bind, delivered, lines, text_of
-from tests.support import Sending, leaving
+from tests.support import leaving
 
 
 def test_the_third_loss_parks_it() -> None:

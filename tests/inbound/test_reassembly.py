@@ -20,7 +20,8 @@ from gateway.inbound.reassembly import (
 )
 from gateway.message import PartHeader, StoredPart, message_id
 from gateway.smpp.long import Kind
-from tests.support import ALICE, BOB, GSM, START_MS, Sending, tables
+from tests.peers import Sending
+from tests.support import ALICE, BOB, GSM, START_MS, tables
 
 Header = tuple[Kind, int, int, int]
 

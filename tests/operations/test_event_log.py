@@ -14,8 +14,9 @@ from gateway.operations.event_log import ACCEPT_PERIOD, REJECTIONS, EventLog
 from gateway.operations.logs import open_log
 from gateway.settings import Logging
 from gateway.smpp.pdus import BindTransceiver
+from tests.peers import Peer
 from tests.proofs.served import SYSTEM_ID
-from tests.support import START_MS, HandClock, Peer, leaving, received, routing
+from tests.support import START_MS, HandClock, leaving, received, routing
 
 STRANGER = "address not in allow_from of any account"
 

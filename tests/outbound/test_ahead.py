@@ -1,8 +1,9 @@
 """No more SMS leave than a kill may send again, however long the store takes."""
 
 from gateway.outbound.outbox import AHEAD
+from tests.peers import Peer, Sending
 from tests.proofs.served import SYSTEM_ID
-from tests.support import Peer, Sending, leaving
+from tests.support import leaving
 
 WINDOW = 10
 

@@ -5,7 +5,8 @@ import pytest
 from gateway.message import FIRST_KEPT, LAST_KEPT, Answer, Attempt
 from gateway.outbound.waiting import NO_RECEIVER, RETRIED
 from gateway.smpp.status import CommandStatus
-from tests.support import ALICE, BOB, START_MS, Sending, leaving
+from tests.peers import Sending
+from tests.support import ALICE, BOB, START_MS, leaving
 
 BUSY = int(CommandStatus.RMSGQFUL)
 LONG = "x" * 400

@@ -1,6 +1,7 @@
 """SMS without a receiver here are taken out for another node."""
 
-from tests.support import ALICE, BOB, Sending, leaving
+from tests.peers import Sending
+from tests.support import ALICE, BOB, leaving
 
 NORTH = 2
 

@@ -7,7 +7,8 @@ from gateway.outbound.outbox import LOSSES, RETRY_FIRST, RETRY_MOST
 from gateway.smpp.long import UDHI
 from gateway.smpp.pdus import BindTransmitter, DeliverSm
 from gateway.smpp.status import CommandStatus
-from tests.support import ALICE, BOB, GSM, START_MS, Peer, Sending, leaving
+from tests.peers import Peer, Sending
+from tests.support import ALICE, BOB, GSM, START_MS, leaving
 
 LONG = "x" * 400
 PARTS = 3

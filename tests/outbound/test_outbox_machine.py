@@ -9,7 +9,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.message import Delivery, MobileTerminated
 from gateway.outbound.outbox import LOSSES, RETRY_MOST
 from gateway.smpp.status import CommandStatus
-from tests.support import Peer, Sending, leaving
+from tests.peers import Peer, Sending
+from tests.support import leaving
 
 HANDSETS = ["13800138001", "13800138002", "13900139000"]
 BUSY, THROTTLED = int(CommandStatus.RMSGQFUL), int(CommandStatus.RTHROTTLED)

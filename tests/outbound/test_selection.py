@@ -4,7 +4,8 @@ import pytest
 
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.smpp.pdus import BindTransmitter
-from tests.support import ALICE, BOB, Peer, Sending
+from tests.peers import Peer, Sending
+from tests.support import ALICE, BOB
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from gateway.message import Delivery, MobileTerminated
 from gateway.outbound.outbox import LOSSES
 from gateway.smpp.pdus import DeliverSm
 from gateway.smpp.status import CommandStatus
-from tests.support import ALICE, BOB, GSM, Peer, Sending, leaving
+from tests.peers import Peer, Sending
+from tests.support import ALICE, BOB, GSM, leaving
 
 BUSY = int(CommandStatus.RMSGQFUL)
 LONG = "x" * 400

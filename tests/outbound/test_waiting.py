@@ -2,8 +2,9 @@
 
 from gateway.outbound.outbox import RETRY_FIRST
 from gateway.smpp.status import CommandStatus
+from tests.peers import Sending
 from tests.proofs.served import SYSTEM_ID
-from tests.support import ALICE, BOB, Sending, leaving
+from tests.support import ALICE, BOB, leaving
 
 LONG = "x" * 400
 RESPONSE = 60.0

@@ -7,8 +7,9 @@ import pytest
 from gateway.channels.smpp.address_range import claim_of
 from gateway.processing.placement import Placement
 from gateway.storage.nodes import NodeState
+from tests.peers import Sending
 from tests.proofs.served import SYSTEM_ID
-from tests.support import ALICE, BOB, Sending, leaving
+from tests.support import ALICE, BOB, leaving
 
 HERE, NORTH, SOUTH = 1, 2, 3
 
