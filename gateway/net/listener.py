@@ -50,6 +50,7 @@ from gateway.smpp.session import (
 )
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import SC_INTERFACE_VERSION
+from gateway.smpp.versions import Congestion
 
 DELAY_FIRST: Final = 0.1
 DELAY_MOST: Final = 5.0
@@ -127,7 +128,10 @@ class Application(Protocol):
 
 
 class Listener:
-    """Listens on one address. `close` stops listening; the application ends the connections."""
+    """Listens on one address. `close` stops listening; the application ends the connections.
+
+    congestion: what responses to peers of 5.0 say of us.
+    """
 
     def __init__(
         self,
@@ -140,6 +144,7 @@ class Listener:
     ) -> None:
         self.connections: set[Connection] = set()
         self.port = 0
+        self.congestion = Congestion()
         self._accounts = accounts
         self._application = application
         self._timers = timers
@@ -208,6 +213,7 @@ class Listener:
             timers=self._timers,
             limits=Limits(),
             serves=SERVED,
+            congestion=self.congestion,
         )
         connection = Connection(session, _Peer(self), self._clock)
         connection.allowance = ALLOWANCE
@@ -256,8 +262,8 @@ class Listener:
         response = request.response()
         assert isinstance(response, BindResponse)
         response.system_id = self._system_id
-        if request.interface_version >= 0x34:
-            response.tlvs = {SC_INTERFACE_VERSION: 0x34}
+        if session.version.tlvs:
+            response.tlvs = {SC_INTERFACE_VERSION: session.version.octet}
         session.answer(request, response)
         peer.account = account.system_id
         peer.bind = self._application.bound(connection, request, account.system_id)

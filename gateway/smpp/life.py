@@ -8,7 +8,6 @@ lives: its response lets those before it time out; without one the session is ov
 from math import inf
 from typing import Final
 
-from gateway.smpp.codec import encode
 from gateway.smpp.events import Closing, Event, Noted, TimedOut
 from gateway.smpp.operations import MAY_SEND, Side, State
 from gateway.smpp.pdu import Request, Response
@@ -16,6 +15,7 @@ from gateway.smpp.pdus import EnquireLink, GenericNack, Unbind, UnbindResp
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Marks, Timers, due
 from gateway.smpp.transitions import BOUND, Happening, next_state
+from gateway.smpp.versions import V34, ways_of
 from gateway.smpp.window import ReadMarks, Window, not_after
 from gateway.smpp.wire import RESPONSE_BIT
 
@@ -31,9 +31,9 @@ class Life:
     """State, time and end of a session. ``silent``: it ended because the peer answered nothing any more."""
 
     __slots__ = (
-        "_accepts", "_closing", "_enquired_at", "_marks", "_now", "_out", "_owed", "_owed_octets", "_own",
-        "_read", "_sends", "_serves", "_unbind_at", "_unbind_received", "_unbind_wanted", "_was_owing",
-        "_window", "side", "silent", "state", "timers",
+        "_accepts", "_closing", "_encode", "_enquired_at", "_marks", "_now", "_out", "_owed", "_owed_octets",
+        "_own", "_read", "_sends", "_serves", "_unbind_at", "_unbind_received", "_unbind_wanted",
+        "_was_owing", "_window", "side", "silent", "state", "timers",
     )  # fmt: skip
 
     def __init__(self, side: Side, now: float, serves: frozenset[int], timers: Timers) -> None:
@@ -54,6 +54,7 @@ class Life:
         self._unbind_wanted = False
         self._closing: Closing | None = None
         self._out = bytearray()
+        self._encode = ways_of(V34, None)[0]
         self._enter(State.OPEN)
 
     @property
@@ -154,14 +155,16 @@ class Life:
     def _send(self, request: Request, context: object, now: float) -> int:
         self._now = now
         sequence = request.sequence_number = self._window.next_sequence()
-        self._out += encode(request)
+        self._out += self._encode(request)
         if request.response is not None:
             self._window.add(sequence, now, context, request.response.command_id)
         return sequence
 
     def _respond(self, request: Request, status: int) -> None:
         response_class = request.response or GenericNack
-        self._out += encode(response_class(command_status=status, sequence_number=request.sequence_number))
+        self._out += self._encode(
+            response_class(command_status=status, sequence_number=request.sequence_number)
+        )
 
     def _own_answered(self, response_id: int, events: list[Event]) -> None:
         """The response to a request of the session itself has come."""

@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, Final
 
 from gateway.smpp.buffers import Held, Limits
-from gateway.smpp.codec import DECODERS, encode, unknown_command, unpack_header
+from gateway.smpp.codec import DECODERS, unknown_command, unpack_header
 from gateway.smpp.errors import FrameError, NotAllowedError, WindowFullError
 from gateway.smpp.events import Answered, Closing, Event, Noted, Refused, TimedOut
 from gateway.smpp.framing import FrameSplitter
@@ -29,10 +29,12 @@ from gateway.smpp.pdus import (
     SubmitSm,
     Unbind,
 )
-from gateway.smpp.plain import DELIVERED, DeliverSmTemplate, acknowledgement
+from gateway.smpp.plain import DELIVERED, DeliverSmTemplate
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Timers, deadline
+from gateway.smpp.tlvs import SC_INTERFACE_VERSION
 from gateway.smpp.transitions import Happening
+from gateway.smpp.versions import V34, Congestion, Version, of_bind, of_response, ways_of
 from gateway.smpp.wire import HEADER_LENGTH, RESPONSE_BIT
 
 __all__ = [
@@ -54,10 +56,13 @@ class Session(Life):
     """A session from the connection to its end. All times are seconds on one clock that never goes back.
 
     ``serves`` are the command_ids of the requests that the owner handles; another request that the table
-    knows is answered with RINVCMDID.
+    knows is answered with RINVCMDID. ``congestion``: what responses to a peer of 5.0 say; None: nothing.
     """
 
-    __slots__ = ("_binding", "_held", "_limits", "_splitter", "last_received")
+    __slots__ = (
+        "_acknowledgement", "_binding", "_congestion", "_held", "_limits", "_splitter", "_version",
+        "last_received",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -67,8 +72,11 @@ class Session(Life):
         serves: frozenset[int],
         timers: Timers = _TIMERS,
         limits: Limits = _LIMITS,
+        congestion: Congestion | None = None,
     ) -> None:
         super().__init__(side, now, serves, timers)
+        self._congestion = congestion
+        self.version = V34
         self.last_received = now
         self._splitter = FrameSplitter()
         self.limits = limits
@@ -84,6 +92,16 @@ class Session(Life):
     def limits(self, limits: Limits) -> None:
         self._limits = limits
         self._splitter.limit = limits.max_pdu
+
+    @property
+    def version(self) -> Version:
+        """That of the peer. A bind settles it; before one that we send, its owner sets the one to ask for."""
+        return self._version
+
+    @version.setter
+    def version(self, version: Version) -> None:
+        self._version = version
+        self._encode, self._acknowledgement = ways_of(version, self._congestion)
 
     @property
     def window_free(self) -> int:
@@ -135,7 +153,7 @@ class Session(Life):
         if not self._receive_frames(frames, events):
             return self._finish(events)
         if broken is not None:
-            self._out += encode(GenericNack(command_status=broken.command_status))
+            self._out += self._encode(GenericNack(command_status=broken.command_status))
             self._close(Happening.STREAM_LOST, str(broken))
         return self._finish(events)
 
@@ -153,7 +171,7 @@ class Session(Life):
             except Exception as error:  # a PduError, or the boundary for bugs while a PDU is read
                 answer, event = answer_to(error, frame)
                 if answer is not None:
-                    self._out += encode(answer)
+                    self._out += self._encode(answer)
                 events.append(event)
                 continue
             if pdu.notes:
@@ -201,6 +219,7 @@ class Session(Life):
             return
         events.append(Answered(request.context, response))
         if isinstance(response, BindResponse) and response.command_status == CommandStatus.ROK:
+            self.version = of_response(self._version, response.tlvs.get(SC_INTERFACE_VERSION))
             self._bound(response)
 
     def _receive_other(self, request: Request, events: list[Event]) -> None:
@@ -221,7 +240,15 @@ class Session(Life):
             self._reject(request, CommandStatus.RINVCMDID, "not served", events)
         else:  # a bind, the only one that is not accepted at sight
             self._binding = True
+            self._settle_version(request, events)
             self._hand_over(request, events)
+
+    def _settle_version(self, request: Request, events: list[Event]) -> None:
+        """By the bind, before it is answered: a peer of 3.3 could not read the refusal either."""
+        assert isinstance(request, BindRequest)
+        self.version, odd = of_bind(request)
+        if odd:
+            events.append(Noted(odd, request))
 
     def _is_second_bind(self) -> bool:
         return self.side is Side.MC and self.state is not State.OPEN and self.state is not State.UNBOUND
@@ -301,7 +328,7 @@ class Session(Life):
         if response.command_id not in (request.command_id | RESPONSE_BIT, GenericNack.command_id):
             raise NotAllowedError(f"{response.name} does not answer {request.name}")
         response.sequence_number = request.sequence_number
-        self._out += encode(response)
+        self._out += self._encode(response)
         if isinstance(request, BindRequest):
             self._binding = False
             if response.command_status == CommandStatus.ROK:
@@ -313,7 +340,7 @@ class Session(Life):
         if self.state is _CLOSED:
             return
         self._check_owed(request)
-        self._out += acknowledgement(request, message_id)
+        self._out += self._acknowledgement(request, message_id)
         self._forget(request)
 
     def _check_owed(self, request: Request) -> None:
