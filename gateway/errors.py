@@ -11,6 +11,15 @@ class Verdict(Enum):
     BAD_SOURCE = "the sender cannot be answered"
     UNKNOWN_DESTINATION = "the destination is none of ours"
     UNREADABLE = "the message cannot be read as its header says"
+    BAD_SCHEDULE = "nothing is kept for a later time"
+    BAD_VALIDITY = "the validity is no time"
+    EXPIRED = "the validity is over"
+    BAD_REPLACE = "the flag for a replacement is neither 0 nor 1"
+    PREDEFINED = "there are no predefined texts"
+    SOURCE_NOT_ALLOWED = "the account may not submit for this sender"
+    CODE_NOT_ALLOWED = "the account may not use this number of the service"
+    OPERATION_NOT_ALLOWED = "the account may not send this request"
+    TOO_FAST = "the account submits more SMS a second than it may"
     QUEUE_FULL = "queue full"
     OUTBOX_FULL = "outbox full"
     STOPPING = "stopping"
@@ -28,6 +37,7 @@ class Refusal(Exception):
         self.reason = reason or verdict.value
 
 
+EXPIRED: Final = Refusal(Verdict.EXPIRED)
 QUEUE_FULL: Final = Refusal(Verdict.QUEUE_FULL)
 OUTBOX_FULL: Final = Refusal(Verdict.OUTBOX_FULL)
 STOPPING: Final = Refusal(Verdict.STOPPING)

@@ -139,7 +139,9 @@ class Sending(Observer):
         composer = SmppComposer(dict.fromkeys((SYSTEM_ID, "other"), GSM))
         self.outbox = Outbox(self.binds, composer, self, Random(7), self._wake, limit)
         owner = cast(ChannelOwner, _Told(self.outbox, self.clock))
-        self._driver = SmppChannel(NO_ACCOUNTS, owner, self, self.clock.monotonic, count(1))
+        self._driver = SmppChannel(
+            NO_ACCOUNTS, owner, self, self.clock.monotonic, count(1), self.clock.now_ms
+        )
 
     def bind(
         self,

@@ -110,6 +110,14 @@ class Bind(Protocol):
         """What `fetion-gateway binds` shows of it; ages in seconds."""
 
 
+class Allowed(Protocol):
+    """What the peer of an account may use."""
+
+    def check(self, msisdn: str, access_code: str) -> None:
+        """Raises Refusal for a sender (11 digits, as understood) or a number of the service that it may not
+        use."""
+
+
 @dataclass(slots=True, eq=False)
 class Inbound:
     """What came: one SMS from a handset, as its channel understood it.
@@ -119,7 +127,8 @@ class Inbound:
     text without headers. part: its place in a long message. reference: the sender's own number for it.
     fault: what a bug of the driver raised while it was read. registered: what the sender wants to be told of
     it (SMPP's registered_delivery). expires_at: when it must not be executed any more (ms since the epoch),
-    0: never. tlvs: those of a vendor that a reply takes over, as they stand on the wire.
+    0: never. tlvs: those of a vendor that a reply takes over, as they stand on the wire. allowed: None where
+    the peer may use everything.
     """
 
     bind: Bind
@@ -142,6 +151,7 @@ class Inbound:
     registered: int = 0
     expires_at: int = 0
     tlvs: bytes = b""
+    allowed: Allowed | None = None
 
 
 class Receipted(Enum):

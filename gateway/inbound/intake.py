@@ -34,17 +34,19 @@ class Intake:
         """Read an SMS. A part of a long message has no meaning yet.
 
         Raises Refusal for a destination that is not ours, for a sender that is not a mobile (nobody could be
-        answered), and for a password in parts.
+        answered), for what the peer may not use, and for a password in parts.
         """
         if came.fault is not None:
             raise came.fault
         tables, source = self._in_force.tables, came.source
-        msisdn = tables.msisdn(source)
+        mobile = msisdn = tables.msisdn(source)
         if msisdn is None or tables.main_number is not None:
             msisdn = _customer(tables, source, msisdn)
         route = tables.resolve(came.destination)
         if route.refused is not None:
             raise Refusal(Verdict.UNKNOWN_DESTINATION, route.refused)
+        if came.allowed is not None:
+            came.allowed.check(mobile or msisdn, route.access_code)
         password = route.accepts is _PASSWORD
         if came.part is not None:
             if password:

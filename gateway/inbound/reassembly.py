@@ -8,7 +8,8 @@ small references, so three rules separate the messages:
 - A part that differs from the one in its place begins another message; the older message is given up.
 - A first part that comes OLD_MS after the last part of its set begins another message.
 
-The number of octets is limited per handset and in all. A set that is incomplete at its deadline is given up.
+The number of octets is limited per handset and in all. A set that is incomplete at its deadline, or when the
+validity of one of its parts ends, is given up.
 """
 
 import heapq
@@ -139,6 +140,9 @@ class Reassembly:
                 known.numbers.append(p.number)
                 continue
             waiting = self._sets.get(key) or self._open(key, p)
+            if p.deadline < waiting.deadline:
+                waiting.deadline = p.deadline
+                heapq.heappush(self._deadlines, (p.deadline, key))
             waiting.touched = p.at
             waiting.numbers.append(p.number)
             if waiting.add(p):
@@ -177,6 +181,9 @@ class Reassembly:
         came = m.came
         part, account = came.part, came.bind.account
         assert part is not None
+        deadline = m.at + KEPT_MS
+        if came.expires_at:
+            deadline = min(deadline, came.expires_at)
         destination = m.route.address
         key = (account, m.msisdn, destination, part.kind, part.reference, part.total)
         waiting = self._sets.get(key)
@@ -185,11 +192,14 @@ class Reassembly:
             self._before[key] = deepcopy((waiting, self._complete.get(key)))
         joined = Joined()
         stored = StoredPart(
-            m.number, account, came.source, destination, part, came.data_coding, came.octets, m.at + KEPT_MS,
+            m.number, account, came.source, destination, part, came.data_coding, came.octets, deadline,
             m.msisdn, came.source_ton, came.source_npi, m.at, digest,
         )  # fmt: skip
         self._end_others(key, stored, joined)
         waiting = self._sets.get(key) or self._open(key, stored)
+        if stored.deadline < waiting.deadline:  # its validity ends first
+            waiting.deadline = stored.deadline
+            heapq.heappush(self._deadlines, (stored.deadline, key))
         stored.deadline = waiting.deadline
         waiting.touched = m.at
         if not waiting.add(stored):

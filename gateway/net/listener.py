@@ -8,7 +8,7 @@ counted (gateway.net.admission) and may send ALLOWANCE octets. The response to a
 import asyncio
 import hmac
 import socket
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -70,7 +70,7 @@ _CONNECTION_LIMITS: Final = ConnectionLimits()
 @dataclass(frozen=True, slots=True)
 class BindAccount:
     """An account that may bind: what the listener needs of it. elsewhere: why it may not bind here, "": it
-    may."""
+    may. binds: how many of its binds may stand at one time."""
 
     system_id: str
     password: str
@@ -79,6 +79,15 @@ class BindAccount:
     allow_from: tuple[Network, ...]
     modes: frozenset[str]
     elsewhere: str = ""
+    binds: int = 250
+
+    def refusal(self, mode: str, standing: int) -> str:
+        """Why it may not bind in this mode while so many of its binds stand; "": it may."""
+        if mode not in self.modes:
+            return f"mode {mode} not allowed"
+        if standing >= self.binds:
+            return f"{standing} binds of the account stand: smpp.accounts.binds"
+        return self.elsewhere
 
 
 class Application(Protocol):
@@ -155,6 +164,7 @@ class Listener:
         self._acceptor = Acceptor(self._taken, application.accepting)
         self._opening: set[asyncio.Task[Any]] = set()
         self._failures: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._standing: Counter[str] = Counter()  # binds by account
 
     async def start(self, host: str, port: int) -> None:
         """Open the port (0: any free one). Raises OSError when it is in use."""
@@ -200,8 +210,10 @@ class Listener:
             self.gone(connection)
             self._application.turned_away(connection.peer, str(error or "stopped"))
 
-    def gone(self, connection: Connection) -> None:
+    def gone(self, connection: Connection, account: str = "") -> None:
         """Remove a connection that has ended."""
+        if account:
+            self._standing[account] -= 1
         self.connections.discard(connection)
         self._admission.leave(connection)
         self._application.disconnected()
@@ -237,10 +249,12 @@ class Listener:
         reason = self.check(connection, request)
         status = CommandStatus.RINVPASWD
         mode = request.name.removeprefix("bind_")
-        if not reason and mode not in self._accounts[request.system_id].modes:
-            reason, status = f"mode {mode} not allowed", CommandStatus.RBINDFAIL
-        if not reason and self._accounts[request.system_id].elsewhere:
-            reason, status = self._accounts[request.system_id].elsewhere, CommandStatus.RBINDFAIL
+        if not reason:
+            standing = self._standing[request.system_id]
+            reason, status = (
+                self._accounts[request.system_id].refusal(mode, standing),
+                CommandStatus.RBINDFAIL,
+            )
         offender = (group_of(connection.address), request.system_id)
         if reason:
             delay = self._failures.pop(offender, DELAY_FIRST / 2) * 2
@@ -266,6 +280,7 @@ class Listener:
             response.tlvs = {SC_INTERFACE_VERSION: session.version.octet}
         session.answer(request, response)
         peer.account = account.system_id
+        self._standing[peer.account] += 1
         peer.bind = self._application.bound(connection, request, account.system_id)
         connection.flush()
         self._application.ready(peer.bind)
@@ -329,4 +344,4 @@ class _Peer:
             application.lost(self.bind, contexts, reason, polite=self.polite)
         elif reason == TOO_MUCH:
             application.turned_away(connection.peer, reason)
-        self._listener.gone(connection)
+        self._listener.gone(connection, self.account)

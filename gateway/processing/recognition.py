@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from commands.model import Hidden, Misunderstood, Result, Understood
-from gateway.errors import STOPPING, Refusal, Verdict
+from gateway.errors import EXPIRED, STOPPING, Refusal, Verdict
 from gateway.inbound.intake import Intake
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import NoRoom, Reassembly
@@ -59,7 +59,13 @@ class Recognition:
         fresh = []
         for m in batch:
             came = m.came
-            if not wanted and came.part is None and came.arrived >= late_before and not late:
+            if (
+                not wanted
+                and came.part is None
+                and not came.expires_at
+                and came.arrived >= late_before
+                and not late
+            ):
                 fresh.append(m)  # as nearly all: nothing is in doubt, and it came a moment ago
                 continue
             if doubt is not None and self._waits(m, doubt, found):
@@ -106,7 +112,8 @@ class Recognition:
         return doubt.holds(m, certain=certain)
 
     def _is_new(self, m: MobileOriginated, prepared: Prepared, found: Found) -> bool:
-        """Return whether an SMS is new. Retransmissions are not, nor parts for which there is no room."""
+        """Return whether an SMS is new. Retransmissions are not, nor SMS whose validity is over, nor parts
+        for which there is no room."""
         came = m.came
         bind = came.bind
         looked_for = self._retransmissions.looks_for(bind.account)
@@ -124,6 +131,9 @@ class Recognition:
             if original is not None and came.arrived - arrived >= LATE_MS / 1000:
                 prepared.late_repeats.append((m, original))
                 return False
+        if came.expires_at and came.expires_at <= m.at:
+            prepared.refused.append((m, EXPIRED))
+            return False
         if came.part is not None and m.fault is None:
             try:
                 self._join(m, prepared)

@@ -268,7 +268,7 @@ class SmppRig:
         account = BindAccount(SYSTEM_ID, PASSWORD, 10, WINDOW, LOCAL, MODES)
         configuration = replace(NO_ACCOUNTS, accounts={SYSTEM_ID: account}, alphabets={SYSTEM_ID: GSM})
         self._loop = asyncio.get_running_loop()
-        self.channel = SmppChannel(configuration, self.told, Observer(), self._now, count(1))
+        self.channel = SmppChannel(configuration, self.told, Observer(), self._now, count(1), lambda: 0)
 
     def _now(self) -> float:
         return self._loop.time() + self._ahead

@@ -5,12 +5,14 @@ from typing import Final
 
 from gateway.channels.contract import CannotSend, Enquiry, Told
 from gateway.channels.smpp.address_range import AddressRange
-from gateway.channels.smpp.verdicts import STATUS
+from gateway.channels.smpp.permissions import FREE, Permissions
+from gateway.channels.smpp.verdicts import USUAL, Statuses
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
 from gateway.net.connection import Connection
 from gateway.smpp.errors import EncodeError
+from gateway.smpp.pdu import Request
 from gateway.smpp.pdus import DataSm, SubmitSm
 from gateway.smpp.session import Session, State
 from gateway.smpp.status import name_of
@@ -26,7 +28,7 @@ class SmppBind:
 
     link: the name of the one that we dialled, "" where the peer did.
     messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
-    SMS for a while.
+    SMS for a while. statuses: for this peer and its version. permissions: of the account or link.
     """
 
     number: int
@@ -44,6 +46,8 @@ class SmppBind:
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
+    statuses: Statuses = USUAL
+    permissions: Permissions = FREE
 
     @property
     def closed(self) -> bool:
@@ -81,8 +85,8 @@ class SmppBind:
 
     def reject(self, origin: object, verdict: Verdict) -> str:
         """The same with an error status."""
-        assert isinstance(origin, SubmitSm | DataSm)
-        status = STATUS[verdict]
+        assert isinstance(origin, Request)
+        status = self.statuses.of(origin, verdict)
         self.session.refuse(origin, status)
         return name_of(status)
 

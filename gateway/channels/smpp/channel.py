@@ -1,15 +1,17 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.composing import Templates
-from gateway.channels.smpp.settings import AccountSettings
+from gateway.channels.smpp.permissions import FREE, Permissions
+from gateway.channels.smpp.settings import AccountSettings, Errors
 from gateway.channels.smpp.traffic import Traffic
+from gateway.channels.smpp.verdicts import Statuses
 from gateway.channels.smpp.watching import Watches
 from gateway.channels.smpp.writing import Delivering
 from gateway.net.admission import ConnectionLimits
@@ -24,6 +26,7 @@ from gateway.smpp.timers import Timers
 
 RANGES_WARNED: Final = 1000
 """Useless address ranges that are remembered, so that each is warned of once."""
+_NO_ERRORS: Final = Errors()
 
 
 def _elsewhere(account: AccountSettings, node: str | None) -> str:
@@ -44,6 +47,8 @@ class SmppConfiguration:
     alphabets: Mapping[str, Alphabet]
     timers: Timers
     limits: ConnectionLimits
+    permissions: Mapping[str, Permissions] = field(default_factory=dict)
+    errors: Mapping[str, Errors] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -62,6 +67,7 @@ class SmppConfiguration:
                     a.allow_from,
                     a.modes,
                     _elsewhere(a, settings.node.name),
+                    a.binds,
                 )
                 for a in smpp.accounts
             },
@@ -73,13 +79,16 @@ class SmppConfiguration:
                 response=timers.response,
             ),
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
+            {a.system_id: Permissions.of(a) for a in smpp.accounts},
+            {a.system_id: a.errors for a in smpp.accounts},
         )
 
 
 class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
-    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build).
+    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). now_ms: the wall clock (ms since
+    the epoch).
     """
 
     def __init__(
@@ -89,8 +98,16 @@ class SmppChannel(Traffic):
         observer: Observer,
         monotonic: Callable[[], float],
         numbers: Iterator[int],
+        now_ms: Callable[[], int],
     ) -> None:
-        super().__init__(configuration.alphabets, owner, observer, monotonic)
+        super().__init__(
+            configuration.alphabets,
+            owner,
+            observer,
+            monotonic,
+            now_ms=now_ms,
+            permissions=configuration.permissions,
+        )
         self._configuration = configuration
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
@@ -140,6 +157,8 @@ class SmppChannel(Traffic):
             wanted = AddressRange.of(request.address_range)
         except ValueError as error:
             fault = str(error)
+        permissions = self._permissions.get(account, FREE)
+        errors = self._configuration.errors.get(account, _NO_ERRORS)
         bind = SmppBind(
             next(self._numbers),
             account,
@@ -151,7 +170,9 @@ class SmppChannel(Traffic):
             connection.session,
             self._monotonic(),
             connection.session.timers.response,
-            self._writer,
+            permissions.writer(self._writer),
+            statuses=Statuses(errors, request.interface_version),
+            permissions=permissions,
         )
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)

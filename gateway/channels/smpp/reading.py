@@ -1,34 +1,136 @@
-"""From a submit_sm or data_sm to an Inbound: what an SMS is, and where it stands in a long message."""
+"""From a submit_sm, deliver_sm or data_sm to an Inbound: what an SMS is, and its place in a long message.
 
-from typing import Final
+A value that, followed, would change what an SMS means or when it is executed, and that we cannot follow, is
+refused. A value without such an effect is taken with a note. In a deliver_sm all of them are noted: SMPP has
+them empty there, and a refusal would silence the handset (docs/decisions/025-fields.md).
+"""
 
-from gateway.channels.contract import Alphabet, Inbound
-from gateway.channels.smpp.bind import SmppBind
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from gateway.channels.contract import Bind, Inbound
+from gateway.channels.smpp.settings import NUMBERING_PLANS, TYPES_OF_NUMBER
 from gateway.errors import Refusal, Verdict
 from gateway.message import PartHeader
-from gateway.smpp.long import UDHI, BrokenUdhError, part_of
-from gateway.smpp.pdus import DataSm, SubmitSm
-from gateway.smpp.tlvs import USER_MESSAGE_REFERENCE
+from gateway.smpp.coding import Alphabet
+from gateway.smpp.long import BrokenUdhError, part_of
+from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
+from gateway.smpp.times import end_of
+from gateway.smpp.tlvs import TAGS, USER_MESSAGE_REFERENCE
+
+Message: TypeAlias = SubmitSm | DeliverSm | DataSm
+Note: TypeAlias = Callable[[Bind, Message, str], None]
+"""Takes what is odd about a message."""
 
 MESSAGE_TYPE: Final = 0x3C
 """Bits of esm_class that say what an SMS is; only 0, a plain message, is a text (SMPP 3.4 section 5.2.12)."""
+_MODE: Final = 0x03
+_MODES: Final = {0x01: "datagram", 0x02: "transaction"}
+"""Messaging modes that ask for more than to be stored and forwarded."""
+_QOS_TIME_TO_LIVE: Final = TAGS["qos_time_to_live"]
+_MARK: Final = 0xEF
+"""No byte order mark begins with a lower octet (EF BB BF, FE FF, FF FE)."""
+_MARKS: Final = {
+    "ucs2": (b"\xfe\xff", b"\xff\xfe"),
+    "ucs2-le": (b"\xfe\xff", b"\xff\xfe"),
+    "utf-8": (b"\xef\xbb\xbf",),
+}
+"""Byte order marks by codec (gateway.smpp.coding)."""
+
+_ADDRESSES: Final[tuple[tuple[str, Callable[[int], bool]], ...]] = (
+    ("source_addr_ton", lambda value: value not in TYPES_OF_NUMBER),
+    ("source_addr_npi", lambda value: value not in NUMBERING_PLANS),
+    ("dest_addr_ton", lambda value: value not in TYPES_OF_NUMBER),
+    ("dest_addr_npi", lambda value: value not in NUMBERING_PLANS),
+    ("registered_delivery", lambda value: value > 0x1F),
+)
+_FLAGS: Final[tuple[tuple[str, Callable[[int], bool]], ...]] = (
+    ("priority_flag", lambda value: value > 3),
+    ("replace_if_present_flag", lambda value: value > 0),
+    ("sm_default_msg_id", lambda value: value > 0),
+)
+"""Octets that are noted when this is true: of every message; of those that are no data_sm."""
 
 
-def read(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: float) -> Inbound:
-    """The SMS in a request; blanks around an address are padding and part of neither.
+def message_type(pdu: Message) -> int:
+    """What a message is: 0 for a text of a person (the bits of MESSAGE_TYPE)."""
+    return pdu.esm_class & MESSAGE_TYPE
 
-    Raises Refusal for what is no plain message, or has a user data header that is longer than itself.
-    """
-    esm_class = pdu.esm_class
-    if esm_class & MESSAGE_TYPE:
-        raise Refusal(Verdict.NOT_A_MESSAGE, f"esm_class 0x{esm_class:02X} is no plain message")
-    inbound = plain(bind, alphabet, pdu, arrived)
-    if pdu.tlvs or esm_class & UDHI:
+
+class Reader:
+    """Reads the messages of one account. now_ms: the wall clock (ms since the epoch). note: takes what is
+    odd."""
+
+    __slots__ = ("_note", "_now_ms", "alphabet")
+
+    def __init__(self, alphabet: Alphabet, now_ms: Callable[[], int], note: Note) -> None:
+        self.alphabet = alphabet
+        self._now_ms = now_ms
+        self._note = note
+
+    def read(self, bind: Bind, pdu: Message, arrived: float) -> Inbound:
+        """The SMS in a request; blanks around an address are padding and part of neither.
+
+        Raises Refusal for what is no plain message, has a user data header that is longer than itself, or
+        asks for what cannot be done.
+        """
+        inbound = plain(bind, self.alphabet, pdu, arrived)
+        octets = inbound.octets
+        if (
+            isinstance(pdu, DataSm)
+            or not octets
+            or pdu.esm_class
+            or pdu.tlvs
+            or not octets[-1]
+            or octets[0] >= _MARK
+            or pdu.schedule_delivery_time
+            or pdu.validity_period
+            or pdu.registered_delivery
+            or pdu.replace_if_present_flag
+            or pdu.sm_default_msg_id
+            or pdu.priority_flag > 3
+            or pdu.source_addr_ton | pdu.dest_addr_ton > 3  # the usual ones are 0, 1 and 2
+            or pdu.source_addr_npi | pdu.dest_addr_npi > 1
+        ):
+            self._read_unusual(inbound, pdu)
+        return inbound
+
+    def _read_unusual(self, inbound: Inbound, pdu: Message) -> None:
+        """What nearly no SMS has."""
         _read_headers(inbound, pdu)
-    return inbound
+        notes = [f"{field} {getattr(pdu, field)}" for field, odd in _ADDRESSES if odd(getattr(pdu, field))]
+        if isinstance(pdu, DataSm):
+            self._read_life(inbound, pdu)
+        else:
+            notes += [f"{field} {getattr(pdu, field)}" for field, odd in _FLAGS if odd(getattr(pdu, field))]
+            if isinstance(pdu, SubmitSm):
+                _refuse_wishes(pdu)
+            elif pdu.schedule_delivery_time:
+                notes.append("schedule_delivery_time")
+            if pdu.validity_period:
+                self._read_validity(inbound, pdu, notes)
+        if not isinstance(pdu, DeliverSm) and (mode := _MODES.get(pdu.esm_class & _MODE)):
+            notes.append(f"{mode} mode")
+        inbound.registered = pdu.registered_delivery
+        notes += _around(self.alphabet, inbound)
+        if notes:
+            self._note(inbound.bind, pdu, "; ".join(notes))
+
+    def _read_validity(self, inbound: Inbound, pdu: SubmitSm | DeliverSm, notes: list[str]) -> None:
+        try:
+            inbound.expires_at = end_of(pdu.validity_period, self._now_ms())
+        except ValueError as error:
+            if isinstance(pdu, SubmitSm):
+                raise Refusal(Verdict.BAD_VALIDITY, f"validity_period: {error}") from error
+            notes.append(f"validity_period: {error}")
+
+    def _read_life(self, inbound: Inbound, pdu: DataSm) -> None:
+        seconds = pdu.tlvs.get(_QOS_TIME_TO_LIVE)
+        if isinstance(seconds, int) and seconds:
+            inbound.expires_at = self._now_ms() + 1000 * seconds
 
 
-def plain(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: float) -> Inbound:
+def plain(bind: Bind, alphabet: Alphabet, pdu: Message, arrived: float) -> Inbound:
     """The SMS in a request as it stands in its mandatory fields."""
     return Inbound(
         bind,
@@ -43,13 +145,35 @@ def plain(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: f
         pdu.dest_addr_npi,
         pdu.esm_class,
         pdu.data_coding,
-        pdu.short_message if type(pdu) is SubmitSm else b"",
+        b"" if isinstance(pdu, DataSm) else pdu.short_message,
         alphabet,
     )
 
 
-def _read_headers(inbound: Inbound, pdu: SubmitSm | DataSm) -> None:
-    """What stands in the user data header and in the TLVs."""
+def content(bind: Bind, alphabet: Alphabet, pdu: Message) -> Inbound:
+    """The text in a request, whatever its other fields say. Raises Refusal as Reader.read()."""
+    inbound = plain(bind, alphabet, pdu, 0.0)
+    _read_headers(inbound, pdu)
+    return inbound
+
+
+def _refuse_wishes(pdu: SubmitSm) -> None:
+    """Raises Refusal for a submit_sm that asks for what would make another SMS of it."""
+    if pdu.schedule_delivery_time:
+        raise Refusal(Verdict.BAD_SCHEDULE, "schedule_delivery_time: an SMS is executed when it comes")
+    if pdu.replace_if_present_flag > 1:
+        flag = pdu.replace_if_present_flag
+        raise Refusal(Verdict.BAD_REPLACE, f"replace_if_present_flag {flag}: must be 0 or 1")
+    if pdu.sm_default_msg_id:
+        raise Refusal(
+            Verdict.PREDEFINED, f"sm_default_msg_id {pdu.sm_default_msg_id}: there are no such texts"
+        )
+
+
+def _read_headers(inbound: Inbound, pdu: Message) -> None:
+    """What stands in esm_class, the user data header and the TLVs."""
+    if message_type(pdu):
+        raise Refusal(Verdict.NOT_A_MESSAGE, f"esm_class 0x{pdu.esm_class:02X} is no plain message")
     try:
         header, inbound.octets = part_of(inbound.octets, pdu.esm_class, pdu.tlvs)
     except BrokenUdhError as error:
@@ -58,3 +182,16 @@ def _read_headers(inbound: Inbound, pdu: SubmitSm | DataSm) -> None:
         inbound.part = PartHeader(header.kind, header.reference, header.total, header.number)
     reference = pdu.tlvs.get(USER_MESSAGE_REFERENCE)
     inbound.reference = reference if isinstance(reference, int) else None
+
+
+def _around(alphabet: Alphabet, inbound: Inbound) -> list[str]:
+    """What the alphabet drops at both ends of a text: a byte order mark, NULs."""
+    codec = alphabet.codec_of.get(inbound.data_coding, alphabet.latin)
+    octets, part = inbound.octets, inbound.part
+    notes = []
+    if (part is None or part.number == 1) and octets.startswith(_MARKS.get(codec, ())):
+        notes.append("a byte order mark")
+    nul = b"\0\0" if codec.startswith("ucs2") else b"\0"
+    if (part is None or part.number == part.total) and codec != "binary" and octets.endswith(nul):
+        notes.append("a NUL at the end of the text")
+    return notes

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from gateway.errors import Verdict
 from gateway.events.broker import NodeName
-from routing.tablefile import Closed
+from routing.tablefile import Closed, nearest
 
 SHIPPED_ACCOUNT: Mapping[str, object] = {"system_id": "smsc", "password": "fetion16", "default": True}
 """Its password is documented: usable on the own machine only."""
@@ -68,6 +69,17 @@ NUMBERING_PLANS: Mapping[int, str] = MappingProxyType(
     }
 )
 """SMPP 3.4 section 5.2.6."""
+
+
+def _verdict(name: object) -> object:
+    """The name of a verdict, in small letters."""
+    known = [verdict.name.lower() for verdict in Verdict]
+    if name not in known:
+        raise ValueError(f"no verdict of that name; {nearest(str(name), known)}")
+    return name
+
+
+VerdictName = Annotated[str, BeforeValidator(_verdict)]
 
 
 def _octets(most: int) -> AfterValidator:
@@ -166,12 +178,20 @@ class ReceiptSettings(Closed):
 
 
 class Errors(Closed):
-    """Statuses that a peer wants or gives beside the usual ones. send: status by name of a verdict
-    (gateway.errors.Verdict). temporary, permanent: statuses of a vendor, and what becomes of the SMS."""
+    """Statuses that a peer wants or gives beside the usual ones. send: status by name of a verdict, such as
+    queue_full (gateway.errors.Verdict). temporary, permanent: statuses of a vendor, and what becomes of the
+    SMS."""
 
-    send: Mapping[str, Annotated[int, Field(gt=0, le=0x4FF)]] = {}
+    send: Mapping[VerdictName, Annotated[int, Field(gt=0, le=0x4FF)]] = {}
     temporary: frozenset[VendorStatus] = frozenset()
     permanent: frozenset[VendorStatus] = frozenset()
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        both = ", ".join(f"0x{status:08X}" for status in sorted(self.temporary & self.permanent))
+        if both:
+            raise ValueError(f"cannot be both temporary and permanent: {both}")
+        return self
 
 
 class Source(Closed):

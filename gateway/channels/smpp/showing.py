@@ -11,7 +11,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any, Final
 
 from gateway.channels.contract import Inbound
-from gateway.channels.smpp.reading import read
+from gateway.channels.smpp.reading import content
 from gateway.channels.smpp.watching import Passed, Watch, Watches
 from gateway.errors import Refusal
 from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
@@ -187,7 +187,7 @@ class Display:
         if hidden := _in_pieces(pdu):
             return "", hidden
         try:
-            inbound = read(_NOBODY, alphabet, pdu, 0.0)
+            inbound = content(_NOBODY, alphabet, pdu)
         except Refusal as refusal:
             return "", refusal.reason
         text = alphabet.decode(inbound.octets, inbound.data_coding)

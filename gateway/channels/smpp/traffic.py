@@ -2,22 +2,24 @@
 
 from collections.abc import Callable, Mapping
 
-from gateway.channels.contract import ChannelOwner, Loss
+from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.reading import plain, read
-from gateway.channels.smpp.verdicts import STATUS
+from gateway.channels.smpp.permissions import FREE, Permissions
+from gateway.channels.smpp.reading import Message, plain
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
 from gateway.observer import Observer
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
-from gateway.smpp.pdus import DataSm, SubmitSm
-from gateway.smpp.status import Retry, name_of, retry_class
+from gateway.smpp.status import Retry, name_of
 
 
 class Traffic:
-    """Turns PDUs into what the contract says. alphabets: by account. monotonic: seconds."""
+    """Turns PDUs into what the contract says.
+
+    alphabets, permissions: by account. monotonic: seconds. now_ms: the wall clock (ms since the epoch).
+    """
 
     def __init__(
         self,
@@ -25,8 +27,15 @@ class Traffic:
         owner: ChannelOwner,
         observer: Observer,
         monotonic: Callable[[], float],
+        *,
+        now_ms: Callable[[], int],
+        permissions: Mapping[str, Permissions],
     ) -> None:
-        self._alphabets = alphabets
+        self._permissions = permissions
+        self._readers = {
+            account: permissions.get(account, FREE).reader(alphabet, now_ms, self._noted)
+            for account, alphabet in alphabets.items()
+        }
         self._owner = owner
         self._observer = observer
         self._monotonic = monotonic
@@ -35,30 +44,33 @@ class Traffic:
         """The answer to the bind has been written."""
         self._owner.ready(bind)
 
-    def submitted(self, bind: SmppBind, request: SubmitSm | DataSm) -> None:
+    def submitted(self, bind: SmppBind, request: Message) -> None:
         """An SMS from a handset."""
         bind.messages_in += 1
-        alphabet, arrived = self._alphabets[bind.account], self._monotonic()
+        reader, arrived = self._readers[bind.account], self._monotonic()
         try:
-            inbound = read(bind, alphabet, request, arrived)
+            inbound = reader.read(bind, request, arrived)
         except Refusal as refusal:
             self._refuse(bind, request, refusal)
             return
         except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
-            inbound = plain(bind, alphabet, request, arrived)
+            inbound = plain(bind, reader.alphabet, request, arrived)
             inbound.fault = error
         self._owner.received(inbound)
 
-    def _refuse(self, bind: SmppBind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
-        bind.session.refuse(request, STATUS[refusal.verdict])
+    def _refuse(self, bind: SmppBind, request: Message, refusal: Refusal) -> None:
+        status = bind.reject(request, refusal.verdict)
         self._observer.rejected(
             bind,
             request.sequence_number,
             request.source_addr,
             request.destination_addr,
             refusal.reason,
-            name_of(STATUS[refusal.verdict]),
+            status,
         )
+
+    def _noted(self, bind: Bind, request: Message, reason: str) -> None:
+        self._observer.pdu_noted(bind.peer, bind.account, request.name, reason)
 
     def answered(self, bind: SmppBind, context: object, response: Pdu) -> None:
         """An SMS to a handset was answered."""
@@ -70,7 +82,7 @@ class Traffic:
                 bind.messages_out += 1
             self._owner.sent(bind, context, str(getattr(response, "message_id", "")))
             return
-        retry = retry_class(status) is not Retry.PERMANENT
+        retry = bind.statuses.retry(status) is not Retry.PERMANENT
         bind.throttled += retry
         self._owner.refused(bind, context, name_of(status), retry=retry)
 
