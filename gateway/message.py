@@ -12,6 +12,10 @@ from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from commands.model import Buddy, Customer
+from gateway.delivery import Delivery as Delivery
+from gateway.delivery import EarlyReceipt as EarlyReceipt
+from gateway.delivery import PartReceipt as PartReceipt
+from gateway.delivery import receipt_key as receipt_key
 
 _MESSAGE_ID = re.compile("[0-7][0-9A-Fa-f]{15}")
 
@@ -96,21 +100,12 @@ class JournalEntry(NamedTuple):
         return "" if detail is None else str(detail.get(TABLES, ""))
 
 
-class Delivery(IntEnum):
-    """State of a mobile terminated SMS; the `state` column of the outbox."""
-
-    WAITING = 0
-    SENT = 1
-    FAILED = 2
-    EXPIRED = 3
-    PARKED = 4  # unanswered too often; an operator decides
-
-
 class Kind(IntEnum):
     """What an SMS to a handset, or to its centre, is; the `kind` column of the outbox."""
 
     SMS = 0
-    RECEIPT = 1  # of an SMS that came
+    RECEIPT = 1  # of an SMS that came, as an SMS centre gives it
+    ACKNOWLEDGEMENT = 2  # of an SMS that came, as its receiver gives it
 
 
 @dataclass(slots=True, eq=False)
@@ -129,8 +124,9 @@ class MobileTerminated:
     an attempt. session: number of the bind that answered last,
     set when the SMS is closed. refusals: temporary refusals in a row. losses: how often a peer that
     answered other PDUs did not answer it in time, or it was the oldest unanswered PDU of a lost session.
-    node: number of the node that is to send it, 0: the one that has it. kind: what it is. tlvs: those of a
-    vendor that it takes over from its cause, as they stand on the wire.
+    node: number of the node that is to send it, 0: the one that has it. kind: what it is; a receipt has no
+    handset (msisdn ""), and its text is that of gateway.channels.contract.Fate. tlvs: those of a vendor that
+    it takes over from its cause, as they stand on the wire.
     """
 
     number: int
@@ -181,6 +177,7 @@ class StoredPart:
     source, ton, npi: the sender as spelled; msisdn: the customer's number. destination: without country
     code. octets: sealed in the store, because they may hold a piece of a password. digest: of octets and
     data_coding, keyed. complete: the message was complete; this part may come again, its octets are deleted.
+    registered: what its sender wants to be told of it.
     """
 
     number: int
@@ -197,6 +194,7 @@ class StoredPart:
     at: int = 0
     digest: bytes = b""
     complete: bool = False
+    registered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +394,8 @@ class Commit:
     Conflict.
     ordinals: by number of a message, the ordinal of its digest (gateway.storage.nodes.Equal); absent: 0.
     revisions: of the customers that were loaded (World.revisions).
+    receipts: each replaces that of the same SMS and part. outcomes: new states of SMS that are SENT. early:
+    each replaces one of the same account, key and state; early_gone: account and key of those that are claimed.
     """
 
     messages: list[JournalEntry] = field(default_factory=list)
@@ -421,6 +421,10 @@ class Commit:
     posted: list[Posted] = field(default_factory=list)
     ordinals: dict[int, int] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
+    receipts: list[PartReceipt] = field(default_factory=list)
+    outcomes: dict[int, Delivery] = field(default_factory=dict)
+    early: list[EarlyReceipt] = field(default_factory=list)
+    early_gone: list[tuple[str, str]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -440,4 +444,7 @@ class Commit:
             or self.asked_over
             or self.overdue
             or self.posted
+            or self.receipts
+            or self.early
+            or self.early_gone
         )

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.storage",),
     ("gateway.observer",),
     ("gateway.message",),
+    ("gateway.delivery",),
     ("gateway.message_numbers",),
     ("gateway.tables",),
     ("commands",),

@@ -39,7 +39,7 @@ from zoneinfo import ZoneInfo
 
 from commands.charging import FETION, month_fee, month_start
 from commands.tariffs import Tariffs
-from gateway.message import DONE, PART, Delivery, message_id
+from gateway.message import DONE, PART, Delivery, Kind, message_id
 from gateway.storage.reader import Reader
 from routing.table import Routing
 
@@ -64,6 +64,7 @@ FREE, BY_MESSAGE, BY_MONTH = "01", "02", "03"
 """Fee types (CMPP FeeType)."""
 
 UPLINK, DOWNLINK = 0, 1
+_TAKEN: Final = (Delivery.SENT, Delivery.DELIVERED)
 
 Record = Mapping[str, object]
 Watch = Callable[[str, Iterator[Record]], Iterable[Record]]
@@ -159,6 +160,8 @@ class Records:
     def downlink(self) -> Iterator[Record]:
         """Yield one record per SMS of ours that was closed on these days."""
         for sms, instruction in self._reader.closed(self._span.begin, self._span.end):
+            if sms.kind is not Kind.SMS:
+                continue  # a receipt is of no customer
             yield self._message(
                 sms.number,
                 cause_id=message_id(sms.cause),
@@ -169,7 +172,7 @@ class Records:
                 direction=DOWNLINK,
                 submitted_at=self._time(sms.at),
                 completed_at=self._time(sms.closed_at),
-                result=DONE if sms.state is Delivery.SENT else sms.error,
+                result=DONE if sms.state in _TAKEN else sms.error or sms.state.name.lower(),
                 outcome=sms.state.name.lower(),
                 fee=self._tariffs.downlink * sms.parts_done,
                 home_province=self._home(sms.msisdn),

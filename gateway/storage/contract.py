@@ -31,7 +31,17 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from commands.model import LoadKeys, World
-from gateway.message import Asked, Commit, Expected, MobileTerminated, StoredEvent, StoredPart, Watermark
+from gateway.message import (
+    Asked,
+    Commit,
+    EarlyReceipt,
+    Expected,
+    MobileTerminated,
+    PartReceipt,
+    StoredEvent,
+    StoredPart,
+    Watermark,
+)
 
 
 class StorageError(Exception):
@@ -166,7 +176,27 @@ class ProvinceStore(Protocol):
         """How many SMS each province has sent at `at` or later."""
 
 
-class Store(EventStore, ProvinceStore, Protocol):
+class ReceiptStore(Protocol):
+    """Receipts of SMS that left. Keys: account, and gateway.message.receipt_key of an id. `Store.forget`
+    forgets rows of parts with their SMS, early receipts by their time."""
+
+    async def receipts_named(self, keys: Sequence[tuple[str, str]]) -> list[PartReceipt]:
+        """The parts with one of these keys, in order, whatever their state."""
+
+    async def receipts_of(self, numbers: Sequence[int]) -> list[PartReceipt]:
+        """The parts of the SMS with these numbers, in order."""
+
+    async def receipts_due(self, now: int, limit: int) -> list[PartReceipt]:
+        """At most `limit` parts whose `until` has come, by it."""
+
+    async def early_named(self, keys: Sequence[tuple[str, str]]) -> list[EarlyReceipt]:
+        """The early receipts, not reported yet, with one of these keys as `key` or `other`."""
+
+    async def early_open(self, before: int, limit: int) -> list[EarlyReceipt]:
+        """At most `limit` early receipts, not reported yet, that came at `before` or earlier, by time."""
+
+
+class Store(EventStore, ProvinceStore, ReceiptStore, Protocol):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int
@@ -206,7 +236,7 @@ class Store(EventStore, ProvinceStore, Protocol):
         """Store all of `commit`, durably (rule 1). Raises Conflict too.
 
         What is written about a number that the store does not have (`closed`, `changed`, `attempts`,
-        `parts_gone`, `parts_complete`, `repeats`, `doubted`) has no effect. An attempt replaces that of the
+        `parts_gone`, `parts_complete`, `repeats`, `doubted`, `receipts`, `outcomes`) has no effect. An attempt replaces that of the
         same SMS and place (gateway.message.Attempt); attempts go with their SMS. `certain` also takes back
         what `uncertain` of the same commit says.
         """

@@ -18,12 +18,12 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
         " repeated_at, hidden",
         "outbox": "number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret,"
         " reference, at, expires_at, state, parts, parts_done, attempts, closed_at, remote_id, error,"
-        " source_ton, source_npi, losses, repeat, session",
+        " source_ton, source_npi, losses, repeat, session, kind, tlvs",
         "attempt": "number, place, ordinal, part, left_at, at, session, remote, result, status, waited",
         "customer": "msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching",
         "buddy": "owner, other, name, since, blocked, matched_at",
         "part": "number, account, source, destination, kind, reference, total, place, data_coding, octets,"
-        " deadline, msisdn, ton, npi, at, digest, complete",
+        " deadline, msisdn, ton, npi, at, digest, complete, registered",
         "product_record": "id, cause, msisdn, product, operation, at, trial, province",
         "uncertain": "id, session, first, last, until, done",
         "candidate": "number, digest, session, until, used_at",
@@ -33,12 +33,16 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
         " name, version, data, reason",
         "province_asked": "number, at, province, msisdn, destination, reply_by, over_at",
         "province_sent": "province, id, at, number",
+        "receipt": "number, part, parts, msisdn, account, remote_id, key, at, until, state, said, error,"
+        " receipted_at",
+        "early_receipt": "account, key, other, remote_id, at, state, said, error, receipted_at, source,"
+        " destination, reported",
         "meta": "key, value",
     }
 )
 """Table -> its columns."""
 
-BOOLEANS: Final = frozenset({"secret", "blocked", "complete", "trial", "repeat"})
+BOOLEANS: Final = frozenset({"secret", "blocked", "complete", "trial", "repeat", "reported"})
 """Columns that say yes or no."""
 
 KEPT: Final = frozenset({"run", "settled", "settled_at", "key_check"})

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from commands.model import Hidden, Order
-from gateway.message import DONE, Attempt, Delivery, ProductRecord
+from gateway.message import DONE, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 
 T = TypeVar("T")
 
@@ -114,6 +114,7 @@ class DownlinkRecord:
     losses: int
     repeat: bool
     session: int
+    kind: Kind = Kind.SMS
 
 
 class LookedAt(NamedTuple, Generic[T]):
@@ -157,6 +158,9 @@ class Reader(Protocol):
 
     def attempts(self, number: int) -> list[Attempt]:
         """Give what is kept of the attempts to send the SMS out with that number, in order."""
+
+    def receipts(self, number: int) -> list[PartReceipt]:
+        """Give the parts of the SMS out with that number whose receipts were asked for, in order."""
 
     def joined_with(self, part: JournalRecord) -> JournalRecord | None:
         """Give the SMS in that a part was joined into (see JOINED_WITHIN)."""

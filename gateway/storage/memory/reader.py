@@ -10,7 +10,9 @@ from gateway.message import (
     Asked,
     Attempt,
     Delivery,
+    EarlyReceipt,
     MobileTerminated,
+    PartReceipt,
     Posted,
     ProductRecord,
     StoredPart,
@@ -29,7 +31,13 @@ from gateway.storage.reader import (
 )
 
 Sms = TypeVar("Sms", JournalRecord, MobileTerminated)
-CLOSED = (Delivery.SENT, Delivery.FAILED, Delivery.EXPIRED)
+CLOSED = (
+    Delivery.SENT,
+    Delivery.FAILED,
+    Delivery.EXPIRED,
+    Delivery.DELIVERED,
+    Delivery.UNDELIVERED,
+)
 
 
 @dataclass(slots=True)
@@ -62,6 +70,8 @@ class Content:
     uncertain: list[Uncertain] = field(default_factory=list)
     asked: dict[int, Asked] = field(default_factory=dict)
     posted: dict[tuple[str, str], Posted] = field(default_factory=dict)
+    receipts: dict[tuple[int, int], PartReceipt] = field(default_factory=dict)
+    early: dict[tuple[str, str, Delivery], EarlyReceipt] = field(default_factory=dict)
     expected: dict[int, Expectation] = field(default_factory=dict)
     settled: Watermark = field(default=Watermark(0, 0))
     events: Events = field(default_factory=Events)
@@ -94,6 +104,9 @@ class MemoryReader:
     def attempts(self, number: int) -> list[Attempt]:
         found = (each for each in self._content.attempts.values() if each.number == number)
         return sorted(found, key=lambda each: each.ordinal)
+
+    def receipts(self, number: int) -> list[PartReceipt]:
+        return sorted(each for each in self._content.receipts.values() if each.number == number)
 
     def joined_with(self, part: JournalRecord) -> JournalRecord | None:
         behind = sorted(number for number in self._content.journal if number > part.number)[:JOINED_WITHIN]

@@ -22,7 +22,7 @@ from gateway.message import (
 )
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
-from gateway.storage.memory import provinces
+from gateway.storage.memory import provinces, receipts
 from gateway.storage.memory.events import EventCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
 from gateway.storage.reader import JournalRecord
@@ -55,7 +55,7 @@ class MemoryStores:
         return MemoryReader(self._contents[path])
 
 
-class MemoryStore(EventCalls, provinces.ProvinceCalls):
+class MemoryStore(EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls):
     """Store over one Content: gateway.storage.contract says what each call does.
 
     Every call is done when it returns, so none waits for another. room: how many SMS, parts and customers it
@@ -115,6 +115,7 @@ class MemoryStore(EventCalls, provinces.ProvinceCalls):
         content.products += commit.products
         content.events.add(commit.events)
         provinces.write(content, commit)
+        receipts.write(content, commit)
         content.parts.update({part.number: replace(part) for part in commit.parts})
         for deadline, number in commit.parts_complete:
             if part := content.parts.get(number):
@@ -296,7 +297,7 @@ class MemoryStore(EventCalls, provinces.ProvinceCalls):
         oldest = content.products[:limit]
         young = [each for each in oldest if each.at >= before]
         content.products[:limit] = young
-        theirs = provinces.forget(content, before, limit)
+        theirs = max(provinces.forget(content, before, limit), receipts.forget(content, before, limit))
         return max(len(old), len(gone), len(oldest) - len(young), theirs)
 
     def give_up(self) -> None: ...

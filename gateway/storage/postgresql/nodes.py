@@ -18,7 +18,8 @@ from gateway.storage.postgresql.takeover import TakeOver, over
 
 LEAVING: Final = """
 number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret, reference, at,
-    expires_at, parts, parts_done, attempts, losses, source_ton, source_npi, repeat, node
+    expires_at, parts, parts_done, attempts, losses, source_ton, source_npi, repeat, node, kind,
+    tlvs
 """
 _NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _NODES: Final = f"""

@@ -8,13 +8,14 @@ import orjson
 import psycopg
 
 from commands.model import Hidden
-from gateway.message import Answer, Attempt, Delivery, ProductRecord
+from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.postgresql.backwards import Backwards, Row, Step
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
 from gateway.storage.postgresql.owner import FIRST_OF, LAST_OF, NODE_SHIFT, range_of
 from gateway.storage.postgresql.place import BY_INDEX, Place, reason_of, unusable
+from gateway.storage.postgresql.receipts import OF_SMS, part_receipt
 from gateway.storage.postgresql.rows import text_of
 from gateway.storage.reader import (
     ENDLESS,
@@ -40,7 +41,7 @@ FROM journal"""
 _OUTBOX = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
     state, parts, parts_done, attempts, closed_at, remote_id, error, source_ton, source_npi, losses, repeat,
-    session, coalesce((SELECT instruction FROM journal WHERE journal.number = outbox.cause), '')
+    session, kind, coalesce((SELECT instruction FROM journal WHERE journal.number = outbox.cause), '')
 FROM outbox"""
 _JOURNAL_RECORD = f"{_JOURNAL} WHERE number = %s"
 _DOWNLINK = f"{_OUTBOX} WHERE number = %s"
@@ -84,7 +85,7 @@ WHERE number > %(after)s AND number <= %(last)s AND at >= %(begin)s AND at < %(e
 ORDER BY number LIMIT %(limit)s
 """
 _CLOSED_PAGE = f"""{_OUTBOX}
-WHERE number > %(after)s AND state IN (1, 2, 3) AND closed_at >= %(begin)s AND closed_at < %(end)s
+WHERE number > %(after)s AND state IN (1, 2, 3, 5, 6) AND closed_at >= %(begin)s AND closed_at < %(end)s
 ORDER BY number LIMIT %(limit)s
 """
 _PRODUCT_PAGE = """
@@ -141,6 +142,10 @@ class PostgresReader:
     def attempts(self, number: int) -> list[Attempt]:
         """Look into the table by its key."""
         return [_attempt(row) for row in self._read(_ATTEMPTS, (number,))]
+
+    def receipts(self, number: int) -> list[PartReceipt]:
+        """Look into the table by its key."""
+        return [part_receipt(row) for row in self._read(OF_SMS, (number,))]
 
     def joined_with(self, part: JournalRecord) -> JournalRecord | None:
         """Look behind the part at the node that got it, then at nodes that may have taken it over: there
@@ -271,10 +276,10 @@ def _journal_record(row: Row) -> JournalRecord:
 
 def _downlink(row: Row) -> DownlinkRecord:
     number, cause, msisdn, account, source, destination, ton, npi, text, secret, *others = row
-    reference, at, expires_at, state, *counts, _ = others
+    reference, at, expires_at, state, *counts, kind, _ = others
     shown = "" if secret else text_of(text)
     address = (number, cause, msisdn, account, source, destination, ton, npi)
-    values = (*address, shown, secret, reference, at, expires_at, Delivery(state), *counts)
+    values = (*address, shown, secret, reference, at, expires_at, Delivery(state), *counts, Kind(kind))
     return DownlinkRecord(*values)
 
 

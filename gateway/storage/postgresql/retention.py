@@ -33,7 +33,7 @@ SELECT coalesce((SELECT min(number) FROM journal WHERE number BETWEEN %(low)s AN
 # Numbers of replies follow those of their causes: below the first that is left, the causes are gone.
 _OUTBOX_END = """
 SELECT max(number) FROM (
-    SELECT number FROM outbox WHERE number >= %(low)s AND number < %(first)s AND state IN (1, 2, 3)
+    SELECT number FROM outbox WHERE number >= %(low)s AND number < %(first)s AND state IN (1, 2, 3, 5, 6)
         AND closed_at < %(before)s
     ORDER BY number LIMIT %(limit)s) x
 """
@@ -41,11 +41,12 @@ SELECT max(number) FROM (
 _ATTEMPTS = """
 DELETE FROM attempt WHERE number BETWEEN %(low)s AND %(end)s AND number IN (
     SELECT number FROM outbox
-    WHERE number BETWEEN %(low)s AND %(end)s AND state IN (1, 2, 3) AND closed_at < %(before)s)
+    WHERE number BETWEEN %(low)s AND %(end)s AND state IN (1, 2, 3, 5, 6) AND closed_at < %(before)s)
 """
+_RECEIPTS = _ATTEMPTS.replace("attempt", "receipt")
 _OUTBOX = """
 DELETE FROM outbox
-WHERE number BETWEEN %(low)s AND %(end)s AND state IN (1, 2, 3) AND closed_at < %(before)s
+WHERE number BETWEEN %(low)s AND %(end)s AND state IN (1, 2, 3, 5, 6) AND closed_at < %(before)s
 """
 _PRODUCT_END = "SELECT max(id) FROM (SELECT id FROM product_record ORDER BY id LIMIT %(limit)s) x"
 _PRODUCT = "DELETE FROM product_record WHERE id <= %(end)s AND at < %(before)s"
@@ -59,6 +60,10 @@ _POSTED_END = """
 SELECT max(at) FROM (SELECT at FROM province_sent WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
 """
 _POSTED = "DELETE FROM province_sent WHERE at <= %(end)s"
+_EARLY_END = """
+SELECT max(at) FROM (SELECT at FROM early_receipt WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
+"""
+_EARLY = "DELETE FROM early_receipt WHERE at <= %(end)s"
 
 
 async def forget(db: Db, node: int, before: int, limit: int) -> int:
@@ -69,12 +74,12 @@ async def forget(db: Db, node: int, before: int, limit: int) -> int:
     """
     values: dict[str, int | None] = {"node": node, "before": before, "limit": limit}
 
-    async def delete(end: str, rows: str, theirs: str = "") -> int:
+    async def delete(end: str, rows: str, *theirs: str) -> int:
         values["end"] = await one(db, end, values)
         if values["end"] is None:  # an empty table
             return 0
-        if theirs:
-            await db.execute(theirs, values)
+        for each in theirs:
+            await db.execute(each, values)
         return (await db.execute(rows, values)).rowcount
 
     gone = [await delete(_PRODUCT_END, _PRODUCT)]
@@ -82,6 +87,7 @@ async def forget(db: Db, node: int, before: int, limit: int) -> int:
         values |= {"low": low, "high": high, "certain": certain}
         gone.append(await delete(_JOURNAL_END, _JOURNAL))
         values["first"] = await one(db, _FIRST, values)
-        gone.append(await delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS))
+        gone.append(await delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS, _RECEIPTS))
     gone += [await delete(_ASKED_END, _ASKED), await delete(_POSTED_END, _POSTED)]
+    gone.append(await delete(_EARLY_END, _EARLY))
     return max(gone)

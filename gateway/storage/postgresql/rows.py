@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from commands.model import Buddy
-from gateway.message import Attempt, Delivery, JournalEntry, MobileTerminated, PartHeader, StoredPart
+from gateway.message import Attempt, Delivery, JournalEntry, Kind, MobileTerminated, PartHeader, StoredPart
 
 _NUL: Final = "\0"
 _INSTEAD: Final = "\ufdd0"
@@ -58,6 +58,10 @@ def outbox_row(m: MobileTerminated, node: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def marked_row(m: MobileTerminated) -> dict[str, Any]:
+    return {"number": m.number, "kind": m.kind.value, "tlvs": octets(m.tlvs)}
+
+
 def closed_row(m: MobileTerminated) -> dict[str, Any]:
     return {
         "number": m.number, "state": m.state.value, "closed_at": m.closed_at, "parts_done": m.parts_done,
@@ -97,16 +101,16 @@ def part_row(p: StoredPart, node: int) -> dict[str, Any]:
         "kind": part.kind, "reference": part.reference, "total": part.total, "place": part.number,
         "data_coding": p.data_coding, "octets": octets(p.octets), "deadline": p.deadline, "msisdn": p.msisdn,
         "ton": p.ton, "npi": p.npi, "at": p.at, "digest": octets(p.digest), "complete": p.complete,
-        "node": node,
+        "node": node, "registered": p.registered,
     }  # fmt: skip
 
 
 def stored_part(row: tuple[Any, ...]) -> StoredPart:
     number, account, source, destination, kind, reference, total, place, coding, kept, *rest = row
-    deadline, msisdn, ton, npi, at, digest, complete = rest
+    deadline, msisdn, ton, npi, at, digest, complete, registered = rest
     return StoredPart(
         number, account, source, destination, PartHeader(kind, reference, total, place), coding, kept,
-        deadline, msisdn, ton, npi, at, digest, complete,
+        deadline, msisdn, ton, npi, at, digest, complete, registered,
     )  # fmt: skip
 
 
@@ -114,9 +118,10 @@ def waiting_sms(row: tuple[Any, ...]) -> MobileTerminated:
     """An SMS that waits or is parked."""
     number, cause, msisdn, account, source, destination, ton, npi, text, sealed, secret, *rest = row
     reference, at, expires_at, parts, parts_done, attempts, losses, *rest = rest
-    source_ton, source_npi, repeat, node = rest
+    source_ton, source_npi, repeat, node, kind, tlvs = rest
     return MobileTerminated(
         number, cause, msisdn, account, 0, source, destination, ton, npi, text_of(text), at, expires_at,
         secret, sealed or b"", reference, parts=parts, parts_done=parts_done, attempts=attempts,
-        repeat=repeat, losses=losses, source_ton=source_ton, source_npi=source_npi, node=node,
+        repeat=repeat, losses=losses, source_ton=source_ton, source_npi=source_npi, node=node, kind=Kind(kind),
+        tlvs=bytes(tlvs),
     )  # fmt: skip

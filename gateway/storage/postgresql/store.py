@@ -19,6 +19,7 @@ from gateway.storage.postgresql.nodes import LEAVING, NodeCalls
 from gateway.storage.postgresql.owner import range_of, take
 from gateway.storage.postgresql.place import SESSION, Place, unusable
 from gateway.storage.postgresql.provinces import ProvinceCalls
+from gateway.storage.postgresql.receipts import ReceiptCalls
 from gateway.storage.postgresql.retention import forget
 from gateway.storage.postgresql.rows import stored_part, text_of, waiting_sms
 from gateway.storage.postgresql.writing import SET_KEY_CHECK, statements
@@ -53,7 +54,7 @@ ORDER BY number LIMIT %s
 _PARKED: Final = f"SELECT {LEAVING} FROM outbox WHERE state = 4 AND number = %s"  # noqa: S608
 _PARTS: Final = """
 SELECT number, account, source, destination, kind, reference, total, place, data_coding, octets, deadline,
-    msisdn, ton, npi, at, digest, complete
+    msisdn, ton, npi, at, digest, complete, registered
 FROM part WHERE node = %s ORDER BY number
 """
 _LEFT: Final = """
@@ -62,7 +63,7 @@ UPDATE outbox SET repeat = TRUE WHERE node = %s AND state = 0 AND NOT repeat AND
 _RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
-class PostgresStore(EventCalls, NodeCalls, ProvinceCalls):
+class PostgresStore(EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls):
     """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
     call promises."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.message import Commit
-from gateway.storage.postgresql import answered, candidates, customers, events, provinces
+from gateway.storage.postgresql import answered, candidates, customers, events, provinces, receipts
 from gateway.storage.postgresql.link import Statement
 from gateway.storage.postgresql.owner import Owner
 from gateway.storage.postgresql.rows import (
@@ -12,6 +12,7 @@ from gateway.storage.postgresql.rows import (
     changed_row,
     closed_row,
     journal_row,
+    marked_row,
     outbox_row,
     part_row,
     recordset,
@@ -40,7 +41,8 @@ _PARTS: Final = inserting(
     "part",
     "number bigint, account text, source text, destination text, kind text, reference integer, total integer,"
     " place integer, data_coding integer, octets bytea, deadline bigint, msisdn text, ton integer,"
-    " npi integer, at bigint, digest bytea, complete boolean, node integer",
+    " npi integer, at bigint, digest bytea, complete boolean, node integer,"
+    " registered integer",
 )
 _PARTS_COMPLETE: Final = """
 UPDATE part p SET complete = TRUE, octets = '', deadline = x.deadline
@@ -51,6 +53,10 @@ _PRODUCTS: Final = inserting(
     "product_record",
     "cause bigint, msisdn text, product text, operation text, at bigint, trial boolean, province text",
 )
+_MARKED: Final = """
+UPDATE outbox o SET kind = x.kind, tlvs = x.tlvs
+FROM json_to_recordset(%s) AS x (number bigint, kind integer, tlvs bytea) WHERE o.number = x.number
+"""
 _CHANGED: Final = """
 UPDATE outbox o SET state = x.state, losses = x.losses, attempts = x.attempts, parts_done = x.parts_done,
     error = x.error, repeat = x.repeat
@@ -95,6 +101,8 @@ def statements(commit: Commit, owner: Owner, first_event: int, origin: int) -> I
         yield _JOURNAL, (recordset([journal_row(m) for m in commit.messages]),)
     if commit.outgoing:
         yield _OUTGOING, (recordset([outbox_row(m, node) for m in commit.outgoing]),)
+        if marked := [marked_row(m) for m in commit.outgoing if m.kind or m.tlvs]:
+            yield _MARKED, (recordset(marked),)
     if commit.changed:
         changed = {m.number: changed_row(m) for m in commit.changed}
         yield _CHANGED, (recordset(list(changed.values())), node)
@@ -107,6 +115,7 @@ def statements(commit: Commit, owner: Owner, first_event: int, origin: int) -> I
     if commit.events:
         yield events.inserting(commit.events, node, first_event, origin)
     yield from provinces.statements(commit)
+    yield from receipts.statements(commit)
     yield from candidates.statements(commit, node)
     if owner.shared:
         yield from answered.statements(commit, node)

@@ -14,7 +14,14 @@ from typing import Any, Final
 import orjson
 
 from gateway.message import Commit, Delivery, MobileTerminated
-from gateway.storage.sqlite.rows import attempt_row, changed_row, closed_row, outbox_row, waiting_sms
+from gateway.storage.sqlite.rows import (
+    attempt_row,
+    changed_row,
+    closed_row,
+    marked_row,
+    outbox_row,
+    waiting_sms,
+)
 
 UNLISTED = 200_000
 """How far `listed` stays behind the newest number: some seconds of full load, and some 50 ms of a start."""
@@ -28,6 +35,7 @@ INSERT INTO outbox (number, cause, msisdn, account, source, destination, ton, np
     at, expires_at, state, parts, source_ton, source_npi)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+_MARK = "UPDATE outbox SET kind = ?, tlvs = ? WHERE number = ?"
 _CHANGE = """
 UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts_done = ?, error = ?, repeat = ?, listed = 1
 WHERE number = ?
@@ -47,7 +55,7 @@ SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE EXISTS (SELECT 1 FROM 
 """
 _LEAVING = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
-    parts, parts_done, attempts, losses, source_ton, source_npi
+    parts, parts_done, attempts, losses, source_ton, source_npi, kind, tlvs
 FROM outbox"""
 _PARKED = f"{_LEAVING} WHERE state = 4 AND number = ?"
 
@@ -103,6 +111,9 @@ class Outgoing:
         db = self._db
         if commit.outgoing:
             db.executemany(_INSERT, [outbox_row(m) for m in commit.outgoing])
+            marked = [marked_row(m) for m in commit.outgoing if m.kind or m.tlvs]
+            if marked:
+                db.executemany(_MARK, marked)
             listed = self.listed
             below = [(m.number,) for m in commit.outgoing if m.number <= listed]
             if below:  # numbers of a node with a lower number than the one before

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from commands.model import Hidden
-from gateway.message import Answer, Attempt, Delivery, ProductRecord
+from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.reader import (
     ENDLESS,
@@ -24,6 +24,7 @@ from gateway.storage.reader import (
 from gateway.storage.records import customer_of
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
 from gateway.storage.sqlite.outgoing import waiting
+from gateway.storage.sqlite.receipts import OF_SMS, part_receipt
 
 PAGE = 5000
 """Rows that an iterator reads at a time: one long look would keep the write-ahead log from shrinking."""
@@ -38,7 +39,7 @@ FROM journal"""
 _OUTBOX = """
 SELECT number, cause, msisdn, account, source, destination, ton, npi, text, secret, reference, at, expires_at,
     state, parts, parts_done, attempts, closed_at, remote_id, error, source_ton, source_npi, losses, repeat,
-    session, coalesce((SELECT instruction FROM journal WHERE number = cause), '')
+    session, kind, coalesce((SELECT instruction FROM journal WHERE number = cause), '')
 FROM outbox"""
 _JOURNAL_RECORD = f"{_JOURNAL} WHERE number = ?"
 _DOWNLINK = f"{_OUTBOX} WHERE number = ?"
@@ -82,7 +83,7 @@ _JOURNAL_PAGE = (
     f"{_JOURNAL} WHERE number > :after AND at >= :begin AND at < :end ORDER BY number LIMIT :limit"
 )
 _CLOSED_PAGE = f"""{_OUTBOX}
-WHERE number > :after AND state IN (1, 2, 3) AND closed_at >= :begin AND closed_at < :end
+WHERE number > :after AND state IN (1, 2, 3, 5, 6) AND closed_at >= :begin AND closed_at < :end
 ORDER BY number LIMIT :limit
 """
 _PRODUCT_PAGE = """
@@ -135,6 +136,10 @@ class SqliteReader:
     def attempts(self, number: int) -> list[Attempt]:
         """Look into the table by its key."""
         return [_attempt(row) for row in self._read(_ATTEMPTS, (number,))]
+
+    def receipts(self, number: int) -> list[PartReceipt]:
+        """Look into the table by its key."""
+        return [part_receipt(row) for row in self._read(OF_SMS, (number,))]
 
     def joined_with(self, part: JournalRecord) -> JournalRecord | None:
         """Find out how far to look, then search that range of the table."""
@@ -227,11 +232,11 @@ def _journal_record(row: Row) -> JournalRecord:
 
 def _downlink(row: Row) -> DownlinkRecord:
     number, cause, msisdn, account, source, destination, ton, npi, text, secret, *others = row
-    reference, at, expires_at, state, *counts, repeat, session, _ = others
+    reference, at, expires_at, state, *counts, repeat, session, kind, _ = others
     if secret:
         text = ""
     address = (number, cause, msisdn, account, source, destination, ton, npi)
-    left = (reference, at, expires_at, Delivery(state), *counts, bool(repeat), session)
+    left = (reference, at, expires_at, Delivery(state), *counts, bool(repeat), session, Kind(kind))
     values = (*address, text, bool(secret), *left)
     return DownlinkRecord(*values)
 

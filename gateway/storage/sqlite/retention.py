@@ -21,15 +21,16 @@ _FIRST = "SELECT coalesce((SELECT min(number) FROM journal), :certain + 1)"
 # Numbers of replies follow those of their causes: below the first that is left, the causes are gone.
 _OUTBOX_END = """
 SELECT max(number) FROM (
-    SELECT number FROM outbox WHERE number < :first AND state IN (1, 2, 3) AND closed_at < :before
+    SELECT number FROM outbox WHERE number < :first AND state IN (1, 2, 3, 5, 6) AND closed_at < :before
     ORDER BY number LIMIT :limit)
 """
 # Before their SMS go. `number <= :end` alone bounds the search: few attempts are noted.
 _ATTEMPTS = """
 DELETE FROM attempt WHERE number <= :end AND number IN (
-    SELECT number FROM outbox WHERE number <= :end AND state IN (1, 2, 3) AND closed_at < :before)
+    SELECT number FROM outbox WHERE number <= :end AND state IN (1, 2, 3, 5, 6) AND closed_at < :before)
 """
-_OUTBOX = "DELETE FROM outbox WHERE number <= :end AND state IN (1, 2, 3) AND closed_at < :before"
+_RECEIPTS = _ATTEMPTS.replace("attempt", "receipt")
+_OUTBOX = "DELETE FROM outbox WHERE number <= :end AND state IN (1, 2, 3, 5, 6) AND closed_at < :before"
 _PRODUCT_END = "SELECT max(rowid) FROM (SELECT rowid FROM product_record ORDER BY rowid LIMIT :limit)"
 _PRODUCT = "DELETE FROM product_record WHERE rowid <= :end AND at < :before"
 
@@ -42,6 +43,10 @@ _POSTED_END = """
 SELECT max(at) FROM (SELECT at FROM province_sent WHERE at < :before ORDER BY at LIMIT :limit)
 """
 _POSTED = "DELETE FROM province_sent WHERE at <= :end"
+_EARLY_END = """
+SELECT max(at) FROM (SELECT at FROM early_receipt WHERE at < :before ORDER BY at LIMIT :limit)
+"""
+_EARLY = "DELETE FROM early_receipt WHERE at <= :end"
 
 
 def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
@@ -52,17 +57,18 @@ def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
     """
     values = {"before": before, "limit": limit}
 
-    def delete(end: str, rows: str, theirs: str = "") -> int:
+    def delete(end: str, rows: str, *theirs: str) -> int:
         values["end"] = db.execute(end, values).fetchone()[0]  # None, and nothing to delete: an empty table
-        if theirs:
-            db.execute(theirs, values)
+        for each in theirs:
+            db.execute(each, values)
         return db.execute(rows, values).rowcount
 
     db.execute("BEGIN IMMEDIATE")
     values["certain"] = db.execute(_CERTAIN).fetchone()[0]
     gone = [delete(_JOURNAL_END, _JOURNAL)]
     values["first"] = db.execute(_FIRST, values).fetchone()[0]
-    gone += [delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS), delete(_PRODUCT_END, _PRODUCT)]
+    gone += [delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS, _RECEIPTS), delete(_PRODUCT_END, _PRODUCT)]
     gone += [delete(_ASKED_END, _ASKED), delete(_POSTED_END, _POSTED)]
+    gone.append(delete(_EARLY_END, _EARLY))
     db.execute("COMMIT")
     return max(gone)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 
 from commands.model import Buddy
-from gateway.message import Attempt, Delivery, JournalEntry, MobileTerminated, PartHeader, StoredPart
+from gateway.message import Attempt, Delivery, JournalEntry, Kind, MobileTerminated, PartHeader, StoredPart
 
 _DETAIL: Final = JournalEntry._fields.index("detail")
 
@@ -25,6 +25,10 @@ def outbox_row(m: MobileTerminated) -> tuple[Any, ...]:
         m.sealed if m.secret else m.text, int(m.secret), m.reference, m.at, m.expires_at, 0, m.parts,
         m.source_ton, m.source_npi,
     )  # fmt: skip
+
+
+def marked_row(m: MobileTerminated) -> tuple[Any, ...]:
+    return (int(m.kind), m.tlvs, m.number)
 
 
 def closed_row(m: MobileTerminated) -> tuple[Any, ...]:
@@ -51,25 +55,27 @@ def part_row(p: StoredPart) -> tuple[Any, ...]:
     return (
         p.number, p.account, p.source, p.destination, part.kind, part.reference, part.total, part.number,
         p.data_coding, p.octets, p.deadline, p.msisdn, p.ton, p.npi, p.at, p.digest, int(p.complete),
+        p.registered,
     )  # fmt: skip
 
 
 def stored_part(row: tuple[Any, ...]) -> StoredPart:
     number, account, source, destination, kind, reference, total, place, coding, octets, *rest = row
-    deadline, msisdn, ton, npi, at, digest, complete = rest
+    deadline, msisdn, ton, npi, at, digest, complete, registered = rest
     return StoredPart(
         number, account, source, destination, PartHeader(kind, reference, total, place), coding, octets,
-        deadline, msisdn, ton, npi, at, digest, bool(complete),
+        deadline, msisdn, ton, npi, at, digest, bool(complete), registered,
     )  # fmt: skip
 
 
 def waiting_sms(row: tuple[Any, ...]) -> MobileTerminated:
     """An SMS of an earlier run: it may have left already."""
     number, cause, msisdn, account, source, destination, ton, npi, text, secret, *rest = row
-    reference, at, expires_at, parts, parts_done, attempts, losses, source_ton, source_npi = rest
+    reference, at, expires_at, parts, parts_done, attempts, losses, source_ton, source_npi, *marks = rest
+    kind, tlvs = marks
     plain, sealed = ("", text) if secret else (text, b"")
     return MobileTerminated(
         number, cause, msisdn, account, 0, source, destination, ton, npi, plain, at, expires_at,
         bool(secret), sealed, reference, parts=parts, parts_done=parts_done, attempts=attempts, repeat=True,
-        losses=losses, source_ton=source_ton, source_npi=source_npi,
+        losses=losses, source_ton=source_ton, source_npi=source_npi, kind=Kind(kind), tlvs=tlvs,
     )  # fmt: skip

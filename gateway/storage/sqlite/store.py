@@ -39,6 +39,8 @@ from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.outgoing import Outgoing
 from gateway.storage.sqlite.provinces import ProvinceCalls
 from gateway.storage.sqlite.provinces import write as write_provinces
+from gateway.storage.sqlite.receipts import ReceiptCalls
+from gateway.storage.sqlite.receipts import write as write_receipts
 from gateway.storage.sqlite.retention import forget
 from gateway.storage.sqlite.rows import journal_row, part_row, stored_part
 
@@ -66,7 +68,7 @@ WHERE number > ifnull((SELECT number FROM journal WHERE at < ? ORDER BY number D
     AND instruction != ''
 ORDER BY number DESC LIMIT ?
 """
-_PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_KEY_CHECK = """
 INSERT INTO meta VALUES ('key_check', ?)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value = ?
@@ -96,7 +98,7 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore(EventCalls, ProvinceCalls):
+class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     node = 0
@@ -333,6 +335,7 @@ class SqliteStore(EventCalls, ProvinceCalls):
         if commit.events:
             self._events.write(commit.events)
         write_provinces(db, commit)
+        write_receipts(db, commit)
         self._candidates.write(commit)
         if commit.settled is not None:
             number, at = commit.settled

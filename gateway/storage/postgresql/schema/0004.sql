@@ -1,0 +1,49 @@
+-- Schema 4. Receipts, both ways (gateway.message.PartReceipt, EarlyReceipt); TLVs that a reply takes over.
+
+-- kind: gateway.message.Kind. tlvs: as they stand on the wire.
+ALTER TABLE outbox ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN tlvs BYTEA NOT NULL DEFAULT '';
+
+-- registered: what the sender wants to be told of the part.
+ALTER TABLE part ADD COLUMN registered INTEGER NOT NULL DEFAULT 0;
+
+-- One row per part that left with a receipt asked for. key: remote_id, folded. until: when it is reported that none has
+-- come, 0 = not (any more). state: gateway.message.Delivery.
+CREATE TABLE receipt (
+    number BIGINT NOT NULL,
+    part INTEGER NOT NULL,
+    parts INTEGER NOT NULL,
+    msisdn TEXT NOT NULL,
+    account TEXT NOT NULL,
+    remote_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    until BIGINT NOT NULL,
+    state INTEGER NOT NULL,
+    said TEXT NOT NULL,
+    error TEXT NOT NULL,
+    receipted_at BIGINT NOT NULL,
+    PRIMARY KEY (number, part)
+);
+CREATE INDEX receipt_key ON receipt (account, key);
+CREATE INDEX receipt_until ON receipt (until) WHERE until > 0;
+
+-- Receipts of no part that is known. other: what the part may be called besides, '' = nothing. reported: nobody claimed it.
+CREATE TABLE early_receipt (
+    account TEXT NOT NULL,
+    key TEXT NOT NULL,
+    other TEXT NOT NULL,
+    remote_id TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    state INTEGER NOT NULL,
+    said TEXT NOT NULL,
+    error TEXT NOT NULL,
+    receipted_at BIGINT NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    reported BOOLEAN NOT NULL,
+    PRIMARY KEY (account, key, state)
+);
+CREATE INDEX early_receipt_other ON early_receipt (account, other) WHERE NOT reported;
+CREATE INDEX early_receipt_at ON early_receipt (at);
+CREATE INDEX early_receipt_open ON early_receipt (at) WHERE NOT reported;
