@@ -5,6 +5,7 @@ from typing import Final
 
 from gateway.channels.contract import CannotSend, Enquiry, Told
 from gateway.channels.smpp.address_range import AddressRange
+from gateway.channels.smpp.reading import Read, read
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
@@ -25,8 +26,8 @@ class SmppBind:
     """A bound session and its connection.
 
     link: the name of the one that we dialled, "" where the peer did.
-    messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
-    SMS for a while.
+    read: how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by it.
+    throttled: how often it refused an SMS for a while.
     """
 
     number: int
@@ -40,6 +41,7 @@ class SmppBind:
     since: float
     response_timeout: float
     writer: Writer
+    read: Read = read
     link: str = ""
     throttled: int = 0
     messages_in: int = 0

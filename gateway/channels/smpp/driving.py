@@ -13,15 +13,18 @@ from gateway.settings import Settings
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
 
-def smpp_driver(settings: Settings, built: Callable[[SmppChannel], None]) -> Driver:
-    """Return the driver. built: receives the channel when it is built."""
+def smpp_driver(
+    settings: Settings, built: Callable[[SmppChannel], None], now_ms: Callable[[], int]
+) -> Driver:
+    """Return the driver. built: receives the channel when it is built. now_ms: milliseconds since the
+    epoch."""
     configuration = SmppConfiguration.of(settings)
-    composer = SmppComposer(configuration.alphabets)
+    composer = SmppComposer(configuration.compositions)
 
     def build(
         owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
     ) -> Channel:
-        channel = SmppChannel(configuration, owner, observer, monotonic, numbers)
+        channel = SmppChannel(configuration, owner, observer, monotonic, numbers, now_ms)
         built(channel)
         return channel
 

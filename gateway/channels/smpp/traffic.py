@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.channels.contract import ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.reading import plain, read
+from gateway.channels.smpp.reading import plain
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
@@ -40,7 +40,7 @@ class Traffic:
         bind.messages_in += 1
         alphabet, arrived = self._alphabets[bind.account], self._monotonic()
         try:
-            inbound = read(bind, alphabet, request, arrived)
+            inbound = bind.read(bind, alphabet, request, arrived)
         except Refusal as refusal:
             self._refuse(bind, request, refusal)
             return
