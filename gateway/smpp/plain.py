@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from struct import Struct
 from struct import error as PackError  # noqa: N812  as ``compiler`` calls it
 from types import MappingProxyType
-from typing import ClassVar, Final, NoReturn
+from typing import ClassVar, Final, NamedTuple, NoReturn
 
 from gateway.smpp.codec import encode
 from gateway.smpp.pdu import Request
@@ -48,6 +48,17 @@ def acknowledgement(request: SubmitSm | DataSm, message_id: str) -> bytes:
     return encode(request.response(sequence_number=request.sequence_number, message_id=message_id))
 
 
+class Always(NamedTuple):
+    """Fields that all SMS to a peer have alike."""
+
+    service_type: str = ""
+    priority_flag: int = 0
+    registered_delivery: int = 0
+
+
+_NOTHING: Final = Always()
+
+
 class Template:
     """A deliver_sm or submit_sm without TLVs and times, from one number to handsets of one spelling (SMPP 3.4
     sections 4.4.1 and 4.6.1).
@@ -69,21 +80,18 @@ class Template:
         source_addr: str,
         dest_addr_ton: int,
         dest_addr_npi: int,
-        *,
-        service_type: str = "",
-        priority_flag: int = 0,
-        registered_delivery: int = 0,
+        always: Always = _NOTHING,
     ) -> None:
         """Raises EncodeError for a value that does not fit."""
         self._empty = self.pdu(
-            service_type=service_type,
+            service_type=always.service_type,
             source_addr_ton=source_addr_ton,
             source_addr_npi=source_addr_npi,
             source_addr=source_addr,
             dest_addr_ton=dest_addr_ton,
             dest_addr_npi=dest_addr_npi,
-            priority_flag=priority_flag,
-            registered_delivery=registered_delivery,
+            priority_flag=always.priority_flag,
+            registered_delivery=always.registered_delivery,
         )
         octets = encode(self._empty)
         self._front = octets[HEADER_LENGTH : -_BACK.size]

@@ -14,7 +14,7 @@ from gateway.channels.smpp.settings import Conventions
 from gateway.message import Kind, MobileTerminated
 from gateway.smpp.long import Segment, needs_tlvs
 from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
-from gateway.smpp.plain import DeliverSmTemplate, SubmitSmTemplate, Template
+from gateway.smpp.plain import Always, DeliverSmTemplate, SubmitSmTemplate, Template
 from gateway.smpp.session import Session
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD, NO_TLVS, TAGS, TlvValue, decode_tlvs
 
@@ -120,9 +120,7 @@ class Templates:
             *manner.source_of(sms),
             sms.ton,
             sms.npi,
-            service_type=manner.service_type,
-            priority_flag=manner.priority,
-            registered_delivery=manner.registered,
+            Always(manner.service_type, manner.priority, manner.registered),
         )
 
 
