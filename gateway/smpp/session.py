@@ -22,14 +22,13 @@ from gateway.smpp.pdus import (
     BindRequest,
     BindResponse,
     DataSm,
-    DeliverSm,
     DeliverSmResp,
     EnquireLink,
     GenericNack,
     SubmitSm,
     Unbind,
 )
-from gateway.smpp.plain import DELIVERED, DeliverSmTemplate
+from gateway.smpp.plain import DELIVERED, Template
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Timers, deadline
 from gateway.smpp.tlvs import SC_INTERFACE_VERSION
@@ -275,7 +274,7 @@ class Session(Life):
 
     def deliver(
         self,
-        template: DeliverSmTemplate,
+        template: Template,
         destination: str,
         esm_class: int,
         data_coding: int,
@@ -283,12 +282,13 @@ class Session(Life):
         context: object,
         now: float,
     ) -> int:
-        """send() for the deliver_sm that a template writes with these values. Raises as that does."""
-        self._check_sending(DeliverSm)
+        """send() for the deliver_sm or submit_sm that a template writes with these values. Raises as that
+        does."""
+        self._check_sending(template.pdu)
         window = self._window
         sequence = window.next_sequence()
         self._out += template.octets(sequence, destination, esm_class, data_coding, short_message)
-        window.add(sequence, now, context, _DELIVERED)
+        window.add(sequence, now, context, template.response_id)
         self._now = now
         if self._marks.inactivity != inf:
             self._marks.inactivity = now

@@ -7,20 +7,21 @@ from typing import Final
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.composing import Templates
+from gateway.channels.smpp.composing import Composition
 from gateway.channels.smpp.permissions import FREE, Permissions
+from gateway.channels.smpp.reading import Rewriting
 from gateway.channels.smpp.settings import AccountSettings, Errors
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.verdicts import Statuses
 from gateway.channels.smpp.watching import Watches
-from gateway.channels.smpp.writing import Delivering
+from gateway.channels.smpp.writing import Manner, writer_of
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.pdus import BindRequest
+from gateway.smpp.pdus import BindRequest, DeliverSm
 from gateway.smpp.status import name_of
 from gateway.smpp.timers import Timers
 
@@ -44,11 +45,23 @@ class SmppConfiguration:
     host: str
     port: int
     accounts: Mapping[str, BindAccount]
-    alphabets: Mapping[str, Alphabet]
+    compositions: Mapping[str, Composition]
     timers: Timers
     limits: ConnectionLimits
     permissions: Mapping[str, Permissions] = field(default_factory=dict)
     errors: Mapping[str, Errors] = field(default_factory=dict)
+    manners: Mapping[str, Manner] = field(default_factory=dict)
+
+    @property
+    def alphabets(self) -> dict[str, Alphabet]:
+        """By account."""
+        return {name: each.alphabet for name, each in self.compositions.items()}
+
+    @property
+    def rewritings(self) -> dict[str, Rewriting]:
+        """What is done with what comes on some accounts."""
+        all_of_them = {name: Rewriting(each.prefix, each.passes) for name, each in self.manners.items()}
+        return {name: each for name, each in all_of_them.items() if each.prefix or each.passes}
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -71,7 +84,7 @@ class SmppConfiguration:
                 )
                 for a in smpp.accounts
             },
-            {a.system_id: Alphabet.from_config(a.alphabet, a.latin) for a in smpp.accounts},
+            {a.system_id: Composition.of(a) for a in smpp.accounts},
             Timers(
                 session_init=timers.session_init,
                 enquire_link=timers.enquire_link,
@@ -81,6 +94,7 @@ class SmppConfiguration:
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
             {a.system_id: Permissions.of(a) for a in smpp.accounts},
             {a.system_id: a.errors for a in smpp.accounts},
+            {a.system_id: Manner.of(a) for a in smpp.accounts},
         )
 
 
@@ -107,11 +121,15 @@ class SmppChannel(Traffic):
             monotonic,
             now_ms=now_ms,
             permissions=configuration.permissions,
+            rewritings=configuration.rewritings,
         )
         self._configuration = configuration
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
-        self._writer = Delivering(Templates())
+        self._writers = {
+            name: writer_of(DeliverSm, manner, configuration.compositions[name], now_ms)
+            for name, manner in configuration.manners.items()
+        }
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
@@ -170,7 +188,7 @@ class SmppChannel(Traffic):
             connection.session,
             self._monotonic(),
             connection.session.timers.response,
-            permissions.writer(self._writer),
+            permissions.writer(self._writers[account]),
             statuses=Statuses(errors, request.interface_version),
             permissions=permissions,
         )

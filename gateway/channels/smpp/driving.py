@@ -19,7 +19,7 @@ def smpp_driver(
     """Return the driver. built: receives the channel when it is built. now_ms: the wall clock (ms since the
     epoch)."""
     configuration = SmppConfiguration.of(settings)
-    composer = SmppComposer(configuration.alphabets)
+    composer = SmppComposer(configuration.compositions)
 
     def build(
         owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]

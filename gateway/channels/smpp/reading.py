@@ -6,6 +6,7 @@ them empty there, and a refusal would silence the handset (docs/decisions/025-fi
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from gateway.channels.contract import Bind, Inbound
@@ -16,11 +17,13 @@ from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import BrokenUdhError, part_of
 from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
 from gateway.smpp.times import end_of
-from gateway.smpp.tlvs import TAGS, USER_MESSAGE_REFERENCE
+from gateway.smpp.tlvs import TAGS, USER_MESSAGE_REFERENCE, encode_tlvs
 
 Message: TypeAlias = SubmitSm | DeliverSm | DataSm
 Note: TypeAlias = Callable[[Bind, Message, str], None]
 """Takes what is odd about a message."""
+Read: TypeAlias = Callable[[Bind, Message, float], Inbound]
+"""Reads what comes on a bind, as Reader.read()."""
 
 MESSAGE_TYPE: Final = 0x3C
 """Bits of esm_class that say what an SMS is; only 0, a plain message, is a text (SMPP 3.4 section 5.2.12)."""
@@ -195,3 +198,34 @@ def _around(alphabet: Alphabet, inbound: Inbound) -> list[str]:
     if (part is None or part.number == part.total) and codec != "binary" and octets.endswith(nul):
         notes.append("a NUL at the end of the text")
     return notes
+
+
+PASSED: Final = 1024
+"""Octets of TLVs that a reply takes over from its cause, heads included; it has none of more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """What is done with what comes from a peer that writes numbers of the service in its own way, or whose
+    TLVs come back. prefix: what it puts before such a number. passes: tags of those TLVs."""
+
+    prefix: str
+    passes: frozenset[int]
+
+    def over(self, read: Read) -> Read:
+        """The same reading, without the prefix and with the TLVs."""
+
+        def rewritten(bind: Bind, pdu: Message, arrived: float) -> Inbound:
+            inbound = read(bind, pdu, arrived)
+            self.rewrite(inbound, pdu)
+            return inbound
+
+        return rewritten
+
+    def rewrite(self, inbound: Inbound, pdu: Message) -> None:
+        """Change one that was read."""
+        inbound.destination = inbound.destination.removeprefix(self.prefix) or inbound.destination
+        passed = {tag: value for tag, value in pdu.tlvs.items() if tag in self.passes}
+        if passed:
+            octets = encode_tlvs(passed)
+            inbound.tlvs = octets if len(octets) <= PASSED else b""

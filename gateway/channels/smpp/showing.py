@@ -8,10 +8,11 @@ neither are its octets, nor the values of TLVs that are texts or octets. A passw
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.channels.contract import Inbound
-from gateway.channels.smpp.reading import content
+from gateway.channels.smpp.reading import Rewriting, content
 from gateway.channels.smpp.watching import Passed, Watch, Watches
 from gateway.errors import Refusal
 from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
@@ -60,14 +61,15 @@ _FIRST: Final = 0x40  # data_codings that mean nothing in particular
 _READERS: Final = Alphabet.from_config({_FIRST + n: codec for n, codec in enumerate(READINGS)}, "gsm")
 _LEGIBLE: Final = re.compile("[ -~\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
 """A text of ASCII and Chinese characters, as a password or an instruction is."""
+NO_REWRITINGS: Final[Mapping[str, Rewriting]] = MappingProxyType({})
 _HEADER: Final = frozenset(each.name for each in fields(Pdu))
 _BODIES: Final = {pdu: tuple(each.name for each in fields(pdu) if each.name not in _HEADER) for pdu in PDUS}
 
 
 class Watching:
     """Opens watches for operators. judge: see Judge. now_ms: milliseconds since the epoch. broken: told of a
-    bug met while a PDU is shown. masked: whether numbers are hidden, and so all texts and octets, in which
-    numbers may stand."""
+    bug met while a PDU is shown. rewritings: by account. masked: whether
+    numbers are hidden, and so all texts and octets, in which numbers may stand."""
 
     def __init__(
         self,
@@ -78,9 +80,10 @@ class Watching:
         broken: Callable[[Exception], None],
         *,
         masked: bool,
+        rewritings: Mapping[str, Rewriting] = NO_REWRITINGS,
     ) -> None:
         self._watches = watches
-        self._display = Display(alphabets, judge, masked=masked)
+        self._display = Display(alphabets, judge, masked=masked, rewritings=rewritings)
         self._now_ms = now_ms
         self._broken = broken
 
@@ -127,10 +130,18 @@ class DisplayedWatch:
 
 
 class Display:
-    """Shows what passed. alphabets: by account."""
+    """Shows what passed. alphabets, rewritings: by account."""
 
-    def __init__(self, alphabets: Mapping[str, Alphabet], judge: Judge, *, masked: bool = False) -> None:
+    def __init__(
+        self,
+        alphabets: Mapping[str, Alphabet],
+        judge: Judge,
+        *,
+        masked: bool = False,
+        rewritings: Mapping[str, Rewriting] = NO_REWRITINGS,
+    ) -> None:
         self._alphabets = alphabets
+        self._rewritings = rewritings
         self._judge = judge
         self._masked = masked
 
@@ -176,12 +187,16 @@ class Display:
         alphabet = self._alphabets.get(passed.account)
         if alphabet is None:
             return None, NOT_BOUND
-        text, hidden = self._from_handset(pdu, alphabet) if passed.incoming else _to_handset(pdu, alphabet)
+        text, hidden = (
+            self._from_handset(pdu, alphabet, self._rewritings.get(passed.account))
+            if passed.incoming
+            else _to_handset(pdu, alphabet)
+        )
         if not hidden and "\ufffd" in text:
             hidden = NO_TEXT
         return (None, hidden) if hidden else (text, "")
 
-    def _from_handset(self, pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
+    def _from_handset(self, pdu: Pdu, alphabet: Alphabet, rewriting: Rewriting | None) -> tuple[str, str]:
         if not isinstance(pdu, SubmitSm | DataSm):
             return "", NOT_READ
         if hidden := _in_pieces(pdu):
@@ -190,6 +205,8 @@ class Display:
             inbound = content(_NOBODY, alphabet, pdu)
         except Refusal as refusal:
             return "", refusal.reason
+        if rewriting is not None:
+            rewriting.rewrite(inbound, pdu)
         text = alphabet.decode(inbound.octets, inbound.data_coding)
         return text, self._judge(inbound) or self._misread(inbound, text)
 
@@ -220,7 +237,9 @@ def _to_handset(pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
     """Only a deliver_sm that the session knows comes here without a reason to hide it."""
     if not isinstance(pdu, DeliverSm):
         return "", NOT_READ
-    return alphabet.decode(pdu.short_message, pdu.data_coding), _in_pieces(pdu)
+    payload = pdu.tlvs.get(MESSAGE_PAYLOAD)
+    octets = payload if isinstance(payload, bytes) and payload else pdu.short_message
+    return alphabet.decode(octets, pdu.data_coding), _in_pieces(pdu)
 
 
 def _in_pieces(pdu: SubmitSm | DataSm | DeliverSm) -> str:

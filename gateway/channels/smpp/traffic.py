@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.permissions import FREE, Permissions
-from gateway.channels.smpp.reading import Message, plain
+from gateway.channels.smpp.reading import Message, Read, Rewriting, plain
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
 from gateway.observer import Observer
@@ -18,7 +18,8 @@ from gateway.smpp.status import Retry, name_of
 class Traffic:
     """Turns PDUs into what the contract says.
 
-    alphabets, permissions: by account. monotonic: seconds. now_ms: the wall clock (ms since the epoch).
+    alphabets, permissions, rewritings: by account. monotonic: seconds. now_ms: the wall clock (ms since the
+    epoch).
     """
 
     def __init__(
@@ -30,12 +31,15 @@ class Traffic:
         *,
         now_ms: Callable[[], int],
         permissions: Mapping[str, Permissions],
+        rewritings: Mapping[str, Rewriting],
     ) -> None:
         self._permissions = permissions
-        self._readers = {
-            account: permissions.get(account, FREE).reader(alphabet, now_ms, self._noted)
-            for account, alphabet in alphabets.items()
-        }
+        self._alphabets = alphabets
+        self._reads: dict[str, Read] = {}
+        for account, alphabet in alphabets.items():
+            read = permissions.get(account, FREE).reader(alphabet, now_ms, self._noted).read
+            rewriting = rewritings.get(account)
+            self._reads[account] = read if rewriting is None else rewriting.over(read)
         self._owner = owner
         self._observer = observer
         self._monotonic = monotonic
@@ -47,14 +51,14 @@ class Traffic:
     def submitted(self, bind: SmppBind, request: Message) -> None:
         """An SMS from a handset."""
         bind.messages_in += 1
-        reader, arrived = self._readers[bind.account], self._monotonic()
+        read, arrived = self._reads[bind.account], self._monotonic()
         try:
-            inbound = reader.read(bind, request, arrived)
+            inbound = read(bind, request, arrived)
         except Refusal as refusal:
             self._refuse(bind, request, refusal)
             return
         except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
-            inbound = plain(bind, reader.alphabet, request, arrived)
+            inbound = plain(bind, self._alphabets[bind.account], request, arrived)
             inbound.fault = error
         self._owner.received(inbound)
 
