@@ -245,6 +245,7 @@ FORGIVEN: Final[tuple[str, ...]] = (
     "a NUL behind the last field",
     "octets behind the header of a PDU that has no body",
     "a last text that lacks its NUL",
+    "requests behind a bind, before its response",
 )
 """What does no harm in a request: it is taken with a note in the log (pdu.noted)."""
 

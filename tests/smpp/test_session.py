@@ -24,7 +24,7 @@ from gateway.smpp.pdus import (
     Unbind,
 )
 from gateway.smpp.plain import DELIVERED
-from gateway.smpp.session import Answered, Closing, Limits, Noted, Refused, Session, Side, State
+from gateway.smpp.session import BEHIND_BIND, Answered, Closing, Limits, Noted, Refused, Session, Side, State
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import SC_INTERFACE_VERSION
 from gateway.smpp.window import MAX_SEQUENCE
@@ -65,8 +65,9 @@ def test_second_bind() -> None:
     """A bind on a bound session is RALYBND, one that came behind the first bind as well."""
     mc = session(Side.MC)
     octets = encode(BindReceiver(sequence_number=1)) + encode(BindReceiver(sequence_number=2))
-    [first] = mc.receive(octets, 0.0)
+    first, noted = mc.receive(octets, 0.0)
     assert isinstance(first, BindReceiver)
+    assert noted == Noted(BEHIND_BIND)
     mc.refuse(first, CommandStatus.ROK)
     [second] = mc.receive(encode(BindTransceiver(sequence_number=3)), 0.0)[:1]
     assert isinstance(second, Refused)
