@@ -1,6 +1,7 @@
 """The slow and exact way through a PDU, for those that the compiled functions give up on.
 
-Requests are judged: the first fault raises PduError, which says what to answer. Responses are
+Requests are judged: the first fault raises PduError, which says what to answer; what does no harm becomes a
+note (a NUL behind the last field, a last text without its NUL, a body where none belongs). Responses are
 forgiven: what can be read is kept and what was wrong becomes a note, because there is nobody to
 answer and an exchange to finish.
 """
@@ -14,7 +15,7 @@ from gateway.smpp.errors import EncodeError, PduError
 from gateway.smpp.pdu import Pdu, Response
 from gateway.smpp.pdus import PDUS
 from gateway.smpp.status import CommandStatus
-from gateway.smpp.tlvs import MESSAGE_PAYLOAD, decode_tlvs, encode_tlvs
+from gateway.smpp.tlvs import MESSAGE_PAYLOAD, NO_TLVS, decode_tlvs, encode_tlvs
 from gateway.smpp.wire import (
     HEADER,
     CString,
@@ -74,20 +75,45 @@ def decode_carefully(pdu_class: type[Pdu], frame: bytes) -> Pdu:
 def _read_body(pdu: Pdu, frame: bytes) -> Iterator[FieldError]:
     """Fill in body and TLVs as far as they can be read; the faults on the way."""
     reader = Reader(frame)
-    for name, wire in LAYOUTS[type(pdu)]:
+    layout = LAYOUTS[type(pdu)]
+    for place, (name, wire) in enumerate(layout, start=1):
         try:
             setattr(pdu, name, _read(reader, name, wire))
         except FieldError as fault:
-            yield fault
+            if place == len(layout) and _ends_without_nul(fault, wire):
+                pdu.notes += (str(fault),)
+            else:
+                yield fault
             if fault.value is None:
                 return
             setattr(pdu, name, fault.value)
     if reader.position < len(frame):
-        pdu.tlvs, pdu.notes, broken = decode_tlvs(frame, reader.position)
+        broken = _read_optional(pdu, frame, reader.position)
         if broken:
             yield FieldError("tlvs", broken, CommandStatus.RINVTLVSTREAM)
     if not udh_fits(pdu):
         yield FieldError("short_message", "shorter than its user data header", CommandStatus.RINVMSGLEN)
+
+
+def _ends_without_nul(fault: FieldError, wire: WireType) -> bool:
+    """Whether a text lacks nothing but its NUL."""
+    return bool(fault.value) and isinstance(wire, CString) and len(fault.value or "") < wire.size
+
+
+def _read_optional(pdu: Pdu, frame: bytes, position: int) -> str:
+    """Fill in the TLVs, behind a NUL that belongs to nothing where there is one; where they break.
+
+    A PDU that has no body may have one all the same: nothing in it says anything.
+    """
+    pdu.tlvs, notes, broken = decode_tlvs(frame, position)
+    if broken and not frame[position]:
+        tlvs, its_notes, its_fault = decode_tlvs(frame, position + 1)
+        if not its_fault:
+            pdu.tlvs, notes, broken = tlvs, (*its_notes, "a NUL behind the last field"), ""
+    if broken and not LAYOUTS[type(pdu)]:
+        pdu.tlvs, notes, broken = NO_TLVS, ("octets where no body belongs",), ""
+    pdu.notes += notes
+    return broken
 
 
 def _read(reader: Reader, name: str, wire: WireType) -> object:

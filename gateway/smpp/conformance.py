@@ -30,6 +30,7 @@ from gateway.smpp.status import CommandStatus, Retry, name_of
 from gateway.smpp.support import (
     BY_GATEWAY,
     BY_SESSION,
+    FORGIVEN,
     ORIGINATES,
     RECEIVED,
     SENT,
@@ -155,6 +156,7 @@ def _fields() -> Iterator[str]:
         "A table for each PDU with a body. size: octets at most; C: a C-octet string, its NUL counts. A\n"
         f"request that ends before or in a field is refused with {CommandStatus.RINVCMDLEN.name}."
     )
+    yield f"Taken with a note in the log: {'; '.join(FORGIVEN)}."
     for (layout, *_), group in groupby(PDUS, lambda pdu: (LAYOUTS[pdu], RECEIVED.get(pdu), SENT.get(pdu))):
         if layout:
             alike = tuple(group)

@@ -47,6 +47,8 @@ _UNBOUND: Final = State.UNBOUND
 _DELIVERED: Final = DeliverSmResp.command_id
 _NO_ID: Final = (b"\0", b"")
 
+BEHIND_BIND: Final = "requests behind a bind, before its response"
+
 _TIMERS: Final = Timers()
 _LIMITS: Final = Limits()
 
@@ -161,6 +163,8 @@ class Session(Life):
         owed = len(self._owed)
         for frame in frames:
             if self._binding and self._held.add(frame, self._limits):
+                if len(self._held) == 1:
+                    events.append(Noted(BEHIND_BIND))
                 continue
             length, command_id, status, sequence = unpack_header(frame)
             if command_id == _DELIVERED and not status and self._is_delivered(frame, sequence, events):

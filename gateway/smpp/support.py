@@ -44,16 +44,19 @@ class Use(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What the gateway does with one field. ``refusals``: which values are answered with which status."""
+    """What the gateway does with one field. ``refusals``: which values are answered with which status.
+    ``noted``: which ones are taken with a note in the log (pdu.noted)."""
 
     use: Use
     how: str = ""
     refusals: tuple[tuple[CommandStatus, str], ...] = ()
+    noted: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """The value as a statement has it."""
-        return f"{self.use.value}: {self.how}" if self.how else self.use.value
+        said = f"{self.use.value}: {self.how}" if self.how else self.use.value
+        return f"{said}; noted: {', '.join(self.noted)}" if self.noted else said
 
 
 _IGNORED = Support(Use.IGNORED)
@@ -70,6 +73,7 @@ _BIND: Final[Mapping[str, Support]] = MappingProxyType(
                     "no account of that name, or not from that address",
                 ),
                 (CommandStatus.RBINDFAIL, "an account that may not bind in this mode"),
+                (CommandStatus.RBINDFAIL, "an account with as many binds as it may have"),
             ),
         ),
         "password": Support(
@@ -87,24 +91,35 @@ _BIND: Final[Mapping[str, Support]] = MappingProxyType(
 )
 
 _NO_MOBILE = (CommandStatus.RINVSRCADR, "no mobile number, or a second number that is not served")
+_NOT_ITS_SENDER = (CommandStatus.RINVSRCADR, "a sender that the account may not submit for")
 _NO_ROUTE = (CommandStatus.RINVDSTADR, "no number of the service")
+_NOT_ITS_CODE = (CommandStatus.RINVDSTADR, "a number of the service that the account may not use")
+_NO_TON = ("one that section 5.2.5 does not have",)
+_NO_NPI = ("one that section 5.2.6 does not have",)
 _MESSAGE: Final[Mapping[str, Support]] = MappingProxyType(
     {
         "service_type": _IGNORED,
-        "source_addr_ton": Support(Use.USED, "SMS to that handset have it as dest_addr_ton"),
-        "source_addr_npi": Support(Use.USED, "SMS to that handset have it as dest_addr_npi"),
-        "source_addr": Support(Use.USED, "the customer; blanks around it are dropped", (_NO_MOBILE,)),
-        "dest_addr_ton": Support(Use.USED, "the answer to the sender has it as source_addr_ton"),
-        "dest_addr_npi": Support(Use.USED, "the answer to the sender has it as source_addr_npi"),
+        "source_addr_ton": Support(Use.USED, "SMS to that handset have it as dest_addr_ton", noted=_NO_TON),
+        "source_addr_npi": Support(Use.USED, "SMS to that handset have it as dest_addr_npi", noted=_NO_NPI),
+        "source_addr": Support(
+            Use.USED, "the customer; blanks around it are dropped", (_NO_MOBILE, _NOT_ITS_SENDER)
+        ),
+        "dest_addr_ton": Support(
+            Use.USED, "the answer to the sender has it as source_addr_ton", noted=_NO_TON
+        ),
+        "dest_addr_npi": Support(
+            Use.USED, "the answer to the sender has it as source_addr_npi", noted=_NO_NPI
+        ),
         "destination_addr": Support(
-            Use.USED, "says what the text means; blanks around it are dropped", (_NO_ROUTE,)
+            Use.USED, "says what the text means; blanks around it are dropped", (_NO_ROUTE, _NOT_ITS_CODE)
         ),
         "esm_class": Support(
             Use.USED,
             "bit 6 (user data header); messaging mode and reply path are ignored",
             ((CommandStatus.RINVESMCLASS, "a message type (bits 5 to 2) other than 0"),),
+            ("datagram or transaction mode",),
         ),
-        "registered_delivery": Support(Use.IGNORED, "no receipt is ever sent"),
+        "registered_delivery": Support(Use.IGNORED, "no receipt is ever sent", noted=("bits 7 to 5",)),
         "data_coding": Support(
             Use.USED, "by the alphabet of the account; one that it does not know is read as 0"
         ),
@@ -119,15 +134,36 @@ RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
         SubmitSm: {
             **_MESSAGE,
             "protocol_id": _IGNORED,
-            "priority_flag": _IGNORED,
-            "schedule_delivery_time": Support(Use.IGNORED, "the SMS is worked at once"),
-            "validity_period": _IGNORED,
-            "replace_if_present_flag": Support(Use.IGNORED, "nothing is replaced"),
-            "sm_default_msg_id": _IGNORED,
+            "priority_flag": Support(Use.IGNORED, noted=("above 3",)),
+            "schedule_delivery_time": Support(
+                Use.USED,
+                "an SMS is executed when it comes",
+                ((CommandStatus.RINVSCHED, "any but empty"),),
+            ),
+            "validity_period": Support(
+                Use.USED,
+                "behind it the SMS is not executed; a span counts from the arrival, and one of 0 has no end",
+                (
+                    (CommandStatus.RINVEXPIRY, "no time of section 7.1.1"),
+                    (CommandStatus.RINVEXPIRY, "over before the SMS is executed"),
+                ),
+            ),
+            "replace_if_present_flag": Support(
+                Use.IGNORED,
+                "nothing is replaced",
+                ((CommandStatus.RINVREPFLAG, "above 1"),),
+                ("1",),
+            ),
+            "sm_default_msg_id": Support(
+                Use.USED,
+                "there are no predefined messages",
+                ((CommandStatus.RINVDFTMSGID, "any but 0"),),
+            ),
             "short_message": Support(
                 Use.USED,
                 "the text, unless message_payload has octets",
                 ((CommandStatus.RINVMSGLEN, "a part of a long message to the number for passwords"),),
+                ("a byte order mark, which is dropped", "a NUL at the end of the text, which is dropped"),
             ),
         },
         DataSm: _MESSAGE,
@@ -185,6 +221,7 @@ TLVS_USED: Final[Mapping[str, str]] = MappingProxyType(
         "sar_total_segments": "received: a part of a long message",
         "sar_segment_seqnum": "received: a part of a long message",
         "user_message_reference": "received: tells a repeated SMS from another one",
+        "qos_time_to_live": "received: seconds behind which the SMS of a data_sm is not executed; 0: no end",
         "sc_interface_version": "sent in the bind responses to a peer of 3.4 or later",
     }
 )
@@ -204,11 +241,22 @@ BY_SESSION: Final[tuple[tuple[CommandStatus, str], ...]] = (
 )
 """What the session refuses, whatever the fields hold."""
 
+FORGIVEN: Final[tuple[str, ...]] = (
+    "a NUL behind the last field",
+    "octets behind the header of a PDU that has no body",
+    "a last text that lacks its NUL",
+    "requests behind a bind, before its response",
+)
+"""What does no harm in a request: it is taken with a note in the log (pdu.noted)."""
+
 BY_GATEWAY: Final[tuple[tuple[CommandStatus, str], ...]] = (
     (CommandStatus.RSYSERR, "the store has a fault, the SMS cannot be stored, or a bug meets it"),
     (
         CommandStatus.RMSGQFUL,
         "queue, outbox or store full, too many parts of a handset, the gateway stops",
     ),
+    (CommandStatus.RTHROTTLED, "more SMS a second than the account may submit"),
+    (CommandStatus.RINVCMDID, "a request that the account may not send, of a peer below SMPP 5.0"),
+    (CommandStatus.RPROHIBITED, "a request that the account may not send, of a peer of SMPP 5.0"),
 )
-"""What the gateway refuses for want of means."""
+"""What the gateway refuses for want of means or permission."""

@@ -10,7 +10,8 @@ import pytest
 from commands.model import Chat, Instruction, Misunderstood, Understood
 from commands.service import Commands
 from commands.tables import InForce, Tables
-from gateway.channels.smpp.reading import read
+from gateway.channels.contract import Bind
+from gateway.channels.smpp.reading import Message, Reader
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
 from gateway.inbound.intake import Intake
@@ -33,6 +34,7 @@ class IntakeUnderTest:
 
     peer: Peer
     asked: list[tuple[str, str, str]] = field(default_factory=list)
+    noted: list[str] = field(default_factory=list)
     intake: Intake = field(init=False)
 
     alphabet: Alphabet = field(default_factory=lambda: Alphabet.from_config({8: "ucs2-le"}, "ascii"))
@@ -53,7 +55,11 @@ class IntakeUnderTest:
 
     def take(self, request: SubmitSm | DataSm) -> MobileOriginated:
         """A request arrives on the bind."""
-        return self.intake.read(read(self.peer.bind, self.alphabet, request, 5.0))
+        reader = Reader(self.alphabet, lambda: 0, self._note)
+        return self.intake.read(reader.read(self.peer.bind, request, 5.0))
+
+    def _note(self, _bind: Bind, _request: Message, reason: str) -> None:
+        self.noted.append(reason)
 
     def refusal(self, request: SubmitSm | DataSm) -> Refusal:
         """The one that it gets."""

@@ -33,13 +33,15 @@ from gateway.smpp.support import BY_SESSION, ORIGINATES, RECEIVED, SENT, SERVES,
 from gateway.smpp.tlvs import TAGS
 from gateway.smpp.wire import HEADER, CString, DestAddresses, ShortMessage
 from gateway.testing import RunningGateway, running_gateway
+from tests.proofs.served import lines
 from tests.smpp.sessions import said
 from tests.support import Wire
 
 PROJECT = Path(__file__).resolve().parents[2]
-ALICE, NOBODY = "13800138000", "99999"
+ALICE, BOB, NOBODY = "13800138000", "13900139000", "99999"
 SERVICE, PASSWORDS = "12520", "12520050"
-ONLY_RECEIVES = "receiver"
+ONLY_RECEIVES, ONCE, NARROW = "receiver", "once", "narrow"
+"""Accounts that may only receive, may bind once, and may only submit for ALICE to 12520."""
 HEADER_OF_A_PART = bytes((5, 0, 3, 7, 2, 1))
 
 REFUSED_VALUES = [
@@ -54,9 +56,17 @@ REFUSED_VALUES = [
 BAD_VALUES: dict[str, dict[str, Any]] = {
     "no account of that name, or not from that address": {"system_id": "nobody"},
     "an account that may not bind in this mode": {"system_id": ONLY_RECEIVES},
+    "an account with as many binds as it may have": {"system_id": ONCE},
     "another one": {"password": "wrong"},
     "no mobile number, or a second number that is not served": {"source_addr": "10086"},
+    "a sender that the account may not submit for": {"source_addr": BOB},
     "no number of the service": {"destination_addr": NOBODY},
+    "a number of the service that the account may not use": {"destination_addr": "161"},
+    "any but empty": {"schedule_delivery_time": "000000000100000R"},
+    "no time of section 7.1.1": {"validity_period": "991231235959"},
+    "over before the SMS is executed": {"validity_period": "010203040506000+"},
+    "above 1": {"replace_if_present_flag": 2},
+    "any but 0": {"sm_default_msg_id": 1},
     "a message type (bits 5 to 2) other than 0": {"esm_class": 0x04},
     "a part of a long message to the number for passwords": {
         "destination_addr": PASSWORDS,
@@ -65,6 +75,41 @@ BAD_VALUES: dict[str, dict[str, Any]] = {
     },
 }
 """A value for each of them."""
+
+OF_NARROW = {
+    "a sender that the account may not submit for",
+    "a number of the service that the account may not use",
+}
+"""Those that only this account gets."""
+
+NOTED_VALUES = [
+    (request, field, what)
+    for request, fields in RECEIVED.items()
+    if issubclass(request, Request)
+    for field, support in fields.items()
+    for what in support.noted
+]
+"""Every value that the statement says is noted."""
+
+ODD_VALUES: dict[tuple[str, str], tuple[Any, str]] = {
+    ("source_addr_ton", "one that section 5.2.5 does not have"): (7, "source_addr_ton 7"),
+    ("dest_addr_ton", "one that section 5.2.5 does not have"): (255, "dest_addr_ton 255"),
+    ("source_addr_npi", "one that section 5.2.6 does not have"): (2, "source_addr_npi 2"),
+    ("dest_addr_npi", "one that section 5.2.6 does not have"): (19, "dest_addr_npi 19"),
+    ("esm_class", "datagram or transaction mode"): (0x01, "datagram mode"),
+    ("registered_delivery", "bits 7 to 5"): (0x20, "registered_delivery 32"),
+    ("priority_flag", "above 3"): (4, "priority_flag 4"),
+    ("replace_if_present_flag", "1"): (1, "replace_if_present_flag 1"),
+    ("short_message", "a byte order mark, which is dropped"): (
+        b"\xff\xfe" + "CXFX".encode("utf-16-le"),
+        "a byte order mark",
+    ),
+    ("short_message", "a NUL at the end of the text, which is dropped"): (
+        b"CXFX\0",
+        "a NUL at the end of the text",
+    ),
+}
+"""A value for each of them, and the note."""
 
 
 def framed(command_id: int, body: bytes) -> bytes:
@@ -184,10 +229,15 @@ def test_what_the_session_refuses(status: CommandStatus, when: str) -> None:
 
 @asynccontextmanager
 async def gateway(folder: Path) -> AsyncIterator[RunningGateway]:
-    """A running gateway with a second account that may only receive."""
-    only = {"system_id": ONLY_RECEIVES, "password": "fetion16", "modes": ["receiver"]}
-    usual = {"system_id": "smsc", "password": "fetion16", "default": True}
-    async with running_gateway(folder, {"smpp": {"accounts": [usual, only]}}) as running:
+    """A running gateway with further accounts, each of which may do less."""
+    terms: list[dict[str, Any]] = [
+        {"system_id": "smsc", "default": True},
+        {"system_id": ONLY_RECEIVES, "modes": ["receiver"]},
+        {"system_id": ONCE, "binds": 1},
+        {"system_id": NARROW, "sources": [ALICE], "access_codes": ["12520"]},
+    ]
+    accounts = [{"password": "fetion16", **each} for each in terms]
+    async with running_gateway(folder, {"smpp": {"accounts": accounts}}) as running:
         yield running
 
 
@@ -201,12 +251,11 @@ def example(request: type[Pdu], change: dict[str, Any]) -> Pdu:
     return SubmitSm(**{"short_message": b"CXFX", **message})
 
 
-async def answer_to(port: int, pdu: Pdu) -> int:
+async def answer_to(port: int, pdu: Pdu, account: str = "smsc") -> int:
     """The command_status with which a gateway answers a request; a message is sent on a bind."""
     async with Wire.to(port) as wire:
         if not isinstance(pdu, BindRequest):
-            wire.send(BindTransceiver(system_id="smsc", password="fetion16"))
-            assert (await wire.read()) is not None
+            assert not (await wire.bind(bind_as(account))).command_status
         wire.send(pdu)
         while True:
             read = await wire.read()
@@ -215,29 +264,46 @@ async def answer_to(port: int, pdu: Pdu) -> int:
                 return read.command_status
 
 
+def bind_as(account: str) -> BindTransceiver:
+    """A bind of an account."""
+    return BindTransceiver(system_id=account, password="fetion16")
+
+
 async def test_what_the_gateway_refuses(tmp_path: Path) -> None:
     """Each refusal that the statement names of a value is what a running gateway answers; with right values
     it takes the request."""
-    async with gateway(tmp_path) as running:
+    async with gateway(tmp_path) as running, Wire.to(running.account.port) as standing:
         port = running.account.port
+        assert not (await standing.bind(bind_as(ONCE))).command_status
         for request, field, status, when in REFUSED_VALUES:
             if status is CommandStatus.RBINDFAIL and request.name == "bind_receiver":
                 continue  # the mode that this account has
-            bad = example(request, BAD_VALUES[when])
-            assert await answer_to(port, bad) == status, (request.name, field, when)
+            bad, account = example(request, BAD_VALUES[when]), NARROW if when in OF_NARROW else "smsc"
+            assert await answer_to(port, bad, account) == status, (request.name, field, when)
         for request in SERVES:
-            assert await answer_to(port, example(request, {})) == CommandStatus.ROK, request.name
+            for account in ("smsc", NARROW):
+                assert await answer_to(port, example(request, {}), account) == CommandStatus.ROK, request.name
+
+
+async def test_what_the_gateway_notes(tmp_path: Path) -> None:
+    """Each value that the statement says is noted is taken, and the log has the note."""
+    async with gateway(tmp_path) as running:
+        for request, field, what in NOTED_VALUES:
+            value, note = ODD_VALUES[field, what]
+            coding = {"data_coding": 8} if note == "a byte order mark" else {}
+            odd = example(request, {field: value, **coding})
+            assert await answer_to(running.account.port, odd) == CommandStatus.ROK, (field, what)
+            await running.advance(seconds=60)  # the rate of notes is bounded
+            noted = [line for line in lines(running.log_file()) if line["event"] == "pdu.noted"]
+            assert (noted[-1]["command"], noted[-1]["reason"]) == (request.name, note)
 
 
 IGNORED: dict[str, Callable[[], Any]] = {
     "service_type": lambda: "WAP",
     "protocol_id": lambda: 0x7F,
     "priority_flag": lambda: 3,
-    "schedule_delivery_time": lambda: "991231235959000+",
-    "validity_period": lambda: "000000000100000R",
     "registered_delivery": lambda: 0x1F,
     "replace_if_present_flag": lambda: 1,
-    "sm_default_msg_id": lambda: 9,
     "system_type": lambda: "VMS",
     "addr_ton": lambda: 1,
     "addr_npi": lambda: 1,

@@ -24,7 +24,7 @@ from gateway.smpp.pdus import (
     Unbind,
 )
 from gateway.smpp.plain import DELIVERED
-from gateway.smpp.session import Answered, Closing, Limits, Noted, Refused, Session, Side, State
+from gateway.smpp.session import BEHIND_BIND, Answered, Closing, Limits, Noted, Refused, Session, Side, State
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import SC_INTERFACE_VERSION
 from gateway.smpp.window import MAX_SEQUENCE
@@ -65,8 +65,9 @@ def test_second_bind() -> None:
     """A bind on a bound session is RALYBND, one that came behind the first bind as well."""
     mc = session(Side.MC)
     octets = encode(BindReceiver(sequence_number=1)) + encode(BindReceiver(sequence_number=2))
-    [first] = mc.receive(octets, 0.0)
+    first, noted = mc.receive(octets, 0.0)
     assert isinstance(first, BindReceiver)
+    assert noted == Noted(BEHIND_BIND)
     mc.refuse(first, CommandStatus.ROK)
     [second] = mc.receive(encode(BindTransceiver(sequence_number=3)), 0.0)[:1]
     assert isinstance(second, Refused)
@@ -193,7 +194,6 @@ def test_refused_by_state_role_or_service(
     [
         ("00000010000000aa0000000000000007", ("generic_nack", CommandStatus.RINVCMDID, 7)),
         ("00000010000000040000000000000007", ("submit_sm_resp", CommandStatus.RINVCMDLEN, 7)),
-        ("00000011000000150000000000000007ff", ("enquire_link_resp", CommandStatus.RINVTLVSTREAM, 7)),
         ("000000100000000b0000000000000007", ("generic_nack", CommandStatus.RINVCMDLEN, 7)),
     ],
 )
@@ -204,6 +204,33 @@ def test_malformed_requests(octets: str, answer: tuple[str, int, int]) -> None:
     assert isinstance(refused, Refused)
     assert said(mc) == [answer]
     assert mc.state is State.BOUND_TRX
+
+
+SUBMIT = encode(SubmitSm(sequence_number=7, short_message=b"KTFX"))[4:]
+"""Without its command_length."""
+
+
+@pytest.mark.parametrize(
+    ("octets", "note"),
+    [
+        (bytes.fromhex("000000150000000000000007ff"), "octets where no body belongs"),
+        (bytes.fromhex("000000150000000000000007") + b"HELLO", "octets where no body belongs"),
+        (SUBMIT + b"\0", "a NUL behind the last field"),
+        (SUBMIT + b"\0\2\4\0\2\0\7", "a NUL behind the last field"),
+    ],
+    ids=["enquire_link", "enquire_link with a text", "submit_sm", "submit_sm with a TLV"],
+)
+def test_what_does_no_harm_is_noted(octets: bytes, note: str) -> None:
+    """What senders get wrong without harm is taken, and noted."""
+    mc, _ = bound_pair()
+    noted, *submitted = mc.receive((len(octets) + 4).to_bytes(4, "big") + octets, 1.0)
+    assert isinstance(noted, Noted)
+    assert noted.reason == note
+    for request_ in submitted:
+        assert isinstance(request_, SubmitSm)
+        assert request_.short_message == b"KTFX"
+        mc.refuse(request_, CommandStatus.ROK)
+    assert [(status, sequence) for _, status, sequence in said(mc)] == [(CommandStatus.ROK, 7)]
 
 
 @pytest.mark.parametrize("pdu", [AlertNotification(), Outbind()])

@@ -15,7 +15,7 @@ from gateway.smpp.pdus import (
     SubmitSmResp,
     Unbind,
 )
-from gateway.smpp.session import Closing, Event, Limits, Refused, Session, Side, State
+from gateway.smpp.session import BEHIND_BIND, Closing, Event, Limits, Noted, Refused, Session, Side, State
 from gateway.smpp.status import CommandStatus
 from tests.smpp.sessions import said, session
 
@@ -30,9 +30,10 @@ def stream(*requests: Request) -> bytes:
 
 
 def bind_of(events: list[Event]) -> BindRequest:
-    """The one event, which is a bind."""
-    [bind] = events
+    """The bind among the events; of what came behind it there is one note."""
+    bind, *noted = events
     assert isinstance(bind, BindRequest)
+    assert noted in ([], [Noted(BEHIND_BIND)])
     return bind
 
 
@@ -73,7 +74,7 @@ def test_requests_behind_a_bind_that_is_refused() -> None:
     first = bind_of(mc.receive(stream(BindReceiver(), SubmitSm(), BindTransceiver(), SubmitSm()), 1.0))
     assert mc.tick(3.0) == []
     mc.refuse(first, RINVPASWD)
-    refused, second = mc.tick(3.0)
+    refused, second, _ = mc.tick(3.0)
     assert isinstance(refused, Refused)
     mc.answer(bind_of([second]), BindTransceiver.response())
     assert taken(mc, mc.tick(3.0)) == [4]
@@ -102,7 +103,7 @@ def test_unbind_behind_a_bind() -> None:
 def test_what_waits_is_bounded(limits: Limits) -> None:
     """Beyond the limits a request behind a bind is throttled at once; the others are still served."""
     mc = session(Side.MC, limits=limits)
-    bind, refused = mc.receive(stream(BindTransceiver(), SubmitSm(), SubmitSm(), SubmitSm()), 1.0)
+    bind, _, refused = mc.receive(stream(BindTransceiver(), SubmitSm(), SubmitSm(), SubmitSm()), 1.0)
     assert isinstance(refused, Refused)
     assert said(mc) == [("submit_sm_resp", CommandStatus.RTHROTTLED, 4)]
     mc.answer(bind_of([bind]), BindTransceiver.response())
