@@ -20,7 +20,7 @@ def smpp_driver(
     epoch."""
     configuration = SmppConfiguration.of(settings)
     of_links = {link.account: Composition.of(link) for link in settings.smpp.links}
-    composer = SmppComposer(of_links | configuration.compositions)
+    composer = SmppComposer({**of_links, **configuration.compositions})
 
     def build(
         owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
