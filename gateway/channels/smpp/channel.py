@@ -7,14 +7,16 @@ from typing import Final
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
+from gateway.channels.smpp.certificates import of_listener
 from gateway.channels.smpp.composing import Templates
-from gateway.channels.smpp.settings import AccountSettings
+from gateway.channels.smpp.settings import AccountSettings, ServerTls
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
 from gateway.channels.smpp.writing import Delivering
-from gateway.net.admission import ConnectionLimits
+from gateway.net.admission import ConnectionLimits, Network
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
+from gateway.net.opening import Entrance
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -44,6 +46,8 @@ class SmppConfiguration:
     alphabets: Mapping[str, Alphabet]
     timers: Timers
     limits: ConnectionLimits
+    balancers: tuple[Network, ...] = ()
+    tls: ServerTls | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -73,13 +77,15 @@ class SmppConfiguration:
                 response=timers.response,
             ),
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
+            listen.balancers,
+            listen.tls,
         )
 
 
 class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
-    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build).
+    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). Raises TlsFault.
     """
 
     def __init__(
@@ -95,8 +101,14 @@ class SmppChannel(Traffic):
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
         self._writer = Delivering(Templates())
+        self._contexts = of_listener(configuration.tls, observer)
         self.listener = Listener(
-            configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
+            configuration.accounts,
+            self,
+            configuration.timers,
+            monotonic,
+            limits=configuration.limits,
+            entrance=Entrance(configuration.balancers, self._contexts, observer.introduced),
         )
         self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
 
@@ -104,8 +116,15 @@ class SmppChannel(Traffic):
 
     async def start(self) -> dict[str, object]:
         """Open the port."""
+        if self._contexts is not None:
+            self._contexts.tell()
         await self.listener.start(self._configuration.host, self._configuration.port)
         return {"host": self._configuration.host, "smpp_port": self.listener.port}
+
+    def follow(self, now_ms: int, *, again: bool = False) -> None:
+        """Certificates whose files have changed."""
+        if self._contexts is not None:
+            self._contexts.follow(now_ms, again=again)
 
     @property
     def connections(self) -> int:
