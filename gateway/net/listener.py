@@ -180,7 +180,7 @@ class Listener:
             return
         connection = self._connection()
         connection.comes_from(host, port)
-        if reason := self._enter(connection):
+        if reason := self._enter(connection, nameless=proxied):
             accepted.close()
             self._application.turned_away(connection.peer, reason)
             return
@@ -192,9 +192,9 @@ class Listener:
         self._opening[connection] = opening
         opening.add_done_callback(partial(self._opened, connection, accepted))
 
-    def _enter(self, connection: Connection) -> str:
+    def _enter(self, connection: Connection, *, nameless: bool = False) -> str:
         """Count a connection, for which another one may have to go. Why it is not let in; "": it is."""
-        reason, last = self._admission.enter(connection, connection.address)
+        reason, last = self._admission.enter(connection, connection.address, nameless=nameless)
         if last is not None:
             self._application.turned_away(last.peer, CROWDED)
             self._end(last, CROWDED)
@@ -215,15 +215,15 @@ class Listener:
         """Let a balancer name the peer, which is admitted in its place. Raises Unopened."""
         source, balancer = await read_header(accepted), connection.peer
         if source.host:
-            self._admission.leave(connection)
             connection.comes_from(source.host, source.port)
-            if not self._admission.allows(connection.address):
-                raise Unopened(STRANGER)
-            if reason := self._enter(connection):
-                raise Unopened(reason)
+        if not self._admission.allows(connection.address):
+            # Without a host the balancer only looks whether we are there.
+            raise Unopened(STRANGER if source.host else "")
+        self._admission.leave(connection)
+        if reason := self._enter(connection):
+            raise Unopened(reason)
+        if source.host:
             self._entrance.introduced(connection.peer, balancer)
-        elif not self._admission.allows(connection.address):
-            raise Unopened("")  # the balancer looks whether we are there
 
     def _opened(self, connection: Connection, accepted: socket.socket, opening: "asyncio.Task[None]") -> None:
         """Clean up when no session could be made of the socket. Who has cancelled that has said why."""
