@@ -68,24 +68,28 @@ async def test_a_balancer_names_the_peer(header: bytes) -> None:
     """What follows the header is SMPP, be it in the same segment; the peer is the one that it names."""
     hears, application = Hears(), Remembers()
     entrance = Entrance(BALANCERS, introduced=hears)
-    async with listening(application, allow_from=PEERS, entrance=entrance) as listener:
-        async with dial(listener.port, header + BIND + encode(SMS), source=BALANCER) as wire:
-            assert (await wire.read()).command_status == 0  # type: ignore[union-attr]
-            await wire.reads(SubmitSmResp)
-            [connection] = listener.connections
-            assert (connection.peer, connection.peer_host) == ("10.1.2.3:4711", "10.1.2.3")
+    async with (
+        listening(application, allow_from=PEERS, entrance=entrance) as listener,
+        dial(listener.port, header + BIND + encode(SMS), source=BALANCER) as wire,
+    ):
+        assert (await wire.read()).command_status == 0  # type: ignore[union-attr]
+        await wire.reads(SubmitSmResp)
+        [connection] = listener.connections
+        assert (connection.peer, connection.peer_host) == ("10.1.2.3:4711", "10.1.2.3")
     assert hears.named == [("10.1.2.3:4711", BALANCER)]
 
 
 async def test_a_header_in_pieces() -> None:
     """Octet by octet, each in a segment of its own."""
     application = Remembers()
-    async with listening(application, allow_from=PEERS, entrance=Entrance(BALANCERS)) as listener:
-        async with dial(listener.port, source=BALANCER) as wire:
-            for octet in v1("10.1.2.3", 1):
-                wire.send(bytes([octet]))
-                await asyncio.sleep(0)
-            assert (await wire.bind()).command_status == 0
+    async with (
+        listening(application, allow_from=PEERS, entrance=Entrance(BALANCERS)) as listener,
+        dial(listener.port, source=BALANCER) as wire,
+    ):
+        for octet in v1("10.1.2.3", 1):
+            wire.send(bytes([octet]))
+            await asyncio.sleep(0)
+        assert (await wire.bind()).command_status == 0
 
 
 async def test_the_true_peer_is_checked() -> None:
@@ -131,11 +135,13 @@ async def test_a_balancer_that_may_bind_itself() -> None:
     """Where allow_from has it, a LOCAL connection is one of its own."""
     networks = (IPv4Network("127.0.0.0/8"),)
     application = Remembers()
-    async with listening(application, allow_from=networks, entrance=Entrance(BALANCERS)) as listener:
-        async with dial(listener.port, LOCAL, source=BALANCER) as wire:
-            assert (await wire.bind()).command_status == 0
-            [connection] = listener.connections
-            assert connection.peer_host == BALANCER
+    async with (
+        listening(application, allow_from=networks, entrance=Entrance(BALANCERS)) as listener,
+        dial(listener.port, LOCAL, source=BALANCER) as wire,
+    ):
+        assert (await wire.bind()).command_status == 0
+        [connection] = listener.connections
+        assert connection.peer_host == BALANCER
 
 
 @pytest.mark.parametrize(
@@ -185,17 +191,19 @@ def test_what_speaks_no_smpp() -> None:
 async def test_smpp_over_tls(authority: Authority) -> None:
     """Bind, SMS, unbind; the peer verifies our certificate."""
     application = Remembers()
-    async with listening(application, entrance=guarded(authority)) as listener:
-        async with dial(listener.port, tls=believing(authority)) as wire:
-            assert (await wire.bind()).command_status == 0
-            wire.send(SMS, EnquireLink(sequence_number=3))
-            await wire.reads(EnquireLinkResp)
-            await wire.reads(SubmitSmResp)
-            [connection] = listener.connections
-            assert connection.peer.startswith("127.0.0.1:")
-            assert connection.local == f"127.0.0.1:{listener.port}"
-            connection.unbind()
-            await wire.read()
+    async with (
+        listening(application, entrance=guarded(authority)) as listener,
+        dial(listener.port, tls=believing(authority)) as wire,
+    ):
+        assert (await wire.bind()).command_status == 0
+        wire.send(SMS, EnquireLink(sequence_number=3))
+        await wire.reads(EnquireLinkResp)
+        await wire.reads(SubmitSmResp)
+        [connection] = listener.connections
+        assert connection.peer.startswith("127.0.0.1:")
+        assert connection.local == f"127.0.0.1:{listener.port}"
+        connection.unbind()
+        await wire.read()
     assert turned_away(application) == []
 
 
@@ -203,11 +211,13 @@ async def test_a_balancer_in_front_of_tls(authority: Authority) -> None:
     """The header is in clear, TLS begins behind it."""
     application = Remembers()
     entrance = guarded(authority, balancers=True)
-    async with listening(application, allow_from=PEERS, entrance=entrance) as listener:
-        async with dial(listener.port, v2("10.1.0.1", 9), tls=believing(authority), source=BALANCER) as wire:
-            assert (await wire.bind()).command_status == 0
-            [connection] = listener.connections
-            assert connection.peer == "10.1.0.1:9"
+    async with (
+        listening(application, allow_from=PEERS, entrance=entrance) as listener,
+        dial(listener.port, v2("10.1.0.1", 9), tls=believing(authority), source=BALANCER) as wire,
+    ):
+        assert (await wire.bind()).command_status == 0
+        [connection] = listener.connections
+        assert connection.peer == "10.1.0.1:9"
 
 
 async def test_certificates_of_peers(authority: Authority, tmp_path: Path) -> None:
@@ -283,15 +293,18 @@ async def test_handshakes_count_as_unbound(authority: Authority) -> None:
     """Peers that sit in a handshake give way as those do that do not bind."""
     application = Remembers()
     limits = ConnectionLimits(unbound=2)
-    async with listening(application, limits=limits, entrance=guarded(authority)) as listener:
-        async with dial(listener.port, b"\x16") as first, dial(listener.port, b"\x16\x03") as second:
-            await until(lambda: len(listener.connections) == 2, "both")
-            async with dial(listener.port, tls=believing(authority)) as third:
-                assert (await third.bind()).command_status == 0
-                assert await first.read() is None
-                async with Wire.to(listener.port):
-                    await until(lambda: len(listener.connections) == 3, "a third one")
-                    assert not second._reader.at_eof()
+    async with (
+        listening(application, limits=limits, entrance=guarded(authority)) as listener,
+        dial(listener.port, b"\x16") as first,
+        dial(listener.port, b"\x16\x03") as second,
+    ):
+        await until(lambda: len(listener.connections) == 2, "both")
+        async with dial(listener.port, tls=believing(authority)) as third:
+            assert (await third.bind()).command_status == 0
+            assert await first.read() is None
+            async with Wire.to(listener.port):
+                await until(lambda: len(listener.connections) == 3, "a third one")
+                assert not second._reader.at_eof()
     assert turned_away(application)[0] == CROWDED
 
 
@@ -311,13 +324,16 @@ async def test_a_stop_waits_for_no_handshake(authority: Authority, octets: bytes
 async def test_a_bind_at_the_stop() -> None:
     """Refused with RSYSERR at once, so that the peer comes again; a wrong password is still wrong."""
     application = Remembers()
-    async with listening(application) as listener:
-        async with Wire.to(listener.port) as wire, Wire.to(listener.port) as other:
-            for each in (wire, other):
-                each.send(EnquireLink(sequence_number=1))
-                await each.reads(EnquireLinkResp)
-            listener.close()
-            assert (await wire.bind()).command_status == CommandStatus.RSYSERR
-            answer = await other.bind(request(password="wrong"))
-            assert answer.command_status == CommandStatus.RINVPASWD
+    async with (
+        listening(application) as listener,
+        Wire.to(listener.port) as wire,
+        Wire.to(listener.port) as other,
+    ):
+        for each in (wire, other):
+            each.send(EnquireLink(sequence_number=1))
+            await each.reads(EnquireLinkResp)
+        listener.close()
+        assert (await wire.bind()).command_status == CommandStatus.RSYSERR
+        answer = await other.bind(request(password="wrong"))
+        assert answer.command_status == CommandStatus.RINVPASWD
     assert application.has("refused bind", SYSTEM_ID, STOPPING, CommandStatus.RSYSERR)()

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from gateway.channels.smpp.settings import ClientTls, LinkSettings, ServerTls, Smpp
-from gateway.net.tls import ClientFiles, Contexts, ServerFiles, TlsFault, Told, load
+from gateway.net.tls import DAY_MS, ENDING_DAYS, ClientFiles, Contexts, ServerFiles, TlsFault, Told, load
 from routing.tablefile import KeyPath
 
-__all__ = ["TlsFault", "faults_of", "of_link", "of_listener", "unverified"]
+__all__ = ["TlsFault", "ending", "faults_of", "of_link", "of_listener", "unverified"]
 
 Place = tuple[KeyPath, ServerFiles | ClientFiles]
 
@@ -49,6 +49,17 @@ def faults_of(smpp: Smpp, now_ms: int) -> Iterator[tuple[KeyPath, str]]:
         else:
             if own is not None and (reason := own.fault(now_ms)):
                 yield (*place, "cert"), f"{files.cert}: {reason}"
+
+
+def ending(smpp: Smpp, now_ms: int) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the certificates of ours that are valid, and not for long any more."""
+    for place, files in _places(smpp):
+        try:
+            own = load(files).own
+        except TlsFault:
+            continue  # a fault
+        if own is not None and now_ms < own.ends_ms < now_ms + ENDING_DAYS * DAY_MS:
+            yield (*place, "cert"), f"{files.cert}: ends at {own.not_after}: replace it by a new one"
 
 
 def unverified(smpp: Smpp) -> Iterator[KeyPath]:
