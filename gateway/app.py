@@ -92,8 +92,8 @@ class Gateway:
 
     observers: hear what the event log hears. consumers: are told what happens (docs/events.md), beside MQTT,
     and events_backlog events wait for them at most (None: mqtt.backlog). drivers: channels beside SMPP.
-    Entering raises TableError, KeyFileError, StorageError or OSError before anything is listened on; leaving
-    stops in order.
+    Entering raises TableError, KeyFileError, TlsFault, StorageError or OSError before anything is listened
+    on; leaving stops in order.
     """
 
     def __init__(
@@ -190,6 +190,11 @@ class Gateway:
             self._rules.words = self._read_words()
         except TableError as error:
             self._logger.error("words.refused", reason=str(error))
+
+    def reload_certificates(self) -> None:
+        """Read the certificates again; those that cannot be used are refused, and the ones before stay."""
+        for each in self._following:
+            each.follow(self._clock.now_ms(), again=True)
 
     # Building, in the order in which one part needs another
 
@@ -424,6 +429,7 @@ class Gateway:
             {**operators.commands, **tables.commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
+        self._following = [self.channel]
         self._lifecycle = Lifecycle(
             Parts(
                 self.binds,
@@ -437,6 +443,7 @@ class Gateway:
                 status.rates,
                 nodes,
                 subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
+                self._following,
             ),
             self._changes,
             self._log,

@@ -55,6 +55,13 @@ class Starts(Protocol):
         """End."""
 
 
+class Follows(Protocol):
+    """What follows files that others may replace, such as certificates."""
+
+    def follow(self, now_ms: int, *, again: bool = False) -> None:
+        """Read those that have changed. again: an operator asks for it, whether they look changed or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What runs. subscriptions: None where nothing is received over MQTT."""
@@ -70,6 +77,7 @@ class Parts:
     rates: Rates
     nodes: Nodes | None = None
     subscriptions: Starts | None = None
+    following: Sequence[Follows] = ()
 
 
 class Changes:
@@ -181,6 +189,8 @@ class Lifecycle:
         if housekeeping:
             parts.pipeline.housekeep()
             parts.rates.sample()
+            for each in parts.following:
+                each.follow(now_ms)
             self._watch_clock()
             try:
                 if parts.outbox.depth < parts.outbox.limit // 2:

@@ -90,6 +90,9 @@ class Observer:
     def turned_away(self, peer: str, reason: str) -> None:
         """A connection was closed before it was bound."""
 
+    def introduced(self, peer: str, balancer: str) -> None:
+        """A balancer has named the peer of a connection."""
+
     def accepting(self, error: OSError | None, connections: int) -> None:
         """No connection can be taken, because of `error`; None: connections can be taken again."""
 
@@ -100,6 +103,20 @@ class Observer:
 
     def pdu_noted(self, peer: str, account: str, command: str, reason: str) -> None:
         """A peer did something odd that asks for nothing."""
+
+    # TLS: of the listener, or of the link of that name
+
+    def tls_loaded(self, name: str, subject: str, not_after: str) -> None:
+        """New connections use the certificate that the files hold now. subject "": we show none."""
+
+    def tls_refused(self, name: str, key: str, reason: str) -> None:
+        """Files have changed and cannot be used: the ones before stay."""
+
+    def tls_ending(self, name: str, subject: str, not_after: str, days: int) -> None:
+        """Our certificate ends in so many days, below 0: it has ended."""
+
+    def tls_unverified(self, name: str) -> None:
+        """Nobody asks whether the peer is who it says."""
 
     # Events to consumers. failures: how many tries in a row failed; told for the 1st, 2nd, 4th, 8th ...
 

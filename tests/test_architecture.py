@@ -102,6 +102,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.tables": frozenset({"yaml", "pydantic"}),
     "gateway.tables.xlsx": frozenset({"openpyxl"}),
     "gateway.secrets": frozenset({"argon2", "cryptography"}),
+    "gateway.net.tls": frozenset({"cryptography"}),
     "gateway.storage": frozenset({"orjson"}),
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),

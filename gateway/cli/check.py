@@ -1,18 +1,25 @@
-"""`check`: checks configuration and tables without starting anything."""
+"""`check`: checks configuration and tables without starting anything.
+
+Faults keep a gateway from starting, or from doing what the configuration says. Warnings do not: they name
+what is valid and useless, or dangerous.
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from commands.glosses import FILE as GLOSSES
 from commands.glosses import Glosses
 from commands.tables import Tables, path_of
+from gateway.channels.smpp.certificates import ending, faults_of
+from gateway.channels.smpp.unmatched import Known, unmatched
 from gateway.cli.config import add_config, load_settings
 from gateway.cli.output import print_json
 from gateway.cli.progress import SILENT, Shown, progress
+from gateway.clock import SystemClock
 from gateway.operations.control import path_fault, socket_path
 from gateway.settings import Settings
 from gateway.storage.engines import obstacle
@@ -22,42 +29,75 @@ from routing.tablefile import Fault, Located, TableError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See gateway.cli.main.Command."""
     add_config(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object: ok, faults")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: ok, faults, warnings")
 
 
 def run(args: argparse.Namespace) -> int:
     """See gateway.cli.main.Command."""
     with progress() as shown:
-        faults = find_faults(args.config, shown)
+        faults, warnings = find(args.config, shown)
     if args.json:
-        print_json({"ok": not faults, "faults": [asdict(fault) for fault in faults]})
+        told = {"faults": faults, "warnings": warnings}
+        print_json({"ok": not faults, **{name: [asdict(each) for each in told[name]] for name in told}})
     else:
         sys.stdout.writelines(f"{fault}\n" for fault in faults)
+        sys.stdout.writelines(f"{replace(each, reason=f'warning: {each.reason}')}\n" for each in warnings)
         if not faults:
             sys.stdout.write(f"{args.config or 'embedded defaults'} and the tables: no faults\n")
     return 1 if faults else 0
 
 
-def find_faults(config: Path | None, shown: Shown = SILENT) -> list[Fault]:
+def find_faults(config: Path | None) -> list[Fault]:
     """Return every fault of the configuration and of the tables."""
+    return find(config)[0]
+
+
+def find(config: Path | None, shown: Shown = SILENT) -> tuple[list[Fault], list[Fault]]:
+    """Return every fault of the configuration and of the tables, and every warning. No warnings where the
+    configuration or the tables have faults: first things first."""
     shown.step("configuration")
-    folders: list[Path | None] = []
+    found: list[Located[Settings]] = []
+    tables: list[Tables] = []
 
-    def load() -> None:
-        folders.append(load_settings(config, writing_faults, store_faults).tables.folder)
+    def see(located: Located[Settings]) -> Iterator[Fault]:
+        found.append(located)
+        yield from ()
 
-    faults = _faults_of(load)
+    faults = _faults_of(lambda: load_settings(config, writing_faults, store_faults, tls_faults, see))
     shown.step("tables")
     # Without a valid configuration nobody knows the folder: then the shipped tables are checked.
-    return [*faults, *_faults_of(lambda: _load_tables(folders[0] if folders else None))]
+    folder = found[0].value.tables.folder if found and not faults else None
+    faults += _faults_of(lambda: tables.append(_load_tables(folder)))
+    if faults:
+        return faults, []
+    return faults, list(warnings_of(found[0], tables[0]))
 
 
-def _load_tables(folder: Path | None) -> None:
+def _load_tables(folder: Path | None) -> Tables:
     """Load the tables, and the glosses where they are the shipped ones, or the operator's own. Raises
     TableError."""
-    commands = Tables.load(folder).commands
+    tables = Tables.load(folder)
     if folder is None or path_of(GLOSSES, folder).is_relative_to(folder):
-        Glosses.load(commands, path_of(GLOSSES, folder))
+        Glosses.load(tables.commands, path_of(GLOSSES, folder))
+    return tables
+
+
+def warnings_of(settings: Located[Settings], tables: Tables) -> Iterator[Fault]:
+    """Yield what is valid, and can never match, or is about to end."""
+    routing, smpp = tables.routing, settings.value.smpp
+    known = Known(
+        lambda code: routing.resolve(code).access_code == code,
+        routing.numbers.mobile.begins,
+        routing.provinces,
+    )
+    for key, reason in (*unmatched(smpp, known), *ending(smpp, SystemClock().now_ms())):
+        yield settings.fault(key, reason)
+
+
+def tls_faults(settings: Located[Settings]) -> Iterator[Fault]:
+    """Yield the settings of TLS whose files cannot be used."""
+    for key, reason in faults_of(settings.value.smpp, SystemClock().now_ms()):
+        yield settings.fault(key, reason)
 
 
 def writing_faults(settings: Located[Settings]) -> Iterator[Fault]:

@@ -1,4 +1,5 @@
-"""`serve`: runs the gateway until SIGTERM or SIGINT; SIGHUP reopens the log and rereads sensitive words."""
+"""`serve`: runs the gateway until SIGTERM or SIGINT; SIGHUP reopens the log and rereads sensitive words and
+certificates."""
 
 import argparse
 import asyncio
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from commands.tables import InForce, Tables
 from gateway.app import Environment, Gateway
+from gateway.channels.smpp.certificates import TlsFault
 from gateway.cli.config import add_config, settings_of
 from gateway.operations.control import PathTooLong
 from gateway.operations.log_writer import CLOSING
@@ -78,7 +80,7 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
             stored = await run_once(settings, log, Environment(new_key=new_key, in_force=in_force), stop)
         except Fenced:
             stored = await rejoin(settings, log, in_force, stop)
-    except (TableError, StorageError, KeyFileError, PathTooLong) as error:
+    except (TableError, StorageError, KeyFileError, TlsFault, PathTooLong) as error:
         return not_serving(log, error)
     except OSError as error:
         listen = settings.smpp.listen
@@ -136,7 +138,7 @@ async def rejoin(settings: Settings, log: Log, in_force: InForce, stop: asyncio.
             return await run_once(settings, log, Environment(in_force=in_force), stop)
         except Fenced:
             continue
-        except (StorageError, TableError) as error:
+        except (StorageError, TableError, TlsFault) as error:
             log.logger.warning("node.cannot_rejoin", reason=str(error), pause_s=REJOIN_EVERY)
             log.flush()
         with contextlib.suppress(TimeoutError):
@@ -166,6 +168,7 @@ def complain(reason: object) -> int:
 
 
 def reload(log: Log, gateway: Gateway) -> None:
-    """Handle SIGHUP: reopen the log file, and read the sensitive words again."""
+    """Handle SIGHUP: reopen the log file, and read the sensitive words and the certificates again."""
     log.reopen()
     gateway.reload_words()
+    gateway.reload_certificates()

@@ -73,15 +73,18 @@ class Admission(Generic[C]):
         """Return whether any account may bind from the address."""
         return is_within(address, self._networks)
 
-    def enter(self, connection: C, address: Address | None) -> tuple[str, C | None]:
-        """Let in an unbound connection.
+    def enter(
+        self, connection: C, address: Address | None, *, nameless: bool = False
+    ) -> tuple[str, C | None]:
+        """Let in an unbound connection. nameless: a balancer has not yet said whose it is; it counts for no
+        address, and enters again when that is known.
 
         Returns the reason why not ("": it is let in), and the connection that must be closed for it, or None.
         """
-        group, limits = group_of(address), self._limits
+        group, limits = "" if nameless else group_of(address), self._limits
         held = self._held.get(group, 0)
         last: C | None = None
-        if held >= limits.per_address:
+        if held >= limits.per_address and not nameless:
             if group not in self._unbound:
                 return f"{held} connections of one address: smpp.listen.per_address", None
             last = next(iter(self._unbound[group]))

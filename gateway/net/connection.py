@@ -20,6 +20,9 @@ HIGH_WATER = 262_144
 GRACE: Final = 3.0
 """Seconds that a closing connection has to send what is queued."""
 
+BEGINS: Final = 16
+"""Octets of Connection.begins."""
+
 TOO_MUCH: Final = "too many octets before a bind"
 
 
@@ -56,8 +59,8 @@ class Connection(asyncio.Protocol):
     """asyncio.Protocol around a Session. clock: returns seconds.
 
     address, peer_host and peer: where it comes from; an IPv4 address in IPv6 form counts as IPv4. allowance:
-    octets that the peer may still send before it is cut off; None: any number. tap: None unless somebody
-    watches; it may be set at any time.
+    octets that the peer may still send before it is cut off; None: any number. begins: its first octets,
+    while it has an allowance. tap: None unless somebody watches; it may be set at any time.
     """
 
     def __init__(self, session: Session, owner: Owner, clock: Callable[[], float]) -> None:
@@ -66,6 +69,7 @@ class Connection(asyncio.Protocol):
         self.peer_host = ""
         self.address: Address | None = None
         self.allowance: int | None = None
+        self.begins = b""
         self.tap: Tap | None = None
         self._gone = False
         self._owner = owner
@@ -86,7 +90,7 @@ class Connection(asyncio.Protocol):
             with contextlib.suppress(OSError):  # macOS refuses it when the peer has gone already
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         name = transport.get_extra_info("peername")
-        if name:
+        if name and not self.peer:  # else a balancer has named the peer
             self.comes_from(str(name[0]), int(name[1]))
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         if self._reason:  # aborted before the transport was ready
@@ -114,6 +118,7 @@ class Connection(asyncio.Protocol):
         events = self.session.receive(data, self._clock())
         self._hand_over(events)
         if self.allowance is not None:
+            self.begins = self.begins or data[:BEGINS]
             self.allowance -= len(data)
             if self.allowance < 0:
                 self.abort(TOO_MUCH)

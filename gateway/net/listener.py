@@ -2,7 +2,8 @@
 
 Settings come as values. Before its bind a peer costs little: a stranger is closed at once; the others are
 counted (gateway.net.admission) and may send ALLOWANCE octets. The response to a failed bind is delayed:
-0.1 s, doubling up to 5 s, per address and system_id; a successful bind resets that.
+0.1 s, doubling up to 5 s, per address and system_id; a successful bind resets that. Behind a balancer that is
+named as one, address is that of the peer which it names (gateway.net.opening).
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from gateway.net.admission import (
     peer_of,
 )
 from gateway.net.connection import TOO_MUCH, Connection
+from gateway.net.opening import Entrance, Unopened, establish, read_header, speaks, why_not
 from gateway.smpp.pdu import Pdu, Request
 from gateway.smpp.pdus import (
     BindReceiver,
@@ -62,8 +64,9 @@ SERVED: Final = frozenset(
 ALLOWANCE: Final = 16_384
 """Octets that a peer may send before it is bound: many binds, and some requests after the right one."""
 CROWDED: Final = "gave way to a newer one: too many connections that are not bound"
+STOPPING: Final = "the gateway stops"
 
-
+_ENTRANCE: Final = Entrance()
 _CONNECTION_LIMITS: Final = ConnectionLimits()
 
 
@@ -150,6 +153,7 @@ class Listener:
         clock: Callable[[], float],
         system_id: str = "fetion",
         limits: ConnectionLimits = _CONNECTION_LIMITS,
+        entrance: Entrance = _ENTRANCE,
     ) -> None:
         self.connections: set[Connection] = set()
         self.port = 0
@@ -162,7 +166,9 @@ class Listener:
         networks = (network for account in accounts.values() for network in account.allow_from)
         self._admission: Admission[Connection] = Admission(limits, networks)
         self._acceptor = Acceptor(self._taken, application.accepting)
-        self._opening: set[asyncio.Task[Any]] = set()
+        self._entrance = entrance
+        self._stopping = False
+        self._opening: dict[Connection, asyncio.Task[None]] = {}
         self._failures: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._standing: Counter[str] = Counter()  # binds by account
 
@@ -171,44 +177,82 @@ class Listener:
         self.port = await self._acceptor.start(host, port)
 
     def close(self) -> None:
-        """Stop listening; open connections stay open."""
+        """Stop listening, and take no bind any more; connections that are open stay so, those that are about
+        to open do not."""
+        self._stopping = True
         self._acceptor.close()
+        for connection in list(self._opening):
+            self._end(connection, STOPPING)
 
     def _taken(self, accepted: socket.socket, where: tuple[str, int]) -> None:
         """Let in a new connection, or close it. A stranger costs no more than this."""
         host, port = where[:2]
         address = address_of(host)
-        if not self._admission.allows(address):
+        proxied = is_within(address, self._entrance.balancers)
+        if not proxied and not self._admission.allows(address):
             accepted.close()
             self._application.turned_away(peer_of(str(address), port), STRANGER)
             return
         connection = self._connection()
         connection.comes_from(host, port)
-        reason, last = self._admission.enter(connection, connection.address)
-        if reason:
+        if reason := self._enter(connection, nameless=proxied):
             accepted.close()
             self._application.turned_away(connection.peer, reason)
             return
-        if last is not None:
-            self._application.turned_away(last.peer, CROWDED)
-            last.abort(CROWDED)
         self.connections.add(connection)
-        loop = asyncio.get_running_loop()
         accepted.settimeout(0)
-        opening = loop.create_task(
-            loop.connect_accepted_socket(lambda: connection, accepted), name=f"accept {connection.peer}"
+        opening = asyncio.get_running_loop().create_task(
+            self._open(connection, accepted, proxied=proxied), name=f"accept {connection.peer}"
         )
-        self._opening.add(opening)
+        self._opening[connection] = opening
         opening.add_done_callback(partial(self._opened, connection, accepted))
 
-    def _opened(self, connection: Connection, accepted: socket.socket, opening: "asyncio.Task[Any]") -> None:
-        """Clean up when no transport could be made of the socket."""
-        self._opening.discard(opening)
+    def _enter(self, connection: Connection, *, nameless: bool = False) -> str:
+        """Count a connection, for which another one may have to go. Why it is not let in; "": it is."""
+        reason, last = self._admission.enter(connection, connection.address, nameless=nameless)
+        if last is not None:
+            self._application.turned_away(last.peer, CROWDED)
+            self._end(last, CROWDED)
+        return reason
+
+    def _end(self, connection: Connection, reason: str) -> None:
+        connection.abort(reason)
+        if opening := self._opening.get(connection):
+            opening.cancel()
+
+    async def _open(self, connection: Connection, accepted: socket.socket, *, proxied: bool) -> None:
+        """From the socket to the session. Raises Unopened, OSError."""
+        if proxied:
+            await self._introduce(connection, accepted)
+        await establish(connection, accepted, self._entrance.tls, self._timers.session_init)
+
+    async def _introduce(self, connection: Connection, accepted: socket.socket) -> None:
+        """Let a balancer name the peer, which is admitted in its place. Raises Unopened."""
+        source, balancer = await read_header(accepted), connection.peer
+        if source.host:
+            connection.comes_from(source.host, source.port)
+        if not self._admission.allows(connection.address):
+            # Without a host the balancer only looks whether we are there.
+            raise Unopened(STRANGER if source.host else "")
+        self._admission.leave(connection)
+        if reason := self._enter(connection):
+            raise Unopened(reason)
+        if source.host:
+            self._entrance.introduced(connection.peer, balancer)
+
+    def _opened(self, connection: Connection, accepted: socket.socket, opening: "asyncio.Task[None]") -> None:
+        """Clean up when no session could be made of the socket. Who has cancelled that has said why."""
+        self._opening.pop(connection, None)
         error = None if opening.cancelled() else opening.exception()
-        if error is not None or opening.cancelled():
-            accepted.close()
-            self.gone(connection)
-            self._application.turned_away(connection.peer, str(error or "stopped"))
+        if error is None and not opening.cancelled():
+            return
+        accepted.close()
+        self.gone(connection)
+        if isinstance(error, OSError | Unopened):
+            if reason := why_not(error):
+                self._application.turned_away(connection.peer, reason)
+        elif isinstance(error, Exception):
+            self._application.broken(error)
 
     def gone(self, connection: Connection, account: str = "") -> None:
         """Remove a connection that has ended."""
@@ -255,6 +299,12 @@ class Listener:
                 self._accounts[request.system_id].refusal(mode, standing),
                 CommandStatus.RBINDFAIL,
             )
+        if not reason and self._stopping:
+            self._application.refused_bind(
+                connection.peer, request.system_id, STOPPING, CommandStatus.RSYSERR
+            )
+            connection.session.refuse(request, CommandStatus.RSYSERR)
+            return
         offender = (group_of(connection.address), request.system_id)
         if reason:
             delay = self._failures.pop(offender, DELAY_FIRST / 2) * 2
@@ -344,4 +394,6 @@ class _Peer:
             application.lost(self.bind, contexts, reason, polite=self.polite)
         elif reason == TOO_MUCH:
             application.turned_away(connection.peer, reason)
+        elif what := speaks(connection.begins):
+            application.turned_away(connection.peer, what)
         self._listener.gone(connection, self.account)

@@ -1,7 +1,7 @@
-"""The header of the PROXY protocol, versions 1 and 2, without I/O: a balancer says with it whom it speaks for.
+"""The header of the PROXY protocol, versions 1 and 2, without I/O: with it a balancer names the peer.
 
-https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt. Read strictly: a header is a word about who may bind,
-so a malformed one is refused and never guessed. TLVs of version 2 are passed over.
+The specification is doc/proxy-protocol.txt of HAProxy. A header is read strictly: it decides who may bind, so
+a malformed one is refused, and nothing in it is guessed. TLVs of version 2 are passed over.
 """
 
 from dataclasses import dataclass

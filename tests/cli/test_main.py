@@ -151,7 +151,7 @@ def test_check_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert (code, report["ok"]) == (1, False)
     assert [(f["line"], f["key"]) for f in report["faults"]] == [(4, "smpp.listen.prt")]
     code, out, _ = call(capsys, "check", "--json")
-    assert (code, json.loads(out)) == (0, {"ok": True, "faults": []})
+    assert (code, json.loads(out)) == (0, {"ok": True, "faults": [], "warnings": []})
 
 
 def test_check_reads_the_environment(

@@ -143,14 +143,14 @@ async def listening(
     **changes: Any,
 ) -> AsyncIterator[Listener]:
     """A listener with the shipped account, and another one, on a free port. changes: of the shipped one."""
+    way = limits or ConnectionLimits(), changes.pop("entrance", listener_module._ENTRANCE)
     usual: dict[str, Any] = {"window_in": 10, "window_out": 10, "allow_from": LOOPBACK, "modes": MODES}
     accounts = {
         SYSTEM_ID: BindAccount(SYSTEM_ID, PASSWORD, **{**usual, **changes}),
         OTHER: BindAccount(OTHER, PASSWORD, **{**usual, "allow_from": (IPv4Network("127.0.0.1/32"),)}),
     }
     loop = asyncio.get_running_loop()
-    limits = limits or ConnectionLimits()
-    listener = Listener(accounts, application, timers or Timers(), loop.time, limits=limits)
+    listener = Listener(accounts, application, timers or Timers(), loop.time, "fetion", *way)
     await listener.start(host, 0)
     try:
         yield listener
@@ -436,7 +436,7 @@ async def test_garbage_on_the_port(octets: bytes) -> None:
             assert await wire.read() is None
         async with Wire.to(listener.port) as wire:
             assert (await wire.bind()).command_status == 0
-    assert application.said[0] == ("disconnected",)
+    assert application.has("disconnected")()
 
 
 async def test_garbage_after_a_bind_ends_that_bind_only() -> None:

@@ -50,10 +50,11 @@ ADDRESSES = st.ip_addresses().map(str)
 PORTS = st.integers(0, 65_535)
 
 
+Made = Callable[[str, int], bytes]
+
+
 @given(source=ADDRESSES, port=PORTS, made=st.sampled_from([v1, v2]), cuts=st.lists(st.integers(0, 80)))
-def test_however_it_is_cut(
-    source: str, port: int, made: Callable[[str, int], bytes], cuts: list[int]
-) -> None:
+def test_however_it_is_cut(source: str, port: int, made: Made, cuts: list[int]) -> None:
     """A header is understood in any pieces, and takes no octet of what is behind it."""
     stream = made(source, port) + BIND
     header, at = ProxyHeader(), 0

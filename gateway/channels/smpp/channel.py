@@ -7,17 +7,19 @@ from typing import Final
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
+from gateway.channels.smpp.certificates import of_listener
 from gateway.channels.smpp.composing import Composition
 from gateway.channels.smpp.permissions import FREE, Permissions
 from gateway.channels.smpp.reading import Rewriting
-from gateway.channels.smpp.settings import AccountSettings, Errors
+from gateway.channels.smpp.settings import AccountSettings, Errors, ServerTls
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.verdicts import Statuses
 from gateway.channels.smpp.watching import Watches
 from gateway.channels.smpp.writing import Manner, writer_of
-from gateway.net.admission import ConnectionLimits
+from gateway.net.admission import ConnectionLimits, Network
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
+from gateway.net.opening import Entrance
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -48,6 +50,8 @@ class SmppConfiguration:
     compositions: Mapping[str, Composition]
     timers: Timers
     limits: ConnectionLimits
+    balancers: tuple[Network, ...] = ()
+    tls: ServerTls | None = None
     permissions: Mapping[str, Permissions] = field(default_factory=dict)
     errors: Mapping[str, Errors] = field(default_factory=dict)
     manners: Mapping[str, Manner] = field(default_factory=dict)
@@ -92,6 +96,8 @@ class SmppConfiguration:
                 response=timers.response,
             ),
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
+            listen.balancers,
+            listen.tls,
             {a.system_id: Permissions.of(a) for a in smpp.accounts},
             {a.system_id: a.errors for a in smpp.accounts},
             {a.system_id: Manner.of(a) for a in smpp.accounts},
@@ -102,7 +108,7 @@ class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
     monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). now_ms: the wall clock (ms since
-    the epoch).
+    the epoch). Raises TlsFault.
     """
 
     def __init__(
@@ -130,8 +136,14 @@ class SmppChannel(Traffic):
             name: writer_of(DeliverSm, manner, configuration.compositions[name], now_ms)
             for name, manner in configuration.manners.items()
         }
+        self._contexts = of_listener(configuration.tls, observer)
         self.listener = Listener(
-            configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
+            configuration.accounts,
+            self,
+            configuration.timers,
+            monotonic,
+            limits=configuration.limits,
+            entrance=Entrance(configuration.balancers, self._contexts, observer.introduced),
         )
         self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
 
@@ -139,8 +151,15 @@ class SmppChannel(Traffic):
 
     async def start(self) -> dict[str, object]:
         """Open the port."""
+        if self._contexts is not None:
+            self._contexts.tell()
         await self.listener.start(self._configuration.host, self._configuration.port)
         return {"host": self._configuration.host, "smpp_port": self.listener.port}
+
+    def follow(self, now_ms: int, *, again: bool = False) -> None:
+        """Certificates whose files have changed."""
+        if self._contexts is not None:
+            self._contexts.follow(now_ms, again=again)
 
     @property
     def connections(self) -> int:
