@@ -14,8 +14,8 @@ from gateway.outbound.selection import Binds
 class Exchange:
     """The owner of all channels.
 
-    work: called when there is something to process. changed: called when something has changed that another
-    task may wait for.
+    enquired: takes questions about SMS. work: called when there is something to process. changed: called when
+    something has changed that another task may wait for.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class Exchange:
         retransmissions: Retransmissions,
         clock: Clock,
         *,
+        enquired: Callable[[Enquiry], None],
         work: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
@@ -36,6 +37,7 @@ class Exchange:
         self._work = work
         self._changed = changed
         self.received: Callable[[Inbound], None] = queue.received  # as it is: a call more costs every SMS
+        self.enquired = enquired
 
     def bound(self, bind: Bind) -> None:
         """Register a new bind."""
@@ -63,9 +65,6 @@ class Exchange:
 
     def receipted(self, receipt: Receipt) -> None:
         """Queue a receipt."""
-
-    def enquired(self, enquiry: Enquiry) -> None:
-        """Queue a question about an SMS."""
 
     def available(self, bind: Bind, msisdn: str) -> None:
         """Send what waits for a handset."""

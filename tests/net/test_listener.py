@@ -84,6 +84,11 @@ class Remembers:
             assert request.response is not None
             bind.session.answer(request, request.response())
 
+    def requested(self, bind: Connection, request: Request) -> None:
+        """Something else for us."""
+        self.said.append(("requested", request.name))
+        bind.session.refuse(request, CommandStatus.RSYSERR)
+
     def answered(self, bind: Connection, context: object, response: Pdu) -> None:
         """One of our requests was answered."""
         assert not bind.closed

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from types import MappingProxyType
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.composing import Templates
+from gateway.channels.smpp.requests import Requests
 from gateway.channels.smpp.settings import AccountSettings
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
@@ -18,6 +22,7 @@ from gateway.net.listener import BindAccount, Listener
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
+from gateway.smpp.pdu import Request
 from gateway.smpp.pdus import BindRequest
 from gateway.smpp.status import name_of
 from gateway.smpp.timers import Timers
@@ -36,7 +41,7 @@ def _elsewhere(account: AccountSettings, node: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SmppConfiguration:
-    """What the driver needs of the configuration."""
+    """What the driver needs of the configuration. operations: by account. zone: of times that are told."""
 
     host: str
     port: int
@@ -44,6 +49,8 @@ class SmppConfiguration:
     alphabets: Mapping[str, Alphabet]
     timers: Timers
     limits: ConnectionLimits
+    operations: Mapping[str, frozenset[str]] = MappingProxyType({})
+    zone: tzinfo = UTC
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -73,6 +80,8 @@ class SmppConfiguration:
                 response=timers.response,
             ),
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
+            {a.system_id: frozenset(a.operations) for a in smpp.accounts},
+            ZoneInfo(settings.service.timezone),
         )
 
 
@@ -95,10 +104,17 @@ class SmppChannel(Traffic):
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
         self._writer = Delivering(Templates())
+        self.requested: Callable[[SmppBind, Request], None] = Requests(
+            configuration.alphabets, owner, observer, configuration.operations, configuration.zone, monotonic
+        ).requested
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
         self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
+
+    def congested(self, state: int) -> None:
+        """Set what responses to peers of 5.0 say of us: 0, idle, to 100."""
+        self.listener.congestion.set(state)
 
     # What the life cycle asks (gateway.channels.contract.Channel)
 
