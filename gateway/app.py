@@ -294,10 +294,10 @@ class Gateway:
             self.outbox,
             self.retransmissions,
             self._clock,
-            enquired=self._enquiries.put,
             work=self._work.set,
             changed=self._changes.note,
         )
+        exchange.enquired = self._enquiries.put
         sessions = itertools.count((store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, sessions) for driver in drivers]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.channels.contract import Bind, Enquiry, Inbound, Loss, Receipt
 from gateway.clock import Clock
+from gateway.errors import Verdict
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.retransmissions import Retransmissions
 from gateway.message import MobileTerminated
@@ -14,8 +15,8 @@ from gateway.outbound.selection import Binds
 class Exchange:
     """The owner of all channels.
 
-    enquired: takes questions about SMS. work: called when there is something to process. changed: called when
-    something has changed that another task may wait for.
+    work: called when there is something to process. changed: called when something has changed that another
+    task may wait for. enquired: takes questions about SMS; until it is set, they are refused.
     """
 
     def __init__(
@@ -26,7 +27,6 @@ class Exchange:
         retransmissions: Retransmissions,
         clock: Clock,
         *,
-        enquired: Callable[[Enquiry], None],
         work: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
@@ -37,7 +37,7 @@ class Exchange:
         self._work = work
         self._changed = changed
         self.received: Callable[[Inbound], None] = queue.received  # as it is: a call more costs every SMS
-        self.enquired = enquired
+        self.enquired: Callable[[Enquiry], None] = _refuse
 
     def bound(self, bind: Bind) -> None:
         """Register a new bind."""
@@ -92,3 +92,7 @@ class Exchange:
     def disconnected(self) -> None:
         """Note that a connection is gone."""
         self._changed()
+
+
+def _refuse(enquiry: Enquiry) -> None:
+    enquiry.bind.reject(enquiry.origin, Verdict.STOPPING)

@@ -1,9 +1,8 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -49,7 +48,7 @@ class SmppConfiguration:
     alphabets: Mapping[str, Alphabet]
     timers: Timers
     limits: ConnectionLimits
-    operations: Mapping[str, frozenset[str]] = MappingProxyType({})
+    operations: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: tzinfo = UTC
 
     @classmethod

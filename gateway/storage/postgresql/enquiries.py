@@ -21,4 +21,4 @@ class EnquiryCalls:
     async def find(self, numbers: Sequence[int]) -> list[Earlier]:
         """Searches of the primary keys."""
         rows = await self._link.read(_FIND, (list(numbers),))
-        return [Earlier(*row, _STATES[complete]) for *row, complete in rows]
+        return [Earlier._make((*row[:-1], _STATES[row[-1]])) for row in rows]

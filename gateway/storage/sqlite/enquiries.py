@@ -24,4 +24,4 @@ class EnquiryCalls:
     async def find(self, numbers: Sequence[int]) -> list[Earlier]:
         """Searches of the primary keys."""
         rows = await self._read(_FIND, (orjson.dumps(list(numbers)).decode(),))
-        return [Earlier(*row, _STATES[complete]) for *row, complete in rows]
+        return [Earlier._make((*row[:-1], _STATES[row[-1]])) for row in rows]
