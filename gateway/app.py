@@ -37,6 +37,7 @@ from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.key_of_store import open_keys
+from gateway.operations.load import Load
 from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
@@ -48,6 +49,7 @@ from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Accounts, Addressing, Spelling
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
+from gateway.processing.enquiries import Enquiries
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
 from gateway.processing.messaging import Talking, publisher, subscriptions
@@ -289,6 +291,8 @@ class Gateway:
             changed=self._work.set,
             touched=self.outbox.touch,
         )
+        store, clock, numbers, until = self.store, self._clock, self._numbers, self._changes.until
+        self._enquiries = Enquiries(store, self.outbox, self._in_force, numbers, clock, observer, until)
         exchange = Exchange(
             self.binds,
             self.queue,
@@ -298,8 +302,9 @@ class Gateway:
             work=self._work.set,
             changed=self._changes.note,
         )
-        numbers = itertools.count((self.store.run << 32) + 1)
-        self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
+        exchange.enquired = self._enquiries.put
+        sessions = itertools.count((store.run << 32) + 1)
+        self.channels = [driver.build(exchange, observer, monotonic, sessions) for driver in drivers]
 
     def _no_room(self) -> Refusal | None:
         """Why the queue takes nothing now."""
@@ -363,6 +368,7 @@ class Gateway:
         self.pipeline = Pipeline(
             stages, self.store, self._numbers, clock, self.observer, self._work, self._worked
         )
+        self._load = Load(queue, self.outbox, answers, self.pipeline, self.channel.congested)
 
     def _build_execution(self) -> Execution:
         service = self.settings.service
@@ -441,6 +447,8 @@ class Gateway:
                 self.events,
                 control,
                 status.rates,
+                self._enquiries,
+                self._load,
                 nodes,
                 subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
                 self._following,
@@ -468,6 +476,7 @@ class Gateway:
     def _worked(self) -> None:
         """A batch is done."""
         self._changes.note()
+        self._load.measure()
         if self._consumers:
             self.events.wake()
         self._flushing.worked(idle=self.pipeline.idle)

@@ -17,6 +17,7 @@ from gateway.events.relay import Relays
 from gateway.inbound.queue import InboundQueue
 from gateway.observer import Observer
 from gateway.operations.control import Control
+from gateway.operations.load import Load
 from gateway.operations.logs import Log
 from gateway.operations.status import Rates
 from gateway.outbound.outbox import Outbox
@@ -75,6 +76,8 @@ class Parts:
     events: Relays
     control: Control
     rates: Rates
+    enquiries: Starts
+    load: Load
     nodes: Nodes | None = None
     subscriptions: Starts | None = None
     following: Sequence[Follows] = ()
@@ -144,6 +147,7 @@ class Lifecycle:
         pipeline = asyncio.create_task(parts.pipeline.run(), name="pipeline")
         self._tasks = [pipeline, asyncio.create_task(self._tick(), name="ticks")]
         await parts.pipeline.started.wait()
+        parts.enquiries.start()
         parts.events.start()
         await parts.control.start()
         opened.callback(parts.control.close)
@@ -182,6 +186,7 @@ class Lifecycle:
         parts = self._parts
         self._log.flush()
         parts.pipeline.tick()
+        parts.load.tick()
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         due = parts.outbox.next_retry()
         if housekeeping or (due is not None and due <= now):
@@ -256,6 +261,7 @@ class Lifecycle:
         # What waits leaves from another node at once; without one, what is answered now is sent first.
         outbox.stopping = parts.nodes is not None and parts.nodes.accompanied
         await self._until(lambda: pipeline.idle)
+        await parts.enquiries.close()
         outbox.stopping = True
         # One peer that does not answer must not take the unbind from all others.
         with contextlib.suppress(TimeoutError):
@@ -274,6 +280,7 @@ class Lifecycle:
             return
         pipeline, ticks = self._tasks
         ticks.cancel()
+        await self._parts.enquiries.close()
         self._parts.pipeline.end()
         _, pending = await asyncio.wait((pipeline,), timeout=LINGERING)
         if pending:

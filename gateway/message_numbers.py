@@ -34,6 +34,11 @@ class MessageNumbers:
         return self._next
 
     @property
+    def last(self) -> int:
+        """The number that was drawn last; before any, the one in front of the first."""
+        return self._next
+
+    @property
     def wants_run(self) -> bool:
         """Whether add_run should be called soon."""
         return self._end - self._next < RESERVE and self._next_run is None

@@ -132,6 +132,7 @@ BOUNDARIES = frozenset(
     {
         # The hops of an SMS: what a bug raises in one fails that SMS alone.
         ("gateway.channels.smpp.traffic", "submitted"),
+        ("gateway.channels.smpp.requests", "_submit_one"),
         ("gateway.inbound.queue", "received"),
         ("gateway.inbound.hashing", "_prepare"),
         ("gateway.processing.recognition", "fresh"),
@@ -163,6 +164,7 @@ BOUNDARIES = frozenset(
         ("gateway.events.subscription", "run"),  # what handles messages: they come again
         ("gateway.processing.pipeline", "_work_for_provinces"),  # what is due is refused or dropped
         ("gateway.processing.pipeline", "_step"),
+        ("gateway.processing.enquiries", "_run"),  # who asks hears that it failed
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),
         ("gateway.operations.replay", "_execute"),

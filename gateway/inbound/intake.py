@@ -77,6 +77,11 @@ class Intake:
         return m
 
 
+def customer_of(tables: Tables, source: str) -> str:
+    """Return the number of the customer who sends from this address. Raises Refusal."""
+    return _customer(tables, source, tables.msisdn(source))
+
+
 def _customer(tables: Tables, source: str, msisdn: str | None) -> str:
     """Return the customer's number for a sender whose mobile is `msisdn`. Raises Refusal."""
     if msisdn is None:

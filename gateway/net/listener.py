@@ -35,7 +35,14 @@ from gateway.smpp.pdus import (
     BindResponse,
     BindTransceiver,
     BindTransmitter,
+    BroadcastSm,
+    CancelBroadcastSm,
+    CancelSm,
     DataSm,
+    QueryBroadcastSm,
+    QuerySm,
+    ReplaceSm,
+    SubmitMulti,
     SubmitSm,
 )
 from gateway.smpp.session import (
@@ -59,8 +66,12 @@ DELAY_MOST: Final = 5.0
 OFFENDERS: Final = 10_000
 """Pairs of address and system_id whose failed binds are remembered; beyond that the oldest is dropped."""
 SERVED: Final = frozenset(
-    request.command_id for request in (BindReceiver, BindTransmitter, BindTransceiver, SubmitSm, DataSm)
-)
+    request.command_id
+    for request in (
+        BindReceiver, BindTransmitter, BindTransceiver, SubmitSm, DataSm, SubmitMulti, QuerySm, CancelSm,
+        ReplaceSm, BroadcastSm, QueryBroadcastSm, CancelBroadcastSm,
+    )
+)  # fmt: skip
 ALLOWANCE: Final = 16_384
 """Octets that a peer may send before it is bound: many binds, and some requests after the right one."""
 CROWDED: Final = "gave way to a newer one: too many connections that are not bound"
@@ -107,6 +118,9 @@ class Application(Protocol):
 
     def submitted(self, bind: Any, request: SubmitSm | DataSm) -> None:
         """A mobile originated SMS arrived; answer it through the session of the bind, now or later."""
+
+    def requested(self, bind: Any, request: Request) -> None:
+        """Another request that is served arrived; answer it so too."""
 
     def answered(self, bind: Any, context: object, response: Pdu) -> None:
         """The peer answered one of our requests."""
@@ -380,6 +394,8 @@ class _Peer:
                     application.remarked(connection.peer, self.account, event)
                 elif isinstance(event, Closing):
                     self.polite = event.polite
+                elif isinstance(event, Request):
+                    application.requested(bind, event)
             except Exception as error:  # the boundary for bugs in what an event leads to
                 application.broken(error)
         if answers:

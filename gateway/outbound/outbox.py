@@ -36,6 +36,7 @@ from gateway.outbound.attempts import Attempts
 from gateway.outbound.moving import take_out
 from gateway.outbound.selection import Binds
 from gateway.outbound.waiting import NO_RECEIVER, RETRIED, UNANSWERED, WINDOW, Wait, wait_of, with_reason
+from gateway.outbound.withdrawals import Withdrawals
 
 RETRY_FIRST: Final = 1.0
 RETRY_MOST: Final = 300.0
@@ -90,6 +91,7 @@ class Outbox:
         self._timed: list[tuple[float, int, MobileTerminated]] = []  # (due, number, sms)
         self._expires: float = inf  # earliest expiry (ms) in _unbound and _blocked
         self._touched: dict[int, Bind] = {}
+        self.withdrawals = Withdrawals(self._queues, (self._unbound, self._blocked), self._followers)
 
     @property
     def full(self) -> bool:
@@ -256,7 +258,7 @@ class Outbox:
         self._change(sms)
 
     def drop(self, sms: MobileTerminated, reason: str, now_ms: int) -> None:
-        """Close a parked SMS, as the store has it, as failed."""
+        """Close an SMS that is not here (any more) as failed."""
         self._deciding[sms.number] = sms
         sms.state = Delivery.FAILED
         sms.error = reason

@@ -28,7 +28,10 @@ class _Span:
 
 
 class Answers:
-    """Sends the responses of one gateway, and notes which of them are not certain yet."""
+    """Sends the responses of one gateway, and notes which of them are not certain yet.
+
+    waited: seconds from the coming of the oldest SMS of the last batch to its answer.
+    """
 
     def __init__(
         self,
@@ -43,10 +46,12 @@ class Answers:
         self._retransmissions = retransmissions
         self._clock = clock
         self._observer = observer
+        self.waited = 0.0
 
     def give(self, prepared: Prepared) -> None:
         """Answer a batch, hand over its replies, write, then log."""
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        self.waited = now - prepared.done[0].m.came.arrived if prepared.done else 0.0
         try:
             self._answer(prepared, now)
         except Exception as error:  # the boundary for bugs behind the commit: nothing is done again

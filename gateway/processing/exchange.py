@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.channels.contract import Bind, Enquiry, Inbound, Loss, Receipt
 from gateway.clock import Clock
+from gateway.errors import Verdict
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.retransmissions import Retransmissions
 from gateway.message import MobileTerminated
@@ -15,7 +16,7 @@ class Exchange:
     """The owner of all channels.
 
     work: called when there is something to process. changed: called when something has changed that another
-    task may wait for.
+    task may wait for. enquired: takes questions about SMS; until it is set, they are refused.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Exchange:
         self._work = work
         self._changed = changed
         self.received: Callable[[Inbound], None] = queue.received  # as it is: a call more costs every SMS
+        self.enquired: Callable[[Enquiry], None] = _refuse
 
     def bound(self, bind: Bind) -> None:
         """Register a new bind."""
@@ -64,9 +66,6 @@ class Exchange:
     def receipted(self, receipt: Receipt) -> None:
         """Queue a receipt."""
 
-    def enquired(self, enquiry: Enquiry) -> None:
-        """Queue a question about an SMS."""
-
     def available(self, bind: Bind, msisdn: str) -> None:
         """Send what waits for a handset."""
 
@@ -93,3 +92,7 @@ class Exchange:
     def disconnected(self) -> None:
         """Note that a connection is gone."""
         self._changed()
+
+
+def _refuse(enquiry: Enquiry) -> None:
+    enquiry.bind.reject(enquiry.origin, Verdict.STOPPING)

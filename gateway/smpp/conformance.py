@@ -1,16 +1,19 @@
-"""The conformance statement (PICS) of the listener, out of the tables of this package, as Markdown.
+"""The conformance statement (PICS) of both roles, out of the tables of this package, as Markdown.
 
     python -m gateway.smpp.conformance > docs/smpp-conformance.md
 
 Names, sizes and faults come from the tables of PDUs, TLVs and statuses; what is answered in which state, from
-a session that is asked; what is done with a field, from ``support``.
+a session that is asked; what is done with a field, from ``support`` and ``support_esme``; what differs by
+version, from ``versions``.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from gateway.smpp import support_esme
 from gateway.smpp.careful import LAYOUTS
 from gateway.smpp.codec import decode, encode
 from gateway.smpp.events import Noted
@@ -30,6 +33,7 @@ from gateway.smpp.status import CommandStatus, Retry, name_of
 from gateway.smpp.support import (
     BY_GATEWAY,
     BY_SESSION,
+    FAILS,
     FORGIVEN,
     ORIGINATES,
     RECEIVED,
@@ -40,6 +44,7 @@ from gateway.smpp.support import (
 )
 from gateway.smpp.tlvs import TLVS, Form, Tlv
 from gateway.smpp.transitions import NEXT
+from gateway.smpp.versions import VERSIONS, Version
 from gateway.smpp.wire import CString, DestAddresses, Octet, ShortMessage, WireType
 
 _STATES: Final = (State.OPEN, State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX, State.UNBOUND)
@@ -54,41 +59,73 @@ _HEAD: Final = """\
 # SMPP conformance statement
 
 Written by `python -m gateway.smpp.conformance` out of the tables of the product; a test compares the two. It
-is for the gateway as a listener, in the role of the message centre (MC), to which an ESME binds. Version 3.4;
-rows with a section of 5.0 are of that version.
+is for both roles: as message centre (MC) the gateway listens and an ESME binds; as ESME it dials the links of
+the configuration. Versions 3.3, 3.4 and 5.0; sections are those of 3.4 where nothing else is said.
 
 "Refused" means: answered with that command_status, and nothing is done. `ESME_` stands before every status on
 the wire."""
 
 
-def session_in(state: State) -> Session:
-    """A listener's session in that state, which has nothing to say."""
-    session = Session(Side.MC, now=0.0, serves=frozenset(each.command_id for each in SERVES))
-    if state is not State.OPEN:
-        bind = _BINDS.get(state, BindTransceiver)()
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One side of the gateway. what: of it, for a heading. fails: requests that always fail, and how."""
+
+    side: Side
+    what: str
+    serves: tuple[type[Request], ...]
+    fails: Mapping[type[Request], CommandStatus]
+    received: Mapping[type[Pdu], Mapping[str, Support]]
+    sent: Mapping[type[Pdu], Mapping[str, Support]]
+    originates: Mapping[type[Request], str]
+
+
+MC: Final = Role(Side.MC, "As message centre: the listener", SERVES, FAILS, RECEIVED, SENT, ORIGINATES)
+ESME: Final = Role(
+    Side.ESME,
+    "As ESME: the links",
+    support_esme.SERVES,
+    {},
+    support_esme.RECEIVED,
+    support_esme.SENT,
+    support_esme.ORIGINATES,
+)
+
+
+def session_in(state: State, role: Role = MC) -> Session:
+    """A session of that role in that state, which has nothing to say."""
+    session = Session(role.side, now=0.0, serves=frozenset(each.command_id for each in role.serves))
+    bind = _BINDS.get(state, BindTransceiver)()
+    if state is not State.OPEN and role.side is Side.MC:
         for request in session.receive(encode(bind), 0.0):
             assert isinstance(request, BindRequest)
             session.refuse(request, CommandStatus.ROK)
+    elif state is not State.OPEN:
+        number = session.send(bind, None, 0.0)
+        assert bind.response is not None
+        session.receive(encode(bind.response(sequence_number=number)), 0.0)
     if state is State.UNBOUND:
         session.unbind(0.0)
     session.output()
     return session
 
 
-def verdict(request: type[Request], state: State) -> str:
-    """What a session in that state makes of a request without faults."""
-    session = session_in(state)
+def verdict(request: type[Request], state: State, role: Role = MC) -> str:
+    """What a session of that role in that state makes of a request without faults."""
+    session = session_in(state, role)
     events = session.receive(encode(request(sequence_number=1)), 0.0)
     octets = session.output()
     if octets:
         status = decode(octets).command_status
         return "answered" if status == CommandStatus.ROK else _short(status)
-    return "logged" if isinstance(events[0], Noted) else "served"
+    if isinstance(events[0], Noted):
+        return "logged"
+    return _short(role.fails[request]) if request in role.fails else "served"
 
 
 def statement() -> str:
     """The whole document."""
-    parts = (_HEAD, *_requests(), *_responses(), *_fields(), *_tlvs(), *_statuses(), *_states())
+    roles = (part for role in (MC, ESME) for part in _role(role))
+    parts = (_HEAD, *roles, *_versions(), *_tlvs(), *_statuses(), *_states())
     return "\n\n".join(parts) + "\n"
 
 
@@ -107,11 +144,19 @@ def _section(pdu: type[Pdu]) -> str:
     return "" if found is None else found[2] if found[1] == "3.4" else f"{found[2]} (5.0)"
 
 
-def _requests() -> Iterator[str]:
-    yield "## Requests"
+def _role(role: Role) -> Iterator[str]:
+    yield f"## {role.what}"
+    yield from _requests(role)
+    yield from _responses(role)
+    yield from _fields(role)
+
+
+def _requests(role: Role) -> Iterator[str]:
+    yield "### Requests"
     yield (
-        "What the ESME gets for each request in each state. served: it goes to the gateway; answered: the\n"
-        "session does it; logged: nothing answers this request. UNBOUND: while the session ends."
+        f"What the {role.side.peer.value} gets for each request in each state. served: it goes to the"
+        " gateway; answered: the\nsession does it; logged: nothing answers this request. UNBOUND: while the"
+        " session ends."
     )
     columns = ("request", "command_id", "section", *(state.name for state in _STATES), "sent by this side")
     yield _table(
@@ -121,16 +166,16 @@ def _requests() -> Iterator[str]:
                 f"`{request.name}`",
                 f"0x{request.command_id:08X}",
                 _section(request),
-                *(verdict(request, state) for state in _STATES),
-                ORIGINATES.get(request, "never"),
+                *(verdict(request, state, role) for state in _STATES),
+                role.originates.get(request, "never"),
             )
             for request in REQUESTS
         ),
     )
 
 
-def _responses() -> Iterator[str]:
-    yield "## Responses"
+def _responses(role: Role) -> Iterator[str]:
+    yield "### Responses"
     yield (
         "A response to no request of ours is logged. One to a request of ours is never refused: what is\n"
         "wrong with its fields is logged, and its command_status counts."
@@ -142,30 +187,32 @@ def _responses() -> Iterator[str]:
         if request is None:
             sent, read = "where no other response fits", "as the response to the request with its number"
         else:
-            esme_asks = any(request.command_id in MAY_SEND[Side.ESME][state] for state in State)
-            sent = "as the table above says" if esme_asks else f"with {CommandStatus.RINVBNDSTS.name}"
-            read = "yes" if request in ORIGINATES else "never asked for"
+            peer_asks = any(request.command_id in MAY_SEND[role.side.peer][state] for state in State)
+            sent = "as the table above says" if peer_asks else f"with {CommandStatus.RINVBNDSTS.name}"
+            read = "yes" if request in role.originates else "never asked for"
         return f"`{response.name}`", f"0x{response.command_id:08X}", _section(response), sent, read
 
     yield _table(("response", "command_id", "section", "sent", "read"), map(row, RESPONSES))
 
 
-def _fields() -> Iterator[str]:
-    yield "## Fields"
+def _fields(role: Role) -> Iterator[str]:
+    yield "### Fields"
     yield (
         "A table for each PDU with a body. size: octets at most; C: a C-octet string, its NUL counts. A\n"
         f"request that ends before or in a field is refused with {CommandStatus.RINVCMDLEN.name}."
     )
     yield f"Taken with a note in the log: {'; '.join(FORGIVEN)}."
-    for (layout, *_), group in groupby(PDUS, lambda pdu: (LAYOUTS[pdu], RECEIVED.get(pdu), SENT.get(pdu))):
+    shown = [pdu for pdu in PDUS if role is MC or pdu in role.received or pdu in role.sent]
+    tables = groupby(shown, lambda pdu: (LAYOUTS[pdu], role.received.get(pdu), role.sent.get(pdu)))
+    for (layout, *_), group in tables:
         if layout:
             alike = tuple(group)
-            yield f"### {', '.join(f'`{pdu.name}`' for pdu in alike)}"
-            yield from _fields_of(alike[0])
+            yield f"#### {', '.join(f'`{pdu.name}`' for pdu in alike)}"
+            yield from _fields_of(alike[0], role)
 
 
-def _fields_of(pdu: type[Pdu]) -> Iterator[str]:
-    received, sent = RECEIVED.get(pdu), SENT.get(pdu)
+def _fields_of(pdu: type[Pdu], role: Role) -> Iterator[str]:
+    received, sent = role.received.get(pdu), role.sent.get(pdu)
     if received is not None:
         columns = ("field", "size", "received: what is done with it", "refused")
         yield _table(
@@ -221,6 +268,36 @@ def _too_long(wire: WireType, pdu: type[Pdu]) -> str:
             return f"a dest_flag but 1 and 2: {CommandStatus.RINVDESTFLAG.name}"
         case _:
             return ""
+
+
+def _versions() -> Iterator[str]:
+    yield "## Versions"
+    yield (
+        "The version of an ESME is that of interface_version: below 0x34 3.3, below 0x50 3.4, else 5.0;\n"
+        "another value than 0x33, 0x34 and 0x50 is logged, and so is a bind_transceiver with 0x33. The version\n"
+        "of a centre is that of the link, or an older one that its sc_interface_version says. instead: what\n"
+        "stands for a status that the version does not know."
+    )
+
+    def row(version: Version) -> tuple[str, ...]:
+        instead: dict[str, list[str]] = {}
+        for status, known in version.instead.items():
+            instead.setdefault(known.name, []).append(_short(status))
+        return (
+            version.name,
+            "yes" if version.tlvs else "never",
+            str(version.longest_id) if version.longest_id < 16 else "16",
+            "left out" if version.tlvs else "there, empty",
+            f"0x{version.octet:02X}" if version.tlvs else "none",
+            "yes" if version.congestion else "no",
+            "; ".join(f"{name} for {', '.join(those)}" for name, those in instead.items()),
+        )
+
+    columns = (
+        "version", "TLVs sent", "characters of our message_id", "body with an error status",
+        "sc_interface_version sent", "congestion_state sent", "instead",
+    )  # fmt: skip
+    yield _table(columns, map(row, VERSIONS.values()))
 
 
 def _tlvs() -> Iterator[str]:

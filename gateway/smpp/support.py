@@ -1,4 +1,5 @@
-"""What the gateway does with each field of a PDU that it serves or sends, as the listener (role MC).
+"""What the gateway does with each field of a PDU that it serves or sends: as the listener (role MC), and what
+both roles have alike. As ESME: ``support_esme``.
 
 Facts about the packages that use this one, for the conformance statement (``conformance``). The tests drive a
 running gateway with every refusal that is named here.
@@ -18,19 +19,40 @@ from gateway.smpp.pdus import (
     BindTransceiverResp,
     BindTransmitter,
     BindTransmitterResp,
+    BroadcastSm,
+    CancelBroadcastSm,
+    CancelSm,
     DataSm,
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
+    QueryBroadcastSm,
+    QuerySm,
+    QuerySmResp,
+    ReplaceSm,
+    SubmitMulti,
+    SubmitMultiResp,
     SubmitSm,
     SubmitSmResp,
     Unbind,
 )
 from gateway.smpp.status import CommandStatus
 
-SERVES: Final[tuple[type[Request], ...]] = (BindReceiver, BindTransmitter, BindTransceiver, SubmitSm, DataSm)
+SERVES: Final[tuple[type[Request], ...]] = (
+    BindReceiver, BindTransmitter, BindTransceiver, SubmitSm, DataSm, SubmitMulti, QuerySm, CancelSm,
+    ReplaceSm, BroadcastSm, QueryBroadcastSm, CancelBroadcastSm,
+)  # fmt: skip
 """The requests that the listener hands to the gateway; of the others the session answers those it can."""
+
+FAILS: Final[Mapping[type[Request], CommandStatus]] = MappingProxyType(
+    {
+        BroadcastSm: CommandStatus.RBCASTFAIL,
+        QueryBroadcastSm: CommandStatus.RBCASTQUERYFAIL,
+        CancelBroadcastSm: CommandStatus.RBCASTCANCELFAIL,
+    }
+)
+"""Those of them that always fail, whatever their fields hold, and how."""
 
 
 class Use(Enum):
@@ -80,7 +102,7 @@ _BIND: Final[Mapping[str, Support]] = MappingProxyType(
             Use.USED, "compared with that of the account", ((CommandStatus.RINVPASWD, "another one"),)
         ),
         "system_type": _IGNORED,
-        "interface_version": Support(Use.USED, "from 0x34 on the response carries sc_interface_version 0x34"),
+        "interface_version": Support(Use.USED, "says the version of the peer (see Versions)"),
         "addr_ton": _IGNORED,
         "addr_npi": _IGNORED,
         "address_range": Support(
@@ -126,6 +148,51 @@ _MESSAGE: Final[Mapping[str, Support]] = MappingProxyType(
     }
 )
 
+_DESTINATION: Final = ("dest_addr_ton", "dest_addr_npi", "destination_addr")
+_OF_SUBMIT_SM: Final[Mapping[str, Support]] = MappingProxyType(
+    {
+        "protocol_id": _IGNORED,
+        "priority_flag": Support(Use.IGNORED, noted=("above 3",)),
+        "schedule_delivery_time": Support(
+            Use.USED,
+            "an SMS is executed when it comes",
+            ((CommandStatus.RINVSCHED, "any but empty"),),
+        ),
+        "validity_period": Support(
+            Use.USED,
+            "behind it the SMS is not executed; a span counts from the arrival, and one of 0 has no end",
+            (
+                (CommandStatus.RINVEXPIRY, "no time of section 7.1.1"),
+                (CommandStatus.RINVEXPIRY, "over before the SMS is executed"),
+            ),
+        ),
+        "replace_if_present_flag": Support(
+            Use.IGNORED,
+            "nothing is replaced",
+            ((CommandStatus.RINVREPFLAG, "above 1"),),
+            ("1",),
+        ),
+        "sm_default_msg_id": Support(
+            Use.USED,
+            "there are no predefined messages",
+            ((CommandStatus.RINVDFTMSGID, "any but 0"),),
+        ),
+        "short_message": Support(
+            Use.USED,
+            "the text, unless message_payload has octets",
+            ((CommandStatus.RINVMSGLEN, "a part of a long message to the number for passwords"),),
+            ("a byte order mark, which is dropped", "a NUL at the end of the text, which is dropped"),
+        ),
+    }
+)
+_SENDER: Final[Mapping[str, Support]] = MappingProxyType(
+    {
+        "source_addr_ton": _IGNORED,
+        "source_addr_npi": _IGNORED,
+    }
+)
+_NO_ID = (CommandStatus.RINVMSGID, "no id that we give")
+
 RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
     {
         BindReceiver: _BIND,
@@ -133,47 +200,83 @@ RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
         BindTransceiver: _BIND,
         SubmitSm: {
             **_MESSAGE,
-            "protocol_id": _IGNORED,
-            "priority_flag": Support(Use.IGNORED, noted=("above 3",)),
-            "schedule_delivery_time": Support(
-                Use.USED,
-                "an SMS is executed when it comes",
-                ((CommandStatus.RINVSCHED, "any but empty"),),
-            ),
-            "validity_period": Support(
-                Use.USED,
-                "behind it the SMS is not executed; a span counts from the arrival, and one of 0 has no end",
-                (
-                    (CommandStatus.RINVEXPIRY, "no time of section 7.1.1"),
-                    (CommandStatus.RINVEXPIRY, "over before the SMS is executed"),
-                ),
-            ),
-            "replace_if_present_flag": Support(
-                Use.IGNORED,
-                "nothing is replaced",
-                ((CommandStatus.RINVREPFLAG, "above 1"),),
-                ("1",),
-            ),
-            "sm_default_msg_id": Support(
-                Use.USED,
-                "there are no predefined messages",
-                ((CommandStatus.RINVDFTMSGID, "any but 0"),),
-            ),
-            "short_message": Support(
-                Use.USED,
-                "the text, unless message_payload has octets",
-                ((CommandStatus.RINVMSGLEN, "a part of a long message to the number for passwords"),),
-                ("a byte order mark, which is dropped", "a NUL at the end of the text, which is dropped"),
-            ),
+            **_OF_SUBMIT_SM,
         },
         DataSm: _MESSAGE,
+        SubmitMulti: {
+            **{name: support for name, support in _MESSAGE.items() if name not in _DESTINATION},
+            **_OF_SUBMIT_SM,
+            "dest_addresses": Support(
+                Use.USED,
+                "each mobile or number is an SMS of its own, as in submit_sm; what is refused stands in"
+                " unsuccess_smes: a distribution list with RINVDLNAME",
+                (
+                    (CommandStatus.RINVNUMDESTS, "none"),
+                    (CommandStatus.RCNTSUBDL, "distribution lists only"),
+                    (CommandStatus.RINVDSTADR, "none of them a number of the service"),
+                ),
+            ),
+        },
+        QuerySm: {
+            **_SENDER,
+            "message_id": Support(
+                Use.USED, "names the SMS", (_NO_ID, (CommandStatus.RQUERYFAIL, "an id of no SMS"))
+            ),
+            "source_addr": Support(
+                Use.USED,
+                "must be the handset that sent it, through this account",
+                ((CommandStatus.RQUERYFAIL, "another handset"),),
+            ),
+        },
+        CancelSm: {
+            **_SENDER,
+            "service_type": _IGNORED,
+            "message_id": Support(
+                Use.USED,
+                "names the SMS; empty: the latest from source_addr to destination_addr",
+                (
+                    _NO_ID,
+                    (CommandStatus.RCANCELFAIL, "an SMS that caused nothing that still waits for others"),
+                ),
+            ),
+            "source_addr": Support(
+                Use.USED,
+                "must be the handset that sent it, through this account",
+                ((CommandStatus.RCANCELFAIL, "another handset"),),
+            ),
+            "dest_addr_ton": _IGNORED,
+            "dest_addr_npi": _IGNORED,
+            "destination_addr": Support(Use.USED, "where message_id is empty"),
+        },
+        ReplaceSm: {
+            **dict.fromkeys(
+                (
+                    "source_addr_ton",
+                    "source_addr_npi",
+                    "source_addr",
+                    "schedule_delivery_time",
+                    "validity_period",
+                    "registered_delivery",
+                    "sm_default_msg_id",
+                    "short_message",
+                ),
+                _IGNORED,
+            ),
+            "message_id": Support(
+                Use.USED,
+                "looked at",
+                (_NO_ID, (CommandStatus.RREPLACEFAIL, "any other: an SMS is executed when it comes")),
+            ),
+        },
         DeliverSmResp: {"message_id": Support(Use.USED, "kept with the SMS that it answers; may be absent")},
     }
 )
 """Fields of PDUs that come from the peer."""
 
 _SYSTEM_ID = {"system_id": Support(Use.SENT, "fetion with ESME_ROK, else none")}
-_MESSAGE_ID = {"message_id": Support(Use.SENT, "16 hexadecimal digits with ESME_ROK, else none")}
+_MESSAGE_ID = {
+    "message_id": Support(Use.SENT, "16 hexadecimal digits with ESME_ROK, to 3.3 the last 8; else none")
+}
 
 SENT: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
     {
@@ -182,6 +285,20 @@ SENT: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
         BindTransceiverResp: _SYSTEM_ID,
         SubmitSmResp: _MESSAGE_ID,
         DataSmResp: _MESSAGE_ID,
+        SubmitMultiResp: {
+            "message_id": Support(Use.SENT, "of the first SMS that was accepted, as in submit_sm_resp"),
+            "unsuccess_smes": Support(Use.SENT, "each destination that was refused, and its status"),
+        },
+        QuerySmResp: {
+            "message_id": Support(Use.SENT, "as asked with ESME_ROK, else none"),
+            "final_date": Support(Use.SENT, "when the SMS came and was executed, absolute, in local time"),
+            "message_state": Support(
+                Use.SENT,
+                "2 (DELIVERED): executed; of a part 1 (ENROUTE): waits for the others, 3 (EXPIRED): given up,"
+                " 7 (UNKNOWN): not known any more",
+            ),
+            "error_code": _EMPTY,
+        },
         DeliverSm: {
             "service_type": _EMPTY,
             "source_addr_ton": Support(Use.SENT, "in an answer that of the destination it answers, else 0"),
@@ -222,7 +339,8 @@ TLVS_USED: Final[Mapping[str, str]] = MappingProxyType(
         "sar_segment_seqnum": "received: a part of a long message",
         "user_message_reference": "received: tells a repeated SMS from another one",
         "qos_time_to_live": "received: seconds behind which the SMS of a data_sm is not executed; 0: no end",
-        "sc_interface_version": "sent in the bind responses to a peer of 3.4 or later",
+        "sc_interface_version": "sent in bind responses from 3.4 on; received: the version of a centre",
+        "congestion_state": "sent to peers of 5.0, in the responses of the listener to all operations",
     }
 )
 """The TLVs that the gateway uses or sends; the others are read and ignored."""
@@ -231,7 +349,6 @@ BY_SESSION: Final[tuple[tuple[CommandStatus, str], ...]] = (
     (CommandStatus.RINVCMDLEN, "a command_length below 16 or above 70,000 (generic_nack, then the end)"),
     (CommandStatus.RINVCMDLEN, "a PDU that ends inside a field"),
     (CommandStatus.RINVCMDID, "a command_id that no PDU has (generic_nack)"),
-    (CommandStatus.RINVCMDID, "a request that is not served"),
     (CommandStatus.RINVBNDSTS, "a request that state or side does not allow"),
     (CommandStatus.RALYBND, "a second bind"),
     (CommandStatus.RINVMSGLEN, "an sm_length that runs past the PDU"),
@@ -258,5 +375,6 @@ BY_GATEWAY: Final[tuple[tuple[CommandStatus, str], ...]] = (
     (CommandStatus.RTHROTTLED, "more SMS a second than the account may submit"),
     (CommandStatus.RINVCMDID, "a request that the account may not send, of a peer below SMPP 5.0"),
     (CommandStatus.RPROHIBITED, "a request that the account may not send, of a peer of SMPP 5.0"),
+    *((status, f"`{request.name}`, always") for request, status in FAILS.items()),
 )
 """What the gateway refuses for want of means or permission."""

@@ -28,6 +28,7 @@ Times are milliseconds since the epoch, UTC. How a store is opened: gateway.stor
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from commands.model import LoadKeys, World
@@ -98,6 +99,26 @@ class Candidate(NamedTuple):
 
     digest: bytes
     number: int
+
+
+class PartState(Enum):
+    """Where a part of a long message stands."""
+
+    WAITS = "waits for the others"
+    COMPLETE = "the message is complete"
+    GONE = "no part is stored"  # given up, or complete for long; and what is no part
+
+
+class Earlier(NamedTuple):
+    """An SMS in, for who asks about it: gateway.message.JournalEntry has the same fields."""
+
+    number: int
+    at: int
+    account: str
+    msisdn: str
+    destination: str
+    outcome: str
+    part: PartState = PartState.GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +217,14 @@ class ReceiptStore(Protocol):
         """At most `limit` early receipts, not reported yet, that came at `before` or earlier, by time."""
 
 
-class Store(EventStore, ProvinceStore, ReceiptStore, Protocol):
+class EnquiryStore(Protocol):
+    """What peers ask about SMS that they sent."""
+
+    async def find(self, numbers: Sequence[int]) -> list[Earlier]:
+        """The SMS in with these numbers, of all nodes, by number."""
+
+
+class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, Protocol):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int

@@ -33,19 +33,6 @@ def test_what_a_peer_wants_instead(request_: Request) -> None:
     assert statuses.of(request_, Verdict.STOPPING) == USUAL.of(request_, Verdict.STOPPING)
 
 
-@pytest.mark.parametrize(
-    ("version", "status"),
-    [
-        (0x33, CommandStatus.RINVCMDID),
-        (0x34, CommandStatus.RINVCMDID),
-        (0x50, CommandStatus.RPROHIBITED),
-    ],
-)
-def test_a_status_of_smpp_5(version: int, status: CommandStatus) -> None:
-    """A peer of SMPP 5.0 is told that it may not; an older one does not know that status."""
-    assert Statuses(Errors(), version).of(SubmitSm(), Verdict.OPERATION_NOT_ALLOWED) == status
-
-
 def test_what_statuses_mean() -> None:
     """A vendor's status is what the configuration says, and permanent where it says nothing; others mean what
     SMPP has them mean."""

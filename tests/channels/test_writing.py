@@ -90,7 +90,7 @@ def session_of(role: type[DeliverSm] | type[SubmitSm], version: int = 0x34) -> S
     """The gateway's session with a peer of this interface_version."""
     bind = BindTransceiver(system_id=SYSTEM_ID, interface_version=version)
     mc, esme = bound_pair(bind, limits=Limits(window_out=1000))
-    esme.tlvs_allowed = mc.tlvs_allowed
+    esme.version = mc.version
     return mc if role is DeliverSm else esme
 
 

@@ -28,7 +28,7 @@ def bound_pair(
     mc, esme = session(Side.MC, now, timers, limits), session(Side.ESME, now, timers, limits)
     bind = bind or BindTransceiver(system_id="smsc")
     esme.send(bind, "bind", now)
-    [request] = mc.receive(esme.output(), now)
+    [request] = [each for each in mc.receive(esme.output(), now) if isinstance(each, BindRequest)]
     assert request == bind
     assert isinstance(request, BindRequest)
     response = request.response

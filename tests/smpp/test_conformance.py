@@ -9,33 +9,46 @@ from typing import Any
 
 import pytest
 
+from gateway.channels.smpp.composing import Composition
+from gateway.channels.smpp.writing import Manner, writer_of
 from gateway.net.listener import SERVED
 from gateway.smpp.careful import LAYOUTS
 from gateway.smpp.codec import decode, encode
-from gateway.smpp.conformance import session_in, statement, verdict
-from gateway.smpp.operations import MAY_SEND, Side, State
-from gateway.smpp.pdu import Pdu, Request
+from gateway.smpp.conformance import ESME, MC, Role, session_in, statement, verdict
+from gateway.smpp.long import Segment
+from gateway.smpp.operations import MAY_SEND, State
+from gateway.smpp.pdu import Request
 from gateway.smpp.pdus import (
     REQUESTS,
     BindRequest,
     BindTransceiver,
     BindTransmitter,
+    BroadcastSm,
     CancelSm,
     DataSm,
     DeliverSm,
     QuerySm,
+    ReplaceSm,
     SubmitMulti,
     SubmitSm,
+    SubmitSmResp,
 )
 from gateway.smpp.session import Limits, Session
 from gateway.smpp.status import CommandStatus
-from gateway.smpp.support import BY_SESSION, ORIGINATES, RECEIVED, SENT, SERVES, TLVS_USED
+from gateway.smpp.support import BY_SESSION, FAILS, RECEIVED, SERVES, TLVS_USED, Use
 from gateway.smpp.tlvs import TAGS
-from gateway.smpp.wire import HEADER, CString, DestAddresses, ShortMessage
+from gateway.smpp.wire import (
+    HEADER,
+    CString,
+    DestAddresses,
+    DistributionList,
+    ShortMessage,
+    SmeAddress,
+)
 from gateway.testing import RunningGateway, running_gateway
 from tests.proofs.served import lines
-from tests.smpp.sessions import said
-from tests.support import Wire
+from tests.smpp.sessions import pdus, said
+from tests.support import GSM, Wire, leaving
 
 PROJECT = Path(__file__).resolve().parents[2]
 ALICE, BOB, NOBODY = "13800138000", "13900139000", "99999"
@@ -73,6 +86,14 @@ BAD_VALUES: dict[str, dict[str, Any]] = {
         "esm_class": 0x40,
         "short_message": HEADER_OF_A_PART + b"fetion16",
     },
+    "none": {"dest_addresses": ()},
+    "distribution lists only": {"dest_addresses": (DistributionList("friends"),)},
+    "none of them a number of the service": {"dest_addresses": (SmeAddress(0, 1, NOBODY),)},
+    "no id that we give": {"message_id": "of another centre"},
+    "an id of no SMS": {"message_id": "0" * 16},
+    "another handset": {"source_addr": BOB},
+    "an SMS that caused nothing that still waits for others": {},
+    "any other: an SMS is executed when it comes": {},
 }
 """A value for each of them."""
 
@@ -140,25 +161,28 @@ def test_the_statement_serves_what_the_listener_serves() -> None:
 def test_every_field_and_tlv_is_in_the_statement() -> None:
     """Of a PDU that is served or sent the tables name each field in its place, and no other; the TLVs and
     requests that they name exist."""
-    for table in (RECEIVED, SENT):
-        for pdu, fields in table.items():
-            assert set(fields) == {name for name, _ in LAYOUTS[pdu]}, pdu.name
+    for role in (MC, ESME):
+        for table in (role.received, role.sent):
+            for pdu, fields in table.items():
+                assert set(fields) == {name for name, _ in LAYOUTS[pdu]}, pdu.name
+        assert {each for each in role.serves if LAYOUTS[each]} - set(role.fails) <= set(role.received)
     assert set(TLVS_USED) <= set(TAGS)
-    assert {request for request in SERVES if LAYOUTS[request]} <= set(RECEIVED)
 
 
+@pytest.mark.parametrize("role", [MC, ESME], ids=["MC", "ESME"])
 @pytest.mark.parametrize("request_", REQUESTS)
 @pytest.mark.parametrize("state", [state for state in State if state is not State.CLOSED])
-def test_what_is_answered_follows_the_matrix(request_: type[Request], state: State) -> None:
-    """In each state a request is served or answered only where the matrix lets the ESME send it; elsewhere it
-    is refused by its state, and where it is not served by its command_id."""
-    told = verdict(request_, state)
+def test_what_is_answered_follows_the_matrix(request_: type[Request], state: State, role: Role) -> None:
+    """In each state a request is served or answered only where the matrix lets the peer send it; elsewhere it
+    is refused by its state, and where it is not served by its command_id. A broadcast always fails."""
+    told = verdict(request_, state, role)
     if request_.response is None:
         assert told == "logged"
-    elif request_.command_id in MAY_SEND[Side.ESME][state]:
+    elif request_.command_id in MAY_SEND[role.side.peer][state]:
         own = request_.name in ("enquire_link", "unbind")
-        assert told == ("answered" if own else "served" if request_ in SERVES else "RINVCMDID")
-    elif issubclass(request_, BindRequest) and state is not State.UNBOUND:
+        served = role.fails[request_].name if request_ in role.fails else "served"
+        assert told == ("answered" if own else served if request_ in role.serves else "RINVCMDID")
+    elif role is MC and issubclass(request_, BindRequest) and state is not State.UNBOUND:
         assert told == "RALYBND"
     elif request_.name == "unbind" and state is State.UNBOUND:  # two that cross
         assert told == "answered"
@@ -167,9 +191,11 @@ def test_what_is_answered_follows_the_matrix(request_: type[Request], state: Sta
 
 
 def test_what_the_gateway_sends_is_allowed() -> None:
-    """Each request that the statement says it sends, the matrix lets the MC send."""
-    for request in ORIGINATES:
-        assert request.command_id in MAY_SEND[Side.MC][State.BOUND_TRX]
+    """Each request that the statement says a role sends, the matrix lets it send."""
+    for role in (MC, ESME):
+        for request in role.originates:
+            states = [State.OPEN] if issubclass(request, BindRequest) else [State.BOUND_TRX]
+            assert all(request.command_id in MAY_SEND[role.side][state] for state in states)
 
 
 def too_long() -> Iterator[tuple[type[Request], str, bytes, CommandStatus]]:
@@ -204,7 +230,6 @@ def broken_by_session() -> dict[str, tuple[State, bytes]]:
         "a command_length below 16 or above 70,000 (generic_nack, then the end)": (bound, bytes(16)),
         "a PDU that ends inside a field": (bound, framed(SubmitSm.command_id, b"CMT")),
         "a command_id that no PDU has (generic_nack)": (bound, framed(0xAA, b"")),
-        "a request that is not served": (bound, encode(QuerySm())),
         "a request that state or side does not allow": (bound, encode(DeliverSm())),
         "a second bind": (bound, encode(BindTransmitter())),
         "an sm_length that runs past the PDU": (bound, framed(4, submit[16:-1] + b"\xff")),
@@ -241,32 +266,54 @@ async def gateway(folder: Path) -> AsyncIterator[RunningGateway]:
         yield running
 
 
-def example(request: type[Pdu], change: dict[str, Any]) -> Pdu:
-    """A request that is right but for the change. data_sm has its text in a TLV."""
+def example(request: type[Request], change: dict[str, Any], message_id: str = "") -> Request:
+    """A request that is right but for the change. data_sm has its text in a TLV. message_id: of an SMS that
+    came, for those that ask about one."""
     if issubclass(request, BindRequest):
         return request(**{"system_id": "smsc", "password": "fetion16", **change})
+    if request in ABOUT_AN_SMS:
+        return request(**{"message_id": message_id, "source_addr": ALICE, **change})
+    if request in FAILS:
+        return request(**change)
     message = {"source_addr": ALICE, "destination_addr": SERVICE, "data_coding": 1, **change}
     if request is DataSm:
         return DataSm(**message, tlvs={TAGS["message_payload"]: b"CXFX"})
+    if request is SubmitMulti:
+        to = (SmeAddress(0, 1, message.pop("destination_addr")),)
+        return SubmitMulti(**{"dest_addresses": to, "short_message": b"CXFX", **message})
     return SubmitSm(**{"short_message": b"CXFX", **message})
 
 
-async def answer_to(port: int, pdu: Pdu, account: str = "smsc") -> int:
+ABOUT_AN_SMS = (QuerySm, CancelSm, ReplaceSm)
+
+
+async def answer_to(port: int, request: type[Request], change: dict[str, Any], account: str = "smsc") -> int:
     """The command_status with which a gateway answers a request; a message is sent on a bind."""
     async with Wire.to(port) as wire:
-        if not isinstance(pdu, BindRequest):
+        message_id = ""
+        if request in ABOUT_AN_SMS:  # a transmitter: its reply to the SMS does not come here
+            wire.send(BindTransmitter(system_id=account, password="fetion16"), example(SubmitSm, {}))
+            await wire.read()
+            message_id = (await wire.reads(SubmitSmResp)).message_id
+        elif not issubclass(request, BindRequest):
             assert not (await wire.bind(bind_as(account))).command_status
-        wire.send(pdu)
+        wire.send(example(request, change, message_id))
         while True:
             read = await wire.read()
             assert read is not None
-            if read.command_id == pdu.command_id | 0x80000000:
+            if read.command_id == request.command_id | 0x80000000:
                 return read.command_status
 
 
 def bind_as(account: str) -> BindTransceiver:
     """A bind of an account."""
     return BindTransceiver(system_id=account, password="fetion16")
+
+
+def usual(request: type[Request]) -> int:
+    """What a request without a fault gets from a gateway to which the peer has bound as 3.4."""
+    late = {CancelSm: CommandStatus.RCANCELFAIL, ReplaceSm: CommandStatus.RREPLACEFAIL}
+    return CommandStatus.RINVCMDID if request in FAILS else late.get(request, CommandStatus.ROK)
 
 
 async def test_what_the_gateway_refuses(tmp_path: Path) -> None:
@@ -278,11 +325,12 @@ async def test_what_the_gateway_refuses(tmp_path: Path) -> None:
         for request, field, status, when in REFUSED_VALUES:
             if status is CommandStatus.RBINDFAIL and request.name == "bind_receiver":
                 continue  # the mode that this account has
-            bad, account = example(request, BAD_VALUES[when]), NARROW if when in OF_NARROW else "smsc"
-            assert await answer_to(port, bad, account) == status, (request.name, field, when)
+            account = NARROW if when in OF_NARROW else "smsc"
+            given = await answer_to(port, request, BAD_VALUES[when], account)
+            assert given == status, (request.name, field, when)
         for request in SERVES:
             for account in ("smsc", NARROW):
-                assert await answer_to(port, example(request, {}), account) == CommandStatus.ROK, request.name
+                assert await answer_to(port, request, {}, account) == usual(request), request.name
 
 
 async def test_what_the_gateway_notes(tmp_path: Path) -> None:
@@ -291,38 +339,64 @@ async def test_what_the_gateway_notes(tmp_path: Path) -> None:
         for request, field, what in NOTED_VALUES:
             value, note = ODD_VALUES[field, what]
             coding = {"data_coding": 8} if note == "a byte order mark" else {}
-            odd = example(request, {field: value, **coding})
-            assert await answer_to(running.account.port, odd) == CommandStatus.ROK, (field, what)
+            odd = {field: value, **coding}
+            assert await answer_to(running.account.port, request, odd) == CommandStatus.ROK, (field, what)
             await running.advance(seconds=60)  # the rate of notes is bounded
+            name = "submit_sm" if request is SubmitMulti else request.name  # one for each destination
             noted = [line for line in lines(running.log_file()) if line["event"] == "pdu.noted"]
-            assert (noted[-1]["command"], noted[-1]["reason"]) == (request.name, note)
+            assert (noted[-1]["command"], noted[-1]["reason"]) == (name, note)
 
 
 IGNORED: dict[str, Callable[[], Any]] = {
     "service_type": lambda: "WAP",
     "protocol_id": lambda: 0x7F,
     "priority_flag": lambda: 3,
+    "schedule_delivery_time": lambda: "991231235959000+",
+    "validity_period": lambda: "000000000100000R",
+    "sm_default_msg_id": lambda: 9,
     "registered_delivery": lambda: 0x1F,
     "replace_if_present_flag": lambda: 1,
     "system_type": lambda: "VMS",
     "addr_ton": lambda: 1,
     "addr_npi": lambda: 1,
+    "source_addr_ton": lambda: 5,
+    "source_addr_npi": lambda: 9,
+    "dest_addr_ton": lambda: 5,
+    "dest_addr_npi": lambda: 9,
+    "source_addr": lambda: BOB,
+    "short_message": lambda: b"another text",
 }
 
 
 async def test_what_is_ignored_is_accepted(tmp_path: Path) -> None:
     """A field that the statement calls ignored may hold what it likes: the request is taken."""
     async with gateway(tmp_path) as running:
-        for request in SERVES:
-            ignored = [name for name, support in RECEIVED[request].items() if "ignored" in support.use.value]
-            bad = example(request, {name: IGNORED[name]() for name in ignored})
-            assert await answer_to(running.account.port, bad) == CommandStatus.ROK, request.name
+        for request in set(SERVES) - set(FAILS):
+            ignored = [name for name, support in RECEIVED[request].items() if support.use is Use.IGNORED]
+            change = {name: IGNORED[name]() for name in ignored}
+            assert await answer_to(running.account.port, request, change) == usual(request), request.name
 
 
-def test_unknown_requests_are_listed_as_such() -> None:
-    """What nobody serves says so in the table of requests."""
+def test_what_a_link_leaves_empty() -> None:
+    """A field that the statement says is sent as 0 or empty is so in what a link writes."""
+    session = session_in(State.BOUND_TRX, ESME)
+    sms = leaving(1, text="x")
+    sms.segments = (Segment(b"x", 0),)
+    writer_of(SubmitSm, Manner(), Composition(GSM), lambda: 0).write(session, sms, 0.0)
+    [request] = pdus(session.output())
+    for name, support in ESME.sent[SubmitSm].items():
+        assert support.use in (Use.SENT, Use.EMPTY)
+        assert support.use is Use.SENT or not getattr(request, name), name
+    assert request.name == "submit_sm"
+
+
+def test_every_role_and_version_has_its_place() -> None:
+    """The statement names both roles, and what differs by version."""
     text = statement()
-    for request in (QuerySm, CancelSm, SubmitMulti):
-        [line] = [line for line in text.splitlines() if line.startswith(f"| `{request.name}` |")]
-        assert line.count("RINVCMDID") == 2
-    assert decode(encode(QuerySm())) == QuerySm()
+    for role in (MC, ESME):
+        assert f"## {role.what}" in text
+    for name in ("3.3", "3.4", "5.0"):
+        assert f"\n| {name} | " in text
+    [line] = [line for line in text.splitlines() if line.startswith("| `broadcast_sm` |")][:1]
+    assert line.count("RBCASTFAIL") == 2
+    assert decode(encode(BroadcastSm())) == BroadcastSm()

@@ -5,6 +5,8 @@ from typing import Final
 
 from gateway.channels.contract import CannotSend, Enquiry, Told
 from gateway.channels.smpp.address_range import AddressRange
+from gateway.channels.smpp.enquiring import Asked, answer
+from gateway.channels.smpp.multi import Destination
 from gateway.channels.smpp.permissions import FREE, Permissions
 from gateway.channels.smpp.verdicts import USUAL, Statuses
 from gateway.channels.smpp.writing import Writer
@@ -20,6 +22,7 @@ from gateway.smpp.window import not_after
 
 _TRANSCEIVER: Final = State.BOUND_TRX  # named once: a look-up of a member costs every SMS
 _RECEIVER: Final = State.BOUND_RX
+_ONE_SMS: Final = (SubmitSm, DataSm)
 
 
 @dataclass(slots=True, eq=False)
@@ -79,20 +82,29 @@ class SmppBind:
         return None if self.wanted is None else self.wanted.weight(msisdn)
 
     def accept(self, origin: object, message_id: str) -> None:
-        """submit_sm_resp or data_sm_resp with ROK."""
-        assert isinstance(origin, SubmitSm | DataSm)
+        """submit_sm_resp or data_sm_resp with ROK; a destination of a submit_multi is decided."""
+        if type(origin) is Destination:
+            origin.accept(message_id)
+            return
+        assert isinstance(origin, _ONE_SMS)
         self.session.acknowledge(origin, message_id)
 
     def reject(self, origin: object, verdict: Verdict) -> str:
-        """The same with an error status."""
-        assert isinstance(origin, Request)
-        status = self.statuses.of(origin, verdict)
-        self.session.refuse(origin, status)
-        return name_of(status)
+        """The same with an error status; what asks about an SMS may be rejected too."""
+        if isinstance(origin, Destination):
+            status = self.statuses.submitted(verdict)
+            origin.refuse(status)
+        else:
+            request = origin.request if isinstance(origin, Asked) else origin
+            assert isinstance(request, Request)
+            status = self.statuses.of(request, verdict)
+            self.session.refuse(request, status)
+        return name_of(self.session.version.status(status))
 
     def tell(self, enquiry: Enquiry, told: Told) -> None:
         """The response to query_sm, cancel_sm or replace_sm."""
-        raise NotImplementedError
+        assert isinstance(enquiry.origin, Asked)
+        answer(self.session, enquiry.origin, told)
 
     def send(self, sms: MobileTerminated, now: float) -> None:
         """As the writer does it."""

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
@@ -11,6 +13,7 @@ from gateway.channels.smpp.certificates import of_listener
 from gateway.channels.smpp.composing import Composition
 from gateway.channels.smpp.permissions import FREE, Permissions
 from gateway.channels.smpp.reading import Rewriting
+from gateway.channels.smpp.requests import Requests
 from gateway.channels.smpp.settings import AccountSettings, Errors, ServerTls
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.verdicts import Statuses
@@ -23,6 +26,7 @@ from gateway.net.opening import Entrance
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
+from gateway.smpp.pdu import Request
 from gateway.smpp.pdus import BindRequest, DeliverSm
 from gateway.smpp.status import name_of
 from gateway.smpp.timers import Timers
@@ -42,7 +46,7 @@ def _elsewhere(account: AccountSettings, node: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SmppConfiguration:
-    """What the driver needs of the configuration."""
+    """What the driver needs of the configuration. operations: by account. zone: of times that are told."""
 
     host: str
     port: int
@@ -55,6 +59,7 @@ class SmppConfiguration:
     permissions: Mapping[str, Permissions] = field(default_factory=dict)
     errors: Mapping[str, Errors] = field(default_factory=dict)
     manners: Mapping[str, Manner] = field(default_factory=dict)
+    zone: tzinfo = UTC
 
     @property
     def alphabets(self) -> dict[str, Alphabet]:
@@ -101,6 +106,7 @@ class SmppConfiguration:
             {a.system_id: Permissions.of(a) for a in smpp.accounts},
             {a.system_id: a.errors for a in smpp.accounts},
             {a.system_id: Manner.of(a) for a in smpp.accounts},
+            ZoneInfo(settings.service.timezone),
         )
 
 
@@ -137,6 +143,9 @@ class SmppChannel(Traffic):
             for name, manner in configuration.manners.items()
         }
         self._contexts = of_listener(configuration.tls, observer)
+        self.requested: Callable[[SmppBind, Request], None] = Requests(
+            self._reads, configuration.alphabets, owner, observer, configuration.zone, monotonic
+        ).requested
         self.listener = Listener(
             configuration.accounts,
             self,
@@ -146,6 +155,10 @@ class SmppChannel(Traffic):
             entrance=Entrance(configuration.balancers, self._contexts, observer.introduced),
         )
         self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
+
+    def congested(self, state: int) -> None:
+        """Set what responses to peers of 5.0 say of us: 0, idle, to 100."""
+        self.listener.congestion.set(state)
 
     # What the life cycle asks (gateway.channels.contract.Channel)
 
@@ -208,7 +221,7 @@ class SmppChannel(Traffic):
             self._monotonic(),
             connection.session.timers.response,
             permissions.writer(self._writers[account]),
-            statuses=Statuses(errors, request.interface_version),
+            statuses=Statuses(errors),
             permissions=permissions,
         )
         self._owner.bound(bind)

@@ -7,13 +7,11 @@ from typing import Final
 from gateway.channels.contract import Bind, CannotSend, Inbound
 from gateway.channels.smpp.reading import Message, Note, Reader
 from gateway.channels.smpp.settings import AccountSettings, Conventions
-from gateway.channels.smpp.verdicts import NEWER, STATUS, VERSION_5
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Refusal, Verdict
 from gateway.message import MobileTerminated
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.session import Session
-from gateway.smpp.status import CommandStatus
 from routing.numbers import COUNTRY_PREFIXES
 
 _MESSAGES: Final = frozenset({"submit_sm", "data_sm"})
@@ -45,13 +43,9 @@ class Permissions:
             )
         return cls(access_codes=conventions.access_codes)
 
-    def operation(self, name: str, version: int) -> CommandStatus | None:
-        """The status that refuses a request of this name, from a peer of this interface_version; None: it may
-        be sent."""
-        if self.operations is None or name in self.operations:
-            return None
-        verdict = Verdict.OPERATION_NOT_ALLOWED
-        return NEWER[verdict] if version >= VERSION_5 else STATUS[verdict]
+    def permits(self, name: str) -> bool:
+        """Whether a request of this name may be sent."""
+        return self.operations is None or name in self.operations
 
     def check(self, msisdn: str, access_code: str) -> None:
         """Raises Refusal for a sender or a number of the service that is not allowed
@@ -119,7 +113,7 @@ class _RestrictedReader(Reader):
         if self._bucket is not None and not self._bucket.take(arrived):
             rate = self._permissions.max_per_second
             raise Refusal(Verdict.TOO_FAST, f"more than {rate:g} SMS a second: {_TOO_FAST} of the account")
-        if pdu.name in _MESSAGES and self._permissions.operation(pdu.name, 0) is not None:
+        if pdu.name in _MESSAGES and not self._permissions.permits(pdu.name):
             raise Refusal(Verdict.OPERATION_NOT_ALLOWED, f"the account may not send {pdu.name}")
         inbound = super().read(bind, pdu, arrived)
         inbound.allowed = self._allowed

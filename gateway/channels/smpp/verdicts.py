@@ -23,7 +23,7 @@ STATUS: Final[Mapping[Verdict, CommandStatus]] = MappingProxyType(
         Verdict.PREDEFINED: CommandStatus.RINVDFTMSGID,
         Verdict.SOURCE_NOT_ALLOWED: CommandStatus.RINVSRCADR,
         Verdict.CODE_NOT_ALLOWED: CommandStatus.RINVDSTADR,
-        Verdict.OPERATION_NOT_ALLOWED: CommandStatus.RINVCMDID,
+        Verdict.OPERATION_NOT_ALLOWED: CommandStatus.RPROHIBITED,
         Verdict.TOO_FAST: CommandStatus.RTHROTTLED,
         Verdict.QUEUE_FULL: CommandStatus.RMSGQFUL,
         Verdict.OUTBOX_FULL: CommandStatus.RMSGQFUL,
@@ -32,7 +32,8 @@ STATUS: Final[Mapping[Verdict, CommandStatus]] = MappingProxyType(
         Verdict.STORE_FAULT: CommandStatus.RSYSERR,
     }
 )
-"""command_status of the response to a request of an ESME, and of a data_sm_resp (SMPP 3.4 section 5.1.3)."""
+"""command_status of the response to a request of an ESME, and of a data_sm_resp (SMPP 3.4 section 5.1.3); a
+peer that does not know it gets another one (gateway.smpp.versions)."""
 
 DELIVERED: Final[Mapping[Verdict, CommandStatus]] = MappingProxyType(
     {
@@ -59,26 +60,18 @@ DELIVERED: Final[Mapping[Verdict, CommandStatus]] = MappingProxyType(
 """command_status of a deliver_sm_resp: the three that SMPP has for an ESME. RX_T_APPN: it may come again;
 RX_P_APPN: it cannot be read; RX_R_APPN: it is not wanted."""
 
-NEWER: Final[Mapping[Verdict, CommandStatus]] = MappingProxyType(
-    {Verdict.OPERATION_NOT_ALLOWED: CommandStatus.RPROHIBITED}
-)
-"""Statuses that SMPP 5.0 has for a verdict, where it differs."""
-VERSION_5: Final = 0x50
-"""interface_version of SMPP 5.0."""
-
 
 class Statuses:
     """Verdicts to statuses and back, for one bind.
 
-    errors: what the peer wants and gives beside the usual ones. version: its interface_version.
+    errors: what the peer wants and gives beside the usual ones.
     """
 
     __slots__ = ("_delivered", "_retries", "_usual")
 
-    def __init__(self, errors: Errors, version: int = 0x34) -> None:
+    def __init__(self, errors: Errors) -> None:
         wanted = {Verdict[name.upper()]: status for name, status in errors.send.items()}
-        newer = NEWER if version >= VERSION_5 else {}
-        self._usual: Mapping[Verdict, int] = {**STATUS, **newer, **wanted}
+        self._usual: Mapping[Verdict, int] = {**STATUS, **wanted}
         self._delivered: Mapping[Verdict, int] = {**DELIVERED, **wanted}
         self._retries: Mapping[int, Retry] = {
             **dict.fromkeys(errors.temporary, Retry.TEMPORARY),
@@ -88,6 +81,10 @@ class Statuses:
     def of(self, request: Request, verdict: Verdict) -> int:
         """The command_status with which a request is answered."""
         return (self._delivered if type(request) is DeliverSm else self._usual)[verdict]
+
+    def submitted(self, verdict: Verdict) -> int:
+        """The same for what an ESME has submitted."""
+        return self._usual[verdict]
 
     def retry(self, command_status: int) -> Retry:
         """What becomes of an SMS of ours that was answered so; an unknown status is permanent."""

@@ -12,6 +12,7 @@ from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, RecentSms, StorageError, StoreUnusable
 from gateway.storage.postgresql import customers
 from gateway.storage.postgresql.candidates import Candidates, find, recover
+from gateway.storage.postgresql.enquiries import EnquiryCalls
 from gateway.storage.postgresql.events import EventCalls, EventNumbers
 from gateway.storage.postgresql.link import LONG, Db, Link, Statement
 from gateway.storage.postgresql.migration import check_server, migrate
@@ -63,7 +64,7 @@ UPDATE outbox SET repeat = TRUE WHERE node = %s AND state = 0 AND NOT repeat AND
 _RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
-class PostgresStore(EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls):
+class PostgresStore(EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls):
     """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
     call promises."""
 

@@ -34,6 +34,7 @@ from gateway.storage.contract import (
 from gateway.storage.sqlite.candidates import Candidates
 from gateway.storage.sqlite.checkpoints import KEPT, Checkpoints, sync_fully
 from gateway.storage.sqlite.customers import Customers
+from gateway.storage.sqlite.enquiries import EnquiryCalls
 from gateway.storage.sqlite.events import EventCalls, EventTables
 from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.outgoing import Outgoing
@@ -98,7 +99,7 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls):
+class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     node = 0
