@@ -252,7 +252,9 @@ class Gateway:
     def _build_ways(self) -> None:
         """The way in up to the queue, the way out from the outbox, and the channels between them."""
         settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
-        smpp = self._smpp = SmppSide(settings, self._environment.random)
+        smpp = self._smpp = SmppSide(
+            settings, self._environment.random, lambda name: self.outbox.lacks_receiver(name)
+        )
         drivers = [*smpp.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._accounts = Accounts(
@@ -290,7 +292,7 @@ class Gateway:
         )
         numbers = itertools.count((self.store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
-        self.channel = smpp.channel
+        self.channel, self.links = smpp.channel, smpp.links
 
     def _no_room(self) -> Refusal | None:
         """Why the queue takes nothing now."""

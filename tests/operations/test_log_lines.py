@@ -200,6 +200,8 @@ def all_lines() -> list[dict[str, Any]]:
         "link_up": (peer, "north", "transceiver"),
         "link_down": (peer, "north", "closed by peer", 2, 0.5),
         "link_paused": ("north",),
+        "outbind_sent": ("smsc", "10.0.0.1:2775"),
+        "outbind_failed": ("smsc", "Connection refused", 1, 0.5),
         "link_failed": ("north", "centre", "10.0.0.1:2775: Connection refused", 1, 0.5),
         "pdu_refused": ("10.0.0.1:7", "smsc", "submit_sm", "ESME_RINVBNDSTS", 1, "not in state open"),
         "pdu_noted": ("10.0.0.1:7", "smsc", "submit_sm_resp", "unasked"),
