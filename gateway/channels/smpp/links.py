@@ -32,8 +32,8 @@ RECEIPTS: Final = frozenset({0x04, 0x20})
 """Bits of esm_class of a receipt and of an intermediate notification (SMPP 3.4 section 5.2.12)."""
 ELSEWHERE: Final = "dialled by other nodes"
 
-LinkTold = Callable[[str, bool, str], None]
-"""Told of a link that it is up (all its binds stand), or down and why."""
+LinkTold = Callable[[str, str], None]
+"""Told of a link why it is down; "": it is up, all its binds stand."""
 
 
 class CannotChange(ValueError):
@@ -221,6 +221,8 @@ class Link:
 
     def start(self) -> None:
         """Dial, unless it is paused or others dial it."""
+        if not self.elsewhere:  # a broker may still have the state of an earlier run
+            self._channel.dialling.told(self.name, self.idle or "not bound yet")
         if not self.idle:
             for half in self.halves:
                 half.start()
@@ -257,7 +259,7 @@ class Link:
         up = all(bind is not None for bind in binds)
         if up is not self._up:
             self._up = up
-            self._channel.dialling.told(self.name, up, reason)
+            self._channel.dialling.told(self.name, "" if up else reason)
 
 
 class Half:
@@ -334,7 +336,7 @@ class Half:
             settings.name,
         )
         channel.has_bound(self.bind)
-        self._link.changed("bound")
+        self._link.changed("another bind of it is missing")
         return self.bind
 
     def failed(self, reason: str, failures: int, pause: float | None) -> None:
