@@ -1,7 +1,7 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,19 +10,18 @@ from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.certificates import of_listener
-from gateway.channels.smpp.composing import Composition
-from gateway.channels.smpp.permissions import FREE, Permissions
 from gateway.channels.smpp.reading import Rewriting
 from gateway.channels.smpp.requests import Requests
-from gateway.channels.smpp.settings import AccountSettings, Errors, ServerTls
+from gateway.channels.smpp.settings import AccountSettings, ServerTls
+from gateway.channels.smpp.terms import PeerTerms
 from gateway.channels.smpp.traffic import Traffic
-from gateway.channels.smpp.verdicts import Statuses
-from gateway.channels.smpp.watching import Watches
-from gateway.channels.smpp.writing import Manner, writer_of
+from gateway.channels.smpp.watching import Together, Watches
+from gateway.channels.smpp.writing import writer_of
 from gateway.net.admission import ConnectionLimits, Network
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
 from gateway.net.opening import Entrance
+from gateway.net.outbind import Summoner
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -33,7 +32,6 @@ from gateway.smpp.timers import Timers
 
 RANGES_WARNED: Final = 1000
 """Useless address ranges that are remembered, so that each is warned of once."""
-_NO_ERRORS: Final = Errors()
 
 
 def _elsewhere(account: AccountSettings, node: str | None) -> str:
@@ -51,26 +49,22 @@ class SmppConfiguration:
     host: str
     port: int
     accounts: Mapping[str, BindAccount]
-    compositions: Mapping[str, Composition]
+    peers: Mapping[str, PeerTerms]
     timers: Timers
     limits: ConnectionLimits
     balancers: tuple[Network, ...] = ()
     tls: ServerTls | None = None
-    permissions: Mapping[str, Permissions] = field(default_factory=dict)
-    errors: Mapping[str, Errors] = field(default_factory=dict)
-    manners: Mapping[str, Manner] = field(default_factory=dict)
     zone: tzinfo = UTC
 
     @property
     def alphabets(self) -> dict[str, Alphabet]:
         """By account."""
-        return {name: each.alphabet for name, each in self.compositions.items()}
+        return {name: each.composition.alphabet for name, each in self.peers.items()}
 
     @property
     def rewritings(self) -> dict[str, Rewriting]:
         """What is done with what comes on some accounts."""
-        all_of_them = {name: Rewriting(each.prefix, each.passes) for name, each in self.manners.items()}
-        return {name: each for name, each in all_of_them.items() if each.prefix or each.passes}
+        return {name: each.rewriting for name, each in self.peers.items() if each.rewriting is not None}
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -93,7 +87,8 @@ class SmppConfiguration:
                 )
                 for a in smpp.accounts
             },
-            {a.system_id: Composition.of(a) for a in smpp.accounts},
+            {each.account: PeerTerms.of(each) for each in smpp.links}
+            | {each.name: PeerTerms.of(each) for each in smpp.accounts},
             Timers(
                 session_init=timers.session_init,
                 enquire_link=timers.enquire_link,
@@ -103,9 +98,6 @@ class SmppConfiguration:
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
             listen.balancers,
             listen.tls,
-            {a.system_id: Permissions.of(a) for a in smpp.accounts},
-            {a.system_id: a.errors for a in smpp.accounts},
-            {a.system_id: Manner.of(a) for a in smpp.accounts},
             ZoneInfo(settings.service.timezone),
         )
 
@@ -114,7 +106,8 @@ class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
     monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). now_ms: the wall clock (ms since
-    the epoch). Raises TlsFault.
+    the epoch). dialled, centres: connections that the gateway dials and their accounts, which are watched
+    with ours. Raises TlsFault.
     """
 
     def __init__(
@@ -125,22 +118,16 @@ class SmppChannel(Traffic):
         monotonic: Callable[[], float],
         numbers: Iterator[int],
         now_ms: Callable[[], int],
+        dialled: Collection[Connection] = (),
+        centres: Collection[str] = (),
     ) -> None:
-        super().__init__(
-            configuration.alphabets,
-            owner,
-            observer,
-            monotonic,
-            now_ms=now_ms,
-            permissions=configuration.permissions,
-            rewritings=configuration.rewritings,
-        )
+        super().__init__(configuration.peers, owner, observer, monotonic, now_ms)
         self._configuration = configuration
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
         self._writers = {
-            name: writer_of(DeliverSm, manner, configuration.compositions[name], now_ms)
-            for name, manner in configuration.manners.items()
+            name: each.permissions.writer(writer_of(DeliverSm, each.manner, each.composition, now_ms))
+            for name, each in configuration.peers.items()
         }
         self._contexts = of_listener(configuration.tls, observer)
         self.requested: Callable[[SmppBind, Request], None] = Requests(
@@ -154,7 +141,10 @@ class SmppChannel(Traffic):
             limits=configuration.limits,
             entrance=Entrance(configuration.balancers, self._contexts, observer.introduced),
         )
-        self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
+        self.summoners: Sequence[Summoner] = ()
+        self.watches = Watches(
+            Together(self.listener.connections, dialled), {*configuration.accounts, *centres}, self.broken
+        )
 
     def congested(self, state: int) -> None:
         """Set what responses to peers of 5.0 say of us: 0, idle, to 100."""
@@ -167,6 +157,8 @@ class SmppChannel(Traffic):
         if self._contexts is not None:
             self._contexts.tell()
         await self.listener.start(self._configuration.host, self._configuration.port)
+        for summoner in self.summoners:
+            summoner.start()
         return {"host": self._configuration.host, "smpp_port": self.listener.port}
 
     def follow(self, now_ms: int, *, again: bool = False) -> None:
@@ -176,12 +168,14 @@ class SmppChannel(Traffic):
 
     @property
     def connections(self) -> int:
-        """Of the listener."""
-        return len(self.listener.connections)
+        """Of the listener, and those that are being opened to ESMEs."""
+        return len(self.listener.connections) + sum(each.dialling for each in self.summoners)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and ask nobody to bind."""
         self.listener.close()
+        for summoner in self.summoners:
+            summoner.stop()
 
     def unbind(self) -> None:
         """Each session ends with an unbind."""
@@ -207,8 +201,7 @@ class SmppChannel(Traffic):
             wanted = AddressRange.of(request.address_range)
         except ValueError as error:
             fault = str(error)
-        permissions = self._permissions.get(account, FREE)
-        errors = self._configuration.errors.get(account, _NO_ERRORS)
+        terms = self._peers[account]
         bind = SmppBind(
             next(self._numbers),
             account,
@@ -220,9 +213,9 @@ class SmppChannel(Traffic):
             connection.session,
             self._monotonic(),
             connection.session.timers.response,
-            permissions.writer(self._writers[account]),
-            statuses=Statuses(errors),
-            permissions=permissions,
+            self._writers[account],
+            statuses=terms.statuses,
+            permissions=terms.permissions,
         )
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)

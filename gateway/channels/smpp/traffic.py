@@ -4,42 +4,33 @@ from collections.abc import Callable, Mapping
 
 from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.permissions import FREE, Permissions
-from gateway.channels.smpp.reading import Message, Read, Rewriting, plain
+from gateway.channels.smpp.reading import Message, Read, plain
+from gateway.channels.smpp.terms import PeerTerms
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
 from gateway.observer import Observer
-from gateway.smpp.coding import Alphabet
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
 from gateway.smpp.status import Retry, name_of
 
 
 class Traffic:
-    """Turns PDUs into what the contract says.
-
-    alphabets, permissions, rewritings: by account. monotonic: seconds. now_ms: the wall clock (ms since the
-    epoch).
-    """
+    """Turns PDUs into what the contract says. peers: by account. monotonic: seconds. now_ms: the wall clock (ms
+    since the epoch)."""
 
     def __init__(
         self,
-        alphabets: Mapping[str, Alphabet],
+        peers: Mapping[str, PeerTerms],
         owner: ChannelOwner,
         observer: Observer,
         monotonic: Callable[[], float],
-        *,
         now_ms: Callable[[], int],
-        permissions: Mapping[str, Permissions],
-        rewritings: Mapping[str, Rewriting],
     ) -> None:
-        self._permissions = permissions
-        self._alphabets = alphabets
+        self._peers = peers
         self._reads: dict[str, Read] = {}
-        for account, alphabet in alphabets.items():
-            read = permissions.get(account, FREE).reader(alphabet, now_ms, self._noted).read
-            rewriting = rewritings.get(account)
-            self._reads[account] = read if rewriting is None else rewriting.over(read)
+        for account, terms in peers.items():
+            read = terms.permissions.reader(terms.composition.alphabet, now_ms, self._noted).read
+            self._reads[account] = read if terms.rewriting is None else terms.rewriting.over(read)
         self._owner = owner
         self._observer = observer
         self._monotonic = monotonic
@@ -58,7 +49,7 @@ class Traffic:
             self._refuse(bind, request, refusal)
             return
         except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
-            inbound = plain(bind, self._alphabets[bind.account], request, arrived)
+            inbound = plain(bind, self._peers[bind.account].composition.alphabet, request, arrived)
             inbound.fault = error
         self._owner.received(inbound)
 
