@@ -44,7 +44,7 @@ from gateway.smpp.support import (
 )
 from gateway.smpp.tlvs import TLVS, Form, Tlv
 from gateway.smpp.transitions import NEXT
-from gateway.smpp.versions import VERSIONS, Version
+from gateway.smpp.versions import V34, VERSIONS, Version
 from gateway.smpp.wire import CString, DestAddresses, Octet, ShortMessage, WireType
 
 _STATES: Final = (State.OPEN, State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX, State.UNBOUND)
@@ -274,9 +274,9 @@ def _versions() -> Iterator[str]:
     yield "## Versions"
     yield (
         "The version of an ESME is that of interface_version: below 0x34 3.3, below 0x50 3.4, else 5.0;\n"
-        "another value than 0x33, 0x34 and 0x50 is logged, and so is a bind_transceiver with 0x33. The version\n"
-        "of a centre is that of the link, or an older one that its sc_interface_version says. instead: what\n"
-        "stands for a status that the version does not know."
+        "another value than 0x33, 0x34 and 0x50 is logged, and so is a bind_transceiver with 0x33. The\n"
+        "version of a centre is that of the link, or an older one that its sc_interface_version says.\n"
+        "instead: what stands for a status that the version does not know."
     )
 
     def row(version: Version) -> tuple[str, ...]:
@@ -287,7 +287,7 @@ def _versions() -> Iterator[str]:
             version.name,
             "yes" if version.tlvs else "never",
             str(version.longest_id) if version.longest_id < 16 else "16",
-            "left out" if version.tlvs else "there, empty",
+            "left out" if version is V34 else "there, empty",
             f"0x{version.octet:02X}" if version.tlvs else "none",
             "yes" if version.congestion else "no",
             "; ".join(f"{name} for {', '.join(those)}" for name, those in instead.items()),

@@ -16,8 +16,10 @@ from gateway.channels.smpp.enquiring import final_date
 from gateway.message import Delivery
 from gateway.processing import enquiries
 from gateway.processing.enquiries import WITHDRAWN
+from gateway.processing.pipeline import STALLED
 from gateway.smpp.pdu import Request
 from gateway.smpp.pdus import (
+    BindTransmitter,
     BroadcastSm,
     CancelBroadcastSm,
     CancelSm,
@@ -347,3 +349,58 @@ async def test_a_store_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         sent = await ask(wire, SubmitSm(source_addr=ALICE, destination_addr=SERVICE, short_message=b"CXFX"))
         told = await ask(wire, QuerySm(message_id=sent.message_id, source_addr=ALICE))
         assert told.message_state == 2
+
+
+# What a peer of 5.0 hears of the gateway
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [(0, {}), (0x33, {}), (0x34, {0x0210: 0x34}), (0x50, {0x0210: 0x50})]
+)
+async def test_the_version_in_the_answer_to_a_bind(
+    tmp_path: Path, version: int, said: dict[int, int]
+) -> None:
+    """sc_interface_version from 3.4 on: the version that the session has."""
+    async with gateway(tmp_path) as running, Wire.to(running.account.port) as wire:
+        bind = BindTransmitter(system_id="smsc", password="fetion16", interface_version=version)
+        assert (await wire.bind(bind)).tlvs == said
+
+
+async def test_congestion_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """0 where nothing waits; as full as the outbox is; 100 while the store fails, and as before again."""
+    request = SubmitSm(source_addr=ALICE, destination_addr=SERVICE, short_message=b"CXFX")
+    async with gateway(tmp_path) as running, bound(running, 0x50) as wire:
+
+        async def told() -> object:
+            await running.app.tick(housekeeping=False)
+            return (await ask(wire, QuerySm(message_id=NO_ID))).tlvs[CONGESTION_STATE]
+
+        assert await told() == 0
+        running.app.outbox.limit = 4
+        assert (await ask(wire, request)).command_status == S.ROK  # its answer finds no receiver
+        await running.settle()
+        assert await told() == 25
+
+        async def fails(_: object) -> None:
+            raise StoreFault("gone")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(running.app.store, "commit", fails)
+            assert (await ask(wire, request)).command_status == S.RSYSERR
+            assert await told() == 100
+        running.clock.move_to(running.clock.now_ms() + 10_000)
+        assert (await ask(wire, request)).command_status == S.ROK
+        await running.settle()
+        assert await told() == 50
+
+
+async def test_a_batch_that_lasts_is_congestion(tmp_path: Path) -> None:
+    """As a share of STALLED; it is forgotten when nothing waits any more."""
+    async with gateway(tmp_path) as running:
+        load, answers = running.app._load, running.app._load._answers
+        answers.waited = STALLED / 2
+        assert load.percent == 50
+        answers.waited = 10 * STALLED
+        assert load.percent == 100
+        await running.app.tick(housekeeping=False)
+        assert load.percent == 0
