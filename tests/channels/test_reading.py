@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.channels.contract import Bind, Inbound
-from gateway.channels.smpp.reading import Message, Reader, content, message_type
+from gateway.channels.smpp.reading import Carrier, Reader, content, message_type
 from gateway.errors import Refusal, Verdict
 from gateway.smpp.careful import LAYOUTS
 from gateway.smpp.coding import Alphabet
@@ -39,11 +39,11 @@ class Read:
     notes: list[str] = field(default_factory=list)
     bind: Bind = field(default_factory=lambda: Sending().bind().bind)
 
-    def of(self, pdu: Message) -> Inbound:
+    def of(self, pdu: Carrier) -> Inbound:
         """Read a message."""
-        return Reader(self.alphabet, lambda: START_MS, self._note).read(self.bind, pdu, 5.0)
+        return Reader(lambda: START_MS, self._note).read(self.bind, self.alphabet, pdu, 5.0)
 
-    def _note(self, bind: Bind, _: Message, reason: str) -> None:
+    def _note(self, bind: Bind, _: Carrier, reason: str) -> None:
         assert bind is self.bind
         self.notes.append(reason)
 
@@ -54,7 +54,7 @@ def reading() -> Read:
     return Read()
 
 
-def message(kind: type[Message], **fields: Any) -> Message:
+def message(kind: type[Carrier], **fields: Any) -> Carrier:
     """CXFX to 161, unless told otherwise."""
     usual = {"source_addr": ALICE, "destination_addr": "161", "data_coding": 1, **fields}
     if kind is DataSm:
@@ -73,7 +73,7 @@ def message(kind: type[Message], **fields: Any) -> Message:
     ],
     ids=["plain", "numbers", "modes", "reply path"],
 )
-def test_what_is_not_worth_a_note(reading: Read, kind: type[Message], fields: dict[str, Any]) -> None:
+def test_what_is_not_worth_a_note(reading: Read, kind: type[Carrier], fields: dict[str, Any]) -> None:
     """Values that SMPP has are taken as they are."""
     inbound = reading.of(message(kind, **fields))
     assert inbound.octets == b"CXFX"
@@ -182,11 +182,11 @@ def test_the_ends_of_a_long_message(reading: Read, number: int, notes: list[str]
 def test_the_type_and_the_content(reading: Read) -> None:
     """What shows PDUs reads the text of a message that is refused for another field."""
     odd = message(SubmitSm, schedule_delivery_time=HOUR)
-    assert content(reading.bind, GSM, odd).octets == b"CXFX"
+    assert content(reading.bind, GSM, odd, 5.0).octets == b"CXFX"
     assert message_type(odd) == 0
     assert message_type(message(DeliverSm, esm_class=0xC7)) == 0x04
     with pytest.raises(Refusal):
-        content(reading.bind, GSM, message(DeliverSm, esm_class=0x04))
+        content(reading.bind, GSM, message(DeliverSm, esm_class=0x04), 5.0)
 
 
 # Whatever the fields hold
@@ -210,7 +210,7 @@ def _fields(kind: type[Pdu]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def messages() -> st.SearchStrategy[Message]:
+def messages() -> st.SearchStrategy[Carrier]:
     """Messages of any content."""
     kinds = st.sampled_from([SubmitSm, DataSm])
     return kinds.flatmap(
@@ -246,14 +246,14 @@ def loop() -> Iterator[asyncio.Runner]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(messages(), min_size=1, max_size=20))
 def test_any_fields_get_a_documented_status(
-    loop: asyncio.Runner, live: RunningGateway, sent: list[Message]
+    loop: asyncio.Runner, live: RunningGateway, sent: list[Carrier]
 ) -> None:
     """Whatever the fields hold, each message gets one response with a status that the statement names, and
     the gateway answers the next request."""
     loop.run(_answers(live, sent))
 
 
-async def _answers(live: RunningGateway, sent: list[Message]) -> None:
+async def _answers(live: RunningGateway, sent: list[Carrier]) -> None:
     async with Wire.to(live.account.port) as wire:
         await wire.bind(BindTransceiver(system_id="smsc", password="fetion16", sequence_number=1))
         for number, pdu in enumerate(sent, start=2):

@@ -6,6 +6,7 @@ from typing import Final
 from gateway.channels.contract import CannotSend, Enquiry, Told
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.permissions import FREE, Permissions
+from gateway.channels.smpp.reading import Read, content
 from gateway.channels.smpp.verdicts import USUAL, Statuses
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
@@ -27,8 +28,9 @@ class SmppBind:
     """A bound session and its connection.
 
     link: the name of the one that we dialled, "" where the peer did.
-    messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
-    SMS for a while. statuses: for this peer and its version. permissions: of the account or link.
+    read: how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by it.
+    throttled: how often it refused an SMS for a while. statuses: for this peer and its version. permissions:
+    of the account or link.
     """
 
     number: int
@@ -42,6 +44,7 @@ class SmppBind:
     since: float
     response_timeout: float
     writer: Writer
+    read: Read = content
     link: str = ""
     throttled: int = 0
     messages_in: int = 0

@@ -7,23 +7,26 @@ from typing import Final
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.composing import Templates
+from gateway.channels.smpp.composing import Composition
 from gateway.channels.smpp.permissions import FREE, Permissions
+from gateway.channels.smpp.reading import Read, Reader, content, reader_of
 from gateway.channels.smpp.settings import AccountSettings, Errors
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.verdicts import Statuses
 from gateway.channels.smpp.watching import Watches
-from gateway.channels.smpp.writing import Delivering
+from gateway.channels.smpp.writing import Manner, writer_of
+from gateway.clock import SystemClock
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.pdus import BindRequest
+from gateway.smpp.pdus import BindRequest, DeliverSm
 from gateway.smpp.status import name_of
 from gateway.smpp.timers import Timers
 
+_SYSTEM: Final = SystemClock()
 RANGES_WARNED: Final = 1000
 """Useless address ranges that are remembered, so that each is warned of once."""
 _NO_ERRORS: Final = Errors()
@@ -44,11 +47,21 @@ class SmppConfiguration:
     host: str
     port: int
     accounts: Mapping[str, BindAccount]
-    alphabets: Mapping[str, Alphabet]
+    compositions: Mapping[str, Composition]
     timers: Timers
     limits: ConnectionLimits
+    manners: Mapping[str, Manner] = field(default_factory=dict)
     permissions: Mapping[str, Permissions] = field(default_factory=dict)
     errors: Mapping[str, Errors] = field(default_factory=dict)
+
+    @property
+    def alphabets(self) -> dict[str, Alphabet]:
+        """By account."""
+        return {name: each.alphabet for name, each in self.compositions.items()}
+
+    def readers(self, read: Read = content) -> dict[str, Read]:
+        """How the PDUs of each account are read, on top of `read`, which reads those of any."""
+        return {name: reader_of(read, each.prefix, each.passes) for name, each in self.manners.items()}
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -71,7 +84,7 @@ class SmppConfiguration:
                 )
                 for a in smpp.accounts
             },
-            {a.system_id: Alphabet.from_config(a.alphabet, a.latin) for a in smpp.accounts},
+            {a.system_id: Composition.of(a) for a in smpp.accounts},
             Timers(
                 session_init=timers.session_init,
                 enquire_link=timers.enquire_link,
@@ -79,6 +92,7 @@ class SmppConfiguration:
                 response=timers.response,
             ),
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
+            {a.system_id: Manner.of(a) for a in smpp.accounts},
             {a.system_id: Permissions.of(a) for a in smpp.accounts},
             {a.system_id: a.errors for a in smpp.accounts},
         )
@@ -98,20 +112,20 @@ class SmppChannel(Traffic):
         observer: Observer,
         monotonic: Callable[[], float],
         numbers: Iterator[int],
-        now_ms: Callable[[], int],
+        now_ms: Callable[[], int] = _SYSTEM.now_ms,
     ) -> None:
-        super().__init__(
-            configuration.alphabets,
-            owner,
-            observer,
-            monotonic,
-            now_ms=now_ms,
-            permissions=configuration.permissions,
-        )
+        super().__init__(configuration.alphabets, owner, observer, monotonic)
         self._configuration = configuration
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
-        self._writer = Delivering(Templates())
+        self._readers = {
+            name: configuration.permissions.get(name, FREE).reader(read)
+            for name, read in configuration.readers(Reader(now_ms, self.odd).read).items()
+        }
+        self._writers = {
+            name: writer_of(DeliverSm, manner, configuration.compositions[name], now_ms)
+            for name, manner in configuration.manners.items()
+        }
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
@@ -157,7 +171,7 @@ class SmppChannel(Traffic):
             wanted = AddressRange.of(request.address_range)
         except ValueError as error:
             fault = str(error)
-        permissions = self._permissions.get(account, FREE)
+        permissions = self._configuration.permissions.get(account, FREE)
         errors = self._configuration.errors.get(account, _NO_ERRORS)
         bind = SmppBind(
             next(self._numbers),
@@ -170,7 +184,8 @@ class SmppChannel(Traffic):
             connection.session,
             self._monotonic(),
             connection.session.timers.response,
-            permissions.writer(self._writer),
+            permissions.writer(self._writers[account]),
+            self._readers[account],
             statuses=Statuses(errors, request.interface_version),
             permissions=permissions,
         )

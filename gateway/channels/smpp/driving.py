@@ -6,7 +6,7 @@ from typing import Final
 from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
-from gateway.channels.smpp.composing import SmppComposer
+from gateway.channels.smpp.composing import Composition, SmppComposer
 from gateway.observer import Observer
 from gateway.settings import Settings
 
@@ -19,7 +19,8 @@ def smpp_driver(
     """Return the driver. built: receives the channel when it is built. now_ms: the wall clock (ms since the
     epoch)."""
     configuration = SmppConfiguration.of(settings)
-    composer = SmppComposer(configuration.alphabets)
+    of_links = {link.account: Composition.of(link) for link in settings.smpp.links}
+    composer = SmppComposer({**of_links, **configuration.compositions})
 
     def build(
         owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.permissions import FREE, Permissions
-from gateway.channels.smpp.reading import Message, plain
+from gateway.channels.smpp.reading import Carrier, plain
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
 from gateway.observer import Observer
@@ -16,10 +15,7 @@ from gateway.smpp.status import Retry, name_of
 
 
 class Traffic:
-    """Turns PDUs into what the contract says.
-
-    alphabets, permissions: by account. monotonic: seconds. now_ms: the wall clock (ms since the epoch).
-    """
+    """Turns PDUs into what the contract says. alphabets: by account. monotonic: seconds."""
 
     def __init__(
         self,
@@ -27,15 +23,8 @@ class Traffic:
         owner: ChannelOwner,
         observer: Observer,
         monotonic: Callable[[], float],
-        *,
-        now_ms: Callable[[], int],
-        permissions: Mapping[str, Permissions],
     ) -> None:
-        self._permissions = permissions
-        self._readers = {
-            account: permissions.get(account, FREE).reader(alphabet, now_ms, self._noted)
-            for account, alphabet in alphabets.items()
-        }
+        self._alphabets = alphabets
         self._owner = owner
         self._observer = observer
         self._monotonic = monotonic
@@ -44,21 +33,21 @@ class Traffic:
         """The answer to the bind has been written."""
         self._owner.ready(bind)
 
-    def submitted(self, bind: SmppBind, request: Message) -> None:
+    def submitted(self, bind: SmppBind, request: Carrier) -> None:
         """An SMS from a handset."""
         bind.messages_in += 1
-        reader, arrived = self._readers[bind.account], self._monotonic()
+        alphabet, arrived = self._alphabets[bind.account], self._monotonic()
         try:
-            inbound = reader.read(bind, request, arrived)
+            inbound = bind.read(bind, alphabet, request, arrived)
         except Refusal as refusal:
             self._refuse(bind, request, refusal)
             return
         except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
-            inbound = plain(bind, reader.alphabet, request, arrived)
+            inbound = plain(bind, alphabet, request, arrived)
             inbound.fault = error
         self._owner.received(inbound)
 
-    def _refuse(self, bind: SmppBind, request: Message, refusal: Refusal) -> None:
+    def _refuse(self, bind: SmppBind, request: Carrier, refusal: Refusal) -> None:
         status = bind.reject(request, refusal.verdict)
         self._observer.rejected(
             bind,
@@ -69,7 +58,8 @@ class Traffic:
             status,
         )
 
-    def _noted(self, bind: Bind, request: Message, reason: str) -> None:
+    def odd(self, bind: Bind, request: Carrier, reason: str) -> None:
+        """Something about an SMS does no harm (gateway.channels.smpp.reading.Note)."""
         self._observer.pdu_noted(bind.peer, bind.account, request.name, reason)
 
     def answered(self, bind: SmppBind, context: object, response: Pdu) -> None:
