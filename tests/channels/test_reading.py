@@ -243,7 +243,7 @@ def loop() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(messages(), min_size=1, max_size=20))
 def test_any_fields_get_a_documented_status(
     loop: asyncio.Runner, live: RunningGateway, sent: list[Carrier]

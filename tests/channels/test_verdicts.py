@@ -1,5 +1,7 @@
 """Verdicts to statuses and back."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.channels.smpp.settings import Errors
@@ -44,6 +46,16 @@ def test_what_a_peer_wants_instead(request_: Request) -> None:
 def test_a_status_of_smpp_5(version: int, status: CommandStatus) -> None:
     """A peer of SMPP 5.0 is told that it may not; an older one does not know that status."""
     assert Statuses(Errors(), version).of(SubmitSm(), Verdict.OPERATION_NOT_ALLOWED) == status
+
+
+def test_the_page_has_the_table() -> None:
+    """docs/accounts.md names each verdict with what it says and its statuses."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "accounts.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `") and line.count("|") == 5]
+    assert rows == [
+        f"| `{each.name.lower()}` | {each.value} | {STATUS[each].name} | {DELIVERED[each].name} |"
+        for each in Verdict
+    ]
 
 
 def test_what_statuses_mean() -> None:
