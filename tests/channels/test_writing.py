@@ -189,6 +189,15 @@ def test_a_peer_without_tlvs_takes_over(way: Method) -> None:
     assert shown(first + written(writer, session_of(DeliverSm), sms)) == text
 
 
+@pytest.mark.parametrize(("way", "left"), [("udh8", 1), ("udh16", 0), ("sar", 0)])
+def test_parts_that_left_before_a_restart(way: Method, left: int) -> None:
+    """They count where they can only have left in the way of the account."""
+    sms = leaving(1, text="飞" * 130)
+    sms.parts, sms.parts_done = 2, 1
+    assert len(SmppComposer({SYSTEM_ID: Composition(GSM, way)}).compose(sms)) == 2
+    assert (sms.parts_done, sms.repeat) == (left, not left)
+
+
 def test_what_a_template_can_write_comes_from_it() -> None:
     """The default way is the one without checks; whoever wants TLVs, an end of validity or data_sm has the
     checked one."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from gateway.channels.smpp.composing import Composition, compose
+from gateway.channels.smpp.composing import WITHOUT_TLVS, Composition, compose
 from gateway.channels.smpp.settings import Conventions
 from gateway.message import Kind, MobileTerminated
 from gateway.smpp.long import Segment, needs_tlvs
@@ -190,7 +190,7 @@ class Checked:
         first: Any = sms.segments[0]
         if not needs_tlvs(first):
             return
-        pieces = compose(sms, self._composition.alphabet, "udh8", self._composition.parts)
+        pieces = compose(sms, self._composition.alphabet, WITHOUT_TLVS, self._composition.parts)
         sms.repeat = sms.repeat or sms.parts_done > 0
         sms.segments, sms.parts, sms.parts_done = pieces, len(pieces), 0
 
