@@ -21,7 +21,7 @@ def smpp_pdus(smpp: SmppSide, settings: Settings, disclosure: Disclosure, now_ms
         now_ms,
         smpp.channel.broken,
         masked=masked,
-        rewritings=configuration.rewritings,
+        readers=configuration.readers(),
         centres=smpp.centres,
     )
     return Pdus(watching, time.monotonic, masked=masked)

@@ -1,13 +1,14 @@
 """What an account may do, asked of a running gateway, and the count of SMS a second."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.channels.smpp.permissions import FREE, Bucket, Permissions
-from gateway.channels.smpp.reading import Reader
+from gateway.channels.smpp.reading import content
 from gateway.channels.smpp.settings import AccountSettings, LinkSettings
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Verdict
@@ -23,7 +24,7 @@ from tests.processing.machine_service import (
     stays_silent,
 )
 from tests.proofs.served import PASSWORD, SYSTEM_ID, accepted, bind, lines, sms, text_of, until
-from tests.support import ALICE, BOB, GSM, Wire
+from tests.support import ALICE, BOB, Wire
 
 OK = CommandStatus.ROK
 
@@ -32,10 +33,10 @@ def test_nothing_set_costs_nothing() -> None:
     """An account without limits has the plain reader, and its writer as it is."""
     account = AccountSettings.model_validate({"system_id": "a", "password": "b"})
     permissions = Permissions.of(account)
-    assert type(permissions.reader(GSM, lambda: 0, lambda *_: None)) is Reader
+    assert permissions.reader(content) is content
     writer = object()
     assert permissions.writer(writer) is writer  # type: ignore[arg-type]
-    assert type(FREE.reader(GSM, lambda: 0, lambda *_: None)) is Reader
+    assert FREE.reader(content) is content
 
 
 def test_of_a_link() -> None:
@@ -69,26 +70,26 @@ def test_the_rate_is_kept(rate: float, pauses: list[float]) -> None:
     assert all(patient.take(1000.0 + step * 1.001 / rate) for step in range(50))
 
 
-@pytest.mark.parametrize(
-    ("sender", "to", "expected"),
-    [
-        (ALICE, "12520", OK),
-        (f"+86{ALICE}", "8612520", OK),
-        (f"17951{ALICE}", "12520", OK),
-        ("13700137009", "12520", OK),
-        (BOB, "12520", STATUS[Verdict.SOURCE_NOT_ALLOWED]),
-        (f"86{BOB}", "12520", STATUS[Verdict.SOURCE_NOT_ALLOWED]),
-        ("10086", "12520", STATUS[Verdict.BAD_SOURCE]),
-        (ALICE, "161", STATUS[Verdict.CODE_NOT_ALLOWED]),
-        (ALICE, "+86161", STATUS[Verdict.CODE_NOT_ALLOWED]),
-        (ALICE, "999", STATUS[Verdict.UNKNOWN_DESTINATION]),
-    ],
-)
-async def test_senders_and_numbers(tmp_path: Path, sender: str, to: str, expected: int) -> None:
+SENDERS = [
+    (ALICE, "12520", OK),
+    (f"+86{ALICE}", "8612520", OK),
+    (f"17951{ALICE}", "12520", OK),
+    ("13700137009", "12520", OK),
+    (BOB, "12520", STATUS[Verdict.SOURCE_NOT_ALLOWED]),
+    (f"86{BOB}", "12520", STATUS[Verdict.SOURCE_NOT_ALLOWED]),
+    ("10086", "12520", STATUS[Verdict.BAD_SOURCE]),
+    (ALICE, "161", STATUS[Verdict.CODE_NOT_ALLOWED]),
+    (ALICE, "+86161", STATUS[Verdict.CODE_NOT_ALLOWED]),
+    (ALICE, "999", STATUS[Verdict.UNKNOWN_DESTINATION]),
+]
+
+
+async def test_senders_and_numbers(tmp_path: Path) -> None:
     """An account submits for the mobiles and to the numbers that it may, however they are spelled."""
     smpp = accounts(sources=[ALICE, "1370013*"], access_codes=["12520"])
     async with live_gateway(tmp_path, smpp=smpp) as live, await bind(live.port) as esme:
-        assert await status(esme, sms(sender, to, QUERY)) == expected
+        for sender, to, expected in SENDERS:
+            assert await status(esme, sms(sender, to, QUERY)) == expected, (sender, to)
 
 
 async def test_another_number_does_not_leave_there(tmp_path: Path) -> None:
@@ -178,13 +179,23 @@ async def test_binds_at_one_time(tmp_path: Path) -> None:
     assert refused["reason"] == "2 binds of the account stand: smpp.accounts.binds"
 
 
-@pytest.mark.parametrize(("given_as", "leaves"), [("temporary", True), ("permanent", False)])
-async def test_statuses_of_a_vendor(tmp_path: Path, given_as: str, *, leaves: bool) -> None:
+@pytest.mark.parametrize(
+    ("errors", "refused", "leaves"),
+    [
+        ({"temporary": [0x412]}, 0x412, True),
+        ({"permanent": [0x412]}, 0x412, False),
+        ({}, 0x412, False),
+        ({}, CommandStatus.RINVBNDSTS, True),  # the session is wrong, not the SMS
+    ],
+)
+async def test_statuses_of_the_peer(
+    tmp_path: Path, errors: dict[str, Any], refused: int, *, leaves: bool
+) -> None:
     """An SMS that a vendor's status refuses comes again where the configuration calls it temporary; the
     status that the peer wants for a verdict is what it gets."""
-    errors = {given_as: [0x412], "send": {"unknown_destination": 0x45}}
+    errors["send"] = {"unknown_destination": 0x45}
     async with live_gateway(tmp_path, smpp=accounts(errors=errors)) as live:
-        answers = [0x412]
+        answers = [refused]
         esme = await bind(live.port, take=lambda _: answers.pop() if answers else 0)
         async with esme:
             assert await status(esme, sms(ALICE, "999", QUERY)) == CommandStatus.RSUBMITFAIL

@@ -1,5 +1,7 @@
 """Verdicts to statuses and back."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.channels.smpp.settings import Errors
@@ -41,3 +43,13 @@ def test_what_statuses_mean() -> None:
     assert statuses.retry(0x413) is statuses.retry(0x414) is statuses.retry(0xABCD) is Retry.PERMANENT
     assert statuses.retry(CommandStatus.RTHROTTLED) is Retry.TEMPORARY
     assert statuses.retry(CommandStatus.RINVBNDSTS) is Retry.SESSION
+
+
+def test_the_page_has_the_table() -> None:
+    """docs/accounts.md names each verdict with what it says and its statuses."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "accounts.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `") and line.count("|") == 5]
+    assert rows == [
+        f"| `{each.name.lower()}` | {each.value} | {STATUS[each].name} | {DELIVERED[each].name} |"
+        for each in Verdict
+    ]

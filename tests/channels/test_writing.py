@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.channels.contract import CannotSend
 from gateway.channels.smpp.composing import Composition, SmppComposer
 from gateway.channels.smpp.settings import AccountSettings, Conventions, LinkSettings
-from gateway.channels.smpp.writing import QOS_TIME_TO_LIVE, Checked, Manner, Plain, Writer, writer_of
+from gateway.channels.smpp.writing import QOS_TIME_TO_LIVE, Checked, Lasting, Manner, Plain, Writer, writer_of
 from gateway.message import Kind, MobileTerminated
 from gateway.smpp.errors import EncodeError
 from gateway.smpp.long import Method
@@ -189,13 +189,22 @@ def test_a_peer_without_tlvs_takes_over(way: Method) -> None:
     assert shown(first + written(writer, session_of(DeliverSm), sms)) == text
 
 
+@pytest.mark.parametrize(("way", "left"), [("udh8", 1), ("udh16", 0), ("sar", 0)])
+def test_parts_that_left_before_a_restart(way: Method, left: int) -> None:
+    """They count where they can only have left in the way of the account."""
+    sms = leaving(1, text="飞" * 130)
+    sms.parts, sms.parts_done = 2, 1
+    assert len(SmppComposer({SYSTEM_ID: Composition(GSM, way)}).compose(sms)) == 2
+    assert (sms.parts_done, sms.repeat) == (left, not left)
+
+
 def test_what_a_template_can_write_comes_from_it() -> None:
-    """The default way is the one without checks; whoever wants TLVs, an end of validity or data_sm has the
-    checked one."""
+    """The default way is the one without checks; whoever wants TLVs or data_sm has the checked one."""
     now_ms, composition = (lambda: START_MS), Composition(GSM)
     for plain in ({}, {"long": "sar"}, {"priority": 1, "service_type": "FT", "receipts": {"ask": "always"}}):
         assert isinstance(writer_of(DeliverSm, Manner.of(account(**plain)), composition, now_ms), Plain)
-    for checked in ({"message": "data_sm"}, {"validity": 1}, {"tlvs": {VENDOR: ""}}, {"pass_tlvs": [VENDOR]}):
+    assert isinstance(writer_of(DeliverSm, Manner.of(account(validity=1)), composition, now_ms), Lasting)
+    for checked in ({"message": "data_sm"}, {"tlvs": {VENDOR: ""}}, {"pass_tlvs": [VENDOR]}):
         assert isinstance(writer_of(DeliverSm, Manner.of(account(**checked)), composition, now_ms), Checked)
 
 

@@ -11,7 +11,7 @@ from commands.model import Chat, Instruction, Misunderstood, Understood
 from commands.service import Commands
 from commands.tables import InForce, Tables
 from gateway.channels.contract import Bind
-from gateway.channels.smpp.reading import Message, Reader
+from gateway.channels.smpp.reading import Carrier, Reader
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
 from gateway.inbound.intake import Intake
@@ -55,10 +55,10 @@ class IntakeUnderTest:
 
     def take(self, request: SubmitSm | DataSm) -> MobileOriginated:
         """A request arrives on the bind."""
-        reader = Reader(self.alphabet, lambda: 0, self._note)
-        return self.intake.read(reader.read(self.peer.bind, request, 5.0))
+        reader = Reader(lambda: 0, self._note)
+        return self.intake.read(reader.read(self.peer.bind, self.alphabet, request, 5.0))
 
-    def _note(self, _bind: Bind, _request: Message, reason: str) -> None:
+    def _note(self, _bind: Bind, _request: Carrier, reason: str) -> None:
         self.noted.append(reason)
 
     def refusal(self, request: SubmitSm | DataSm) -> Refusal:

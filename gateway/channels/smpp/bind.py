@@ -8,6 +8,7 @@ from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.enquiring import Asked, answer
 from gateway.channels.smpp.multi import Destination
 from gateway.channels.smpp.permissions import FREE, Permissions
+from gateway.channels.smpp.reading import Read, content
 from gateway.channels.smpp.verdicts import USUAL, Statuses
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
@@ -31,8 +32,8 @@ class SmppBind:
 
     link: the name of the one that we dialled, "" where the peer did. reply_on: number of the bind on which
     replies to what came here leave, where SMS cannot leave here: the transmitter of a pair; 0: none.
-    messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
-    SMS for a while. statuses: for this peer and its version. permissions: of the account or link.
+    read: how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by
+    it. throttled: how often it refused an SMS for a while. statuses: for this peer and its version. permissions: of the account or link.
     """
 
     number: int
@@ -46,6 +47,7 @@ class SmppBind:
     since: float
     response_timeout: float
     writer: Writer
+    read: Read = content
     link: str = ""
     reply_on: int = 0
     throttled: int = 0

@@ -10,7 +10,7 @@ from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.certificates import of_listener
-from gateway.channels.smpp.reading import Rewriting
+from gateway.channels.smpp.reading import Read, content, reader_of
 from gateway.channels.smpp.requests import Requests
 from gateway.channels.smpp.settings import AccountSettings, ServerTls
 from gateway.channels.smpp.terms import PeerTerms
@@ -61,10 +61,11 @@ class SmppConfiguration:
         """By account."""
         return {name: each.composition.alphabet for name, each in self.peers.items()}
 
-    @property
-    def rewritings(self) -> dict[str, Rewriting]:
-        """What is done with what comes on some accounts."""
-        return {name: each.rewriting for name, each in self.peers.items() if each.rewriting is not None}
+    def readers(self, read: Read = content) -> dict[str, Read]:
+        """How the PDUs of each account are read, on top of `read`, which reads those of any."""
+        return {
+            name: reader_of(read, each.manner.prefix, each.manner.passes) for name, each in self.peers.items()
+        }
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -131,7 +132,7 @@ class SmppChannel(Traffic):
         }
         self._contexts = of_listener(configuration.tls, observer)
         self.requested: Callable[[SmppBind, Request], None] = Requests(
-            self._reads, configuration.alphabets, owner, observer, configuration.zone, monotonic
+            configuration.alphabets, owner, observer, configuration.zone, monotonic
         ).requested
         self.listener = Listener(
             configuration.accounts,
@@ -214,6 +215,7 @@ class SmppChannel(Traffic):
             self._monotonic(),
             connection.session.timers.response,
             self._writers[account],
+            self._readers[account],
             statuses=terms.statuses,
             permissions=terms.permissions,
         )

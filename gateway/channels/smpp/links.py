@@ -346,7 +346,8 @@ class Half:
             channel.monotonic(),
             client.terms.timers.response,
             self._link.writer,
-            settings.name,
+            channel.reader_of(settings.account),
+            link=settings.name,
             statuses=self._link.terms.statuses,
             permissions=self._link.terms.permissions,
         )

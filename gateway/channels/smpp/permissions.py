@@ -1,16 +1,14 @@
 """What an account or link may do. Where nothing is set, nothing is asked for an SMS."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.channels.contract import Bind, CannotSend, Inbound
-from gateway.channels.smpp.reading import Message, Note, Reader
+from gateway.channels.contract import Alphabet, Bind, CannotSend, Inbound
+from gateway.channels.smpp.reading import Carrier, Read
 from gateway.channels.smpp.settings import AccountSettings, Conventions
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Refusal, Verdict
 from gateway.message import MobileTerminated
-from gateway.smpp.coding import Alphabet
 from gateway.smpp.session import Session
 from routing.numbers import COUNTRY_PREFIXES
 
@@ -55,12 +53,12 @@ class Permissions:
         if self.access_codes and access_code not in self.access_codes:
             raise Refusal(Verdict.CODE_NOT_ALLOWED, f"the account may not use {access_code}")
 
-    def reader(self, alphabet: Alphabet, now_ms: Callable[[], int], note: Note) -> Reader:
-        """A reader that follows them."""
+    def reader(self, read: Read) -> Read:
+        """A reader that follows them, on top of another one."""
         may_submit = self.operations is None or self.operations >= _MESSAGES
         if may_submit and not (self.sources or self.access_codes or self.max_per_second):
-            return Reader(alphabet, now_ms, note)
-        return _RestrictedReader(self, alphabet, now_ms, note)
+            return read
+        return _RestrictedReader(self, read).read
 
     def writer(self, writer: Writer) -> Writer:
         """A writer that follows them."""
@@ -95,27 +93,25 @@ class Bucket:
         return True
 
 
-class _RestrictedReader(Reader):
+class _RestrictedReader:
     """Reads what an account may send, and refuses the rest."""
 
-    __slots__ = ("_allowed", "_bucket", "_permissions")
+    __slots__ = ("_allowed", "_bucket", "_permissions", "_read")
 
-    def __init__(
-        self, permissions: Permissions, alphabet: Alphabet, now_ms: Callable[[], int], note: Note
-    ) -> None:
-        super().__init__(alphabet, now_ms, note)
+    def __init__(self, permissions: Permissions, read: Read) -> None:
+        self._read = read
         self._permissions = permissions
         self._allowed = permissions if permissions.sources or permissions.access_codes else None
         self._bucket = Bucket(permissions.max_per_second) if permissions.max_per_second else None
 
-    def read(self, bind: Bind, pdu: Message, arrived: float) -> Inbound:
+    def read(self, bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inbound:
         """As the other; first of all the rate and the operation are looked at."""
         if self._bucket is not None and not self._bucket.take(arrived):
             rate = self._permissions.max_per_second
             raise Refusal(Verdict.TOO_FAST, f"more than {rate:g} SMS a second: {_TOO_FAST} of the account")
         if pdu.name in _MESSAGES and not self._permissions.permits(pdu.name):
             raise Refusal(Verdict.OPERATION_NOT_ALLOWED, f"the account may not send {pdu.name}")
-        inbound = super().read(bind, pdu, arrived)
+        inbound = self._read(bind, alphabet, pdu, arrived)
         inbound.allowed = self._allowed
         return inbound
 

@@ -6,24 +6,26 @@ them empty there, and a refusal would silence the handset (docs/decisions/025-fi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from gateway.channels.contract import Bind, Inbound
+from gateway.channels.contract import Alphabet, Bind, Inbound
 from gateway.channels.smpp.settings import NUMBERING_PLANS, TYPES_OF_NUMBER
 from gateway.errors import Refusal, Verdict
 from gateway.message import PartHeader
-from gateway.smpp.coding import Alphabet
+from gateway.smpp.coding import Alphabet as SmppAlphabet
 from gateway.smpp.long import BrokenUdhError, part_of
 from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
 from gateway.smpp.times import end_of
 from gateway.smpp.tlvs import TAGS, USER_MESSAGE_REFERENCE, encode_tlvs
 
-Message: TypeAlias = SubmitSm | DeliverSm | DataSm
-Note: TypeAlias = Callable[[Bind, Message, str], None]
-"""Takes what is odd about a message."""
-Read: TypeAlias = Callable[[Bind, Message, float], Inbound]
-"""Reads what comes on a bind, as Reader.read()."""
+Carrier: TypeAlias = SubmitSm | DeliverSm | DataSm
+"""A PDU that carries an SMS."""
+Read: TypeAlias = Callable[[Bind, Alphabet, Carrier, float], Inbound]
+"""Reads what comes on a bind, as Reader.read does."""
+Note: TypeAlias = Callable[[Bind, Carrier, str], None]
+"""Takes what is odd about it."""
+PASSED: Final = 1024
+"""Octets of TLVs that a reply takes over from its cause, heads included; it has none of more."""
 
 MESSAGE_TYPE: Final = 0x3C
 """Bits of esm_class that say what an SMS is; only 0, a plain message, is a text (SMPP 3.4 section 5.2.12)."""
@@ -55,29 +57,33 @@ _FLAGS: Final[tuple[tuple[str, Callable[[int], bool]], ...]] = (
 """Octets that are noted when this is true: of every message; of those that are no data_sm."""
 
 
-def message_type(pdu: Message) -> int:
+def message_type(pdu: Carrier) -> int:
     """What a message is: 0 for a text of a person (the bits of MESSAGE_TYPE)."""
     return pdu.esm_class & MESSAGE_TYPE
 
 
+def reader_of(read: Read, prefix: str, passes: frozenset[int]) -> Read:
+    """How PDUs of an account or link are read, on top of `read`. prefix: what its peer puts before numbers of
+    the service. passes: tags of the TLVs that a reply takes over."""
+    return Rewriting(read, prefix, passes).read if prefix or passes else read
+
+
 class Reader:
-    """Reads the messages of one account. now_ms: the wall clock (ms since the epoch). note: takes what is
-    odd."""
+    """Reads what comes. now_ms: the wall clock (ms since the epoch). note: takes what is odd."""
 
-    __slots__ = ("_note", "_now_ms", "alphabet")
+    __slots__ = ("_note", "_now_ms")
 
-    def __init__(self, alphabet: Alphabet, now_ms: Callable[[], int], note: Note) -> None:
-        self.alphabet = alphabet
+    def __init__(self, now_ms: Callable[[], int], note: Note) -> None:
         self._now_ms = now_ms
         self._note = note
 
-    def read(self, bind: Bind, pdu: Message, arrived: float) -> Inbound:
+    def read(self, bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inbound:
         """The SMS in a request; blanks around an address are padding and part of neither.
 
         Raises Refusal for what is no plain message, has a user data header that is longer than itself, or
         asks for what cannot be done.
         """
-        inbound = plain(bind, self.alphabet, pdu, arrived)
+        inbound = plain(bind, alphabet, pdu, arrived)
         octets = inbound.octets
         if (
             isinstance(pdu, DataSm)
@@ -98,7 +104,7 @@ class Reader:
             self._read_unusual(inbound, pdu)
         return inbound
 
-    def _read_unusual(self, inbound: Inbound, pdu: Message) -> None:
+    def _read_unusual(self, inbound: Inbound, pdu: Carrier) -> None:
         """What nearly no SMS has."""
         _read_headers(inbound, pdu)
         notes = [f"{field} {getattr(pdu, field)}" for field, odd in _ADDRESSES if odd(getattr(pdu, field))]
@@ -115,7 +121,7 @@ class Reader:
         if not isinstance(pdu, DeliverSm) and (mode := _MODES.get(pdu.esm_class & _MODE)):
             notes.append(f"{mode} mode")
         inbound.registered = pdu.registered_delivery
-        notes += _around(self.alphabet, inbound)
+        notes += _around(inbound)
         if notes:
             self._note(inbound.bind, pdu, "; ".join(notes))
 
@@ -133,7 +139,7 @@ class Reader:
             inbound.expires_at = self._now_ms() + 1000 * seconds
 
 
-def plain(bind: Bind, alphabet: Alphabet, pdu: Message, arrived: float) -> Inbound:
+def plain(bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inbound:
     """The SMS in a request as it stands in its mandatory fields."""
     return Inbound(
         bind,
@@ -153,9 +159,9 @@ def plain(bind: Bind, alphabet: Alphabet, pdu: Message, arrived: float) -> Inbou
     )
 
 
-def content(bind: Bind, alphabet: Alphabet, pdu: Message) -> Inbound:
-    """The text in a request, whatever its other fields say. Raises Refusal as Reader.read()."""
-    inbound = plain(bind, alphabet, pdu, 0.0)
+def content(bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inbound:
+    """The text in a request, whatever its other fields say. Raises Refusal for what has none."""
+    inbound = plain(bind, alphabet, pdu, arrived)
     _read_headers(inbound, pdu)
     return inbound
 
@@ -173,7 +179,7 @@ def _refuse_wishes(pdu: SubmitSm) -> None:
         )
 
 
-def _read_headers(inbound: Inbound, pdu: Message) -> None:
+def _read_headers(inbound: Inbound, pdu: Carrier) -> None:
     """What stands in esm_class, the user data header and the TLVs."""
     if message_type(pdu):
         raise Refusal(Verdict.NOT_A_MESSAGE, f"esm_class 0x{pdu.esm_class:02X} is no plain message")
@@ -187,8 +193,10 @@ def _read_headers(inbound: Inbound, pdu: Message) -> None:
     inbound.reference = reference if isinstance(reference, int) else None
 
 
-def _around(alphabet: Alphabet, inbound: Inbound) -> list[str]:
+def _around(inbound: Inbound) -> list[str]:
     """What the alphabet drops at both ends of a text: a byte order mark, NULs."""
+    alphabet = inbound.alphabet
+    assert isinstance(alphabet, SmppAlphabet)
     codec = alphabet.codec_of.get(inbound.data_coding, alphabet.latin)
     octets, part = inbound.octets, inbound.part
     notes = []
@@ -200,32 +208,20 @@ def _around(alphabet: Alphabet, inbound: Inbound) -> list[str]:
     return notes
 
 
-PASSED: Final = 1024
-"""Octets of TLVs that a reply takes over from its cause, heads included; it has none of more."""
-
-
-@dataclass(frozen=True, slots=True)
 class Rewriting:
-    """What is done with what comes from a peer that writes numbers of the service in its own way, or whose
-    TLVs come back. prefix: what it puts before such a number. passes: tags of those TLVs."""
+    """Reads the PDUs of a peer that writes numbers of the service in its own way, or whose TLVs come back."""
 
-    prefix: str
-    passes: frozenset[int]
+    def __init__(self, read: Read, prefix: str, passes: frozenset[int]) -> None:
+        self._read = read
+        self._prefix = prefix
+        self._passes = passes
 
-    def over(self, read: Read) -> Read:
-        """The same reading, without the prefix and with the TLVs."""
-
-        def rewritten(bind: Bind, pdu: Message, arrived: float) -> Inbound:
-            inbound = read(bind, pdu, arrived)
-            self.rewrite(inbound, pdu)
-            return inbound
-
-        return rewritten
-
-    def rewrite(self, inbound: Inbound, pdu: Message) -> None:
-        """Change one that was read."""
-        inbound.destination = inbound.destination.removeprefix(self.prefix) or inbound.destination
-        passed = {tag: value for tag, value in pdu.tlvs.items() if tag in self.passes}
+    def read(self, bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inbound:
+        """As the other, without the prefix and with the TLVs. Raises Refusal as that does."""
+        inbound = self._read(bind, alphabet, pdu, arrived)
+        inbound.destination = inbound.destination.removeprefix(self._prefix) or inbound.destination
+        passed = {tag: value for tag, value in pdu.tlvs.items() if tag in self._passes}
         if passed:
             octets = encode_tlvs(passed)
             inbound.tlvs = octets if len(octets) <= PASSED else b""
+        return inbound

@@ -9,7 +9,7 @@ from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.enquiring import enquiry_of, is_id
 from gateway.channels.smpp.multi import Destination, Multi
-from gateway.channels.smpp.reading import Read, plain
+from gateway.channels.smpp.reading import plain
 from gateway.errors import Refusal
 from gateway.observer import Observer
 from gateway.smpp.coding import Alphabet
@@ -40,21 +40,18 @@ class Requests:
     """Turns them into what the Channel contract says.
 
     Args:
-        reads: by account, how its SMS are read.
         zone: of the times that are told.
         monotonic: seconds.
     """
 
     def __init__(
         self,
-        reads: Mapping[str, Read],
         alphabets: Mapping[str, Alphabet],
         owner: ChannelOwner,
         observer: Observer,
         zone: tzinfo,
         monotonic: Callable[[], float],
     ) -> None:
-        self._reads = reads
         self._alphabets = alphabets
         self._owner = owner
         self._observer = observer
@@ -92,9 +89,9 @@ class Requests:
 
     def _submit_one(self, bind: SmppBind, alone: SubmitSm, destination: Destination) -> None:
         bind.messages_in += 1
-        arrived = self._monotonic()
+        alphabet, arrived = self._alphabets[bind.account], self._monotonic()
         try:
-            inbound = self._reads[bind.account](bind, alone, arrived)
+            inbound = bind.read(bind, alphabet, alone, arrived)
         except Refusal as refusal:
             status = bind.statuses.of(alone, refusal.verdict)
             destination.refuse(status)
@@ -108,7 +105,7 @@ class Requests:
             )
             return
         except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
-            inbound = plain(bind, self._alphabets[bind.account], alone, arrived)
+            inbound = plain(bind, alphabet, alone, arrived)
             inbound.fault = error
         inbound.origin = destination
         self._owner.received(inbound)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.channels.contract import Inbound
-from gateway.channels.smpp.reading import Rewriting, content
+from gateway.channels.smpp.reading import Carrier, Read, content
 from gateway.channels.smpp.watching import Passed, Watch, Watches
 from gateway.errors import Refusal
 from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
@@ -61,15 +61,15 @@ _FIRST: Final = 0x40  # data_codings that mean nothing in particular
 _READERS: Final = Alphabet.from_config({_FIRST + n: codec for n, codec in enumerate(READINGS)}, "gsm")
 _LEGIBLE: Final = re.compile("[ -~\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
 """A text of ASCII and Chinese characters, as a password or an instruction is."""
-NO_REWRITINGS: Final[Mapping[str, Rewriting]] = MappingProxyType({})
+NO_READERS: Final[Mapping[str, Read]] = MappingProxyType({})
 _HEADER: Final = frozenset(each.name for each in fields(Pdu))
 _BODIES: Final = {pdu: tuple(each.name for each in fields(pdu) if each.name not in _HEADER) for pdu in PDUS}
 
 
 class Watching:
     """Opens watches for operators. judge: see Judge. now_ms: milliseconds since the epoch. broken: told of a
-    bug met while a PDU is shown. rewritings: by account. masked: whether numbers are hidden, and so all texts
-    and octets, in which numbers may stand. centres: see Display."""
+    bug met while a PDU is shown. readers: of accounts whose PDUs are not read as usual. masked: whether
+    numbers are hidden, and so all texts and octets, in which numbers may stand. centres: see Display."""
 
     def __init__(
         self,
@@ -80,11 +80,11 @@ class Watching:
         broken: Callable[[Exception], None],
         *,
         masked: bool,
-        rewritings: Mapping[str, Rewriting] = NO_REWRITINGS,
+        readers: Mapping[str, Read] = NO_READERS,
         centres: Collection[str] = (),
     ) -> None:
         self._watches = watches
-        self._display = Display(alphabets, judge, masked=masked, rewritings=rewritings, centres=centres)
+        self._display = Display(alphabets, judge, masked=masked, readers=readers, centres=centres)
         self._now_ms = now_ms
         self._broken = broken
 
@@ -131,7 +131,7 @@ class DisplayedWatch:
 
 
 class Display:
-    """Shows what passed. alphabets, rewritings: by account. centres: accounts at which we are the ESME."""
+    """Shows what passed. alphabets, readers: by account. centres: accounts at which we are the ESME."""
 
     def __init__(
         self,
@@ -139,14 +139,14 @@ class Display:
         judge: Judge,
         *,
         masked: bool = False,
-        rewritings: Mapping[str, Rewriting] = NO_REWRITINGS,
+        readers: Mapping[str, Read] = NO_READERS,
         centres: Collection[str] = (),
     ) -> None:
+        self._centres = centres
         self._alphabets = alphabets
-        self._rewritings = rewritings
+        self._readers = readers
         self._judge = judge
         self._masked = masked
-        self._centres = centres
 
     def shown(self, passed: Passed, *, octets: bool) -> dict[str, Any]:
         """One PDU, or what happened. hidden: why its text is not shown, "" where there is nothing to hide.
@@ -192,10 +192,9 @@ class Display:
             return None, NOT_BOUND
         if passed.incoming:
             read_here = (DeliverSm, DataSm) if passed.account in self._centres else (SubmitSm, DataSm)
+            read = self._readers.get(passed.account, content)
             text, hidden = (
-                self._from_handset(pdu, alphabet, self._rewritings.get(passed.account))
-                if isinstance(pdu, read_here)
-                else ("", NOT_READ)
+                self._from_handset(pdu, alphabet, read) if isinstance(pdu, read_here) else ("", NOT_READ)
             )
         else:
             text, hidden = _to_handset(pdu, alphabet)
@@ -203,17 +202,13 @@ class Display:
             hidden = NO_TEXT
         return (None, hidden) if hidden else (text, "")
 
-    def _from_handset(
-        self, pdu: SubmitSm | DataSm | DeliverSm, alphabet: Alphabet, rewriting: Rewriting | None
-    ) -> tuple[str, str]:
+    def _from_handset(self, pdu: Carrier, alphabet: Alphabet, read: Read) -> tuple[str, str]:
         if hidden := _in_pieces(pdu):
             return "", hidden
         try:
-            inbound = content(_NOBODY, alphabet, pdu)
+            inbound = read(_NOBODY, alphabet, pdu, 0.0)
         except Refusal as refusal:
             return "", refusal.reason
-        if rewriting is not None:
-            rewriting.rewrite(inbound, pdu)
         text = alphabet.decode(inbound.octets, inbound.data_coding)
         return text, self._judge(inbound) or self._misread(inbound, text)
 

@@ -5,7 +5,6 @@ from typing import Self
 
 from gateway.channels.smpp.composing import Composition
 from gateway.channels.smpp.permissions import FREE, Permissions
-from gateway.channels.smpp.reading import Rewriting
 from gateway.channels.smpp.settings import Conventions
 from gateway.channels.smpp.verdicts import USUAL, Statuses
 from gateway.channels.smpp.writing import Manner
@@ -15,25 +14,20 @@ from gateway.channels.smpp.writing import Manner
 class PeerTerms:
     """Of an account, a link, or the centre of links.
 
-    composition, manner: of the SMS to handsets. permissions: of those from handsets. rewriting: what is done
-    with them, None: nothing.
+    composition, manner: of the SMS to handsets. permissions: of both ways.
     """
 
     composition: Composition
     manner: Manner = field(default_factory=Manner)
     permissions: Permissions = FREE
     statuses: Statuses = USUAL
-    rewriting: Rewriting | None = None
 
     @classmethod
     def of(cls, conventions: Conventions) -> Self:
         """Taken from an account or link."""
-        manner = Manner.of(conventions)
-        rewriting = Rewriting(manner.prefix, manner.passes)
         return cls(
             Composition.of(conventions),
-            manner,
+            Manner.of(conventions),
             Permissions.of(conventions),
             Statuses(conventions.errors),
-            rewriting if rewriting.prefix or rewriting.passes else None,
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.reading import Message, Read, plain
+from gateway.channels.smpp.reading import Carrier, Read, Reader, plain, reader_of
 from gateway.channels.smpp.terms import PeerTerms
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
@@ -27,33 +27,39 @@ class Traffic:
         now_ms: Callable[[], int],
     ) -> None:
         self._peers = peers
-        self._reads: dict[str, Read] = {}
+        self._alphabets = {name: each.composition.alphabet for name, each in peers.items()}
+        self._readers: dict[str, Read] = {}
+        usual = Reader(now_ms, self.odd).read
         for account, terms in peers.items():
-            read = terms.permissions.reader(terms.composition.alphabet, now_ms, self._noted).read
-            self._reads[account] = read if terms.rewriting is None else terms.rewriting.over(read)
+            read = reader_of(usual, terms.manner.prefix, terms.manner.passes)
+            self._readers[account] = terms.permissions.reader(read)
         self._owner = owner
         self._observer = observer
         self._monotonic = monotonic
+
+    def reader_of(self, account: str) -> Read:
+        """How the PDUs of an account are read."""
+        return self._readers[account]
 
     def ready(self, bind: SmppBind) -> None:
         """The answer to the bind has been written."""
         self._owner.ready(bind)
 
-    def submitted(self, bind: SmppBind, request: Message) -> None:
+    def submitted(self, bind: SmppBind, request: Carrier) -> None:
         """An SMS from a handset."""
         bind.messages_in += 1
-        read, arrived = self._reads[bind.account], self._monotonic()
+        alphabet, arrived = self._alphabets[bind.account], self._monotonic()
         try:
-            inbound = read(bind, request, arrived)
+            inbound = bind.read(bind, alphabet, request, arrived)
         except Refusal as refusal:
             self._refuse(bind, request, refusal)
             return
         except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
-            inbound = plain(bind, self._peers[bind.account].composition.alphabet, request, arrived)
+            inbound = plain(bind, alphabet, request, arrived)
             inbound.fault = error
         self._owner.received(inbound)
 
-    def _refuse(self, bind: SmppBind, request: Message, refusal: Refusal) -> None:
+    def _refuse(self, bind: SmppBind, request: Carrier, refusal: Refusal) -> None:
         status = bind.reject(request, refusal.verdict)
         self._observer.rejected(
             bind,
@@ -64,7 +70,8 @@ class Traffic:
             status,
         )
 
-    def _noted(self, bind: Bind, request: Message, reason: str) -> None:
+    def odd(self, bind: Bind, request: Carrier, reason: str) -> None:
+        """Something about an SMS does no harm (gateway.channels.smpp.reading.Note)."""
         self._observer.pdu_noted(bind.peer, bind.account, request.name, reason)
 
     def answered(self, bind: SmppBind, context: object, response: Pdu) -> None:
