@@ -8,7 +8,9 @@ tight loop. One task lives while a round lasts, one timer while a pause lasts; n
 
 import asyncio
 import ipaddress
+import os
 import socket
+import ssl
 from collections.abc import Callable
 from enum import Enum
 from random import Random
@@ -304,6 +306,9 @@ def pause_of(random: Random, failures: int) -> float:
     return random.uniform(0, min(PAUSE_FIRST * 2 ** min(failures - 1, 30), PAUSE_MOST))
 
 
-def said_of(error: Exception) -> str:
+def said_of(error: OSError | UnicodeError) -> str:
     """What an error of the system says, without the address, which stands before it."""
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0:
+        file = f"{error.filename}: " if error.filename else ""
+        return file + os.strerror(error.errno or 0)  # asyncio has words of its own for it
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
