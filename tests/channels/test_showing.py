@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from commands.tables import InForce
 from gateway.channels.smpp import showing, watching
-from gateway.channels.smpp.reading import reader_of
+from gateway.channels.smpp.reading import content, reader_of
 from gateway.channels.smpp.showing import Display
 from gateway.channels.smpp.watching import Passed
 from gateway.inbound import disclosure
@@ -88,7 +88,7 @@ def test_a_long_sms_in_one_piece() -> None:
 
 def test_the_prefix_of_an_account() -> None:
     """Behind it stands the number that takes passwords: the text is not shown, and other texts are."""
-    readers = {"smsc": reader_of("106", frozenset())}
+    readers = {"smsc": reader_of(content, "106", frozenset())}
     display = Display(ALPHABETS, judge().reason_to_hide, readers=readers)
     for to, text in (("10612520050", None), ("106161", "CXFX")):
         octets = encode(sms(to, "CXFX"))

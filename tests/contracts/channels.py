@@ -11,7 +11,7 @@ from typing import Protocol
 from gateway.channels.contract import Bind, Channel, Composer, Enquiry, Inbound, Loss, Receipt
 from gateway.channels.smpp.channel import SmppChannel
 from gateway.channels.smpp.composing import Composition, SmppComposer
-from gateway.channels.smpp.writing import Manner
+from gateway.channels.smpp.terms import Terms
 from gateway.message import MobileTerminated
 from gateway.net.listener import BindAccount
 from gateway.observer import Observer
@@ -271,8 +271,7 @@ class SmppRig:
         configuration = replace(
             NO_ACCOUNTS,
             accounts={SYSTEM_ID: account},
-            compositions=compositions,
-            manners={SYSTEM_ID: Manner()},
+            terms={SYSTEM_ID: Terms(compositions[SYSTEM_ID])},
         )
         self._loop = asyncio.get_running_loop()
         self.channel = SmppChannel(configuration, self.told, Observer(), self._now, count(1), lambda: 0)

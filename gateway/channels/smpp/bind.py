@@ -27,10 +27,11 @@ _RECEIVER: Final = State.BOUND_RX
 class SmppBind:
     """A bound session and its connection.
 
-    link: the name of the one that we dialled, "" where the peer did.
-    read: how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by it.
-    throttled: how often it refused an SMS for a while. statuses: for this peer and its version. permissions:
-    of the account or link.
+    link: the name of the one that we dialled, "" where the peer did. read: how its PDUs are read. reply_on:
+    number of the bind on which replies to what came here leave, where SMS cannot leave here: the transmitter
+    of a pair; 0: none. messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how
+    often it refused an SMS for a while. statuses: for this peer and its version. permissions: of the account
+    or link.
     """
 
     number: int
@@ -46,6 +47,7 @@ class SmppBind:
     writer: Writer
     read: Read = content
     link: str = ""
+    reply_on: int = 0
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
@@ -117,6 +119,7 @@ class SmppBind:
         session = self.session
         return {
             "system_id": self.account,
+            "link": self.link,
             "remote": self.peer,
             "mode": self.mode,
             "address_range": self.address_range,

@@ -1,24 +1,22 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.composing import Composition
-from gateway.channels.smpp.permissions import FREE, Permissions
-from gateway.channels.smpp.reading import Read, Reader, content, reader_of
-from gateway.channels.smpp.settings import AccountSettings, Errors
+from gateway.channels.smpp.reading import Read, Reader
+from gateway.channels.smpp.settings import AccountSettings
+from gateway.channels.smpp.terms import Terms
 from gateway.channels.smpp.traffic import Traffic
-from gateway.channels.smpp.verdicts import Statuses
-from gateway.channels.smpp.watching import Watches
-from gateway.channels.smpp.writing import Manner, writer_of
+from gateway.channels.smpp.watching import Together, Watches
 from gateway.clock import SystemClock
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
+from gateway.net.outbind import Summoner
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -29,7 +27,6 @@ from gateway.smpp.timers import Timers
 _SYSTEM: Final = SystemClock()
 RANGES_WARNED: Final = 1000
 """Useless address ranges that are remembered, so that each is warned of once."""
-_NO_ERRORS: Final = Errors()
 
 
 def _elsewhere(account: AccountSettings, node: str | None) -> str:
@@ -47,21 +44,19 @@ class SmppConfiguration:
     host: str
     port: int
     accounts: Mapping[str, BindAccount]
-    compositions: Mapping[str, Composition]
+    terms: Mapping[str, Terms]
     timers: Timers
     limits: ConnectionLimits
-    manners: Mapping[str, Manner] = field(default_factory=dict)
-    permissions: Mapping[str, Permissions] = field(default_factory=dict)
-    errors: Mapping[str, Errors] = field(default_factory=dict)
 
     @property
     def alphabets(self) -> dict[str, Alphabet]:
         """By account."""
-        return {name: each.alphabet for name, each in self.compositions.items()}
+        return {name: each.composition.alphabet for name, each in self.terms.items()}
 
-    def readers(self, read: Read = content) -> dict[str, Read]:
-        """How the PDUs of each account are read, on top of `read`, which reads those of any."""
-        return {name: reader_of(read, each.prefix, each.passes) for name, each in self.manners.items()}
+    @property
+    def showers(self) -> dict[str, Read]:
+        """How the texts of each account are found, for whoever shows them."""
+        return {name: each.shower for name, each in self.terms.items()}
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -84,7 +79,7 @@ class SmppConfiguration:
                 )
                 for a in smpp.accounts
             },
-            {a.system_id: Composition.of(a) for a in smpp.accounts},
+            {a.system_id: Terms.of(a) for a in smpp.accounts},
             Timers(
                 session_init=timers.session_init,
                 enquire_link=timers.enquire_link,
@@ -92,9 +87,6 @@ class SmppConfiguration:
                 response=timers.response,
             ),
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
-            {a.system_id: Manner.of(a) for a in smpp.accounts},
-            {a.system_id: Permissions.of(a) for a in smpp.accounts},
-            {a.system_id: a.errors for a in smpp.accounts},
         )
 
 
@@ -102,7 +94,8 @@ class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
     monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). now_ms: the wall clock (ms since
-    the epoch).
+    the epoch). dialled, centres: connections that the gateway dials and their accounts, which are watched
+    with ours.
     """
 
     def __init__(
@@ -113,39 +106,43 @@ class SmppChannel(Traffic):
         monotonic: Callable[[], float],
         numbers: Iterator[int],
         now_ms: Callable[[], int] = _SYSTEM.now_ms,
+        dialled: Collection[Connection] = (),
+        centres: Collection[str] = (),
     ) -> None:
         super().__init__(configuration.alphabets, owner, observer, monotonic)
         self._configuration = configuration
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
-        self._readers = {
-            name: configuration.permissions.get(name, FREE).reader(read)
-            for name, read in configuration.readers(Reader(now_ms, self.odd).read).items()
-        }
-        self._writers = {
-            name: writer_of(DeliverSm, manner, configuration.compositions[name], now_ms)
-            for name, manner in configuration.manners.items()
-        }
+        read = Reader(now_ms, self.odd).read
+        self._readers = {name: each.reader(read) for name, each in configuration.terms.items()}
+        self._writers = {name: each.writer(DeliverSm, now_ms) for name, each in configuration.terms.items()}
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
-        self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
+        self.summoners: Sequence[Summoner] = ()
+        self.watches = Watches(
+            Together(self.listener.connections, dialled), {*configuration.accounts, *centres}, self.broken
+        )
 
     # What the life cycle asks (gateway.channels.contract.Channel)
 
     async def start(self) -> dict[str, object]:
         """Open the port."""
         await self.listener.start(self._configuration.host, self._configuration.port)
+        for summoner in self.summoners:
+            summoner.start()
         return {"host": self._configuration.host, "smpp_port": self.listener.port}
 
     @property
     def connections(self) -> int:
-        """Of the listener."""
-        return len(self.listener.connections)
+        """Of the listener, and those that are being opened to ESMEs."""
+        return len(self.listener.connections) + sum(each.dialling for each in self.summoners)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and ask nobody to bind."""
         self.listener.close()
+        for summoner in self.summoners:
+            summoner.stop()
 
     def unbind(self) -> None:
         """Each session ends with an unbind."""
@@ -171,8 +168,7 @@ class SmppChannel(Traffic):
             wanted = AddressRange.of(request.address_range)
         except ValueError as error:
             fault = str(error)
-        permissions = self._configuration.permissions.get(account, FREE)
-        errors = self._configuration.errors.get(account, _NO_ERRORS)
+        terms = self._configuration.terms[account]
         bind = SmppBind(
             next(self._numbers),
             account,
@@ -184,10 +180,10 @@ class SmppChannel(Traffic):
             connection.session,
             self._monotonic(),
             connection.session.timers.response,
-            permissions.writer(self._writers[account]),
+            self._writers[account],
             self._readers[account],
-            statuses=Statuses(errors, request.interface_version),
-            permissions=permissions,
+            statuses=terms.statuses(request.interface_version),
+            permissions=terms.permissions,
         )
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)

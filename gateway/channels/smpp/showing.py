@@ -6,13 +6,13 @@ neither are its octets, nor the values of TLVs that are texts or octets. A passw
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.channels.contract import Inbound
-from gateway.channels.smpp.reading import Read, content
+from gateway.channels.smpp.reading import Carrier, Read, content
 from gateway.channels.smpp.watching import Passed, Watch, Watches
 from gateway.errors import Refusal
 from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
@@ -69,7 +69,7 @@ _BODIES: Final = {pdu: tuple(each.name for each in fields(pdu) if each.name not 
 class Watching:
     """Opens watches for operators. judge: see Judge. now_ms: milliseconds since the epoch. broken: told of a
     bug met while a PDU is shown. readers: of accounts whose PDUs are not read as usual. masked: whether
-    numbers are hidden, and so all texts and octets, in which numbers may stand."""
+    numbers are hidden, and so all texts and octets, in which numbers may stand. centres: see Display."""
 
     def __init__(
         self,
@@ -81,9 +81,10 @@ class Watching:
         *,
         masked: bool,
         readers: Mapping[str, Read] = NO_READERS,
+        centres: Collection[str] = (),
     ) -> None:
         self._watches = watches
-        self._display = Display(alphabets, judge, masked=masked, readers=readers)
+        self._display = Display(alphabets, judge, masked=masked, readers=readers, centres=centres)
         self._now_ms = now_ms
         self._broken = broken
 
@@ -130,7 +131,7 @@ class DisplayedWatch:
 
 
 class Display:
-    """Shows what passed. alphabets, readers: by account."""
+    """Shows what passed. alphabets, readers: by account. centres: accounts at which we are the ESME."""
 
     def __init__(
         self,
@@ -139,11 +140,13 @@ class Display:
         *,
         masked: bool = False,
         readers: Mapping[str, Read] = NO_READERS,
+        centres: Collection[str] = (),
     ) -> None:
         self._alphabets = alphabets
         self._readers = readers
         self._judge = judge
         self._masked = masked
+        self._centres = centres
 
     def shown(self, passed: Passed, *, octets: bool) -> dict[str, Any]:
         """One PDU, or what happened. hidden: why its text is not shown, "" where there is nothing to hide.
@@ -187,18 +190,19 @@ class Display:
         alphabet = self._alphabets.get(passed.account)
         if alphabet is None:
             return None, NOT_BOUND
-        text, hidden = (
-            self._from_handset(pdu, alphabet, self._readers.get(passed.account, content))
-            if passed.incoming
-            else _to_handset(pdu, alphabet)
-        )
+        if passed.incoming:
+            read_here = (DeliverSm, DataSm) if passed.account in self._centres else (SubmitSm, DataSm)
+            if not isinstance(pdu, read_here):
+                return None, NOT_READ
+            read = self._readers.get(passed.account, content)
+            text, hidden = self._from_handset(pdu, alphabet, read)
+        else:
+            text, hidden = _to_handset(pdu, alphabet)
         if not hidden and "\ufffd" in text:
             hidden = NO_TEXT
         return (None, hidden) if hidden else (text, "")
 
-    def _from_handset(self, pdu: Pdu, alphabet: Alphabet, read: Read) -> tuple[str, str]:
-        if not isinstance(pdu, SubmitSm | DataSm):
-            return "", NOT_READ
+    def _from_handset(self, pdu: Carrier, alphabet: Alphabet, read: Read) -> tuple[str, str]:
         if hidden := _in_pieces(pdu):
             return "", hidden
         try:
@@ -232,8 +236,8 @@ _NOBODY: Any = None
 
 
 def _to_handset(pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
-    """Only a deliver_sm that the session knows comes here without a reason to hide it."""
-    if not isinstance(pdu, DeliverSm):
+    """Only what the session knows comes here without a reason to hide it."""
+    if not isinstance(pdu, DeliverSm | SubmitSm):
         return "", NOT_READ
     payload = pdu.tlvs.get(MESSAGE_PAYLOAD)
     octets = payload if isinstance(payload, bytes) and payload else pdu.short_message
