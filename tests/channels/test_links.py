@@ -108,9 +108,9 @@ async def test_what_is_no_message_is_refused(tmp_path: Path) -> None:
     async with SmallCentre() as centre, dialling(tmp_path, link(centre)):
         peer = await centre.bound()
         peer.send(mo(to="99999"))
-        assert (await peer.answer()).command_status == CommandStatus.RINVDSTADR
+        assert (await peer.answer()).command_status == CommandStatus.RX_R_APPN
         peer.send(mo(esm_class=0x10))
-        assert (await peer.answer()).command_status == CommandStatus.RINVESMCLASS
+        assert (await peer.answer()).command_status == CommandStatus.RX_R_APPN
 
 
 async def test_a_pair_answers_on_its_transmitter(tmp_path: Path) -> None:
