@@ -1,10 +1,11 @@
 """One SMPP bind as the Channel contract wants it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.channels.contract import CannotSend, Enquiry, Told
 from gateway.channels.smpp.address_range import AddressRange
+from gateway.channels.smpp.overdue import Overdue
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
@@ -26,7 +27,8 @@ class SmppBind:
 
     link: the name of the one that we dialled, "" where the peer did.
     messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
-    SMS for a while.
+    SMS for a while. reply_on, unanswered, held: as in the contract. ending: we end it, nothing leaves any
+    more. overdue: what it has left unanswered. One that has a pace is a PacedBind.
     """
 
     number: int
@@ -44,6 +46,11 @@ class SmppBind:
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
+    reply_on: int = 0
+    unanswered: str = "repeat"
+    held: int = 0
+    ending: bool = False
+    overdue: Overdue = field(default_factory=Overdue)
 
     @property
     def closed(self) -> bool:
@@ -104,6 +111,15 @@ class SmppBind:
     def abort(self, reason: str) -> None:
         """The connection with it."""
         self.connection.abort(reason)
+
+    def slow_down(self) -> None:
+        """The peer throttled an SMS. A PacedBind slows down; here the SMS alone waits."""
+
+    def congested(self, state: int) -> None:
+        """The peer said how busy it is. A PacedBind heeds it."""
+
+    def stop(self) -> None:
+        """It is gone. A PacedBind ends its timer."""
 
     def describe(self, now: float) -> dict[str, object]:
         """Mode, windows, counters, ages in seconds."""
