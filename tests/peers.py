@@ -88,7 +88,7 @@ class Peer:
         )
         if link is not None:
             assert isinstance(self.bind, PacedBind)
-            self.bind.link, self.bind.unanswered = link.name, link.unanswered
+            self.bind.link, self.bind.if_unanswered = link.name, link.unanswered
             self.bind.pace = Pace(link.rate, link.burst, clock.now)
             self.bind.monotonic, self.bind.rest = clock.monotonic, rest
 

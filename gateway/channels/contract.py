@@ -56,9 +56,9 @@ class Bind(Protocol):
     """One live connection. number: unique in the lifetime of the store. account: whose it is. link: the name
     of the one that we dialled, "" where the peer did. peer: address and port. response_timeout: seconds.
     messages_in, messages_out: see rule 10. reply_on: number of the bind on which answers to what came here
-    leave, where that is another one; 0: here. unanswered: what becomes of an SMS that nobody answers in time:
-    repeat, reconnect (it leaves again; the driver ends the bind), wait. held: SMS that wait for a late answer
-    and still count as unanswered; the outbox sets it."""
+    leave, where that is another one; 0: here. if_unanswered: what becomes of an SMS that is not answered in
+    time: repeat, reconnect (it leaves again; the driver ends the bind), wait. held: SMS that wait for a late
+    answer and still count as unanswered; the outbox sets it."""
 
     number: int
     account: str
@@ -68,7 +68,7 @@ class Bind(Protocol):
     messages_in: int
     messages_out: int
     reply_on: int
-    unanswered: str
+    if_unanswered: str
     held: int
 
     @property

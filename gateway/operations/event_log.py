@@ -18,6 +18,7 @@ from gateway.operations.line_template import GAP, LineTemplates
 from gateway.operations.link_lines import LinkLines
 from gateway.operations.logs import Log
 from gateway.operations.node_lines import NodeLines
+from gateway.operations.way_lines import WayLines
 from gateway.storage.contract import StorageError
 
 REJECTIONS: Final = 20
@@ -55,7 +56,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(NodeLines, LinkLines):
+class EventLog(NodeLines, LinkLines, WayLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:

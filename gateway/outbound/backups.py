@@ -129,3 +129,14 @@ class Backups:
     def any_away(self) -> bool:
         """Whether SMS of some handset went elsewhere."""
         return bool(self._away)
+
+
+def backups_of(
+    settings: Mapping[str, tuple[str, float]], binds: Binds, accounts: Mapping[str, AccountTerms]
+) -> Backups | None:
+    """Of the configuration: by account, its backup and after how many seconds. None where none has one."""
+    return (
+        Backups({name: Backup(*each) for name, each in settings.items()}, binds, accounts)
+        if settings
+        else None
+    )

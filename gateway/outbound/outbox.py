@@ -159,7 +159,7 @@ class Outbox(Leaving):
 
         The SMS is sent again, on another bind or after a pause, or parked after LOSSES; or it waits on.
         """
-        if bind.unanswered == "wait" and sms.state is _WAITING:
+        if bind.if_unanswered == "wait" and sms.state is _WAITING:
             bind.held = self._wait_for_answer(bind.number, sms)
             self._observer.deferred(sms, UNANSWERED)
             return

@@ -27,7 +27,7 @@ class SmppBind:
 
     link: the name of the one that we dialled, "" where the peer did.
     messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
-    SMS for a while. reply_on, unanswered, held: as in the contract. ending: we end it, nothing leaves any
+    SMS for a while. reply_on, if_unanswered, held: as in the contract. ending: we end it, nothing leaves any
     more. overdue: what it has left unanswered. One that has a pace is a PacedBind.
     """
 
@@ -47,7 +47,7 @@ class SmppBind:
     messages_in: int = 0
     messages_out: int = 0
     reply_on: int = 0
-    unanswered: str = "repeat"
+    if_unanswered: str = "repeat"
     held: int = 0
     ending: bool = False
     overdue: Overdue = field(default_factory=Overdue)

@@ -8,6 +8,8 @@ from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.composing import Templates
+from gateway.channels.smpp.paced import PacedBind, pace
+from gateway.channels.smpp.pacing import Pace
 from gateway.channels.smpp.settings import AccountSettings
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
@@ -140,7 +142,9 @@ class SmppChannel(Traffic):
             wanted = AddressRange.of(request.address_range)
         except ValueError as error:
             fault = str(error)
-        bind = SmppBind(
+        # A peer of SMPP 5.0 may say how busy it is; no other one pays for it.
+        kind = PacedBind if request.interface_version >= 0x50 else SmppBind
+        bind = kind(
             next(self._numbers),
             account,
             connection.peer,
@@ -153,6 +157,9 @@ class SmppChannel(Traffic):
             connection.session.timers.response,
             self._writer,
         )
+        if isinstance(bind, PacedBind):
+            bind.monotonic, bind.pace = self._monotonic, Pace(now=self._monotonic())
+            pace(bind, self._owner, self._observer)
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)
         if fault and (account, request.address_range) not in self._warned:

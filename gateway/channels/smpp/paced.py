@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
+from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.pacing import Pace
 from gateway.channels.smpp.resting import OF_ONE_SMS, THROTTLING, Rest
 from gateway.channels.smpp.settings import LinkSettings
 from gateway.channels.smpp.traffic import Traffic
 from gateway.message import MobileTerminated
+from gateway.observer import Observer
 from gateway.smpp.pdu import Pdu
 from gateway.smpp.session import Side, State
 
@@ -53,6 +55,24 @@ class Alarm:
             return
         self._at, self._timer = inf, None
         self._ring()
+
+
+def pace(bind: "PacedBind", owner: ChannelOwner, observer: Observer) -> None:
+    """Begin with a bind, before it is told of: its alarm tells the owner when SMS may leave again."""
+
+    def ring() -> None:
+        rest, now = bind.rest, bind.monotonic()
+        if rest is not None and rest.see(now):
+            observer.link_rested(bind.link)
+            if bind.receives:
+                owner.ready(bind)
+        elif rest is not None and rest.rests:
+            alarm.set(rest.until)
+        owner.settled(bind)
+
+    alarm = bind.alarm = Alarm(bind.monotonic, ring)
+    if bind.rest is not None and bind.rest.rests:
+        alarm.set(bind.rest.until)
 
 
 def rest_of(link: LinkSettings) -> Rest:
@@ -134,25 +154,6 @@ class PacedBind(SmppBind):
 
 class PacedTraffic(Traffic):
     """Traffic of binds that have a breaker: of links."""
-
-    def pace(self, bind: PacedBind) -> None:
-        """Begin with a bind: its alarm tells the owner when SMS may leave again."""
-        bind.alarm = Alarm(self._monotonic, lambda: self._ring(bind))
-        if bind.rest is not None and bind.rest.rests:
-            bind.alarm.set(bind.rest.until)
-
-    def _ring(self, bind: PacedBind) -> None:
-        """SMS may leave again on a bind, or its link has rested."""
-        now = self._monotonic()
-        if bind.rest is not None:
-            if bind.rest.see(now):
-                self._observer.link_rested(bind.link)
-                if bind.receives:
-                    self._owner.ready(bind)
-            elif bind.rest.rests:
-                assert bind.alarm is not None
-                bind.alarm.set(bind.rest.until)
-        self._owner.settled(bind)
 
     def answered(self, bind: SmppBind, context: object, response: Pdu) -> None:
         """An SMS to a handset was answered; the breaker counts it before it is told."""

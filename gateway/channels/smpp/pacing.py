@@ -64,11 +64,10 @@ class Pace:
 
     def next(self, now: float) -> float:
         """When an SMS may leave where none may now."""
-        if now < self._not_before:
-            return self._not_before
         self._see(now)
         missing = 1.0 - self._tokens
-        return now if missing <= ROUNDING or self.limit == inf else now + missing / self.limit
+        token = now if missing <= ROUNDING or self.limit == inf else now + missing / self.limit
+        return max(token, self._not_before)
 
     def left(self, now: float, unanswered: int = 0) -> None:
         """An SMS has left. unanswered: how many wait for an answer, this one among them."""

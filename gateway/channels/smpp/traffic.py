@@ -82,7 +82,7 @@ class Traffic:
         if not isinstance(context, MobileTerminated):
             return
         bind.overdue.add(context)
-        bind.ending = bind.ending or bind.unanswered == "reconnect"
+        bind.ending = bind.ending or bind.if_unanswered == "reconnect"
         self._owner.unknown(bind, context)
         if bind.ending:
             bind.abort(f"an SMS was not answered within {bind.response_timeout:g} s")
