@@ -17,8 +17,7 @@ from commands.sensitive_words import WordList
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
 from gateway.channels.smpp.address_range import claim_of
-from gateway.channels.smpp.channel import SmppChannel
-from gateway.channels.smpp.driving import smpp_driver
+from gateway.channels.smpp.driving import SmppSide
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.errors import OUTBOX_FULL, UNTRUSTED, Refusal
 from gateway.events.broker import node_of
@@ -37,6 +36,7 @@ from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.key_of_store import open_keys
+from gateway.operations.links import LinkCommands
 from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
@@ -172,13 +172,12 @@ class Gateway:
 
     def tick_connections(self) -> None:
         """The same for every connection."""
-        for connection in list(self.channel.listener.connections):
-            connection.tick()
+        self._smpp.tick()
 
     @property
     def asking(self) -> bool:
         """Whether a session asks its peer if it lives, and has no answer yet."""
-        return any(connection.session.asking for connection in self.channel.listener.connections)
+        return any(connection.session.asking for connection in self._smpp.connections)
 
     @property
     def tables(self) -> str:
@@ -252,14 +251,13 @@ class Gateway:
             Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
         )
 
-    def _built(self, channel: SmppChannel) -> None:
-        """The SMPP channel, into which others look."""
-        self.channel = channel
-
     def _build_ways(self) -> None:
         """The way in up to the queue, the way out from the outbox, and the channels between them."""
         settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
-        drivers = [smpp_driver(settings, self._built), *self._drivers]
+        smpp = self._smpp = SmppSide(
+            settings, self._environment.random, lambda name: self.outbox.lacks_receiver(name)
+        )
+        drivers = [*smpp.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
@@ -298,6 +296,7 @@ class Gateway:
         )
         numbers = itertools.count((self.store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
+        self.channel, self.links = smpp.channel, smpp.links
 
     def _no_room(self) -> Refusal | None:
         """Why the queue takes nothing now."""
@@ -411,7 +410,10 @@ class Gateway:
             self._changes.until,
             None if nodes is None else nodes.owner_of,
         )
-        watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
+        links = LinkCommands(self.links)
+        watched = Watched(
+            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
+        )
         status = Status(
             watched,
             self._clock,
@@ -422,10 +424,10 @@ class Gateway:
             None if self.settings.mqtt.url is None else self.provinces.report,
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
-        pdus = smpp_pdus(self.channel, self.settings, Disclosure(self._in_force), self._clock.now_ms)
+        pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, **tables.commands, "status": status.report},
+            {**operators.commands, **links.commands, **tables.commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
         self._lifecycle = Lifecycle(

@@ -63,11 +63,11 @@ class Bind(Protocol):
     number: int
     account: str
     link: str
+    reply_on: int
     peer: str
     response_timeout: float
     messages_in: int
     messages_out: int
-    reply_on: int
     if_unanswered: str
     held: int
 

@@ -43,6 +43,10 @@ class Lanes:
         """Return whether SMS to a handset wait here, so that others to it come behind them."""
         return (account, msisdn) in self._queues
 
+    def lacks_receiver(self, account: str) -> bool:
+        """Return whether SMS wait for a bind of an account that receives."""
+        return bool(self._unbound.get(account))
+
     def _take_out(
         self, unstored: set[int], elsewhere: Callable[[str, str], Place], most: int
     ) -> dict[Place, list[MobileTerminated]]:

@@ -68,9 +68,9 @@ class Binds:
             if cause is not None:
                 if cause.receives:
                     return cause
-                other = self._by_number.get(cause.reply_on)
-                if other is not None and other.receives and other.number not in avoid:
-                    return other
+                sibling = self._by_number.get(cause.reply_on)
+                if sibling is not None and sibling.receives and sibling.number not in avoid:
+                    return sibling
         best, weight, unrestricted = None, 0, []
         for bind in self._by_account.get(account, ()):
             if not bind.receives or bind.number in avoid:

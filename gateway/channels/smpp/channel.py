@@ -1,6 +1,6 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,11 +12,12 @@ from gateway.channels.smpp.paced import PacedBind, pace
 from gateway.channels.smpp.pacing import Pace
 from gateway.channels.smpp.settings import AccountSettings
 from gateway.channels.smpp.traffic import Traffic
-from gateway.channels.smpp.watching import Watches
+from gateway.channels.smpp.watching import Together, Watches
 from gateway.channels.smpp.writing import Delivering
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
+from gateway.net.outbind import Summoner
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -81,7 +82,8 @@ class SmppConfiguration:
 class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
-    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build).
+    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). dialled, centres: connections that
+    the gateway dials and their accounts, which are watched with ours.
     """
 
     def __init__(
@@ -91,6 +93,8 @@ class SmppChannel(Traffic):
         observer: Observer,
         monotonic: Callable[[], float],
         numbers: Iterator[int],
+        dialled: Collection[Connection] = (),
+        centres: Collection[str] = (),
     ) -> None:
         super().__init__(configuration.alphabets, owner, observer, monotonic)
         self._configuration = configuration
@@ -100,23 +104,30 @@ class SmppChannel(Traffic):
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
-        self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
+        self.summoners: Sequence[Summoner] = ()
+        self.watches = Watches(
+            Together(self.listener.connections, dialled), {*configuration.accounts, *centres}, self.broken
+        )
 
     # What the life cycle asks (gateway.channels.contract.Channel)
 
     async def start(self) -> dict[str, object]:
         """Open the port."""
         await self.listener.start(self._configuration.host, self._configuration.port)
+        for summoner in self.summoners:
+            summoner.start()
         return {"host": self._configuration.host, "smpp_port": self.listener.port}
 
     @property
     def connections(self) -> int:
-        """Of the listener."""
-        return len(self.listener.connections)
+        """Of the listener, and those that are being opened to ESMEs."""
+        return len(self.listener.connections) + sum(each.dialling for each in self.summoners)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and ask nobody to bind."""
         self.listener.close()
+        for summoner in self.summoners:
+            summoner.stop()
 
     def unbind(self) -> None:
         """Each session ends with an unbind."""
