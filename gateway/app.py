@@ -45,6 +45,7 @@ from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
+from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Accounts, Addressing, Spelling
@@ -276,10 +277,12 @@ class Gateway:
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_name,
+            settings.smpp.provinces,
         )
         self.outbox = Outbox(
             self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
         )
+        self.outbox.backups = backups_of(settings.smpp.backups, self.binds, accounts)
         self.retransmissions = Retransmissions(
             self.store,
             {name: terms.retransmission_ms for name, terms in accounts.items()},
@@ -375,7 +378,7 @@ class Gateway:
         self.pipeline = Pipeline(
             stages, self.store, self._numbers, clock, self.observer, self._work, self._worked
         )
-        self._load = Load(queue, self.outbox, answers, self.pipeline, self.channel.congested)
+        self._load = Load(queue, self.outbox, answers, self.pipeline, self.channel.tell_congestion)
 
     def _build_execution(self) -> Execution:
         service = self.settings.service
@@ -395,6 +398,7 @@ class Gateway:
             self._keys,
             self._accounts,
             self.outbox.compose,
+            self._in_force.home,
             unified=service.migration == "unified",
         )
         return Execution(

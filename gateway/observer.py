@@ -73,7 +73,19 @@ class Observer:
     def parked(self, sms: MobileTerminated) -> None:
         """An SMS is parked; sms.error says why."""
 
+    def late(self, sms: MobileTerminated, remote: Remote, *, twice: bool) -> None:
+        """A peer has taken an SMS, or a part, after the response timer. twice: it had left again by then."""
+
+    def moved(self, sms: MobileTerminated, before: str) -> None:
+        """An SMS leaves through the backup of its account. before: the account that it had."""
+
     # Binds and connections
+
+    def link_resting(self, link: str, seconds: float) -> None:
+        """Too many SMS failed on a link: nothing leaves there for so long."""
+
+    def link_rested(self, link: str) -> None:
+        """It has rested: one SMS decides whether others leave there."""
 
     def bind_accepted(self, remote: Remote, mode: str, address_range: str) -> None:
         """Somebody has bound."""

@@ -1,14 +1,16 @@
 """Binds in memory: a test plays the far end."""
 
-from itertools import count
 from random import Random
 from typing import cast
 
 from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.channel import SmppChannel
 from gateway.channels.smpp.composing import Composition, SmppComposer
+from gateway.channels.smpp.paced import PacedBind, PacedTraffic, rest_of
+from gateway.channels.smpp.pacing import Pace
+from gateway.channels.smpp.resting import Rest
+from gateway.channels.smpp.settings import LinkSettings
 from gateway.channels.smpp.writing import Manner, writer_of
 from gateway.message import Commit, MobileTerminated
 from gateway.net.connection import Connection
@@ -21,10 +23,10 @@ from gateway.smpp.pdus import (
     BindTransceiver,
     DeliverSm,
 )
-from gateway.smpp.session import Answered, Closing, Event, Limits, Session, TimedOut, Timers
+from gateway.smpp.session import Answered, Closing, Congested, Event, Late, Limits, Session, TimedOut, Timers
 from tests.proofs.served import SYSTEM_ID
 from tests.smpp.sessions import bound_pair
-from tests.support import GSM, NO_ACCOUNTS, HandClock
+from tests.support import GSM, HandClock
 
 
 class Line:
@@ -38,14 +40,26 @@ class Line:
         """Deliver at once what the gateway has queued."""
         self._peer.flush()
 
+    def abort(self, reason: str) -> None:
+        """The gateway cuts it: its owner hears of that later."""
+        self._peer.aborted = self._peer.aborted or reason
+
 
 class Peer:
     """One bind, both of its ends in memory; the test plays the far end."""
 
     def __init__(
-        self, number: int, clock: HandClock, request: BindRequest, account: str, window: int
+        self,
+        number: int,
+        clock: HandClock,
+        request: BindRequest,
+        account: str,
+        window: int,
+        link: LinkSettings | None = None,
+        rest: Rest | None = None,
     ) -> None:
         self.mute = False  # the far end does not even answer enquire_link
+        self.aborted = ""  # why the gateway has cut it
         self.arrived = 0
         self.unanswered: list[DeliverSm] = []
         self.taken: list[DeliverSm] = []
@@ -58,7 +72,8 @@ class Peer:
             wanted = AddressRange.of(request.address_range)
         except ValueError:
             wanted = None
-        self.bind = SmppBind(
+        kind: type[SmppBind] = SmppBind if link is None else PacedBind
+        self.bind = kind(
             number=number,
             account=account,
             peer=f"peer {number}",
@@ -71,6 +86,11 @@ class Peer:
             response_timeout=timers.response,
             writer=writer_of(DeliverSm, Manner(), Composition(GSM), clock.now_ms),
         )
+        if link is not None:
+            assert isinstance(self.bind, PacedBind)
+            self.bind.link, self.bind.if_unanswered = link.name, link.unanswered
+            self.bind.pace = Pace(link.rate, link.burst, clock.now)
+            self.bind.monotonic, self.bind.rest = clock.monotonic, rest
 
     @property
     def closed(self) -> bool:
@@ -125,6 +145,18 @@ class _Told:
         """The peer refused a part."""
         self._outbox.refused(bind, sms, reason, self._clock.now, self._clock.now_ms(), retry=retry)
 
+    def unknown(self, bind: Bind, sms: MobileTerminated) -> None:
+        """The peer did not answer a part in time."""
+        self._outbox.unknown(bind, sms, self._clock.now, self._clock.now_ms())
+
+    def late(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
+        """The peer took it after all."""
+        self._outbox.late(bind, sms, remote_id, self._clock.now, self._clock.now_ms())
+
+    def late_refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
+        """The peer refused it after all."""
+        self._outbox.late_refused(bind, sms, reason, self._clock.now, self._clock.now_ms(), retry=retry)
+
 
 class Sending(Observer):
     """An Outbox with SMPP binds in memory and a clock that a test moves; around it, what a gateway does."""
@@ -136,12 +168,11 @@ class Sending(Observer):
         self.said: list[tuple[str, int]] = []
         self.woken = 0
         self._bound = 0
-        composer = SmppComposer(dict.fromkeys((SYSTEM_ID, "other"), Composition(GSM)))
+        composer = SmppComposer(dict.fromkeys((SYSTEM_ID, "other", "north", "south"), Composition(GSM)))
         self.outbox = Outbox(self.binds, composer, self, Random(7), self._wake, limit)
         owner = cast(ChannelOwner, _Told(self.outbox, self.clock))
-        self._driver = SmppChannel(
-            NO_ACCOUNTS, owner, self, self.clock.monotonic, count(1), self.clock.now_ms
-        )
+        self._driver = PacedTraffic({}, owner, self, self.clock.monotonic, self.clock.now_ms)
+        self._rests: dict[str, Rest] = {}
 
     def bind(
         self,
@@ -150,11 +181,15 @@ class Sending(Observer):
         request: type[BindRequest] = BindTransceiver,
         account: str = SYSTEM_ID,
         window: int = 10,
+        link: LinkSettings | None = None,
     ) -> Peer:
-        """Add a bind; SMS that wait for it leave."""
+        """Add a bind; SMS that wait for it leave. link: one of the gateway's own, else the peer has bound."""
         self._bound += 1
         wish = request(system_id=account, address_range=address_range)
-        peer = Peer(self._bound, self.clock, wish, account, window)
+        rest = None
+        if link is not None:
+            account, rest = link.account, self._rests.setdefault(link.name, rest_of(link))
+        peer = Peer(self._bound, self.clock, wish, account, window, link, rest)
         self.peers[self._bound] = peer
         self.binds.add(peer.bind)
         if peer.bind.receives:
@@ -177,6 +212,8 @@ class Sending(Observer):
         """Move the clock: due retries leave, late responses time out, sessions end."""
         self.clock.now += seconds
         for bind in self.binds.all():
+            if isinstance(bind, PacedBind) and bind.rest is not None and bind.rest.see(self.clock.now):
+                self.outbox.bind_ready(bind, self.clock.now, self.clock.now_ms())
             peer = self.peers[bind.number]
             self._pass_on(peer, peer.session.tick(self.clock.now))
             if not peer.closed:
@@ -190,7 +227,8 @@ class Sending(Observer):
         peer.unanswered.clear()
         self.binds.remove(peer.bind)
         unanswered = [each for each in peer.session.lost() if isinstance(each, MobileTerminated)]
-        loss = Loss("cut", silent=peer.session.silent)
+        peer.bind.stop()
+        loss = Loss("cut", silent=peer.session.silent or peer.bind.ending)
         self.outbox.lost(peer.bind, unanswered, loss, self.clock.now, self.clock.now_ms())
 
     @property
@@ -218,9 +256,12 @@ class Sending(Observer):
                 assert isinstance(event.context, MobileTerminated)
                 self._driver.answered(peer.bind, event.context, event.response)
             elif isinstance(event, TimedOut):
-                assert isinstance(event.context, MobileTerminated)
-                self.outbox.unknown(peer.bind, event.context, self.clock.now, self.clock.now_ms())
-        if events and isinstance(events[-1], Closing):
+                self._driver.timed_out(peer.bind, event.context)
+            elif isinstance(event, Late):
+                self._driver.late(peer.bind, event.context, event.response)
+            elif isinstance(event, Congested):
+                self._driver.congested(peer.bind, event.state)
+        if peer.aborted or (events and isinstance(events[-1], Closing)):
             self.lose(peer)
         elif events:
             self.outbox.settle(peer.bind, self.clock.now, self.clock.now_ms())
@@ -239,6 +280,14 @@ class Sending(Observer):
     def parked(self, sms: MobileTerminated) -> None:
         """It is parked."""
         self.said.append(("parked", sms.number))
+
+    def late(self, sms: MobileTerminated, _remote: Remote, *, twice: bool) -> None:
+        """It was answered late."""
+        self.said.append(("twice" if twice else "late", sms.number))
+
+    def moved(self, sms: MobileTerminated, before: str) -> None:
+        """It leaves through another account."""
+        self.said.append((f"moved from {before}", sms.number))
 
     def deferred(self, sms: MobileTerminated, reason: str) -> None:
         """It waits."""

@@ -20,7 +20,8 @@ suite over every driver. A driver must:
    (messages_out);
 11. hand over what is no SMS by itself as what it is: a receipt (receipted), a question about an SMS
    (enquired), word that a handset can be reached (available); an `origin` in them is as that of an Inbound;
-12. tell late() when a peer answers positively what unknown() was told of.
+12. tell late() or late_refused() when a peer answers what unknown() was told of, as long as that part is the
+   one that the SMS waits for.
 
 All calls are made in the event loop's thread.
 """
@@ -53,9 +54,11 @@ class Alphabet(Protocol):
 
 class Bind(Protocol):
     """One live connection. number: unique in the lifetime of the store. account: whose it is. link: the name
-    of the one that we dialled, "" where the peer did. reply_on: number of the bind on which replies to what
-    came here leave, where SMS cannot leave here; 0: none. peer: address and port. response_timeout: seconds.
-    messages_in, messages_out: see rule 10."""
+    of the one that we dialled, "" where the peer did. peer: address and port. response_timeout: seconds.
+    messages_in, messages_out: see rule 10. reply_on: number of the bind on which answers to what came here
+    leave, where that is another one; 0: here. if_unanswered: what becomes of an SMS that is not answered in
+    time: repeat, reconnect (it leaves again; the driver ends the bind), wait. held: SMS that wait for a late
+    answer and still count as unanswered; the outbox sets it."""
 
     number: int
     account: str
@@ -65,6 +68,8 @@ class Bind(Protocol):
     response_timeout: float
     messages_in: int
     messages_out: int
+    if_unanswered: str
+    held: int
 
     @property
     def closed(self) -> bool:
@@ -222,7 +227,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How a bind ended. polite: the peer has read our answers. silent: it answered nothing any more."""
+    """How a bind ended. polite: the peer has read our answers. silent: no SMS is to blame: the peer answered
+    nothing any more, or we ended it."""
 
     reason: str
     polite: bool = False
@@ -252,6 +258,9 @@ class ChannelOwner(Protocol):
 
     def late(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
         """The peer has taken a part that it was thought to have left unanswered."""
+
+    def late_refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
+        """The peer has refused such a part."""
 
     def receipted(self, receipt: Receipt) -> None:
         """A receipt came."""

@@ -15,7 +15,9 @@ from gateway.smpp.pdus import AlertNotification, BindRequest, BindResponse, Data
 from gateway.smpp.session import (
     Answered,
     Closing,
+    Congested,
     Event,
+    Late,
     Limits,
     Noted,
     Refused,
@@ -66,6 +68,12 @@ class Application(Protocol):
 
     def timed_out(self, bind: Any, context: object) -> None:
         """The centre did not answer one of our requests in time."""
+
+    def late(self, bind: Any, context: object, response: Pdu) -> None:
+        """The centre answered a request after it was told as timed out."""
+
+    def congested(self, bind: Any, state: int) -> None:
+        """The centre said how busy it is."""
 
     def settled(self, bind: Any) -> None:
         """The last of a run of responses was passed on."""
@@ -164,6 +172,11 @@ class Client:
                         continue
                     answers = True
                     application.timed_out(bind, event.context)
+                elif type(event) is Late and event.context is not BINDING:
+                    answers = True
+                    application.late(bind, event.context, event.response)
+                elif type(event) is Congested and bind is not None:
+                    application.congested(bind, event.state)
                 elif isinstance(event, Refused | Noted):
                     self._remark(connection, event)
                 elif isinstance(event, Closing):

@@ -49,7 +49,9 @@ from gateway.smpp.pdus import (
 from gateway.smpp.session import (
     Answered,
     Closing,
+    Congested,
     Event,
+    Late,
     Limits,
     Noted,
     Refused,
@@ -135,6 +137,12 @@ class Application(Protocol):
 
     def timed_out(self, bind: Any, context: object) -> None:
         """The peer did not answer one of our requests in time."""
+
+    def late(self, bind: Any, context: object, response: Pdu) -> None:
+        """The peer answered a request after it was told as timed out."""
+
+    def congested(self, bind: Any, state: int) -> None:
+        """The peer said how busy it is."""
 
     def settled(self, bind: Any) -> None:
         """The last of a run of responses was passed on."""
@@ -437,6 +445,11 @@ class _Peer:
                 elif type(event) is TimedOut:
                     answers = True
                     application.timed_out(bind, event.context)
+                elif type(event) is Late:
+                    answers = True
+                    application.late(bind, event.context, event.response)
+                elif type(event) is Congested:
+                    application.congested(bind, event.state)
                 elif isinstance(event, BindRequest):
                     self._listener.bind(self, connection, event)
                     bind = self.bind

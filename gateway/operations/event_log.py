@@ -21,6 +21,7 @@ from gateway.operations.link_lines import LinkLines
 from gateway.operations.logs import Log
 from gateway.operations.net_lines import NetLines
 from gateway.operations.node_lines import NodeLines
+from gateway.operations.way_lines import WayLines
 from gateway.storage.contract import StorageError
 
 REJECTIONS: Final = 20
@@ -58,7 +59,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(NodeLines, LinkLines, CentreLines, NetLines):
+class EventLog(NodeLines, LinkLines, CentreLines, NetLines, WayLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:

@@ -77,6 +77,8 @@ SMS: Final[Mapping[str, SmsRow]] = {
     "sms.sent": SmsRow("out", ("source",), ("msisdn",), "parts", "sent"),
     "sms.deferred": SmsRow("out", ("source",), ("msisdn",), "attempts", "deferred", _TO_HANDSET),
     "sms.failed": SmsRow("out", ("source",), ("msisdn",), "attempts", "failed", _TO_HANDSET),
+    "sms.late": SmsRow("out", ("source",), ("msisdn",), "attempts", "late", ("{reason}",)),
+    "sms.moved": SmsRow("out", ("source",), ("msisdn",), "attempts", "moved", ("{reason}",)),
     "sms.parked": SmsRow("out", ("source",), ("msisdn",), "attempts", "parked", _TO_HANDSET),
     "sms.receipted": SmsRow("out", ("source",), ("msisdn",), "state", "received"),
 }
@@ -114,6 +116,8 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "outbind.failed": ("{system_id}", "{reason}", "failure {failures}", "next try in {pause_s} s"),
     "link.paused": ("{name}",),
     "link.resumed": ("{name}",),
+    "link.resting": ("{name}", "too many SMS failed", "nothing leaves for {rest_s} s"),
+    "link.rested": ("{name}", "one SMS decides"),
     "connection.refused": ("{remote}", "{reason}", _LEFT_OUT),
     "connection.introduced": ("{remote}", "by the balancer {balancer}"),
     "tls.loaded": ("{name}", "{subject}", "valid until {not_after}"),

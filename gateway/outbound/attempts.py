@@ -3,9 +3,14 @@
 An SMS whose only attempt is answered positively costs nothing here.
 """
 
+from typing import Final
+
 from gateway.channels.contract import Bind
 from gateway.message import Answer, Attempt, Commit, MobileTerminated
 from gateway.outbound.waiting import WINDOW
+
+LATE: Final = "answered late"
+TWICE: Final = "it may have arrived twice"
 
 
 class Attempts:
@@ -26,6 +31,23 @@ class Attempts:
         if sms.attempts > 1 or sms.repeat or sms.waited != WINDOW:
             self._note(sms, bind, sms.parts, Answer.OK, "", now, now_ms)
 
+    def late(
+        self, sms: MobileTerminated, bind: Bind, ordinal: int, part: int, now: float, now_ms: int
+    ) -> None:
+        """Note that an attempt, so far one without an answer, was answered positively after all."""
+        left = sms.handed_over if ordinal == 1 or not sms.left else sms.left
+        left_at = now_ms - round((now - left) * 1000)
+        self._add(
+            Attempt(sms.number, ordinal, part, left_at, now_ms, bind.number, bind.peer, Answer.OK, LATE)
+        )
+
+    def again(
+        self, sms: MobileTerminated, bind: Bind, answer: Answer, status: str, now: float, now_ms: int
+    ) -> None:
+        """Note what came of a second copy of an SMS whose first one was answered late."""
+        said = f"{status}, {TWICE}" if status else TWICE
+        self._note(sms, bind, sms.parts, answer, said, now, now_ms)
+
     def _note(
         self,
         sms: MobileTerminated,
@@ -37,9 +59,9 @@ class Attempts:
         now_ms: int,
     ) -> None:
         left_at = now_ms - round((now - (sms.left or sms.handed_over)) * 1000)
-        waited, noted = sms.waited, self._noted
+        waited = sms.waited
         sms.waited = ""
-        noted.append(
+        self._add(
             Attempt(
                 sms.number,
                 sms.attempts,
@@ -53,6 +75,10 @@ class Attempts:
                 waited,
             )
         )
+
+    def _add(self, attempt: Attempt) -> None:
+        noted = self._noted
+        noted.append(attempt)
         if len(noted) > self._most:
             del noted[: self._most // 2]
 

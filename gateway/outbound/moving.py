@@ -1,10 +1,12 @@
-"""Takes SMS that wait for a receiver out of an outbox: they leave at another node."""
+"""Takes SMS that wait for a receiver out of an outbox: they leave at another node, or through a backup."""
 
 from collections import deque
 from collections.abc import Callable, Collection
+from typing import TypeVar
 
 from gateway.message import MobileTerminated
 
+Place = TypeVar("Place", int, str)
 Queues = dict[tuple[str, str], deque[MobileTerminated]]
 """By account and handset."""
 
@@ -13,28 +15,28 @@ def take_out(
     unbound: dict[str, deque[MobileTerminated]],
     queues: Queues,
     unstored: Collection[int],
-    elsewhere: Callable[[str, str], int],
+    elsewhere: Callable[[str, str], Place],
     most: int,
-) -> dict[int, list[MobileTerminated]]:
-    """Take out about `most` SMS, by the node at which they can leave: whole queues of handsets, in order.
+) -> dict[Place, list[MobileTerminated]]:
+    """Take out about `most` SMS, by the place at which they can leave: whole queues of handsets, in order.
 
     Args:
         unbound: by account, the first SMS of each handset that waits for a receiver.
         queues: all that wait, by account and handset.
         unstored: numbers of SMS of which something is not stored yet: their queues stay.
-        elsewhere: gives the node for an account and a handset, 0 for none.
+        elsewhere: gives the node or account for an account and a handset; 0 or "": none.
         most: no queue is begun when so many SMS are taken out.
     """
-    taken: dict[int, list[MobileTerminated]] = {}
+    taken: dict[Place, list[MobileTerminated]] = {}
     for account, waiting in list(unbound.items()):
         kept: deque[MobileTerminated] = deque()
         for sms in waiting:
             queue = queues[account, sms.msisdn]
-            node = elsewhere(account, sms.msisdn) if most > 0 else 0
-            if not node or any(each.number in unstored for each in queue):
+            place = elsewhere(account, sms.msisdn) if most > 0 else None
+            if not place or any(each.number in unstored for each in queue):
                 kept.append(sms)
                 continue
-            taken.setdefault(node, []).extend(queue)
+            taken.setdefault(place, []).extend(queue)
             del queues[account, sms.msisdn]
             most -= len(queue)
         if kept:

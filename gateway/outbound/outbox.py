@@ -9,49 +9,51 @@ reports one only of a peer that answers other PDUs), and the loss of a session o
 unanswered PDU. It does not count a loss when the peer had stopped answering at all, nor during our stop.
 After LOSSES of them the SMS is parked until an operator retries or drops it, and its followers leave.
 
-So the first SMS of a handset is always in one of four places, and leaves each without help: in flight (until
-the response, the response timer or the end of the session), waiting for the window of a bind (until a
-response, a commit or the end of the bind), waiting for a receiver (until the next bind), waiting for its time
-(`_timed`). In the last three its expiry ends the wait too.
+A response that comes after all closes the SMS where it waits, or the copy of it that has left meanwhile; on a
+link that is told to wait (`unanswered: wait`) an SMS stays in flight until it comes. SMS of an account that
+has had no receiver for long move to its backup (gateway.outbound.backups; docs/decisions/026-ways-out.md).
+
+So the first SMS of a handset is always in one of five places, and leaves each without help: in flight (until
+the response, the response timer or the end of the session), waiting for a late response (until it comes, or
+the end of the session), waiting for the window or rate of a bind (until a response, a token, a commit or the
+end of the bind), waiting for a receiver (until the next bind, or a backup), waiting for its time. In the last
+four its expiry ends the wait too.
 
 Everything runs in the loop's thread, without a task per SMS. Pauses run on the monotonic clock (`now`,
-seconds), expiry on the clock of the store (`now_ms`). Changed and closed SMS wait in `_changed` and `_closed`
-for the next commit. A kill before it sends closed SMS again: where a commit takes long, or fails, no more SMS
-leave than AHEAD says.
+seconds), expiry on the clock of the store (`now_ms`). Changed and closed SMS wait for the next commit
+(gateway.outbound.unstored). A kill before it sends closed SMS again: where a commit takes long, or fails, no
+more SMS leave than AHEAD says.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import chain, filterfalse
 from math import inf
 from operator import attrgetter
 from random import Random
-from typing import Final, TypeVar
+from typing import Final
 
 from gateway.channels.contract import Bind, Composer, Loss
 from gateway.message import Answer, Commit, Delivery, MobileTerminated
 from gateway.observer import Observer
-from gateway.outbound.attempts import Attempts
-from gateway.outbound.moving import take_out
+from gateway.outbound.backups import STEP, Backups
+from gateway.outbound.leaving import RETRY_FIRST, RETRY_MOST, Leaving
 from gateway.outbound.selection import Binds
-from gateway.outbound.waiting import NO_RECEIVER, RETRIED, UNANSWERED, WINDOW, Wait, wait_of, with_reason
+from gateway.outbound.unstored import AHEAD
+from gateway.outbound.waiting import UNANSWERED, Wait
 from gateway.outbound.withdrawals import Withdrawals
 
-RETRY_FIRST: Final = 1.0
-RETRY_MOST: Final = 300.0
-"""Seconds of the first pause after a temporary failure, and of the longest one."""
+__all__ = ["AHEAD", "LOSSES", "RETRY_FIRST", "RETRY_MOST", "Outbox"]
+
 LOSSES: Final = 3
 """Counted timeouts and lost sessions after which an SMS is parked."""
-AHEAD: Final = 256
-"""Closed SMS, beyond as many as are in flight, that may wait to be stored while others leave."""
-Place = TypeVar("Place", int, str)
 # Members named once: in Python 3.11 a look-up in an enumeration costs 70 ns, and each SMS makes many.
 _SENT: Final = Delivery.SENT
+_WAITING: Final = Delivery.WAITING
 _NODE: Final = attrgetter("node")
 
 
-class Outbox:
+class Outbox(Leaving):
     """Holds the SMS that wait and those in flight.
 
     Args:
@@ -69,28 +71,8 @@ class Outbox:
         wake: Callable[[], None],
         limit: int = 100_000,
     ) -> None:
-        self._closed: list[MobileTerminated] = []
-        self._changed: list[MobileTerminated] = []
-        self._storing = 0  # closed SMS in the commit under way
-        self._attempts = Attempts(2 * limit)
-        self._deciding: dict[int, MobileTerminated] = {}  # parked SMS that an operator has retried or dropped
-        self.limit = limit
-        self.stopping = False  # SMS stay in the store and are not sent
-        self.may_send: Callable[[], bool] | None = None  # asked before each SMS; None: yes
-        self.depth = 0
-        self.in_flight = 0
-        self._binds = binds
-        self._compose = composer.compose
-        self._observer = observer
-        self._random = random
-        self._wake = wake
-        self._queues: dict[tuple[str, str], deque[MobileTerminated]] = {}  # per account and handset
-        self._followers: deque[MobileTerminated] = deque()  # heads of queues whose turn has come
-        self._unbound: dict[str, deque[MobileTerminated]] = {}  # per account: no receiver is bound
-        self._blocked: dict[int, deque[MobileTerminated]] = {}  # per bind: its window was full
-        self._timed: list[tuple[float, int, MobileTerminated]] = []  # (due, number, sms)
-        self._expires: float = inf  # earliest expiry (ms) in _unbound and _blocked
-        self._touched: dict[int, Bind] = {}
+        super().__init__(binds, composer, observer, random, wake, limit)
+        self.backups: Backups | None = None
         self.withdrawals = Withdrawals(self._queues, (self._unbound, self._blocked), self._followers)
 
     @property
@@ -98,19 +80,14 @@ class Outbox:
         """Whether new messages should wait at the SMSC (RMSGQFUL)."""
         return self.depth >= self.limit
 
-    def compose(self, sms: MobileTerminated) -> None:
-        """Split an SMS into parts. Raises ValueError when it cannot be sent at all.
-
-        Parts acknowledged in an earlier run count only if the text still has the same number of parts.
-        """
-        pieces = self._compose(sms)
-        if len(pieces) != sms.parts or sms.parts_done >= len(pieces):
-            sms.parts_done = 0
-        sms.segments = pieces
-        sms.parts = len(pieces)
-
     def hand_over(self, stored: Iterable[MobileTerminated], now: float, now_ms: int) -> None:
         """Queue SMS that are stored now, send those that can leave, and flush."""
+        if self.backups is not None and self.backups.any_away:
+            stored = [self._followed(sms) for sms in stored]
+        self._queue(stored, now, now_ms)
+        self._finish(now, now_ms)
+
+    def _queue(self, stored: Iterable[MobileTerminated], now: float, now_ms: int) -> None:
         queues = self._queues
         for sms in stored:
             self.depth += 1
@@ -121,20 +98,6 @@ class Outbox:
                 self._send(sms, now, now_ms)
             else:
                 queue.append(sms)
-        self._finish(now, now_ms)
-
-    def holds(self, sms: MobileTerminated) -> bool:
-        """Return whether it waits here already: an operator may have retried it while older ones are read."""
-        queue = self._queues.get((sms.account, sms.msisdn), ())
-        return any(each.number == sms.number for each in queue)
-
-    def waits_for(self, account: str, msisdn: str) -> bool:
-        """Return whether SMS to a handset wait here, so that others to it come behind them."""
-        return (account, msisdn) in self._queues
-
-    def lacks_receiver(self, account: str) -> bool:
-        """Return whether SMS wait for a bind of an account that receives."""
-        return bool(self._unbound.get(account))
 
     def take_out(self, elsewhere: Callable[[str, str], int], most: int) -> dict[int, list[MobileTerminated]]:
         """Take out SMS that find no receiver, with those behind them: about `most`, by where they can leave.
@@ -142,27 +105,13 @@ class Outbox:
         elsewhere: gives the node for an account and a handset, 0 for none. SMS of which something is not
         stored stay.
         """
-        unstored = {sms.number for sms in self._changed}
-        taken = take_out(self._unbound, self._queues, unstored, elsewhere, most)
-        self.depth -= sum(map(len, taken.values()))
-        return taken
-
-    def touch(self, bind: Bind) -> None:
-        """Let the next flush() write what somebody else has queued on the bind."""
-        self._touched[bind.number] = bind
-
-    def flush(self) -> None:
-        """Write what was queued since the last call, one write per bind."""
-        if self._touched:
-            touched, self._touched = self._touched, {}
-            for bind in touched.values():
-                bind.flush()
+        return self._take_out({sms.number for sms in self._changed}, elsewhere, most)
 
     def bind_ready(self, bind: Bind, now: float, now_ms: int) -> None:
-        """Send the SMS that wait for the account of a new receiver."""
+        """Send the SMS that wait for the account of a new receiver, or for the windows of its siblings."""
         for sms in self._unbound.pop(bind.account, ()):
             self._send(sms, now, now_ms)
-        self._finish(now, now_ms)
+        self.settle(bind, now, now_ms)
 
     def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str, now: float, now_ms: int) -> None:
         """Note that the peer accepted the part in flight. Call settle() after a run of responses."""
@@ -179,6 +128,9 @@ class Outbox:
                 sms.remote_id = remote_id
                 sms.session = bind.number
                 if sms.attempts > 1 or sms.repeat or sms.waited:
+                    if sms.repeat and sms.state is not _WAITING:
+                        self._answered_again(sms, bind, Answer.OK, "", now, now_ms)
+                        return
                     self._attempts.succeeded(sms, bind, now, now_ms)
                 self._close(sms, _SENT, now_ms)
                 self._observer.sent(sms, bind, now - sms.handed_over, now_ms)
@@ -191,6 +143,9 @@ class Outbox:
         """Note that the peer refused the part in flight. retry: send it again later. Then settle()."""
         self.in_flight -= 1
         try:
+            if sms.state is not _WAITING:
+                self._answered_again(sms, bind, Answer.REFUSED, reason, now, now_ms)
+                return
             sms.session = bind.number
             self._attempts.ended(sms, bind, Answer.REFUSED, reason, now, now_ms)
             if retry:
@@ -204,9 +159,16 @@ class Outbox:
     def unknown(self, bind: Bind, sms: MobileTerminated, now: float, now_ms: int) -> None:
         """Note that a peer that answers other PDUs did not answer this one in time: it may be delivered.
 
-        The SMS is sent again, on another bind or after a pause, or parked after LOSSES.
+        The SMS is sent again, on another bind or after a pause, or parked after LOSSES; or it waits on.
         """
+        if bind.if_unanswered == "wait" and sms.state is _WAITING:
+            bind.held = self._wait_for_answer(bind.number, sms)
+            self._observer.deferred(sms, UNANSWERED)
+            return
         self.in_flight -= 1
+        if sms.state is not _WAITING:
+            self._answered_again(sms, bind, Answer.TIMEOUT, "", now, now_ms)
+            return
         self._attempts.ended(sms, bind, Answer.TIMEOUT, "", now, now_ms)
         sms.error = UNANSWERED
         sms.repeat = sms.leaves_anew = True
@@ -220,10 +182,59 @@ class Outbox:
         sms.not_before = now + bind.response_timeout * 2 ** max(0, sms.losses - 1)
         self._send(sms, now, now_ms)
 
+    def late(self, bind: Bind, sms: MobileTerminated, remote_id: str, now: float, now_ms: int) -> None:
+        """Note that the peer accepted, too late, the part that the SMS wants acknowledged. Then settle()."""
+        if self._awaited and self._awaits(bind.number, sms):
+            bind.held = len(self._awaited.get(bind.number, ()))
+            self.sent(bind, sms, remote_id, now, now_ms)
+            return
+        twice = not sms.leaves_anew
+        self._observer.late(sms, bind, twice=twice)
+        if sms.state is not _WAITING:
+            return
+        part = sms.parts_done + 1
+        if not twice:
+            self._withdraw(sms)
+            sms.leaves_anew = False
+            self.in_flight += 1
+            self.sent(bind, sms, remote_id, now, now_ms)
+            self._attempts.late(sms, bind, sms.attempts, part, now, now_ms)
+        elif part == sms.parts:
+            # The copy that has left keeps its place in the window, and its handset, until it is answered.
+            self._attempts.late(sms, bind, max(1, sms.attempts - 1), part, now, now_ms)
+            sms.parts_done = part
+            sms.error, sms.remote_id, sms.session = "", remote_id, bind.number
+            sms.state, sms.closed_at = _SENT, now_ms
+            self._closed.append(sms)
+            self._wake()
+            self._observer.sent(sms, bind, now - sms.handed_over, now_ms)
+
+    def late_refused(
+        self, bind: Bind, sms: MobileTerminated, reason: str, now: float, now_ms: int, *, retry: bool
+    ) -> None:
+        """Note that the peer refused, too late, that part: as refused(), unless it has left again."""
+        if self._awaited and self._awaits(bind.number, sms):
+            bind.held = len(self._awaited.get(bind.number, ()))
+        elif sms.state is _WAITING and sms.leaves_anew:
+            self._withdraw(sms)
+            self.in_flight += 1
+        else:
+            return
+        self.refused(bind, sms, reason, now, now_ms, retry=retry)
+
+    def available(self, account: str, msisdn: str, now: float, now_ms: int) -> None:
+        """Send what pauses for a handset after a refusal: it can be reached again."""
+        queue = self._queues.get((account, msisdn))
+        if queue and not queue[0].avoid and self._pauses.cancel(queue[0]):
+            self._send(queue[0], now, now_ms)
+            self._finish(now, now_ms)
+
     def settle(self, bind: Bind, now: float, now_ms: int) -> None:
-        """Send followers, and what waits for the window of this bind, after a run of responses."""
-        if bind.number in self._blocked:
+        """Send followers, and what waits for this bind or its siblings, after a run of responses."""
+        if self._blocked:
             self._unblock(bind.number, now, now_ms)
+            if bind.link and self._blocked:
+                self._relieve(bind, now, now_ms)
         self._finish(now, now_ms)
 
     def lost(
@@ -234,8 +245,12 @@ class Outbox:
         unanswered: oldest first. Only the oldest may have caused the loss of the session.
         """
         counts = not (self.stopping or loss.silent)
-        for sms in unanswered:
+        for sms in chain(self._awaited.pop(bind.number, {}).values(), unanswered):
             self.in_flight -= 1
+            if sms.state is not _WAITING:
+                self._answered_again(sms, bind, Answer.LOST, loss.reason, now, now_ms)
+                counts = False
+                continue
             self._attempts.ended(sms, bind, Answer.LOST, loss.reason, now, now_ms)
             sms.repeat = sms.leaves_anew = True
             if counts:
@@ -246,62 +261,14 @@ class Outbox:
             else:
                 self._park(sms)
             counts = False
+        if self.backups is not None:
+            self.backups.look(now)
         self._unblock(bind.number, now, now_ms)
         self._finish(now, now_ms)
 
-    def retry(self, sms: MobileTerminated) -> None:
-        """Send a parked SMS, as the store has it, once more as soon as that decision is committed."""
-        self._deciding[sms.number] = sms
-        sms.state = Delivery.WAITING
-        sms.losses = 0
-        sms.error = ""
-        sms.waited = RETRIED
-        self._change(sms)
-
-    def drop(self, sms: MobileTerminated, reason: str, now_ms: int) -> None:
-        """Close an SMS that is not here (any more) as failed."""
-        self._deciding[sms.number] = sms
-        sms.state = Delivery.FAILED
-        sms.error = reason
-        sms.closed_at = now_ms
-        self._closed.append(sms)
-        self._observer.failed(sms)
-        self._wake()
-
-    def park_stored(self, sms: MobileTerminated, reason: str) -> None:
-        """Park an SMS, as the store has it, with the next commit: it cannot be sent."""
-        sms.state = Delivery.PARKED
-        sms.error = reason
-        self._changed.append(sms)
-        self._observer.parked(sms)
-        self._wake()
-
     def wait_of(self, number: int, account: str, msisdn: str, now: float) -> Wait:
         """Tell why an SMS to a handset waits."""
-        return wait_of(number, self._queues.get((account, msisdn)), now, store_behind=self._ahead())
-
-    def is_deciding(self, number: int) -> bool:
-        """Return whether an operator has retried or dropped the SMS and that is not stored yet."""
-        return number in self._deciding
-
-    @property
-    def to_store(self) -> int:
-        """How many changed and closed SMS are not stored."""
-        return len(self._closed) + len(self._changed)
-
-    def hand_in(self, commit: Commit) -> None:
-        """Put changed and closed SMS into a commit."""
-        commit.closed, self._closed = self._closed, []
-        self._storing = len(commit.closed)
-        commit.changed, self._changed = self._changed, []
-        self._attempts.hand_in(commit)
-
-    def take_back(self, commit: Commit) -> None:
-        """Take back the SMS of a commit that failed; the next one stores them."""
-        self._closed = [*commit.closed, *self._closed]
-        self._storing = 0
-        self._changed = [*commit.changed, *self._changed]
-        self._attempts.take_back(commit)
+        return self._wait_of(number, account, msisdn, now, store_behind=self._ahead())
 
     def committed(self, commit: Commit, now: float, now_ms: int) -> None:
         """Send the new SMS of a stored commit that leave here, and parked ones that an operator retried."""
@@ -318,183 +285,70 @@ class Outbox:
 
     def tick(self, now: float, now_ms: int) -> None:
         """Send what is due, close what has expired, and move SMS off binds that have ended."""
-        while self._timed and self._timed[0][0] <= now:
-            self._send(heapq.heappop(self._timed)[2], now, now_ms)
+        while (sms := self._pauses.take(now)) is not None:
+            self._send(sms, now, now_ms)
         if now_ms >= self._expires:
-            self._expires = inf
-            self._expire(self._unbound, now_ms)
-            self._expire(self._blocked, now_ms)
+            self._expire(now_ms)
+        if self.backups is not None:
+            self._back_up(self.backups, now, now_ms)
         for number in list(self._blocked):
             self._unblock(number, now, now_ms)
         self._finish(now, now_ms)
 
     def next_retry(self) -> float | None:
-        """Return when the next timed SMS is due (monotonic seconds); None if there is none."""
-        return self._timed[0][0] if self._timed else None
+        """Return when tick() has something to send (monotonic seconds); None if there is nothing."""
+        due = self._pauses.next()
+        if self.backups is None or not self._unbound:
+            return due
+        moves = self.backups.next(self._unbound)
+        return due if moves is None else moves if due is None else min(due, moves)
 
-    def _finish(self, now: float, now_ms: int) -> None:
-        followers = self._followers
-        while followers:
-            self._send(followers.popleft(), now, now_ms)
-        self.flush()
-
-    def _send(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
-        """Send the next part of the first SMS of a handset, or put it where it waits."""
-        try:
-            if now_ms >= sms.expires_at:
-                self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
-                return
-            if self.stopping:
-                return
-            bind = self._binds.choose(sms.account, sms.msisdn, sms.bind, sms.avoid)
-            if bind is None and sms.avoid:
-                bind = self._binds.choose_again(sms.account, sms.msisdn, sms.bind, sms.avoid)
-                if bind is not None and bind.number == sms.avoid[-1] and now < sms.not_before:
-                    self._observer.deferred(sms, UNANSWERED)
-                    self._wait_until(sms.not_before, sms, now, now_ms)
-                    return
-            if bind is None:
-                sms.waited = with_reason(sms.waited, NO_RECEIVER)
-                waiting = self._unbound.get(sms.account)
-                if waiting is None:
-                    waiting = self._unbound[sms.account] = deque()
-                    self._observer.deferred(sms, NO_RECEIVER)
-                self._wait_in(waiting, sms)
-            elif bind.room <= 0 or bind.number in self._blocked or self._ahead():
-                sms.waited = with_reason(sms.waited, WINDOW)
-                self._wait_in(self._blocked.setdefault(bind.number, deque()), sms)
-            else:
-                self._transmit(sms, bind, now, now_ms)
-        except Exception as error:  # the boundary for bugs on the way out
-            self._break(sms, error, now_ms)
-
-    def _break(self, sms: MobileTerminated, error: Exception, now_ms: int) -> None:
-        """Fail an SMS that met a bug, unless it is closed already; its followers leave."""
-        if sms.state is Delivery.WAITING:
-            self._fail(sms, Delivery.FAILED, type(error).__name__, now_ms, error)
-        else:
-            self._observer.failed(sms, error)
-
-    def _wait_in(self, waiting: deque[MobileTerminated], sms: MobileTerminated) -> None:
-        waiting.append(sms)
-        if sms.expires_at < self._expires:
-            self._expires = sms.expires_at
-
-    def _wait_until(self, due: float, sms: MobileTerminated, now: float, now_ms: int) -> None:
-        """Let an SMS wait until `due`, but not beyond its expiry: its followers leave then."""
-        expires = now + (sms.expires_at - now_ms + 1) / 1000  # the two clocks may differ by a part of 1 ms
-        sms.due = min(due, expires)
-        heapq.heappush(self._timed, (sms.due, sms.number, sms))
-
-    def _unblock(self, number: int, now: float, now_ms: int) -> None:
-        """Send what waits for the window of a bind while it has room, or elsewhere if the bind has ended."""
-        blocked = self._blocked.get(number)
-        if blocked is None or self.stopping:
-            return
-        bind = self._binds.get(number)
-        if bind is None or not bind.receives:
-            del self._blocked[number]
-            for sms in blocked:
-                self._send(sms, now, now_ms)
-            return
-        while blocked and bind.room > 0 and not self._ahead():
-            sms = blocked.popleft()
-            if now_ms >= sms.expires_at:
-                self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
-            else:
-                self._transmit(sms, bind, now, now_ms)
-        if not blocked:
-            del self._blocked[number]
-
-    def _ahead(self) -> bool:
-        """Return whether so many closed SMS are not stored that no others may leave, or none may at all."""
-        if self.may_send is not None and not self.may_send():
-            return True
-        return self._storing + len(self._closed) >= AHEAD + self.in_flight
-
-    def _expire(self, places: dict[Place, deque[MobileTerminated]], now_ms: int) -> None:
+    def _expire(self, now_ms: int) -> None:
         """Close the waiting SMS that have expired, and note the next expiry."""
-        for key, waiting in list(places.items()):
-            kept: deque[MobileTerminated] = deque()
-            for sms in waiting:
-                if now_ms >= sms.expires_at:
-                    self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
-                else:
-                    self._wait_in(kept, sms)
-            if kept:
-                places[key] = kept
-            else:
-                del places[key]
+        self._expires = inf
+        expired = self._pop_expired(self._unbound, now_ms) + self._pop_expired(self._blocked, now_ms)
+        for number, sms in self._pop_unanswered(now_ms):
+            self.in_flight -= 1
+            expired.append(sms)
+            if (bind := self._binds.get(number)) is not None:
+                bind.held = len(self._awaited.get(number, ()))
+        for sms in expired:
+            self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
 
-    def _transmit(self, sms: MobileTerminated, bind: Bind, now: float, now_ms: int) -> None:
-        """Queue the next part on a bind that has room. A fault fails this SMS only."""
-        try:
-            if not sms.segments:
-                self.compose(sms)
-            bind.send(sms, now)
-        except ValueError as error:
-            self._fail(sms, Delivery.FAILED, str(error), now_ms)
-            return
-        except Exception as error:
-            self._fail(sms, Delivery.FAILED, type(error).__name__, now_ms, error)
-            return
-        if sms.leaves_anew:
-            sms.leaves_anew = False
-            sms.attempts += 1
-            if not sms.handed_over:
-                sms.handed_over = now
-            else:
-                sms.left = now
-        self.in_flight += 1
-        self._touched[bind.number] = bind
+    def _back_up(self, backups: Backups, now: float, now_ms: int) -> None:
+        """Move SMS that have waited long for a receiver to the backups of their accounts."""
+        backups.look(now)
+        targets = {} if self.stopping else backups.targets(self._unbound, now)
+        taken = self._take_out(set(), backups.elsewhere(targets), STEP) if targets else {}
+        if not taken:
+            backups.stayed(self._unbound, now)
+        for account, moved in taken.items():
+            for sms in moved:
+                self._move(backups, sms, account)
+            self._queue(moved, now, now_ms)
+        if backups.any_away:
+            backups.forget(self.waits_for)
 
-    def _fail(
-        self, sms: MobileTerminated, state: Delivery, reason: str, now_ms: int, error: Exception | None = None
+    def _move(self, backups: Backups, sms: MobileTerminated, account: str) -> None:
+        """Make an SMS one of another account."""
+        before = sms.account
+        backups.move(sms, account)
+        if sms.repeat:
+            self._change(sms)
+        self._observer.moved(sms, before)
+
+    def _followed(self, sms: MobileTerminated) -> MobileTerminated:
+        """Let a new SMS go where earlier ones of its handset went and still wait."""
+        assert self.backups is not None
+        account = self.backups.follow(sms, self.waits_for)
+        if account:
+            self._move(self.backups, sms, account)
+        return sms
+
+    def _answered_again(
+        self, sms: MobileTerminated, bind: Bind, answer: Answer, status: str, now: float, now_ms: int
     ) -> None:
-        sms.error = reason
-        self._close(sms, state, now_ms)
-        self._observer.failed(sms, error)
-
-    def _change(self, sms: MobileTerminated) -> None:
-        """Let the next commit write the SMS, with the state that it has then."""
-        changed = self._changed
-        changed.append(sms)
-        if len(changed) > 2 * self.limit:  # the store has failed for long: list each SMS once
-            changed[:] = dict.fromkeys(changed)
-        self._wake()
-
-    def _close(self, sms: MobileTerminated, state: Delivery, now_ms: int) -> None:
-        """Close an SMS with the next commit; its follower is next."""
-        sms.state = state
-        sms.closed_at = now_ms
-        self._closed.append(sms)
-        self._wake()
+        """The second copy of an SMS is over, which a late response to the first one had closed."""
+        sms.parts_done = min(sms.parts_done, sms.parts)
+        self._attempts.again(sms, bind, answer, status, now, now_ms)
         self._leave(sms)
-
-    def _park(self, sms: MobileTerminated) -> None:
-        """Park an SMS for an operator; its follower is next."""
-        sms.state = Delivery.PARKED
-        sms.error = f"unanswered {sms.losses} times (timeouts, lost sessions)"
-        self._leave(sms)
-        self._observer.parked(sms)
-
-    def _leave(self, sms: MobileTerminated) -> None:
-        """Remove an SMS from its queue."""
-        sms.segments = ()
-        self.depth -= 1
-        key = (sms.account, sms.msisdn)
-        queue = self._queues[key]
-        queue.popleft()
-        if queue:
-            self._followers.append(queue[0])
-        else:
-            del self._queues[key]
-
-    def _retry_later(self, sms: MobileTerminated, now: float, now_ms: int) -> None:
-        """Retry after 1 s, doubling up to 5 min, with jitter down to a half."""
-        pause = min(RETRY_FIRST * 2 ** min(sms.refusals, 20), RETRY_MOST)
-        sms.refusals += 1
-        sms.leaves_anew = True
-        self._change(sms)
-        self._wait_until(now + pause * (0.5 + self._random.random() / 2), sms, now, now_ms)
-        self._observer.deferred(sms, sms.error)

@@ -1,14 +1,19 @@
 """Keeps the live binds, and chooses the bind on which an SMS leaves.
 
-Rule (DESIGN, "Which bind"): a reply to the sender leaves on the bind that its cause came in on. Any other SMS
-leaves through the account through which the handset wrote last: on the receiver with the closest matching
-address_range, else, by hash, on one of the receivers without address_range.
+Rule (DESIGN, "Which bind"): a reply to the sender leaves on the bind that its cause came in on, or on the one
+on which answers of that bind leave (Bind.reply_on). Any other SMS leaves through its account: on the receiver
+with the closest matching address_range, else on one of the receivers without address_range: of links the one
+with the most room, else by hash.
 """
 
 import zlib
 from collections.abc import Container
+from operator import attrgetter
+from typing import Final
 
 from gateway.channels.contract import Bind
+
+_ROOM: Final = attrgetter("room")
 
 
 class Binds:
@@ -78,8 +83,31 @@ class Binds:
         if best is not None:
             return best
         if unrestricted:
+            if unrestricted[0].link:
+                return max(unrestricted, key=_ROOM)
             return unrestricted[zlib.crc32(msisdn.encode()) % len(unrestricted)]
         return None
+
+    def with_room(self, account: str, msisdn: str, avoid: Container[int]) -> Bind | None:
+        """Return the bind of a link of this account that takes the most SMS now; None when none takes any."""
+        fit = [
+            bind
+            for bind in self._by_account.get(account, ())
+            if bind.link
+            and bind.receives
+            and bind.number not in avoid
+            and bind.room > 0
+            and bind.asks_for(msisdn) != 0
+        ]
+        return max(fit, key=_ROOM, default=None)
+
+    def siblings(self, bind: Bind) -> list[Bind]:
+        """Return the other binds of its account."""
+        return [each for each in self._by_account.get(bind.account, ()) if each is not bind]
+
+    def receive(self, account: str) -> bool:
+        """Return whether a bind of an account receives now."""
+        return any(bind.receives for bind in self._by_account.get(account, ()))
 
     def choose_again(self, account: str, msisdn: str, cause_bind: int, avoid: tuple[int, ...]) -> Bind | None:
         """Choose among binds that all left an SMS unanswered: another one than last time, else the same."""

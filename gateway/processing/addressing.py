@@ -1,7 +1,7 @@
 """Makes mobile terminated SMS of replies: chooses source, spelling of the destination, and account."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -30,10 +30,12 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Spellings by account, and the account of handsets that never wrote to us."""
+    """Spellings by account, the account of handsets that never wrote to us, and by province the account
+    through which SMS to its mobiles leave."""
 
     spellings: Mapping[str, Spelling]
     default: str
+    provinces: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class FromProvince:
 class Addressing:
     """Makes the outbox rows of one gateway.
 
-    compose: splits a row into its parts. unified: SMS leave from the access code to which others have moved.
+    compose: splits a row into its parts. home: the province of a mobile. unified: SMS leave from the access
+    code to which others have moved.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Addressing:
         keys: Keys,
         accounts: Accounts,
         compose: Callable[[MobileTerminated], None],
+        home: Callable[[str], str],
         *,
         unified: bool = False,
     ) -> None:
@@ -68,6 +72,8 @@ class Addressing:
         self._keys = keys
         self._spellings = accounts.spellings
         self._default_account = accounts.default
+        self._provinces = accounts.provinces
+        self._home = home
         self._compose = compose
         self._unified = unified
         self._migration: Migration | None = None  # of the tables that were used last
@@ -157,13 +163,16 @@ class Addressing:
         return sms
 
     def _way_to(self, msisdn: str, world: World) -> tuple[str, str, int, int]:
-        """Return account, spelling, ton and npi for a handset that did not cause the SMS."""
+        """Return account, spelling, ton and npi for a handset that did not cause the SMS: the account of the
+        link for its province, else the one through which it wrote last, else the default one."""
         customer = world.customer(msisdn)
         reach = customer.reach if customer is not None else None
-        if reach is not None and reach.account in self._spellings:
+        account = self._provinces.get(self._home(msisdn)) if self._provinces else None
+        if reach is not None and reach.account in self._spellings and account in (None, reach.account):
             return reach.account, reach.spelling, reach.ton, reach.npi
-        spelling = self._spellings[self._default_account]
-        return self._default_account, spelling.prefix + msisdn, spelling.ton, spelling.npi
+        account = account or self._default_account
+        spelling = self._spellings[account]
+        return account, spelling.prefix + msisdn, spelling.ton, spelling.npi
 
     def _says(self, reply: Reply, route: Route, tables: Tables, sender: str, world: World) -> tuple[str, str]:
         """Return the source address of a reply and its text. sender: who caused it."""

@@ -62,12 +62,19 @@ class Exchange:
 
     def late(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
         """Note that the peer accepted a part that it was thought to have left unanswered."""
+        self._outbox.late(bind, sms, remote_id, self._clock.monotonic(), self._clock.now_ms())
+
+    def late_refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
+        """Note that the peer refused such a part."""
+        now, now_ms = self._clock.monotonic(), self._clock.now_ms()
+        self._outbox.late_refused(bind, sms, reason, now, now_ms, retry=retry)
 
     def receipted(self, receipt: Receipt) -> None:
         """Queue a receipt."""
 
     def available(self, bind: Bind, msisdn: str) -> None:
-        """Send what waits for a handset."""
+        """Send what pauses for a handset."""
+        self._outbox.available(bind.account, msisdn, self._clock.monotonic(), self._clock.now_ms())
 
     def settled(self, bind: Bind) -> None:
         """Send SMS that wait for the window of the bind."""

@@ -22,6 +22,21 @@ class TimedOut:
 
 
 @dataclass(slots=True)
+class Late:
+    """The response to a request that was told as TimedOut, positive or not."""
+
+    context: object
+    response: Response
+
+
+@dataclass(slots=True)
+class Congested:
+    """A response said how busy the peer is: 0 to 100 (congestion_state, SMPP 5.0 section 4.8.4.18)."""
+
+    state: int
+
+
+@dataclass(slots=True)
 class Refused:
     """A request of the peer that the session has answered itself, with this status."""
 
@@ -50,4 +65,4 @@ class Closing:
     polite: bool = False
 
 
-Event = Request | Answered | TimedOut | Refused | Noted | Closing
+Event = Request | Answered | TimedOut | Late | Congested | Refused | Noted | Closing

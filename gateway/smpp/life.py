@@ -2,7 +2,8 @@
 
 The half of a session that needs no message; ``session`` is the other one. A request without a response in
 time is reported (TimedOut) only when the peer has answered a later one. Else an enquire_link asks whether it
-lives: its response lets those before it time out; without one the session is over, and ``silent``.
+lives: its response lets those before it time out; without one the session is over, and ``silent``. What has
+timed out is remembered (Overdue): its response, if one comes, is told as Late.
 """
 
 from math import inf
@@ -16,7 +17,7 @@ from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Marks, Timers, due
 from gateway.smpp.transitions import BOUND, Happening, next_state
 from gateway.smpp.versions import V34, ways_of
-from gateway.smpp.window import ReadMarks, Window, not_after
+from gateway.smpp.window import Overdue, ReadMarks, Window, not_after
 from gateway.smpp.wire import RESPONSE_BIT
 
 OURS: Final = object()
@@ -31,8 +32,8 @@ class Life:
     """State, time and end of a session. ``silent``: it ended because the peer answered nothing any more."""
 
     __slots__ = (
-        "_accepts", "_closing", "_encode", "_enquired_at", "_marks", "_now", "_out", "_owed", "_owed_octets",
-        "_own", "_read", "_sends", "_serves", "_unbind_at", "_unbind_received", "_unbind_wanted",
+        "_accepts", "_closing", "_encode", "_enquired_at", "_marks", "_now", "_out", "_overdue", "_owed",
+        "_owed_octets", "_own", "_read", "_sends", "_serves", "_unbind_at", "_unbind_received", "_unbind_wanted",
         "_was_owing", "_window", "side", "silent", "state", "timers",
     )  # fmt: skip
 
@@ -44,6 +45,7 @@ class Life:
         self._now = now
         self._marks = Marks(session_init=now if side is Side.MC else inf)
         self._window = Window()
+        self._overdue = Overdue()
         self._read = ReadMarks()
         self._own = 0  # requests of the session itself in the window: at most one of each of these
         self._enquired_at = self._unbind_at = inf
@@ -215,6 +217,7 @@ class Life:
             # Before a bind nobody asks: the only request there is the bind.
             if not_after(sequence, newest) or self.state is State.OPEN:
                 self._window.remove(sequence)
+                self._overdue.add(sequence, request)
                 events.append(TimedOut(request.context))
             else:  # nor has it passed over those behind
                 self._enquire()

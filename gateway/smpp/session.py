@@ -12,7 +12,7 @@ from typing import Any, Final
 from gateway.smpp.buffers import Held, Limits
 from gateway.smpp.codec import DECODERS, unknown_command, unpack_header
 from gateway.smpp.errors import FrameError, NotAllowedError, WindowFullError
-from gateway.smpp.events import Answered, Closing, Event, Noted, Refused, TimedOut
+from gateway.smpp.events import Answered, Closing, Congested, Event, Late, Noted, Refused, TimedOut
 from gateway.smpp.framing import FrameSplitter
 from gateway.smpp.life import OURS, Life
 from gateway.smpp.malformed import answer_to
@@ -31,14 +31,14 @@ from gateway.smpp.pdus import (
 from gateway.smpp.plain import DELIVERED, Template
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Timers, deadline
-from gateway.smpp.tlvs import SC_INTERFACE_VERSION
+from gateway.smpp.tlvs import CONGESTION_STATE, SC_INTERFACE_VERSION
 from gateway.smpp.transitions import Happening
 from gateway.smpp.versions import V34, Congestion, Version, of_bind, of_response, ways_of
 from gateway.smpp.wire import HEADER_LENGTH, RESPONSE_BIT
 
 __all__ = [
-    "Answered", "Closing", "Event", "Limits", "Noted", "Refused", "Session", "Side", "State", "TimedOut",
-    "Timers",
+    "Answered", "Closing", "Congested", "Event", "Late", "Limits", "Noted", "Refused", "Session", "Side",
+    "State", "TimedOut", "Timers",
 ]  # fmt: skip
 
 # A member of an enumeration costs 70 ns by its name (Python 3.11), as much as a call.
@@ -212,8 +212,10 @@ class Session(Life):
 
     def _receive_response(self, response: Response, events: list[Event]) -> None:
         request = self._window.requests.get(sequence := response.sequence_number)
+        if response.tlvs and isinstance(state := response.tlvs.get(CONGESTION_STATE), int):
+            events.append(Congested(state))
         if request is None or response.command_id not in (request.response_id, GenericNack.command_id):
-            events.append(Noted("response to no request", response))
+            self._receive_late(response, events)
             return
         del self._window.requests[sequence]
         self._read.note(sequence, self._now)
@@ -224,6 +226,14 @@ class Session(Life):
         if isinstance(response, BindResponse) and response.command_status == CommandStatus.ROK:
             self.version = of_response(self._version, response.tlvs.get(SC_INTERFACE_VERSION))
             self._bound(response)
+
+    def _receive_late(self, response: Response, events: list[Event]) -> None:
+        """A response that no request waits for: to one that has timed out, or to none."""
+        request = self._overdue.take(response.sequence_number, response.command_id)
+        if request is None:
+            events.append(Noted("response to no request", response))
+        else:
+            events.append(Late(request.context, response))
 
     def _receive_other(self, request: Request, events: list[Event]) -> None:
         """A request that does not go to the owner as it is."""

@@ -130,6 +130,7 @@ SAR_MSG_REF_NUM: Final = TAGS["sar_msg_ref_num"]
 SAR_TOTAL_SEGMENTS: Final = TAGS["sar_total_segments"]
 SAR_SEGMENT_SEQNUM: Final = TAGS["sar_segment_seqnum"]
 SC_INTERFACE_VERSION: Final = TAGS["sc_interface_version"]
+CONGESTION_STATE: Final = TAGS["congestion_state"]
 MESSAGE_PAYLOAD: Final = TAGS["message_payload"]
 
 

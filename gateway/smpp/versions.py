@@ -26,15 +26,14 @@ from gateway.smpp.pdus import (
 from gateway.smpp.plain import acknowledgement
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import (
+    CONGESTION_STATE,
     MESSAGE_PAYLOAD,
     NO_TLVS,
     SAR_MSG_REF_NUM,
     SAR_SEGMENT_SEQNUM,
     SAR_TOTAL_SEGMENTS,
-    TAGS,
 )
 
-CONGESTION_STATE: Final = TAGS["congestion_state"]
 MOST_CONGESTED: Final = 100
 
 _S = CommandStatus

@@ -3,7 +3,7 @@
 Sequence numbers go from 1 to 0x7FFFFFFF and begin again; 0 stands for none.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -13,6 +13,8 @@ from gateway.smpp.timers import ends
 MAX_SEQUENCE: Final = 0x7FFFFFFF  #: SMPP 3.4 section 5.1.4
 GRAIN: Final = 0.25
 """Seconds of which a ReadMarks remembers only the last response."""
+OVERDUE: Final = 10_000
+"""Requests without a response in time that a session remembers."""
 REMEMBERED: Final = 10.0
 """Seconds for which a ReadMarks remembers when responses came."""
 
@@ -90,6 +92,32 @@ class Window:
         requests = list(self.requests.values())
         self.requests.clear()
         return requests
+
+
+class Overdue:
+    """Requests without a response in time, of which the last ``most`` are remembered."""
+
+    __slots__ = ("_most", "_requests")
+
+    def __init__(self, most: int = OVERDUE) -> None:
+        self._most = most
+        self._requests: OrderedDict[int, InFlight] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._requests)
+
+    def add(self, sequence: int, request: InFlight) -> None:
+        """Remember a request; the oldest one is forgotten where there are too many."""
+        self._requests[sequence] = request
+        if len(self._requests) > self._most:
+            self._requests.popitem(last=False)
+
+    def take(self, sequence: int, response_id: int) -> InFlight | None:
+        """Take out the request with this number, if a response with this id answers it; else None."""
+        request = self._requests.get(sequence)
+        if request is None or response_id != request.response_id:
+            return None
+        return self._requests.pop(sequence)
 
 
 class ReadMarks:

@@ -23,7 +23,8 @@ class Utf16:  # an Alphabet and a Composer
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
-    account, peer, link, response_timeout, mark, refuses, reply_on = "memory", "handsets", "", 60.0, 0, "", 0
+    account, peer, link, response_timeout, mark, refuses = "memory", "handsets", "", 60.0, 0, ""
+    reply_on, held, if_unanswered = 0, 0, "repeat"
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))
@@ -34,8 +35,7 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
         self.number, self.messages_in, self.queued = next(channel.numbers), 0, list[Any]()
         self.inbox, self.unanswered = list[tuple[str, str, str]](), list[MobileTerminated]()
 
-    def asks_for(self, _msisdn: str) -> int | None: ...
-
+    asks_for = property(lambda _: lambda _msisdn: None)
     has_read = property(lambda _: lambda *_: True)  # what is written here is read at once
 
     def describe(self, _now: float) -> dict[str, object]:

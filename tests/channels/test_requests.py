@@ -36,7 +36,8 @@ from gateway.smpp.pdus import (
     UnbindResp,
 )
 from gateway.smpp.status import name_of
-from gateway.smpp.versions import CONGESTION_STATE
+from gateway.smpp.tlvs import CONGESTION_STATE
+from gateway.smpp.versions import 
 from gateway.storage.contract import StoreFault
 from gateway.storage.memory import MemoryStores
 from gateway.testing import RunningGateway, running_gateway

@@ -55,6 +55,10 @@ class Told:
         """The peer took a part after all."""
         self._note("late", sms)
 
+    def late_refused(self, _bind: Bind, sms: MobileTerminated, _reason: str, *, retry: bool) -> None:
+        """The peer refused a part after all."""
+        self._note("late_refused", sms, retry)
+
     def receipted(self, receipt: Receipt) -> None:
         """A receipt came."""
         self._note("receipted", receipt)

@@ -197,6 +197,29 @@ async def test_unknown(rig: Rig) -> None:
     assert bind.room == WINDOW
 
 
+@pytest.mark.parametrize("rig", TIMED, indirect=True)
+@pytest.mark.parametrize("how", ["", "later", "for good"])
+async def test_late(rig: Rig, how: str) -> None:
+    """Rule 12: what is answered after it was told of as unknown is told once more, as what it says."""
+    bind, far = await rig.bind()
+    first, second = composed(rig, 1, bind.account), composed(rig, 2, bind.account)
+    for sms in (first, second):
+        bind.send(sms, now())
+    bind.flush()
+    await far.arrives()
+    await far.arrives()
+    await far.answers(newest=True)
+    await rig.told.until("sent")
+    rig.time_passes(bind.response_timeout)
+    await rig.told.until("unknown")
+    await far.answers(how)
+    if how:
+        assert await rig.told.until("late_refused") == [(first, how == "later")]
+    else:
+        assert await rig.told.until("late") == [(first,)]
+    assert rig.told.named("unknown") == [(first,)]
+
+
 async def test_lost(rig: Rig) -> None:
     """Rules 4 and 8: the last that is told of a bind that is cut is what was unanswered, oldest first; it is
     closed, and its peer may not have read our answers."""

@@ -78,6 +78,14 @@ class Remembers:
     def timed_out(self, bind: Connection, context: object) -> None:
         """None in time."""
 
+    def late(self, bind: Any, context: object, response: Any) -> None:
+        """A response that came late."""
+        raise AssertionError(bind, context, response)
+
+    def congested(self, bind: Any, state: int) -> None:
+        """How busy the peer is."""
+        raise AssertionError(bind, state)
+
     def settled(self, bind: Connection) -> None:
         """The last of a run."""
 

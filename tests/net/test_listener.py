@@ -99,6 +99,14 @@ class Remembers:
         assert not bind.closed
         self.said.append(("timed out", context))
 
+    def late(self, bind: Any, context: object, response: Any) -> None:
+        """A response that came late."""
+        raise AssertionError(bind, context, response)
+
+    def congested(self, bind: Any, state: int) -> None:
+        """How busy the peer is."""
+        raise AssertionError(bind, state)
+
     def settled(self, bind: Connection) -> None:
         """The last of a run of answers was handed over."""
         assert not bind.closed

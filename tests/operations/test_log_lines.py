@@ -182,6 +182,13 @@ LINKS: dict[str, tuple[Any, ...]] = {
     "link_failed": ("north", "centre", "10.0.0.1:2775: Connection refused", 1, 0.5),
 }
 """What is told of links."""
+WAYS: dict[str, tuple[Any, ...]] = {
+    "late": (leaving(6), Peer()),
+    "moved": (leaving(6), "north"),
+    "link_resting": ("north", 30.0),
+    "link_rested": ("north",),
+}
+"""What is told of ways out."""
 
 
 def all_lines() -> list[dict[str, Any]]:
@@ -194,6 +201,7 @@ def all_lines() -> list[dict[str, Any]]:
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {
         **LINKS,
+        **WAYS,
         "handled": (received(5), peer, "base", 1, 0.001, START_MS),
         "repeated": (peer, 1, "13800138000", 5),
         "rejected": (peer, 1, "13800138000", "999", "begins with no access code", "ESME_RINVDSTADR"),
@@ -235,7 +243,7 @@ def all_lines() -> list[dict[str, Any]]:
         "node_fenced": ("east", fault),
         "sealed": ("outbox.sealed", "0000000100000002", fault),
     }
-    named = {"link_paused": {"paused": True}}
+    named = {"link_paused": {"paused": True}, "late": {"twice": True}}
     for method in METHODS:
         told = provinces if method.startswith("province_") else tell
         getattr(told, method)(*arguments.get(method, (sms,)), **named.get(method, {}))

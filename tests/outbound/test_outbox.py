@@ -246,17 +246,6 @@ def test_the_next_part_may_use_a_bind_that_timed_out(sending: Sending) -> None:
     assert places(first.unanswered) == [(1, PARTS, 1), (1, PARTS, 2)]
 
 
-def test_a_late_answer_changes_nothing(sending: Sending) -> None:
-    """The answer to a PDU that was given up closes nothing; the repeat's does, once."""
-    first, second, sms = sending.bind(ALICE), sending.bind(), leaving(1)
-    sending.hand_over(sms)
-    sending.advance(60)
-    sending.answer(first)
-    assert state(sending, sms) == (Delivery.WAITING, 0)
-    sending.answer(second)
-    assert state(sending, sms) == (Delivery.SENT, 1)
-
-
 def test_the_window_is_kept(sending: Sending) -> None:
     """No more PDUs are unanswered than the window holds; what waits for it leaves in order as answers come,
     on other binds after a loss."""

@@ -8,7 +8,9 @@ from gateway.smpp.codec import encode
 from gateway.smpp.pdus import (
     BindTransceiver,
     BindTransceiverResp,
+    DataSmResp,
     DeliverSm,
+    DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
@@ -20,6 +22,8 @@ from gateway.smpp.pdus import (
 from gateway.smpp.session import (
     Answered,
     Closing,
+    Congested,
+    Late,
     Limits,
     Noted,
     Refused,
@@ -30,6 +34,7 @@ from gateway.smpp.session import (
     Timers,
 )
 from gateway.smpp.status import CommandStatus
+from gateway.smpp.tlvs import CONGESTION_STATE
 from gateway.smpp.window import MAX_SEQUENCE
 from tests.smpp.sessions import bound_pair, said, session
 
@@ -101,7 +106,7 @@ def test_enquire_link_is_answered_before_the_bind() -> None:
 
 def test_response_timer() -> None:
     """A request without a response that the peer has passed over times out with its context, when its time is
-    over; a later response is for the log."""
+    over; a nack later than that is for the log."""
     mc, _ = bound_pair()
     first = mc.send(DeliverSm(), "first", 5.0)
     second = mc.send(DeliverSm(), "second", 6.0)
@@ -117,6 +122,32 @@ def test_response_timer() -> None:
         "second", GenericNack(sequence_number=second)
     )
     assert (mc.tick(66.0), mc.state, mc.window_free) == ([], State.BOUND_TRX, 10)
+
+
+def test_a_late_response_is_told_once() -> None:
+    """A response after the response timer comes with the context of its request; again, or of another
+    command, it is for the log."""
+    mc, _ = bound_pair()
+    first = mc.send(DeliverSm(), "first", 5.0)
+    second = mc.send(DeliverSm(), "second", 7.0)
+    mc.receive(encode(DeliverSmResp(sequence_number=second)), 40.0)
+    assert mc.tick(65.0) == [TimedOut("first")]
+    [noted] = mc.receive(encode(DataSmResp(sequence_number=first)), 65.5)
+    assert isinstance(noted, Noted)
+    busy = DeliverSmResp(sequence_number=first, command_status=CommandStatus.RMSGQFUL)
+    assert mc.receive(encode(busy), 66.0) == [Late("first", busy)]
+    [noted] = mc.receive(encode(busy), 66.5)
+    assert isinstance(noted, Noted)
+
+
+def test_a_response_says_how_busy_its_peer_is() -> None:
+    """congestion_state in any response is told, before what the response answers."""
+    mc, _ = bound_pair()
+    sequence = mc.send(DeliverSm(), "sms", 5.0)
+    busy = DeliverSmResp(sequence_number=sequence, tlvs={CONGESTION_STATE: 93})
+    told = mc.receive(encode(busy), 6.0)
+    assert told[0] == Congested(93)
+    assert isinstance(told[1], Answered)
 
 
 def asked(here: Session) -> int:

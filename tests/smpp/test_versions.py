@@ -28,8 +28,8 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.session import Limits, Session, Side
 from gateway.smpp.status import CommandStatus, Retry, retry_class
-from gateway.smpp.tlvs import SC_INTERFACE_VERSION
-from gateway.smpp.versions import CONGESTION_STATE, V33, V34, V50, VERSIONS, Congestion, Version, of_octet
+from gateway.smpp.tlvs import CONGESTION_STATE, SC_INTERFACE_VERSION
+from gateway.smpp.versions import V33, V34, V50, VERSIONS, Congestion, Version, of_octet
 from gateway.smpp.wire import HEADER_LENGTH
 from tests.smpp.sessions import pdus
 from tests.smpp.strategies import ANY_PDU, pdus_of

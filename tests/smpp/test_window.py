@@ -2,7 +2,7 @@
 
 from math import inf
 
-from gateway.smpp.window import MAX_SEQUENCE, InFlight, Window
+from gateway.smpp.window import MAX_SEQUENCE, InFlight, Overdue, Window
 
 
 def test_sequence_wraps_and_skips() -> None:
@@ -29,3 +29,17 @@ def test_expired_are_the_oldest() -> None:
     assert window.expired(0.0, now=1e9) == []
     assert window.clear() == [InFlight(3.0, 3, 0), InFlight(4.0, 4, 0)]
     assert window.oldest() == inf
+
+
+def test_overdue_requests_are_bounded_and_taken_once() -> None:
+    """The oldest go; one is taken by its number and the id of its response, once."""
+    overdue = Overdue(most=2)
+    for sequence in (1, 2, 3):
+        overdue.add(sequence, InFlight(0.0, str(sequence), 7))
+    assert len(overdue) == 2
+    assert overdue.take(1, 7) is None
+    assert overdue.take(2, 8) is None
+    found = overdue.take(2, 7)
+    assert found is not None
+    assert found.context == "2"
+    assert overdue.take(2, 7) is None

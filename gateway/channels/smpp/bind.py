@@ -1,12 +1,13 @@
 """One SMPP bind as the Channel contract wants it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.channels.contract import CannotSend, Enquiry, Told
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.enquiring import Asked, answer
 from gateway.channels.smpp.multi import Destination
+from gateway.channels.smpp.overdue import Overdue
 from gateway.channels.smpp.permissions import FREE, Permissions
 from gateway.channels.smpp.reading import Read, content
 from gateway.channels.smpp.verdicts import USUAL, Statuses
@@ -32,8 +33,10 @@ class SmppBind:
 
     link: the name of the one that we dialled, "" where the peer did. reply_on: number of the bind on which
     replies to what came here leave, where SMS cannot leave here: the transmitter of a pair; 0: none.
-    read: how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by
-    it. throttled: how often it refused an SMS for a while. statuses: for this peer and its version. permissions: of the account or link.
+    read: how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by it.
+    throttled: how often it refused an SMS for a while. reply_on, if_unanswered, held: as in the contract.
+    ending: we end it, nothing leaves any more. overdue: what it has left unanswered. statuses: for this peer.
+    permissions: of the account or link. One that has a pace is a PacedBind.
     """
 
     number: int
@@ -55,6 +58,10 @@ class SmppBind:
     messages_out: int = 0
     statuses: Statuses = USUAL
     permissions: Permissions = FREE
+    if_unanswered: str = "repeat"
+    held: int = 0
+    ending: bool = False
+    overdue: Overdue = field(default_factory=Overdue)
 
     @property
     def closed(self) -> bool:
@@ -124,6 +131,15 @@ class SmppBind:
     def abort(self, reason: str) -> None:
         """The connection with it."""
         self.connection.abort(reason)
+
+    def slow_down(self) -> None:
+        """The peer throttled an SMS. A PacedBind slows down; here the SMS alone waits."""
+
+    def congested(self, state: int) -> None:
+        """The peer said how busy it is. A PacedBind heeds it."""
+
+    def stop(self) -> None:
+        """It is gone. A PacedBind ends its timer."""
 
     def describe(self, now: float) -> dict[str, object]:
         """Mode, windows, counters, ages in seconds."""

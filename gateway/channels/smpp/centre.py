@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from gateway.channels.smpp.bind import SmppBind
+from gateway.channels.smpp.paced import PacedBind
 from gateway.channels.smpp.settings import LinkSettings
 from gateway.net.client import CentreTerms
 from gateway.smpp.pdus import (
@@ -18,7 +18,7 @@ from gateway.smpp.pdus import (
     DeliverSm,
     DeliverSmResp,
 )
-from gateway.smpp.session import Limits, State, Timers
+from gateway.smpp.session import Limits, Timers
 
 MODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -33,8 +33,6 @@ VERSIONS: Final[Mapping[str, int]] = MappingProxyType({"3.3": 0x33, "3.4": 0x34,
 _BINDS: Final[Mapping[str, type[BindRequest]]] = MappingProxyType(
     {"transceiver": BindTransceiver, "receiver": BindReceiver, "transmitter": BindTransmitter}
 )
-_TRANSCEIVER: Final = State.BOUND_TRX
-_TRANSMITTER: Final = State.BOUND_TX
 
 
 def terms_of(
@@ -70,15 +68,9 @@ def place_of(text: str) -> tuple[str, int]:
 
 
 @dataclass(slots=True, eq=False)
-class CentreBind(SmppBind):
+class CentreBind(PacedBind):
     """A bind that we made. SMS to handsets leave as requests of an ESME, those from handsets come as
     deliver_sm or data_sm."""
-
-    @property
-    def receives(self) -> bool:
-        """Whether SMS may leave here: we are bound as transmitter or transceiver, and not unbinding."""
-        state = self.session.state
-        return state is _TRANSCEIVER or state is _TRANSMITTER
 
     def accept(self, origin: object, message_id: str) -> None:
         """deliver_sm_resp, whose message_id is empty (SMPP 3.4 section 4.6.2), or data_sm_resp."""

@@ -10,6 +10,8 @@ from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.certificates import of_listener
+from gateway.channels.smpp.paced import PacedBind, pace
+from gateway.channels.smpp.pacing import Pace
 from gateway.channels.smpp.reading import Read, content, reader_of
 from gateway.channels.smpp.requests import Requests
 from gateway.channels.smpp.settings import AccountSettings, ServerTls
@@ -147,7 +149,7 @@ class SmppChannel(Traffic):
             Together(self.listener.connections, dialled), {*configuration.accounts, *centres}, self.broken
         )
 
-    def congested(self, state: int) -> None:
+    def tell_congestion(self, state: int) -> None:
         """Set what responses to peers of 5.0 say of us: 0, idle, to 100."""
         self.listener.congestion.set(state)
 
@@ -203,7 +205,9 @@ class SmppChannel(Traffic):
         except ValueError as error:
             fault = str(error)
         terms = self._peers[account]
-        bind = SmppBind(
+        # A peer of SMPP 5.0 may say how busy it is; no other one pays for it.
+        kind = PacedBind if request.interface_version >= 0x50 else SmppBind
+        bind = kind(
             next(self._numbers),
             account,
             connection.peer,
@@ -219,6 +223,9 @@ class SmppChannel(Traffic):
             statuses=terms.statuses,
             permissions=terms.permissions,
         )
+        if isinstance(bind, PacedBind):
+            bind.monotonic, bind.pace = self._monotonic, Pace(now=self._monotonic())
+            pace(bind, self._owner, self._observer)
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)
         if fault and (account, request.address_range) not in self._warned:

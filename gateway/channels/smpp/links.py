@@ -13,10 +13,11 @@ from typing import Any, Final
 from gateway.channels.contract import ChannelOwner, Loss
 from gateway.channels.smpp.centre import MODES, CentreBind, terms_of
 from gateway.channels.smpp.certificates import of_link
+from gateway.channels.smpp.paced import PacedTraffic, pace, rest_of
+from gateway.channels.smpp.pacing import Pace
 from gateway.channels.smpp.reading import MESSAGE_TYPE
 from gateway.channels.smpp.settings import LinkSettings
 from gateway.channels.smpp.terms import PeerTerms
-from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
 from gateway.channels.smpp.writing import writer_of
 from gateway.message import MobileTerminated
@@ -55,7 +56,7 @@ class Dialling:
     told: LinkTold
 
 
-class LinkChannel(Traffic):
+class LinkChannel(PacedTraffic):
     """Dials the links (gateway.channels.contract.Channel, gateway.net.client.Application).
 
     monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). now_ms: the wall clock (ms since
@@ -190,18 +191,20 @@ class LinkChannel(Traffic):
 
     def alerted(self, bind: CentreBind, request: AlertNotification) -> None:
         """A handset can be reached again."""
-        self._owner.available(bind, request.source_addr)
+        self._owner.available(bind, request.source_addr.removeprefix("+").removeprefix("86"))
 
     # What halves tell
 
     def has_bound(self, bind: CentreBind) -> None:
         """A bind stands."""
+        pace(bind, self._owner, self._observer)
         self.dialling.watches.bound(bind.connection, bind.account)
         self._owner.bound(bind)
         self._observer.link_up(bind, bind.link, bind.mode)
 
     def has_lost(self, bind: CentreBind, contexts: list[object], loss: Loss, pause: float | None) -> None:
         """It is gone."""
+        bind.stop()
         self.dialling.watches.lost(bind.connection)
         self._observer.link_down(bind, bind.link, loss.reason, len(contexts), pause)
         self._owner.lost(bind, [each for each in contexts if isinstance(each, MobileTerminated)], loss)
@@ -224,6 +227,7 @@ class Link:
         self.paused = settings.paused
         self.elsewhere = settings.nodes is not None and channel.dialling.node not in settings.nodes
         self._channel = channel
+        self.rest = rest_of(settings)
         self._up = False
         self.halves = [Half(self, mode, channel) for mode in MODES[settings.bind]]
 
@@ -350,6 +354,10 @@ class Half:
             link=settings.name,
             statuses=self._link.terms.statuses,
             permissions=self._link.terms.permissions,
+            if_unanswered=settings.unanswered,
+            pace=Pace(settings.rate, settings.burst, channel.monotonic()),
+            monotonic=channel.monotonic,
+            rest=self._link.rest,
         )
         channel.has_bound(self.bind)
         self._link.changed("another bind of it is missing")
@@ -364,7 +372,8 @@ class Half:
         bind, self.bind = self.bind, None
         assert bind is not None
         self._link.changed(reason)
-        self._channel.has_lost(bind, contexts, Loss(reason, client.polite, bind.session.silent), pause)
+        blameless = bind.session.silent or bind.ending
+        self._channel.has_lost(bind, contexts, Loss(reason, client.polite, blameless), pause)
 
     def gone(self, connection: Connection | None) -> None:
         """A connection is gone, or a round over."""

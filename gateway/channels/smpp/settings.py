@@ -383,6 +383,17 @@ class Smpp(Closed):
         return names[0] if names else self.names[0]
 
     @property
+    def provinces(self) -> Mapping[str, str]:
+        """By province, the account through which SMS to its mobiles leave: that of the first link for it."""
+        return {code: each.account for each in reversed(self.links) for code in each.provinces}
+
+    @property
+    def backups(self) -> Mapping[str, tuple[str, float]]:
+        """By account, the backup of the first of its links that has one, and after how many seconds."""
+        with_backup = [each for each in reversed(self.links) if each.backup]
+        return {each.account: (each.backup or "", each.backup_after) for each in with_backup}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Of all accounts, the centres of links among them."""
         return tuple(

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.reading import Carrier, Read, Reader, plain, reader_of
+from gateway.channels.smpp.resting import THROTTLING
 from gateway.channels.smpp.terms import PeerTerms
 from gateway.errors import Refusal
-from gateway.message import MobileTerminated
+from gateway.message import MobileTerminated, message_id
 from gateway.observer import Observer
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
@@ -15,8 +16,8 @@ from gateway.smpp.status import Retry, name_of
 
 
 class Traffic:
-    """Turns PDUs into what the contract says. peers: by account. monotonic: seconds. now_ms: the wall clock (ms
-    since the epoch)."""
+    """Turns PDUs into what the contract says. peers: by account. monotonic: seconds. now_ms: the wall clock
+    (ms since the epoch)."""
 
     def __init__(
         self,
@@ -86,12 +87,37 @@ class Traffic:
             return
         retry = bind.statuses.retry(status) is not Retry.PERMANENT
         bind.throttled += retry
+        if status in THROTTLING:
+            bind.slow_down()
         self._owner.refused(bind, context, name_of(status), retry=retry)
 
     def timed_out(self, bind: SmppBind, context: object) -> None:
         """An SMS to a handset was not answered in time."""
-        if isinstance(context, MobileTerminated):
-            self._owner.unknown(bind, context)
+        if not isinstance(context, MobileTerminated):
+            return
+        bind.overdue.add(context)
+        bind.ending = bind.ending or bind.if_unanswered == "reconnect"
+        self._owner.unknown(bind, context)
+        if bind.ending:
+            bind.abort(f"an SMS was not answered within {bind.response_timeout:g} s")
+
+    def late(self, bind: SmppBind, context: object, response: Pdu) -> None:
+        """An SMS to a handset was answered after the response timer."""
+        if not isinstance(context, MobileTerminated):
+            return
+        status = response.command_status
+        if not bind.overdue.is_wanted(context, bind.account):
+            reason = f"the response to a part of {message_id(context.number)} that has left again"
+            self._observer.pdu_noted(bind.peer, bind.account, response.name, reason)
+        elif status == 0:
+            self._owner.late(bind, context, str(getattr(response, "message_id", "")))
+        else:
+            retry = bind.statuses.retry(status) is not Retry.PERMANENT
+            self._owner.late_refused(bind, context, name_of(status), retry=retry)
+
+    def congested(self, bind: SmppBind, state: int) -> None:
+        """The peer said how busy it is."""
+        bind.congested(state)
 
     def settled(self, bind: SmppBind) -> None:
         """The window has room."""
@@ -99,9 +125,10 @@ class Traffic:
 
     def lost(self, bind: SmppBind, contexts: list[object], reason: str, *, polite: bool) -> None:
         """A bind is gone."""
+        bind.stop()
         self._observer.bind_closed(bind, reason, len(contexts))
         unanswered = [each for each in contexts if isinstance(each, MobileTerminated)]
-        self._owner.lost(bind, unanswered, Loss(reason, polite, bind.session.silent))
+        self._owner.lost(bind, unanswered, Loss(reason, polite, bind.session.silent or bind.ending))
 
     def disconnected(self) -> None:
         """A connection is gone."""

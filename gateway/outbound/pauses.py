@@ -1,0 +1,55 @@
+"""SMS that wait for their time: a pause after a refusal, or after no answer."""
+
+import heapq
+from collections.abc import Iterator
+from typing import Final
+
+from gateway.message import MobileTerminated
+
+SPARE: Final = 64
+"""Entries of pauses that ended early which are kept beside as many as there are pauses."""
+
+
+class Pauses:
+    """By when each SMS may leave (monotonic seconds). Each operation is O(log n), cancel() O(1)."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, MobileTerminated]] = []
+        self._due: dict[int, float] = {}  # by number; an entry of the heap that says otherwise is void
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def __iter__(self) -> Iterator[MobileTerminated]:
+        return (sms for due, number, sms in self._heap if self._due.get(number) == due)
+
+    def add(self, due: float, sms: MobileTerminated) -> None:
+        """Let an SMS wait. It does not wait here yet."""
+        sms.due = due
+        self._due[sms.number] = due
+        heapq.heappush(self._heap, (due, sms.number, sms))
+
+    def cancel(self, sms: MobileTerminated) -> bool:
+        """End the pause of an SMS. Returns whether there was one."""
+        if self._due.pop(sms.number, None) is None:
+            return False
+        sms.due = 0.0
+        if len(self._heap) > 2 * len(self._due) + SPARE:
+            self._heap = [each for each in self._heap if self._due.get(each[1]) == each[0]]
+            heapq.heapify(self._heap)
+        return True
+
+    def take(self, now: float) -> MobileTerminated | None:
+        """Take out the first SMS whose pause is over; None where none is."""
+        if (due := self.next()) is None or due > now:
+            return None
+        _, number, sms = heapq.heappop(self._heap)
+        del self._due[number]
+        return sms
+
+    def next(self) -> float | None:
+        """When the first pause is over; None where there is none."""
+        heap = self._heap
+        while heap and self._due.get(heap[0][1]) != heap[0][0]:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
