@@ -74,6 +74,8 @@ class RunningGateway:
         end = self.clock.now_ms() + round(span * 1000)
         await self.settle()
         while True:
+            while not self.app.pipeline.idle:  # something has come since: no clock moves in a store call
+                await self.settle()
             now = self.clock.now_ms()
             retry = self.app.outbox.next_retry()
             due = end if retry is None else now + ceil((retry - self.clock.monotonic()) * 1000)

@@ -37,7 +37,6 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.status import name_of
 from gateway.smpp.tlvs import CONGESTION_STATE
-from gateway.smpp.versions import 
 from gateway.storage.contract import StoreFault
 from gateway.storage.memory import MemoryStores
 from gateway.testing import RunningGateway, running_gateway
