@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Protocol
 
 from gateway.channels.contract import Channel
@@ -42,6 +43,8 @@ LINGERING: Final = 0.5
 RECOGNISED: Final = (
     "nobody answered them: the centre sends them again, and the next start recognises those that are stored"
 )
+JUMP: Final = 60.0
+"""Seconds by which the time of day runs ahead between two housekeepings before that is said."""
 FLUSH_EVERY: Final = 0.01
 """Seconds between two hand-overs of log lines at least, beside those of a tick."""
 
@@ -137,6 +140,7 @@ class Lifecycle:
         self._observer = observer
         self._deadline = deadline
         self._clock_behind = False
+        self._clock_offset = inf
         self._tasks: list[asyncio.Task[None]] = []
 
     # Start
@@ -204,7 +208,11 @@ class Lifecycle:
                 self._logger.warning("outbox.unread", reason=str(error))
 
     def _watch_clock(self) -> None:
-        """Say when the machine's clock has gone back, and when it is right again."""
+        """Say when the machine's clock was put forward or has gone back, and when it is right again."""
+        offset = self._clock.now_ms() / 1000 - self._clock.monotonic()
+        if (jumped := offset - self._clock_offset) > JUMP:
+            self._logger.warning("clock.jumped", seconds=round(jumped, 3))
+        self._clock_offset = offset
         ahead = self._clock.ahead_s
         if (ahead > 1) is not self._clock_behind:
             self._clock_behind = ahead > 1
