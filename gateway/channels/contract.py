@@ -54,7 +54,8 @@ class Alphabet(Protocol):
 class Bind(Protocol):
     """One live connection. number: unique in the lifetime of the store. account: whose it is. link: the name
     of the one that we dialled, "" where the peer did. peer: address and port. response_timeout: seconds.
-    messages_in, messages_out: see rule 10."""
+    messages_in, messages_out: see rule 10. held_answers: SMS that were accepted, and whose answer leaves when
+    others that came with them are decided."""
 
     number: int
     account: str
@@ -63,6 +64,7 @@ class Bind(Protocol):
     response_timeout: float
     messages_in: int
     messages_out: int
+    held_answers: int
 
     @property
     def closed(self) -> bool:

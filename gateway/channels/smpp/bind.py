@@ -48,6 +48,7 @@ class SmppBind:
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
+    held_answers: int = 0
 
     @property
     def closed(self) -> bool:
@@ -81,7 +82,7 @@ class SmppBind:
     def accept(self, origin: object, message_id: str) -> None:
         """submit_sm_resp or data_sm_resp with ROK; a destination of a submit_multi is decided."""
         if type(origin) is Destination:
-            origin.accept(message_id)
+            self.held_answers += origin.accept(message_id)
             return
         assert isinstance(origin, _ONE_SMS)
         self.session.acknowledge(origin, message_id)
@@ -90,7 +91,7 @@ class SmppBind:
         """The same with an error status; what asks about an SMS may be rejected too."""
         status = STATUS[verdict]
         if isinstance(origin, Destination):
-            origin.refuse(status)
+            self.held_answers += origin.refuse(status)
         else:
             request = origin.request if isinstance(origin, Asked) else origin
             assert isinstance(request, Request)
