@@ -251,8 +251,8 @@ class Lifecycle:
         # What waits leaves from another node at once; without one, what is answered now is sent first.
         outbox.stopping = parts.nodes is not None and parts.nodes.accompanied
         await self._until(lambda: pipeline.idle)
-        await parts.enquiries.close()
         outbox.stopping = True
+        await parts.enquiries.close()  # what is owed an answer keeps a session from its unbind
         # One peer that does not answer must not take the unbind from all others.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, self._deadline - UNBINDING)):
