@@ -270,7 +270,7 @@ class Lifecycle:
         outbox.stopping = parts.nodes is not None and parts.nodes.accompanied
         await self._until(lambda: pipeline.idle)
         outbox.stopping = True
-        await parts.enquiries.close()
+        await parts.enquiries.close()  # what is owed an answer keeps a session from its unbind
         # One peer that does not answer must not take the unbind from all others.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, self._deadline - UNBINDING)):

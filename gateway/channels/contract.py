@@ -58,7 +58,8 @@ class Bind(Protocol):
     messages_in, messages_out: see rule 10. reply_on: number of the bind on which answers to what came here
     leave, where that is another one; 0: here. if_unanswered: what becomes of an SMS that is not answered in
     time: repeat, reconnect (it leaves again; the driver ends the bind), wait. held: SMS that wait for a late
-    answer and still count as unanswered; the outbox sets it."""
+    answer and still count as unanswered; the outbox sets it.
+    held_answers: SMS that were accepted, and whose answer leaves when others that came with them are decided."""
 
     number: int
     account: str
@@ -70,6 +71,7 @@ class Bind(Protocol):
     messages_out: int
     if_unanswered: str
     held: int
+    held_answers: int
 
     @property
     def closed(self) -> bool:

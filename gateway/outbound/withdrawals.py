@@ -20,7 +20,7 @@ class Withdrawals:
     def __init__(
         self,
         queues: Queues,
-        places: tuple[Mapping[Any, deque[MobileTerminated]], ...],
+        places: tuple[dict[Any, deque[MobileTerminated]], ...],
         followers: deque[MobileTerminated],
     ) -> None:
         self._queues = queues
@@ -39,10 +39,9 @@ class Withdrawals:
 
         keep: by cause, the handset whose SMS stay: what its own sender is told.
         """
-        taken = [sms for sms in self._unsent() if keep.get(sms.cause, sms.msisdn) != sms.msisdn]
-        for sms in taken:
-            self._take(sms)
-        return taken
+        those = [sms for sms in self._unsent() if keep.get(sms.cause, sms.msisdn) != sms.msisdn]
+        # The last one first: none becomes the first of its handset meanwhile.
+        return [sms for sms in reversed(those) if self._take(sms)][::-1]
 
     def _unsent(self) -> Iterator[MobileTerminated]:
         """One that waited at a restart may have left."""
@@ -51,18 +50,29 @@ class Withdrawals:
                 if not sms.attempts and not sms.repeat and sms.state is Delivery.WAITING:
                     yield sms
 
-    def _take(self, sms: MobileTerminated) -> None:
+    def _take(self, sms: MobileTerminated) -> bool:
+        """Take out one. The first of a handset that waits in none of the places stays."""
         key = (sms.account, sms.msisdn)
         queue = self._queues[key]
         if queue[0] is not sms:
             queue.remove(sms)
-            return
+            return True
+        if not any(_remove(sms, place) for place in self._places):
+            return False
         queue.popleft()
-        for place in self._places:
-            for waiting in place.values():
-                if sms in waiting:
-                    waiting.remove(sms)
         if queue:
             self._followers.append(queue[0])
         else:
             del self._queues[key]
+        return True
+
+
+def _remove(sms: MobileTerminated, place: dict[Any, deque[MobileTerminated]]) -> bool:
+    """Remove an SMS from where it waits. Returns whether it waited there."""
+    for key, waiting in place.items():
+        if sms in waiting:
+            waiting.remove(sms)
+            if not waiting:
+                del place[key]
+            return True
+    return False

@@ -3,6 +3,7 @@
 A fault here does not repeat anything: the batch is stored.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import chain
 
@@ -61,8 +62,7 @@ class Answers:
 
     def _answer(self, prepared: Prepared, now: float) -> None:
         """Answer every SMS of a batch, new or retransmitted."""
-        if prepared.done:
-            self._answer_new(prepared.done, now)
+        sure = self._answer_new(prepared.done, now) if prepared.done else ()
         touch, retransmissions = self._outbox.touch, self._retransmissions
         for m, number in prepared.repeats:
             bind = m.came.bind
@@ -80,9 +80,16 @@ class Answers:
                 touch(m.came.bind)
         for m, refusal in prepared.refused:
             self._queue.refuse(m.came, refusal)
+        # Answers that a bind holds behind this batch are not written: like late ones they may come again.
+        for span in sure:
+            if span.bind.held_answers:
+                retransmissions.late(span.bind.number, span.bind.account, span.first, span.last, now)
+        for m, number in prepared.repeats:
+            if m.came.bind.held_answers:
+                retransmissions.late_again(m.came.bind.account, number, now)
 
-    def _answer_new(self, done: list[Handled], now: float) -> None:
-        """Answer the executed SMS, and note which responses are not certain yet."""
+    def _answer_new(self, done: list[Handled], now: float) -> Collection[_Span]:
+        """Answer the executed SMS, and note which responses are not certain yet. Returns those in time."""
         sure: dict[int, _Span] = {}
         late: dict[int, _Span] = {}
         gone: dict[int, _Span] = {}
@@ -111,6 +118,7 @@ class Answers:
             retransmissions.late(session, those.bind.account, those.first, those.last, now)
         for session, those in gone.items():
             retransmissions.unanswered(session, those.bind.account, those.first, those.last, now)
+        return sure.values()
 
     def _accept(self, m: MobileOriginated, text: str) -> None:
         """Answer positively, with the message id."""

@@ -17,6 +17,7 @@ from gateway.smpp.status import CommandStatus
 from gateway.smpp.wire import DistributionList, SmeAddress
 from gateway.storage.memory import MemoryStores
 from gateway.testing import RunningGateway, running_gateway
+from tests.proofs.served import until
 from tests.support import ALICE, Wire
 
 S = CommandStatus
@@ -46,6 +47,12 @@ async def bound(
         )
         assert answer.command_status == S.ROK
         yield wire
+
+
+async def nobody_is_bound(running: RunningGateway) -> None:
+    """Wait until the gateway has seen the end of every bind, and what follows from it."""
+    await until(lambda: not running.app.binds.all(), "the end of every bind")
+    await running.settle()
 
 
 async def ask(wire: Wire, request: Request) -> Any:

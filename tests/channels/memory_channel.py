@@ -23,7 +23,7 @@ class Utf16:  # an Alphabet and a Composer
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
-    account, peer, link, response_timeout, mark, refuses = "memory", "handsets", "", 60.0, 0, ""
+    account, peer, link, refuses, response_timeout, mark, held_answers = "memory", "hands", "", "", 60.0, 0, 0
     reply_on, held, if_unanswered = 0, 0, "repeat"
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))

@@ -1,5 +1,6 @@
 """submit_multi at a running gateway, and by itself."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.channels.smpp.multi import Destination, Multi
+from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.inbound.queue import InboundQueue
 from gateway.smpp.codec import encode
 from gateway.smpp.pdu import Request
 from gateway.smpp.pdus import (
@@ -17,7 +20,19 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.session import Session, Side
 from gateway.smpp.wire import DistributionList, SmeAddress, UnsuccessSme
-from tests.channels.asking import NOBODY, SERVICE, S, ask, bound, delivered, gateway, multi, sme
+from gateway.storage.memory.reader import MemoryReader
+from tests.channels.asking import (
+    NOBODY,
+    SERVICE,
+    S,
+    ask,
+    bound,
+    delivered,
+    gateway,
+    multi,
+    nobody_is_bound,
+    sme,
+)
 from tests.smpp.sessions import pdus
 from tests.support import ALICE, Wire
 
@@ -74,7 +89,7 @@ async def test_a_repeated_request_gets_the_same_ids(tmp_path: Path) -> None:
     async with gateway(tmp_path) as running:
         async with bound(running) as wire:
             first = await ask(wire, multi(*sme(SERVICE, NOBODY, "161")))
-        await running.settle()
+        await nobody_is_bound(running)
         async with bound(running) as wire:
             again = await ask(wire, multi(*sme(SERVICE, NOBODY, "161"), sequence_number=9))
             assert (again.message_id, again.unsuccess_smes) == (first.message_id, first.unsuccess_smes)
@@ -139,3 +154,28 @@ def test_however_they_are_decided(
         assert answer.message_id in {mc.version.id_of(each) for each in accepted}
     else:
         assert (answer.command_status, answer.message_id) == (answer.unsuccess_smes[0].error_status_code, "")
+
+
+async def test_what_is_not_answered_yet_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One destination waits, as for a hash, while the other is executed, and its handset has been told: the
+    whole request comes again, and executes nothing twice."""
+    async with gateway(tmp_path) as running:
+        with monkeypatch.context() as patched:
+            queue = running.app.queue
+
+            def puts(m: MobileOriginated) -> None:
+                if m.came.destination != "161":
+                    InboundQueue.put(queue, m)
+
+            patched.setattr(queue, "put", puts)
+            async with bound(running, receives=True) as wire:
+                wire.send(multi(*sme(SERVICE, "161")))
+                assert await delivered(wire) == SERVICE
+                await running.advance(seconds=10)
+        await nobody_is_bound(running)
+        async with bound(running) as wire:
+            assert (await ask(wire, multi(*sme(SERVICE, "161")))).unsuccess_smes == ()
+        with closing(MemoryReader(running.app.store._content)) as reader:  # type: ignore[attr-defined]
+            assert sorted(each.destination for each in reader.journal()) == [SERVICE, "161"]

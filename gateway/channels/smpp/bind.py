@@ -62,6 +62,7 @@ class SmppBind:
     held: int = 0
     ending: bool = False
     overdue: Overdue = field(default_factory=Overdue)
+    held_answers: int = 0
 
     @property
     def closed(self) -> bool:
@@ -95,7 +96,7 @@ class SmppBind:
     def accept(self, origin: object, message_id: str) -> None:
         """submit_sm_resp or data_sm_resp with ROK; a destination of a submit_multi is decided."""
         if type(origin) is Destination:
-            origin.accept(message_id)
+            self.held_answers += origin.accept(message_id)
             return
         assert isinstance(origin, _ONE_SMS)
         self.session.acknowledge(origin, message_id)
@@ -104,7 +105,7 @@ class SmppBind:
         """The same with an error status; what asks about an SMS may be rejected too."""
         if isinstance(origin, Destination):
             status = self.statuses.submitted(verdict)
-            origin.refuse(status)
+            self.held_answers += origin.refuse(status)
         else:
             request = origin.request if isinstance(origin, Asked) else origin
             assert isinstance(request, Request)

@@ -12,21 +12,24 @@ _ROK: Final = int(CommandStatus.ROK)
 
 
 class Destination:
-    """The origin of the SMS to one destination (gateway.channels.contract.Inbound)."""
+    """The origin of the SMS to one destination (gateway.channels.contract.Inbound).
+
+    Both calls give by how many the answers have become more that are accepted and held.
+    """
 
     __slots__ = ("_decide", "_place")
 
-    def __init__(self, decide: Callable[[int, int, str], None], place: int) -> None:
+    def __init__(self, decide: Callable[[int, int, str], int], place: int) -> None:
         self._decide = decide
         self._place = place
 
-    def accept(self, message_id: str) -> None:
+    def accept(self, message_id: str) -> int:
         """It is stored and executed."""
-        self._decide(self._place, _ROK, message_id)
+        return self._decide(self._place, _ROK, message_id)
 
-    def refuse(self, status: int) -> None:
+    def refuse(self, status: int) -> int:
         """It is not taken."""
-        self._decide(self._place, status, "")
+        return self._decide(self._place, status, "")
 
 
 class Multi:
@@ -37,12 +40,13 @@ class Multi:
     none here.
     """
 
-    __slots__ = ("_decided", "_left", "_request", "_session")
+    __slots__ = ("_decided", "_held", "_left", "_request", "_session")
 
     def __init__(self, session: Session, request: SubmitMulti) -> None:
         self._session = session
         self._request = request
         self._left = len(request.dest_addresses)
+        self._held = 0
         self._decided: list[tuple[int, str]] = [(_ROK, "")] * self._left
 
     def each(self) -> Iterator[tuple[SubmitSm, Destination]]:
@@ -57,11 +61,14 @@ class Multi:
         for place in lists:
             self._decide(place, CommandStatus.RCNTSUBDL if only_lists else CommandStatus.RINVDLNAME, "")
 
-    def _decide(self, place: int, status: int, message_id: str) -> None:
+    def _decide(self, place: int, status: int, message_id: str) -> int:
         self._decided[place] = (self._session.version.status(status), message_id)
         self._left -= 1
-        if not self._left:
-            self._session.answer(self._request, self._response())
+        if self._left:
+            self._held += not status
+            return not status
+        self._session.answer(self._request, self._response())
+        return -self._held
 
     def _response(self) -> SubmitMultiResp:
         pairs = zip(self._request.dest_addresses, self._decided, strict=True)
