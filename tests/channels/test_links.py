@@ -10,7 +10,7 @@ from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD
 from gateway.testing.running import RunningGateway, running_gateway
 from tests.channels.small_centre import Peer, SmallCentre
-from tests.proofs.served import ALPHABET, inside, lines, until, write_config
+from tests.proofs.served import ALPHABET, inside, lines, settings_of, until, write_config
 from tests.proofs.test_store_faults import TriedStore
 from tests.simulator.fake_smsc import deliveries
 
@@ -338,3 +338,23 @@ async def test_unread_receipts_are_answered(tmp_path: Path) -> None:
         for esm_class in (0x04, 0x20):
             peer.send(mo(text="id:77 stat:DELIVRD", esm_class=esm_class))
             assert (await peer.answer()).command_status == 0
+
+
+async def test_a_gateway_of_links_only(tmp_path: Path) -> None:
+    """Without an account nobody may bind; the centre of the only link is the default one."""
+    async with SmallCentre() as centre:
+        config = write_config(tmp_path, smpp={"accounts": [], "links": [link(centre)]})
+        async with inside(config) as gateway:
+            assert gateway.settings.smpp.default_name == "north"
+            assert await reply_to(await centre.bound(), mo())
+
+
+def test_the_examples_of_the_page_are_right(tmp_path: Path) -> None:
+    """Each configuration that docs/links.md shows is one."""
+    page = (Path(__file__).parents[2] / "docs" / "links.md").read_text("utf-8")
+    blocks = page.split("```yaml\n")[1:]
+    assert len(blocks) == 2
+    for block in blocks:
+        path = tmp_path / "config.yaml"
+        path.write_text(block.split("```")[0].replace("smsc\n", "smsc\n      default: true\n"), "utf-8")
+        assert settings_of(path).smpp.names
