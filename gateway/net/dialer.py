@@ -102,8 +102,8 @@ class Dialer:
 
     @property
     def dialling(self) -> bool:
-        """Whether a round goes on."""
-        return self._task is not None
+        """Whether a round goes on, and has no connection now."""
+        return self._task is not None and (self._client is None or self._client.connection is None)
 
     def start(self) -> None:
         """Keep a bind from now on."""
@@ -216,7 +216,8 @@ class Dialer:
         if self._client is not None and self._client.connection is None:
             self._client = None  # given up before it was connected
         self._go_on()
-        self._told.gone(None)
+        if self._client is None:
+            self._told.gone(None)
 
     def _go_on(self) -> None:
         """Begin anew where a bind is wanted, and nothing leads to one."""

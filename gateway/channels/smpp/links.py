@@ -262,6 +262,8 @@ class Link:
             return "wrong password"
         if not is_within(connection.address, self.settings.networks):
             return f"address is not in host of link {self.name}"
+        if self.elsewhere:
+            return f"link {self.name} is {ELSEWHERE}"
         keeper = self.halves[0].dialer
         assert isinstance(keeper, Awaited)
         return keeper.refusal and f"link {self.name} {keeper.refusal}"
