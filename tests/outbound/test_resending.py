@@ -91,6 +91,7 @@ async def test_a_peer_that_answers_nothing(tmp_path: Path) -> None:
             again = await wire.reads(DeliverSm)
             assert again.short_message == first.short_message
             await until(lambda: row_of(tmp_path)["attempts"] == 1, "the commit of what is known")
+            await until(lambda: gateway.pipeline.idle, "the end of that commit")  # the stop is not behind it
     assert (row_of(tmp_path)["losses"], row_of(tmp_path)["state"]) == (0, Delivery.WAITING)
     closed = [line["reason"] for line in lines(tmp_path / "gateway.log") if line["event"] == "bind.closed"]
     assert closed[0] == "enquire_link not answered"
