@@ -134,7 +134,7 @@ class Leaving(Unstored, Lanes):
 
     def _relieve(self, bind: Bind, now: float, now_ms: int) -> None:
         """Send on a link that has room what waits for its siblings."""
-        if not bind.receives:
+        if self.stopping or not bind.receives:
             return
         for sibling in self._binds.siblings(bind):
             waiting = self._blocked.get(sibling.number)

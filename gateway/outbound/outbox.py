@@ -291,6 +291,10 @@ class Outbox(Leaving):
             self._back_up(self.backups, now, now_ms)
         for number in list(self._blocked):
             self._unblock(number, now, now_ms)
+        if self._blocked:
+            for bind in self._binds.all():
+                if bind.link:
+                    self._relieve(bind, now, now_ms)
         self._finish(now, now_ms)
 
     def next_retry(self) -> float | None:
