@@ -145,7 +145,7 @@ class Leaving(Unstored, Lanes):
                 sms = waiting.popleft()
                 if now_ms >= sms.expires_at:
                     self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
-                elif bind.number in sms.avoid or bind.asks_for(sms.msisdn) == 0:
+                elif (bind.number in sms.avoid and now < sms.not_before) or bind.asks_for(sms.msisdn) == 0:
                     unfit.append(sms)
                 else:
                     self._transmit(sms, bind, now, now_ms)
