@@ -22,6 +22,7 @@ from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.errors import OUTBOX_FULL, UNTRUSTED, Refusal
 from gateway.events.broker import node_of
 from gateway.events.contract import Consumer
+from gateway.events.links import LinkStates
 from gateway.events.relay import Relays
 from gateway.inbound.disclosure import Disclosure
 from gateway.inbound.guard import Guard
@@ -224,9 +225,12 @@ class Gateway:
     def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
         """Who is told what happens."""
         random = self._environment.random
+        self._link_states = LinkStates(self._node, self._clock)
         self._talking = Talking(self.settings, self._node, self._clock, random, self.observer)
         if self.settings.mqtt.url is not None:
-            made = publisher(self._talking, lambda numbers: self.provinces.nobody_hears(numbers))
+            made = publisher(
+                self._talking, lambda numbers: self.provinces.nobody_hears(numbers), self._link_states
+            )
             self._consumers.append(made)
         keep_ms = self.settings.storage.retention.journal_days * DAY_MS
         self.events = Relays(
@@ -255,7 +259,10 @@ class Gateway:
         """The way in up to the queue, the way out from the outbox, and the channels between them."""
         settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
         smpp = self._smpp = SmppSide(
-            settings, self._environment.random, lambda name: self.outbox.lacks_receiver(name)
+            settings,
+            self._environment.random,
+            lambda name: self.outbox.lacks_receiver(name),
+            self._link_states.note,
         )
         drivers = [*smpp.drivers, *self._drivers]
         accounts = accounts_of(drivers)

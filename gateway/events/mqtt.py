@@ -27,6 +27,7 @@ from gateway.clock import Clock
 from gateway.events.arrays import Publish, publishes, topic_of
 from gateway.events.broker import Broker, MqttSettings
 from gateway.events.contract import RefusedEvent, StoredEvent, TemporaryFault
+from gateway.events.links import LinkStates
 from gateway.events.pauses import pause
 from gateway.events.payloads import event_item, mo_item, node_state
 from gateway.events.reading import Incoming
@@ -315,8 +316,9 @@ class MqttEvents:
         random: Random,
         observer: Observer,
         unheard: Callable[[Sequence[int]], None] = lambda _: None,
+        links: LinkStates | None = None,
     ) -> None:
-        """unheard: told the numbers of SMS to provinces that nobody gets now."""
+        """unheard: told the numbers of SMS to provinces that nobody gets now. links: that are told of."""
         broker = settings.broker
         if broker is None:
             raise ValueError("mqtt.url is not set")
@@ -327,6 +329,7 @@ class MqttEvents:
         self._random = random
         self._observer = observer
         self._unheard = unheard
+        self._links = links or LinkStates(node, clock)
         self._client: MqttClient | None = None
         self._connected = asyncio.Event()
         self._state_topic = f"fetion/nodes/{node}/state"
@@ -346,7 +349,8 @@ class MqttEvents:
         client = self._client
         if client is None:
             raise TemporaryFault("no connection to the broker")
-        window = min(IN_FLIGHT, max(1, client.receive_maximum - 1))  # one is for the state at the stop
+        # One is for the state at the stop, one for that of a link.
+        window = min(IN_FLIGHT, max(1, client.receive_maximum - 2))
         waiting: deque[tuple[Publish, asyncio.Future[ReasonCode]]] = deque()
         refused: list[RefusedEvent] = []
         for each in publishes(events):
@@ -414,7 +418,7 @@ class MqttEvents:
             began, client = self._clock.monotonic(), None
             try:
                 async with self._connection(failures) as client:
-                    await client.lost()
+                    await self._links.tell(client, self._denied_topic)
             except FAULTS as error:
                 # After a denial the broker has closed it, and takes the next one.
                 if self._clock.monotonic() - began > STABLE or (client and client.denied):
@@ -461,4 +465,8 @@ class MqttEvents:
         if code.value >= FAILURE:
             client.denied = True
             self._quiet_until = self._clock.monotonic() + QUIET
-            self._observer.consumer_denied(self.name, self._state_topic, f"0x{code.value:02X} {code}")
+            self._denied_topic(self._state_topic, f"0x{code.value:02X} {code}")
+
+    def _denied_topic(self, topic: str, answer: str) -> None:
+        """The broker denies a topic of the gateway itself."""
+        self._observer.consumer_denied(self.name, topic, answer)

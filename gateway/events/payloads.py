@@ -73,6 +73,16 @@ class NodeState(Item):
     ]
 
 
+class LinkState(Item):
+    """Whether a link to an SMS centre is up, retained on fetion/links/{name}/state. It says nothing while its
+    node is down."""
+
+    schema_: Annotated[Literal["fetion.link_state/1"], Field(alias="schema")] = "fetion.link_state/1"
+    link: Annotated[str, Field(description="Its name.")]
+    state: Annotated[Literal["up", "down"], Field(description="up: all its binds stand.")]
+    reason: Annotated[str | None, Field(description="Why it is down; null: it is up.")]
+
+
 class NodeMoved(Item):
     """SMS were moved to a node, on its fetion/nodes/{node}/mt: it may look for them in the store at once."""
 
@@ -140,6 +150,9 @@ EVENTS: TypeAdapter[list[Event]] = TypeAdapter(
 NODE_STATES: TypeAdapter[list[NodeState]] = TypeAdapter(
     Annotated[list[NodeState], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of node_state")]
 )
+LINK_STATES: TypeAdapter[list[LinkState]] = TypeAdapter(
+    Annotated[list[LinkState], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of link_state")]
+)
 NODE_MOVED: TypeAdapter[list[NodeMoved]] = TypeAdapter(
     Annotated[list[NodeMoved], Field(min_length=1, max_length=ITEMS_MOST, title="Payload of node_mt")]
 )
@@ -156,6 +169,7 @@ PROVINCE_REFUSED: TypeAdapter[list[ProvinceRefused]] = TypeAdapter(
 )
 PAYLOADS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "event": EVENTS,
+    "link_state": LINK_STATES,
     "node_mt": NODE_MOVED,
     "node_state": NODE_STATES,
     "province_mo": PROVINCE_MO,
@@ -240,6 +254,21 @@ def node_state(node: str, ms: int, reason: str) -> bytes:
         "node": node,
         "state": state,
         "reason": reason,
+    }
+    return orjson.dumps([item])
+
+
+def link_state(node: str, link: str, ms: int, reason: str) -> bytes:
+    """Make the payload that says whether a link is up. reason: why it is down, "": it is up."""
+    state = "down" if reason else "up"
+    item = {
+        "schema": "fetion.link_state/1",
+        "event_id": f"{node}-{ms}-{link}-{state}",
+        "at": moment(ms),
+        "node": node,
+        "link": link,
+        "state": state,
+        "reason": reason or None,
     }
     return orjson.dumps([item])
 

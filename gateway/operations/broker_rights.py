@@ -38,6 +38,7 @@ def users(gateway: str, provinces: Iterable[str]) -> list[User]:
         (
             "fetion/events/#",
             "fetion/nodes/+/state",
+            "fetion/links/+/state",
             "fetion/nodes/+/mt",
             "fetion/province/+/mo",
             "fetion/province/+/mt/refused",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.events.contract import Consumer
+from gateway.events.links import LinkStates
 from gateway.observer import Observer
 from gateway.processing.nodes import Nodes
 from gateway.processing.provinces import Duty, Provinces
@@ -28,12 +29,19 @@ class Talking:
     observer: Observer
 
 
-def publisher(talking: Talking, unheard: Callable[[Sequence[int]], None]) -> Consumer:
-    """What publishes events. unheard: told the numbers of SMS to provinces that nobody gets."""
+def publisher(talking: Talking, unheard: Callable[[Sequence[int]], None], links: LinkStates) -> Consumer:
+    """What publishes events, and the states of links. unheard: told the numbers of SMS to provinces that
+    nobody gets."""
     from gateway.events.mqtt import MqttEvents
 
     return MqttEvents(
-        talking.settings.mqtt, talking.node, talking.clock, talking.random, talking.observer, unheard
+        talking.settings.mqtt,
+        talking.node,
+        talking.clock,
+        talking.random,
+        talking.observer,
+        unheard,
+        links,
     )
 
 

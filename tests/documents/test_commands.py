@@ -45,6 +45,7 @@ UNTIL_CTRL_C: Final = re.compile(
 ANSWERS: Final[Mapping[str, int]] = MappingProxyType(
     {
         r"\S*fetion-gateway outbox (retry|drop)\b": 1,  # nothing is parked here
+        r"\S*fetion-gateway links (pause|resume)\b": 1,  # there is no link here
         r"fetion-gateway outbox list --limt": 2,  # how wrong usage is told
         r"\S*fetion-gateway store migrate\b": 1,  # the store is in use; see tests/cli/test_postgresql.py
     }

@@ -154,7 +154,7 @@ class Subscriber:
     @property
     def states(self) -> list[NodeState]:
         """Every item of fetion/nodes/+/state."""
-        found = [payload for topic, payload, _ in list(self.messages) if topic.endswith("/state")]
+        found = [payload for topic, payload, _ in list(self.messages) if topic.startswith("fetion/nodes/")]
         return [item for payload in found for item in NODE_STATES.validate_json(payload, strict=True)]
 
     def _connected(self, client: Client, *_: Any) -> None:

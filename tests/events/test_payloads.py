@@ -8,9 +8,11 @@ from pydantic import ValidationError
 from gateway.cli.main import main
 from gateway.events.payloads import (
     EVENTS,
+    LINK_STATES,
     NODE_MOVED,
     NODE_STATES,
     event_item,
+    link_state,
     moment,
     node_moved,
     node_state,
@@ -59,6 +61,13 @@ def test_a_state_fits_its_model(reason: str) -> None:
     assert (state.state, state.at) == ("up" if reason == "connected" else "down", "2023-11-14T22:13:20.005Z")
 
 
+def test_a_state_of_a_link_fits_its_model() -> None:
+    """Up, or down with the reason."""
+    for reason, expected in (("", ("north", "up", None)), ("cut", ("north", "down", "cut"))):
+        [state] = LINK_STATES.validate_json(link_state("bj1", "north", 5, reason), strict=True)
+        assert (state.link, state.state, state.reason) == expected
+
+
 def test_a_hint_fits_its_model() -> None:
     """Of as many SMS as were moved; the ids of hints to two nodes differ."""
     [hint] = NODE_MOVED.validate_json(node_moved("bj1", 5, "bj2", 3), strict=True)
@@ -103,9 +112,9 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a name the names; with one its schema; with an unknown one exit code 2 and the names."""
     assert main(["schema"]) == 0
     provinces = ["province_mo", "province_mt", "province_refused"]
-    assert capsys.readouterr().out.split() == ["event", "node_mt", "node_state", *provinces]
+    assert capsys.readouterr().out.split() == ["event", "link_state", "node_mt", "node_state", *provinces]
     assert main(["schema", "event"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Payload of event"
     with pytest.raises(SystemExit, match="2"):
         main(["schema", "evnt"])
-    assert "event, node_mt, node_state" in capsys.readouterr().err
+    assert "event, link_state, node_mt, node_state" in capsys.readouterr().err

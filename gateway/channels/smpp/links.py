@@ -33,8 +33,8 @@ RECEIPTS: Final = frozenset({0x04, 0x20})
 """Bits of esm_class of a receipt and of an intermediate notification (SMPP 3.4 section 5.2.12)."""
 ELSEWHERE: Final = "dialled by other nodes"
 
-LinkTold = Callable[[str, bool, str], None]
-"""Told of a link that it is up (all its binds stand), or down and why."""
+LinkTold = Callable[[str, str], None]
+"""Told of a link why it is down; "": it is up, all its binds stand."""
 
 
 class CannotChange(ValueError):
@@ -225,6 +225,8 @@ class Link:
 
     def start(self) -> None:
         """Dial, unless it is paused or others dial it."""
+        if not self.elsewhere:  # a broker may still have the state of an earlier run
+            self._channel.dialling.told(self.name, self.idle or "not bound yet")
         if not self.idle:
             for half in self.halves:
                 half.start()
@@ -247,6 +249,8 @@ class Link:
             return "wrong password"
         if not is_within(connection.address, self.settings.networks):
             return f"address is not in host of link {self.name}"
+        if self.elsewhere:
+            return f"link {self.name} is {ELSEWHERE}"
         keeper = self.halves[0].dialer
         assert isinstance(keeper, Awaited)
         return keeper.refusal and f"link {self.name} {keeper.refusal}"
@@ -261,7 +265,7 @@ class Link:
         up = all(bind is not None for bind in binds)
         if up is not self._up:
             self._up = up
-            self._channel.dialling.told(self.name, up, reason)
+            self._channel.dialling.told(self.name, "" if up else reason)
 
 
 class Half:
@@ -342,7 +346,7 @@ class Half:
             rest=self._link.rest,
         )
         channel.has_bound(self.bind)
-        self._link.changed("bound")
+        self._link.changed("another bind of it is missing")
         return self.bind
 
     def failed(self, reason: str, failures: int, pause: float | None) -> None:
