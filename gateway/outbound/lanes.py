@@ -86,6 +86,11 @@ class Lanes:
             del self._awaited[number]
         return True
 
+    def _is_first(self, sms: MobileTerminated) -> bool:
+        """Return whether it is the first SMS of its queue."""
+        queue = self._queues.get((sms.account, sms.msisdn))
+        return queue is not None and queue[0] is sms
+
     def _withdraw(self, sms: MobileTerminated) -> None:
         """Take the first SMS of a handset out of the place where it waits. Rare, so a deque is searched."""
         if self._pauses.cancel(sms):

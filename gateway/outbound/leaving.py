@@ -134,7 +134,7 @@ class Leaving(Unstored, Lanes):
 
     def _relieve(self, bind: Bind, now: float, now_ms: int) -> None:
         """Send on a link that has room what waits for its siblings."""
-        if not bind.receives:
+        if self.stopping or not bind.receives:
             return
         for sibling in self._binds.siblings(bind):
             waiting = self._blocked.get(sibling.number)
@@ -145,7 +145,7 @@ class Leaving(Unstored, Lanes):
                 sms = waiting.popleft()
                 if now_ms >= sms.expires_at:
                     self._fail(sms, Delivery.EXPIRED, "expired", now_ms)
-                elif bind.number in sms.avoid or bind.asks_for(sms.msisdn) == 0:
+                elif (bind.number in sms.avoid and now < sms.not_before) or bind.asks_for(sms.msisdn) == 0:
                     unfit.append(sms)
                 else:
                     self._transmit(sms, bind, now, now_ms)

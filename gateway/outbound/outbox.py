@@ -190,7 +190,7 @@ class Outbox(Leaving):
             return
         twice = not sms.leaves_anew
         self._observer.late(sms, bind, twice=twice)
-        if sms.state is not _WAITING:
+        if sms.state is not _WAITING or not self._is_first(sms):
             return
         part = sms.parts_done + 1
         if not twice:
@@ -215,7 +215,7 @@ class Outbox(Leaving):
         """Note that the peer refused, too late, that part: as refused(), unless it has left again."""
         if self._awaited and self._awaits(bind.number, sms):
             bind.held = len(self._awaited.get(bind.number, ()))
-        elif sms.state is _WAITING and sms.leaves_anew:
+        elif sms.state is _WAITING and sms.leaves_anew and self._is_first(sms):
             self._withdraw(sms)
             self.in_flight += 1
         else:
@@ -293,6 +293,10 @@ class Outbox(Leaving):
             self._back_up(self.backups, now, now_ms)
         for number in list(self._blocked):
             self._unblock(number, now, now_ms)
+        if self._blocked:
+            for bind in self._binds.all():
+                if bind.link:
+                    self._relieve(bind, now, now_ms)
         self._finish(now, now_ms)
 
     def next_retry(self) -> float | None:
@@ -309,7 +313,10 @@ class Outbox(Leaving):
         expired = self._pop_expired(self._unbound, now_ms) + self._pop_expired(self._blocked, now_ms)
         for number, sms in self._pop_unanswered(now_ms):
             self.in_flight -= 1
-            expired.append(sms)
+            if sms.state is _WAITING:
+                expired.append(sms)
+            else:  # a copy of one that a late response has closed
+                self._leave(sms)
             if (bind := self._binds.get(number)) is not None:
                 bind.held = len(self._awaited.get(number, ()))
         for sms in expired:

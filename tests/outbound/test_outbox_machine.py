@@ -9,7 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway.message import Delivery, MobileTerminated
 from gateway.outbound.outbox import LOSSES, RETRY_MOST
 from gateway.smpp.status import CommandStatus
+from tests.outbound.links import link, with_backups
 from tests.peers import Peer, Sending
+from tests.proofs.served import SYSTEM_ID
 from tests.support import leaving
 
 HANDSETS = ["13800138001", "13800138002", "13900139000"]
@@ -18,16 +20,21 @@ PERMANENT = [int(CommandStatus.RINVDSTADR), int(CommandStatus.RSYSERR), 0x00000F
 RESPONSE = 60.0
 LONGEST_PAUSE = max(RETRY_MOST, RESPONSE * 2 ** (LOSSES - 2))
 """Seconds within which an SMS that waits for its time leaves."""
+AFTER = 45.0
+"""Seconds after which SMS of the centre `north` move to the account."""
 AFTER_ALL = 200
 """Rounds in which a centre that answers everything has taken everything."""
 
 
 class OutboxMachine(RuleBasedStateMachine):
-    """Centres that answer anything, in any order, late, or not at all, on up to three binds."""
+    """Centres that answer anything, in any order, late, or not at all: up to three binds of an account, and
+    links of a centre that keep a rate, rest, wait or reconnect, whose SMS move to the account."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sending = Sending()
+        with_backups(self.sending, north=(SYSTEM_ID, AFTER))
+        self.accounts: dict[int, str] = {}  # of each SMS, before it moved anywhere
         self.peers: list[Peer] = []
         self.messages: dict[int, MobileTerminated] = {}
         self.numbers = itertools.count(1)
@@ -42,25 +49,35 @@ class OutboxMachine(RuleBasedStateMachine):
         to=strategies.lists(strategies.sampled_from(HANDSETS), min_size=1, max_size=5),
         length=strategies.sampled_from([1, 161]),
         reply=strategies.booleans(),
+        account=strategies.sampled_from([SYSTEM_ID, SYSTEM_ID, "north"]),
         lives=strategies.sampled_from([90, 259_200, 259_200]),
         data=strategies.data(),
     )
     def hand_over(
-        self, to: list[str], length: int, reply: bool, lives: int, data: strategies.DataObject
+        self,
+        to: list[str],
+        length: int,
+        reply: bool,
+        account: str,
+        lives: int,
+        data: strategies.DataObject,
     ) -> None:
         """A commit with some more SMS, perhaps replies to what came on one of the binds."""
-        cause = data.draw(strategies.sampled_from(self.peers)) if reply and self.peers else None
+        causes = [peer for peer in self.peers if peer.bind.account == account]
+        cause = data.draw(strategies.sampled_from(causes)) if reply and causes else None
         more = [
             leaving(
                 number,
                 handset,
                 "x" * length,
+                account=account,
                 bind=cause.bind.number if cause else 0,
                 expires_at=self.sending.clock.now_ms() + lives * 1000,
             )
             for handset, number in zip(to, self.numbers, strict=False)
         ]
         self.messages |= {sms.number: sms for sms in more}
+        self.accounts |= {sms.number: account for sms in more}
         self.sending.hand_over(*more)
 
     @precondition(lambda self: len(self.peers) < 3)
@@ -70,6 +87,19 @@ class OutboxMachine(RuleBasedStateMachine):
     def bind(self, address_range: str, window: int) -> None:
         """Somebody binds."""
         self.peers.append(self.sending.bind(address_range, window=window))
+
+    @precondition(lambda self: len(self.peers) < 4)
+    @rule(
+        name=strategies.sampled_from(["one", "two"]),
+        rate=strategies.sampled_from([0, 0, 1]),
+        unanswered=strategies.sampled_from(["repeat", "reconnect", "wait"]),
+        window=strategies.integers(1, 3),
+    )
+    def dial(self, name: str, rate: int, unanswered: str, window: int) -> None:
+        """A link of the centre `north` is bound; it rests when two of three SMS failed."""
+        breaker = {"share": 0.6, "least": 3, "rest": 20}
+        way = link(name, centre="north", rate=rate, unanswered=unanswered, breaker=breaker)
+        self.peers.append(self.sending.bind(link=way, window=window))
 
     @precondition(lambda self: any(peer.unanswered and not peer.mute for peer in self.peers))
     @rule(data=strategies.data(), status=strategies.sampled_from([0, 0, 0, 0, BUSY, THROTTLED, *PERMANENT]))
@@ -92,9 +122,10 @@ class OutboxMachine(RuleBasedStateMachine):
         """A connection is cut: that counts against the oldest PDU that it left unanswered, unless we stop."""
         peer = data.draw(strategies.sampled_from(self.peers))
         contexts = [request.context for request in peer.session._window.requests.values()]
-        flying = [sms for sms in contexts if isinstance(sms, MobileTerminated)]
+        flying = list(self.sending.outbox._awaited.get(peer.bind.number, {}).values())
+        flying += [sms for sms in contexts if isinstance(sms, MobileTerminated)]
         expected = {sms.number: sms.losses for sms in flying}
-        if flying and not self.stopping:
+        if flying and not self.stopping and flying[0].state is Delivery.WAITING:
             expected[flying[0].number] += 1
         self.sending.lose(peer)
         assert {sms.number: sms.losses for sms in flying} == expected
@@ -120,14 +151,15 @@ class OutboxMachine(RuleBasedStateMachine):
         assert all(sms.losses == losses for sms, losses in silent)
         if not self.stopping:
             outbox, now_ms = self.sending.outbox, self.sending.clock.now_ms()
-            for waiting in (*outbox._blocked.values(), *outbox._unbound.values()):
+            awaited = [each.values() for each in outbox._awaited.values()]
+            for waiting in (*outbox._blocked.values(), *outbox._unbound.values(), *awaited):
                 assert all(sms.expires_at > now_ms for sms in waiting)
 
     @rule(seconds=strategies.sampled_from([-3600, 30]))
     def put_the_clock(self, seconds: int) -> None:
         """Somebody moves the time of day."""
         self.sending.clock.wall += seconds
-        self.sending.clock.now += 0.001
+        self.sending.advance(0.001)
 
     @rule()
     def commit(self) -> None:
@@ -147,6 +179,7 @@ class OutboxMachine(RuleBasedStateMachine):
             del self.messages[sms.number]
             sms.number = next(self.numbers)
             self.messages[sms.number] = sms
+            self.accounts[sms.number] = sms.account
             sms.segments = ()
             outbox.retry(sms)
         else:
@@ -192,12 +225,17 @@ class OutboxMachine(RuleBasedStateMachine):
             for request in peer.session._window.requests.values()
             if isinstance(request.context, MobileTerminated)
         ]
+        flying += [sms for each in outbox._awaited.values() for sms in each.values()]
         assert len(flying) == outbox.in_flight
         for number, waiting in outbox._blocked.items():
             bind = self.sending.binds.get(number)
             assert waiting
             assert bind is not None
             assert not bind.receives or bind.room == 0
+            if bind.link:
+                for each in self.sending.binds.siblings(bind):
+                    fit = any(each.number not in sms.avoid for sms in waiting)
+                    assert each.room == 0 or not (fit and each.receives)
         for waiting in outbox._unbound.values():
             for sms in waiting:
                 chosen = self.sending.binds.choose(sms.account, sms.msisdn, sms.bind)
@@ -220,9 +258,9 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def one_unanswered_pdu_per_handset(self) -> None:
-        """Of the PDUs whose session still waits for the answer no two are to one handset."""
+        """Of the PDUs of an account whose session still waits for the answer no two are to one handset."""
         waiting = Counter(
-            request.context.msisdn
+            (request.context.account, request.context.msisdn)
             for peer in self.peers
             for request in peer.session._window.requests.values()
             if isinstance(request.context, MobileTerminated)
@@ -231,10 +269,15 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def each_handset_in_order(self) -> None:
-        """An SMS is over only when those before it to the same handset are over or parked."""
+        """An SMS is over only when those before it to the same handset, through the same account, are over
+        or parked, wherever they moved."""
         for number, sms in self.messages.items():
             if sms.state is not Delivery.WAITING:
-                earlier = [m for n, m in self.messages.items() if n < number and m.msisdn == sms.msisdn]
+                earlier = [
+                    m
+                    for n, m in self.messages.items()
+                    if n < number and m.msisdn == sms.msisdn and self.accounts[n] == self.accounts[number]
+                ]
                 assert all(m.state is not Delivery.WAITING for m in earlier)
 
     @invariant()
@@ -276,9 +319,11 @@ class OutboxMachine(RuleBasedStateMachine):
         clock = self.sending.clock
         self.sending = Sending()
         self.sending.clock.now, self.sending.clock.wall = clock.now, clock.wall
+        with_backups(self.sending, north=(SYSTEM_ID, AFTER))
         for number, sms in sorted(self.messages.items()):
             if sms.state is Delivery.WAITING:
-                again = leaving(number, sms.msisdn, sms.text, expires_at=sms.expires_at)
+                account = self.accounts[number]
+                again = leaving(number, sms.msisdn, sms.text, account=account, expires_at=sms.expires_at)
                 again.parts, again.parts_done, again.losses = sms.parts, sms.parts_done, sms.losses
                 again.repeat = True
                 self.messages[number] = again
