@@ -293,6 +293,7 @@ def test_a_receipt() -> None:
         ({"parts": 2}, "a" * 307, 3, 2),
         ({"parts": 1, "long": "udh16"}, "飞" * 71, 2, 1),
         ({"parts": 3, "long": "sar"}, "飞" * 199, 4, 3),
+        ({"parts": 2, "long": "payload"}, "飞" * 135, 3, 2),
         ({}, "a" * 39_016, 256, 255),
     ],
 )
@@ -306,13 +307,15 @@ def test_more_parts_than_the_account_takes(
     assert str(caught.value) == (
         f"the text needs {needs} segments, the limit is {limit} (`parts` of smsc in the section smpp)"
     )
-    assert composed(leaving(1, text=text[:-1]), composition).parts == limit
+    whole = values.get("long") == "payload"
+    assert composed(leaving(1, text=text[:-1]), composition).parts == (1 if whole else limit)
 
 
-def test_parts_count_for_a_peer_without_tlvs_too() -> None:
-    """A payload that would become too many parts fails, and says why."""
-    composition = Composition(GSM, "payload", 2)
+def test_a_payload_that_is_too_long_for_a_peer_without_tlvs() -> None:
+    """An octet string of up to 65,535 octets has room for more than 255 parts: it fails, and says why."""
+    composition = Composition(GSM, "payload")
     writer = writer_of(DeliverSm, Manner(), composition, lambda: START_MS)
-    sms = composed(leaving(1, text="飞" * 200), composition)
-    with pytest.raises(CannotSend, match="needs 3 segments, the limit is 2"):
+    sms = composed(leaving(1, text="a" * 40_000), composition)
+    with pytest.raises(CannotSend, match="needs 262 segments, the limit is 255"):
         writer.write(session_of(DeliverSm, 0x33), sms, 1.0)
+    assert shown(written(writer, session_of(DeliverSm), sms)) == "a" * 40_000
