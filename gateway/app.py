@@ -44,6 +44,7 @@ from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
 from gateway.outbound.outbox import Outbox
+from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Accounts, Addressing, Spelling
 from gateway.processing.answers import Answers
@@ -284,11 +285,21 @@ class Gateway:
             changed=self._work.set,
             touched=self.outbox.touch,
         )
+        self.receipts = Receipts(
+            self.store,
+            observer,
+            self._in_force.home,
+            tells_events=bool(self._consumers),
+            shut=self.queue.halted,
+            touched=self.outbox.touch,
+            wake=self._work.set,
+        )
         exchange = Exchange(
             self.binds,
             self.queue,
             self.outbox,
             self.retransmissions,
+            self.receipts,
             self._clock,
             work=self._work.set,
             changed=self._changes.note,
@@ -351,6 +362,7 @@ class Gateway:
             self._upkeep,
             self.retransmissions,
             self.outbox,
+            self.receipts,
             self.provinces,
             self._nodes,
         )

@@ -51,10 +51,18 @@ class Alphabet(Protocol):
         """The text of a long message: octets and data_coding of its parts, in their order."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptsAsked:
+    """Receipts are asked for of SMS that leave on a bind. wait_ms: by when one comes, 0: perhaps never, as only
+    of failures."""
+
+    wait_ms: int = 0
+
+
 class Bind(Protocol):
     """One live connection. number: unique in the lifetime of the store. account: whose it is. link: the name
     of the one that we dialled, "" where the peer did. peer: address and port. response_timeout: seconds.
-    messages_in, messages_out: see rule 10."""
+    messages_in, messages_out: see rule 10. receipts: None where none are asked for."""
 
     number: int
     account: str
@@ -63,6 +71,7 @@ class Bind(Protocol):
     response_timeout: float
     messages_in: int
     messages_out: int
+    receipts: ReceiptsAsked | None
 
     @property
     def closed(self) -> bool:

@@ -8,6 +8,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.retransmissions import Retransmissions
 from gateway.message import MobileTerminated
 from gateway.outbound.outbox import Outbox
+from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
 
 
@@ -24,6 +25,7 @@ class Exchange:
         queue: InboundQueue,
         outbox: Outbox,
         retransmissions: Retransmissions,
+        receipts: Receipts,
         clock: Clock,
         *,
         work: Callable[[], None],
@@ -33,6 +35,8 @@ class Exchange:
         self._outbox = outbox
         self._retransmissions = retransmissions
         self._clock = clock
+        self._receipts = receipts
+        self.receipted: Callable[[Receipt], None] = receipts.received
         self._work = work
         self._changed = changed
         self.received: Callable[[Inbound], None] = queue.received  # as it is: a call more costs every SMS
@@ -48,6 +52,8 @@ class Exchange:
 
     def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
         """Note that the peer accepted a part."""
+        if bind.receipts is not None:
+            self._receipts.taken(bind, sms, remote_id, self._clock.now_ms())
         self._outbox.sent(bind, sms, remote_id, self._clock.monotonic(), self._clock.now_ms())
 
     def refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
@@ -60,9 +66,6 @@ class Exchange:
 
     def late(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
         """Note that the peer accepted a part that it was thought to have left unanswered."""
-
-    def receipted(self, receipt: Receipt) -> None:
-        """Queue a receipt."""
 
     def enquired(self, enquiry: Enquiry) -> None:
         """Queue a question about an SMS."""

@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.channels.contract import CannotSend, Enquiry, Told
+from gateway.channels.contract import CannotSend, Enquiry, ReceiptsAsked, Told
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.verdicts import STATUS
+from gateway.channels.smpp.receipting import IdForm
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
 from gateway.net.connection import Connection
 from gateway.smpp.errors import EncodeError
-from gateway.smpp.pdus import DataSm, SubmitSm
+from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
 from gateway.smpp.session import Session, State
-from gateway.smpp.status import name_of
+from gateway.smpp.status import CommandStatus, name_of
 from gateway.smpp.window import not_after
 
 _TRANSCEIVER: Final = State.BOUND_TRX  # named once: a look-up of a member costs every SMS
@@ -24,7 +25,8 @@ _RECEIVER: Final = State.BOUND_RX
 class SmppBind:
     """A bound session and its connection.
 
-    link: the name of the one that we dialled, "" where the peer did.
+    link: the name of the one that we dialled, "" where the peer did. receipts, receipt_ids: whether receipts
+    are asked for of what leaves here, and how the peer's responses write the ids of its receipts.
     messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
     SMS for a while.
     """
@@ -44,6 +46,8 @@ class SmppBind:
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
+    receipts: ReceiptsAsked | None = None
+    receipt_ids: IdForm = "text"
 
     @property
     def closed(self) -> bool:
@@ -75,14 +79,19 @@ class SmppBind:
         return None if self.wanted is None else self.wanted.weight(msisdn)
 
     def accept(self, origin: object, message_id: str) -> None:
-        """submit_sm_resp or data_sm_resp with ROK."""
-        assert isinstance(origin, SubmitSm | DataSm)
-        self.session.acknowledge(origin, message_id)
+        """submit_sm_resp or data_sm_resp with ROK; deliver_sm_resp, whose message_id is empty by rule."""
+        if isinstance(origin, SubmitSm | DataSm):
+            self.session.acknowledge(origin, message_id)
+            return
+        assert isinstance(origin, DeliverSm)
+        self.session.answer(origin, origin.response())
 
     def reject(self, origin: object, verdict: Verdict) -> str:
         """The same with an error status."""
-        assert isinstance(origin, SubmitSm | DataSm)
+        assert isinstance(origin, SubmitSm | DataSm | DeliverSm)
         status = STATUS[verdict]
+        if isinstance(origin, DeliverSm) and status == CommandStatus.RSYSERR:
+            status = CommandStatus.RX_T_APPN
         self.session.refuse(origin, status)
         return name_of(status)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from gateway.channels.contract import ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.reading import plain, read
+from gateway.channels.smpp.receipting import receipt_of
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
 from gateway.message import MobileTerminated
@@ -12,7 +13,8 @@ from gateway.observer import Observer
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
-from gateway.smpp.pdus import DataSm, SubmitSm
+from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
+from gateway.smpp.receipts import is_receipt
 from gateway.smpp.status import Retry, name_of, retry_class
 
 
@@ -42,12 +44,20 @@ class Traffic:
         try:
             inbound = read(bind, alphabet, request, arrived)
         except Refusal as refusal:
-            self._refuse(bind, request, refusal)
+            if not self._is_receipt(bind, request, arrived):
+                self._refuse(bind, request, refusal)
             return
         except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
             inbound = plain(bind, alphabet, request, arrived)
             inbound.fault = error
         self._owner.received(inbound)
+
+    def _is_receipt(self, bind: SmppBind, request: SubmitSm | DataSm | DeliverSm, arrived: float) -> bool:
+        """Hand over a receipt: from a centre that we dialled, or from a peer that is asked for them."""
+        if not is_receipt(request.esm_class) or (not bind.link and bind.receipts is None):
+            return False
+        self._owner.receipted(receipt_of(bind, bind.receipt_ids, request, arrived))
+        return True
 
     def _refuse(self, bind: SmppBind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
         bind.session.refuse(request, STATUS[refusal.verdict])
