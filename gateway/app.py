@@ -259,7 +259,7 @@ class Gateway:
     def _build_ways(self) -> None:
         """The way in up to the queue, the way out from the outbox, and the channels between them."""
         settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
-        drivers = [smpp_driver(settings, self._built), *self._drivers]
+        drivers = [smpp_driver(settings, self._built, self._clock.now_ms), *self._drivers]
         accounts = accounts_of(drivers)
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},

@@ -12,8 +12,15 @@ from statistics import median
 from time import perf_counter
 
 from gateway.smpp.codec import encode
-from gateway.smpp.pdus import BindTransceiver, DeliverSm, DeliverSmResp, SubmitSm, SubmitSmResp
-from gateway.smpp.plain import DeliverSmTemplate
+from gateway.smpp.pdus import (
+    BindTransceiver,
+    BindTransceiverResp,
+    DeliverSm,
+    DeliverSmResp,
+    SubmitSm,
+    SubmitSmResp,
+)
+from gateway.smpp.plain import Always, DeliverSmTemplate, SubmitSmTemplate
 from gateway.smpp.session import Limits, Session, Side
 
 ROUNDS = 200
@@ -27,6 +34,7 @@ SUBMIT = SubmitSm(
     source_addr=HANDSET, destination_addr="12520", short_message=b"KTFX 123456", sequence_number=1
 )
 TEMPLATE = DeliverSmTemplate(0, 1, "12520", 0, 1)
+SUBMITTING = SubmitSmTemplate(0, 1, "12520", 0, 1, Always("FT", 0, 1))
 
 
 def bound() -> Session:
@@ -42,6 +50,40 @@ def bound() -> Session:
         session.refuse(request, 0)
     session.output()
     return session
+
+
+def dialled() -> Session:
+    """The session of a link, bound as transceiver."""
+    session = Session(Side.ESME, now=NOW, serves=frozenset(), limits=Limits(window_out=EACH))
+    session.send(BindTransceiver(), "bind", NOW)
+    session.receive(encode(BindTransceiverResp(sequence_number=1)), NOW)
+    session.output()
+    return session
+
+
+def submit(_session: Session, *, plain: bool) -> float:
+    """Send submit_sm on a link."""
+    session = dialled()
+
+    def directly() -> None:
+        for number in range(EACH):
+            session.deliver(SUBMITTING, HANDSET, 0, 8, REPLY, number, NOW)
+
+    def checked() -> None:
+        for number in range(EACH):
+            pdu = SubmitSm(
+                service_type="FT",
+                source_addr_npi=1,
+                source_addr="12520",
+                dest_addr_npi=1,
+                destination_addr=HANDSET,
+                registered_delivery=1,
+                data_coding=8,
+                short_message=REPLY,
+            )
+            session.send(pdu, number, NOW)
+
+    return timed(directly if plain else checked)
 
 
 def taken(session: Session) -> list[SubmitSm]:
@@ -140,6 +182,7 @@ ROWS: list[tuple[str, Work, Work]] = [
     ("read submit_sm, 1 or 100 in a read", lambda s: read_submits(s, 1), lambda s: read_submits(s, EACH)),
     ("answer submit_sm", lambda s: answer(s, plain=False), lambda s: answer(s, plain=True)),
     ("send deliver_sm", lambda s: send(s, plain=False), lambda s: send(s, plain=True)),
+    ("send submit_sm", lambda s: submit(s, plain=False), lambda s: submit(s, plain=True)),
     ("read deliver_sm_resp, with an id or plain", lambda s: responses(s, "1"), lambda s: responses(s, "")),
 ]
 

@@ -8,8 +8,8 @@ from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.channel import SmppChannel
-from gateway.channels.smpp.composing import SmppComposer, Templates
-from gateway.channels.smpp.writing import Delivering
+from gateway.channels.smpp.composing import Composition, SmppComposer
+from gateway.channels.smpp.writing import Manner, writer_of
 from gateway.message import Commit, MobileTerminated
 from gateway.net.connection import Connection
 from gateway.observer import Observer, Remote
@@ -69,7 +69,7 @@ class Peer:
             session=mc,
             since=clock.now,
             response_timeout=timers.response,
-            writer=Delivering(Templates()),
+            writer=writer_of(DeliverSm, Manner(), Composition(GSM), clock.now_ms),
         )
 
     @property
@@ -136,7 +136,7 @@ class Sending(Observer):
         self.said: list[tuple[str, int]] = []
         self.woken = 0
         self._bound = 0
-        composer = SmppComposer(dict.fromkeys((SYSTEM_ID, "other"), GSM))
+        composer = SmppComposer(dict.fromkeys((SYSTEM_ID, "other"), Composition(GSM)))
         self.outbox = Outbox(self.binds, composer, self, Random(7), self._wake, limit)
         owner = cast(ChannelOwner, _Told(self.outbox, self.clock))
         self._driver = SmppChannel(NO_ACCOUNTS, owner, self, self.clock.monotonic, count(1))

@@ -35,7 +35,7 @@ from tests.proofs.served import PASSWORD, PATIENCE, SYSTEM_ID
 ALICE, BOB = "13800138000", "13900139000"
 START_MS = 1_200_000_000_000
 GSM = Alphabet.from_config({}, "gsm")
-NO_ACCOUNTS = SmppConfiguration("127.0.0.1", 0, {}, {}, Timers(), ConnectionLimits())
+NO_ACCOUNTS = SmppConfiguration("127.0.0.1", 0, {}, {}, Timers(), ConnectionLimits(), {})
 P = TypeVar("P", bound=Pdu)
 T = TypeVar("T")
 SESSIONS = 1 << 32

@@ -58,13 +58,15 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 def codec_faults(settings: Located[Settings]) -> Iterator[Fault]:
-    """Yield faults of the codecs that accounts name; only the SMPP core knows these."""
-    for position, account in enumerate(settings.value.smpp.accounts):
-        for data_coding, codec in account.alphabet.items():
+    """Yield faults of the codecs that accounts and links name; only the SMPP core knows these."""
+    smpp = settings.value.smpp
+    places = (("accounts", smpp.accounts), ("links", smpp.links))
+    for place, position, each in ((name, n, row) for name, rows in places for n, row in enumerate(rows)):
+        for data_coding, codec in each.alphabet.items():
             try:
-                check_codec(data_coding, codec, account.latin)
+                check_codec(data_coding, codec, each.latin)
             except ValueError as error:
-                path = ("smpp", "accounts", position, "alphabet", data_coding)
+                path = ("smpp", place, position, "alphabet", data_coding)
                 yield settings.fault(path, str(error))
 
 

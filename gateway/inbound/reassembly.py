@@ -21,7 +21,8 @@ from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.message import CompletePart, StoredPart
 
 SETS_PER_HANDSET = 16
-OCTETS_PER_HANDSET = 32 * 1024
+OCTETS_PER_HANDSET = 40 * 1024
+"""A message of 255 parts has up to 39,015 octets."""
 OCTETS_IN_ALL = 64 * 1024 * 1024
 COMPLETE_IN_ALL = 50_000
 """Complete messages that are remembered, about 30 MB; beyond that the oldest are dropped."""

@@ -15,12 +15,14 @@ def smpp_pdus(
 ) -> Pdus:
     """What operators watch: the PDUs of a channel."""
     masked = settings.logging.mask_msisdn
+    configuration = SmppConfiguration.of(settings)
     watching = Watching(
         channel.watches,
-        SmppConfiguration.of(settings).alphabets,
+        configuration.alphabets,
         disclosure.reason_to_hide,
         now_ms,
         channel.broken,
         masked=masked,
+        readers=configuration.readers,
     )
     return Pdus(watching, time.monotonic, masked=masked)

@@ -83,9 +83,11 @@ class Addressing:
             session = 0
         source, text = self._says(reply, m.route, m.tables, m.msisdn, world)
         sms = self._row(reply, m.number, account, session, source, spelling, ton, npi, text, m.at)
-        # To another handset, or where a country code came off, our number goes in its usual form.
-        if session and m.route.address == came.destination:
-            sms.source_ton, sms.source_npi = came.destination_ton, came.destination_npi
+        if session:
+            sms.tlvs = came.tlvs
+            # To another handset, or where a country code came off, our number goes in its usual form.
+            if m.route.address == came.destination:
+                sms.source_ton, sms.source_npi = came.destination_ton, came.destination_npi
         self._compose(sms)
         return sms
 

@@ -41,7 +41,8 @@ _HEADER_OCTETS: Final[Mapping[Kind, int]] = MappingProxyType({"udh8": 6, "udh16"
 
 
 class MessageTooLongError(ValueError):
-    """A text needs more than 255 segments, or more than 65,535 octets of message_payload."""
+    """A text needs more segments than 255 or than asked for, or more than 65,535 octets of
+    message_payload."""
 
     def __init__(self, needed: int, limit: int, unit: str) -> None:
         super().__init__(f"the text needs {needed} {unit}, the limit is {limit}")
@@ -73,8 +74,10 @@ class PartHeader:
     """1 to total."""
 
 
-def segments(text: str, alphabet: Alphabet, reference: int, method: Method) -> list[Segment]:
-    """The SMS that carry a text; a text that fits into one SMS becomes a plain one.
+def segments(
+    text: str, alphabet: Alphabet, reference: int, method: Method, most: int = MAX_SEGMENTS
+) -> list[Segment]:
+    """The SMS that carry a text, at most so many; a text that fits into one SMS becomes a plain one.
 
     One SMS holds 160 septets (octets of data_coding 0) or 70 UTF-16 units; one of several 153 or 67
     with an 8-bit reference, 152 or 66 with a 16-bit one. An escape pair or a surrogate pair is never cut.
@@ -87,7 +90,7 @@ def segments(text: str, alphabet: Alphabet, reference: int, method: Method) -> l
         return [Segment(octets, data_coding, 0, NO_TLVS)]
     if method == "payload":
         return [Segment(b"", data_coding, 0, {MESSAGE_PAYLOAD: _payload(octets)})]
-    pieces = _cut(octets, data_coding, alphabet, method)
+    pieces = _cut(octets, data_coding, alphabet, method, most)
     if method == "sar":
         return [
             Segment(piece, data_coding, 0, _sar_tlvs(reference, len(pieces), number))
@@ -112,7 +115,7 @@ def _payload(octets: bytes) -> bytes:
     return octets
 
 
-def _cut(octets: bytes, data_coding: int, alphabet: Alphabet, kind: Kind) -> list[bytes]:
+def _cut(octets: bytes, data_coding: int, alphabet: Alphabet, kind: Kind, most: int) -> list[bytes]:
     room = _room(data_coding, _HEADER_OCTETS[kind])
     pieces = []
     start = 0
@@ -121,8 +124,8 @@ def _cut(octets: bytes, data_coding: int, alphabet: Alphabet, kind: Kind) -> lis
         pieces.append(octets[start:end])
         start = end
     pieces.append(octets[start:])
-    if len(pieces) > MAX_SEGMENTS:
-        raise MessageTooLongError(len(pieces), MAX_SEGMENTS, "segments")
+    if len(pieces) > most:
+        raise MessageTooLongError(len(pieces), most, "segments")
     return pieces
 
 
@@ -139,6 +142,11 @@ def _udh_start(kind: Literal["udh8", "udh16"], reference: int, total: int) -> by
     if kind == "udh8":
         return bytes((5, _CONCATENATION_8, 3, reference % 0x100, total))
     return bytes((6, _CONCATENATION_16, 4, *divmod(reference % 0x10000, 0x100), total))
+
+
+def needs_tlvs(segment: Segment) -> bool:
+    """Whether a TLV holds the text of an outgoing SMS, or its place in a long one."""
+    return MESSAGE_PAYLOAD in segment.tlvs or SAR_MSG_REF_NUM in segment.tlvs
 
 
 def part_of(octets: bytes, esm_class: int, tlvs: Tlvs) -> tuple[PartHeader | None, bytes]:

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from struct import Struct
 from struct import error as PackError  # noqa: N812  as ``compiler`` calls it
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import ClassVar, Final, NamedTuple, NoReturn
 
 from gateway.smpp.codec import encode
 from gateway.smpp.pdu import Request
@@ -20,8 +20,9 @@ _pack_header = HEADER.pack
 _IRREGULAR: Final = (LookupError, ValueError, TypeError, AttributeError, PackError)
 
 #: What stands behind destination_addr: its NUL and the fields from esm_class to sm_length, one octet each as
-#: long as the two times are empty.
-_BACK: Final = Struct("11B")
+#: long as the two times are empty. The six from protocol_id to replace_if_present_flag do not change.
+_BACK: Final = Struct("xB6sBxB")
+_MIDDLE: Final = slice(-9, -3)
 _pack_back = _BACK.pack
 
 _LONGEST_ID: Final = 64
@@ -47,13 +48,30 @@ def acknowledgement(request: SubmitSm | DataSm, message_id: str) -> bytes:
     return encode(request.response(sequence_number=request.sequence_number, message_id=message_id))
 
 
-class DeliverSmTemplate:
-    """A deliver_sm without TLVs from one number to handsets of one spelling (SMPP 3.4 section 4.6.1).
+class Always(NamedTuple):
+    """Fields that all SMS to a peer have alike."""
 
-    It does not change: keep it for the next SMS from that number.
+    service_type: str = ""
+    priority_flag: int = 0
+    registered_delivery: int = 0
+
+
+_NOTHING: Final = Always()
+
+
+class Template:
+    """A deliver_sm or submit_sm without TLVs and times, from one number to handsets of one spelling (SMPP 3.4
+    sections 4.4.1 and 4.6.1).
+
+    It does not change: keep it for the next SMS from that number. ``pdu`` is the class of what it writes,
+    ``response_id`` the command_id of the response.
     """
 
-    __slots__ = ("_empty", "_front", "_length")
+    __slots__ = ("_empty", "_front", "_length", "_middle")
+
+    pdu: ClassVar[type[DeliverSm | SubmitSm]]
+    command_id: ClassVar[int]
+    response_id: ClassVar[int]
 
     def __init__(
         self,
@@ -62,17 +80,22 @@ class DeliverSmTemplate:
         source_addr: str,
         dest_addr_ton: int,
         dest_addr_npi: int,
+        always: Always = _NOTHING,
     ) -> None:
         """Raises EncodeError for a value that does not fit."""
-        self._empty = DeliverSm(
+        self._empty = self.pdu(
+            service_type=always.service_type,
             source_addr_ton=source_addr_ton,
             source_addr_npi=source_addr_npi,
             source_addr=source_addr,
             dest_addr_ton=dest_addr_ton,
             dest_addr_npi=dest_addr_npi,
+            priority_flag=always.priority_flag,
+            registered_delivery=always.registered_delivery,
         )
         octets = encode(self._empty)
         self._front = octets[HEADER_LENGTH : -_BACK.size]
+        self._middle = octets[_MIDDLE]
         self._length = len(octets)
 
     def octets(
@@ -82,8 +105,8 @@ class DeliverSmTemplate:
         try:
             size, length = len(short_message), len(destination)
             if length <= _LONGEST_ADDRESS and "\0" not in destination:
-                header = _pack_header(self._length + length + size, DeliverSm.command_id, 0, sequence)
-                back = _pack_back(0, esm_class, 0, 0, 0, 0, 0, 0, data_coding, 0, size)
+                header = _pack_header(self._length + length + size, self.command_id, 0, sequence)
+                back = _pack_back(esm_class, self._middle, data_coding, size)
                 return header + self._front + destination.encode("latin-1") + back + short_message
         except _IRREGULAR:
             pass
@@ -96,6 +119,26 @@ class DeliverSmTemplate:
             short_message=short_message,
         )
         return encode(pdu)
+
+
+class DeliverSmTemplate(Template):
+    """Of deliver_sm."""
+
+    __slots__ = ()
+
+    pdu = DeliverSm
+    command_id = DeliverSm.command_id
+    response_id = DeliverSmResp.command_id
+
+
+class SubmitSmTemplate(Template):
+    """Of submit_sm."""
+
+    __slots__ = ()
+
+    pdu = SubmitSm
+    command_id = SubmitSm.command_id
+    response_id = SubmitSmResp.command_id
 
 
 class _Shared(DeliverSmResp):

@@ -22,14 +22,13 @@ from gateway.smpp.pdus import (
     BindRequest,
     BindResponse,
     DataSm,
-    DeliverSm,
     DeliverSmResp,
     EnquireLink,
     GenericNack,
     SubmitSm,
     Unbind,
 )
-from gateway.smpp.plain import DELIVERED, DeliverSmTemplate, acknowledgement
+from gateway.smpp.plain import DELIVERED, Template, acknowledgement
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Timers, deadline
 from gateway.smpp.transitions import Happening
@@ -46,6 +45,9 @@ _UNBOUND: Final = State.UNBOUND
 _DELIVERED: Final = DeliverSmResp.command_id
 _NO_ID: Final = (b"\0", b"")
 
+FIRST_WITH_TLVS: Final = 0x34
+"""interface_version of SMPP 3.4."""
+
 _TIMERS: Final = Timers()
 _LIMITS: Final = Limits()
 
@@ -57,7 +59,7 @@ class Session(Life):
     knows is answered with RINVCMDID.
     """
 
-    __slots__ = ("_binding", "_held", "_limits", "_splitter", "last_received")
+    __slots__ = ("_binding", "_held", "_limits", "_splitter", "last_received", "tlvs_allowed")
 
     def __init__(
         self,
@@ -71,6 +73,7 @@ class Session(Life):
         super().__init__(side, now, serves, timers)
         self.last_received = now
         self._splitter = FrameSplitter()
+        self.tlvs_allowed = True  # the peer knows them: it is of SMPP 3.4 or later
         self.limits = limits
         self._binding = False  # a bind is with the owner
         self._held = Held()  # what came behind it
@@ -248,7 +251,7 @@ class Session(Life):
 
     def deliver(
         self,
-        template: DeliverSmTemplate,
+        template: Template,
         destination: str,
         esm_class: int,
         data_coding: int,
@@ -256,12 +259,13 @@ class Session(Life):
         context: object,
         now: float,
     ) -> int:
-        """send() for the deliver_sm that a template writes with these values. Raises as that does."""
-        self._check_sending(DeliverSm)
+        """send() for the deliver_sm or submit_sm that a template writes with these values. Raises as that
+        does."""
+        self._check_sending(template.pdu)
         window = self._window
         sequence = window.next_sequence()
         self._out += template.octets(sequence, destination, esm_class, data_coding, short_message)
-        window.add(sequence, now, context, _DELIVERED)
+        window.add(sequence, now, context, template.response_id)
         self._now = now
         if self._marks.inactivity != inf:
             self._marks.inactivity = now
@@ -304,6 +308,7 @@ class Session(Life):
         self._out += encode(response)
         if isinstance(request, BindRequest):
             self._binding = False
+            self.tlvs_allowed = request.interface_version >= FIRST_WITH_TLVS
             if response.command_status == CommandStatus.ROK:
                 self._bound(response)
         self._forget(request)

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from gateway.channels.contract import Bind, Channel, Composer, Enquiry, Inbound, Loss, Receipt
 from gateway.channels.smpp.channel import SmppChannel
-from gateway.channels.smpp.composing import SmppComposer
+from gateway.channels.smpp.composing import Composition, SmppComposer
+from gateway.channels.smpp.writing import Manner
 from gateway.message import MobileTerminated
 from gateway.net.listener import BindAccount
 from gateway.observer import Observer
@@ -264,9 +265,15 @@ class SmppRig:
         self.told = Told()
         self._ahead = 0.0
         self._wires: list[Wire] = []
-        self.composer = SmppComposer({SYSTEM_ID: GSM})
+        compositions = {SYSTEM_ID: Composition(GSM)}
+        self.composer = SmppComposer(compositions)
         account = BindAccount(SYSTEM_ID, PASSWORD, 10, WINDOW, LOCAL, MODES)
-        configuration = replace(NO_ACCOUNTS, accounts={SYSTEM_ID: account}, alphabets={SYSTEM_ID: GSM})
+        configuration = replace(
+            NO_ACCOUNTS,
+            accounts={SYSTEM_ID: account},
+            compositions=compositions,
+            manners={SYSTEM_ID: Manner()},
+        )
         self._loop = asyncio.get_running_loop()
         self.channel = SmppChannel(configuration, self.told, Observer(), self._now, count(1))
 

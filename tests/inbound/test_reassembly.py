@@ -284,13 +284,13 @@ def test_sixteen_messages_per_handset(longs: Reassembly) -> None:
     assert add(longs, 4, ("udh8", 99, 2, 1), b"x").stored is not None
 
 
-def test_32_kib_per_handset(longs: Reassembly) -> None:
-    """A part that would take a handset's unfinished messages above 32 KiB is refused, in any of them."""
+def test_40_kib_per_handset(longs: Reassembly) -> None:
+    """A part that would take a handset's unfinished messages above 40 KiB is refused, in any of them."""
     most = OCTETS_PER_HANDSET // 2
     add(longs, 1, ("sar", 1, 3, 1), b"x" * most)
     add(longs, 2, ("sar", 2, 3, 1), b"x" * most)
     for header in (("sar", 3, 2, 1), ("sar", 1, 3, 2)):
-        with pytest.raises(NoRoom, match="32768 octets"):
+        with pytest.raises(NoRoom, match="40960 octets"):
             add(longs, 3, header, b"x")
     assert add(longs, 4, ("sar", 3, 2, 1), b"x", source=BOB).stored is not None
 
@@ -301,10 +301,11 @@ def test_64_mib_over_all(longs: Reassembly) -> None:
     octets = b"x" * OCTETS_PER_HANDSET
     for handset in range(count):
         add(longs, handset, ("sar", 1, 2, 1), octets, source=f"1380000{handset:04}")
+    beyond = b"x" * (OCTETS_IN_ALL % OCTETS_PER_HANDSET + 1)
     with pytest.raises(NoRoom, match="67108864"):
-        add(longs, count, ("sar", 1, 2, 1), b"x")
+        add(longs, count, ("sar", 1, 2, 1), beyond)
     longs.expire(START_MS + KEPT_MS)
-    assert add(longs, count, ("sar", 1, 2, 1), b"x").stored is not None
+    assert add(longs, count, ("sar", 1, 2, 1), beyond).stored is not None
 
 
 def test_a_batch_that_fails_is_undone(longs: Reassembly) -> None:

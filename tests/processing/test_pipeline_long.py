@@ -97,7 +97,7 @@ async def test_a_part_that_comes_again_after_a_cut(tmp_path: Path) -> None:
 
 
 async def test_too_many_long_messages(tmp_path: Path) -> None:
-    """The 17th unfinished message of a handset, and more than 32 KiB of them, get RMSGQFUL; others go on."""
+    """The 17th unfinished message of a handset, and more than 40 KiB of them, get RMSGQFUL; others go on."""
     async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         for reference in range(SETS_PER_HANDSET):
             await accepted(esme, part_of_many(reference, 2, 1, b"x"))

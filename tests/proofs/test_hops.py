@@ -15,7 +15,7 @@ from commands.model import Reply
 from commands.parser import Parser
 from commands.service import Commands
 from gateway.channels.contract import Inbound
-from gateway.channels.smpp.composing import Templates
+from gateway.channels.smpp.writing import Templates
 from gateway.inbound.guard import Guard
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import Reassembly

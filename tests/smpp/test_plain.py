@@ -20,10 +20,17 @@ from gateway.smpp.pdus import (
     SubmitSmResp,
     Unbind,
 )
-from gateway.smpp.plain import DELIVERED, DeliverSmTemplate, acknowledgement
+from gateway.smpp.plain import (
+    DELIVERED,
+    Always,
+    DeliverSmTemplate,
+    SubmitSmTemplate,
+    Template,
+    acknowledgement,
+)
 from gateway.smpp.session import Answered, Closing, Limits, Noted, Session, State, Timers
 from gateway.smpp.status import CommandStatus
-from tests.smpp.sessions import bound_pair, said
+from tests.smpp.sessions import bound_pair, pdus, said
 from tests.smpp.strategies import OCTETS, WORDS
 
 TEXT = "您已开通飞信".encode("utf-16-be")
@@ -57,7 +64,9 @@ def test_an_acknowledgement_is_what_the_codec_writes(
 
 
 @given(
+    st.sampled_from([DeliverSmTemplate, SubmitSmTemplate]),
     st.tuples(any_octet, any_octet, some_texts, any_octet, any_octet),
+    st.builds(Always, st.sampled_from(["", "FT", "six___"]), any_octet, any_octet),
     st.one_of(WORDS, st.integers(-1, 1 << 33)),
     some_texts,
     any_octet,
@@ -65,18 +74,20 @@ def test_an_acknowledgement_is_what_the_codec_writes(
     st.one_of(st.binary(max_size=260), st.integers(250, 260).map(bytes)),
 )
 def test_a_template_writes_what_the_codec_writes(
+    template: type[Template],
     addresses: tuple[int, int, str, int, int],
+    always: Always,
     sequence: int,
     destination: str,
     esm_class: int,
     data_coding: int,
     message: bytes,
 ) -> None:
-    """For any values: equal octets to the encoded deliver_sm, or the same error; a source that does not fit
-    is refused when the template is made."""
+    """For any values: equal octets to the encoded deliver_sm or submit_sm, or the same error; a source, or
+    what all have, that does not fit is refused when the template is made."""
     names = ("source_addr_ton", "source_addr_npi", "source_addr", "dest_addr_ton", "dest_addr_npi")
-    fixed: dict[str, Any] = dict(zip(names, addresses, strict=True))
-    pdu = DeliverSm(
+    fixed: dict[str, Any] = dict(zip(names, addresses, strict=True)) | always._asdict()
+    pdu = template.pdu(
         sequence_number=sequence,
         destination_addr=destination,
         esm_class=esm_class,
@@ -86,10 +97,11 @@ def test_a_template_writes_what_the_codec_writes(
     )
 
     def write() -> bytes:
-        return DeliverSmTemplate(*addresses).octets(sequence, destination, esm_class, data_coding, message)
+        made = template(*addresses, always)
+        return made.octets(sequence, destination, esm_class, data_coding, message)
 
-    if outcome(lambda: encode(DeliverSm(**fixed)))[0] == "error":
-        assert outcome(write) == outcome(lambda: encode(DeliverSm(**fixed)))
+    if outcome(lambda: encode(template.pdu(**fixed)))[0] == "error":
+        assert outcome(write) == outcome(lambda: encode(template.pdu(**fixed)))
     else:
         assert outcome(write) == outcome(lambda: encode(pdu))
 
@@ -128,6 +140,21 @@ def test_deliver_is_send() -> None:
         assert getattr(one, asked) == getattr(other, asked)
     assert one.deadline() == other.deadline()
     assert one.lost() == other.lost() == [0, 1, 2]
+
+
+def test_a_link_sends_by_template() -> None:
+    """An ESME sends submit_sm so, and its response is awaited; deliver_sm it may not send."""
+    _, esme = bound_pair()
+    template = SubmitSmTemplate(0, 1, "12520", 0, 1, Always("FT", 1, 1))
+    sequence = esme.deliver(template, "13800138000", 0, 8, TEXT, "sms", 1.0)
+    [pdu] = pdus(esme.output())
+    assert isinstance(pdu, SubmitSm)
+    assert (pdu.service_type, pdu.priority_flag, pdu.registered_delivery) == ("FT", 1, 1)
+    [event] = esme.receive(encode(SubmitSmResp(sequence_number=sequence, message_id="7")), 2.0)
+    assert isinstance(event, Answered)
+    assert event.context == "sms"
+    with pytest.raises(NotAllowedError):
+        deliver(esme, None)
 
 
 def test_deliver_out_of_place() -> None:

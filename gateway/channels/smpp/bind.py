@@ -5,6 +5,7 @@ from typing import Final
 
 from gateway.channels.contract import CannotSend, Enquiry, ReceiptsAsked, Told
 from gateway.channels.smpp.address_range import AddressRange
+from gateway.channels.smpp.reading import Read, read
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.channels.smpp.receipting import IdForm
 from gateway.channels.smpp.writing import Writer
@@ -25,10 +26,10 @@ _RECEIVER: Final = State.BOUND_RX
 class SmppBind:
     """A bound session and its connection.
 
-    link: the name of the one that we dialled, "" where the peer did. receipts, receipt_ids: whether receipts
-    are asked for of what leaves here, and how the peer's responses write the ids of its receipts.
+    link: the name of the one that we dialled, "" where the peer did. read: how its PDUs are read.
     messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
-    SMS for a while.
+    SMS for a while. receipts, receipt_ids: whether receipts are asked for of what leaves here, and how the
+    peer's responses write the ids of its receipts.
     """
 
     number: int
@@ -42,6 +43,7 @@ class SmppBind:
     since: float
     response_timeout: float
     writer: Writer
+    read: Read = read
     link: str = ""
     throttled: int = 0
     messages_in: int = 0

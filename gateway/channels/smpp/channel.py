@@ -1,27 +1,30 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.composing import Templates
+from gateway.channels.smpp.composing import Composition
+from gateway.channels.smpp.reading import Read, reader_of
 from gateway.channels.smpp.settings import AccountSettings
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
-from gateway.channels.smpp.writing import Delivering
+from gateway.channels.smpp.writing import Manner, writer_of
+from gateway.clock import SystemClock
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.pdus import BindRequest
+from gateway.smpp.pdus import BindRequest, DeliverSm
 from gateway.smpp.status import name_of
 from gateway.smpp.timers import Timers
 
+_SYSTEM: Final = SystemClock()
 RANGES_WARNED: Final = 1000
 """Useless address ranges that are remembered, so that each is warned of once."""
 
@@ -41,9 +44,20 @@ class SmppConfiguration:
     host: str
     port: int
     accounts: Mapping[str, BindAccount]
-    alphabets: Mapping[str, Alphabet]
+    compositions: Mapping[str, Composition]
     timers: Timers
     limits: ConnectionLimits
+    manners: Mapping[str, Manner] = field(default_factory=dict)
+
+    @property
+    def alphabets(self) -> dict[str, Alphabet]:
+        """By account."""
+        return {name: each.alphabet for name, each in self.compositions.items()}
+
+    @property
+    def readers(self) -> dict[str, Read]:
+        """How the PDUs of each account are read."""
+        return {name: reader_of(each.prefix, each.passes) for name, each in self.manners.items()}
 
     @classmethod
     def of(cls, settings: Settings) -> "SmppConfiguration":
@@ -65,7 +79,7 @@ class SmppConfiguration:
                 )
                 for a in smpp.accounts
             },
-            {a.system_id: Alphabet.from_config(a.alphabet, a.latin) for a in smpp.accounts},
+            {a.system_id: Composition.of(a) for a in smpp.accounts},
             Timers(
                 session_init=timers.session_init,
                 enquire_link=timers.enquire_link,
@@ -73,13 +87,15 @@ class SmppConfiguration:
                 response=timers.response,
             ),
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
+            {a.system_id: Manner.of(a) for a in smpp.accounts},
         )
 
 
 class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
-    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build).
+    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). now_ms: milliseconds since the
+    epoch.
     """
 
     def __init__(
@@ -89,12 +105,17 @@ class SmppChannel(Traffic):
         observer: Observer,
         monotonic: Callable[[], float],
         numbers: Iterator[int],
+        now_ms: Callable[[], int] = _SYSTEM.now_ms,
     ) -> None:
         super().__init__(configuration.alphabets, owner, observer, monotonic)
         self._configuration = configuration
         self._numbers = numbers
         self._warned: set[tuple[str, str]] = set()
-        self._writer = Delivering(Templates())
+        self._readers = configuration.readers
+        self._writers = {
+            name: writer_of(DeliverSm, manner, configuration.compositions[name], now_ms)
+            for name, manner in configuration.manners.items()
+        }
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
@@ -151,7 +172,8 @@ class SmppChannel(Traffic):
             connection.session,
             self._monotonic(),
             connection.session.timers.response,
-            self._writer,
+            self._writers[account],
+            self._readers[account],
         )
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)

@@ -1,45 +1,63 @@
-"""Texts cut into the segments that a deliver_sm carries."""
+"""Texts cut into the segments that the PDUs of an account carry."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
+from gateway.channels.contract import CannotSend
+from gateway.channels.smpp.settings import Conventions
 from gateway.message import MobileTerminated
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.long import Method, segments
-from gateway.smpp.plain import DeliverSmTemplate
+from gateway.smpp.long import MAX_SEGMENTS, MessageTooLongError, Method, Segment, segments
+from gateway.smpp.tlvs import NO_TLVS, decode_tlvs
 
-CONCATENATION: Final[Method] = "udh8"
-TEMPLATES: Final = 10_000
-"""Templates that are kept: numbers that SMS leave from, some of which name a person."""
+RECEIPT: Final = 0x04
+"""esm_class of a receipt (SMPP 3.4 section 5.2.12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """How the texts of one account leave. way: of a text that fits into no single SMS. parts: the largest
+    number of SMS that a text may become."""
+
+    alphabet: Alphabet
+    way: Method = "udh8"
+    parts: int = MAX_SEGMENTS
+
+    @classmethod
+    def of(cls, conventions: Conventions) -> "Composition":
+        """Taken from an account or link."""
+        alphabet = Alphabet.from_config(conventions.alphabet, conventions.latin)
+        return cls(alphabet, conventions.long, conventions.parts)
 
 
 class SmppComposer:
-    """Composes with the alphabet of each account; user data headers have 8-bit references."""
+    """Composes as each account wants it."""
 
-    def __init__(self, alphabets: Mapping[str, Alphabet]) -> None:
-        self._alphabets = alphabets
+    def __init__(self, compositions: Mapping[str, Composition]) -> None:
+        self._ways = {name: (each.alphabet, each.way, each.parts) for name, each in compositions.items()}
 
     def compose(self, sms: MobileTerminated) -> Sequence[object]:
-        """Its segments (gateway.smpp.long.Segment)."""
-        return segments(sms.text, self._alphabets[sms.account], sms.reference, CONCATENATION)
+        """Its segments (gateway.smpp.long.Segment). Raises CannotSend for a text that needs too many."""
+        alphabet, way, most = self._ways[sms.account]
+        pieces = compose(sms, alphabet, way, most)
+        return _of_receipt(pieces, sms.tlvs) if sms.kind else pieces
 
 
-class Templates:
-    """The deliver_sm of each number that SMS leave from, up to the handset: made once, forgotten when there
-    are too many."""
+def compose(sms: MobileTerminated, alphabet: Alphabet, way: Method, most: int) -> list[Segment]:
+    """The segments of an SMS. Raises CannotSend for a text that needs more than `most`."""
+    try:
+        return segments(sms.text, alphabet, sms.reference, way, most)
+    except MessageTooLongError as error:
+        raise CannotSend(f"{error} (`parts` of {sms.account} in the section smpp)") from error
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, int, str, int, int], DeliverSmTemplate] = {}
 
-    def of(self, sms: MobileTerminated) -> DeliverSmTemplate:
-        """The template for an SMS. Raises EncodeError for a number that does not fit."""
-        key = (sms.source_ton, sms.source_npi, sms.source, sms.ton, sms.npi)
-        template = self._known.get(key)
-        if template is None:
-            if len(self._known) >= TEMPLATES:
-                self._known.clear()
-            template = self._known[key] = DeliverSmTemplate(*key)
-        return template
+def _of_receipt(pieces: Sequence[Segment], tlvs: bytes) -> Sequence[Segment]:
+    """A receipt says in esm_class what it is, and has TLVs of its own."""
+    own = decode_tlvs(tlvs, 0)[0] or NO_TLVS
+    return [
+        replace(piece, esm_class=piece.esm_class | RECEIPT, tlvs={**piece.tlvs, **own}) for piece in pieces
+    ]
 
 
 def check_codec(data_coding: int, codec: str, latin: str) -> None:

@@ -6,22 +6,26 @@ from typing import Final
 from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
-from gateway.channels.smpp.composing import SmppComposer
+from gateway.channels.smpp.composing import Composition, SmppComposer
 from gateway.observer import Observer
 from gateway.settings import Settings
 
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
 
-def smpp_driver(settings: Settings, built: Callable[[SmppChannel], None]) -> Driver:
-    """Return the driver. built: receives the channel when it is built."""
+def smpp_driver(
+    settings: Settings, built: Callable[[SmppChannel], None], now_ms: Callable[[], int]
+) -> Driver:
+    """Return the driver. built: receives the channel when it is built. now_ms: milliseconds since the
+    epoch."""
     configuration = SmppConfiguration.of(settings)
-    composer = SmppComposer(configuration.alphabets)
+    of_links = {link.account: Composition.of(link) for link in settings.smpp.links}
+    composer = SmppComposer({**of_links, **configuration.compositions})
 
     def build(
         owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
     ) -> Channel:
-        channel = SmppChannel(configuration, owner, observer, monotonic, numbers)
+        channel = SmppChannel(configuration, owner, observer, monotonic, numbers, now_ms)
         built(channel)
         return channel
 

@@ -1,20 +1,36 @@
-"""From a submit_sm or data_sm to an Inbound: what an SMS is, and where it stands in a long message."""
+"""From a submit_sm, deliver_sm or data_sm to an Inbound: what an SMS is, and where it stands in a long
+message."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
-from gateway.channels.contract import Alphabet, Inbound
-from gateway.channels.smpp.bind import SmppBind
+from gateway.channels.contract import Alphabet, Bind, Inbound
 from gateway.errors import Refusal, Verdict
 from gateway.message import PartHeader
 from gateway.smpp.long import UDHI, BrokenUdhError, part_of
-from gateway.smpp.pdus import DataSm, SubmitSm
-from gateway.smpp.tlvs import USER_MESSAGE_REFERENCE
+from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
+from gateway.smpp.tlvs import USER_MESSAGE_REFERENCE, encode_tlvs
+
+Carrier: TypeAlias = SubmitSm | DeliverSm | DataSm
+"""A PDU that carries an SMS."""
+Read: TypeAlias = Callable[[Bind, Alphabet, Carrier, float], Inbound]
+"""Reads what comes on a bind, as `read` does."""
 
 MESSAGE_TYPE: Final = 0x3C
 """Bits of esm_class that say what an SMS is; only 0, a plain message, is a text (SMPP 3.4 section 5.2.12)."""
 
 
-def read(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: float) -> Inbound:
+PASSED: Final = 1024
+"""Octets of TLVs that a reply takes over from its cause, heads included; it has none of more."""
+
+
+def reader_of(prefix: str, passes: frozenset[int]) -> Read:
+    """How PDUs of an account or link are read. prefix: what its peer puts before numbers of the service.
+    passes: tags of the TLVs that a reply takes over."""
+    return Rewriting(prefix, passes).read if prefix or passes else read
+
+
+def read(bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inbound:
     """The SMS in a request; blanks around an address are padding and part of neither.
 
     Raises Refusal for what is no plain message, or has a user data header that is longer than itself.
@@ -28,7 +44,7 @@ def read(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: fl
     return inbound
 
 
-def plain(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: float) -> Inbound:
+def plain(bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inbound:
     """The SMS in a request as it stands in its mandatory fields."""
     return Inbound(
         bind,
@@ -43,12 +59,12 @@ def plain(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: f
         pdu.dest_addr_npi,
         pdu.esm_class,
         pdu.data_coding,
-        pdu.short_message if type(pdu) is SubmitSm else b"",
+        pdu.short_message if type(pdu) is SubmitSm or type(pdu) is DeliverSm else b"",
         alphabet,
     )
 
 
-def _read_headers(inbound: Inbound, pdu: SubmitSm | DataSm) -> None:
+def _read_headers(inbound: Inbound, pdu: Carrier) -> None:
     """What stands in the user data header and in the TLVs."""
     try:
         header, inbound.octets = part_of(inbound.octets, pdu.esm_class, pdu.tlvs)
@@ -58,3 +74,21 @@ def _read_headers(inbound: Inbound, pdu: SubmitSm | DataSm) -> None:
         inbound.part = PartHeader(header.kind, header.reference, header.total, header.number)
     reference = pdu.tlvs.get(USER_MESSAGE_REFERENCE)
     inbound.reference = reference if isinstance(reference, int) else None
+
+
+class Rewriting:
+    """Reads the PDUs of a peer that writes numbers of the service in its own way, or whose TLVs come back."""
+
+    def __init__(self, prefix: str, passes: frozenset[int]) -> None:
+        self._prefix = prefix
+        self._passes = passes
+
+    def read(self, bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inbound:
+        """As `read`, without the prefix and with the TLVs. Raises Refusal as that does."""
+        inbound = read(bind, alphabet, pdu, arrived)
+        inbound.destination = inbound.destination.removeprefix(self._prefix) or inbound.destination
+        passed = {tag: value for tag, value in pdu.tlvs.items() if tag in self._passes}
+        if passed:
+            octets = encode_tlvs(passed)
+            inbound.tlvs = octets if len(octets) <= PASSED else b""
+        return inbound

@@ -8,10 +8,11 @@ neither are its octets, nor the values of TLVs that are texts or octets. A passw
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from gateway.channels.contract import Inbound
-from gateway.channels.smpp.reading import read
+from gateway.channels.smpp.reading import Read, read
 from gateway.channels.smpp.watching import Passed, Watch, Watches
 from gateway.errors import Refusal
 from gateway.smpp.codec import BY_COMMAND_ID, decode, encode
@@ -60,14 +61,15 @@ _FIRST: Final = 0x40  # data_codings that mean nothing in particular
 _READERS: Final = Alphabet.from_config({_FIRST + n: codec for n, codec in enumerate(READINGS)}, "gsm")
 _LEGIBLE: Final = re.compile("[ -~\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
 """A text of ASCII and Chinese characters, as a password or an instruction is."""
+NO_READERS: Final[Mapping[str, Read]] = MappingProxyType({})
 _HEADER: Final = frozenset(each.name for each in fields(Pdu))
 _BODIES: Final = {pdu: tuple(each.name for each in fields(pdu) if each.name not in _HEADER) for pdu in PDUS}
 
 
 class Watching:
     """Opens watches for operators. judge: see Judge. now_ms: milliseconds since the epoch. broken: told of a
-    bug met while a PDU is shown. masked: whether numbers are hidden, and so all texts and octets, in which
-    numbers may stand."""
+    bug met while a PDU is shown. readers: of accounts whose PDUs are not read as usual. masked: whether
+    numbers are hidden, and so all texts and octets, in which numbers may stand."""
 
     def __init__(
         self,
@@ -78,9 +80,10 @@ class Watching:
         broken: Callable[[Exception], None],
         *,
         masked: bool,
+        readers: Mapping[str, Read] = NO_READERS,
     ) -> None:
         self._watches = watches
-        self._display = Display(alphabets, judge, masked=masked)
+        self._display = Display(alphabets, judge, masked=masked, readers=readers)
         self._now_ms = now_ms
         self._broken = broken
 
@@ -127,10 +130,18 @@ class DisplayedWatch:
 
 
 class Display:
-    """Shows what passed. alphabets: by account."""
+    """Shows what passed. alphabets, readers: by account."""
 
-    def __init__(self, alphabets: Mapping[str, Alphabet], judge: Judge, *, masked: bool = False) -> None:
+    def __init__(
+        self,
+        alphabets: Mapping[str, Alphabet],
+        judge: Judge,
+        *,
+        masked: bool = False,
+        readers: Mapping[str, Read] = NO_READERS,
+    ) -> None:
         self._alphabets = alphabets
+        self._readers = readers
         self._judge = judge
         self._masked = masked
 
@@ -176,12 +187,16 @@ class Display:
         alphabet = self._alphabets.get(passed.account)
         if alphabet is None:
             return None, NOT_BOUND
-        text, hidden = self._from_handset(pdu, alphabet) if passed.incoming else _to_handset(pdu, alphabet)
+        text, hidden = (
+            self._from_handset(pdu, alphabet, self._readers.get(passed.account, read))
+            if passed.incoming
+            else _to_handset(pdu, alphabet)
+        )
         if not hidden and "\ufffd" in text:
             hidden = NO_TEXT
         return (None, hidden) if hidden else (text, "")
 
-    def _from_handset(self, pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
+    def _from_handset(self, pdu: Pdu, alphabet: Alphabet, read: Read) -> tuple[str, str]:
         if not isinstance(pdu, SubmitSm | DataSm):
             return "", NOT_READ
         if hidden := _in_pieces(pdu):
@@ -220,7 +235,9 @@ def _to_handset(pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
     """Only a deliver_sm that the session knows comes here without a reason to hide it."""
     if not isinstance(pdu, DeliverSm):
         return "", NOT_READ
-    return alphabet.decode(pdu.short_message, pdu.data_coding), _in_pieces(pdu)
+    payload = pdu.tlvs.get(MESSAGE_PAYLOAD)
+    octets = payload if isinstance(payload, bytes) and payload else pdu.short_message
+    return alphabet.decode(octets, pdu.data_coding), _in_pieces(pdu)
 
 
 def _in_pieces(pdu: SubmitSm | DataSm | DeliverSm) -> str:

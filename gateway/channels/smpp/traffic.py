@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.channels.contract import ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
-from gateway.channels.smpp.reading import plain, read
+from gateway.channels.smpp.reading import plain
 from gateway.channels.smpp.receipting import receipt_of
 from gateway.channels.smpp.verdicts import STATUS
 from gateway.errors import Refusal
@@ -42,7 +42,7 @@ class Traffic:
         bind.messages_in += 1
         alphabet, arrived = self._alphabets[bind.account], self._monotonic()
         try:
-            inbound = read(bind, alphabet, request, arrived)
+            inbound = bind.read(bind, alphabet, request, arrived)
         except Refusal as refusal:
             if not self._is_receipt(bind, request, arrived):
                 self._refuse(bind, request, refusal)
