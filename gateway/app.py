@@ -58,6 +58,7 @@ from gateway.processing.provinces import Around, Provinces, Terms
 from gateway.processing.quotas import Quotas
 from gateway.processing.recognition import Recognition
 from gateway.processing.recovery import Recovery
+from gateway.processing.reports import Reports
 from gateway.processing.resends import Resends
 from gateway.processing.upkeep import Upkeep
 from gateway.secrets import HashCost, Hasher, generate_password
@@ -261,6 +262,7 @@ class Gateway:
         settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
         drivers = [smpp_driver(settings, self._built, self._clock.now_ms), *self._drivers]
         accounts = accounts_of(drivers)
+        self._makers = {name: terms.report for name, terms in accounts.items() if terms.report is not None}
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_name,
@@ -352,7 +354,9 @@ class Gateway:
         self._build_recovery()
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
-        batches = Batches(recognition, self._build_execution(), placement)
+        batches = Batches(
+            recognition, self._build_execution(), Reports(self._numbers, self._makers), placement
+        )
         self._build_provinces()
         stages = Stages(
             queue,

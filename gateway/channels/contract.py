@@ -25,10 +25,10 @@ suite over every driver. A driver must:
 All calls are made in the event loop's thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated, PartHeader
@@ -53,8 +53,8 @@ class Alphabet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptsAsked:
-    """Receipts are asked for of SMS that leave on a bind. wait_ms: by when one comes, 0: perhaps never, as only
-    of failures."""
+    """Receipts are asked for of SMS that leave on a bind. wait_ms: by when one comes, 0: perhaps never, as
+    where only failures are told."""
 
     wait_ms: int = 0
 
@@ -267,6 +267,21 @@ class ChannelOwner(Protocol):
 
     def disconnected(self) -> None:
         """A connection is gone, bound or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What a receipt of ours says of an SMS that came. delivered: it was executed. came_at, over_at: ms since
+    the epoch."""
+
+    message_id: str
+    delivered: bool
+    came_at: int
+    over_at: int
+
+
+Report: TypeAlias = Callable[[Fate], tuple[str, bytes]]
+"""Writes a receipt for an account: its text, and its TLVs as they stand on the wire."""
 
 
 class Composer(Protocol):

@@ -18,6 +18,7 @@ from gateway.operations.line_template import GAP, LineTemplates
 from gateway.operations.link_lines import LinkLines
 from gateway.operations.logs import Log
 from gateway.operations.node_lines import NodeLines
+from gateway.operations.receipt_lines import ReceiptLines
 from gateway.storage.contract import StorageError
 
 REJECTIONS: Final = 20
@@ -55,7 +56,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(NodeLines, LinkLines):
+class EventLog(NodeLines, LinkLines, ReceiptLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:
@@ -74,6 +75,7 @@ class EventLog(NodeLines, LinkLines):
         self._strangers = Rate(clock)
         self._accepts = Rate(clock, 1, ACCEPT_PERIOD)
         self._parked = Rate(clock)
+        self._unmatched = Rate(clock)
         self._dropped = Rate(clock, 1, ACCEPT_PERIOD)
         self._accept_failed = False
         self.links = {}
@@ -270,6 +272,9 @@ class EventLog(NodeLines, LinkLines):
                 f'{at}"{self._stamp(now_ms)}"{number}"{sms.number:016x}"{cause}"{sms.cause:016x}"'
                 f'{who}"{msisdn}"{whence}"{source}"{rest}{latency * 1000:.3f}{end}'
             )
+            return
+        if sms.kind:
+            self._receipt_sent(sms, remote)
             return
         line = _sent_line(*key)
         line["timestamp"] = self._stamp(now_ms)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection
 
 from gateway.message import MobileTerminated
 
-Queues = dict[tuple[str, str], deque[MobileTerminated]]
-"""By account and handset."""
+Queues = dict[tuple[str, str | int], deque[MobileTerminated]]
+"""By account and handset; of a receipt, which is for no handset, by account and number."""
 
 
 def take_out(
@@ -29,13 +29,13 @@ def take_out(
     for account, waiting in list(unbound.items()):
         kept: deque[MobileTerminated] = deque()
         for sms in waiting:
-            queue = queues[account, sms.msisdn]
+            queue = queues[account, sms.msisdn or sms.number]
             node = elsewhere(account, sms.msisdn) if most > 0 else 0
             if not node or any(each.number in unstored for each in queue):
                 kept.append(sms)
                 continue
             taken.setdefault(node, []).extend(queue)
-            del queues[account, sms.msisdn]
+            del queues[account, sms.msisdn or sms.number]
             most -= len(queue)
         if kept:
             unbound[account] = kept

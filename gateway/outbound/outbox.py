@@ -33,7 +33,7 @@ from gateway.channels.contract import Bind, Composer, Loss
 from gateway.message import Answer, Commit, Delivery, MobileTerminated
 from gateway.observer import Observer
 from gateway.outbound.attempts import Attempts
-from gateway.outbound.moving import take_out
+from gateway.outbound.moving import Queues, take_out
 from gateway.outbound.selection import Binds
 from gateway.outbound.waiting import NO_RECEIVER, RETRIED, UNANSWERED, WINDOW, Wait, wait_of, with_reason
 
@@ -83,7 +83,7 @@ class Outbox:
         self._observer = observer
         self._random = random
         self._wake = wake
-        self._queues: dict[tuple[str, str], deque[MobileTerminated]] = {}  # per account and handset
+        self._queues: Queues = {}  # per account and handset; a receipt has a queue of its own
         self._followers: deque[MobileTerminated] = deque()  # heads of queues whose turn has come
         self._unbound: dict[str, deque[MobileTerminated]] = {}  # per account: no receiver is bound
         self._blocked: dict[int, deque[MobileTerminated]] = {}  # per bind: its window was full
@@ -112,7 +112,7 @@ class Outbox:
         queues = self._queues
         for sms in stored:
             self.depth += 1
-            key = (sms.account, sms.msisdn)
+            key = (sms.account, sms.msisdn or sms.number)
             queue = queues.get(key)
             if queue is None:
                 queues[key] = deque((sms,))
@@ -126,7 +126,7 @@ class Outbox:
 
         It may: an operator can retry a parked SMS while older ones are still to be read from the store.
         """
-        queue = self._queues.get((sms.account, sms.msisdn), ())
+        queue = self._queues.get((sms.account, sms.msisdn or sms.number), ())
         return any(each.number == sms.number for each in queue)
 
     def waits_for(self, account: str, msisdn: str) -> bool:
@@ -275,7 +275,7 @@ class Outbox:
 
     def wait_of(self, number: int, account: str, msisdn: str, now: float) -> Wait:
         """Tell why an SMS to a handset waits."""
-        return wait_of(number, self._queues.get((account, msisdn)), now, store_behind=self._ahead())
+        return wait_of(number, self._queues.get((account, msisdn or number)), now, store_behind=self._ahead())
 
     def is_deciding(self, number: int) -> bool:
         """Return whether an operator has retried or dropped the SMS and that is not stored yet."""
@@ -479,7 +479,7 @@ class Outbox:
         """Remove an SMS from its queue."""
         sms.segments = ()
         self.depth -= 1
-        key = (sms.account, sms.msisdn)
+        key = (sms.account, sms.msisdn or sms.number)
         queue = self._queues[key]
         queue.popleft()
         if queue:

@@ -46,7 +46,11 @@ _STATES: Final = {
     Receipted.UNDELIVERED: Delivery.UNDELIVERED,
     Receipted.UNDER_WAY: Delivery.SENT,
 }
-_EVENTS: Final = {Delivery.DELIVERED: "delivered", Delivery.UNDELIVERED: "undelivered", Delivery.SENT: "unknown"}
+_EVENTS: Final = {
+    Delivery.DELIVERED: "delivered",
+    Delivery.UNDELIVERED: "undelivered",
+    Delivery.SENT: "unknown",
+}
 
 
 def choose(rows: Sequence[PartReceipt], remote_id: str, *addresses: str) -> tuple[PartReceipt | None, bool]:
@@ -285,7 +289,9 @@ class Receipts:
             return
         full = self._early + now.early >= EARLY_MOST
         if ambiguous or full or not early.key:
-            self._report(now, commit, early, "several parts have its id" if ambiguous else "no part has its id")
+            self._report(
+                now, commit, early, "several parts have its id" if ambiguous else "no part has its id"
+            )
             return
         now.early += 1
         commit.early.append(early)
@@ -338,7 +344,9 @@ class Receipts:
     async def _roll_up(self, now: _Round, commit: Commit) -> None:
         """Derive the state of each SMS of which a part has changed, and the events."""
         changed = {number for number, _ in now.changed}
-        long = [number for number in changed if any(now.known[p].parts > 1 for p in now.changed if p[0] == number)]
+        long = [
+            number for number in changed if any(now.known[p].parts > 1 for p in now.changed if p[0] == number)
+        ]
         stored = {number: list[PartReceipt]() for number in changed}
         if long:
             for row in await self._store.receipts_of(long):

@@ -6,8 +6,8 @@ from typing import Final
 from gateway.channels.contract import CannotSend, Enquiry, ReceiptsAsked, Told
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.reading import Read, read
-from gateway.channels.smpp.verdicts import STATUS
 from gateway.channels.smpp.receipting import IdForm
+from gateway.channels.smpp.verdicts import STATUS
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
@@ -77,8 +77,8 @@ class SmppBind:
         return not not_after(self.session.read_before(moment), mark)
 
     def asks_for(self, msisdn: str) -> int | None:
-        """By its address_range."""
-        return None if self.wanted is None else self.wanted.weight(msisdn)
+        """By its address_range. A receipt, which is for no handset, is for any."""
+        return None if self.wanted is None or not msisdn else self.wanted.weight(msisdn)
 
     def accept(self, origin: object, message_id: str) -> None:
         """submit_sm_resp or data_sm_resp with ROK; deliver_sm_resp, whose message_id is empty by rule."""

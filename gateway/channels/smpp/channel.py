@@ -9,7 +9,8 @@ from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.composing import Composition
 from gateway.channels.smpp.reading import Read, reader_of
-from gateway.channels.smpp.settings import AccountSettings
+from gateway.channels.smpp.receipting import asked_by
+from gateway.channels.smpp.settings import AccountSettings, ReceiptSettings
 from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
 from gateway.channels.smpp.writing import Manner, writer_of
@@ -48,6 +49,7 @@ class SmppConfiguration:
     timers: Timers
     limits: ConnectionLimits
     manners: Mapping[str, Manner] = field(default_factory=dict)
+    receipts: Mapping[str, ReceiptSettings] = field(default_factory=dict)
 
     @property
     def alphabets(self) -> dict[str, Alphabet]:
@@ -88,6 +90,7 @@ class SmppConfiguration:
             ),
             ConnectionLimits(listen.connections, listen.per_address, listen.unbound),
             {a.system_id: Manner.of(a) for a in smpp.accounts},
+            {a.system_id: a.receipts for a in smpp.accounts},
         )
 
 
@@ -175,6 +178,8 @@ class SmppChannel(Traffic):
             self._writers[account],
             self._readers[account],
         )
+        if (asked := self._configuration.receipts.get(account)) is not None:
+            bind.receipts, bind.receipt_ids = asked_by(asked), asked.id
         self._owner.bound(bind)
         self._observer.bind_accepted(bind, bind.mode, bind.address_range)
         if fault and (account, request.address_range) not in self._warned:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import Composition, SmppComposer
+from gateway.channels.smpp.receipting import report_in
 from gateway.observer import Observer
 from gateway.settings import Settings
 
@@ -19,6 +21,7 @@ def smpp_driver(
     """Return the driver. built: receives the channel when it is built. now_ms: milliseconds since the
     epoch."""
     configuration = SmppConfiguration.of(settings)
+    report = report_in(ZoneInfo(settings.service.timezone))
     of_links = {link.account: Composition.of(link) for link in settings.smpp.links}
     composer = SmppComposer({**of_links, **configuration.compositions})
 
@@ -32,7 +35,7 @@ def smpp_driver(
     return Driver(
         {
             a.system_id: AccountTerms(
-                composer, _PREFIXES[a.msisdn_format], a.ton, a.npi, int(a.duplicate * 1000)
+                composer, _PREFIXES[a.msisdn_format], a.ton, a.npi, int(a.duplicate * 1000), report
             )
             for a in settings.smpp.accounts
         },

@@ -39,6 +39,8 @@ def read(bind: Bind, alphabet: Alphabet, pdu: Carrier, arrived: float) -> Inboun
     if esm_class & MESSAGE_TYPE:
         raise Refusal(Verdict.NOT_A_MESSAGE, f"esm_class 0x{esm_class:02X} is no plain message")
     inbound = plain(bind, alphabet, pdu, arrived)
+    if pdu.registered_delivery:
+        inbound.registered = pdu.registered_delivery
     if pdu.tlvs or esm_class & UDHI:
         _read_headers(inbound, pdu)
     return inbound

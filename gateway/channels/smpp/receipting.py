@@ -1,11 +1,21 @@
 """Receipts on SMPP: what a PDU that is one says (gateway.channels.contract.Receipt), and ours as PDUs."""
 
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
 from typing import Final, Literal
 
-from gateway.channels.contract import Bind, Receipt, Receipted
+from gateway.channels.contract import Bind, Fate, Receipt, Receipted, ReceiptsAsked, Report
+from gateway.channels.smpp.settings import ReceiptSettings
+from gateway.message import Kind
 from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
-from gateway.smpp.receipts import Outcome, read_receipt
-from gateway.smpp.tlvs import MESSAGE_PAYLOAD
+from gateway.smpp.receipts import (
+    DELIVERY_ACKNOWLEDGEMENT,
+    DELIVERY_RECEIPT,
+    Outcome,
+    read_receipt,
+)
+from gateway.smpp.receipts import Report as Written
+from gateway.smpp.tlvs import MESSAGE_PAYLOAD, encode_tlvs
 
 IdForm = Literal["text", "hex", "decimal"]
 """How the responses of a peer write the number that its receipts write in the other form; text: alike."""
@@ -18,11 +28,41 @@ _RECEIPTED: Final = {
 }
 
 
+TYPES: Final[Mapping[Kind, int]] = {
+    Kind.RECEIPT: DELIVERY_RECEIPT,
+    Kind.ACKNOWLEDGEMENT: DELIVERY_ACKNOWLEDGEMENT,
+}
+"""What esm_class says of our receipts."""
+
+
+def asked_by(receipts: ReceiptSettings) -> ReceiptsAsked | None:
+    """What the setting asks for. Of failures alone no receipt is missed."""
+    if receipts.ask == "never":
+        return None
+    return ReceiptsAsked(round(receipts.wait * 1000) if receipts.ask == "always" else 0)
+
+
+def report_in(zone: tzinfo) -> Report:
+    """Makes the writer of our receipts: appendix B, with times in `zone`."""
+
+    def digits(ms: int) -> str:
+        return f"{datetime.fromtimestamp(ms / 1000, zone):%y%m%d%H%M}"
+
+    def report(fate: Fate) -> tuple[str, bytes]:
+        said = "DELIVRD" if fate.delivered else "UNDELIV"
+        written = Written(fate.message_id, said, digits(fate.came_at), digits(fate.over_at))
+        return written.octets.decode("ascii"), encode_tlvs(written.tlvs)
+
+    return report
+
+
 def receipt_of(bind: Bind, form: IdForm, pdu: SubmitSm | DataSm | DeliverSm, arrived: float) -> Receipt:
     """The receipt in a request. Nothing raises: what is not there is empty."""
     payload = pdu.tlvs.get(MESSAGE_PAYLOAD, b"")
     octets = b"" if isinstance(pdu, DataSm) else pdu.short_message
-    found = read_receipt(octets or (payload if isinstance(payload, bytes) else b""), pdu.data_coding, pdu.tlvs)
+    found = read_receipt(
+        octets or (payload if isinstance(payload, bytes) else b""), pdu.data_coding, pdu.tlvs
+    )
     return Receipt(
         bind,
         pdu,
