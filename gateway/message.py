@@ -403,7 +403,8 @@ class Commit:
     ordinals: by number of a message, the ordinal of its digest (gateway.storage.nodes.Equal); absent: 0.
     revisions: of the customers that were loaded (World.revisions).
     receipts: each replaces that of the same SMS and part. outcomes: new states of SMS that are SENT. early:
-    each replaces one of the same account, key and state; early_gone: account and key of those that are claimed.
+    each replaces one of the same account, key and state; early_gone: account and key of those that are
+    claimed.
     """
 
     messages: list[JournalEntry] = field(default_factory=list)

@@ -36,6 +36,9 @@ ALIKE_MS = 10_000
 SLACK = 1_000
 """Outdated entries that the heap of deadlines may hold in addition to one per message."""
 
+TO_ALL, TO_RECEIVER = 0xFF, 0x0C
+"""Bits of Inbound.registered that count: a centre that we dialled can ask us as a receiver only."""
+
 Key: TypeAlias = tuple[str, str, str, str, int, int]
 """Account, msisdn, destination, kind of reference, reference, total."""
 
@@ -99,8 +102,9 @@ class Joined:
     """The result of adding a part.
 
     text: the whole message if this was the last part, else None. joined: numbers of the SMS that carried the
-    other parts; asked: those of them whose sender wants to be told. stored: the part, if the store must keep it. gone: numbers of stored parts to delete.
-    complete: stored parts that lose their octets. given_up: the message that this part ended.
+    other parts; asked: those of them whose sender wants to be told. stored: the part, if the store must keep
+    it. gone: numbers of stored parts to delete. complete: stored parts that lose their octets. given_up: the
+    message that this part ended.
     """
 
     text: str | None = None
@@ -192,7 +196,8 @@ class Reassembly:
         joined = Joined()
         stored = StoredPart(
             m.number, account, came.source, destination, part, came.data_coding, came.octets, m.at + KEPT_MS,
-            m.msisdn, came.source_ton, came.source_npi, m.at, digest, registered=came.registered,
+            m.msisdn, came.source_ton, came.source_npi, m.at, digest,
+            registered=came.registered & (TO_RECEIVER if came.bind.link else TO_ALL),
         )  # fmt: skip
         self._end_others(key, stored, joined)
         waiting = self._sets.get(key) or self._open(key, stored)

@@ -38,6 +38,8 @@ QUEUE: Final = 20_000
 STEP: Final = 256
 """Receipts of one commit, and rows of one look at what is due."""
 NONE_CAME: Final = "no receipt in time"
+NO_PART: Final = "no part has its id"
+SEVERAL: Final = "several parts have its id"
 FAMILY: Final = "sms"
 """The family of the events of receipts."""
 
@@ -289,9 +291,7 @@ class Receipts:
             return
         full = self._early + now.early >= EARLY_MOST
         if ambiguous or full or not early.key:
-            self._report(
-                now, commit, early, "several parts have its id" if ambiguous else "no part has its id"
-            )
+            self._report(now, commit, early, SEVERAL if ambiguous else NO_PART)
             return
         now.early += 1
         commit.early.append(early)
@@ -310,7 +310,7 @@ class Receipts:
     def _claim_or_report(self, now: _Round, commit: Commit, early: EarlyReceipt) -> None:
         if not self._claim(now, commit, early):
             now.early -= 1
-            self._report(now, commit, early, "no part has its id")
+            self._report(now, commit, early, NO_PART)
 
     def _report(self, now: _Round, commit: Commit, early: EarlyReceipt, reason: str) -> None:
         commit.early.append(early._replace(reported=True))
@@ -344,9 +344,7 @@ class Receipts:
     async def _roll_up(self, now: _Round, commit: Commit) -> None:
         """Derive the state of each SMS of which a part has changed, and the events."""
         changed = {number for number, _ in now.changed}
-        long = [
-            number for number in changed if any(now.known[p].parts > 1 for p in now.changed if p[0] == number)
-        ]
+        long = sorted({place[0] for place in now.changed if now.known[place].parts > 1})
         stored = {number: list[PartReceipt]() for number in changed}
         if long:
             for row in await self._store.receipts_of(long):

@@ -33,7 +33,7 @@ _WANTED: Final[Mapping[int, tuple[bool, bool]]] = {
 
 
 def kinds_of(registered: int, *, dialled: bool, delivered: bool) -> Iterator[Kind]:
-    """Which receipts a sender gets. dialled: it is a centre that we dialled, so that we are no centre to it."""
+    """Which receipts a sender gets. dialled: it is a centre that we dialled, and we are none to it."""
     success, failure = _WANTED[registered & _CENTRE]
     if not dialled and (success if delivered else failure):
         yield Kind.RECEIPT
@@ -74,7 +74,7 @@ class Reports:
         """Of the parts of a message that will not be complete: none of them was executed."""
         first = given_up.first
         for number, registered, at in given_up.asked:
-            fate = Fate(message_id(number), False, at, now_ms)
+            fate = Fate(message_id(number), delivered=False, came_at=at, over_at=now_ms)
             for kind in kinds_of(registered, dialled=False, delivered=False):
                 if kind is Kind.RECEIPT and (sms := self._row(kind, number, fate, first.account, now_ms)):
                     sms.source, sms.destination, sms.ton, sms.npi = (

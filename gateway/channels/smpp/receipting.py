@@ -60,9 +60,9 @@ def receipt_of(bind: Bind, form: IdForm, pdu: SubmitSm | DataSm | DeliverSm, arr
     """The receipt in a request. Nothing raises: what is not there is empty."""
     payload = pdu.tlvs.get(MESSAGE_PAYLOAD, b"")
     octets = b"" if isinstance(pdu, DataSm) else pdu.short_message
-    found = read_receipt(
-        octets or (payload if isinstance(payload, bytes) else b""), pdu.data_coding, pdu.tlvs
-    )
+    if not octets and isinstance(payload, bytes):
+        octets = payload
+    found = read_receipt(octets, pdu.data_coding, pdu.tlvs)
     return Receipt(
         bind,
         pdu,
