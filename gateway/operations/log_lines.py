@@ -78,7 +78,14 @@ SMS: Final[Mapping[str, SmsRow]] = {
     "sms.deferred": SmsRow("out", ("source",), ("msisdn",), "attempts", "deferred", _TO_HANDSET),
     "sms.failed": SmsRow("out", ("source",), ("msisdn",), "attempts", "failed", _TO_HANDSET),
     "sms.parked": SmsRow("out", ("source",), ("msisdn",), "attempts", "parked", _TO_HANDSET),
-    "sms.receipted": SmsRow("out", ("source",), ("msisdn",), "state", "received"),
+    "sms.receipted": SmsRow(
+        "out",
+        ("source",),
+        ("msisdn",),
+        "said",
+        "",
+        ("part {part} of {parts}", "called {remote_id}", "error {error}"),
+    ),
 }
 """Events about one SMS. sms.fault is the sms.failed of an SMS that came in."""
 
@@ -112,6 +119,17 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "accept.recovered": ("{connections} connections",),
     "pdu.refused": ("{system_id}", "{remote}", "{command}", "{reason}", "{command_status}", _LEFT_OUT),
     "pdu.noted": ("{system_id}", "{remote}", "{command}", "{reason}", _LEFT_OUT),
+    "receipt.sent": ("{system_id}", "session {session}"),
+    "receipt.unmatched": (
+        "{system_id}",
+        "receipt {remote_id}",
+        "{said}",
+        "error {error}",
+        "{source} > {destination}",
+        "{reason}",
+        _LEFT_OUT,
+    ),
+    "receipt.contradicts": ("{system_id}", "{msisdn}", "{remote_id}", "says {said}", "{kept} stays"),
     "storage.failed": ("{error}", "failure {failures}", "no SMS is taken for {pause_s} s"),
     "storage.recovered": ("after {failures} failures in {failing_s} s",),
     "node.joined": ("{node}", "number {number}"),

@@ -25,7 +25,6 @@ class Exchange:
         queue: InboundQueue,
         outbox: Outbox,
         retransmissions: Retransmissions,
-        receipts: Receipts,
         clock: Clock,
         *,
         work: Callable[[], None],
@@ -35,11 +34,14 @@ class Exchange:
         self._outbox = outbox
         self._retransmissions = retransmissions
         self._clock = clock
-        self._receipts = receipts
-        self.receipted: Callable[[Receipt], None] = receipts.received
+        self._receipts: Receipts | None = None
         self._work = work
         self._changed = changed
         self.received: Callable[[Inbound], None] = queue.received  # as it is: a call more costs every SMS
+
+    def receipts_with(self, receipts: Receipts) -> None:
+        """Pass what concerns receipts to `receipts`."""
+        self._receipts = receipts
 
     def bound(self, bind: Bind) -> None:
         """Register a new bind."""
@@ -52,7 +54,7 @@ class Exchange:
 
     def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
         """Note that the peer accepted a part."""
-        if bind.receipts is not None:
+        if bind.receipts is not None and self._receipts is not None:
             self._receipts.taken(bind, sms, remote_id, self._clock.now_ms())
         self._outbox.sent(bind, sms, remote_id, self._clock.monotonic(), self._clock.now_ms())
 
@@ -66,6 +68,11 @@ class Exchange:
 
     def late(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
         """Note that the peer accepted a part that it was thought to have left unanswered."""
+
+    def receipted(self, receipt: Receipt) -> None:
+        """Queue a receipt."""
+        if self._receipts is not None:
+            self._receipts.received(receipt)
 
     def enquired(self, enquiry: Enquiry) -> None:
         """Queue a question about an SMS."""

@@ -4,7 +4,7 @@ from asyncio import Future, get_running_loop
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gateway.channels.contract import ChannelOwner, Inbound, Loss
+from gateway.channels.contract import ChannelOwner, Inbound, Loss, ReceiptsAsked
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
 
@@ -23,8 +23,8 @@ class Utf16:  # an Alphabet and a Composer
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
-    account, peer, link, receipts, refuses = "memory", "handsets", "", None, ""
-    response_timeout, mark = 60.0, 0
+    account, peer, link, response_timeout, mark, refuses = "memory", "handsets", "", 60.0, 0, ""
+    receipts: ReceiptsAsked | None = None
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))

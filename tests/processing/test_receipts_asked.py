@@ -34,9 +34,9 @@ def said(delivery: DeliverSm) -> Receipt:
 
 
 async def test_a_receipt_and_an_acknowledgement(tmp_path: Path) -> None:
-    """Beside the reply, on the same bind, with the addresses swapped; our name of the SMS, nothing of its text.
+    """Beside the reply, on the same bind, addresses swapped; with our name of the SMS, nothing of its text.
 
-    Each asks for what it gets: a receipt of a centre, word of the receiver, both; nothing asked, nothing given.
+    What is asked for is given: a receipt of a centre, word of the receiver, both; else nothing.
     """
     async with live_gateway(tmp_path) as live, await bind(live.port) as esme:
         id_ = await accepted(esme, sms(ALICE, "161", "CXFX", registered_delivery=0x05))
@@ -136,7 +136,7 @@ async def test_many_receipts_do_not_wait_for_each_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("registered", range(32))
 def test_all_values(registered: int) -> None:
-    """By bits: 1 always, 2 of failure, 3 of success; 4 and 8 the receiver's word; 16 asks for what never is."""
+    """By bits: 1 always, 2 of failure, 3 of success; 4 and 8 the receiver's word; 16 nothing."""
     for delivered_ in (True, False):
         centre = {0: False, 1: True, 2: not delivered_, 3: delivered_}[registered & 3]
         expected = [Kind.RECEIPT] * centre + [Kind.ACKNOWLEDGEMENT] * bool(registered & 12)

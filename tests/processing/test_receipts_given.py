@@ -1,4 +1,4 @@
-"""Receipts of the SMS that left: a peer over a real socket names the parts in its responses, and tells later."""
+"""Receipts of the SMS that left: a peer, over a real socket, names the parts and tells later."""
 
 import asyncio
 import contextlib
@@ -165,8 +165,8 @@ async def test_before_the_response(tmp_path: Path) -> None:
 
 
 async def test_of_nobody(tmp_path: Path) -> None:
-    """Answered as any other, reported once after a minute, kept; so is one that several parts may be meant by,
-    at once."""
+    """Answered as any other, reported once after a minute, kept; so is one that may be of several
+    parts, at once."""
     clock = MovedClock()
     async with asking(tmp_path, clock) as live, centre(live.port) as peer:
         await peer.tells("77", "DELIVRD")
@@ -194,7 +194,7 @@ async def test_of_nobody(tmp_path: Path) -> None:
 
 
 async def test_ids_in_two_forms(tmp_path: Path) -> None:
-    """The response in hexadecimal digits, the receipt in decimal ones: never the part that is called alike."""
+    """The response in hexadecimal digits, the receipt in decimal ones: never the part with an equal id."""
     async with asking(tmp_path, id="hex") as live, centre(live.port) as peer:
         for remote_id in ("0000000A", "00000010"):
             peer.asks()
@@ -207,8 +207,8 @@ async def test_ids_in_two_forms(tmp_path: Path) -> None:
 
 
 async def test_none_comes(tmp_path: Path) -> None:
-    """After `wait` it is reported, once, over a restart; one that comes even later counts. Where only failures
-    are told, nothing is missed."""
+    """After `wait` it is reported, once, over a restart; one that comes even later counts. Where
+    only failures are told, nothing is missed."""
     clock = MovedClock()
     async with asking(tmp_path, clock, wait=600) as live, centre(live.port) as peer:
         peer.asks()
