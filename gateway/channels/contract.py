@@ -62,7 +62,7 @@ class ReceiptsAsked:
 class Bind(Protocol):
     """One live connection. number: unique in the lifetime of the store. account: whose it is. link: the name
     of the one that we dialled, "" where the peer did. peer: address and port. response_timeout: seconds.
-    messages_in, messages_out: see rule 10. receipts: None where none are asked for."""
+    messages_in, messages_out: see rule 10."""
 
     number: int
     account: str
@@ -71,7 +71,10 @@ class Bind(Protocol):
     response_timeout: float
     messages_in: int
     messages_out: int
-    receipts: ReceiptsAsked | None
+
+    @property
+    def receipts(self) -> ReceiptsAsked | None:
+        """Whether receipts are asked for of what leaves here."""
 
     @property
     def closed(self) -> bool:
@@ -96,6 +99,9 @@ class Bind(Protocol):
     def asks_for(self, msisdn: str) -> int | None:
         """How closely the bind asks for the SMS of this handset: 0 = not at all, more = more closely; None:
         it asks for nobody in particular."""
+
+    def given_id(self, message_id: str) -> str:
+        """What the peer is told that an SMS is called: our message id, or its end."""
 
     def accept(self, origin: object, message_id: str) -> None:
         """Answer that an SMS is stored and executed."""

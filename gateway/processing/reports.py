@@ -64,7 +64,7 @@ class Reports:
         m, delivered = handled.m, handled.result != _FAILED
         came = m.came
         for number, registered, at in (*m.asked, (m.number, came.registered, m.at)):
-            fate = Fate(message_id(number), delivered, at, now_ms)
+            fate = Fate(came.bind.given_id(message_id(number)), delivered, at, now_ms)
             for kind in kinds_of(registered, dialled=bool(came.bind.link), delivered=delivered):
                 if sms := self._row(kind, number, fate, came.bind.account, now_ms):
                     _answering(sms, m, came.bind)

@@ -104,7 +104,9 @@ _MESSAGE: Final[Mapping[str, Support]] = MappingProxyType(
             "bit 6 (user data header); messaging mode and reply path are ignored",
             ((CommandStatus.RINVESMCLASS, "a message type (bits 5 to 2) other than 0"),),
         ),
-        "registered_delivery": Support(Use.IGNORED, "no receipt is ever sent"),
+        "registered_delivery": Support(
+            Use.USED, "bits 0 to 3: who gets a receipt; bit 4: there is no intermediate notification"
+        ),
         "data_coding": Support(
             Use.USED, "by the alphabet of the account; one that it does not know is read as 0"
         ),
@@ -154,12 +156,12 @@ SENT: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
             "dest_addr_ton": Support(Use.SENT, "as the handset wrote last, else that of the account"),
             "dest_addr_npi": Support(Use.SENT, "as the handset wrote last, else that of the account"),
             "destination_addr": Support(Use.SENT, "as the handset wrote last, else as the account wants it"),
-            "esm_class": Support(Use.SENT, "0, in parts of a long message 0x40 (user data header)"),
+            "esm_class": Support(Use.SENT, "0, in parts of a long message 0x40, in a receipt 0x04 or 0x08"),
             "protocol_id": _EMPTY,
             "priority_flag": _EMPTY,
             "schedule_delivery_time": _EMPTY,
             "validity_period": _EMPTY,
-            "registered_delivery": Support(Use.EMPTY, "no receipt is asked for"),
+            "registered_delivery": Support(Use.SENT, "1 or 2 where the account asks for receipts, else 0"),
             "replace_if_present_flag": _EMPTY,
             "data_coding": Support(Use.SENT, "0 where the alphabet of the account has every letter, else 8"),
             "sm_default_msg_id": _EMPTY,
@@ -185,6 +187,9 @@ TLVS_USED: Final[Mapping[str, str]] = MappingProxyType(
         "sar_total_segments": "received: a part of a long message",
         "sar_segment_seqnum": "received: a part of a long message",
         "user_message_reference": "received: tells a repeated SMS from another one",
+        "receipted_message_id": "sent in receipts, and read in those that were asked for",
+        "message_state": "sent in receipts, and read in those that were asked for",
+        "network_error_code": "received: in receipts",
         "sc_interface_version": "sent in the bind responses to a peer of 3.4 or later",
     }
 )

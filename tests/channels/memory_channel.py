@@ -4,7 +4,7 @@ from asyncio import Future, get_running_loop
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gateway.channels.contract import ChannelOwner, Inbound, Loss, ReceiptsAsked
+from gateway.channels.contract import ChannelOwner, Inbound, Loss
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated
 
@@ -23,8 +23,7 @@ class Utf16:  # an Alphabet and a Composer
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
-    account, peer, link, response_timeout, mark, refuses = "memory", "handsets", "", 60.0, 0, ""
-    receipts: ReceiptsAsked | None = None
+    account, peer, link, response_timeout, mark, refuses, receipts = "memory", "far", "", 60.0, 0, "", None
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))
@@ -37,7 +36,7 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
 
     def asks_for(self, _msisdn: str) -> int | None: ...
 
-    has_read = property(lambda _: lambda *_: True)  # what is written here is read at once
+    given_id, has_read = property(lambda _: str), property(lambda _: lambda *_: True)
 
     def describe(self, _now: float) -> dict[str, object]:
         return {"system_id": self.account, "remote": self.peer, "window_out": len(self.unanswered)}

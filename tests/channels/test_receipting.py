@@ -134,6 +134,14 @@ def test_what_is_asked_for() -> None:
     assert asked_by(ReceiptSettings(ask="always", wait=1.5)) == ReceiptsAsked(1500)
 
 
+def test_the_name_that_a_peer_was_given() -> None:
+    """Whole, or its last eight characters where the peer is of SMPP 3.3."""
+    mc, _ = bound_pair()
+    assert bind_of(mc).given_id("0123456789abcdef") == "0123456789abcdef"
+    mc.tlvs_allowed = False
+    assert bind_of(mc).given_id("0123456789abcdef") == "89abcdef"
+
+
 @pytest.mark.parametrize(("kind", "esm_class"), [(Kind.RECEIPT, 4), (Kind.ACKNOWLEDGEMENT, 8)])
 def test_ours_on_the_wire(kind: Kind, esm_class: int) -> None:
     """Times in the zone of the service; TLVs beside the text."""

@@ -80,6 +80,10 @@ class SmppBind:
         """By its address_range. A receipt, which is for no handset, is for any."""
         return None if self.wanted is None or not msisdn else self.wanted.weight(msisdn)
 
+    def given_id(self, message_id: str) -> str:
+        """A peer of SMPP 3.3 reads eight characters (SMPP 3.3 section 5.2.13)."""
+        return message_id if self.session.tlvs_allowed else message_id[-8:]
+
     def accept(self, origin: object, message_id: str) -> None:
         """submit_sm_resp or data_sm_resp with ROK; deliver_sm_resp, whose message_id is empty by rule."""
         if isinstance(origin, SubmitSm | DataSm):
