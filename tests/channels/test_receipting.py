@@ -78,7 +78,7 @@ def test_from_a_centre_that_we_dialled(pdu: DeliverSm | DataSm) -> None:
     bind.accept(receipt.origin, "")
     [answer] = pdus(esme.output())
     assert (answer.command_status, cast(Any, answer).message_id) == (0, "")
-    assert owner.received_ == []
+    assert (owner.received_, bind.messages_in) == ([], 0)
 
 
 def test_refused_while_nothing_can_be_stored() -> None:

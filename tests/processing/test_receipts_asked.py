@@ -124,6 +124,19 @@ async def test_a_receipt_outlives_its_bind(tmp_path: Path) -> None:
         )
 
 
+async def test_a_receipt_of_an_account_that_is_gone(tmp_path: Path) -> None:
+    """It is given up at the start: no other account has asked for it. An SMS goes elsewhere."""
+    async with live_gateway(tmp_path) as live, await bind(live.port, "transmitter") as esme:
+        await accepted(esme, sms(ALICE, "161", "CXFX", registered_delivery=1))
+    other = {"accounts": [{"system_id": "other", "password": "fetion16", "default": True}]}
+    async with live_gateway(tmp_path, smpp=other):
+        states = "SELECT kind, state FROM outbox ORDER BY kind"
+        await until(
+            lambda: [tuple(row.values()) for row in rows(store_of(tmp_path), states)] == [(0, 0), (1, 2)],
+            "the end of the receipt",
+        )
+
+
 async def test_many_receipts_do_not_wait_for_each_other(tmp_path: Path) -> None:
     """They are for no handset: as many are under way as the window has room for."""
     count = 20

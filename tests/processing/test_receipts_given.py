@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway.errors import STORE_DOWN
 from gateway.outbound.receipts import EARLY_MS
 from gateway.smpp.codec import encode
@@ -14,7 +16,17 @@ from gateway.smpp.pdus import BindTransceiver, DeliverSm, SubmitSm, SubmitSmResp
 from gateway.smpp.receipts import Report
 from gateway.smpp.status import CommandStatus
 from tests.processing.machine_service import LiveGateway, accounts, live_gateway
-from tests.proofs.served import PASSWORD, SYSTEM_ID, frame, lines, rows, sms, until
+from tests.proofs.served import (
+    PASSWORD,
+    SYSTEM_ID,
+    frame,
+    lines,
+    rows,
+    serving,
+    sms,
+    until,
+    write_config,
+)
 from tests.support import ALICE, MovedClock, store_of
 
 
@@ -162,6 +174,22 @@ async def test_before_the_response(tmp_path: Path) -> None:
     async with asking(tmp_path) as live, centre(live.port) as peer:
         await peer.takes("c")
         await until(lambda: state(tmp_path) == [5, 6], "undelivered")
+
+
+@pytest.mark.long
+async def test_a_kill_between_receipt_and_response(tmp_path: Path) -> None:
+    """kill -9: the receipt was answered, so it is there; the part leaves again, its response claims it."""
+    config = write_config(tmp_path, smpp=accounts(receipts={"ask": "always"}))
+    async with serving(config) as served, centre(served.port) as peer:
+        peer.asks()
+        await peer.next(DeliverSm)
+        await peer.tells("0C", "DELIVRD")
+        await served.kill()
+    async with serving(config) as served, centre(served.port) as peer:
+        await peer.takes("c")
+        await until(lambda: state(tmp_path) == [5], "delivered")
+        [row] = parts(tmp_path)
+        assert (row["remote_id"], row["said"]) == ("c", "DELIVRD")
 
 
 async def test_of_nobody(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ class Traffic:
         """Hand over a receipt: from a centre that we dialled, or from a peer that is asked for them."""
         if not is_receipt(request.esm_class) or (not bind.link and bind.receipts is None):
             return False
+        bind.messages_in -= 1  # it is no SMS
         self._owner.receipted(receipt_of(bind, bind.receipt_ids, request, arrived))
         return True
 
