@@ -47,6 +47,7 @@ from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
+from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
 from gateway.processing.addressing import Accounts, Addressing, Spelling
 from gateway.processing.answers import Answers
@@ -61,6 +62,7 @@ from gateway.processing.provinces import Around, Provinces, Terms
 from gateway.processing.quotas import Quotas
 from gateway.processing.recognition import Recognition
 from gateway.processing.recovery import Recovery
+from gateway.processing.reports import Reports
 from gateway.processing.resends import Resends
 from gateway.processing.upkeep import Upkeep
 from gateway.secrets import HashCost, Hasher, generate_password
@@ -274,6 +276,7 @@ class Gateway:
         )
         drivers = [*smpp.drivers, *self._drivers]
         accounts = accounts_of(drivers)
+        self._makers = {name: terms.report for name, terms in accounts.items() if terms.report is not None}
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_name,
@@ -302,6 +305,15 @@ class Gateway:
         )
         store, clock, numbers, until = self.store, self._clock, self._numbers, self._changes.until
         self._enquiries = Enquiries(store, self.outbox, self._in_force, numbers, clock, observer, until)
+        self.receipts = Receipts(
+            self.store,
+            observer,
+            self._in_force.home,
+            tells_events=bool(self._consumers),
+            shut=self.queue.halted,
+            touched=self.outbox.touch,
+            wake=self._work.set,
+        )
         exchange = Exchange(
             self.binds,
             self.queue,
@@ -312,6 +324,7 @@ class Gateway:
             changed=self._changes.note,
         )
         exchange.enquired = self._enquiries.put
+        exchange.receipts_with(self.receipts)
         sessions = itertools.count((store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, sessions) for driver in drivers]
         self.channel, self.links = smpp.channel, smpp.links
@@ -361,7 +374,9 @@ class Gateway:
         self._build_recovery()
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
-        batches = Batches(recognition, self._build_execution(), placement)
+        batches = Batches(
+            recognition, self._build_execution(), Reports(self._numbers, self._makers), placement
+        )
         self._build_provinces()
         stages = Stages(
             queue,
@@ -371,6 +386,7 @@ class Gateway:
             self._upkeep,
             self.retransmissions,
             self.outbox,
+            self.receipts,
             self.provinces,
             self._nodes,
         )

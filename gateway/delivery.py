@@ -19,10 +19,10 @@ class Delivery(IntEnum):
 class PartReceipt(NamedTuple):
     """A part that left with a receipt asked for, and what its receipts say: a row of the table `receipt`.
 
-    number, part: the SMS, and which of its `parts` parts, from 1. remote_id: what the peer calls the part. at:
-    when the peer took it. until: when it is reported that no receipt has come, 0: not (any more). state: SENT
-    while nothing final is known, DELIVERED, UNDELIVERED. said, error: as the peer wrote them. receipted_at: of
-    the last receipt, 0: none has come.
+    number, part: the SMS, and which of its `parts` parts, from 1. remote_id: what the peer calls the part.
+    at: when the peer took it. until: when it is reported that no receipt has come, 0: not (any more). state:
+    SENT while nothing final is known, DELIVERED, UNDELIVERED. said, error: as the peer wrote them.
+    receipted_at: of the last receipt, 0: none has come.
     """
 
     number: int

@@ -124,9 +124,9 @@ class MobileTerminated:
     an attempt. session: number of the bind that answered last,
     set when the SMS is closed. refusals: temporary refusals in a row. losses: how often a peer that
     answered other PDUs did not answer it in time, or it was the oldest unanswered PDU of a lost session.
-    node: number of the node that is to send it, 0: the one that has it. kind: what it is; a receipt has no
-    handset (msisdn ""), and its text is that of gateway.channels.contract.Fate. tlvs: those of a vendor that
-    it takes over from its cause, as they stand on the wire.
+    node: number of the node that is to send it, 0: the one that has it. kind: what it is; a receipt goes
+    to no handset (msisdn ""). tlvs: those of a vendor that it takes over from its cause, or those of a
+    receipt, as they stand on the wire.
     """
 
     number: int
@@ -280,6 +280,14 @@ class ProductRecord(NamedTuple):
     province: str
 
 
+class AskedFor(NamedTuple):
+    """A part of a long message whose sender wants to be told of it: StoredPart has the same fields."""
+
+    number: int
+    registered: int
+    at: int
+
+
 class CompletePart(NamedTuple):
     """The message of a stored part is complete: its octets are deleted, the rest is kept until `deadline`."""
 
@@ -395,7 +403,8 @@ class Commit:
     ordinals: by number of a message, the ordinal of its digest (gateway.storage.nodes.Equal); absent: 0.
     revisions: of the customers that were loaded (World.revisions).
     receipts: each replaces that of the same SMS and part. outcomes: new states of SMS that are SENT. early:
-    each replaces one of the same account, key and state; early_gone: account and key of those that are claimed.
+    each replaces one of the same account, key and state; early_gone: account and key of those that are
+    claimed.
     """
 
     messages: list[JournalEntry] = field(default_factory=list)

@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gateway.message import Asked, JournalEntry, MobileTerminated, StoredEvent
+from gateway.message import Asked, EarlyReceipt, JournalEntry, MobileTerminated, PartReceipt, StoredEvent
 
 
 class Remote(Protocol):
@@ -78,6 +78,16 @@ class Observer:
 
     def moved(self, sms: MobileTerminated, before: str) -> None:
         """An SMS leaves through the backup of its account. before: the account that it had."""
+
+    def receipted(self, part: PartReceipt) -> None:
+        """A receipt said something of a part, and that is stored; or none has come in time (part.state is
+        SENT and part.until is 0)."""
+
+    def receipt_contradicts(self, part: PartReceipt, said: str) -> None:
+        """Another final receipt of a part says something else; the first one stays."""
+
+    def receipt_unmatched(self, receipt: EarlyReceipt, reason: str) -> None:
+        """No part is known that a receipt is of, or several are."""
 
     # Binds and connections
 

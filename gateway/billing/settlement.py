@@ -13,7 +13,7 @@ service.timezone, amounts in fen. No file holds the text of an SMS. The columns 
     direction          0 uplink, 1 downlink
     submitted_at       RFC 3339; completed_at: when a downlink SMS was closed
     result             code of the service, 200 is success; the SMSC's error if a downlink SMS failed
-    outcome            as in the log; of a downlink SMS sent, failed or expired
+    outcome            as in the log; of a downlink SMS sent, delivered, undelivered, failed or expired
     fee_type           01 free, 02 by the message, 03 by the month
     info_fee, month_fee, communication_fee
     home_province      three digits, 000 if unknown

@@ -26,10 +26,10 @@ suite over every driver. A driver must:
 All calls are made in the event loop's thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated, PartHeader
@@ -52,14 +52,22 @@ class Alphabet(Protocol):
         """The text of a long message: octets and data_coding of its parts, in their order."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptsAsked:
+    """Receipts are asked for of SMS that leave on a bind. wait_ms: by when one comes, 0: perhaps never, as
+    where only failures are told."""
+
+    wait_ms: int = 0
+
+
 class Bind(Protocol):
     """One live connection. number: unique in the lifetime of the store. account: whose it is. link: the name
     of the one that we dialled, "" where the peer did. peer: address and port. response_timeout: seconds.
     messages_in, messages_out: see rule 10. reply_on: number of the bind on which answers to what came here
     leave, where that is another one; 0: here. if_unanswered: what becomes of an SMS that is not answered in
     time: repeat, reconnect (it leaves again; the driver ends the bind), wait. held: SMS that wait for a late
-    answer and still count as unanswered; the outbox sets it.
-    held_answers: SMS that were accepted, and whose answer leaves when others that came with them are decided."""
+    answer and still count as unanswered; the outbox sets it. held_answers: SMS that were accepted, and whose
+    answer leaves when others that came with them are decided."""
 
     number: int
     account: str
@@ -72,6 +80,10 @@ class Bind(Protocol):
     if_unanswered: str
     held: int
     held_answers: int
+
+    @property
+    def receipts(self) -> ReceiptsAsked | None:
+        """Whether receipts are asked for of what leaves here."""
 
     @property
     def closed(self) -> bool:
@@ -96,6 +108,9 @@ class Bind(Protocol):
     def asks_for(self, msisdn: str) -> int | None:
         """How closely the bind asks for the SMS of this handset: 0 = not at all, more = more closely; None:
         it asks for nobody in particular."""
+
+    def given_id(self, message_id: str) -> str:
+        """What the peer is told that an SMS is called: our message id, or its end."""
 
     def accept(self, origin: object, message_id: str) -> None:
         """Answer that an SMS is stored and executed."""
@@ -281,6 +296,21 @@ class ChannelOwner(Protocol):
 
     def disconnected(self) -> None:
         """A connection is gone, bound or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What a receipt of ours says of an SMS that came. delivered: it was executed. came_at, over_at: ms since
+    the epoch."""
+
+    message_id: str
+    delivered: bool
+    came_at: int
+    over_at: int
+
+
+Report: TypeAlias = Callable[[Fate], tuple[str, bytes]]
+"""Writes a receipt for an account: its text, and its TLVs as they stand on the wire."""
 
 
 class Composer(Protocol):

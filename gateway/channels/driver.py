@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gateway.channels.contract import Channel, ChannelOwner, Composer
+from gateway.channels.contract import Channel, ChannelOwner, Composer, Report
 from gateway.message import MobileTerminated
 from gateway.observer import Observer
 
@@ -18,7 +18,8 @@ class AccountTerms:
     """What the gateway has to know of one account, whatever its protocol.
 
     composer: cuts the SMS that leave through it. prefix, ton, npi: how it writes a mobile that never wrote to
-    us. retransmission_ms: how long a retransmission is looked for; 0 = never.
+    us. retransmission_ms: how long a retransmission is looked for; 0 = never. report: writes a receipt for
+    its peers; None: they cannot ask for any.
     """
 
     composer: Composer
@@ -26,6 +27,7 @@ class AccountTerms:
     ton: int = 0
     npi: int = 1
     retransmission_ms: int = 0
+    report: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)

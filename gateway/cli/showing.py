@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.cli.config import add_config, no_store, settings_of
 from gateway.cli.output import complain, sentence
-from gateway.message import MASKED, Delivery, message_id
+from gateway.message import MASKED, Delivery, Kind, message_id
 from gateway.operations.control import CommandRefused, NotRunning, ask
 from gateway.operations.log_lines import escaped
 from gateway.operations.operators import AT_ONCE
@@ -81,6 +81,8 @@ def shown(record: JournalRecord | DownlinkRecord) -> dict[str, Any]:
             found[key] = utc(value) if value else None
         elif isinstance(value, Delivery):
             found[key] = state_of(value)
+        elif isinstance(value, Kind):
+            found[key] = value.name.lower()
         elif isinstance(value, bool):
             found[key] = int(value)
         elif isinstance(value, bytes):

@@ -16,6 +16,8 @@ from gateway.message import (
     Attempt,
     Delivery,
     JournalEntry,
+    Kind,
+    PartReceipt,
     message_id,
     short_id,
 )
@@ -50,6 +52,17 @@ _ANSWERS: Final[Mapping[Answer, str]] = {
 _STATES: Final[Mapping[Delivery, str]] = {
     Delivery.FAILED: "given up: {0.error}",
     Delivery.EXPIRED: "given up: not delivered before it expired",
+    Delivery.DELIVERED: "the handset has it, as its receipts say",
+    Delivery.UNDELIVERED: "the handset does not have it whole, as its receipts say",
+}
+
+
+_TAKEN: Final = (Delivery.SENT, Delivery.DELIVERED, Delivery.UNDELIVERED)
+"""States of an SMS that the peer took whole."""
+_KINDS: Final[Mapping[Kind, str]] = {
+    Kind.SMS: "",
+    Kind.RECEIPT: "receipt, ",
+    Kind.ACKNOWLEDGEMENT: "receipt as of its receiver, ",
 }
 
 
@@ -59,7 +72,7 @@ class Life:
 
     message: None where only the SMS out is left. parts: that were joined into it. attempts: by number of the
     SMS out. waits: by the same number, the reason and until when (ms, 0: open). remotes: of sessions that
-    last, by their numbers.
+    last, by their numbers. receipts: by number of the SMS out, its parts whose receipts were asked for.
     """
 
     message: JournalRecord | None
@@ -68,6 +81,7 @@ class Life:
     attempts: Mapping[int, Sequence[Attempt]]
     waits: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     remotes: Mapping[int, str] = field(default_factory=dict)
+    receipts: Mapping[int, Sequence[PartReceipt]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +164,8 @@ def _repeated(sms: JournalRecord) -> Iterator[Row]:
 def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
     attempts = life.attempts.get(sms.number, ())
     parts = "1 part" if sms.parts == 1 else f"{sms.parts} parts"
-    yield Row(
-        sms.at,
-        sms.number,
-        "stored",
-        f"{sms.source} > {sms.destination}, {parts}, through account {sms.account}",
-    )
+    way = f"{sms.source} > {sms.destination}, {parts}, through account {sms.account}"
+    yield Row(sms.at, sms.number, "stored", f"{_KINDS[sms.kind]}{way}")
     if sms.repeat and not any(each.result in {Answer.TIMEOUT, Answer.LOST} for each in attempts):
         first = attempts[0].left_at if attempts else sms.closed_at
         text = "its gateway ended before it was closed: it may have left earlier"
@@ -168,11 +178,15 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
         yield from _attempt(sms, each)
         known = each.ordinal
     last = attempts[-1] if attempts else None
-    if sms.state is Delivery.SENT:
+    for part in life.receipts.get(sms.number, ()):
+        yield from _receipt(sms, part)
+    if sms.state in _TAKEN:
         if last is None or last.result is not Answer.OK:
             yield from _gap(sms, known + 1, sms.attempts - 1, sms.closed_at)
             known = sms.attempts
         yield _sent(sms, known, last, life)
+        if sms.state is not Delivery.SENT:
+            yield _receipted(sms, life)
         return
     yield from _gap(sms, known + 1, sms.attempts - (sms.state is Delivery.WAITING), sms.closed_at)
     if sms.state is Delivery.WAITING:
@@ -205,7 +219,37 @@ def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life) -
     parts = f", all {sms.parts} parts" if sms.parts > 1 else ""
     more = {"attempt": ordinal, **_on(sms.account, sms.session, remote), "result": Answer.OK.value}
     text = f"attempt {ordinal}{session}, account {sms.account}: {_ANSWERS[Answer.OK]}{parts}{named}"
-    return Row(sms.closed_at, sms.number, state_of(sms.state), text, more=more)
+    return Row(sms.closed_at, sms.number, state_of(Delivery.SENT), text, more=more)
+
+
+def _receipt(sms: DownlinkRecord, part: PartReceipt) -> Iterator[Row]:
+    """What the receipts of a part say so far."""
+    which = f"part {part.part} of {part.parts}, " if part.parts > 1 else ""
+    named = f"{which}which the peer calls {part.remote_id or 'nothing'}"
+    error = f", error {part.error}" if part.error else ""
+    more = {
+        "part": part.part,
+        "remote_id": part.remote_id,
+        "state": state_of(part.state),
+        "said": part.said,
+        "error": part.error,
+    }
+    if part.receipted_at:
+        text = f"receipt of {named}: {part.said or '-'}{error}"
+        yield Row(part.receipted_at, sms.number, "receipt", text, more=more)
+    elif part.until:
+        text = f"no receipt has come of {named}: it is waited for"
+        yield Row(0, sms.number, "receipt", text, part.until, more)
+    else:
+        why = part.error or "only failures are told"
+        yield Row(0, sms.number, "receipt", f"no receipt has come of {named}: {why}", more=more)
+
+
+def _receipted(sms: DownlinkRecord, life: Life) -> Row:
+    """What its receipts say of the whole."""
+    parts = life.receipts.get(sms.number, ())
+    at = max((part.receipted_at for part in parts), default=0)
+    return Row(at, sms.number, state_of(sms.state), _STATES[sms.state])
 
 
 def _waiting(sms: DownlinkRecord, known: int, wait: tuple[str, int]) -> Iterator[Row]:

@@ -164,7 +164,8 @@ def _life(number: int, reader: Reader) -> Life:
     joined = message.detail.get("joined", ()) if message else ()
     parts = [part for each in joined if (part := reader.journal_record(each)) is not None]
     attempts = {sms.number: reader.attempts(sms.number) for sms in replies}
-    return Life(message, parts, replies, attempts)
+    receipts = {sms.number: reader.receipts(sms.number) for sms in replies}
+    return Life(message, parts, replies, attempts, receipts=receipts)
 
 
 def _asked(life: Life, settings: Settings) -> Life:
@@ -210,7 +211,8 @@ def _print_outgoing(sms: DownlinkRecord, local: Local) -> None:
     """Print what a mobile terminated SMS is."""
     attempts = f"{sms.attempts} attempt{'' if sms.attempts == 1 else 's'}"
     again = ", perhaps delivered before" if sms.repeat else ""
-    say(f"SMS out       {message_id(sms.number)}  {state_of(sms.state)}, {attempts}{again}")
+    what = "Receipt" if sms.kind else "SMS out"
+    say(f"{what:<14}{message_id(sms.number)}  {state_of(sms.state)}, {attempts}{again}")
     say(f"  from        {sms.source} to {sms.destination} (account {sms.account})")
     say(f"  text        {text_of(sms)!r}" + (f" in {sms.parts} parts" if sms.parts > 1 else ""))
     if 0 < sms.parts_done < sms.parts:

@@ -56,9 +56,15 @@ class Event(Item):
     fetion_number: Annotated[str, Field(description="The customer's Fetion number; empty: none.")]
     province: Annotated[str, Field(description="Of the mobile number; 000: unknown.")]
     version: Annotated[
-        int, Field(ge=1, description="Counts the customer's events without gaps: order them by it.")
+        int,
+        Field(
+            ge=0,
+            description="Counts the customer's events without gaps: order them by it. 0: it does not count.",
+        ),
     ]
-    cause_id: Annotated[str, Field(description="message_id of the SMS that led to it.")]
+    cause_id: Annotated[
+        str, Field(description="message_id of the SMS that led to it; of the SMS itself in the family sms.")
+    ]
     data: Annotated[Mapping[str, Any], Field(description="What else belongs to this event.")]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from commands.model import Understood
 from commands.tables import Tables
 from gateway.channels.contract import Inbound
+from gateway.message import AskedFor
 from routing.model import Route
 
 
@@ -15,7 +16,8 @@ class MobileOriginated:
     number: drawn for it; message_id: the same as text. came: the SMS itself. msisdn: the customer's number,
     which is the main number where the source is a second one. tables: with which it was read; with them it is
     handled to its replies, whatever is in force meanwhile. understood: None while a part of a long message
-    waits for the others. joined: the SMS in which the other parts came; parts: how many it has. secret,
+    waits for the others. joined: the SMS in which the other parts came; asked: of those whose
+    sender wants to be told of them; parts: how many it has. secret,
     secret_hash: a password that was hashed beforehand. fault: what a bug raised on its way here. at: when its
     batch began (ms). digest: by what a retransmission of it is known. seen: of
     equal SMS of other nodes, by number, how many commits their node had made when they were first seen, and
@@ -31,6 +33,7 @@ class MobileOriginated:
     understood: Understood | None = None
     parts: int = 1
     joined: tuple[int, ...] = ()
+    asked: tuple[AskedFor, ...] = ()
     secret: str = ""
     secret_hash: str = ""
     fault: Exception | None = None

@@ -100,6 +100,12 @@ class InboundQueue:
             return STORE_DOWN
         return self._no_room()
 
+    def halted(self, now: float) -> Refusal | None:
+        """Return why nothing at all is stored now (monotonic seconds), or None: however full it is."""
+        if self.stopping:
+            return STOPPING
+        return self._paused_by if now < self._paused_until else None
+
     def refuse(self, came: Inbound, refusal: Refusal) -> None:
         """Refuse an SMS, if its bind still exists."""
         bind = came.bind

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from gateway.channels.contract import Alphabet
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import CompletePart, StoredPart
+from gateway.message import AskedFor, CompletePart, StoredPart
 
 SETS_PER_HANDSET = 16
 OCTETS_PER_HANDSET = 40 * 1024
@@ -37,6 +37,9 @@ ALIKE_MS = 10_000
 SLACK = 1_000
 """Outdated entries that the heap of deadlines may hold in addition to one per message."""
 
+TO_ALL, TO_RECEIVER = 0xFF, 0x0C
+"""Bits of Inbound.registered that count: a centre that we dialled can ask us as a receiver only."""
+
 Key: TypeAlias = tuple[str, str, str, str, int, int]
 """Account, msisdn, destination, kind of reference, reference, total."""
 
@@ -51,7 +54,7 @@ class _Waiting:
 
     total: the number of its parts. first: the part that came first. touched: when the last one came (ms).
     numbers: the SMS whose parts are stored. digests, texts (octets and data_coding): by place of the part.
-    octets: the sum over its parts.
+    octets: the sum over its parts. asked: those whose sender wants to be told of them.
     """
 
     total: int
@@ -62,6 +65,7 @@ class _Waiting:
     digests: dict[int, bytes] = field(default_factory=dict)
     texts: dict[int, tuple[bytes, int]] = field(default_factory=dict)
     octets: int = 0
+    asked: list[AskedFor] = field(default_factory=list)
 
     def add(self, part: StoredPart) -> bool:
         """Put a part in its place. Returns False, and changes nothing, when the place is taken."""
@@ -71,6 +75,8 @@ class _Waiting:
         self.digests[place] = part.digest
         self.texts[place] = (part.octets, part.data_coding)
         self.octets += len(part.octets)
+        if part.registered:
+            self.asked.append(AskedFor(part.number, part.registered, part.at))
         return True
 
     @property
@@ -97,12 +103,14 @@ class Joined:
     """The result of adding a part.
 
     text: the whole message if this was the last part, else None. joined: numbers of the SMS that carried the
-    other parts. stored: the part, if the store must keep it. gone: numbers of stored parts to delete.
-    complete: stored parts that lose their octets. given_up: the message that this part ended.
+    other parts; asked: those of them whose sender wants to be told. stored: the part, if the store must keep
+    it. gone: numbers of stored parts to delete. complete: stored parts that lose their octets. given_up: the
+    message that this part ended.
     """
 
     text: str | None = None
     joined: tuple[int, ...] = ()
+    asked: tuple[AskedFor, ...] = ()
     stored: StoredPart | None = None
     gone: list[int] = field(default_factory=list)
     complete: list[CompletePart] = field(default_factory=list)
@@ -115,6 +123,7 @@ class GivenUp:
 
     first: StoredPart
     numbers: tuple[int, ...]
+    asked: tuple[AskedFor, ...] = ()
 
 
 class Reassembly:
@@ -195,6 +204,7 @@ class Reassembly:
         stored = StoredPart(
             m.number, account, came.source, destination, part, came.data_coding, came.octets, deadline,
             m.msisdn, came.source_ton, came.source_npi, m.at, digest,
+            registered=came.registered & (TO_RECEIVER if came.bind.link else TO_ALL),
         )  # fmt: skip
         self._end_others(key, stored, joined)
         waiting = self._sets.get(key) or self._open(key, stored)
@@ -268,6 +278,7 @@ class Reassembly:
         """Join a complete message; its digests replace its octets."""
         joined.text = waiting.text(alphabet)
         joined.joined = tuple(waiting.numbers)
+        joined.asked = tuple(each for each in waiting.asked if each.number != last.number)
         before = self._complete.pop(key, None)
         if before is not None:  # the same message once more
             joined.gone += before.numbers
@@ -303,7 +314,7 @@ class Reassembly:
         waiting = self._sets.pop(key)
         self._octets -= waiting.octets
         self._forget_key(key)
-        return GivenUp(waiting.first, tuple(waiting.numbers))
+        return GivenUp(waiting.first, tuple(waiting.numbers), tuple(waiting.asked))
 
     def _forget_key(self, key: Key) -> None:
         keys = self._per_handset.get(key[:2])

@@ -21,6 +21,7 @@ from gateway.operations.link_lines import LinkLines
 from gateway.operations.logs import Log
 from gateway.operations.net_lines import NetLines
 from gateway.operations.node_lines import NodeLines
+from gateway.operations.receipt_lines import ReceiptLines
 from gateway.operations.way_lines import WayLines
 from gateway.storage.contract import StorageError
 
@@ -59,7 +60,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(NodeLines, LinkLines, CentreLines, NetLines, WayLines):
+class EventLog(NodeLines, LinkLines, CentreLines, NetLines, WayLines, ReceiptLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:
@@ -78,6 +79,7 @@ class EventLog(NodeLines, LinkLines, CentreLines, NetLines, WayLines):
         self._strangers = Rate(clock)
         self._accepts = Rate(clock, 1, ACCEPT_PERIOD)
         self._parked = Rate(clock)
+        self._unmatched = Rate(clock)
         self._dropped = Rate(clock, 1, ACCEPT_PERIOD)
         self._accept_failed = False
         self.links = {}
@@ -274,6 +276,9 @@ class EventLog(NodeLines, LinkLines, CentreLines, NetLines, WayLines):
                 f'{at}"{self._stamp(now_ms)}"{number}"{sms.number:016x}"{cause}"{sms.cause:016x}"'
                 f'{who}"{msisdn}"{whence}"{source}"{rest}{latency * 1000:.3f}{end}'
             )
+            return
+        if sms.kind:
+            self._receipt_sent(sms, remote)
             return
         line = _sent_line(*key)
         line["timestamp"] = self._stamp(now_ms)

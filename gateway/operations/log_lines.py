@@ -80,7 +80,14 @@ SMS: Final[Mapping[str, SmsRow]] = {
     "sms.late": SmsRow("out", ("source",), ("msisdn",), "attempts", "late", ("{reason}",)),
     "sms.moved": SmsRow("out", ("source",), ("msisdn",), "attempts", "moved", ("{reason}",)),
     "sms.parked": SmsRow("out", ("source",), ("msisdn",), "attempts", "parked", _TO_HANDSET),
-    "sms.receipted": SmsRow("out", ("source",), ("msisdn",), "state", "received"),
+    "sms.receipted": SmsRow(
+        "out",
+        ("source",),
+        ("msisdn",),
+        "said",
+        "",
+        ("part {part} of {parts}", "called {remote_id}", "error {error}"),
+    ),
 }
 """Events about one SMS. sms.fault is the sms.failed of an SMS that came in."""
 
@@ -129,6 +136,24 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "accept.recovered": ("{connections} connections",),
     "pdu.refused": ("{system_id}", "{remote}", "{command}", "{reason}", "{command_status}", _LEFT_OUT),
     "pdu.noted": ("{system_id}", "{remote}", "{command}", "{reason}", _LEFT_OUT),
+    "receipt.sent": ("{system_id}", "session {session}"),
+    "receipt.unmatched": (
+        "{system_id}",
+        "receipt {remote_id}",
+        "{said}",
+        "error {error}",
+        "{source} > {destination}",
+        "{reason}",
+        _LEFT_OUT,
+    ),
+    "receipt.contradicts": (
+        "{system_id}",
+        "{msisdn}",
+        "part {part}",
+        "{remote_id}",
+        "says {said}",
+        "{kept} stays",
+    ),
     "storage.failed": ("{error}", "failure {failures}", "no SMS is taken for {pause_s} s"),
     "storage.recovered": ("after {failures} failures in {failing_s} s",),
     "node.joined": ("{node}", "number {number}"),

@@ -78,10 +78,11 @@ class Backups:
         return ""
 
     def elsewhere(self, targets: Mapping[str, str]) -> Callable[[str, str], str]:
-        """Where an SMS of an account to a handset goes, "" for nowhere: the target may not ask for it."""
+        """Where an SMS of an account to a handset goes, "" for nowhere: the target may not ask for it, and a
+        receipt, which is for no handset, is of nobody else's SMS."""
 
         def where(account: str, msisdn: str) -> str:
-            target = targets.get(account, "")
+            target = targets.get(account, "") if msisdn else ""
             return target if target and self._binds.claim(target, msisdn) >= 0 else ""
 
         return where

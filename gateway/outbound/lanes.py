@@ -6,7 +6,7 @@ from math import inf
 from typing import TypeVar
 
 from gateway.message import MobileTerminated
-from gateway.outbound.moving import take_out
+from gateway.outbound.moving import Queues, take_out
 from gateway.outbound.pauses import Pauses
 from gateway.outbound.waiting import Wait, wait_of
 
@@ -23,7 +23,7 @@ class Lanes:
 
     def __init__(self) -> None:
         self.depth = 0
-        self._queues: dict[tuple[str, str], deque[MobileTerminated]] = {}  # per account and handset
+        self._queues: Queues = {}
         self._followers: deque[MobileTerminated] = deque()  # heads of queues whose turn has come
         self._unbound: dict[str, deque[MobileTerminated]] = {}
         self._blocked: dict[int, deque[MobileTerminated]] = {}
@@ -36,7 +36,7 @@ class Lanes:
 
         It may: an operator can retry a parked SMS while older ones are still to be read from the store.
         """
-        queue = self._queues.get((sms.account, sms.msisdn), ())
+        queue = self._queues.get((sms.account, sms.msisdn or sms.number), ())
         return any(each.number == sms.number for each in queue)
 
     def waits_for(self, account: str, msisdn: str) -> bool:
@@ -56,7 +56,7 @@ class Lanes:
         return taken
 
     def _wait_of(self, number: int, account: str, msisdn: str, now: float, *, store_behind: bool) -> Wait:
-        queue = self._queues.get((account, msisdn))
+        queue = self._queues.get((account, msisdn or number))
         return wait_of(number, queue, now, store_behind=store_behind)
 
     def _wait_in(self, waiting: deque[MobileTerminated], sms: MobileTerminated) -> None:
@@ -88,7 +88,7 @@ class Lanes:
 
     def _is_first(self, sms: MobileTerminated) -> bool:
         """Return whether it is the first SMS of its queue."""
-        queue = self._queues.get((sms.account, sms.msisdn))
+        queue = self._queues.get((sms.account, sms.msisdn or sms.number))
         return queue is not None and queue[0] is sms
 
     def _withdraw(self, sms: MobileTerminated) -> None:
@@ -130,7 +130,7 @@ class Lanes:
         """Remove an SMS from its queue; its follower is next."""
         sms.segments = ()
         self.depth -= 1
-        key = (sms.account, sms.msisdn)
+        key = (sms.account, sms.msisdn or sms.number)
         queue = self._queues[key]
         queue.popleft()
         if queue:

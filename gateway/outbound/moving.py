@@ -7,8 +7,8 @@ from typing import TypeVar
 from gateway.message import MobileTerminated
 
 Place = TypeVar("Place", int, str)
-Queues = dict[tuple[str, str], deque[MobileTerminated]]
-"""By account and handset."""
+Queues = dict[tuple[str, str | int], deque[MobileTerminated]]
+"""By account and handset; of a receipt, which is for no handset, by account and number."""
 
 
 def take_out(
@@ -31,13 +31,13 @@ def take_out(
     for account, waiting in list(unbound.items()):
         kept: deque[MobileTerminated] = deque()
         for sms in waiting:
-            queue = queues[account, sms.msisdn]
+            queue = queues[account, sms.msisdn or sms.number]
             place = elsewhere(account, sms.msisdn) if most > 0 else None
             if not place or any(each.number in unstored for each in queue):
                 kept.append(sms)
                 continue
             taken.setdefault(place, []).extend(queue)
-            del queues[account, sms.msisdn]
+            del queues[account, sms.msisdn or sms.number]
             most -= len(queue)
         if kept:
             unbound[account] = kept

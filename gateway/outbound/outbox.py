@@ -91,7 +91,7 @@ class Outbox(Leaving):
         queues = self._queues
         for sms in stored:
             self.depth += 1
-            key = (sms.account, sms.msisdn)
+            key = (sms.account, sms.msisdn or sms.number)
             queue = queues.get(key)
             if queue is None:
                 queues[key] = deque((sms,))

@@ -52,7 +52,7 @@ class Withdrawals:
 
     def _take(self, sms: MobileTerminated) -> bool:
         """Take out one. The first of a handset that waits in none of the places stays."""
-        key = (sms.account, sms.msisdn)
+        key = (sms.account, sms.msisdn or sms.number)
         queue = self._queues[key]
         if queue[0] is not sms:
             queue.remove(sms)

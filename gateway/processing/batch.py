@@ -9,16 +9,22 @@ from gateway.processing.execution import Execution
 from gateway.processing.placement import Placement
 from gateway.processing.prepared import Prepared
 from gateway.processing.recognition import Recognition
+from gateway.processing.reports import Reports
 
 
 class Batches:
     """Prepares the commits of one gateway. placement: None where no other one uses the store."""
 
     def __init__(
-        self, recognition: Recognition, execution: Execution, placement: Placement | None = None
+        self,
+        recognition: Recognition,
+        execution: Execution,
+        reports: Reports,
+        placement: Placement | None = None,
     ) -> None:
         self._recognition = recognition
         self._execution = execution
+        self._reports = reports
         self._placement = placement
 
     async def prepare(
@@ -39,6 +45,7 @@ class Batches:
         for m in fresh if poison else ():
             m.fault = poison
         await self._execution.run(fresh, prepared, now_ms)
+        self._reports.add(prepared, now_ms)
         if self._placement is not None:
             self._placement.place(prepared.commit.outgoing, prepared.elsewhere)
 

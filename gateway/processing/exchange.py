@@ -9,6 +9,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.retransmissions import Retransmissions
 from gateway.message import MobileTerminated
 from gateway.outbound.outbox import Outbox
+from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
 
 
@@ -34,10 +35,15 @@ class Exchange:
         self._outbox = outbox
         self._retransmissions = retransmissions
         self._clock = clock
+        self._receipts: Receipts | None = None
         self._work = work
         self._changed = changed
         self.received: Callable[[Inbound], None] = queue.received  # as it is: a call more costs every SMS
         self.enquired: Callable[[Enquiry], None] = _refuse
+
+    def receipts_with(self, receipts: Receipts) -> None:
+        """Pass what concerns receipts to `receipts`."""
+        self._receipts = receipts
 
     def bound(self, bind: Bind) -> None:
         """Register a new bind."""
@@ -50,6 +56,8 @@ class Exchange:
 
     def sent(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
         """Note that the peer accepted a part."""
+        if bind.receipts is not None and self._receipts is not None:
+            self._receipts.taken(bind, sms, remote_id, self._clock.now_ms())
         self._outbox.sent(bind, sms, remote_id, self._clock.monotonic(), self._clock.now_ms())
 
     def refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:
@@ -71,6 +79,8 @@ class Exchange:
 
     def receipted(self, receipt: Receipt) -> None:
         """Queue a receipt."""
+        if self._receipts is not None:
+            self._receipts.received(receipt)
 
     def available(self, bind: Bind, msisdn: str) -> None:
         """Send what pauses for a handset."""

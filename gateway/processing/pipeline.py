@@ -22,6 +22,7 @@ from gateway.message import Commit
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer
 from gateway.outbound.outbox import Outbox
+from gateway.outbound.receipts import Receipts
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.nodes import Nodes
@@ -64,6 +65,7 @@ class Stages:
     upkeep: Upkeep
     retransmissions: Retransmissions
     outbox: Outbox
+    receipts: Receipts
     provinces: Provinces
     nodes: Nodes | None = None
 
@@ -95,6 +97,7 @@ class Pipeline:
         self._upkeep = stages.upkeep
         self._retransmissions = stages.retransmissions
         self._outbox = stages.outbox
+        self._receipts = stages.receipts
         self._nodes = stages.nodes
         self._provinces = stages.provinces
         self._provinces_from = 0.0
@@ -122,7 +125,7 @@ class Pipeline:
         """Whether every received SMS is answered and every closed SMS is committed."""
         if self._wake.is_set() or self._working or self._retransmissions.expecting:
             return False
-        return not (len(self._queue) or self._outbox.to_store)
+        return not (len(self._queue) or self._outbox.to_store or self._receipts.waiting)
 
     @property
     def failures(self) -> int:
@@ -317,6 +320,8 @@ class Pipeline:
         try:
             await self._batches.prepare(batch, prepared, now_ms, poison)
             commit.parts_gone += parts_gone
+            if self._receipts.due:
+                await self._receipts.hand_in(commit, now_ms)
             self._upkeep.hand_in(commit, (m.number for m in self._in_hand), now_ms=now_ms)
             if commit or (self._nodes is not None and self._nodes.renewal_due):
                 await self._store.commit(commit)
@@ -325,6 +330,7 @@ class Pipeline:
             self._batches.take_back(batch, prepared)
             self._upkeep.put_back(given_up, parts_gone)
             self._upkeep.take_back(commit)
+            self._receipts.take_back()
             if isinstance(error, Conflict | Stale | Fenced) or not isinstance(error, StorageError):
                 raise
             if isinstance(error, InDoubt):
@@ -334,6 +340,7 @@ class Pipeline:
             return
         try:
             self._queue.hold(prepared.held)
+            self._receipts.committed()
             self._answers.give(prepared)
             if self._nodes is not None:
                 self._nodes.left_elsewhere(prepared.elsewhere)
@@ -352,6 +359,7 @@ class Pipeline:
         for m in [*batch, *self._queue.clear()]:
             self._queue.give_back(m)
             self._queue.refuse(m.came, refusal)
+        self._receipts.refuse(refusal)
         self._outbox.flush()
         self._wake.set()
 
@@ -391,6 +399,7 @@ class Pipeline:
         for m in self._queue.clear():
             self._queue.give_back(m)
             self._queue.refuse(m.came, STORE_DOWN)
+        self._receipts.refuse(STORE_DOWN)
         self._outbox.flush()
 
     def _note_failure(self, error: StorageError, pause: float) -> None:
@@ -477,5 +486,6 @@ class Pipeline:
         """Give up late parts, forget old candidates and rows, move the watermark; every few seconds."""
         self._upkeep.due()
         self._provinces.look()
+        self._receipts.look()
         self._hashing.forget()
         self._wake.set()

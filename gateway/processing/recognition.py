@@ -90,7 +90,7 @@ class Recognition:
         for m in batch:
             if m.joined:
                 m.understood = None
-                m.joined = ()
+                m.joined = m.asked = ()
 
     def _digest(self, m: MobileOriginated) -> bytes:
         """Return the digest by which a retransmission is recognised (DESIGN section 5, Resends)."""
@@ -161,7 +161,7 @@ class Recognition:
         if joined.given_up is not None:
             prepared.given_up.append(joined.given_up)
         if joined.text is not None:
-            m.joined = joined.joined
+            m.joined, m.asked = joined.joined, joined.asked
             m.understood = _without_hash(m, self._intake.understand(m, joined.text))
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.inbound.guard import HANDSETS, Guard, Past
 from gateway.inbound.reassembly import KEPT_MS, GivenUp, Reassembly
-from gateway.message import MobileTerminated, StoredPart, message_id
+from gateway.message import Kind, MobileTerminated, StoredPart, message_id
 from gateway.observer import Observer
 from gateway.outbound.outbox import Outbox
 from gateway.processing.addressing import Accounts
@@ -19,6 +19,7 @@ from routing.table import Routing
 SEALED_BY_ANOTHER_KEY = "sealed with another key"
 STEP: Final = 2_000
 """SMS that are taken over at once."""
+NO_ACCOUNT: Final = "the account that asked for this receipt is not configured any more"
 NODE_SHIFT: Final = 56
 """Bits of a number below those of its node (gateway.message.MessageNumbers)."""
 
@@ -118,6 +119,9 @@ class Recovery:
         """Unseal rows, and park each whose seal does not open; an operator can only drop that."""
         for sms in rows:
             if sms.account not in self._accounts.spellings:
+                if sms.kind is not Kind.SMS:  # nobody else has asked for it
+                    self._outbox.drop(sms, NO_ACCOUNT, self._clock.now_ms())
+                    continue
                 sms.account = self._accounts.default
             if sms.secret:
                 name = message_id(sms.number)

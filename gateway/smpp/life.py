@@ -32,9 +32,10 @@ class Life:
     """State, time and end of a session. ``silent``: it ended because the peer answered nothing any more."""
 
     __slots__ = (
-        "_accepts", "_closing", "_encode", "_enquired_at", "_marks", "_now", "_out", "_overdue", "_owed",
-        "_owed_octets", "_own", "_read", "_sends", "_serves", "_unbind_at", "_unbind_received", "_unbind_wanted",
-        "_was_owing", "_window", "side", "silent", "state", "timers",
+        "_accepts", "_closing", "_encode", "_enquired_at", "_marks", "_now", "_out", "_overdue",
+        "_owed", "_owed_octets", "_own", "_read", "_sends", "_serves", "_unbind_at",
+        "_unbind_received", "_unbind_wanted", "_was_owing", "_window", "side", "silent", "state",
+        "timers",
     )  # fmt: skip
 
     def __init__(self, side: Side, now: float, serves: frozenset[int], timers: Timers) -> None:

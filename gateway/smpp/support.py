@@ -143,7 +143,11 @@ _MESSAGE: Final[Mapping[str, Support]] = MappingProxyType(
             ((CommandStatus.RINVESMCLASS, "a message type (bits 5 to 2) other than 0"),),
             ("datagram or transaction mode",),
         ),
-        "registered_delivery": Support(Use.IGNORED, "no receipt is ever sent", noted=("bits 7 to 5",)),
+        "registered_delivery": Support(
+            Use.USED,
+            "bits 0 to 3: who gets a receipt; bit 4: there is no intermediate notification",
+            noted=("bits 7 to 5",),
+        ),
         "data_coding": Support(
             Use.USED, "by the alphabet of the account; one that it does not know is read as 0"
         ),
@@ -317,7 +321,8 @@ SENT: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
             "dest_addr_npi": Support(Use.SENT, "as the handset wrote last, else that of the account"),
             "destination_addr": Support(Use.SENT, "as the handset wrote last, else as the account wants it"),
             "esm_class": Support(
-                Use.SENT, "0, in parts of a long message with a user data header 0x40, in a receipt 0x04"
+                Use.SENT,
+                "0, in parts of a long message with a user data header 0x40, in a receipt 0x04 or 0x08",
             ),
             "protocol_id": _EMPTY,
             "priority_flag": Support(Use.SENT, "as the account wants it, else 0"),
@@ -357,6 +362,9 @@ TLVS_USED: Final[Mapping[str, str]] = MappingProxyType(
         " sent in data_sm where the account wants a validity",
         "sc_interface_version": "sent in bind responses from 3.4 on; received: the version of a centre",
         "congestion_state": "sent to peers of 5.0, in the responses of the listener to all operations",
+        "receipted_message_id": "sent in receipts, and read in those that were asked for",
+        "message_state": "sent in receipts, and read in those that were asked for",
+        "network_error_code": "received: in receipts",
     }
 )
 """The TLVs that the gateway uses or sends; the others are read and ignored."""

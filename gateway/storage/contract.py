@@ -264,9 +264,9 @@ class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, Protocol):
         """Store all of `commit`, durably (rule 1). Raises Conflict too.
 
         What is written about a number that the store does not have (`closed`, `changed`, `attempts`,
-        `parts_gone`, `parts_complete`, `repeats`, `doubted`, `receipts`, `outcomes`) has no effect. An attempt replaces that of the
-        same SMS and place (gateway.message.Attempt); attempts go with their SMS. `certain` also takes back
-        what `uncertain` of the same commit says.
+        `parts_gone`, `parts_complete`, `repeats`, `doubted`, `receipts`, `outcomes`) has no effect. An
+        attempt replaces that of the same SMS and place (gateway.message.Attempt); attempts and receipts go
+        with their SMS. `certain` also takes back what `uncertain` of the same commit says.
         """
 
     async def matching(self, place: float, limit: int) -> list[str]:

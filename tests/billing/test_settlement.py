@@ -13,7 +13,7 @@ import pytest
 from commands.model import Customer, CustomerState, Hidden, Order
 from gateway.billing.settlement import COLUMNS, Span
 from gateway.cli.main import main
-from gateway.message import Commit, Delivery, MobileTerminated, ProductRecord, message_id
+from gateway.message import Commit, Delivery, Kind, MobileTerminated, PartReceipt, ProductRecord, message_id
 from gateway.settings import load
 from gateway.simulator.handset import Centre
 from gateway.storage.sqlite import reader as sqlite_reader
@@ -139,6 +139,24 @@ def test_downlink(config: Path, tmp_path: Path) -> None:
     assert {record["fee_type"] for record in found} == {"01"}
     assert found[0]["completed_at"] == "2007-03-02T09:01:00.000+08:00"
     assert column(found, "direction", "msisdn", "access_number")[0] == ("1", BOB, "161")
+
+
+def test_what_receipts_say(tmp_path: Path) -> None:
+    """Delivered is success, undelivered is none; a receipt of ours is no record."""
+    path = write_config(tmp_path)
+    store = store_at(load(path, {}).storage.path)
+    ours = [closed(number, "2007-03-02 09:01", Delivery.SENT) for number in (22, 24, 26)]
+    ours[2].kind, ours[2].msisdn = Kind.RECEIPT, ""
+    outcomes = {22: Delivery.DELIVERED, 24: Delivery.UNDELIVERED}
+    at_once(store.commit(Commit(outgoing=ours, closed=ours)))
+    at_once(store.commit(Commit(outcomes=outcomes, receipts=[PartReceipt(22, 1, 1, BOB, "smsc", "1", 1)])))
+    store.release()
+    settle(path, tmp_path / "out", "2007-03-02", "2007-03-03")
+    found = records(tmp_path / "out", "downlink")
+    assert column(found, "record_id", "outcome", "result") == [
+        (message_id(22), "delivered", "200"),
+        (message_id(24), "undelivered", "undelivered"),
+    ]
 
 
 def test_products(config: Path, tmp_path: Path) -> None:

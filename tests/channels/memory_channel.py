@@ -24,7 +24,7 @@ class Utf16:  # an Alphabet and a Composer
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
     account, peer, link, refuses, response_timeout, mark, held_answers = "memory", "hands", "", "", 60.0, 0, 0
-    reply_on, held, if_unanswered = 0, 0, "repeat"
+    reply_on, held, if_unanswered, receipts = 0, 0, "repeat", None
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))
@@ -36,7 +36,7 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
         self.inbox, self.unanswered = list[tuple[str, str, str]](), list[MobileTerminated]()
 
     asks_for = property(lambda _: lambda _msisdn: None)
-    has_read = property(lambda _: lambda *_: True)  # what is written here is read at once
+    given_id, has_read = property(lambda _: str), property(lambda _: lambda *_: True)
 
     def describe(self, _now: float) -> dict[str, object]:
         return {"system_id": self.account, "remote": self.peer, "window_out": len(self.unanswered)}

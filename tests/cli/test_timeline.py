@@ -12,7 +12,7 @@ from gateway.cli.showing import Local, utc
 from gateway.cli.timeline import FORWARDED, Life, Row, reason_limited, timeline, with_pauses
 from gateway.cli.trace import _print_timeline
 from gateway.inbound.guard import Limited
-from gateway.message import FIRST_KEPT, LAST_KEPT, Answer, Attempt, Delivery
+from gateway.message import FIRST_KEPT, LAST_KEPT, Answer, Attempt, Delivery, Kind, PartReceipt
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 from tests.support import SESSIONS, START_MS, attempt_of, leaving, received
@@ -180,6 +180,35 @@ def test_times_on_both_sides_of_a_change_of_the_clocks(capsys: pytest.CaptureFix
     assert said[3] == "2026-10-25"
     assert [said[2][:5], said[4][:5]] == ["02:30", "02:30"]
     assert said[5].endswith("till 2027-03-28 03:30:00.000 UTC+02:00")
+
+
+def test_receipts_of_parts() -> None:
+    """What the last receipt of each part says, what is waited for and until when, and what is over."""
+    part = PartReceipt(2, 1, 4, "13800138000", "smsc", "1F", SENT)
+    parts = [
+        part._replace(state=Delivery.DELIVERED, said="DELIVRD", error="000", receipted_at=SENT + 900),
+        part._replace(part=2, remote_id="", until=SENT + 5000),
+        part._replace(part=3, error="no receipt in time"),
+        part._replace(part=4),
+    ]
+    sms = outgoing(state=Delivery.UNDELIVERED, parts=4, parts_done=4)
+    found = timeline(Life(None, (), [sms], {}, receipts={2: parts}), LIMITS)
+    assert events(found) == ["stored", "sent", "receipt", "undelivered", "receipt", "receipt", "receipt"]
+    receipted, undelivered, *others = found[2:]
+    assert receipted.text == "receipt of part 1 of 4, which the peer calls 1F: DELIVRD, error 000"
+    assert (receipted.at, undelivered.at) == (SENT + 900, SENT + 900)
+    assert [row.until for row in others] == [SENT + 5000, 0, 0]
+    assert "nothing: it is waited for" in others[0].text
+    assert others[1].text.endswith("no receipt in time")
+    assert others[2].text.endswith("only failures are told")
+    assert receipted.for_programs()["said"] == "DELIVRD"
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_receipt_of_ours_is_named_so(kind: Kind) -> None:
+    """Not to be taken for a reply."""
+    stored, _ = rows_of(outgoing(kind=kind))
+    assert stored.text.startswith("receipt") == (kind is not Kind.SMS)
 
 
 def test_an_unknown_attempt_may_be_why_it_is_a_repeat() -> None:

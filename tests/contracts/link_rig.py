@@ -7,10 +7,10 @@ from itertools import count
 from random import Random
 
 from gateway.channels.contract import Bind
-from gateway.channels.smpp.centre import without_tls
-from gateway.channels.smpp.composing import SmppComposer
+from gateway.channels.smpp.composing import Composition, SmppComposer
 from gateway.channels.smpp.links import Dialling, LinkChannel
 from gateway.channels.smpp.settings import LinkSettings
+from gateway.channels.smpp.terms import PeerTerms
 from gateway.channels.smpp.watching import Watches
 from gateway.net.connection import Connection
 from gateway.observer import Observer
@@ -20,7 +20,7 @@ from gateway.smpp.status import name_of
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD
 from tests.contracts.channels import STATUS, WINDOW, Far, Told
 from tests.proofs.served import SYSTEM_ID
-from tests.support import GSM, Wire
+from tests.support import GSM, START_MS, Wire
 
 
 class CentreFar:
@@ -81,7 +81,7 @@ class LinkRig:
         self._loop = asyncio.get_running_loop()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._listening.settimeout(0)
-        self.composer = SmppComposer({SYSTEM_ID: GSM})
+        self.composer = SmppComposer({SYSTEM_ID: Composition(GSM)})
         port = self._listening.getsockname()[1]
         self._unused = {mode: [f"{mode}{n}" for n in range(4)] for mode in ("transceiver", "receiver")}
         links = [
@@ -104,10 +104,11 @@ class LinkRig:
         connections: set[Connection] = set()
         self._connections = connections
         watches = Watches(connections, {SYSTEM_ID}, lambda _: None)
-        dialling = Dialling(
-            links, Timers(), Random(1), watches, connections, None, lambda *_: None, without_tls
+        dialling = Dialling(links, Timers(), Random(1), watches, connections, None, lambda *_: None)
+        peers = {SYSTEM_ID: PeerTerms(Composition(GSM))}
+        self.channel = LinkChannel(
+            dialling, peers, self.told, Observer(), self._now, count(1), lambda: START_MS
         )
-        self.channel = LinkChannel(dialling, self.told, Observer(), self._now, count(1))
 
     def _now(self) -> float:
         return self._loop.time() + self._ahead

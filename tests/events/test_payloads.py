@@ -81,7 +81,7 @@ def test_a_hint_fits_its_model() -> None:
     [
         {"at": "2026-11-27 08:00:00"},
         {"schema": "fetion.event/2"},
-        {"version": 0},
+        {"version": -1},
         {"version": "1"},
         {"data": None},
         {"more": 1},

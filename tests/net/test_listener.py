@@ -94,6 +94,11 @@ class Remembers:
         assert not bind.closed
         self.said.append(("timed out", context))
 
+    def requested(self, bind: Connection, request: Request) -> None:
+        """Something else for us."""
+        self.said.append(("requested", request.name))
+        bind.session.refuse(request, CommandStatus.RSYSERR)
+
     def late(self, _bind: Connection, context: object, response: Pdu) -> None:
         """It was answered after all."""
         self.said.append(("late", context, response.command_status))

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.message import Asked, StoredEvent
+from gateway.message import Asked, Delivery, EarlyReceipt, PartReceipt, StoredEvent
 from gateway.observer import METHODS
 from gateway.operations.event_log import EventLog
 from gateway.operations.log_lines import LONGEST_VALUE, PHRASES, SMS, ShortLines, columns, wants_colours
@@ -198,6 +198,8 @@ def all_lines() -> list[dict[str, Any]]:
     tell = EventLog(log, HandClock(), routing().home)
     provinces = ProvinceLog(log, HandClock())
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
+    part = PartReceipt(6, 1, 2, "13800138000", "smsc", "1F", 1, 2, Delivery.SENT, "ENROUTE", "003", 9)
+    early = EarlyReceipt("smsc", "1f", "", "1F", 1, Delivery.DELIVERED, "DELIVRD", "0", 1, "138", "161")
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {
         **LINKS,
@@ -210,6 +212,9 @@ def all_lines() -> list[dict[str, Any]]:
         "unrecognised": (7,),
         "sent": (sms, peer, 0.001, START_MS),
         "failed": (sms, fault),
+        "receipted": (part,),
+        "receipt_contradicts": (part, "EXPIRED"),
+        "receipt_unmatched": (early, "no part has its id"),
         "deferred": (sms, "no receiver"),
         "bind_accepted": (peer, "transceiver", "13*"),
         "bind_closed": (peer, "unbound by peer", 2),

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.message import Delivery, MobileTerminated
+from gateway.outbound.moving import Queues
 from gateway.outbound.withdrawals import Withdrawals
 from tests.proofs.served import SYSTEM_ID
 from tests.support import ALICE, BOB, leaving
@@ -28,14 +29,15 @@ def caused(number: int, cause: int, to: str) -> MobileTerminated:
 def test_what_is_taken_out(those: list[tuple[int, str]], heads: dict[str, str], keep: dict[int, str]) -> None:
     """Of what was caused all but those to the handset to keep, and the first one where it is in flight; the
     others stay in their order, and the next of a handset has its turn exactly where the first one went."""
-    queues: dict[tuple[str, str], deque[MobileTerminated]] = {}
+    queues: Queues = {}
     for number, (cause, to) in enumerate(those, 1):
         queues.setdefault((SYSTEM_ID, to), deque()).append(caused(number, cause, to))
     unbound: dict[str, deque[MobileTerminated]] = {}
     blocked: dict[int, deque[MobileTerminated]] = {}
     followers: deque[MobileTerminated] = deque()
     flying = set()
-    for (_, to), queue in queues.items():
+    for queue in queues.values():
+        to = queue[0].msisdn
         where = heads.get(to, "unbound")
         if where == FLIGHT:
             queue[0].attempts = 1
@@ -68,7 +70,7 @@ def test_what_is_taken_out(those: list[tuple[int, str]], heads: dict[str, str], 
 def test_one_that_waits_elsewhere_stays() -> None:
     """A place that is not known here: nothing is taken that would be sent from there later."""
     sms = caused(1, 9, BOB)
-    queues = {(SYSTEM_ID, BOB): deque((sms,))}
+    queues: Queues = {(SYSTEM_ID, BOB): deque((sms,))}
     assert Withdrawals(queues, ({}, {}), deque()).take({9: ALICE}) == []
     assert list(queues[SYSTEM_ID, BOB]) == [sms]
     sms.state = Delivery.PARKED

@@ -16,6 +16,7 @@ from gateway.smpp.receipts import (
     is_receipt,
     read_receipt,
 )
+from gateway.smpp.tlvs import TlvValue
 from tests.smpp.vectors import OWN, load
 
 BOOK = (
@@ -36,7 +37,8 @@ def test_the_text_of_the_book() -> None:
     [
         ("stat:UNDELIV err:12345 id:ab", "ab", "UNDELIV", Outcome.UNDELIVERED, "12345", ""),
         ("ID: 00 AB  STAT:delivrd Text:", "00 AB", "DELIVRD", Outcome.DELIVERED, "", ""),
-        ("id:1 done date:20150729091400 stat:EXPIRED", "1", "EXPIRED", Outcome.UNDELIVERED, "", "20150729091400"),
+        ("id:1 done date:20150729091400 stat:EXPIRED", "1", "EXPIRED", Outcome.UNDELIVERED, "",
+         "20150729091400"),
         ("id:1 done date:150729091455 stat:REJECTD", "1", "REJECTD", Outcome.UNDELIVERED, "", "150729091455"),
         ("id:1 done_date:1507290914 stat:ACCEPTD", "1", "ACCEPTD", Outcome.UNDER_WAY, "", "1507290914"),
         ("id:1\nstat:ENROUTE\nerr:000", "1", "ENROUTE", Outcome.UNDER_WAY, "000", ""),
@@ -65,7 +67,7 @@ def test_what_centres_write(
 
 def test_tlvs_go_before_the_text() -> None:
     """The id of both is kept: which one the response has written is the account's convention."""
-    tlvs = {0x001E: "499602D2", 0x0427: 5, 0x0423: b"\x03\x00\x0b"}
+    tlvs: dict[int, TlvValue] = {0x001E: "499602D2", 0x0427: 5, 0x0423: b"\x03\x00\x0b"}
     found = read_receipt(BOOK, 0, tlvs)
     assert (found.tlv_id, found.text_id) == ("499602D2", "0123456789")
     assert (found.said, found.outcome, found.error) == ("UNDELIV", Outcome.UNDELIVERED, "011")

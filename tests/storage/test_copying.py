@@ -13,7 +13,9 @@ from gateway.message import (
     Commit,
     CompletePart,
     Delivery,
+    EarlyReceipt,
     PartHeader,
+    PartReceipt,
     Posted,
     ProductRecord,
     StoredEvent,
@@ -81,6 +83,14 @@ async def filled(store: Store) -> None:
         )
     )
     await store.commit(Commit(changed=[outgoing[2]], closed=[outgoing[3]], attempts=[attempt_of(102, 1)]))
+    early = EarlyReceipt("smsc", "b", "", "B\0", 1, Delivery.DELIVERED, "DELIVRD", "", 1, ALICE, "161")
+    await store.commit(
+        Commit(
+            receipts=[PartReceipt(103, 1, 1, ALICE, "smsc", "0A", 1, 2, Delivery.DELIVERED, "DELIVRD\0")],
+            outcomes={103: Delivery.DELIVERED},
+            early=[early, early._replace(key="c", reported=True)],
+        )
+    )
     await store.set_key_check(77, None)
     await store.expect(2)
     first, _ = await store.events_after(0, 2)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.channels.contract import CannotSend, Enquiry, Told
+from gateway.channels.contract import CannotSend, Enquiry, ReceiptsAsked, Told
 from gateway.channels.smpp.address_range import AddressRange
 from gateway.channels.smpp.enquiring import Asked, answer
 from gateway.channels.smpp.multi import Destination
 from gateway.channels.smpp.overdue import Overdue
 from gateway.channels.smpp.permissions import FREE, Permissions
 from gateway.channels.smpp.reading import Read, content
+from gateway.channels.smpp.receipting import IdForm
 from gateway.channels.smpp.verdicts import USUAL, Statuses
 from gateway.channels.smpp.writing import Writer
 from gateway.errors import Verdict
@@ -17,7 +18,7 @@ from gateway.message import MobileTerminated
 from gateway.net.connection import Connection
 from gateway.smpp.errors import EncodeError
 from gateway.smpp.pdu import Request
-from gateway.smpp.pdus import DataSm, SubmitSm
+from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
 from gateway.smpp.session import Session, State
 from gateway.smpp.status import name_of
 from gateway.smpp.window import not_after
@@ -36,7 +37,8 @@ class SmppBind:
     read: how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by it.
     throttled: how often it refused an SMS for a while. reply_on, if_unanswered, held: as in the contract.
     ending: we end it, nothing leaves any more. overdue: what it has left unanswered. statuses: for this peer.
-    permissions: of the account or link. One that has a pace is a PacedBind.
+    permissions: of the account or link. receipts, receipt_ids: whether receipts are asked for of what leaves
+    here, and how the peer's responses write the ids of its receipts. One that has a pace is a PacedBind.
     """
 
     number: int
@@ -63,6 +65,8 @@ class SmppBind:
     ending: bool = False
     overdue: Overdue = field(default_factory=Overdue)
     held_answers: int = 0
+    receipts: ReceiptsAsked | None = None
+    receipt_ids: IdForm = "text"
 
     @property
     def closed(self) -> bool:
@@ -90,16 +94,23 @@ class SmppBind:
         return not not_after(self.session.read_before(moment), mark)
 
     def asks_for(self, msisdn: str) -> int | None:
-        """By its address_range."""
-        return None if self.wanted is None else self.wanted.weight(msisdn)
+        """By its address_range. A receipt, which is for no handset, is for any."""
+        return None if self.wanted is None or not msisdn else self.wanted.weight(msisdn)
+
+    def given_id(self, message_id: str) -> str:
+        """As its version reads it."""
+        return self.session.version.id_of(message_id)
 
     def accept(self, origin: object, message_id: str) -> None:
         """submit_sm_resp or data_sm_resp with ROK; a destination of a submit_multi is decided."""
         if type(origin) is Destination:
             self.held_answers += origin.accept(message_id)
             return
-        assert isinstance(origin, _ONE_SMS)
-        self.session.acknowledge(origin, message_id)
+        if isinstance(origin, _ONE_SMS):
+            self.session.acknowledge(origin, message_id)
+            return
+        assert isinstance(origin, DeliverSm)
+        self.session.answer(origin, origin.response())
 
     def reject(self, origin: object, verdict: Verdict) -> str:
         """The same with an error status; what asks about an SMS may be rejected too."""

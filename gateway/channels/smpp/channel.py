@@ -13,6 +13,7 @@ from gateway.channels.smpp.certificates import of_listener
 from gateway.channels.smpp.paced import PacedBind, pace
 from gateway.channels.smpp.pacing import Pace
 from gateway.channels.smpp.reading import Read, content, reader_of
+from gateway.channels.smpp.receipting import asked_by
 from gateway.channels.smpp.requests import Requests
 from gateway.channels.smpp.settings import AccountSettings, ServerTls
 from gateway.channels.smpp.terms import PeerTerms
@@ -223,6 +224,7 @@ class SmppChannel(Traffic):
             statuses=terms.statuses,
             permissions=terms.permissions,
         )
+        bind.receipts, bind.receipt_ids = asked_by(terms.receipts), terms.receipts.id
         if isinstance(bind, PacedBind):
             bind.monotonic, bind.pace = self._monotonic, Pace(now=self._monotonic())
             pace(bind, self._owner, self._observer)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.channels.contract import CannotSend
+from gateway.channels.smpp.receipting import TYPES
 from gateway.channels.smpp.settings import Conventions
 from gateway.message import MobileTerminated
 from gateway.smpp.coding import Alphabet
@@ -13,8 +14,6 @@ from gateway.smpp.tlvs import NO_TLVS, decode_tlvs
 
 WITHOUT_TLVS: Final[Method] = "udh8"
 """The way to a peer that knows no TLVs, whatever its account wants."""
-RECEIPT: Final = 0x04
-"""esm_class of a receipt (SMPP 3.4 section 5.2.12)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class SmppComposer:
         pieces = compose(sms, alphabet, way, most)
         if sms.parts_done and way != WITHOUT_TLVS:
             sms.parts_done, sms.repeat = 0, True
-        return _of_receipt(pieces, sms.tlvs) if sms.kind else pieces
+        return _of_receipt(pieces, sms) if sms.kind else pieces
 
 
 def compose(sms: MobileTerminated, alphabet: Alphabet, way: Method, most: int) -> list[Segment]:
@@ -60,12 +59,10 @@ def compose(sms: MobileTerminated, alphabet: Alphabet, way: Method, most: int) -
         raise CannotSend(f"{error} (`parts` of {sms.account} in the section smpp)") from error
 
 
-def _of_receipt(pieces: Sequence[Segment], tlvs: bytes) -> Sequence[Segment]:
+def _of_receipt(pieces: Sequence[Segment], sms: MobileTerminated) -> Sequence[Segment]:
     """A receipt says in esm_class what it is, and has TLVs of its own."""
-    own = decode_tlvs(tlvs, 0)[0] or NO_TLVS
-    return [
-        replace(piece, esm_class=piece.esm_class | RECEIPT, tlvs={**piece.tlvs, **own}) for piece in pieces
-    ]
+    own, what = decode_tlvs(sms.tlvs, 0)[0] or NO_TLVS, TYPES[sms.kind]
+    return [replace(piece, esm_class=piece.esm_class | what, tlvs={**piece.tlvs, **own}) for piece in pieces]
 
 
 def check_codec(data_coding: int, codec: str, latin: str) -> None:

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from random import Random
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer
 from gateway.channels.smpp.links import Dialling, LinkChannel, LinkTold
+from gateway.channels.smpp.receipting import report_in
 from gateway.channels.smpp.settings import Conventions
 from gateway.net.connection import Connection
 from gateway.net.outbind import Summoner, Summons
@@ -46,6 +48,7 @@ class SmppSide:
         self._now_ms = now_ms
         self.configuration = SmppConfiguration.of(settings)
         self._dialled: set[Connection] = set()
+        self._report = report_in(ZoneInfo(settings.service.timezone))
         smpp = settings.smpp
         peers = self.configuration.peers
         self._composer = SmppComposer({name: each.composition for name, each in peers.items()})
@@ -71,7 +74,8 @@ class SmppSide:
 
     def _terms(self, each: Conventions) -> AccountTerms:
         prefix = _PREFIXES[each.msisdn_format]
-        return AccountTerms(self._composer, prefix, each.ton, each.npi, int(each.duplicate * 1000))
+        duplicate_ms = int(each.duplicate * 1000)
+        return AccountTerms(self._composer, prefix, each.ton, each.npi, duplicate_ms, self._report)
 
     def _build(
         self, owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]

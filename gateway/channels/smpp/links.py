@@ -15,7 +15,7 @@ from gateway.channels.smpp.centre import MODES, CentreBind, terms_of
 from gateway.channels.smpp.certificates import of_link
 from gateway.channels.smpp.paced import PacedTraffic, pace, rest_of
 from gateway.channels.smpp.pacing import Pace
-from gateway.channels.smpp.reading import MESSAGE_TYPE
+from gateway.channels.smpp.receipting import asked_by
 from gateway.channels.smpp.settings import LinkSettings
 from gateway.channels.smpp.terms import PeerTerms
 from gateway.channels.smpp.watching import Watches
@@ -30,8 +30,6 @@ from gateway.observer import Observer
 from gateway.smpp.pdus import AlertNotification, BindResponse, DataSm, DeliverSm, Outbind, SubmitSm
 from gateway.smpp.session import Timers
 
-RECEIPTS: Final = frozenset({0x04, 0x20})
-"""Bits of esm_class of a receipt and of an intermediate notification (SMPP 3.4 section 5.2.12)."""
 ELSEWHERE: Final = "dialled by other nodes"
 
 LinkTold = Callable[[str, str], None]
@@ -179,15 +177,7 @@ class LinkChannel(PacedTraffic):
 
     def delivered(self, bind: CentreBind, request: DeliverSm | DataSm) -> None:
         """An SMS from a handset, or a receipt."""
-        if request.esm_class & MESSAGE_TYPE in RECEIPTS:
-            self._receipt(bind, request)
-        else:
-            self.submitted(bind, request)
-
-    def _receipt(self, bind: CentreBind, request: DeliverSm | DataSm) -> None:
-        """A receipt of an SMS that left here. Nobody reads it yet."""
-        bind.accept(request, "")
-        self._observer.pdu_noted(bind.peer, bind.account, request.name, "a receipt that nobody asked for")
+        self.submitted(bind, request)
 
     def alerted(self, bind: CentreBind, request: AlertNotification) -> None:
         """A handset can be reached again."""
@@ -356,6 +346,8 @@ class Half:
             link=settings.name,
             statuses=self._link.terms.statuses,
             permissions=self._link.terms.permissions,
+            receipts=asked_by(settings.receipts),
+            receipt_ids=settings.receipts.id,
             if_unanswered=settings.unanswered,
             pace=Pace(settings.rate, settings.burst, channel.monotonic()),
             monotonic=channel.monotonic,

@@ -5,7 +5,7 @@ from typing import Self
 
 from gateway.channels.smpp.composing import Composition
 from gateway.channels.smpp.permissions import FREE, Permissions
-from gateway.channels.smpp.settings import Conventions
+from gateway.channels.smpp.settings import Conventions, ReceiptSettings
 from gateway.channels.smpp.verdicts import USUAL, Statuses
 from gateway.channels.smpp.writing import Manner
 
@@ -21,6 +21,7 @@ class PeerTerms:
     manner: Manner = field(default_factory=Manner)
     permissions: Permissions = FREE
     statuses: Statuses = USUAL
+    receipts: ReceiptSettings = field(default_factory=ReceiptSettings)
 
     @classmethod
     def of(cls, conventions: Conventions) -> Self:
@@ -30,4 +31,5 @@ class PeerTerms:
             Manner.of(conventions),
             Permissions.of(conventions),
             Statuses(conventions.errors),
+            conventions.receipts,
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from gateway.channels.contract import Bind, ChannelOwner, Loss
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.reading import Carrier, Read, Reader, plain, reader_of
+from gateway.channels.smpp.receipting import receipt_of
 from gateway.channels.smpp.resting import THROTTLING
 from gateway.channels.smpp.terms import PeerTerms
 from gateway.errors import Refusal
@@ -12,6 +13,7 @@ from gateway.message import MobileTerminated, message_id
 from gateway.observer import Observer
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
+from gateway.smpp.receipts import is_receipt
 from gateway.smpp.status import Retry, name_of
 
 
@@ -53,12 +55,21 @@ class Traffic:
         try:
             inbound = bind.read(bind, alphabet, request, arrived)
         except Refusal as refusal:
-            self._refuse(bind, request, refusal)
+            if not self._is_receipt(bind, request, arrived):
+                self._refuse(bind, request, refusal)
             return
         except Exception as error:  # the boundary for bugs while an SMS is read: it is journaled as failed
             inbound = plain(bind, alphabet, request, arrived)
             inbound.fault = error
         self._owner.received(inbound)
+
+    def _is_receipt(self, bind: SmppBind, request: Carrier, arrived: float) -> bool:
+        """Hand over a receipt: from a centre that we dialled, or from a peer that is asked for them."""
+        if not is_receipt(request.esm_class) or (not bind.link and bind.receipts is None):
+            return False
+        bind.messages_in -= 1  # it is no SMS
+        self._owner.receipted(receipt_of(bind, bind.receipt_ids, request, arrived))
+        return True
 
     def _refuse(self, bind: SmppBind, request: Carrier, refusal: Refusal) -> None:
         status = bind.reject(request, refusal.verdict)

@@ -25,9 +25,9 @@ def forget(content: Content, before: int, limit: int) -> int:
     """Forget what is old, and what belonged to SMS that are gone; how many went at most."""
     for place in [place for place in content.receipts if place[0] not in content.outbox]:
         del content.receipts[place]
-    old = sorted((each.at, place) for place, each in content.early.items() if each.at < before)[:limit]
-    for _, place in old:
-        del content.early[place]
+    old = sorted((each.at, key) for key, each in content.early.items() if each.at < before)[:limit]
+    for _, key in old:
+        del content.early[key]
     return len(old)
 
 

@@ -122,6 +122,6 @@ def waiting_sms(row: tuple[Any, ...]) -> MobileTerminated:
     return MobileTerminated(
         number, cause, msisdn, account, 0, source, destination, ton, npi, text_of(text), at, expires_at,
         secret, sealed or b"", reference, parts=parts, parts_done=parts_done, attempts=attempts,
-        repeat=repeat, losses=losses, source_ton=source_ton, source_npi=source_npi, node=node, kind=Kind(kind),
-        tlvs=bytes(tlvs),
+        repeat=repeat, losses=losses, source_ton=source_ton, source_npi=source_npi, node=node,
+        kind=Kind(kind), tlvs=bytes(tlvs),
     )  # fmt: skip

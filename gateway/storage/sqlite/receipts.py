@@ -16,11 +16,11 @@ _PUT: Final = f"""
 INSERT OR REPLACE INTO receipt ({_COLUMNS}, key)
 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
 WHERE EXISTS (SELECT 1 FROM outbox WHERE number = ?1)
-"""
+"""  # noqa: S608
 _OUTCOME: Final = "UPDATE outbox SET state = ? WHERE number = ? AND state = 1"
 _PUT_EARLY: Final = f"""
 INSERT OR REPLACE INTO early_receipt ({_EARLY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+"""  # noqa: S608
 _EARLY_GONE: Final = "DELETE FROM early_receipt WHERE account = ? AND key = ? AND reported = 0"
 _NAMED: Final = f"SELECT {_COLUMNS} FROM receipt WHERE (account, key) IN (VALUES "  # noqa: S608
 _OF: Final = f"SELECT {_COLUMNS} FROM receipt WHERE number IN "  # noqa: S608
@@ -39,14 +39,15 @@ _MOST: Final = 400
 
 def part_receipt(row: Sequence[Any]) -> PartReceipt:
     """The value of a row."""
-    *head, state, said, error, receipted_at = row
-    return PartReceipt(*head, Delivery(state), said, error, receipted_at)
+    number, part, parts, msisdn, account, remote_id, at, until, state, *said = row
+    values = (number, part, parts, msisdn, account, remote_id, at, until, Delivery(state), *said)
+    return PartReceipt(*values)
 
 
 def _early_receipt(row: Sequence[Any]) -> EarlyReceipt:
-    *head, state, said, error, receipted_at, source, destination, reported = row
-    state = Delivery(state)
-    return EarlyReceipt(*head, state, said, error, receipted_at, source, destination, bool(reported))
+    account, key, other, remote_id, at, state, *said, reported = row
+    values = (account, key, other, remote_id, at, Delivery(state), *said, bool(reported))
+    return EarlyReceipt(*values)
 
 
 def write(db: sqlite3.Connection, commit: Commit) -> None:
