@@ -28,6 +28,7 @@ from gateway.smpp.session import (
     Timers,
 )
 from gateway.smpp.status import name_of
+from gateway.smpp.versions import of_octet
 
 SERVED: Final = frozenset({DeliverSm.command_id, DataSm.command_id})
 ALLOWANCE: Final = 16_384
@@ -143,11 +144,13 @@ class Client:
         return Connection(self.session(), self, self._clock)
 
     def opened(self, connection: Connection) -> None:
-        """Send the bind."""
+        """Send the bind; the session has the version that it asks for."""
         connection.allowance = ALLOWANCE
         self.connection = connection
         self._holder.opened(self, connection)
-        connection.session.send(self.terms.request(), BINDING, self._clock())
+        request = self.terms.request()
+        connection.session.version = of_octet(request.interface_version)
+        connection.session.send(request, BINDING, self._clock())
         connection.flush()
 
     def received(self, connection: Connection, events: list[Event]) -> None:

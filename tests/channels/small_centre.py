@@ -12,7 +12,6 @@ from gateway.smpp.pdus import (
     BindTransmitter,
     DataSm,
     SubmitSm,
-    SubmitSmResp,
 )
 from gateway.smpp.session import Answered, Closing, Event, Session, Side, Timers
 
@@ -29,7 +28,7 @@ class Peer:
         self.centre = centre
         self.connection: Any = None
         self.bind: BindRequest | None = None
-        self.submitted: asyncio.Queue[SubmitSm] = asyncio.Queue()
+        self.submitted: asyncio.Queue[Any] = asyncio.Queue()
         self.answers: asyncio.Queue[Pdu] = asyncio.Queue()
         self.ended: asyncio.Queue[str] = asyncio.Queue()
         self.polite = False
@@ -45,10 +44,9 @@ class Peer:
             match event:
                 case BindRequest():
                     self._bound(connection, event)
-                case SubmitSm() if not self.centre.silent:
-                    connection.session.answer(event, SubmitSmResp(message_id="77"))
-                    self.submitted.put_nowait(event)
-                case SubmitSm():
+                case SubmitSm() | DataSm():
+                    if not self.centre.silent:
+                        connection.session.acknowledge(event, "77")
                     self.submitted.put_nowait(event)
                 case Answered(_, response):
                     self.answers.put_nowait(response)
@@ -87,8 +85,8 @@ class Peer:
         async with asyncio.timeout(PATIENCE):
             return await self.answers.get()
 
-    async def submit(self) -> SubmitSm:
-        """The next submit_sm of the gateway."""
+    async def submit(self) -> Any:
+        """The next submit_sm, or data_sm, of the gateway."""
         async with asyncio.timeout(PATIENCE):
             return await self.submitted.get()
 
