@@ -268,6 +268,22 @@ async def test_pause_and_resume_at_any_moment() -> None:
             assert [each[3] is None for each in made.told.of("lost")] == [False, True]
 
 
+async def test_a_bug_at_the_bind_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection ends, and the centre is dialled again after a pause."""
+
+    def bug(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    async with SmallCentre() as centre, rig(("127.0.0.1", centre.port)) as made:
+        monkeypatch.setattr(made.told, "bound", bug)
+        await made.state(DialState.WAITING)
+        assert made.told.of("broken") == [("broken", "ZeroDivisionError")]
+        assert made.told.of("failed")[0][1:3] == ("a bug met the bind", 1)
+        monkeypatch.undo()
+        await made.pass_pause()
+        await made.state(DialState.BOUND)
+
+
 async def test_an_alert_is_passed_on() -> None:
     """alert_notification: nothing answers it."""
     async with SmallCentre() as centre, rig(("127.0.0.1", centre.port)) as made:
