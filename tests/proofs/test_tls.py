@@ -120,7 +120,7 @@ async def test_it_does_not_start_with_a_fault(authority: Authority, tmp_path: Pa
     finally:
         served.process.kill()
         served.process.wait()
-    assert f"{tmp_path / 'gateway.key'}: is encrypted" in served.stderr
+    assert f"smpp.listen.tls.key: {tmp_path / 'gateway.key'}: is encrypted" in served.stderr
     assert "gateway.ready" not in events(served.log)
 
 

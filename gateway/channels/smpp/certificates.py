@@ -13,12 +13,22 @@ Place = tuple[KeyPath, ServerFiles | ClientFiles]
 
 def of_listener(tls: ServerTls | None, told: Told) -> Contexts | None:
     """The context for connections that come in; None: no TLS. Raises TlsFault."""
-    return None if tls is None else Contexts("listener", _server(tls), told)
+    return None if tls is None else _contexts("listener", "smpp.listen.tls", _server(tls), told)
 
 
 def of_link(link: LinkSettings, told: Told) -> Contexts | None:
     """The context for connections of a link; None: no TLS. Raises TlsFault."""
-    return None if link.tls is None else Contexts(link.name, _client(link.tls), told)
+    if link.tls is None:
+        return None
+    return _contexts(link.name, f"smpp.links: {link.name}: tls", _client(link.tls), told)
+
+
+def _contexts(name: str, place: str, files: ServerFiles | ClientFiles, told: Told) -> Contexts:
+    """Raises TlsFault, which says where the setting stands."""
+    try:
+        return Contexts(name, files, told)
+    except TlsFault as fault:
+        raise TlsFault(fault.key, f"{place}.{fault.key}: {fault}") from None
 
 
 def _server(tls: ServerTls) -> ServerFiles:
