@@ -33,7 +33,7 @@ from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Timers, deadline
 from gateway.smpp.tlvs import CONGESTION_STATE, SC_INTERFACE_VERSION
 from gateway.smpp.transitions import Happening
-from gateway.smpp.versions import V34, Congestion, Version, of_bind, of_response, ways_of
+from gateway.smpp.versions import V34, Congestion, Version, of_bind, of_octet, of_response, ways_of
 from gateway.smpp.wire import HEADER_LENGTH, RESPONSE_BIT
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
 
 # A member of an enumeration costs 70 ns by its name (Python 3.11), as much as a call.
 _CLOSED: Final = State.CLOSED
+_OPEN: Final = State.OPEN
 _UNBOUND: Final = State.UNBOUND
 _DELIVERED: Final = DeliverSmResp.command_id
 _NO_ID: Final = (b"\0", b"")
@@ -96,7 +97,7 @@ class Session(Life):
 
     @property
     def version(self) -> Version:
-        """That of the peer. A bind settles it; before one that we send, its owner sets the one to ask for."""
+        """That of the peer: the one of its bind; of ours, or an older one that the response to it says."""
         return self._version
 
     @version.setter
@@ -281,6 +282,8 @@ class Session(Life):
         session's own), WindowFullError, EncodeError; then nothing was queued.
         """
         self._check_sending(request)
+        if self.state is _OPEN and isinstance(request, BindRequest):
+            self.version = of_octet(request.interface_version)
         sequence = self._send(request, context, now)
         if self._marks.inactivity != inf:
             self._marks.inactivity = now
