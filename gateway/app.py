@@ -17,8 +17,7 @@ from commands.sensitive_words import WordList
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
 from gateway.channels.smpp.address_range import claim_of
-from gateway.channels.smpp.channel import SmppChannel
-from gateway.channels.smpp.driving import smpp_driver
+from gateway.channels.smpp.driving import SmppSide
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.errors import OUTBOX_FULL, UNTRUSTED, Refusal
 from gateway.events.broker import node_of
@@ -171,13 +170,12 @@ class Gateway:
 
     def tick_connections(self) -> None:
         """The same for every connection."""
-        for connection in list(self.channel.listener.connections):
-            connection.tick()
+        self._smpp.tick()
 
     @property
     def asking(self) -> bool:
         """Whether a session asks its peer if it lives, and has no answer yet."""
-        return any(connection.session.asking for connection in self.channel.listener.connections)
+        return any(connection.session.asking for connection in self._smpp.connections)
 
     @property
     def tables(self) -> str:
@@ -251,14 +249,11 @@ class Gateway:
             Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
         )
 
-    def _built(self, channel: SmppChannel) -> None:
-        """The SMPP channel, into which others look."""
-        self.channel = channel
-
     def _build_ways(self) -> None:
         """The way in up to the queue, the way out from the outbox, and the channels between them."""
         settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
-        drivers = [smpp_driver(settings, self._built), *self._drivers]
+        smpp = self._smpp = SmppSide(settings, self._environment.random)
+        drivers = [*smpp.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
@@ -295,6 +290,7 @@ class Gateway:
         )
         numbers = itertools.count((self.store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
+        self.channel = smpp.channel
 
     def _no_room(self) -> Refusal | None:
         """Why the queue takes nothing now."""
@@ -418,7 +414,7 @@ class Gateway:
             None if self.settings.mqtt.url is None else self.provinces.report,
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
-        pdus = smpp_pdus(self.channel, self.settings, Disclosure(self._in_force), self._clock.now_ms)
+        pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(
             socket_path(self.settings.storage.path),
             {**operators.commands, **tables.commands, "status": status.report},

@@ -84,6 +84,23 @@ class Observer:
     def bind_refused(self, peer: str, system_id: str, reason: str, status: str) -> None:
         """Somebody was not let in."""
 
+    # Links to SMS centres. link: its name.
+
+    def link_up(self, remote: Remote, link: str, mode: str) -> None:
+        """A bind of ours stands."""
+
+    def link_down(self, remote: Remote, link: str, reason: str, unanswered: int, pause: float | None) -> None:
+        """It is gone, and so many requests of ours were not answered; it is dialled again in `pause` seconds,
+        None: it is not."""
+
+    def link_failed(self, link: str, account: str, reason: str, failures: int, pause: float) -> None:
+        """A link could not be bound, for the so many-th time in a row; the next try is in `pause` seconds."""
+
+    def link_paused(self, link: str, *, paused: bool) -> None:
+        """An operator has paused a link, or resumed it."""
+
+    # Binds that peers make, and connections
+
     def useless_range(self, remote: Remote, reason: str) -> None:
         """The address_range of a bind asks for nothing that we understand."""
 

@@ -151,6 +151,8 @@ BOUNDARIES = frozenset(
         ("gateway.outbound.outbox", "refused"),
         ("gateway.smpp.session", "_receive_frames"),
         ("gateway.net.listener", "received"),
+        ("gateway.net.client", "received"),
+        ("gateway.net.dialer", "_round"),  # the centre is dialled again
         # Beside the way of an SMS: it is said, and the gateway goes on.
         ("gateway.channels.smpp.watching", "incoming"),  # an operator's watch ends, the session goes on
         ("gateway.channels.smpp.watching", "outgoing"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.operations.log_lines import PHRASES, SMS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "log.md").read_text("utf-8")
-LATER = frozenset({"link.up", "link.down", "sms.receipted", "tables.refused"})
+LATER = frozenset({"sms.receipted", "tables.refused"})
 """Events of CONTRACT that the gateway does not have yet; sms.fault is a row of a table only."""
 
 

@@ -53,12 +53,14 @@ class Alphabet(Protocol):
 
 class Bind(Protocol):
     """One live connection. number: unique in the lifetime of the store. account: whose it is. link: the name
-    of the one that we dialled, "" where the peer did. peer: address and port. response_timeout: seconds.
+    of the one that we dialled, "" where the peer did. reply_on: number of the bind on which replies to what
+    came here leave, where SMS cannot leave here; 0: none. peer: address and port. response_timeout: seconds.
     messages_in, messages_out: see rule 10."""
 
     number: int
     account: str
     link: str
+    reply_on: int
     peer: str
     response_timeout: float
     messages_in: int

@@ -14,6 +14,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.message import PART, JournalEntry, MobileTerminated, StoredEvent, message_id
 from gateway.observer import Remote
+from gateway.operations.centre_lines import CentreLines
 from gateway.operations.line_template import GAP, LineTemplates
 from gateway.operations.link_lines import LinkLines
 from gateway.operations.logs import Log
@@ -55,7 +56,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(NodeLines, LinkLines):
+class EventLog(NodeLines, LinkLines, CentreLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:

@@ -87,7 +87,7 @@ _LEFT_OUT: Final = "{suppressed} more left out before"
 
 PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.starting": ("store {store}",),
-    "gateway.ready": ("listens on {host}:{smpp_port}", "{waiting} SMS wait"),
+    "gateway.ready": ("listens on {host}:{smpp_port}", "links {links}", "{waiting} SMS wait"),
     "gateway.stopping": ("{binds} bound", "{waiting} SMS wait"),
     "gateway.stop_deadline": ("shutdown.deadline is over", "{in_flight} SMS are not answered"),
     "gateway.commit_outlasts_deadline": ("the last commit takes longer than shutdown.deadline",),
@@ -105,8 +105,13 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "bind.closed": (_PEER, "{reason}", "{unanswered} requests unanswered"),
     "bind.refused": (_PEER, "{reason}", "{command_status}", _LEFT_OUT),
     "bind.address_range": (_PEER, "{reason}"),
-    "link.up": ("{name}", "{remote}"),
-    "link.down": ("{name}", "{remote}", "{reason}"),
+    "link.up": ("{name}", _PEER, "{mode}"),
+    "link.down": (
+        *("{name}", _PEER, "{reason}", "{unanswered} requests unanswered", "next try in {pause_s} s"),
+    ),
+    "link.failed": ("{name}", "{system_id}", "{reason}", "failure {failures}", "next try in {pause_s} s"),
+    "link.paused": ("{name}",),
+    "link.resumed": ("{name}",),
     "connection.refused": ("{remote}", "{reason}", _LEFT_OUT),
     "accept.failed": ("{reason}", "{connections} connections", "{remedy}", _LEFT_OUT),
     "accept.recovered": ("{connections} connections",),

@@ -1,26 +1,25 @@
-"""The PDUs of the SMPP channel for `pdus`."""
+"""The PDUs of the SMPP side for `pdus`."""
 
 import time
 from collections.abc import Callable
 
-from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
+from gateway.channels.smpp.driving import SmppSide
 from gateway.channels.smpp.showing import Watching
 from gateway.inbound.disclosure import Disclosure
 from gateway.operations.pdus import Pdus
 from gateway.settings import Settings
 
 
-def smpp_pdus(
-    channel: SmppChannel, settings: Settings, disclosure: Disclosure, now_ms: Callable[[], int]
-) -> Pdus:
-    """What operators watch: the PDUs of a channel."""
+def smpp_pdus(smpp: SmppSide, settings: Settings, disclosure: Disclosure, now_ms: Callable[[], int]) -> Pdus:
+    """What operators watch: the PDUs of the listener and of links."""
     masked = settings.logging.mask_msisdn
     watching = Watching(
-        channel.watches,
-        SmppConfiguration.of(settings).alphabets,
+        smpp.channel.watches,
+        smpp.alphabets,
         disclosure.reason_to_hide,
         now_ms,
-        channel.broken,
+        smpp.channel.broken,
         masked=masked,
+        centres=smpp.centres,
     )
     return Pdus(watching, time.monotonic, masked=masked)

@@ -60,8 +60,12 @@ class Binds:
         """
         if cause_bind and cause_bind not in avoid:
             cause = self._by_number.get(cause_bind)
-            if cause is not None and cause.receives:
-                return cause
+            if cause is not None:
+                if cause.receives:
+                    return cause
+                sibling = self._by_number.get(cause.reply_on)
+                if sibling is not None and sibling.receives and sibling.number not in avoid:
+                    return sibling
         best, weight, unrestricted = None, 0, []
         for bind in self._by_account.get(account, ()):
             if not bind.receives or bind.number in avoid:

@@ -23,7 +23,7 @@ class Utf16:  # an Alphabet and a Composer
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
-    account, peer, link, response_timeout, mark, refuses = "memory", "handsets", "", 60.0, 0, ""
+    account, peer, link, response_timeout, mark, refuses, reply_on = "memory", "handsets", "", 60.0, 0, "", 0
     closed = property(lambda self: self not in self.channel.binds)
     messages_out = property(lambda self: len(self.inbox))
     room = property(lambda self: self.window - len(self.unanswered))

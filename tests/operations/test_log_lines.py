@@ -197,6 +197,10 @@ def all_lines() -> list[dict[str, Any]]:
         "useless_range": (peer, "no such form"),
         "turned_away": ("10.0.0.1:7", "too many"),
         "accepting": (OSError(errno.EMFILE, "Too many open files"), 7),
+        "link_up": (peer, "north", "transceiver"),
+        "link_down": (peer, "north", "closed by peer", 2, 0.5),
+        "link_paused": ("north",),
+        "link_failed": ("north", "centre", "10.0.0.1:2775: Connection refused", 1, 0.5),
         "pdu_refused": ("10.0.0.1:7", "smsc", "submit_sm", "ESME_RINVBNDSTS", 1, "not in state open"),
         "pdu_noted": ("10.0.0.1:7", "smsc", "submit_sm_resp", "unasked"),
         "events_deferred": ("mqtt", fault, 1, 1.0),
@@ -223,9 +227,10 @@ def all_lines() -> list[dict[str, Any]]:
         "node_fenced": ("east", fault),
         "sealed": ("outbox.sealed", "0000000100000002", fault),
     }
+    named = {"link_paused": {"paused": True}}
     for method in METHODS:
         told = provinces if method.startswith("province_") else tell
-        getattr(told, method)(*arguments.get(method, (sms,)))
+        getattr(told, method)(*arguments.get(method, (sms,)), **named.get(method, {}))
     log.close()
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 

@@ -24,7 +24,8 @@ _RECEIVER: Final = State.BOUND_RX
 class SmppBind:
     """A bound session and its connection.
 
-    link: the name of the one that we dialled, "" where the peer did.
+    link: the name of the one that we dialled, "" where the peer did. reply_on: number of the bind on which
+    replies to what came here leave, where SMS cannot leave here: the transmitter of a pair; 0: none.
     messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how often it refused an
     SMS for a while.
     """
@@ -41,6 +42,7 @@ class SmppBind:
     response_timeout: float
     writer: Writer
     link: str = ""
+    reply_on: int = 0
     throttled: int = 0
     messages_in: int = 0
     messages_out: int = 0
@@ -110,6 +112,7 @@ class SmppBind:
         session = self.session
         return {
             "system_id": self.account,
+            "link": self.link,
             "remote": self.peer,
             "mode": self.mode,
             "address_range": self.address_range,

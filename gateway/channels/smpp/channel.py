@@ -1,6 +1,6 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +10,7 @@ from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.composing import Templates
 from gateway.channels.smpp.settings import AccountSettings
 from gateway.channels.smpp.traffic import Traffic
-from gateway.channels.smpp.watching import Watches
+from gateway.channels.smpp.watching import Together, Watches
 from gateway.channels.smpp.writing import Delivering
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
@@ -79,7 +79,8 @@ class SmppConfiguration:
 class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
-    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build).
+    monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). dialled, centres: connections that
+    the gateway dials and their accounts, which are watched with ours.
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class SmppChannel(Traffic):
         observer: Observer,
         monotonic: Callable[[], float],
         numbers: Iterator[int],
+        dialled: Collection[Connection] = (),
+        centres: Collection[str] = (),
     ) -> None:
         super().__init__(configuration.alphabets, owner, observer, monotonic)
         self._configuration = configuration
@@ -98,7 +101,9 @@ class SmppChannel(Traffic):
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
-        self.watches = Watches(self.listener.connections, configuration.accounts, self.broken)
+        self.watches = Watches(
+            Together(self.listener.connections, dialled), {*configuration.accounts, *centres}, self.broken
+        )
 
     # What the life cycle asks (gateway.channels.contract.Channel)
 

@@ -1,36 +1,93 @@
-"""The SMPP channel as a driver, made from the section `smpp` of the configuration."""
+"""The SMPP side of a gateway as drivers, made from the section `smpp` of the configuration: one channel for
+the listener, and one for the links where there are any."""
 
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Final
 
 from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver
+from gateway.channels.smpp.centre import TlsOf, without_tls
 from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer
+from gateway.channels.smpp.links import Dialling, LinkChannel, LinkTold, alphabets_of
+from gateway.channels.smpp.settings import Conventions
+from gateway.net.connection import Connection
 from gateway.observer import Observer
 from gateway.settings import Settings
 
 _PREFIXES: Final = {"national": "", "international": "86", "plus": "+86"}
 
 
-def smpp_driver(settings: Settings, built: Callable[[SmppChannel], None]) -> Driver:
-    """Return the driver. built: receives the channel when it is built."""
-    configuration = SmppConfiguration.of(settings)
-    composer = SmppComposer(configuration.alphabets)
+class SmppSide:
+    """The drivers, and the channels when they are built. centres: the accounts of links. links: None where
+    there are none.
 
-    def build(
-        owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
+    random: of the pauses of dialers. told: hears which links are up. tls: makes the contexts of links.
+    """
+
+    channel: SmppChannel
+    links: LinkChannel | None = None
+
+    def __init__(
+        self,
+        settings: Settings,
+        random: Random,
+        told: LinkTold = lambda *_: None,
+        tls: TlsOf = without_tls,
+    ) -> None:
+        self._settings = settings
+        self._random = random
+        self._told = told
+        self._tls = tls
+        self._configuration = SmppConfiguration.of(settings)
+        self._dialled: set[Connection] = set()
+        smpp = settings.smpp
+        self.alphabets = {**self._configuration.alphabets, **alphabets_of(smpp.links)}
+        self._composer = SmppComposer(self.alphabets)
+        self.centres = frozenset(each.account for each in smpp.links)
+        self.drivers = [Driver({a.name: self._terms(a) for a in smpp.accounts}, self._build)]
+        if smpp.links:
+            centres = {each.account: self._terms(each) for each in smpp.links}
+            self.drivers.append(Driver(centres, self._build_links))
+
+    @property
+    def connections(self) -> list[Connection]:
+        """All that are open now."""
+        return [*self.channel.listener.connections, *self._dialled]
+
+    def tick(self) -> None:
+        """See what the time means, for whoever moves the clock."""
+        for connection in self.connections:
+            connection.tick()
+        if self.links is not None:
+            self.links.tick()
+
+    def _terms(self, each: Conventions) -> AccountTerms:
+        prefix = _PREFIXES[each.msisdn_format]
+        return AccountTerms(self._composer, prefix, each.ton, each.npi, int(each.duplicate * 1000))
+
+    def _build(
+        self, owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
     ) -> Channel:
-        channel = SmppChannel(configuration, owner, observer, monotonic, numbers)
-        built(channel)
-        return channel
+        self.channel = SmppChannel(
+            self._configuration, owner, observer, monotonic, numbers, self._dialled, self.centres
+        )
+        return self.channel
 
-    return Driver(
-        {
-            a.system_id: AccountTerms(
-                composer, _PREFIXES[a.msisdn_format], a.ton, a.npi, int(a.duplicate * 1000)
-            )
-            for a in settings.smpp.accounts
-        },
-        build,
-    )
+    def _build_links(
+        self, owner: ChannelOwner, observer: Observer, monotonic: Callable[[], float], numbers: Iterator[int]
+    ) -> Channel:
+        """Behind the listener's channel: they share the watches."""
+        dialling = Dialling(
+            self._settings.smpp.links,
+            self._configuration.timers,
+            self._random,
+            self.channel.watches,
+            self._dialled,
+            self._settings.node.name,
+            self._told,
+            self._tls,
+        )
+        self.links = LinkChannel(dialling, owner, observer, monotonic, numbers)
+        return self.links

@@ -1,4 +1,5 @@
-"""From a submit_sm or data_sm to an Inbound: what an SMS is, and where it stands in a long message."""
+"""From a submit_sm, deliver_sm or data_sm to an Inbound: what an SMS is, and where it stands in a long
+message."""
 
 from typing import Final
 
@@ -7,14 +8,14 @@ from gateway.channels.smpp.bind import SmppBind
 from gateway.errors import Refusal, Verdict
 from gateway.message import PartHeader
 from gateway.smpp.long import UDHI, BrokenUdhError, part_of
-from gateway.smpp.pdus import DataSm, SubmitSm
+from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
 from gateway.smpp.tlvs import USER_MESSAGE_REFERENCE
 
 MESSAGE_TYPE: Final = 0x3C
 """Bits of esm_class that say what an SMS is; only 0, a plain message, is a text (SMPP 3.4 section 5.2.12)."""
 
 
-def read(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: float) -> Inbound:
+def read(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm | DeliverSm, arrived: float) -> Inbound:
     """The SMS in a request; blanks around an address are padding and part of neither.
 
     Raises Refusal for what is no plain message, or has a user data header that is longer than itself.
@@ -28,7 +29,7 @@ def read(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: fl
     return inbound
 
 
-def plain(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: float) -> Inbound:
+def plain(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm | DeliverSm, arrived: float) -> Inbound:
     """The SMS in a request as it stands in its mandatory fields."""
     return Inbound(
         bind,
@@ -43,12 +44,12 @@ def plain(bind: SmppBind, alphabet: Alphabet, pdu: SubmitSm | DataSm, arrived: f
         pdu.dest_addr_npi,
         pdu.esm_class,
         pdu.data_coding,
-        pdu.short_message if type(pdu) is SubmitSm else b"",
+        pdu.short_message if type(pdu) is SubmitSm or type(pdu) is DeliverSm else b"",
         alphabet,
     )
 
 
-def _read_headers(inbound: Inbound, pdu: SubmitSm | DataSm) -> None:
+def _read_headers(inbound: Inbound, pdu: SubmitSm | DataSm | DeliverSm) -> None:
     """What stands in the user data header and in the TLVs."""
     try:
         header, inbound.octets = part_of(inbound.octets, pdu.esm_class, pdu.tlvs)

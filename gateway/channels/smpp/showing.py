@@ -6,7 +6,7 @@ neither are its octets, nor the values of TLVs that are texts or octets. A passw
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, Final
 
@@ -67,7 +67,7 @@ _BODIES: Final = {pdu: tuple(each.name for each in fields(pdu) if each.name not 
 class Watching:
     """Opens watches for operators. judge: see Judge. now_ms: milliseconds since the epoch. broken: told of a
     bug met while a PDU is shown. masked: whether numbers are hidden, and so all texts and octets, in which
-    numbers may stand."""
+    numbers may stand. centres: see Display."""
 
     def __init__(
         self,
@@ -78,9 +78,10 @@ class Watching:
         broken: Callable[[Exception], None],
         *,
         masked: bool,
+        centres: Collection[str] = (),
     ) -> None:
         self._watches = watches
-        self._display = Display(alphabets, judge, masked=masked)
+        self._display = Display(alphabets, judge, masked=masked, centres=centres)
         self._now_ms = now_ms
         self._broken = broken
 
@@ -127,12 +128,20 @@ class DisplayedWatch:
 
 
 class Display:
-    """Shows what passed. alphabets: by account."""
+    """Shows what passed. alphabets: by account. centres: accounts at which we are the ESME."""
 
-    def __init__(self, alphabets: Mapping[str, Alphabet], judge: Judge, *, masked: bool = False) -> None:
+    def __init__(
+        self,
+        alphabets: Mapping[str, Alphabet],
+        judge: Judge,
+        *,
+        masked: bool = False,
+        centres: Collection[str] = (),
+    ) -> None:
         self._alphabets = alphabets
         self._judge = judge
         self._masked = masked
+        self._centres = centres
 
     def shown(self, passed: Passed, *, octets: bool) -> dict[str, Any]:
         """One PDU, or what happened. hidden: why its text is not shown, "" where there is nothing to hide.
@@ -176,14 +185,16 @@ class Display:
         alphabet = self._alphabets.get(passed.account)
         if alphabet is None:
             return None, NOT_BOUND
-        text, hidden = self._from_handset(pdu, alphabet) if passed.incoming else _to_handset(pdu, alphabet)
+        if passed.incoming:
+            read_here = (DeliverSm, DataSm) if passed.account in self._centres else (SubmitSm, DataSm)
+            text, hidden = self._from_handset(pdu, alphabet) if isinstance(pdu, read_here) else ("", NOT_READ)
+        else:
+            text, hidden = _to_handset(pdu, alphabet)
         if not hidden and "\ufffd" in text:
             hidden = NO_TEXT
         return (None, hidden) if hidden else (text, "")
 
-    def _from_handset(self, pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
-        if not isinstance(pdu, SubmitSm | DataSm):
-            return "", NOT_READ
+    def _from_handset(self, pdu: SubmitSm | DataSm | DeliverSm, alphabet: Alphabet) -> tuple[str, str]:
         if hidden := _in_pieces(pdu):
             return "", hidden
         try:
@@ -217,8 +228,8 @@ _NOBODY: Any = None
 
 
 def _to_handset(pdu: Pdu, alphabet: Alphabet) -> tuple[str, str]:
-    """Only a deliver_sm that the session knows comes here without a reason to hide it."""
-    if not isinstance(pdu, DeliverSm):
+    """Only what the session knows comes here without a reason to hide it."""
+    if not isinstance(pdu, DeliverSm | SubmitSm):
         return "", NOT_READ
     return alphabet.decode(pdu.short_message, pdu.data_coding), _in_pieces(pdu)
 

@@ -12,7 +12,7 @@ from gateway.observer import Observer
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.events import Noted, Refused
 from gateway.smpp.pdu import Pdu
-from gateway.smpp.pdus import DataSm, SubmitSm
+from gateway.smpp.pdus import DataSm, DeliverSm, SubmitSm
 from gateway.smpp.status import Retry, name_of, retry_class
 
 
@@ -35,7 +35,7 @@ class Traffic:
         """The answer to the bind has been written."""
         self._owner.ready(bind)
 
-    def submitted(self, bind: SmppBind, request: SubmitSm | DataSm) -> None:
+    def submitted(self, bind: SmppBind, request: SubmitSm | DataSm | DeliverSm) -> None:
         """An SMS from a handset."""
         bind.messages_in += 1
         alphabet, arrived = self._alphabets[bind.account], self._monotonic()
@@ -49,7 +49,7 @@ class Traffic:
             inbound.fault = error
         self._owner.received(inbound)
 
-    def _refuse(self, bind: SmppBind, request: SubmitSm | DataSm, refusal: Refusal) -> None:
+    def _refuse(self, bind: SmppBind, request: SubmitSm | DataSm | DeliverSm, refusal: Refusal) -> None:
         bind.session.refuse(request, STATUS[refusal.verdict])
         self._observer.rejected(
             bind,

@@ -21,3 +21,8 @@ STATUS: Final[Mapping[Verdict, CommandStatus]] = MappingProxyType(
     }
 )
 """command_status of a submit_sm_resp or data_sm_resp (SMPP 3.4 section 5.1.3)."""
+
+DELIVERY_STATUS: Final[Mapping[Verdict, CommandStatus]] = MappingProxyType(
+    {**STATUS, Verdict.STORE_FAULT: CommandStatus.RX_T_APPN}
+)
+"""The same of a deliver_sm_resp, where an ESME has a status of its own for a temporary fault."""

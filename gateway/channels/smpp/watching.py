@@ -5,8 +5,9 @@ until it is taken, MOST_PDUS and MOST_OCTETS at most; beyond that it counts what
 """
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from gateway.message import MobileTerminated
@@ -14,7 +15,15 @@ from gateway.net.admission import address_of
 from gateway.net.connection import Connection
 from gateway.smpp.errors import FrameError
 from gateway.smpp.framing import FrameSplitter
-from gateway.smpp.pdus import DeliverSm, DeliverSmResp, GenericNack
+from gateway.smpp.pdus import (
+    DataSm,
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    GenericNack,
+    SubmitSm,
+    SubmitSmResp,
+)
 
 MOST_PDUS: Final = 2000
 MOST_OCTETS: Final = 1 << 20
@@ -24,8 +33,27 @@ MOST_WATCHES: Final = 4
 SECRET: Final = "it holds a password"
 PART: Final = "a part of a long message"
 UNKNOWN: Final = "of no SMS that waits for a response"
-_REQUESTS: Final = frozenset({DeliverSm.command_id})
-_RESPONSES: Final = frozenset({DeliverSmResp.command_id, GenericNack.command_id})
+_REQUESTS: Final = frozenset({DeliverSm.command_id, SubmitSm.command_id, DataSm.command_id})
+"""Requests of ours that carry an SMS to a handset."""
+_RESPONSES: Final = frozenset(
+    {DeliverSmResp.command_id, SubmitSmResp.command_id, DataSmResp.command_id, GenericNack.command_id}
+)
+
+
+class Together(Collection[Connection]):
+    """The connections of several collections, as they are now."""
+
+    def __init__(self, *parts: Collection[Connection]) -> None:
+        self._parts = parts
+
+    def __contains__(self, connection: object) -> bool:
+        return any(connection in part for part in self._parts)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return chain(*self._parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
 
 
 class CannotWatch(ValueError):
@@ -225,7 +253,7 @@ class _Tap:
                 watch.put(self._connection, self.account, frame, hidden, incoming=incoming)
 
     def _hidden(self, frame: bytes, *, incoming: bool) -> str:
-        """Why nothing of a deliver_sm, or of its response, may be shown; "" where that is not known here.
+        """Why nothing of an SMS to a handset, or of its response, may be shown; "" where that is not known.
 
         The SMS is asked now, while it waits in the window: no octet says whether it holds a password. A peer
         may send any octets of it back behind the header of its response.
