@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the suite runs against, where it is missing and the machine lets it (root and apt): PostgreSQL, Kannel, tshark.
+# Installs what the suite runs against, where it is missing and the machine lets it (root and apt): PostgreSQL, Kannel, tshark;
+# and node-smpp where npm is there.
 # The suite starts them itself, and skips what needs one that is not there: then this says so and goes on.
 missing() {
   case $1 in
@@ -13,8 +14,7 @@ wanted=
 for each in postgresql kannel tshark; do
   missing "$each" && wanted="$wanted $each"
 done
-[ -z "$wanted" ] && exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+if [ -n "$wanted" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   # Only the binaries: no server of Debian's own is made or started.
   mkdir -p /etc/postgresql-common
   [ -e /etc/postgresql-common/createcluster.conf ] ||
@@ -23,6 +23,10 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   for each in $wanted; do # one by one: one that cannot be had keeps none of the others away
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$each"
   done
+fi
+if command -v npm >/dev/null && [ ! -d "$(npm root -g)/smpp" ] && [ "$(id -u)" = 0 ]; then
+  npm install -g --no-fund --no-audit --loglevel=error smpp@0.5.1 >/dev/null ||
+    echo "node-smpp is not installed: tests that need it are skipped" >&2
 fi
 for each in $wanted; do
   missing "$each" && echo "$each is not installed: tests that need it are skipped" >&2
