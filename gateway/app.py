@@ -36,6 +36,7 @@ from gateway.observer import Observer, together
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.key_of_store import open_keys
+from gateway.operations.links import LinkCommands
 from gateway.operations.logs import Log
 from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
@@ -252,7 +253,9 @@ class Gateway:
     def _build_ways(self) -> None:
         """The way in up to the queue, the way out from the outbox, and the channels between them."""
         settings, observer, monotonic = self.settings, self.observer, self._clock.monotonic
-        smpp = self._smpp = SmppSide(settings, self._environment.random)
+        smpp = self._smpp = SmppSide(
+            settings, self._environment.random, lambda name: self.outbox.lacks_receiver(name)
+        )
         drivers = [*smpp.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._accounts = Accounts(
@@ -290,7 +293,7 @@ class Gateway:
         )
         numbers = itertools.count((self.store.run << 32) + 1)
         self.channels = [driver.build(exchange, observer, monotonic, numbers) for driver in drivers]
-        self.channel = smpp.channel
+        self.channel, self.links = smpp.channel, smpp.links
 
     def _no_room(self) -> Refusal | None:
         """Why the queue takes nothing now."""
@@ -403,7 +406,10 @@ class Gateway:
             self._changes.until,
             None if nodes is None else nodes.owner_of,
         )
-        watched = Watched(self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log)
+        links = LinkCommands(self.links)
+        watched = Watched(
+            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
+        )
         status = Status(
             watched,
             self._clock,
@@ -417,7 +423,7 @@ class Gateway:
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, **tables.commands, "status": status.report},
+            {**operators.commands, **links.commands, **tables.commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
         self._lifecycle = Lifecycle(

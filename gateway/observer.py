@@ -93,11 +93,19 @@ class Observer:
         """It is gone, and so many requests of ours were not answered; it is dialled again in `pause` seconds,
         None: it is not."""
 
-    def link_failed(self, link: str, account: str, reason: str, failures: int, pause: float) -> None:
-        """A link could not be bound, for the so many-th time in a row; the next try is in `pause` seconds."""
+    def link_failed(self, link: str, account: str, reason: str, failures: int, pause: float | None) -> None:
+        """A link could not be bound, for the so many-th time in a row; the next try is in `pause` seconds,
+        None: when the centre comes."""
 
     def link_paused(self, link: str, *, paused: bool) -> None:
         """An operator has paused a link, or resumed it."""
+
+    def outbind_sent(self, account: str, peer: str) -> None:
+        """SMS wait for an account, and we have asked it to bind."""
+
+    def outbind_failed(self, account: str, reason: str, failures: int, pause: float) -> None:
+        """It could not be asked, or did not bind, for the so many-th time in a row; the next try is in
+        `pause` seconds."""
 
     # Binds that peers make, and connections
 

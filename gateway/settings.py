@@ -17,7 +17,14 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from gateway.channels.smpp.settings import SHIPPED_ACCOUNT, LinkSettings, Positive, Seconds, Smpp
+from gateway.channels.smpp.settings import (
+    ONE_OF_A_CENTRE,
+    SHIPPED_ACCOUNT,
+    LinkSettings,
+    Positive,
+    Seconds,
+    Smpp,
+)
 from gateway.events.broker import MqttSettings, Node, Provinces
 from gateway.storage.settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
@@ -329,6 +336,8 @@ def _links(located: Located[Settings]) -> Iterator[Fault]:
         if link.account in accounts:
             key = "name" if link.centre is None else "centre"
             yield located.fault((*row, key), f"{link.account!r} is the system_id of an account")
+        yield from _of_centre(located, position)
+        yield from _dialled(located, position)
         if link.nodes is not None and located.value.node.name is None:
             yield located.fault(
                 (*row, "nodes"), "names nodes, and node.name is not set: nobody dials it here"
@@ -338,6 +347,43 @@ def _links(located: Located[Settings]) -> Iterator[Fault]:
             yield located.fault((*row, "backup"), f"must name another account or centre: {others}")
         if link.tls is not None and (link.tls.cert is None) is not (link.tls.key is None):
             yield located.fault((*row, "tls"), "must have both cert and key, or neither")
+
+
+def _of_centre(located: Located[Settings], position: int) -> Iterator[Fault]:
+    """Yield faults of a link that differs from an earlier one of its centre where it may not."""
+    links = located.value.smpp.links
+    link = links[position]
+    first = next(number for number, each in enumerate(links) if each.account == link.account)
+    for key in ONE_OF_A_CENTRE:
+        if getattr(link, key) != getattr(links[first], key):
+            reason = f"must be as in smpp.links[{first}]: both are of the centre {link.account}"
+            yield located.fault(("smpp", "links", position, key), reason)
+
+
+def _dialled(located: Located[Settings], position: int) -> Iterator[Fault]:
+    """Yield faults of the way to a centre."""
+    link = located.value.smpp.links[position]
+    row: KeyPath = ("smpp", "links", position)
+    for number, each in enumerate(link.alternatives):
+        if not 1 <= int(each.rpartition(":")[2]) <= 65535:
+            yield located.fault((*row, "alternatives", number), "must end with a port from 1 to 65535")
+    if link.version == "3.3" and link.bind == "transceiver":
+        yield located.fault(
+            (*row, "bind"), "must be pair, transmitter or receiver: SMPP 3.3 has no transceiver"
+        )
+    if link.outbind is None:
+        return
+    if link.bind == "transmitter":
+        yield located.fault(
+            (*row, "bind"), "must be transceiver, receiver or pair: outbind asks for a receiver"
+        )
+    if not link.networks:
+        reason = "must be the address or network from which the centre connects, as it has outbind"
+        yield located.fault((*row, "host"), reason)
+    elif link.bind == "pair" and link.networks[0].num_addresses > 1:
+        yield located.fault(
+            (*row, "host"), "must be one address, at which the transmitter of the pair is dialled"
+        )
 
 
 def _is_loopback(host: str) -> bool:

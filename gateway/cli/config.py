@@ -58,14 +58,15 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 def codec_faults(settings: Located[Settings]) -> Iterator[Fault]:
-    """Yield faults of the codecs that accounts name; only the SMPP core knows these."""
-    for position, account in enumerate(settings.value.smpp.accounts):
-        for data_coding, codec in account.alphabet.items():
-            try:
-                check_codec(data_coding, codec, account.latin)
-            except ValueError as error:
-                path = ("smpp", "accounts", position, "alphabet", data_coding)
-                yield settings.fault(path, str(error))
+    """Yield faults of the codecs that accounts and links name; only the SMPP core knows these."""
+    smpp = settings.value.smpp
+    for where, all_of_it in (("accounts", smpp.accounts), ("links", smpp.links)):
+        for position, each in enumerate(all_of_it):
+            for data_coding, codec in each.alphabet.items():
+                try:
+                    check_codec(data_coding, codec, each.latin)
+                except ValueError as error:
+                    yield settings.fault(("smpp", where, position, "alphabet", data_coding), str(error))
 
 
 def path_faults(settings: Located[Settings]) -> Iterator[Fault]:

@@ -101,7 +101,9 @@ def _binds(args: argparse.Namespace, settings: Settings) -> int:
         for each in bound:
             print_json(each)
     elif bound:
-        _print_columns(_BINDS, map(_bind_row, bound))
+        dialled = any(bind["link"] for bind in bound)
+        rows = ([*_bind_row(bind), *([bind["link"] or "-"] if dialled else [])] for bind in bound)
+        print_columns((*_BINDS, "LINK") if dialled else _BINDS, rows)
     else:
         say("nobody is bound")
     return 0
@@ -135,7 +137,7 @@ def _outbox(args: argparse.Namespace, settings: Settings) -> int:
             reason, until = waits.get(sms.number, (sms.error, 0))
             print_json(shown(sms) | {"why": reason, "until": utc(until) if until else None})
     elif found:
-        _print_columns(_OUTBOX, (_outbox_row(sms, why[sms.number], now_ms) for sms in found))
+        print_columns(_OUTBOX, (_outbox_row(sms, why[sms.number], now_ms) for sms in found))
     else:
         say("nothing waits, nothing is parked")
     if total > len(found):
@@ -163,7 +165,7 @@ def _outbox_row(sms: DownlinkRecord, why: str, now_ms: float) -> list[str]:
     ]
 
 
-def _print_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Format a plain text table; each column is as wide as its widest entry."""
     table = [header, *([escaped(word) for word in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]

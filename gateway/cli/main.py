@@ -111,6 +111,24 @@ COMMANDS = (
         "gateway.cli.inspect:binds",
     ),
     Entry(
+        "links list",
+        "show the SMS centres that the running gateway dials",
+        "links list --json",
+        "gateway.cli.links:links_list",
+    ),
+    Entry(
+        "links pause",
+        "unbind a link, and dial it no more until it is resumed or the gateway starts anew",
+        "links pause north",
+        "gateway.cli.links:links_pause",
+    ),
+    Entry(
+        "links resume",
+        "dial a paused link again",
+        "links resume north",
+        "gateway.cli.links:links_resume",
+    ),
+    Entry(
         "pdus",
         "show the PDUs of an account or a connection while they pass",
         "pdus --account smsc --seconds 10",
@@ -214,6 +232,7 @@ _STDERR = 2
 GROUPS = {
     "handset": "simulated handsets",
     "explain": "how a number or a text is understood",
+    "links": "the SMS centres that the gateway dials",
     "mqtt": "the broker",
     "outbox": "the SMS that wait to leave",
     "scenario": "scripted handsets",

@@ -106,6 +106,7 @@ def screen(report: dict[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:
         ("up", f"{duration(report['up_s'])}, since {since:%Y-%m-%d %H:%M:%S} {zone.key}"),
         ("process", f"{report['pid']}, version {report['version']}, tables {report['tables']}"),
         *(("binds", line) for line in _binds(report["binds"])),
+        *(("links", line) for line in _links(report.get("links", ()))),
         ("rates", "in {in_per_s}/s, out {out_per_s}/s over the last {over_s:.0f} s".format(**rates)),
         (
             "outbox",
@@ -127,6 +128,18 @@ def _binds(binds: dict[str, dict[str, int]]) -> Iterator[str]:
     for account, modes in binds.items():
         counted = ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items()))
         yield f"{account}: {counted or 'not bound'}"
+
+
+def _links(links: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for link in links:
+        said = f"{link['name']}, {link['mode']}: {link['state']}"
+        if link["remote"]:
+            said += f" at {link['remote']}, {duration(link['bound_s'])}"
+        if link["reason"]:
+            said += f": {link['reason']}"
+        if link["next_try_s"] is not None:
+            said += f"; next try in {link['next_try_s']:.0f} s"
+        yield said
 
 
 def _brokers(links: dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -69,6 +69,10 @@ class Admission(Generic[C]):
         self._unbound: dict[str, dict[C, None]] = {}  # of each address in the order in which they came
         self._waiting = 0
 
+    def allow(self, networks: Iterable[Network]) -> None:
+        """Let peers come from these networks as well."""
+        self._networks |= frozenset(networks)
+
     def allows(self, address: Address | None) -> bool:
         """Return whether any account may bind from the address."""
         return is_within(address, self._networks)

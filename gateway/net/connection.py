@@ -148,6 +148,16 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
+    def turn_into(self, session: Session, owner: Owner) -> None:
+        """Go on as another session, of another owner, with what is not read yet."""
+        self.flush()
+        begun = self.session.begun
+        self.session, self._owner = session, owner
+        owner.opened(self)
+        if begun:
+            self._hand_over(session.receive(begun, self._clock()))
+        self._schedule()
+
     @property
     def closed(self) -> bool:
         """Whether nothing can be answered any more: the session has ended, or the socket is gone."""

@@ -56,8 +56,9 @@ class Told(Protocol):
     def bound(self, client: Client, connection: Connection, response: BindResponse) -> Any:
         """The bind was accepted. Gives what the application calls it."""
 
-    def failed(self, reason: str, failures: int, pause: float) -> None:
-        """A round was in vain, for the so many-th time in a row; the next one is in `pause` seconds."""
+    def failed(self, reason: str, failures: int, pause: float | None) -> None:
+        """A round was in vain, for the so many-th time in a row; the next one is in `pause` seconds, None:
+        the centre has to come."""
 
     def lost(self, client: Client, contexts: list[object], reason: str, pause: float | None) -> None:
         """A bind is gone; the next round is in `pause` seconds, None: there is none."""
@@ -176,7 +177,7 @@ class Dialer:
             except TimeoutError:
                 reason = f"no connection within {CONNECTING:g} s"
             except OSError as error:
-                reason = _said(error)
+                reason = said_of(error)
             if not reason:
                 break
             self._client = None
@@ -232,8 +233,7 @@ class Dialer:
 
     def _wait(self, least: float = 0.0) -> float:
         """Begin a pause; how many seconds it is."""
-        bound = min(PAUSE_FIRST * 2 ** min(self.failures - 1, 30), PAUSE_MOST)
-        pause = max(least, self._random.uniform(0, bound))
+        pause = max(least, pause_of(self._random, self.failures))
         self.state, self.due = DialState.WAITING, self._clock() + pause
         self._set_timer()
         return pause
@@ -299,6 +299,11 @@ class Dialer:
         self._told.lost(client, contexts, reason, pause)
 
 
-def _said(error: OSError) -> str:
+def pause_of(random: Random, failures: int) -> float:
+    """Draw the seconds to wait after so many failures in a row, 1 or more."""
+    return random.uniform(0, min(PAUSE_FIRST * 2 ** min(failures - 1, 30), PAUSE_MOST))
+
+
+def said_of(error: Exception) -> str:
     """What an error of the system says, without the address, which stands before it."""
-    return error.strerror or str(error) or type(error).__name__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -9,7 +9,7 @@ import asyncio
 import hmac
 import socket
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -34,6 +34,7 @@ from gateway.smpp.pdus import (
     BindTransceiver,
     BindTransmitter,
     DataSm,
+    Outbind,
     SubmitSm,
 )
 from gateway.smpp.session import (
@@ -78,6 +79,13 @@ class BindAccount:
     allow_from: tuple[Network, ...]
     modes: frozenset[str]
     elsewhere: str = ""
+
+
+class Outbinds(Protocol):
+    """Who binds at a centre that comes to us and says outbind."""
+
+    def take(self, connection: Connection, outbind: Outbind, gone: Callable[[Connection], None]) -> str:
+        """Bind on this connection, whose end gone() is told of. Gives why not; "": it is taken."""
 
 
 class Application(Protocol):
@@ -140,6 +148,7 @@ class Listener:
     ) -> None:
         self.connections: set[Connection] = set()
         self.port = 0
+        self.outbinds: Outbinds | None = None
         self._accounts = accounts
         self._application = application
         self._timers = timers
@@ -158,6 +167,18 @@ class Listener:
     def close(self) -> None:
         """Stop listening; open connections stay open."""
         self._acceptor.close()
+
+    def take_outbinds(self, outbinds: Outbinds, networks: Iterable[Network]) -> None:
+        """Let centres come from these networks, and ask us to bind."""
+        self.outbinds = outbinds
+        self._admission.allow(networks)
+
+    async def summon(self, host: str, port: int, password: str) -> Connection:
+        """Connect to an ESME and ask it to bind; its bind is served as one that came in. Raises OSError."""
+        connection = self._connection(Outbind(system_id=self._system_id, password=password))
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: connection, host, port)
+        return connection
 
     def _taken(self, accepted: socket.socket, where: tuple[str, int]) -> None:
         """Let in a new connection, or close it. A stranger costs no more than this."""
@@ -201,7 +222,7 @@ class Listener:
         self._admission.leave(connection)
         self._application.disconnected()
 
-    def _connection(self) -> Connection:
+    def _connection(self, outbind: Outbind | None = None) -> Connection:
         session = Session(
             Side.MC,
             now=self._clock(),
@@ -209,7 +230,7 @@ class Listener:
             limits=Limits(),
             serves=SERVED,
         )
-        connection = Connection(session, _Peer(self), self._clock)
+        connection = Connection(session, _Peer(self, outbind), self._clock)
         connection.allowance = ALLOWANCE
         return connection
 
@@ -237,13 +258,10 @@ class Listener:
             reason, status = self._accounts[request.system_id].elsewhere, CommandStatus.RBINDFAIL
         offender = (group_of(connection.address), request.system_id)
         if reason:
-            delay = self._failures.pop(offender, DELAY_FIRST / 2) * 2
-            self._failures[offender] = min(delay, DELAY_MOST)
-            if len(self._failures) > OFFENDERS:
-                self._failures.popitem(last=False)
+            delay = self._delay(offender)
             self._application.refused_bind(connection.peer, request.system_id, reason, status)
             peer.refusal = asyncio.get_running_loop().call_later(
-                min(delay, DELAY_MOST), _refuse_later, connection, request, int(status)
+                delay, _refuse_later, connection, request, int(status)
             )
             return
         self._failures.pop(offender, None)
@@ -264,6 +282,32 @@ class Listener:
         connection.flush()
         self._application.ready(peer.bind)
 
+    def outbound(self, peer: "_Peer", connection: Connection, outbind: Outbind) -> bool:
+        """A centre asks us to bind. Gives whether the connection has another owner now; else it ends after a
+        delay, as that of a failed bind does."""
+        if self.outbinds is None or peer.bind is not None or peer.refusal is not None:
+            return False
+        offender = (group_of(connection.address), outbind.system_id)
+        reason = self.outbinds.take(connection, outbind, self.gone)
+        if not reason:
+            self._failures.pop(offender, None)
+            self._admission.bound(connection)
+            return True
+        delay = self._delay(offender)
+        self._application.refused_bind(
+            connection.peer, outbind.system_id, f"outbind: {reason}", CommandStatus.RBINDFAIL
+        )
+        peer.refusal = asyncio.get_running_loop().call_later(delay, connection.abort, "outbind refused")
+        return False
+
+    def _delay(self, offender: tuple[str, str]) -> float:
+        """Count a failure; the seconds until it is answered."""
+        delay = min(self._failures.pop(offender, DELAY_FIRST / 2) * 2, DELAY_MOST)
+        self._failures[offender] = delay
+        if len(self._failures) > OFFENDERS:
+            self._failures.popitem(last=False)
+        return delay
+
 
 def _refuse_later(connection: Connection, request: Request, command_status: int) -> None:
     if not connection.closed:
@@ -274,18 +318,24 @@ def _refuse_later(connection: Connection, request: Request, command_status: int)
 class _Peer:
     """The owner of one accepted connection (gateway.net.connection.Owner)."""
 
-    __slots__ = ("_listener", "account", "bind", "polite", "refusal")
+    __slots__ = ("_listener", "_outbind", "account", "bind", "polite", "refusal")
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, outbind: Outbind | None = None) -> None:
         self._listener = listener
+        self._outbind = outbind
         self.bind: Any = None
         self.account = ""
         self.polite = False
         self.refusal: asyncio.TimerHandle | None = None
 
     def opened(self, connection: Connection) -> None:
-        """Tell the application; the listener knows the connection since accept."""
-        self._listener._application.connected(connection)
+        """Tell the application; the listener knows the connection since accept, or has dialled it."""
+        listener = self._listener
+        listener.connections.add(connection)
+        listener._application.connected(connection)
+        if self._outbind is not None:
+            connection.session.send(self._outbind, None, listener._clock())
+            connection.flush()
 
     def received(self, connection: Connection, events: list[Event]) -> None:
         """Dispatch events; the hot path is SubmitSm and Answered."""
@@ -305,6 +355,10 @@ class _Peer:
                 elif isinstance(event, BindRequest):
                     self._listener.bind(self, connection, event)
                     bind = self.bind
+                elif isinstance(event, Noted) and isinstance(event.pdu, Outbind):
+                    if self._listener.outbound(self, connection, event.pdu):
+                        return  # it has another owner now
+                    application.remarked(connection.peer, self.account, event)
                 elif isinstance(event, Refused | Noted):
                     application.remarked(connection.peer, self.account, event)
                 elif isinstance(event, Closing):

@@ -35,12 +35,27 @@ class CentreLines(Observer):
             pause_s=None if pause is None else round(pause, 3),
         )
 
-    def link_failed(self, link: str, account: str, reason: str, failures: int, pause: float) -> None:
+    def link_failed(self, link: str, account: str, reason: str, failures: int, pause: float | None) -> None:
         """link.failed: the 1st, 2nd, 4th, 8th ... failure in a row, which may last for days."""
         if failures & (failures - 1) == 0:
             self._log.warning(
                 "link.failed",
                 name=link,
+                system_id=account,
+                reason=reason,
+                failures=failures,
+                pause_s=None if pause is None else round(pause, 3),
+            )
+
+    def outbind_sent(self, account: str, peer: str) -> None:
+        """outbind.sent."""
+        self._log.info("outbind.sent", system_id=account, remote=peer)
+
+    def outbind_failed(self, account: str, reason: str, failures: int, pause: float) -> None:
+        """outbind.failed: the 1st, 2nd, 4th, 8th ... failure in a row."""
+        if failures & (failures - 1) == 0:
+            self._log.warning(
+                "outbind.failed",
                 system_id=account,
                 reason=reason,
                 failures=failures,

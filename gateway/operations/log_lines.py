@@ -110,6 +110,8 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         *("{name}", _PEER, "{reason}", "{unanswered} requests unanswered", "next try in {pause_s} s"),
     ),
     "link.failed": ("{name}", "{system_id}", "{reason}", "failure {failures}", "next try in {pause_s} s"),
+    "outbind.sent": (_PEER,),
+    "outbind.failed": ("{system_id}", "{reason}", "failure {failures}", "next try in {pause_s} s"),
     "link.paused": ("{name}",),
     "link.resumed": ("{name}",),
     "connection.refused": ("{remote}", "{reason}", _LEFT_OUT),

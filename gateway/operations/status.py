@@ -61,7 +61,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What is reported on."""
+    """What is reported on. links: gives what is told of the links to SMS centres."""
 
     binds: Binds
     queue: InboundQueue
@@ -69,6 +69,7 @@ class Watched:
     pipeline: Pipeline
     events: Relays
     log: Log
+    links: Callable[[], list[dict[str, Any]]] = list
 
 
 class Status:
@@ -115,6 +116,7 @@ class Status:
             "up_s": round(self._clock.monotonic() - self._started, 1),
             "stopping": parts.queue.stopping,
             "binds": self._binds(),
+            "links": parts.links(),
             "rates": self.rates.report(),
             "outbox": {
                 "depth": outbox.depth,

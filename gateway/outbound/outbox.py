@@ -122,16 +122,17 @@ class Outbox:
         self._finish(now, now_ms)
 
     def holds(self, sms: MobileTerminated) -> bool:
-        """Return whether the SMS waits here already.
-
-        It may: an operator can retry a parked SMS while older ones are still to be read from the store.
-        """
+        """Return whether it waits here already: an operator may have retried it while older ones are read."""
         queue = self._queues.get((sms.account, sms.msisdn), ())
         return any(each.number == sms.number for each in queue)
 
     def waits_for(self, account: str, msisdn: str) -> bool:
         """Return whether SMS to a handset wait here, so that others to it come behind them."""
         return (account, msisdn) in self._queues
+
+    def lacks_receiver(self, account: str) -> bool:
+        """Return whether SMS wait for a bind of an account that receives."""
+        return bool(self._unbound.get(account))
 
     def take_out(self, elsewhere: Callable[[str, str], int], most: int) -> dict[int, list[MobileTerminated]]:
         """Take out SMS that find no receiver, with those behind them: about `most`, by where they can leave.

@@ -128,7 +128,10 @@ class SmallCentre:
             return await self.binds.get()
 
     def _accept(self) -> Connection:
-        loop = asyncio.get_running_loop()
-        peer = Peer(self)
+        return self.connection(Peer(self))
+
+    def connection(self, peer: Peer) -> Connection:
+        """A connection of the centre, for a peer."""
         self.peers.append(peer)
-        return Connection(Session(Side.MC, now=loop.time(), serves=SERVES, timers=Timers()), peer, loop.time)
+        now = asyncio.get_running_loop().time
+        return Connection(Session(Side.MC, now=now(), serves=SERVES, timers=Timers()), peer, now)

@@ -51,7 +51,7 @@ async def reply_to(peer: Peer, request: DeliverSm | DataSm) -> str:
     response = await peer.answer()
     assert response.command_status == 0
     submit = await peer.submit()
-    assert (submit.source_addr, submit.destination_addr) == (request.destination_addr, request.source_addr)
+    assert submit.destination_addr == request.source_addr
     return ALPHABET.decode(submit.short_message, submit.data_coding)
 
 
@@ -129,3 +129,148 @@ async def test_a_pair_answers_on_its_transmitter(tmp_path: Path) -> None:
                 assert (await peers["bind_receiver"].answer()).command_status == 0
                 assert (await peers["bind_transmitter"].submit()).destination_addr == ALICE
             assert other.peers[0].submitted.empty()
+
+
+async def test_a_centre_that_cuts_or_unbinds_is_dialled_again(tmp_path: Path) -> None:
+    """What was not answered leaves again on the next bind. The log says why it was down, and for how long."""
+    async with SmallCentre() as centre, dialling(tmp_path, link(centre)) as gateway:
+        peer = await centre.bound()
+        centre.silent = True
+        peer.send(mo())
+        await peer.answer()
+        first = await peer.submit()
+        peer.connection.abort("cut")
+        centre.silent = False
+        await until(lambda: told(gateway, "link.down"), "the end of the link")
+        await gateway.advance(seconds=1)
+        peer = await centre.bound()
+        again = await peer.submit()
+        assert again.short_message == first.short_message
+        [down] = told(gateway, "link.down")
+        assert (down["level"], down["name"], down["reason"], down["unanswered"]) == (
+            "warning",
+            "north",
+            "closed by peer",
+            1,
+        )
+        assert 0 <= down["pause_s"] <= 1
+        peer.connection.unbind()
+        assert await peer.end() == "unbound"
+        await gateway.advance(seconds=2)
+        await centre.bound()
+        assert told(gateway, "link.down")[1]["reason"] == "unbound by peer"
+
+
+async def test_a_centre_that_falls_silent_is_dialled_again(tmp_path: Path) -> None:
+    """It does not answer an enquire_link: the session is closed after the response timer."""
+    async with SmallCentre() as centre, dialling(tmp_path, link(centre)) as gateway:
+        peer = await centre.bound()
+        await until(lambda: gateway.app.binds.all(), "the bind")
+        peer.connection.pause_writing()  # it reads no more, and so answers nothing
+        await until(lambda: told(gateway, "link.up"), "the link")
+        gateway.clock.move_to(gateway.clock.now_ms() + 31_000)
+        gateway.app.tick_connections()
+        gateway.clock.move_to(gateway.clock.now_ms() + 61_000)
+        gateway.app.tick_connections()
+        await until(lambda: told(gateway, "link.down"), "the end of the link")
+        assert told(gateway, "link.down")[0]["reason"] == "enquire_link not answered"
+        await gateway.advance(seconds=1)
+        await centre.bound()
+
+
+async def test_garbage_of_a_centre_ends_the_session(tmp_path: Path) -> None:
+    """Octets that are no PDU: generic_nack, the end, and a new bind."""
+    async with SmallCentre() as centre, dialling(tmp_path, link(centre)) as gateway:
+        peer = await centre.bound()
+        await until(lambda: gateway.app.binds.all(), "the bind")
+        peer.connection._transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await peer.end()
+        await until(lambda: told(gateway, "link.down"), "the end of the link")
+        assert "command_length" in told(gateway, "link.down")[0]["reason"]
+        await gateway.advance(seconds=1)
+        await centre.bound()
+
+
+async def test_a_refused_password_is_tried_seldom(tmp_path: Path) -> None:
+    """Not within 30 s; the log says why, at a bounded rate, without the password."""
+    async with SmallCentre() as centre:
+        centre.refuses = [CommandStatus.RINVPASWD, CommandStatus.RALYBND, 0]
+        async with dialling(tmp_path, link(centre)) as gateway:
+            await centre.bound()
+            await until(lambda: told(gateway, "link.failed"), "the failure")
+            await gateway.advance(seconds=29)
+            assert centre.binds.empty()
+            await gateway.advance(seconds=1)
+            await centre.bound()
+            await until(lambda: len(told(gateway, "link.failed")) == 2, "the second failure")
+            await gateway.advance(seconds=2)
+            await centre.bound()
+            first, second = told(gateway, "link.failed")
+            where = f"127.0.0.1:{centre.port}"
+            assert (first["reason"], first["failures"], first["pause_s"]) == (
+                f"{where}: bind refused: ESME_RINVPASWD",
+                1,
+                30,
+            )
+            assert (second["reason"], second["failures"]) == (f"{where}: bind refused: ESME_RALYBND", 2)
+            assert "secret1" not in gateway.log_file().read_text("utf-8")
+
+
+async def test_the_next_address_takes_over(tmp_path: Path) -> None:
+    """Where nobody listens, or the bind is refused, the alternatives are tried at once, in order."""
+    async with SmallCentre() as closed:
+        pass
+    async with SmallCentre() as refusing, SmallCentre() as centre:
+        refusing.refuses = [CommandStatus.RBINDFAIL]
+        alternatives = [f"127.0.0.1:{refusing.port}", f"127.0.0.1:{centre.port}"]
+        async with dialling(tmp_path, link(closed, alternatives=alternatives)) as gateway:
+            await refusing.bound()
+            assert await reply_to(await centre.bound(), mo())
+            assert told(gateway, "link.failed") == []
+
+
+async def test_a_stop_unbinds_and_dials_no_more(tmp_path: Path) -> None:
+    """The centre gets its answer, then an unbind; a link that cannot be bound does not hold up the stop."""
+    async with SmallCentre() as closed:
+        pass
+    async with SmallCentre() as centre:
+        async with dialling(tmp_path, link(centre), link(closed, name="south")) as gateway:
+            peer = await centre.bound()
+            await reply_to(peer, mo())
+            await gateway.settle()
+        assert (await peer.end(), peer.polite) == ("unbound by peer", True)
+        [down] = told(gateway, "link.down")
+        assert (down["level"], down["reason"], down["pause_s"]) == ("info", "unbound", None)
+        assert told(gateway, "gateway.stop_deadline") == []
+        assert centre.binds.empty()
+
+
+async def test_a_paused_link_is_dialled_when_it_is_resumed(tmp_path: Path) -> None:
+    """It unbinds politely when it is paused, and then binds no more."""
+    async with SmallCentre() as centre, dialling(tmp_path, link(centre, paused=True)) as gateway:
+        links = gateway.app.links
+        assert links is not None
+        assert [line["links"] for line in told(gateway, "gateway.ready")] == ["north (paused)"]
+        assert links.report()[0]["state"] == "paused"
+        assert centre.connected == 0
+        assert links.resume("north") == "dials"
+        peer = await centre.bound()
+        await until(lambda: links.report()[0]["state"] == "bound", "the bind")
+        assert links.pause("north") == "unbinds"
+        assert (await peer.end(), peer.polite) == ("unbound by peer", True)
+        await until(lambda: links.report()[0]["state"] == "paused", "the end of the bind")
+        await gateway.advance(minutes=2)
+        assert centre.binds.empty()
+        assert [line["event"] for line in lines(gateway.log_file()) if line["event"].startswith("link.")] == [
+            *("link.resumed", "link.up", "link.paused", "link.down")
+        ]
+
+
+async def test_a_link_of_another_node_is_not_dialled(tmp_path: Path) -> None:
+    """`nodes` names those that dial it."""
+    async with SmallCentre() as centre:
+        settings = link(centre, nodes=["west"])
+        async with dialling(tmp_path, settings, node={"name": "east"}) as gateway:
+            assert gateway.app.links is not None
+            assert gateway.app.links.report()[0]["state"] == "dialled by other nodes"
+            assert centre.connected == 0

@@ -173,6 +173,17 @@ class Peer:
     account, peer, number = "smsc", "127.0.0.1:40112", 7
 
 
+LINKS: dict[str, tuple[Any, ...]] = {
+    "link_up": (Peer(), "north", "transceiver"),
+    "link_down": (Peer(), "north", "closed by peer", 2, 0.5),
+    "link_paused": ("north",),
+    "outbind_sent": ("smsc", "10.0.0.1:2775"),
+    "outbind_failed": ("smsc", "Connection refused", 1, 0.5),
+    "link_failed": ("north", "centre", "10.0.0.1:2775: Connection refused", 1, 0.5),
+}
+"""What is told of links."""
+
+
 def all_lines() -> list[dict[str, Any]]:
     """What the logs write when they are told everything that an observer can hear."""
     stream = io.BytesIO()
@@ -182,6 +193,7 @@ def all_lines() -> list[dict[str, Any]]:
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {
+        **LINKS,
         "handled": (received(5), peer, "base", 1, 0.001, START_MS),
         "repeated": (peer, 1, "13800138000", 5),
         "rejected": (peer, 1, "13800138000", "999", "begins with no access code", "ESME_RINVDSTADR"),
@@ -197,10 +209,6 @@ def all_lines() -> list[dict[str, Any]]:
         "useless_range": (peer, "no such form"),
         "turned_away": ("10.0.0.1:7", "too many"),
         "accepting": (OSError(errno.EMFILE, "Too many open files"), 7),
-        "link_up": (peer, "north", "transceiver"),
-        "link_down": (peer, "north", "closed by peer", 2, 0.5),
-        "link_paused": ("north",),
-        "link_failed": ("north", "centre", "10.0.0.1:2775: Connection refused", 1, 0.5),
         "pdu_refused": ("10.0.0.1:7", "smsc", "submit_sm", "ESME_RINVBNDSTS", 1, "not in state open"),
         "pdu_noted": ("10.0.0.1:7", "smsc", "submit_sm_resp", "unasked"),
         "events_deferred": ("mqtt", fault, 1, 1.0),

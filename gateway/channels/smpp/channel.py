@@ -1,6 +1,6 @@
 """The SMPP driver, server role: binds that come in on one listener."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from gateway.channels.smpp.writing import Delivering
 from gateway.net.admission import ConnectionLimits
 from gateway.net.connection import Connection
 from gateway.net.listener import BindAccount, Listener
+from gateway.net.outbind import Summoner
 from gateway.observer import Observer
 from gateway.settings import Settings
 from gateway.smpp.coding import Alphabet
@@ -101,6 +102,7 @@ class SmppChannel(Traffic):
         self.listener = Listener(
             configuration.accounts, self, configuration.timers, monotonic, limits=configuration.limits
         )
+        self.summoners: Sequence[Summoner] = ()
         self.watches = Watches(
             Together(self.listener.connections, dialled), {*configuration.accounts, *centres}, self.broken
         )
@@ -110,16 +112,20 @@ class SmppChannel(Traffic):
     async def start(self) -> dict[str, object]:
         """Open the port."""
         await self.listener.start(self._configuration.host, self._configuration.port)
+        for summoner in self.summoners:
+            summoner.start()
         return {"host": self._configuration.host, "smpp_port": self.listener.port}
 
     @property
     def connections(self) -> int:
-        """Of the listener."""
-        return len(self.listener.connections)
+        """Of the listener, and those that are being opened to ESMEs."""
+        return len(self.listener.connections) + sum(each.dialling for each in self.summoners)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and ask nobody to bind."""
         self.listener.close()
+        for summoner in self.summoners:
+            summoner.stop()
 
     def unbind(self) -> None:
         """Each session ends with an unbind."""

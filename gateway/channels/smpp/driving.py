@@ -2,6 +2,7 @@
 the listener, and one for the links where there are any."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from random import Random
 from typing import Final
 
@@ -13,6 +14,7 @@ from gateway.channels.smpp.composing import SmppComposer
 from gateway.channels.smpp.links import Dialling, LinkChannel, LinkTold, alphabets_of
 from gateway.channels.smpp.settings import Conventions
 from gateway.net.connection import Connection
+from gateway.net.outbind import Summoner, Summons
 from gateway.observer import Observer
 from gateway.settings import Settings
 
@@ -23,7 +25,8 @@ class SmppSide:
     """The drivers, and the channels when they are built. centres: the accounts of links. links: None where
     there are none.
 
-    random: of the pauses of dialers. told: hears which links are up. tls: makes the contexts of links.
+    random: of the pauses of dialers. waiting: whether SMS wait for an account without a receiver. told: hears
+    which links are up. tls: makes the contexts of links.
     """
 
     channel: SmppChannel
@@ -33,11 +36,13 @@ class SmppSide:
         self,
         settings: Settings,
         random: Random,
+        waiting: Callable[[str], bool] = lambda _: False,
         told: LinkTold = lambda *_: None,
         tls: TlsOf = without_tls,
     ) -> None:
         self._settings = settings
         self._random = random
+        self._waiting = waiting
         self._told = told
         self._tls = tls
         self._configuration = SmppConfiguration.of(settings)
@@ -60,6 +65,8 @@ class SmppSide:
         """See what the time means, for whoever moves the clock."""
         for connection in self.connections:
             connection.tick()
+        for summoner in self.channel.summoners:
+            summoner.tick()
         if self.links is not None:
             self.links.tick()
 
@@ -73,6 +80,18 @@ class SmppSide:
         self.channel = SmppChannel(
             self._configuration, owner, observer, monotonic, numbers, self._dialled, self.centres
         )
+        self.channel.summoners = [
+            Summoner(
+                Summons(a.system_id, a.outbind.host, a.outbind.port, a.outbind.password),
+                self.channel.listener,
+                self._waiting,
+                observer,
+                monotonic,
+                self._random,
+            )
+            for a in self._settings.smpp.accounts
+            if a.outbind is not None
+        ]
         return self.channel
 
     def _build_links(
@@ -90,4 +109,7 @@ class SmppSide:
             self._tls,
         )
         self.links = LinkChannel(dialling, owner, observer, monotonic, numbers)
+        awaited = [each for each in self._settings.smpp.links if each.outbind is not None]
+        if awaited:
+            self.channel.listener.take_outbinds(self.links, chain(*(each.networks for each in awaited)))
         return self.links

@@ -1,8 +1,10 @@
 """The SMPP driver, client role: the SMS centres that the gateway dials (smpp.links).
 
-A link has one bind, or two: as a pair of a receiver and a transmitter. Each is kept by a dialer.
+A link has one bind, or two: as a pair of a receiver and a transmitter. Each is kept by a dialer; where the
+centre comes to us and asks for the bind (outbind), the receiver or transceiver is awaited instead.
 """
 
+import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -16,12 +18,14 @@ from gateway.channels.smpp.traffic import Traffic
 from gateway.channels.smpp.watching import Watches
 from gateway.channels.smpp.writing import Submitting
 from gateway.message import MobileTerminated
+from gateway.net.admission import is_within
 from gateway.net.client import Client
 from gateway.net.connection import Connection
 from gateway.net.dialer import Dialer, DialState
+from gateway.net.outbind import Awaited
 from gateway.observer import Observer
 from gateway.smpp.coding import Alphabet
-from gateway.smpp.pdus import AlertNotification, BindResponse, DataSm, DeliverSm
+from gateway.smpp.pdus import AlertNotification, BindResponse, DataSm, DeliverSm, Outbind
 from gateway.smpp.session import Timers
 
 RECEIPTS: Final = frozenset({0x04, 0x20})
@@ -107,7 +111,7 @@ class LinkChannel(Traffic):
         for dialer in self._dialers():
             dialer.tick()
 
-    def _dialers(self) -> Iterator[Dialer]:
+    def _dialers(self) -> Iterator[Dialer | Awaited]:
         return (half.dialer for link in self._links.values() for half in link.halves)
 
     # What operators ask
@@ -142,6 +146,20 @@ class LinkChannel(Traffic):
             raise CannotChange(f"no link {name!r}; there are: {', '.join(self._links) or 'none'}")
         return self._links[name]
 
+    # What the listener asks (gateway.net.listener.Outbinds)
+
+    def take(self, connection: Connection, outbind: Outbind, gone: Callable[[Connection], None]) -> str:
+        """Bind at a centre that asks us to; see Outbinds. The time taken does not depend on the password."""
+        reason = "unknown system_id"
+        for link in self._links.values():
+            if link.settings.outbind is None or link.settings.system_id != outbind.system_id:
+                continue
+            reason = link.refusal(connection, outbind)
+            if not reason:
+                link.halves[0].adopt(connection, gone)
+                return ""
+        return reason
+
     # What clients tell (gateway.net.client.Application)
 
     def delivered(self, bind: CentreBind, request: DeliverSm | DataSm) -> None:
@@ -174,7 +192,7 @@ class LinkChannel(Traffic):
         self._observer.link_down(bind, bind.link, loss.reason, len(contexts), pause)
         self._owner.lost(bind, [each for each in contexts if isinstance(each, MobileTerminated)], loss)
 
-    def has_failed(self, link: LinkSettings, reason: str, failures: int, pause: float) -> None:
+    def has_failed(self, link: LinkSettings, reason: str, failures: int, pause: float | None) -> None:
         """A link cannot be bound."""
         self._observer.link_failed(link.name, link.account, reason, failures, pause)
 
@@ -218,6 +236,17 @@ class Link:
         self.paused = False
         self.start()
 
+    def refusal(self, connection: Connection, outbind: Outbind) -> str:
+        """Why an outbind is not followed; "": it is."""
+        expected = (self.settings.outbind or "").encode("latin-1")
+        if not hmac.compare_digest(outbind.password.encode("latin-1"), expected):
+            return "wrong password"
+        if not is_within(connection.address, self.settings.networks):
+            return f"address is not in host of link {self.name}"
+        keeper = self.halves[0].dialer
+        assert isinstance(keeper, Awaited)
+        return keeper.refusal and f"link {self.name} {keeper.refusal}"
+
     def changed(self, reason: str) -> None:
         """A bind came or went: let the halves answer through each other, and tell when the whole is up."""
         binds = [half.bind for half in self.halves]
@@ -241,9 +270,9 @@ class Half:
         self._link = link
         self._channel = channel
         terms = terms_of(settings, mode, channel.dialling.timers, channel.dialling.tls)
-        self.dialer = Dialer(
-            terms, channel, self, settings.account, channel.monotonic, channel.dialling.random
-        )
+        about = terms, channel, self, settings.account, channel.monotonic
+        comes = settings.outbind is not None and mode != "transmitter"
+        self.dialer = Awaited(*about) if comes else Dialer(*about, channel.dialling.random)
 
     @property
     def state(self) -> str:
@@ -257,6 +286,11 @@ class Half:
     def pause(self) -> None:
         """Unbind."""
         self.dialer.pause()
+
+    def adopt(self, connection: Connection, gone: Callable[[Connection], None]) -> None:
+        """Bind on a connection of the centre."""
+        assert isinstance(self.dialer, Awaited)
+        self.dialer.adopt(connection, gone)
 
     def describe(self, now: float) -> dict[str, Any]:
         """What `links list` shows of it."""
@@ -303,7 +337,7 @@ class Half:
         self._link.changed("bound")
         return self.bind
 
-    def failed(self, reason: str, failures: int, pause: float) -> None:
+    def failed(self, reason: str, failures: int, pause: float | None) -> None:
         """A round was in vain."""
         self._channel.has_failed(self._link.settings, reason, failures, pause)
 

@@ -292,8 +292,9 @@ class LinkSettings(Conventions):
     centre has been down for backup_after seconds. paused: it is not dialled until `links resume`. tls: null
     for none. unanswered: what becomes of an SMS that is not answered in time: repeat: it leaves again;
     reconnect: the session is closed too; wait: it waits for the answer as long as the session lasts.
-    outbind: the password with which the centre asks us to bind by connecting to our listener, as its
-    system_id; then nobody is dialled. null: the gateway dials.
+    outbind: the password with which the centre asks us to bind by connecting to our listener from host, an
+    address or network, and says our system_id; then nobody is dialled, and of a pair only the transmitter.
+    null: the gateway dials.
     """
 
     name: Name
@@ -323,6 +324,21 @@ class LinkSettings(Conventions):
     def account(self) -> str:
         """The name of the account that it belongs to."""
         return self.centre or self.name
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """From where a centre with `outbind` may come: `host`; () where that is no address or network."""
+        try:
+            return (_network(self.host),)
+        except ValueError:
+            return ()
+
+
+ONE_OF_A_CENTRE: tuple[str, ...] = (
+    "alphabet", "latin", "msisdn_format", "ton", "npi", "duplicate", "message", "long", "parts", "receipts",
+    "backup", "backup_after",
+)  # fmt: skip
+"""Settings in which all links of one centre agree: they are of its account, not of a link."""
 
 
 class Smpp(Closed):
