@@ -110,13 +110,13 @@ class Line:
         self._session = session
         self._switch = switch
         self._tlvs = True
-        self._silent = False
+        self._deaf = False  # requests are left alone: the connection is over, or stands for nothing
         self._loop = asyncio.get_running_loop()
 
     @property
     def room(self) -> int:
         """How many deliveries it takes now."""
-        able = self.receives and not self._silent and self._session.state in _RECEIVING
+        able = self.receives and not self._deaf and self._session.state in _RECEIVING
         return self._session.window_free if able else 0
 
     def send(self, item: Outgoing) -> None:
@@ -145,17 +145,17 @@ class Line:
     def received(self, connection: Connection, events: list[Event]) -> None:
         """What came."""
         for event in events:
-            if self._silent or connection.closed:
-                return
             match event:
-                case BindRequest():
-                    self._bind(event)
-                case SubmitSm() | DataSm():
-                    self._submitted(connection, event)
                 case Answered(Outgoing() as item, response):
                     self._switch.answered(item, response.command_status)
                 case TimedOut(Outgoing() as item):
                     self._switch.unanswered(item)
+                case _ if self._deaf:
+                    pass
+                case BindRequest():
+                    self._bind(event)
+                case SubmitSm() | DataSm():
+                    self._submitted(connection, event)
                 case _:
                     pass
 
@@ -219,7 +219,7 @@ class Line:
             then()
 
         def answer_late() -> None:
-            if self.connection is not None and not self.connection.closed and not self._silent:
+            if self.connection is not None and not self.connection.closed and not self._deaf:
                 answer()
                 self.flush()
             else:  # nobody is there to read the response; the SMS was taken all the same
@@ -260,15 +260,17 @@ class Line:
     def _garbage(self, connection: Connection, request: Submission) -> None:
         random = self._switch.dice.random
         self._session.swallow(request)
+        self._deaf = True
         # A first octet that is no command_length: it takes the peer no time to see it.
         self._session.write(b"\xff" + random.randbytes(random.randint(4, _GARBAGE)))
         connection.flush()
 
     def _cut(self, connection: Connection, _: Submission) -> None:
+        self._deaf = True
         connection.abort("cut on purpose")
 
     def _fall_silent(self, connection: Connection, _: Submission) -> None:
-        self._silent = True
+        self._deaf = True
         connection.pause_writing()
 
     def _note(self, what: str) -> None:
