@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, Final, cast
 
 from gateway.channels.contract import Bind, Enquiry, Inbound, Loss, Receipt, Told
+from gateway.channels.smpp.centre import terms_of, without_tls
 from gateway.channels.smpp.driving import SmppSide
 from gateway.channels.smpp.links import Half
 from gateway.errors import Verdict
@@ -269,6 +270,8 @@ class Target:
         assert links is not None
         self._links = links
         self._half = links._links["north"].halves[0]
+        timers = links.dialling.timers
+        self._terms = terms_of(settings.smpp.links[0], "transceiver", timers, without_tls)
 
     def run(self, data: bytes) -> None:
         """One case. Raises AssertionError, and whatever a bug raises."""
@@ -287,7 +290,7 @@ class Target:
         return self._side.channel.listener._connection()
 
     def _dialled(self) -> Connection:
-        client = Client(self._half.dialer.terms, self._links, "north", self.loop.time, _Holder(self._half))
+        client = Client(self._terms, self._links, "north", self.loop.time, _Holder(self._half))
         return client.protocol()
 
     def _converse(self, connection: Connection, stream: bytes) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from gateway.simulator.smsc.centre import SmsCentre
 from gateway.testing import RunningGateway
 from tests.proofs.served import lines
 
@@ -13,6 +14,11 @@ STEP: Final = 0.01
 """Seconds between two moves of the clock."""
 HURRY: Final = 50
 """How many times as fast as real it goes."""
+
+WINDOW: Final = 10
+"""Of a link: so many SMS are in doubt when one is lost."""
+UNCERTAIN: Final = ("swallow", "wrong_sequence", "wrong_command", "lost")
+"""After these the gateway cannot know whether an SMS was taken: it may come a second time."""
 
 
 @asynccontextmanager
@@ -55,3 +61,27 @@ def idle(gateway: RunningGateway) -> bool:
     """Whether nothing waits to leave, is under way, or is parked."""
     outbox = gateway.app.outbox
     return not outbox.in_flight and not outbox.depth
+
+
+async def settled(gateway: RunningGateway, centre: SmsCentre, numbers: Sequence[str], within: float) -> str:
+    """What must be true of a centre that has healed: the SMS of each handset was answered, executed once, and
+    its reply came at least once, or is parked and so reported; nothing waits. Returns the figures."""
+    counts = centre.ledger.counts
+
+    def stuck() -> str:
+        return f"{centre.open} deliveries open, {gateway.app.outbox.depth} in the outbox: {counts}"
+
+    await until(lambda: not centre.open and idle(gateway), stuck, within)
+    assert {each.statuses[-1] for each in centre.ledger.delivered if not each.receipt} == {0}
+    assert handled(gateway) == Counter(numbers)
+    got = Counter(sms.receiver for sms in centre.unread if "飞信号" in sms.text)
+    parked = {line["msisdn"] for line in told(gateway, "sms.parked")}
+    assert got.keys() | parked == set(numbers)
+    again = sum(each.times > 1 for each in centre.ledger.delivered)
+    repeats = got.total() - len(got)
+    doubtful = sum(count for name, count in counts.items() if name.startswith(UNCERTAIN))
+    assert repeats <= WINDOW * doubtful
+    return (
+        f"{len(numbers)} SMS, {again} of them sent again, executed once; {repeats} replies came twice,"
+        f" {len(parked)} parked; {dict(counts)}"
+    )

@@ -1,0 +1,124 @@
+"""A gateway dials an SMS centre over bad lines: cuts, also inside a PDU, stalls, delays, pieces, two binds.
+
+Two of our gateways cannot talk to each other as a service and its centre: both are services, and what one
+sends to a handset is no instruction to the other. So the far end is our simulated centre, which speaks
+through the same session, answers and resends as another gateway would, and keeps a ledger. The other role, a
+listener behind bad lines, is shown by the soak (tests/soak).
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from gateway.simulator.smsc.centre import SmsCentre
+from gateway.smpp.timers import Timers
+from gateway.testing import BadLink, running_gateway
+from pytest_fetion_gateway import StartsCentre
+from tests.conftest import Report
+from tests.proofs.hostile import STEP, hurrying, settled
+
+TIMERS = Timers(enquire_link=0.3, response=1)
+LINES = 2
+
+
+class Weather:
+    """Makes lines bad, by a seed, and counts what it did."""
+
+    def __init__(self, lines: list[BadLink], seed: int) -> None:
+        self.faults = 0
+        self._lines = lines
+        self._random = Random(seed)
+
+    def change(self) -> None:
+        """One fault of one line."""
+        random = self._random
+        line = random.choice(self._lines)
+        kinds: list[Callable[[BadLink], None]] = [self._cut, self._cut_later, self._stall, self._slow]
+        random.choice(kinds)(line)
+        self.faults += 1
+
+    def clear(self) -> None:
+        """All is well from now on; what hangs is cut."""
+        for line in self._lines:
+            line.pieces, line.delay = 0, 0.0
+            line.resume()
+            line.cut()
+
+    def _cut(self, line: BadLink) -> None:
+        line.resume()
+        line.cut()
+
+    def _cut_later(self, line: BadLink) -> None:
+        line.resume()
+        line.cut_after(self._random.randint(1, 1500))
+
+    def _stall(self, line: BadLink) -> None:
+        line.stall()
+
+    def _slow(self, line: BadLink) -> None:
+        line.resume()
+        line.pieces = self._random.choice((0, 7, 100))
+        line.delay = self._random.choice((0.0, 0.002))
+
+
+async def play(folder: Path, centre: SmsCentre, seed: int, faults: int, within: float) -> str:
+    """Handsets open the service while lines fail so often; then all is well. Returns what happened."""
+    numbers: list[str] = []
+    async with AsyncExitStack() as stack:
+        lines = [await stack.enter_async_context(BadLink("127.0.0.1", centre.port)) for _ in range(LINES)]
+        links = [
+            {
+                "name": f"north-{number}",
+                "centre": "north",
+                "host": "127.0.0.1",
+                "port": line.port,
+                "system_id": "fetion",
+                "password": "pw",
+            }
+            for number, line in enumerate(lines, 1)
+        ]
+        gateway = await stack.enter_async_context(running_gateway(folder, {"smpp": {"links": links}}))
+        await stack.enter_async_context(hurrying(gateway))
+        weather = Weather(lines, seed)
+        pause = Random(f"{seed} pauses")
+        while weather.faults < faults:
+            if centre.open < 20:
+                numbers.append(f"138{len(numbers):08}")
+                centre.post(numbers[-1], "161", "KTFX")
+                continue
+            weather.change()
+            before = len(centre.ledger.taken)
+            for _ in range(pause.randint(3, 30)):
+                await asyncio.sleep(STEP)
+                if len(centre.ledger.taken) > before + 15:
+                    break
+        weather.clear()
+        figures = await settled(gateway, centre, numbers, within)
+        return f"{weather.faults} faults of lines; {figures}"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links are dialled again soon: what is shown here is what passes over them."""
+    monkeypatch.setattr("gateway.net.dialer.PAUSE_MOST", 5.0)
+
+
+async def test_it_heals(tmp_path: Path, smsc: StartsCentre, report: Report) -> None:
+    """A few faults."""
+    centre = await smsc(seed=7, timers=TIMERS)
+    report(await play(tmp_path, centre, 7, 20, within=30))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(5))
+async def test_it_heals_whatever_the_seed(
+    tmp_path: Path, smsc: StartsCentre, report: Report, seed: int
+) -> None:
+    """Many faults."""
+    centre = await smsc(seed=seed, timers=TIMERS)
+    report(await play(tmp_path, centre, seed, 300, within=60))
