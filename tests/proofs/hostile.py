@@ -30,7 +30,7 @@ async def hurrying(gateway: RunningGateway) -> AsyncIterator[None]:
             gateway.clock.move_to(gateway.clock.now_ms() + round(STEP * HURRY * 1000))
             gateway.app.tick_connections()
             await gateway.app.tick(housekeeping=True)
-            await asyncio.sleep(STEP)
+            await asyncio.sleep(0.01)
 
     async with asyncio.TaskGroup() as tasks:  # what the gateway raises ends the test
         task = tasks.create_task(hurry())
@@ -43,7 +43,7 @@ async def until(condition: Callable[[], object], what: Callable[[], str], within
     for _ in range(int(within / STEP)):
         if condition():
             return
-        await asyncio.sleep(STEP)
+        await asyncio.sleep(0.01)
     raise AssertionError(what())
 
 
