@@ -224,6 +224,9 @@ class Owner:
     def late(self, _bind: Bind, _sms: MobileTerminated, _remote_id: str) -> None:
         """It was, later."""
 
+    def late_refused(self, *_: object) -> None:
+        """It was refused, later."""
+
     def receipted(self, receipt: Receipt) -> None:
         """A receipt is answered at once."""
         receipt.bind.accept(receipt.origin, "")
