@@ -13,7 +13,7 @@ from tests.proofs.served import lines
 STEP: Final = 0.01
 """Seconds between two moves of the clock."""
 HURRY: Final = 50
-"""How many times as fast as real it goes."""
+"""How many times as fast as real the clock goes, unless told otherwise."""
 
 WINDOW: Final = 10
 """Of a link: so many SMS are in doubt when one is lost."""
@@ -22,12 +22,12 @@ UNCERTAIN: Final = ("swallow", "wrong_sequence", "wrong_command", "lost")
 
 
 @asynccontextmanager
-async def hurrying(gateway: RunningGateway) -> AsyncIterator[None]:
-    """Let the clock of the gateway go on, fast."""
+async def hurrying(gateway: RunningGateway, times: int = HURRY) -> AsyncIterator[None]:
+    """Let the clock of the gateway go on, so many times as fast as real."""
 
     async def hurry() -> None:
         while True:
-            gateway.clock.move_to(gateway.clock.now_ms() + round(STEP * HURRY * 1000))
+            gateway.clock.move_to(gateway.clock.now_ms() + round(STEP * times * 1000))
             gateway.app.tick_connections()
             await gateway.app.tick(housekeeping=True)
             await asyncio.sleep(0.01)
