@@ -119,7 +119,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_it_heals(tmp_path: Path, smsc: StartsCentre, report: Report) -> None:
     """A few faults."""
     centre = await smsc(seed=7, timers=TIMERS)
-    report(await play(tmp_path, centre, 7, 20, within=30))
+    report(await play(tmp_path, centre, 7, 10, within=30))
 
 
 @pytest.mark.long
@@ -133,9 +133,10 @@ async def test_it_heals_whatever_the_seed(
     report(await play(tmp_path, centre, seed, 300, within=60))
 
 
+@pytest.mark.long
 @pytest.mark.xfail(reason="an answer is certain after 60 s (decision 003), a dead line is noticed after 90 s")
 async def test_a_line_that_dies_before_the_answer(tmp_path: Path, smsc: StartsCentre) -> None:
-    """An answer is lost, the line stands and passes nothing, our own timers end it: what the centre sends again
+    """An answer is lost, the line passes nothing, our own timers end it: what the centre sends again
     is recognised."""
     centre = await smsc(timers=Timers(enquire_link=0, response=0))
     async with BadLink("127.0.0.1", centre.port) as line:
