@@ -1,4 +1,4 @@
-"""The pytest plugin `fetion_gateway`: the fixtures `gateway` and `handset` for tests that talk to a gateway.
+"""The pytest plugin `fetion_gateway`: the fixtures `gateway`, `handset` and `smsc` for tests of SMS.
 
 It is loaded in every test run where this package is installed. So it has a name that no other project has,
 and imports nothing of ours, nor pytest-asyncio, before a test asks for a gateway. Where another package named
@@ -18,6 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from gateway.simulator.handset import Handset
+    from gateway.simulator.smsc.centre import SmsCentre
     from gateway.testing import RunningGateway
 
 PACKAGES: Final = ("gateway", "commands", "routing")
@@ -35,6 +36,9 @@ REMEDY: Final = (
 
 RUNNING: Final = pytest.StashKey["RunningGateway"]()
 """Where a test keeps the gateway that its fixtures talk to, for its report."""
+
+StartsCentre = Callable[..., Awaitable["SmsCentre"]]
+"""port, faults (sections as in a file of faults), and what SmsCentre takes."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -76,6 +80,11 @@ class WithoutAsyncio:
         """Says what is missing."""
         pytest.fail(NO_ASYNCIO, pytrace=False)
 
+    @pytest.fixture
+    def smsc(self) -> None:
+        """Says what is missing."""
+        pytest.fail(NO_ASYNCIO.replace("`gateway`", "`smsc`"), pytrace=False)
+
 
 def _made_by_asyncio() -> object:
     """A plugin with the asynchronous fixture."""
@@ -90,8 +99,7 @@ def _made_by_asyncio() -> object:
             gateway_config: Any,
         ) -> "AsyncIterator[RunningGateway]":
             """A running gateway: free port, fresh store; `gateway.advance(hours=24)` moves its clock."""
-            if collisions := list(_collisions()):
-                pytest.fail("\n".join([*collisions, REMEDY]), pytrace=False)
+            _fail_on_collisions()
             if reason := import_module("gateway.cli.platforms").refusal(sys.platform):
                 pytest.fail(reason, pytrace=False)
             if not isinstance(gateway_config, Mapping):
@@ -112,7 +120,31 @@ def _made_by_asyncio() -> object:
                 request.node.stash[RUNNING] = running
                 yield running
 
+        @pytest_asyncio.fixture
+        async def smsc(self) -> AsyncIterator[StartsCentre]:
+            """Starts simulated SMS centres: `centre = await smsc(faults={"swallow": {"share": 0.1}})`."""
+            _fail_on_collisions()
+            from gateway.simulator.smsc.centre import SmsCentre
+            from gateway.simulator.smsc.faults import faults_of
+
+            async with AsyncExitStack() as stack:
+
+                async def start(
+                    port: int = 0, faults: Mapping[str, object] | None = None, **given: Any
+                ) -> SmsCentre:
+                    centre = SmsCentre(faults_of(faults or {}), **given)
+                    await centre.start(port)
+                    return await stack.enter_async_context(centre)
+
+                yield start
+
     return WithAsyncio()
+
+
+def _fail_on_collisions() -> None:
+    """Say which of our packages are hidden by others, if any is."""
+    if collisions := list(_collisions()):
+        pytest.fail("\n".join([*collisions, REMEDY]), pytrace=False)
 
 
 def _collisions() -> Iterator[str]:

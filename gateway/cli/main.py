@@ -69,6 +69,12 @@ COMMANDS = (
         "gateway.cli.handset:handset_chat",
     ),
     Entry(
+        "smsc",
+        "the simulated SMS centre alone: any ESME may bind; with --faults it misbehaves",
+        "smsc --port 2776",
+        "gateway.cli.smsc",
+    ),
+    Entry(
         "explain route",
         "say what a destination number means, and why",
         "explain route 12520050 --from 13800138000",

@@ -38,7 +38,8 @@ CANNOT_RUN: Final[Mapping[str, str]] = MappingProxyType(
 """Command lines that are not run, by how they begin, and why."""
 
 UNTIL_CTRL_C: Final = re.compile(
-    r"\S*fetion-gateway (?P<alone>serve|demo(?!.*--once))\b|\S*fetion-gateway (tail|pdus)\b(?!.*--no-follow)"
+    r"\S*fetion-gateway (?P<alone>serve|demo(?!.*--once))\b"
+    r"|\S*fetion-gateway (tail|pdus|smsc)\b(?!.*--no-follow)"
 )
 """Command lines that end with Ctrl-C only. alone: they are a gateway, and none may run beside them."""
 
