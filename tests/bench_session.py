@@ -34,7 +34,7 @@ SUBMIT = SubmitSm(
     source_addr=HANDSET, destination_addr="12520", short_message=b"KTFX 123456", sequence_number=1
 )
 TEMPLATE = DeliverSmTemplate(0, 1, "12520", 0, 1)
-SUBMITTING = SubmitSmTemplate(0, 1, "12520", 0, 1, Always("FT", 0, 1))
+SUBMITTING = SubmitSmTemplate(0, 1, "12520", 0, 1, Always("FT", 0, "", 1))
 
 
 def bound() -> Session:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import Final
 
+from gateway.channels.contract import CannotSend
 from gateway.clock import Clock
 from gateway.message import PART, JournalEntry, MobileTerminated, StoredEvent, message_id
 from gateway.observer import Remote
@@ -190,7 +191,7 @@ class EventLog(NodeLines, LinkLines, ReceiptLines):
             )
 
     def faulted(self, number: int, msisdn: str, instruction: str, error: Exception) -> None:
-        """sms.failed: a handler met a bug (with its place), or the store refused the result."""
+        """sms.failed: a handler met a bug (with its place), or the store or a peer cannot take the result."""
         name = message_id(number)
         self._log.error(
             "sms.failed",
@@ -198,7 +199,7 @@ class EventLog(NodeLines, LinkLines, ReceiptLines):
             error_id=name[-6:],
             msisdn=msisdn,
             instruction=instruction,
-            reason=str(error) if isinstance(error, StorageError) else type(error).__name__,
+            reason=str(error) if isinstance(error, StorageError | CannotSend) else type(error).__name__,
             exception=places(error),
         )
 

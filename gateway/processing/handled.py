@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from commands.model import Hidden, Result, Understood
+from gateway.channels.contract import CannotSend
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.message import PART, TABLES, JournalEntry, MobileTerminated
 from routing.model import Accepts
@@ -46,13 +47,13 @@ class Handled:
         self.text = "" if hidden else understood.text
 
     def failed(self, error: Exception) -> None:
-        """Mark the SMS as failed, by a bug or a rule of the store."""
+        """Mark the SMS as failed: by a bug, by a rule of the store, or as what it causes cannot leave."""
         if self.m.understood is not None:
             self.understood_as(self.m.understood)
         if self.province == UNKNOWN_PROVINCE:
             self.province = self.m.route.province or UNKNOWN_PROVINCE
         self.result = Result.FAILED.value
-        self.detail = {"error": type(error).__name__}
+        self.detail = {"error": str(error) if isinstance(error, CannotSend) else type(error).__name__}
 
     def entry(self) -> JournalEntry:
         """Make the row for the journal. Its detail has the version of the tables too."""

@@ -225,7 +225,9 @@ def _tlvs() -> Iterator[str]:
     yield "## TLVs (section 5.3.2)"
     yield (
         "Every TLV is accepted in every PDU, known or not. One of a wrong size is logged and counts as\n"
-        "octets; of one that may not be repeated the first counts. The gateway sends no TLV in deliver_sm."
+        "octets; of one that may not be repeated the first counts. Those of a vendor (from 0x1400 on)\n"
+        "come back in the reply where the account wants it; it may want some in all SMS to handsets. A peer\n"
+        "before 3.4 gets no TLV: a long message leaves to it with user data headers."
     )
 
     def row(tlv: Tlv) -> tuple[str, ...]:

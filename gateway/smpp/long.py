@@ -89,6 +89,8 @@ def segments(
     if len(octets) <= _room(data_coding, 0):
         return [Segment(octets, data_coding, 0, NO_TLVS)]
     if method == "payload":
+        if most < MAX_SEGMENTS:  # as many are on the air: the message centre cuts it
+            _cut(octets, data_coding, alphabet, "udh8", most)
         return [Segment(b"", data_coding, 0, {MESSAGE_PAYLOAD: _payload(octets)})]
     pieces = _cut(octets, data_coding, alphabet, method, most)
     if method == "sar":

@@ -19,11 +19,6 @@ from gateway.smpp.wire import HEADER, HEADER_LENGTH
 _pack_header = HEADER.pack
 _IRREGULAR: Final = (LookupError, ValueError, TypeError, AttributeError, PackError)
 
-#: What stands behind destination_addr: its NUL and the fields from esm_class to sm_length, one octet each as
-#: long as the two times are empty. The six from protocol_id to replace_if_present_flag do not change.
-_BACK: Final = Struct("xB6sBxB")
-_MIDDLE: Final = slice(-9, -3)
-_pack_back = _BACK.pack
 
 _LONGEST_ID: Final = 64
 _LONGEST_ADDRESS: Final = 20
@@ -53,6 +48,7 @@ class Always(NamedTuple):
 
     service_type: str = ""
     priority_flag: int = 0
+    validity_period: str = ""
     registered_delivery: int = 0
 
 
@@ -60,14 +56,14 @@ _NOTHING: Final = Always()
 
 
 class Template:
-    """A deliver_sm or submit_sm without TLVs and times, from one number to handsets of one spelling (SMPP 3.4
+    """A deliver_sm or submit_sm without TLVs, from one number to handsets of one spelling (SMPP 3.4
     sections 4.4.1 and 4.6.1).
 
     It does not change: keep it for the next SMS from that number. ``pdu`` is the class of what it writes,
     ``response_id`` the command_id of the response.
     """
 
-    __slots__ = ("_empty", "_front", "_length", "_middle")
+    __slots__ = ("_empty", "_front", "_length", "_middle", "_pack_back")
 
     pdu: ClassVar[type[DeliverSm | SubmitSm]]
     command_id: ClassVar[int]
@@ -91,11 +87,17 @@ class Template:
             dest_addr_ton=dest_addr_ton,
             dest_addr_npi=dest_addr_npi,
             priority_flag=always.priority_flag,
+            validity_period=always.validity_period,
             registered_delivery=always.registered_delivery,
         )
         octets = encode(self._empty)
-        self._front = octets[HEADER_LENGTH : -_BACK.size]
-        self._middle = octets[_MIDDLE]
+        # Behind destination_addr: its NUL, esm_class, the six fields from protocol_id to
+        # replace_if_present_flag, which do not change, data_coding, sm_default_msg_id, sm_length.
+        unchanged = 6 + len(always.validity_period)
+        back = Struct(f"xB{unchanged}sBxB")
+        self._pack_back = back.pack
+        self._front = octets[HEADER_LENGTH : -back.size]
+        self._middle = octets[2 - back.size : -3]
         self._length = len(octets)
 
     def octets(
@@ -106,7 +108,7 @@ class Template:
             size, length = len(short_message), len(destination)
             if length <= _LONGEST_ADDRESS and "\0" not in destination:
                 header = _pack_header(self._length + length + size, self.command_id, 0, sequence)
-                back = _pack_back(esm_class, self._middle, data_coding, size)
+                back = self._pack_back(esm_class, self._middle, data_coding, size)
                 return header + self._front + destination.encode("latin-1") + back + short_message
         except _IRREGULAR:
             pass

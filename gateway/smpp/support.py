@@ -97,7 +97,9 @@ _MESSAGE: Final[Mapping[str, Support]] = MappingProxyType(
         "dest_addr_ton": Support(Use.USED, "the answer to the sender has it as source_addr_ton"),
         "dest_addr_npi": Support(Use.USED, "the answer to the sender has it as source_addr_npi"),
         "destination_addr": Support(
-            Use.USED, "says what the text means; blanks around it are dropped", (_NO_ROUTE,)
+            Use.USED,
+            "says what the text means; blanks around it and the prefix of the account are dropped",
+            (_NO_ROUTE,),
         ),
         "esm_class": Support(
             Use.USED,
@@ -149,23 +151,35 @@ SENT: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
         SubmitSmResp: _MESSAGE_ID,
         DataSmResp: _MESSAGE_ID,
         DeliverSm: {
-            "service_type": _EMPTY,
-            "source_addr_ton": Support(Use.SENT, "in an answer that of the destination it answers, else 0"),
-            "source_addr_npi": Support(Use.SENT, "in an answer that of the destination it answers, else 1"),
-            "source_addr": Support(Use.SENT, "a number of the service, or of the person who writes"),
+            "service_type": Support(Use.SENT, "as the account wants it, else empty"),
+            "source_addr_ton": Support(
+                Use.SENT, "as the account wants it, else in an answer that of the destination, else 0"
+            ),
+            "source_addr_npi": Support(
+                Use.SENT, "as the account wants it, else in an answer that of the destination, else 1"
+            ),
+            "source_addr": Support(
+                Use.SENT,
+                "a number of the service, or of the person who writes, behind the prefix of the account",
+            ),
             "dest_addr_ton": Support(Use.SENT, "as the handset wrote last, else that of the account"),
             "dest_addr_npi": Support(Use.SENT, "as the handset wrote last, else that of the account"),
             "destination_addr": Support(Use.SENT, "as the handset wrote last, else as the account wants it"),
-            "esm_class": Support(Use.SENT, "0, in parts of a long message 0x40, in a receipt 0x04 or 0x08"),
+            "esm_class": Support(
+                Use.SENT,
+                "0, in parts of a long message with a user data header 0x40, in a receipt 0x04 or 0x08",
+            ),
             "protocol_id": _EMPTY,
-            "priority_flag": _EMPTY,
+            "priority_flag": Support(Use.SENT, "as the account wants it, else 0"),
             "schedule_delivery_time": _EMPTY,
-            "validity_period": _EMPTY,
+            "validity_period": Support(Use.SENT, "relative, where the account wants one, else empty"),
             "registered_delivery": Support(Use.SENT, "1 or 2 where the account asks for receipts, else 0"),
             "replace_if_present_flag": _EMPTY,
             "data_coding": Support(Use.SENT, "0 where the alphabet of the account has every letter, else 8"),
             "sm_default_msg_id": _EMPTY,
-            "short_message": Support(Use.SENT, "up to 160 octets under data_coding 0, 140 under 8"),
+            "short_message": Support(
+                Use.SENT, "up to 160 octets under data_coding 0, 140 under 8; empty beside message_payload"
+            ),
         },
     }
 )
@@ -174,6 +188,7 @@ SENT: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
 ORIGINATES: Final[Mapping[type[Request], str]] = MappingProxyType(
     {
         DeliverSm: "for each SMS to a handset",
+        DataSm: "instead, to an account that wants it so",
         EnquireLink: "when the peer is silent, and to learn whether it has read",
         Unbind: "when the gateway stops, or nothing was exchanged for long",
     }
@@ -182,10 +197,12 @@ ORIGINATES: Final[Mapping[type[Request], str]] = MappingProxyType(
 
 TLVS_USED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "message_payload": "received: the text of data_sm, and of submit_sm where it has octets",
-        "sar_msg_ref_num": "received: a part of a long message",
-        "sar_total_segments": "received: a part of a long message",
-        "sar_segment_seqnum": "received: a part of a long message",
+        "message_payload": "received: the text of data_sm, and of submit_sm where it has octets; sent in"
+        " data_sm, and for a long message where the account wants it",
+        "sar_msg_ref_num": "received: a part of a long message; sent so where the account wants it",
+        "sar_total_segments": "received: a part of a long message; sent so where the account wants it",
+        "sar_segment_seqnum": "received: a part of a long message; sent so where the account wants it",
+        "qos_time_to_live": "sent in data_sm where the account wants a validity",
         "user_message_reference": "received: tells a repeated SMS from another one",
         "receipted_message_id": "sent in receipts, and read in those that were asked for",
         "message_state": "sent in receipts, and read in those that were asked for",

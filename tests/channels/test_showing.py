@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from commands.tables import InForce
 from gateway.channels.smpp import showing, watching
+from gateway.channels.smpp.reading import reader_of
 from gateway.channels.smpp.showing import Display
 from gateway.channels.smpp.watching import Passed
 from gateway.inbound import disclosure
@@ -71,6 +72,28 @@ def test_an_ordinary_sms() -> None:
     assert seen["fields"]["short_message"] == {"octets": 4}
     assert (seen["text"], seen["hidden"]) == ("KTFX", "")
     assert seen["hex"] == encode(pdu).hex()
+
+
+def test_a_long_sms_in_one_piece() -> None:
+    """Of a deliver_sm with message_payload that is shown; a data_sm to a handset is never shown."""
+    payload = {MESSAGE_PAYLOAD: "密码123456".encode("utf-16-be")}
+    seen = shown(DeliverSm(data_coding=8, tlvs=payload), incoming=False)
+    assert (seen["text"], seen["hidden"]) == ("密码123456", "")
+    for hidden in ("", "it holds a password"):
+        seen = shown(DataSm(data_coding=8, tlvs=payload), incoming=False, hidden=hidden)
+        assert seen["hidden"]
+        assert "text" not in seen
+        assert payload[MESSAGE_PAYLOAD].hex() not in str(seen)
+
+
+def test_the_prefix_of_an_account() -> None:
+    """Behind it stands the number that takes passwords: the text is not shown, and other texts are."""
+    readers = {"smsc": reader_of("106", frozenset())}
+    display = Display(ALPHABETS, judge().reason_to_hide, readers=readers)
+    for to, text in (("10612520050", None), ("106161", "CXFX")):
+        octets = encode(sms(to, "CXFX"))
+        passed = Passed(7, incoming=True, peer="10.0.0.1:2775", account="smsc", octets=octets)
+        assert display.shown(passed, octets=False).get("text") == text
 
 
 def test_an_sms_to_a_handset() -> None:

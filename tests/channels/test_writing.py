@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.channels.contract import CannotSend
 from gateway.channels.smpp.composing import Composition, SmppComposer
 from gateway.channels.smpp.settings import AccountSettings, Conventions, LinkSettings
-from gateway.channels.smpp.writing import QOS_TIME_TO_LIVE, Checked, Manner, Plain, Writer, writer_of
+from gateway.channels.smpp.writing import QOS_TIME_TO_LIVE, Checked, Lasting, Manner, Plain, Writer, writer_of
 from gateway.message import Kind, MobileTerminated
 from gateway.smpp.errors import EncodeError
 from gateway.smpp.long import Method
@@ -189,13 +189,22 @@ def test_a_peer_without_tlvs_takes_over(way: Method) -> None:
     assert shown(first + written(writer, session_of(DeliverSm), sms)) == text
 
 
+@pytest.mark.parametrize(("way", "left"), [("udh8", 1), ("udh16", 0), ("sar", 0)])
+def test_parts_that_left_before_a_restart(way: Method, left: int) -> None:
+    """They count where they can only have left in the way of the account."""
+    sms = leaving(1, text="飞" * 130)
+    sms.parts, sms.parts_done = 2, 1
+    assert len(SmppComposer({SYSTEM_ID: Composition(GSM, way)}).compose(sms)) == 2
+    assert (sms.parts_done, sms.repeat) == (left, not left)
+
+
 def test_what_a_template_can_write_comes_from_it() -> None:
-    """The default way is the one without checks; whoever wants TLVs, an end of validity or data_sm has the
-    checked one."""
+    """The default way is the one without checks; whoever wants TLVs or data_sm has the checked one."""
     now_ms, composition = (lambda: START_MS), Composition(GSM)
     for plain in ({}, {"long": "sar"}, {"priority": 1, "service_type": "FT", "receipts": {"ask": "always"}}):
         assert isinstance(writer_of(DeliverSm, Manner.of(account(**plain)), composition, now_ms), Plain)
-    for checked in ({"message": "data_sm"}, {"validity": 1}, {"tlvs": {VENDOR: ""}}, {"pass_tlvs": [VENDOR]}):
+    assert isinstance(writer_of(DeliverSm, Manner.of(account(validity=1)), composition, now_ms), Lasting)
+    for checked in ({"message": "data_sm"}, {"tlvs": {VENDOR: ""}}, {"pass_tlvs": [VENDOR]}):
         assert isinstance(writer_of(DeliverSm, Manner.of(account(**checked)), composition, now_ms), Checked)
 
 
@@ -284,6 +293,7 @@ def test_a_receipt() -> None:
         ({"parts": 2}, "a" * 307, 3, 2),
         ({"parts": 1, "long": "udh16"}, "飞" * 71, 2, 1),
         ({"parts": 3, "long": "sar"}, "飞" * 199, 4, 3),
+        ({"parts": 2, "long": "payload"}, "飞" * 135, 3, 2),
         ({}, "a" * 39_016, 256, 255),
     ],
 )
@@ -297,13 +307,15 @@ def test_more_parts_than_the_account_takes(
     assert str(caught.value) == (
         f"the text needs {needs} segments, the limit is {limit} (`parts` of smsc in the section smpp)"
     )
-    assert composed(leaving(1, text=text[:-1]), composition).parts == limit
+    whole = values.get("long") == "payload"
+    assert composed(leaving(1, text=text[:-1]), composition).parts == (1 if whole else limit)
 
 
-def test_parts_count_for_a_peer_without_tlvs_too() -> None:
-    """A payload that would become too many parts fails, and says why."""
-    composition = Composition(GSM, "payload", 2)
+def test_a_payload_that_is_too_long_for_a_peer_without_tlvs() -> None:
+    """An octet string of up to 65,535 octets has room for more than 255 parts: it fails, and says why."""
+    composition = Composition(GSM, "payload")
     writer = writer_of(DeliverSm, Manner(), composition, lambda: START_MS)
-    sms = composed(leaving(1, text="飞" * 200), composition)
-    with pytest.raises(CannotSend, match="needs 3 segments, the limit is 2"):
+    sms = composed(leaving(1, text="a" * 40_000), composition)
+    with pytest.raises(CannotSend, match="needs 262 segments, the limit is 255"):
         writer.write(session_of(DeliverSm, 0x33), sms, 1.0)
+    assert shown(written(writer, session_of(DeliverSm), sms)) == "a" * 40_000

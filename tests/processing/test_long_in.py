@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain
 from pathlib import Path
 
 from gateway.simulator.esme import Esme
@@ -21,6 +21,8 @@ from tests.support import ALICE, BOB, part_of_many
 
 TO_BOB = f"12520{BOB}"
 CAROL = "13700137001"
+PORTS, NATIONAL = (5, b"\x0b\x84\x23\xf0"), (0x25, b"\x01")
+"""Other elements of a user data header."""
 Place = tuple[int, int, int]
 """Reference, total and number of a part."""
 
@@ -86,26 +88,32 @@ def data(request: SubmitSm) -> DataSm:
     )
 
 
-def cases() -> Iterator[tuple[str, list[SubmitSm | DataSm], list[str]]]:
-    """What it shows, the PDUs that a bind sends, and the texts that the buddy gets."""
-    references = count(1)
+Case = tuple[str, list[SubmitSm | DataSm], list[str]]
+"""What it shows, the PDUs that a bind sends, and the texts that the buddy gets."""
 
-    def places(total: int) -> list[Place]:
-        reference = next(references)
-        return [(reference, total, number) for number in range(1, total + 1)]
 
-    one, two = places(2)
+def two_parts(reference: int) -> tuple[Place, Place]:
+    """The places of a text in two parts."""
+    return (reference, 2, 1), (reference, 2, 2)
+
+
+def numbered() -> Iterator[Case]:
+    """Two parts, in each way of numbering."""
+    one, two = two_parts(1)
     yield "16 bits", [chat(b"A", udh(concat16(one))), chat(b"B", udh(concat16(two)))], ["AB"]
-    one, two = places(2)
+    one, two = two_parts(2)
     yield "sar, backwards", [chat(b"B", tlvs=sar(two)), chat(b"A", tlvs=sar(one))], ["AB"]
-    one, two = places(2)
-    ports, national = (5, b"\x0b\x84\x23\xf0"), (0x25, b"\x01")
+    one, two = two_parts(3)
     yield (
         "elements beside the concatenation",
-        [chat(b"B", udh(concat8(two), national)), chat(b"A", udh(ports, concat8(one)))],
+        [chat(b"B", udh(concat8(two), NATIONAL)), chat(b"A", udh(PORTS, concat8(one)))],
         ["AB"],
     )
-    yield "a header without concatenation", [chat(b"alone", udh(ports))], ["alone"]
+
+
+def alone() -> Iterator[Case]:
+    """What only looks like a part."""
+    yield "a header without concatenation", [chat(b"alone", udh(PORTS))], ["alone"]
     yield "an element of the wrong length", [chat(b"alone", udh((0, b"\x07\x02")))], ["alone"]
     yield "a header whose elements overrun it", [chat(b"alone", b"\x04\x00\x03\x07\x02")], ["alone"]
     yield "part 1 of 1, sar", [chat(b"alone", tlvs=sar((7, 1, 1)))], ["alone"]
@@ -116,28 +124,36 @@ def cases() -> Iterator[tuple[str, list[SubmitSm | DataSm], list[str]]]:
         [chat(b"alone", tlvs={SAR_MSG_REF_NUM: 7, SAR_TOTAL_SEGMENTS: 2})],
         ["alone"],
     )
-    one, two = places(2)
+
+
+def payloads() -> Iterator[Case]:
+    """Texts in message_payload and data_sm."""
+    one, two = two_parts(4)
     yield (
         "a header in message_payload",
         [payload(b"A" * 150, udh(concat8(one))), payload(b"B", udh(concat8(two)))],
         ["A" * 150 + "B"],
     )
     yield "message_payload", [payload(b"P" * 160)], ["P" * 160]
-    one, two = places(2)
+    one, two = two_parts(5)
     yield (
         "data_sm beside submit_sm",
         [data(chat(b"A", udh(concat8(one)))), chat(b"B", udh(concat8(two)))],
         ["AB"],
     )
-    one, two = places(2)
+    one, two = two_parts(6)
     yield "data_sm with sar", [data(chat(b"A", tlvs=sar(one))), data(chat(b"B", tlvs=sar(two)))], ["AB"]
-    one, two = places(2)
+
+
+def alphabets() -> Iterator[Case]:
+    """Parts whose alphabets differ, and characters that are cut."""
+    one, two = two_parts(7)
     yield (
         "parts of two alphabets",
         [chat("飞".encode("utf-16-be"), udh(concat8(one)), data_coding=8), chat(b"B", udh(concat8(two)))],
         ["飞B"],
     )
-    one, two = places(2)
+    one, two = two_parts(8)
     spoiled = "😀".encode("utf-16-be")
     yield (
         "a character cut in two",
@@ -147,25 +163,29 @@ def cases() -> Iterator[tuple[str, list[SubmitSm | DataSm], list[str]]]:
         ],
         ["😀"],
     )
-    one, two = places(2)
+    one, two = two_parts(9)
     yield (
         "an escape pair cut in two",
         [chat(b"\x1b", udh(concat8(one))), chat(b"e", udh(concat8(two)))],
         ["€"],
     )
-    one, two = places(2)
+
+
+def senders() -> Iterator[Case]:
+    """Who the parts are of, and which message."""
+    one, two = two_parts(10)
     yield (
         "three spellings of one number",
         [chat(b"A", udh(concat8(one)), sender=f"+86{ALICE}", ton=1), chat(b"B", udh(concat8(two)))],
         ["AB"],
     )
-    one, two = places(2)
+    one, two = two_parts(11)
     yield (
         "the third one",
         [chat(b"A", udh(concat8(one)), sender=f"86{ALICE}", ton=1), chat(b"B", udh(concat8(two)))],
         ["AB"],
     )
-    one, two = places(2)
+    one, two = two_parts(12)
     yield (
         "the same reference in three ways and of two handsets, interleaved",
         [
@@ -180,7 +200,7 @@ def cases() -> Iterator[tuple[str, list[SubmitSm | DataSm], list[str]]]:
         ],
         ["sS", "cC", "1661", "8#"],
     )
-    one, two = places(2)
+    one, two = two_parts(13)
     yield (
         "a reference with another total",
         [
@@ -213,7 +233,7 @@ async def test_every_way_in(tmp_path: Path) -> None:
     """The buddy gets each text as it was meant, once."""
     async with live_gateway(tmp_path, limits={"same_text": 100}) as live, await bind(live.port) as esme:
         await friends(esme)
-        for what, requests, expected in cases():
+        for what, requests, expected in chain(numbered(), alone(), payloads(), alphabets(), senders()):
             for request in requests:
                 assert await status(esme, request) == CommandStatus.ROK, what
             assert (what, to_bob(await drained(esme))) == (what, expected)

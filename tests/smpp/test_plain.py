@@ -36,6 +36,7 @@ from tests.smpp.strategies import OCTETS, WORDS
 TEXT = "您已开通飞信".encode("utf-16-be")
 FROM_SERVICE = DeliverSmTemplate(0, 1, "12520", 0, 1)
 
+VALIDITIES = st.sampled_from(["", "000000010000000R", "a year", "longer than a time", "飞"])
 some_texts = st.one_of(
     st.text("0123456789abcdef", max_size=66),
     st.text(st.characters(max_codepoint=0x17F), max_size=66),
@@ -66,7 +67,7 @@ def test_an_acknowledgement_is_what_the_codec_writes(
 @given(
     st.sampled_from([DeliverSmTemplate, SubmitSmTemplate]),
     st.tuples(any_octet, any_octet, some_texts, any_octet, any_octet),
-    st.builds(Always, st.sampled_from(["", "FT", "six___"]), any_octet, any_octet),
+    st.builds(Always, st.sampled_from(["", "FT", "six___"]), any_octet, VALIDITIES, any_octet),
     st.one_of(WORDS, st.integers(-1, 1 << 33)),
     some_texts,
     any_octet,
@@ -145,7 +146,7 @@ def test_deliver_is_send() -> None:
 def test_a_link_sends_by_template() -> None:
     """An ESME sends submit_sm so, and its response is awaited; deliver_sm it may not send."""
     _, esme = bound_pair()
-    template = SubmitSmTemplate(0, 1, "12520", 0, 1, Always("FT", 1, 1))
+    template = SubmitSmTemplate(0, 1, "12520", 0, 1, Always("FT", 1, "", 1))
     sequence = esme.deliver(template, "13800138000", 0, 8, TEXT, "sms", 1.0)
     [pdu] = pdus(esme.output())
     assert isinstance(pdu, SubmitSm)

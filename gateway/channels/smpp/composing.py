@@ -11,6 +11,9 @@ from gateway.smpp.coding import Alphabet
 from gateway.smpp.long import MAX_SEGMENTS, MessageTooLongError, Method, Segment, segments
 from gateway.smpp.tlvs import NO_TLVS, decode_tlvs
 
+WITHOUT_TLVS: Final[Method] = "udh8"
+"""The way to a peer that knows no TLVs, whatever its account wants."""
+
 
 @dataclass(frozen=True, slots=True)
 class Composition:
@@ -35,9 +38,15 @@ class SmppComposer:
         self._ways = {name: (each.alphabet, each.way, each.parts) for name, each in compositions.items()}
 
     def compose(self, sms: MobileTerminated) -> Sequence[object]:
-        """Its segments (gateway.smpp.long.Segment). Raises CannotSend for a text that needs too many."""
+        """Its segments (gateway.smpp.long.Segment). Raises CannotSend for a text that needs too many.
+
+        An SMS of which parts left before a restart may have left as user data headers, to a peer without
+        TLVs: it leaves anew where the account wants another way.
+        """
         alphabet, way, most = self._ways[sms.account]
         pieces = compose(sms, alphabet, way, most)
+        if sms.parts_done and way != WITHOUT_TLVS:
+            sms.parts_done, sms.repeat = 0, True
         return _of_receipt(pieces, sms) if sms.kind else pieces
 
 

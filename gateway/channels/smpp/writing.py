@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from gateway.channels.smpp.composing import Composition, compose
+from gateway.channels.smpp.composing import WITHOUT_TLVS, Composition, compose
 from gateway.channels.smpp.settings import Conventions
 from gateway.message import Kind, MobileTerminated
 from gateway.smpp.long import Segment, needs_tlvs
@@ -74,7 +74,7 @@ class Manner:
     @property
     def plain(self) -> bool:
         """Whether a template can write it."""
-        return not (self.data_sm or self.validity or self.added or self.passes)
+        return not (self.data_sm or self.added or self.passes)
 
     def source_of(self, sms: MobileTerminated) -> tuple[int, int, str]:
         """TON, NPI and number that an SMS leaves from."""
@@ -92,7 +92,10 @@ def writer_of(
     """The writer of an account or link. pdu: what its SMS usually are. now_ms: milliseconds since the
     epoch."""
     checked = Checked(pdu, manner, composition, now_ms)
-    return Plain(Templates(pdu, manner), checked) if manner.plain else checked
+    if not manner.plain:
+        return checked
+    plain = Plain(Templates(pdu, manner), checked)
+    return Lasting(plain, checked, manner.validity, now_ms) if manner.validity else plain
 
 
 class Templates:
@@ -102,6 +105,7 @@ class Templates:
     def __init__(self, pdu: type[DeliverSm | SubmitSm], manner: Manner) -> None:
         self._make = _MAKES[pdu]
         self._manner = manner
+        self._validity = relative(whole(manner.validity)) if manner.validity else ""
         self._known: dict[tuple[int, int, str, int, int], Template] = {}
 
     def of(self, sms: MobileTerminated) -> Template:
@@ -120,7 +124,7 @@ class Templates:
             *manner.source_of(sms),
             sms.ton,
             sms.npi,
-            Always(manner.service_type, manner.priority, manner.registered),
+            Always(manner.service_type, manner.priority, self._validity, manner.registered),
         )
 
 
@@ -148,6 +152,24 @@ class Plain:
             sms,
             now,
         )
+
+
+class Lasting:
+    """Writes SMS that the peer may try to deliver for `validity` seconds: from templates, as long as the
+    gateway would keep the SMS for longer."""
+
+    __slots__ = ("_checked", "_now_ms", "_plain", "_validity_ms")
+
+    def __init__(self, plain: Plain, checked: "Checked", validity: float, now_ms: Callable[[], int]) -> None:
+        self._plain = plain
+        self._checked = checked
+        self._validity_ms = 1000 * whole(validity)
+        self._now_ms = now_ms
+
+    def write(self, session: Session, sms: MobileTerminated, now: float) -> None:
+        """One deliver_sm or submit_sm."""
+        lasts = sms.expires_at - self._now_ms() >= self._validity_ms
+        (self._plain if lasts else self._checked).write(session, sms, now)
 
 
 class Checked:
@@ -190,7 +212,7 @@ class Checked:
         first: Any = sms.segments[0]
         if not needs_tlvs(first):
             return
-        pieces = compose(sms, self._composition.alphabet, "udh8", self._composition.parts)
+        pieces = compose(sms, self._composition.alphabet, WITHOUT_TLVS, self._composition.parts)
         sms.repeat = sms.repeat or sms.parts_done > 0
         sms.segments, sms.parts, sms.parts_done = pieces, len(pieces), 0
 
@@ -244,12 +266,17 @@ class Checked:
         """For how long the peer may try to deliver it, at least a second; 0: as long as it likes."""
         if not self._manner.validity:
             return 0
-        return max(1, int(min(self._manner.validity, (sms.expires_at - self._now_ms()) / 1000)))
+        return whole(min(self._manner.validity, (sms.expires_at - self._now_ms()) / 1000))
+
+
+def whole(seconds: float) -> int:
+    """Whole seconds, at least one and at most 30 days."""
+    return max(1, min(int(seconds), 30 * 86_400))
 
 
 def relative(seconds: int) -> str:
     """A time from now on, up to 30 days (SMPP 3.4 section 7.1.1)."""
-    minutes, seconds = divmod(min(seconds, 30 * 86_400), 60)
+    minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     return f"0000{days:02}{hours:02}{minutes:02}{seconds:02}000R"
