@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.channels.contract import CannotSend
 from gateway.channels.smpp.receipting import TYPES
