@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from gateway.channels.smpp.driving import SmppSide
-from gateway.channels.smpp.showing import Watching
+from gateway.channels.smpp.showing import Display, Watching
 from gateway.inbound.disclosure import Disclosure
 from gateway.operations.pdus import Pdus
 from gateway.settings import Settings
@@ -13,14 +13,12 @@ from gateway.settings import Settings
 def smpp_pdus(smpp: SmppSide, settings: Settings, disclosure: Disclosure, now_ms: Callable[[], int]) -> Pdus:
     """What operators watch: the PDUs of the listener and of links."""
     masked = settings.logging.mask_msisdn
-    watching = Watching(
-        smpp.channel.watches,
+    display = Display(
         smpp.alphabets,
         disclosure.reason_to_hide,
-        now_ms,
-        smpp.channel.broken,
         masked=masked,
         readers=smpp.showers,
         centres=smpp.centres,
     )
+    watching = Watching(smpp.channel.watches, display, now_ms, smpp.channel.broken)
     return Pdus(watching, time.monotonic, masked=masked)

@@ -90,12 +90,22 @@ class SmppConfiguration:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """Connections that the gateway dials, and their accounts: they are watched with those of the listener."""
+
+    connections: Collection[Connection] = ()
+    accounts: Collection[str] = ()
+
+
+NOTHING_DIALLED: Final = Dialled()
+
+
 class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
     monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). now_ms: the wall clock (ms since
-    the epoch). dialled, centres: connections that the gateway dials and their accounts, which are watched
-    with ours.
+    the epoch).
     """
 
     def __init__(
@@ -106,8 +116,7 @@ class SmppChannel(Traffic):
         monotonic: Callable[[], float],
         numbers: Iterator[int],
         now_ms: Callable[[], int] = _SYSTEM.now_ms,
-        dialled: Collection[Connection] = (),
-        centres: Collection[str] = (),
+        dialled: Dialled = NOTHING_DIALLED,
     ) -> None:
         super().__init__(configuration.alphabets, owner, observer, monotonic)
         self._configuration = configuration
@@ -121,7 +130,9 @@ class SmppChannel(Traffic):
         )
         self.summoners: Sequence[Summoner] = ()
         self.watches = Watches(
-            Together(self.listener.connections, dialled), {*configuration.accounts, *centres}, self.broken
+            Together(self.listener.connections, dialled.connections),
+            {*configuration.accounts, *dialled.accounts},
+            self.broken,
         )
 
     # What the life cycle asks (gateway.channels.contract.Channel)
