@@ -3,13 +3,10 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Protocol
 
 from gateway.clock import Clock
 from gateway.events.payloads import link_state
-
-if TYPE_CHECKING:  # at run time it takes time to load, and is needed only where there is a broker
-    from gateway.events.mqtt import MqttClient
 
 QUIET: Final = 60.0
 """Seconds without a word after the broker has denied a topic: some close the connection behind a denial."""
@@ -18,6 +15,21 @@ FAILURE: Final = 0x80
 
 Denied = Callable[[str, str], None]
 """Told of a topic that the broker denies, and of its answer."""
+
+
+class Publisher(Protocol):
+    """A connection to the broker (gateway.events.mqtt.MqttClient). denied: whether it has denied a topic."""
+
+    denied: bool
+
+    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> "asyncio.Future[Any]":
+        """Publish; the future has the reason code."""
+
+    async def answer(self, sent: "asyncio.Future[Any]") -> Any:
+        """Wait for that. Raises TemporaryFault when the connection is gone."""
+
+    async def lost(self) -> None:
+        """Wait for the end of the connection. Raises TemporaryFault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class LinkStates:
         self._untold[name] = None
         self._changed.set()
 
-    async def tell(self, client: "MqttClient", denied: Denied) -> None:
+    async def tell(self, client: Publisher, denied: Denied) -> None:
         """Publish the state of each link, and each change, until the connection is gone. Raises
         TemporaryFault then."""
         self._untold = dict.fromkeys(self._states)
@@ -64,7 +76,7 @@ class LinkStates:
             lost.cancel()
             changed.cancel()
 
-    async def _publish(self, client: "MqttClient", denied: Denied) -> None:
+    async def _publish(self, client: Publisher, denied: Denied) -> None:
         while self._untold and self._clock.monotonic() >= self._quiet_until:
             name = next(iter(self._untold))
             del self._untold[name]

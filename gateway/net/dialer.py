@@ -8,7 +8,9 @@ tight loop. One task lives while a round lasts, one timer while a pause lasts; n
 
 import asyncio
 import ipaddress
+import os
 import socket
+import ssl
 from collections.abc import Callable
 from enum import Enum
 from random import Random
@@ -100,8 +102,8 @@ class Dialer:
 
     @property
     def dialling(self) -> bool:
-        """Whether a round goes on."""
-        return self._task is not None
+        """Whether a round goes on, and has no connection now."""
+        return self._task is not None and (self._client is None or self._client.connection is None)
 
     def start(self) -> None:
         """Keep a bind from now on."""
@@ -214,7 +216,8 @@ class Dialer:
         if self._client is not None and self._client.connection is None:
             self._client = None  # given up before it was connected
         self._go_on()
-        self._told.gone(None)
+        if self._client is None:
+            self._told.gone(None)
 
     def _go_on(self) -> None:
         """Begin anew where a bind is wanted, and nothing leads to one."""
@@ -304,6 +307,9 @@ def pause_of(random: Random, failures: int) -> float:
     return random.uniform(0, min(PAUSE_FIRST * 2 ** min(failures - 1, 30), PAUSE_MOST))
 
 
-def said_of(error: Exception) -> str:
+def said_of(error: OSError | UnicodeError) -> str:
     """What an error of the system says, without the address, which stands before it."""
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0:
+        file = f"{error.filename}: " if error.filename else ""
+        return file + os.strerror(error.errno or 0)  # asyncio has words of its own for it
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

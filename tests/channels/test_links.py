@@ -10,7 +10,9 @@ from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD
 from gateway.testing.running import RunningGateway, running_gateway
 from tests.channels.small_centre import Peer, SmallCentre
-from tests.proofs.served import ALPHABET, lines, until
+from tests.proofs.served import ALPHABET, inside, lines, until, write_config
+from tests.proofs.test_store_faults import TriedStore
+from tests.simulator.fake_smsc import deliveries
 
 ALICE = "13800138000"
 
@@ -274,3 +276,65 @@ async def test_a_link_of_another_node_is_not_dialled(tmp_path: Path) -> None:
             assert gateway.app.links is not None
             assert gateway.app.links.report()[0]["state"] == "dialled by other nodes"
             assert centre.connected == 0
+
+
+async def test_a_failing_store_is_a_temporary_fault(tmp_path: Path) -> None:
+    """RX_T_APPN to deliver_sm, which an ESME has for it, and RSYSERR to data_sm; then the SMS is taken."""
+    store = TriedStore.of(tmp_path / "var/fetion.db")
+    async with SmallCentre() as centre:
+        config = write_config(tmp_path, smpp={"links": [link(centre)]})
+        async with inside(config, open_store=lambda _: store) as gateway:
+            peer = await centre.bound()
+            await until(lambda: gateway.binds.all(), "the bind")
+            store.broken = True
+            peer.send(mo())
+            assert (await peer.answer()).command_status == CommandStatus.RX_T_APPN
+            text = {MESSAGE_PAYLOAD: ALPHABET.encode("KTFX")[1]}
+            peer.send(DataSm(source_addr=ALICE, destination_addr="161", tlvs=text))
+            assert (await peer.answer()).command_status == CommandStatus.RSYSERR
+            store.broken = False
+            status: int = CommandStatus.RX_T_APPN
+            while status == CommandStatus.RX_T_APPN:
+                peer.send(mo())
+                status = (await peer.answer()).command_status
+            assert status == 0
+
+
+async def test_a_repeat_on_another_link_of_the_centre_is_recognised(tmp_path: Path) -> None:
+    """The centre lost our answer with its session, and sends the SMS through its other link: one reply."""
+    async with SmallCentre() as first, SmallCentre() as second:
+        links = link(first), link(second, name="south", centre="north")
+        async with dialling(tmp_path, *links) as gateway:
+            one, two = await first.bound(), await second.bound()
+            assert await reply_to(one, mo())
+            one.connection.abort("cut")
+            await until(lambda: told(gateway, "link.down"), "the end of the first")
+            two.send(mo())
+            assert (await two.answer()).command_status == 0
+            await gateway.settle()
+            assert [line["system_id"] for line in told(gateway, "sms.duplicate")] == ["north"]
+            assert two.submitted.empty()
+
+
+async def test_the_parts_of_a_long_message_come_over_two_links(tmp_path: Path) -> None:
+    """Links of one centre are one account: they share its long messages."""
+    async with SmallCentre() as first, SmallCentre() as second:
+        links = link(first), link(second, name="south", centre="north")
+        async with dialling(tmp_path, *links) as gateway:
+            one, two = await first.bound(), await second.bound()
+            part, other = deliveries(ALICE, "161", "NC#" + "x" * 200)
+            one.send(part)
+            assert (await one.answer()).command_status == 0
+            two.send(other)
+            assert (await two.answer()).command_status == 0
+            await gateway.settle()
+            assert [line["parts"] for line in told(gateway, "sms.handled")][-1] == 2
+
+
+async def test_unread_receipts_are_answered(tmp_path: Path) -> None:
+    """Whatever stands in them, the centre need not send them again."""
+    async with SmallCentre() as centre, dialling(tmp_path, link(centre)):
+        peer = await centre.bound()
+        for esm_class in (0x04, 0x20):
+            peer.send(mo(text="id:77 stat:DELIVRD", esm_class=esm_class))
+            assert (await peer.answer()).command_status == 0

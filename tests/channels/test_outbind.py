@@ -185,17 +185,17 @@ async def test_an_esme_is_asked_to_bind_while_sms_wait(tmp_path: Path) -> None:
             "system_id": "smsc",
             "password": "fetion16",
             "default": True,
-            "outbind": {"host": "127.0.0.1", "port": esme.port, "password": "wake"},
+            "outbind": {"host": "127.0.0.1", "port": esme.port, "password": "s3same"},
         }
         async with running_gateway(tmp_path, {"smpp": {"accounts": [account]}}) as gateway:
             await gateway.advance(minutes=1)
             assert esme.connections == []
             await submit(gateway)
             outbind = await _next(esme.asked)
-            assert (outbind.system_id, outbind.password) == ("fetion", "wake")
+            assert (outbind.system_id, outbind.password) == ("fetion", "s3same")
             assert (await _next(esme.delivered)).destination_addr == ALICE
             assert len(told(gateway, "outbind.sent")) == 1
-            assert "wake" not in gateway.log_file().read_text("utf-8")
+            assert "s3same" not in gateway.log_file().read_text("utf-8")
 
 
 async def test_an_esme_that_does_not_bind_is_asked_again_after_a_pause(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_an_esme_that_does_not_bind_is_asked_again_after_a_pause(tmp_path:
             "system_id": "smsc",
             "password": "fetion16",
             "default": True,
-            "outbind": {"host": "127.0.0.1", "port": esme.port, "password": "wake"},
+            "outbind": {"host": "127.0.0.1", "port": esme.port, "password": "s3same"},
         }
         async with running_gateway(tmp_path, {"smpp": {"accounts": [account]}}) as gateway:
             await submit(gateway)

@@ -316,8 +316,14 @@ async def running(rig: Rig) -> AsyncIterator[Rig]:
             await rig.told.until("lost", len(rig.told.binds))
 
 
-CHANNELS: Mapping[str, Callable[[], Rig]] = {"smpp": SmppRig, "memory": MemoryRig}
+def _links() -> Rig:
+    from tests.contracts.link_rig import LinkRig  # here: it imports this module
+
+    return LinkRig()
+
+
+CHANNELS: Mapping[str, Callable[[], Rig]] = {"smpp": SmppRig, "links": _links, "memory": MemoryRig}
 """Name -> function that makes the rig of a channel."""
-ASKING, LIMITED, TIMED = ("smpp",), ("smpp",), ("smpp",)
+ASKING, LIMITED, TIMED = ("smpp",), ("smpp", "links"), ("smpp", "links")
 """Those whose peers can ask for handsets; those that cannot carry everything; those that wait for an answer
 no longer than a while."""
