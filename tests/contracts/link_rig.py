@@ -8,7 +8,7 @@ from random import Random
 
 from gateway.channels.contract import Bind
 from gateway.channels.smpp.centre import without_tls
-from gateway.channels.smpp.composing import SmppComposer
+from gateway.channels.smpp.composing import Composition, SmppComposer
 from gateway.channels.smpp.links import Dialling, LinkChannel
 from gateway.channels.smpp.settings import LinkSettings
 from gateway.channels.smpp.watching import Watches
@@ -81,7 +81,7 @@ class LinkRig:
         self._loop = asyncio.get_running_loop()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._listening.settimeout(0)
-        self.composer = SmppComposer({SYSTEM_ID: GSM})
+        self.composer = SmppComposer({SYSTEM_ID: Composition(GSM)})
         port = self._listening.getsockname()[1]
         self._unused = {mode: [f"{mode}{n}" for n in range(4)] for mode in ("transceiver", "receiver")}
         links = [
@@ -105,7 +105,7 @@ class LinkRig:
         self._connections = connections
         watches = Watches(connections, {SYSTEM_ID}, lambda _: None)
         dialling = Dialling(
-            links, Timers(), Random(1), watches, connections, None, lambda *_: None, without_tls
+            links, Timers(), Random(1), watches, connections, None, lambda *_: None, without_tls, lambda: 0
         )
         self.channel = LinkChannel(dialling, self.told, Observer(), self._now, count(1))
 
