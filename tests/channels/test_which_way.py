@@ -79,7 +79,7 @@ async def unanswered(gateway: RunningGateway, centre: SmallCentre, peer: Peer) -
     centre.silent = True
     peer.send(mo())
     await peer.answer()
-    submit = await peer.submit()
+    submit: SubmitSm = await peer.submit()
     gateway.clock.move_to(gateway.clock.now_ms() + round(RESPONSE * 1000))
     gateway.app.tick_connections()
     await until(

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, Final, cast
 
 from gateway.channels.contract import Bind, Enquiry, Inbound, Loss, Receipt, Told
-from gateway.channels.smpp.centre import terms_of, without_tls
+from gateway.channels.smpp.centre import terms_of
 from gateway.channels.smpp.driving import SmppSide
 from gateway.channels.smpp.links import Half
 from gateway.errors import Verdict
@@ -261,7 +261,9 @@ class Target:
         self.loop = Loop()
         self.owner = Owner()
         settings: Settings = load(write_config(folder, {"smpp": _SECTION}), {})
-        self._side = SmppSide(settings, Random(0))
+        self._side = SmppSide(
+            settings, Random(0), lambda _: False, lambda *_: None, lambda: 1_200_000_000_000
+        )
         numbers = count(1)
         for driver in self._side.drivers:
             driver.build(cast(Any, self.owner), Bugs(), self.loop.time, numbers)
@@ -274,7 +276,7 @@ class Target:
         self._links = links
         self._half = links._links["north"].halves[0]
         timers = links.dialling.timers
-        self._terms = terms_of(settings.smpp.links[0], "transceiver", timers, without_tls)
+        self._terms = terms_of(settings.smpp.links[0], "transceiver", timers, None)
 
     def run(self, data: bytes) -> None:
         """One case. Raises AssertionError, and whatever a bug raises."""
