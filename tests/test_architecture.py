@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("gateway.cli",),
     ("gateway.testing",),
     ("gateway.simulator",),
-    ("gateway.app", "gateway.lifecycle"),
+    ("gateway.app", "gateway.assembly", "gateway.lifecycle"),
     ("gateway.operations", "gateway.billing"),
     ("gateway.processing",),
     ("gateway.inbound", "gateway.outbound"),
@@ -43,7 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """From the top down. A package imports itself and those below it, never one above or beside it."""
 
-TOGETHER = frozenset({"gateway.app"})
+TOGETHER = frozenset({"gateway.app", "gateway.assembly"})
 """Layers whose members may import one another."""
 
 SHARED = frozenset(
@@ -91,12 +91,8 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "routing": frozenset({"pydantic", "yaml"}),
     "commands": frozenset({"pydantic", "yaml", "rapidfuzz"}),
     "gateway.settings": frozenset({"pydantic", "yaml"}),
-    "gateway.channels.smpp.settings": frozenset({"pydantic"}),
-    "gateway.events.broker": frozenset({"pydantic"}),
     "gateway.events.payloads": frozenset({"pydantic", "orjson"}),
-    "gateway.events.reading": frozenset({"pydantic"}),
     "gateway.events.mqtt": frozenset({"aiomqtt", "paho", "orjson"}),
-    "gateway.storage.settings": frozenset({"pydantic"}),
     "gateway.operations.logs": frozenset({"structlog", "orjson"}),
     "gateway.operations.log_lines": frozenset({"orjson", "rich"}),
     "gateway.tables": frozenset({"yaml", "pydantic"}),
@@ -106,9 +102,6 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage": frozenset({"orjson"}),
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
-    "gateway.operations.event_log": frozenset({"structlog"}),
-    "gateway.processing.pipeline": frozenset({"structlog"}),
-    "gateway.app": frozenset({"structlog"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),
@@ -118,8 +111,11 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.cli.tail": frozenset({"orjson", "rich"}),
     "gateway.testing": frozenset({"yaml"}),
     "pytest_fetion_gateway": frozenset({"pytest", "pytest_asyncio"}),
-    "gateway.cli.serve": frozenset({"uvloop"}),
-    "gateway.cli.demo": frozenset({"uvloop"}),
+    **dict.fromkeys(("gateway.channels.smpp.settings", "gateway.storage.settings"), frozenset({"pydantic"})),
+    **dict.fromkeys(("gateway.events.broker", "gateway.events.reading"), frozenset({"pydantic"})),
+    **dict.fromkeys(("gateway.operations.event_log", "gateway.assembly"), frozenset({"structlog"})),
+    "gateway.processing.pipeline": frozenset({"structlog"}),
+    **dict.fromkeys(("gateway.cli.serve", "gateway.cli.demo"), frozenset({"uvloop"})),
 }
 """Libraries from outside that a module may import; absent: none."""
 
@@ -183,7 +179,7 @@ KNOW_SMPP = tuple(f"gateway.{each}" for each in ("channels.smpp", "net", "smpp",
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|WITH)\s+[a-zA-Z_*(]")
 """How an SQL statement begins."""
 
-MOST_LOOSE = 13
+MOST_LOOSE = 14
 MOST_PARAMETERS = 7
 LONGEST_FILE = 500
 LONGEST_FUNCTION = 60
@@ -385,7 +381,7 @@ def test_no_import_goes_in_a_circle() -> None:
 
 
 def test_few_modules_stand_loose() -> None:
-    """At most thirteen modules stand directly in gateway/: all else is in the package that it belongs to."""
+    """At most fourteen modules stand directly in gateway/: all else is in the package that it belongs to."""
     assert len(list((ROOT / "gateway").glob("*.py"))) <= MOST_LOOSE
 
 

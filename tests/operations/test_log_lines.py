@@ -191,6 +191,22 @@ WAYS: dict[str, tuple[Any, ...]] = {
 """What is told of ways out."""
 
 
+NET: dict[str, tuple[Any, ...]] = {
+    "introduced": ("10.0.0.1:7", "10.0.0.5:40000"),
+    "tls_loaded": ("listener", "smpp.example", "2027-01-01T00:00:00Z"),
+    "tls_refused": ("listener", "key", "gateway.key: is encrypted"),
+    "tls_ending": ("listener", "smpp.example", "2027-01-01T00:00:00Z", 13),
+    "tls_unverified": ("north",),
+}
+PART = PartReceipt(6, 1, 2, "13800138000", "smsc", "1F", 1, 2, Delivery.SENT, "ENROUTE", "003", 9)
+EARLY = EarlyReceipt("smsc", "1f", "", "1F", 1, Delivery.DELIVERED, "DELIVRD", "0", 1, "138", "161")
+RECEIPTS: dict[str, tuple[Any, ...]] = {
+    "receipted": (PART,),
+    "receipt_contradicts": (PART, "EXPIRED"),
+    "receipt_unmatched": (EARLY, "no part has its id"),
+}
+
+
 def all_lines() -> list[dict[str, Any]]:
     """What the logs write when they are told everything that an observer can hear."""
     stream = io.BytesIO()
@@ -198,12 +214,12 @@ def all_lines() -> list[dict[str, Any]]:
     tell = EventLog(log, HandClock(), routing().home)
     provinces = ProvinceLog(log, HandClock())
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
-    part = PartReceipt(6, 1, 2, "13800138000", "smsc", "1F", 1, 2, Delivery.SENT, "ENROUTE", "003", 9)
-    early = EarlyReceipt("smsc", "1f", "", "1F", 1, Delivery.DELIVERED, "DELIVRD", "0", 1, "138", "161")
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {
         **LINKS,
         **WAYS,
+        **NET,
+        **RECEIPTS,
         "handled": (received(5), peer, "base", 1, 0.001, START_MS),
         "repeated": (peer, 1, "13800138000", 5),
         "rejected": (peer, 1, "13800138000", "999", "begins with no access code", "ESME_RINVDSTADR"),
@@ -212,20 +228,12 @@ def all_lines() -> list[dict[str, Any]]:
         "unrecognised": (7,),
         "sent": (sms, peer, 0.001, START_MS),
         "failed": (sms, fault),
-        "receipted": (part,),
-        "receipt_contradicts": (part, "EXPIRED"),
-        "receipt_unmatched": (early, "no part has its id"),
         "deferred": (sms, "no receiver"),
         "bind_accepted": (peer, "transceiver", "13*"),
         "bind_closed": (peer, "unbound by peer", 2),
         "bind_refused": ("10.0.0.1:7", "guess", "wrong password", "ESME_RINVPASWD"),
         "useless_range": (peer, "no such form"),
         "turned_away": ("10.0.0.1:7", "too many"),
-        "introduced": ("10.0.0.1:7", "10.0.0.5:40000"),
-        "tls_loaded": ("listener", "smpp.example", "2027-01-01T00:00:00Z"),
-        "tls_refused": ("listener", "key", "gateway.key: is encrypted"),
-        "tls_ending": ("listener", "smpp.example", "2027-01-01T00:00:00Z", 13),
-        "tls_unverified": ("north",),
         "accepting": (OSError(errno.EMFILE, "Too many open files"), 7),
         "pdu_refused": ("10.0.0.1:7", "smsc", "submit_sm", "ESME_RINVBNDSTS", 1, "not in state open"),
         "pdu_noted": ("10.0.0.1:7", "smsc", "submit_sm_resp", "unasked"),

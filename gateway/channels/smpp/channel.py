@@ -106,12 +106,22 @@ class SmppConfiguration:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """What the gateway dials, and is watched with what comes in: connections, filled later, and accounts."""
+
+    connections: Collection[Connection]
+    accounts: Collection[str]
+
+
+NOTHING_DIALLED: Final = Dialled((), ())
+
+
 class SmppChannel(Traffic):
     """Takes binds that come in on one listener (gateway.net.listener.Application).
 
     monotonic: seconds. numbers: of binds (gateway.channels.driver.Build). now_ms: the wall clock (ms since
-    the epoch). dialled, centres: connections that the gateway dials and their accounts, which are watched
-    with ours. Raises TlsFault.
+    the epoch). Raises TlsFault.
     """
 
     def __init__(
@@ -122,8 +132,7 @@ class SmppChannel(Traffic):
         monotonic: Callable[[], float],
         numbers: Iterator[int],
         now_ms: Callable[[], int],
-        dialled: Collection[Connection] = (),
-        centres: Collection[str] = (),
+        dialled: Dialled = NOTHING_DIALLED,
     ) -> None:
         super().__init__(configuration.peers, owner, observer, monotonic, now_ms)
         self._configuration = configuration
@@ -147,7 +156,9 @@ class SmppChannel(Traffic):
         )
         self.summoners: Sequence[Summoner] = ()
         self.watches = Watches(
-            Together(self.listener.connections, dialled), {*configuration.accounts, *centres}, self.broken
+            Together(self.listener.connections, dialled.connections),
+            {*configuration.accounts, *dialled.accounts},
+            self.broken,
         )
 
     def tell_congestion(self, state: int) -> None:

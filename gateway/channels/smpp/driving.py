@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.channels.contract import Channel, ChannelOwner
 from gateway.channels.driver import AccountTerms, Driver
-from gateway.channels.smpp.channel import SmppChannel, SmppConfiguration
+from gateway.channels.smpp.channel import Dialled, SmppChannel, SmppConfiguration
 from gateway.channels.smpp.composing import SmppComposer
 from gateway.channels.smpp.links import Dialling, LinkChannel, LinkTold
 from gateway.channels.smpp.receipting import report_in
@@ -87,8 +87,7 @@ class SmppSide:
             monotonic,
             numbers,
             self._now_ms,
-            self._dialled,
-            self.centres,
+            Dialled(self._dialled, self.centres),
         )
         self.channel.summoners = [
             Summoner(

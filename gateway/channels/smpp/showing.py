@@ -67,24 +67,18 @@ _BODIES: Final = {pdu: tuple(each.name for each in fields(pdu) if each.name not 
 
 
 class Watching:
-    """Opens watches for operators. judge: see Judge. now_ms: milliseconds since the epoch. broken: told of a
-    bug met while a PDU is shown. readers: of accounts whose PDUs are not read as usual. masked: whether
-    numbers are hidden, and so all texts and octets, in which numbers may stand. centres: see Display."""
+    """Opens watches for operators. now_ms: milliseconds since the epoch. broken: told of a bug met while a
+    PDU is shown."""
 
     def __init__(
         self,
         watches: Watches,
-        alphabets: Mapping[str, Alphabet],
-        judge: Judge,
+        display: "Display",
         now_ms: Callable[[], int],
         broken: Callable[[Exception], None],
-        *,
-        masked: bool,
-        readers: Mapping[str, Read] = NO_READERS,
-        centres: Collection[str] = (),
     ) -> None:
         self._watches = watches
-        self._display = Display(alphabets, judge, masked=masked, readers=readers, centres=centres)
+        self._display = display
         self._now_ms = now_ms
         self._broken = broken
 
@@ -131,7 +125,9 @@ class DisplayedWatch:
 
 
 class Display:
-    """Shows what passed. alphabets, readers: by account. centres: accounts at which we are the ESME."""
+    """Shows what passed. alphabets, readers: by account; readers of those whose PDUs are not read as usual.
+    judge: see Judge. masked: whether numbers are hidden, and so all texts and octets, in which numbers may
+    stand. centres: accounts at which we are the ESME."""
 
     def __init__(
         self,
