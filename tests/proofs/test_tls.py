@@ -42,16 +42,21 @@ def authority(tmp_path: Path) -> Authority:
     return made
 
 
-def config_with(folder: Path, *, balancers: bool = False, tls: bool = True, **sections: Any) -> Path:
+def config_with(
+    folder: Path, *, balancers: bool = False, unbound: int = 200, session_init: float = 30, **sections: Any
+) -> Path:
     """A configuration with TLS, whose files stand beside it."""
-    listen: dict[str, Any] = {"port": 0}
-    if tls:
-        listen["tls"] = {"cert": "gateway.cert", "key": "gateway.key"}
+    tls = {"cert": "gateway.cert", "key": "gateway.key"}
+    listen: dict[str, Any] = {"port": 0, "tls": tls, "unbound": unbound}
     if balancers:
         listen["balancers"] = [f"{BALANCER}/32"]
     account = {"system_id": SYSTEM_ID, "password": PASSWORD, "default": True}
     account["allow_from"] = ["127.0.0.1/32", "127.0.0.77/32"]
-    return write_config(folder, smpp={"listen": listen, "accounts": [account]}, **sections)
+    return write_config(
+        folder,
+        smpp={"listen": listen, "accounts": [account], "timers": {"session_init": session_init}},
+        **sections,
+    )
 
 
 async def round_trip(wire: Wire) -> str:
@@ -152,13 +157,10 @@ async def test_behind_a_balancer(authority: Authority, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("balancers", [False, True])
-async def test_no_descriptor_is_free(authority: Authority, tmp_path: Path, *, balancers: bool) -> None:
-    """Connections that sit before TLS, or before their header, use up all descriptors: who is bound is
+async def test_no_descriptor_is_free(authority: Authority, tmp_path: Path) -> None:
+    """Connections that sit before their header, and so before TLS, use up all descriptors: who is bound is
     served, and who dials afterwards is let in."""
-    config = config_with(tmp_path, balancers=balancers)
-    source = BALANCER if balancers else None
-    first = v2("127.0.0.1", 1) if balancers else b""
+    config, first, source = config_with(tmp_path, balancers=True), v2("127.0.0.1", 1), BALANCER
     context = believing(authority)
     async with (
         serving(config) as gateway,
@@ -171,9 +173,7 @@ async def test_no_descriptor_is_free(authority: Authority, tmp_path: Path, *, ba
         with contextlib.ExitStack() as holding:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 3, hard))
             for _ in range(used + 5 - len(os.listdir(f"/proc/{pid}/fd"))):
-                idle = socket.create_connection(
-                    ("127.0.0.1", gateway.port), source_address=(source or "127.0.0.1", 0)
-                )
+                idle = socket.create_connection(("127.0.0.1", gateway.port), source_address=(source, 0))
                 holding.enter_context(idle)
             await until(lambda: "accept.failed" in events(gateway.log), "the line")
             await once_more(wire)
@@ -185,11 +185,32 @@ async def test_no_descriptor_is_free(authority: Authority, tmp_path: Path, *, ba
     assert gateway.stderr == ""
 
 
+@pytest.mark.usefixtures("authority")
+async def test_handshakes_end_in_time(tmp_path: Path) -> None:
+    """Who begins a handshake and no more is closed after session_init, or before for somebody newer; no
+    descriptor remains."""
+    config = config_with(tmp_path, unbound=5, session_init=0.5)
+    async with serving(config) as gateway, contextlib.AsyncExitStack() as stack:
+        folder = f"/proc/{gateway.process.pid}/fd"
+        before = len(os.listdir(folder))
+        half = [await stack.enter_async_context(dial(gateway.port, b"\x16\x03\x01\x02")) for _ in range(12)]
+        for wire in half:
+            assert await wire.read() is None
+        await until(lambda: len(os.listdir(folder)) == before, "the descriptors")
+        assert await gateway.stop() == 0
+    reasons = {line["reason"] for line in told(gateway, "connection.refused")}
+    assert reasons == {
+        "no TLS handshake within 0.5 s",
+        "gave way to a newer one: too many connections that are not bound",
+    }
+    assert gateway.stderr == ""
+
+
 async def test_the_stop_keeps_its_deadline(authority: Authority, tmp_path: Path) -> None:
     """With peers that sit in a handshake, answer no unbind, or read nothing any more, it ends within
     shutdown.deadline and a second."""
     context = believing(authority)
-    config = config_with(tmp_path, shutdown={"deadline": 3})
+    config = config_with(tmp_path, shutdown={"deadline": 2.2})
     loop = asyncio.get_running_loop()
     async with (
         serving(config) as gateway,
@@ -203,7 +224,7 @@ async def test_the_stop_keeps_its_deadline(authority: Authority, tmp_path: Path)
         await flood(deaf)
         since = loop.time()
         assert await gateway.stop() == 0
-        assert loop.time() - since < 3 + 1 + 2
+        assert loop.time() - since < 2.2 + 1 + 2
     assert gateway.stderr == ""
 
 
