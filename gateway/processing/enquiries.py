@@ -4,8 +4,8 @@ An SMS is executed before it is answered, so it is always too late to cancel or 
 to other handsets (a chat) may still wait: that is taken back by a cancel while it has never left. An SMS is
 found only by the account and the handset that sent it.
 
-One task works through what waits, all at a time: one search of the store and one look at the outbox, however
-many ask. A cancel is answered when it is stored.
+One task works through what waits, AT_ONCE at a time: one search of the store and one look at the outbox
+for all of them. A cancel is answered when it is stored.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ from gateway.storage.contract import Earlier, PartState, StorageError, Store
 
 MOST: Final = 1_000
 """Questions that may wait; further ones are refused (Verdict.QUEUE_FULL)."""
+AT_ONCE: Final = 50
+"""Questions that are answered together: some milliseconds, even where each is about RUNS_BACK numbers."""
 RUNS_BACK: Final = 64
 """Runs of the gateway in which an SMS is looked for by the end of its id."""
 CAUSES: Final = 1_000
@@ -99,7 +101,9 @@ class Enquiries:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            self._in_hand, self._waiting = self._waiting, []
+            self._in_hand, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+            if self._waiting:
+                self._wake.set()
             try:
                 await self._work()
             except StorageError:

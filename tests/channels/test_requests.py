@@ -307,6 +307,19 @@ async def test_too_many_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert [statuses[n] for n in range(1, 11)] == [S.RQUERYFAIL] * 3 + [S.RMSGQFUL] * 7
 
 
+@pytest.mark.parametrize("version", [0x33, 0x34])
+async def test_many_questions_at_once(tmp_path: Path, version: int) -> None:
+    """All are answered, in their order, however few are worked together."""
+    async with gateway(tmp_path) as running, bound(running, version) as wire:
+        sent = await ask(wire, SubmitSm(source_addr=ALICE, destination_addr=SERVICE, short_message=b"CXFX"))
+        numbers = range(2, 2 + 3 * enquiries.AT_ONCE)
+        query = QuerySm(message_id=sent.message_id, source_addr=ALICE)
+        wire.send(*[replace(query, sequence_number=number) for number in numbers])
+        answers = [await wire.reads(QuerySmResp) for _ in numbers]
+        assert [each.sequence_number for each in answers] == [*numbers]
+        assert {each.message_state for each in answers} == {2}
+
+
 async def test_a_stop_answers_what_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that cannot be answered any more is refused, and the session ends politely."""
     held = asyncio.Event()
