@@ -1,7 +1,10 @@
 """What becomes of an SMS to a handset: its state, and what receipts say of its parts."""
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+NONE_CAME: Final = "no final receipt in time"
+"""The error of a part of which no final receipt has come in time."""
 
 
 class Delivery(IntEnum):

@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from commands.model import Buddy, Customer
+from gateway.delivery import NONE_CAME as NONE_CAME
 from gateway.delivery import Delivery as Delivery
 from gateway.delivery import EarlyReceipt as EarlyReceipt
 from gateway.delivery import PartReceipt as PartReceipt

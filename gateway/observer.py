@@ -80,8 +80,8 @@ class Observer:
         """An SMS leaves through the backup of its account. before: the account that it had."""
 
     def receipted(self, part: PartReceipt) -> None:
-        """A receipt said something of a part, and that is stored; or none has come in time (part.state is
-        SENT and part.until is 0)."""
+        """A receipt said something of a part, and that is stored; or no final one has come in time
+        (part.error is NONE_CAME)."""
 
     def receipt_contradicts(self, part: PartReceipt, said: str) -> None:
         """Another final receipt of a part says something else; the first one stays."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.message import Delivery, EarlyReceipt, MobileTerminated, PartReceipt, message_id
+from gateway.message import NONE_CAME, Delivery, EarlyReceipt, MobileTerminated, PartReceipt, message_id
 from gateway.observer import Observer, Remote
 
 
@@ -16,7 +16,7 @@ class ReceiptLines(Observer):
         """sms.receipted: what a receipt says of a part, or that none has come in time."""
         outcome = part.state.name.lower()
         if part.state is Delivery.SENT:
-            outcome = "under way" if part.until or part.said else "unknown"
+            outcome = "unknown" if part.error == NONE_CAME else "under way"
         write = self._log.info if outcome in {"delivered", "under way"} else self._log.warning
         write(
             "sms.receipted",

@@ -17,6 +17,7 @@ from typing import Final
 from gateway.channels.contract import Bind, Receipt, Receipted
 from gateway.errors import QUEUE_FULL, Refusal
 from gateway.message import (
+    NONE_CAME,
     Commit,
     Delivery,
     EarlyReceipt,
@@ -37,7 +38,6 @@ QUEUE: Final = 20_000
 """Receipts that may wait for a commit, over all binds."""
 STEP: Final = 256
 """Receipts of one commit, and rows of one look at what is due."""
-NONE_CAME: Final = "no receipt in time"
 NO_PART: Final = "no part has its id"
 SEVERAL: Final = "several parts have its id"
 FAMILY: Final = "sms"
@@ -335,7 +335,7 @@ class Receipts:
 
     def _overdue(self, now: _Round, due: Iterable[PartReceipt]) -> None:
         for row in due:
-            changed = row._replace(until=0, error=row.error or NONE_CAME)
+            changed = row._replace(until=0, error=NONE_CAME)
             now.know(row)
             now.put(changed)
             now.unknown.setdefault(row.number, changed)

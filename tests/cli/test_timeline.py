@@ -188,7 +188,7 @@ def test_receipts_of_parts() -> None:
     parts = [
         part._replace(state=Delivery.DELIVERED, said="DELIVRD", error="000", receipted_at=SENT + 900),
         part._replace(part=2, remote_id="", until=SENT + 5000),
-        part._replace(part=3, error="no receipt in time"),
+        part._replace(part=3, error="no final receipt in time"),
         part._replace(part=4),
     ]
     sms = outgoing(state=Delivery.UNDELIVERED, parts=4, parts_done=4)
@@ -199,7 +199,7 @@ def test_receipts_of_parts() -> None:
     assert (receipted.at, undelivered.at) == (SENT + 900, SENT + 900)
     assert [row.until for row in others] == [SENT + 5000, 0, 0]
     assert "nothing: it is waited for" in others[0].text
-    assert others[1].text.endswith("no receipt in time")
+    assert others[1].text.endswith("no final receipt in time")
     assert others[2].text.endswith("only failures are told")
     assert receipted.for_programs()["said"] == "DELIVRD"
 

@@ -162,18 +162,19 @@ async def test_an_event_for_each_outcome() -> None:
 
 
 async def test_none_in_time_is_an_event() -> None:
-    """Of the first part that has none."""
+    """Also where one has come that is not final."""
     bench = Bench()
     await bench.left(5, "a")
+    bench.comes("a", Receipted.UNDER_WAY)
     await bench.commits()
     bench.receipts.look()
     assert (await bench.commits(START_MS + 999)).events == []
     bench.receipts.look()
     events: list[StoredEvent] = (await bench.commits(START_MS + 1000)).events
-    assert [(each.name, each.data["error"]) for each in events] == [("unknown", "no receipt in time")]
+    assert [(each.name, each.data["error"]) for each in events] == [("unknown", "no final receipt in time")]
     bench.receipts.look()
     assert not await bench.commits(START_MS + 5000)
-    assert bench.observer.heard == [("receipted", "")]
+    assert bench.observer.heard == [("receipted", "ENROUTE"), ("receipted", "ENROUTE")]
 
 
 async def test_a_commit_that_fails() -> None:

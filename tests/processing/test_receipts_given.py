@@ -248,7 +248,7 @@ async def test_none_comes(tmp_path: Path) -> None:
             await live.gateway.tick(housekeeping=True)
             await live.gateway.drained()
         assert [line["outcome"] for line in told(tmp_path, "sms.receipted")] == ["unknown"]
-        assert [(row["until"], row["error"]) for row in parts(tmp_path)] == [(0, "no receipt in time")]
+        assert [(row["until"], row["error"]) for row in parts(tmp_path)] == [(0, "no final receipt in time")]
         await peer.tells("5", "EXPIRED")
         assert state(tmp_path) == [6]
     async with asking(tmp_path, clock, ask="failure") as live, centre(live.port) as peer:
