@@ -78,6 +78,12 @@ class Remembers:
     def timed_out(self, bind: Connection, context: object) -> None:
         """None in time."""
 
+    def late(self, bind: Connection, context: object, response: Pdu) -> None:
+        """One too late."""
+
+    def congested(self, bind: Connection, state: int) -> None:
+        """It is busy."""
+
     def settled(self, bind: Connection) -> None:
         """The last of a run."""
 

@@ -94,13 +94,10 @@ class Remembers:
         assert not bind.closed
         self.said.append(("timed out", context))
 
-    def late(self, _bind: Connection, context: object, response: Pdu) -> None:
-        """It was answered after all."""
-        self.said.append(("late", context, response.command_status))
+    def late(self, *_: object) -> None:
+        """It was answered after all, or the peer said how busy it is."""
 
-    def congested(self, _bind: Connection, state: int) -> None:
-        """The peer said how busy it is."""
-        self.said.append(("congested", state))
+    congested = late
 
     def settled(self, bind: Connection) -> None:
         """The last of a run of answers was handed over."""
