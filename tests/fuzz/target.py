@@ -224,7 +224,7 @@ class Owner:
     def late(self, _bind: Bind, _sms: MobileTerminated, _remote_id: str) -> None:
         """It was, later."""
 
-    def late_refused(self, *_: object) -> None:
+    def late_refused(self, *_: object, **_more: object) -> None:
         """It was refused, later."""
 
     def receipted(self, receipt: Receipt) -> None:

@@ -47,12 +47,16 @@ async def play(folder: Path, centre: SmsCentre, times: int, within: float) -> st
     }
     numbers: list[str] = []
     async with running_gateway(folder, {"smpp": {"links": [link]}}) as gateway, hurrying(gateway):
+
+        def few() -> bool:
+            return centre.open < WAVE and gateway.app.outbox.depth < 4 * WAVE
+
         while min(centre.ledger.counts[fault] for fault in HAPPENS) < times:
             wave = [f"138{len(numbers) + number:08}" for number in range(WAVE)]
             numbers += wave
             for number in wave:
                 centre.post(number, "161", "KTFX")
-            await until(lambda: centre.open < WAVE, lambda: f"{centre.ledger.counts}", within)
+            await until(few, lambda: f"{centre.ledger.counts}", within)
         centre.misbehave({})
         centre.drop()  # a centre that heals has begun anew
         return await settled(gateway, centre, numbers, within)

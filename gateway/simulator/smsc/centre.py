@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from random import Random
 from typing import Final, Self
 
@@ -221,7 +222,7 @@ class SmsCentre:
         def behind() -> None:
             for each in planned:
                 if each.delay is not None:
-                    self.later(each.delay, lambda each=each: self._send(line, [each]))  # type: ignore[misc]
+                    self.later(each.delay, partial(self._send, line, [each]))
 
         return message_id, behind
 

@@ -11,8 +11,10 @@ from gateway.simulator.esme import Esme
 from gateway.simulator.handset import Account, Centre
 from gateway.simulator.sms import MissedError
 from gateway.simulator.smsc.centre import SmsCentre
-from gateway.smpp.pdu import Response
-from gateway.smpp.pdus import DataSm, DataSmResp, DeliverSm, SubmitSm, SubmitSmResp
+from gateway.smpp.codec import decode, encode
+from gateway.smpp.framing import FrameSplitter
+from gateway.smpp.pdu import Pdu, Response
+from gateway.smpp.pdus import BindTransceiver, DataSm, DataSmResp, DeliverSm, SubmitSm, SubmitSmResp
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.timers import Timers
 from pytest_fetion_gateway import StartsCentre
@@ -166,3 +168,20 @@ async def test_what_cannot_be_had_is_said(smsc: StartsCentre) -> None:
         await centre.deliver(HANDSET, "161", "KTFX", within=0.01)
     with pytest.raises(MissedError):
         await centre.expect("nothing", within=0.01)
+
+
+async def test_version_3_3_has_no_tlv(smsc: StartsCentre) -> None:
+    """Neither the answer to its bind nor a receipt has one."""
+    centre = await smsc()
+    reader, writer = await asyncio.open_connection("127.0.0.1", centre.port)
+    bind = BindTransceiver(system_id="old", interface_version=0x33, sequence_number=1)
+    request = sms(registered_delivery=1)
+    request.sequence_number = 2
+    writer.write(encode(bind) + encode(request))
+    splitter = FrameSplitter()
+    pdus: list[Pdu] = []
+    while len(pdus) < 3:
+        pdus += [decode(frame) for frame in splitter.feed(await asyncio.wait_for(reader.read(4096), 5))]
+    writer.close()
+    assert [pdu.name for pdu in pdus] == ["bind_transceiver_resp", "submit_sm_resp", "deliver_sm"]
+    assert all(not pdu.tlvs for pdu in pdus)
