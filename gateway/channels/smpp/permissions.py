@@ -148,4 +148,5 @@ def _without_country(number: str) -> str:
 
 def _is_among(msisdn: str, sources: frozenset[str]) -> bool:
     """Whether a mobile is one of the sources, or begins as one that ends with a star."""
-    return msisdn in sources or any(msisdn.startswith(each[:-1]) for each in sources if each.endswith("*"))
+    # As many look-ups as it has digits, however many sources there are.
+    return msisdn in sources or any(f"{msisdn[:digits]}*" in sources for digits in range(1, len(msisdn) + 1))
