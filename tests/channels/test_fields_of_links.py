@@ -46,7 +46,7 @@ async def test_what_a_centre_is_answered(tmp_path: Path) -> None:
             (mo(validity_period=HOUR), CommandStatus.ROK),
             (mo(to="99999"), CommandStatus.RX_R_APPN),
             (mo(to="12520"), CommandStatus.RSUBMITFAIL),
-            (mo(esm_class=0x10), CommandStatus.RX_R_APPN),
+            (mo(esm_class=0x18), CommandStatus.RX_R_APPN),
         ):
             peer.send(sms)
             assert (await peer.answer()).command_status == status

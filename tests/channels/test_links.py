@@ -111,7 +111,7 @@ async def test_what_is_no_message_is_refused(tmp_path: Path) -> None:
         peer = await centre.bound()
         peer.send(mo(to="99999"))
         assert (await peer.answer()).command_status == CommandStatus.RX_R_APPN
-        peer.send(mo(esm_class=0x10))
+        peer.send(mo(esm_class=0x18))
         assert (await peer.answer()).command_status == CommandStatus.RX_R_APPN
 
 
