@@ -190,10 +190,14 @@ class Leaving(Unstored, Lanes):
         self._wake()
         self._leave(sms)
 
-    def _park(self, sms: MobileTerminated) -> None:
-        """Park an SMS for an operator; its follower is next."""
+    def _park(self, sms: MobileTerminated, now_ms: int) -> None:
+        """Park an SMS for an operator; its follower is next. A receipt fails: nobody is to look after it."""
+        reason = f"unanswered {sms.losses} times (timeouts, lost sessions)"
+        if sms.kind:
+            self._fail(sms, Delivery.FAILED, reason, now_ms)
+            return
         sms.state = Delivery.PARKED
-        sms.error = f"unanswered {sms.losses} times (timeouts, lost sessions)"
+        sms.error = reason
         self._leave(sms)
         self._observer.parked(sms)
 

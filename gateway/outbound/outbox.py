@@ -176,7 +176,7 @@ class Outbox(Leaving):
             sms.losses += 1
         self._change(sms)
         if sms.losses >= LOSSES:
-            self._park(sms)
+            self._park(sms, now_ms)
             return
         sms.avoid = (*(number for number in sms.avoid if self._binds.get(number)), bind.number)
         sms.not_before = now + bind.response_timeout * 2 ** max(0, sms.losses - 1)
@@ -259,7 +259,7 @@ class Outbox(Leaving):
             if sms.losses < LOSSES:
                 self._send(sms, now, now_ms)
             else:
-                self._park(sms)
+                self._park(sms, now_ms)
             counts = False
         if self.backups is not None:
             self.backups.look(now)

@@ -70,6 +70,8 @@ class Exchange:
 
     def late(self, bind: Bind, sms: MobileTerminated, remote_id: str) -> None:
         """Note that the peer accepted a part that it was thought to have left unanswered."""
+        if bind.receipts is not None and self._receipts is not None:
+            self._receipts.taken(bind, sms, remote_id, self._clock.now_ms())
         self._outbox.late(bind, sms, remote_id, self._clock.monotonic(), self._clock.now_ms())
 
     def late_refused(self, bind: Bind, sms: MobileTerminated, reason: str, *, retry: bool) -> None:

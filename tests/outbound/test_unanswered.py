@@ -3,7 +3,7 @@ queue of a handset for ever. Sessions in memory, time handed in."""
 
 import pytest
 
-from gateway.message import Delivery, MobileTerminated
+from gateway.message import Delivery, Kind, MobileTerminated
 from gateway.outbound.outbox import LOSSES
 from gateway.smpp.pdus import DeliverSm
 from gateway.smpp.status import CommandStatus
@@ -333,3 +333,13 @@ def test_references_at_their_end(sending: Sending, reference: int) -> None:
     sending.hand_over(leaving(reference, text=LONG), leaving(reference + 1, text=LONG, to=BOB))
     [one, two] = [pdu.short_message[3] for pdu in peer.unanswered]
     assert (one, two) == (reference & 0xFF, (reference + 1) & 0xFF)
+
+
+def test_a_receipt_that_nobody_answers_fails(sending: Sending) -> None:
+    """It is parked for no operator: after three sessions that were lost with it, it has failed."""
+    receipt = leaving(1, to="", text="id:1 stat:DELIVRD")
+    receipt.kind = Kind.RECEIPT
+    sending.hand_over(receipt)
+    for _ in range(LOSSES):
+        sending.lose(sending.bind())
+    assert (receipt.state, receipt.losses) == (Delivery.FAILED, LOSSES)
