@@ -119,7 +119,7 @@ async def test_the_true_peer_is_checked() -> None:
     ]
 
 
-@pytest.mark.parametrize("octets", [b"", LOCAL, b"PROXY UNKNOWN\r\n", LOCAL + BIND])
+@pytest.mark.parametrize("octets", [b"", LOCAL, b"PROXY UNKNOWN\r\n", LOCAL + BIND, v1(BALANCER, 9)])
 async def test_health_checks_are_quiet(octets: bytes) -> None:
     """A balancer that looks whether we are there, in no allow_from: closed without a word in the log."""
     application = Remembers()
