@@ -275,8 +275,9 @@ class Listener:
         if source.host:
             connection.comes_from(source.host, source.port)
         if not self._admission.allows(connection.address):
-            # Without a host the balancer only looks whether we are there.
-            raise Unopened(STRANGER if source.host else "")
+            # A balancer that names nobody, or itself (HAProxy in version 1), looks whether we are there.
+            itself = not source.host or is_within(connection.address, self._entrance.balancers)
+            raise Unopened("" if itself else STRANGER)
         self._admission.leave(connection)
         if reason := self._enter(connection):
             raise Unopened(reason)

@@ -19,8 +19,8 @@ async def test_a_bound_peer_that_vanishes() -> None:
     timers = Timers(enquire_link=0.1, response=0.2)
     loop = asyncio.get_running_loop()
     async with listening(application, timers) as listener, Wire.to(listener.port) as wire:
-        assert (await wire.bind()).command_status == 0
         since = loop.time()
+        assert (await wire.bind()).command_status == 0
         await wire.reads(EnquireLink)
         [connection] = listener.connections
         assert isinstance(connection, Connection)
