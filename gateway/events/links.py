@@ -75,6 +75,7 @@ class LinkStates:
         finally:
             lost.cancel()
             changed.cancel()
+            await asyncio.gather(lost, changed, return_exceptions=True)
 
     async def _publish(self, client: Publisher, denied: Denied) -> None:
         while self._untold and self._clock.monotonic() >= self._quiet_until:

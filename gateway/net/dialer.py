@@ -225,7 +225,7 @@ class Dialer:
         if self._wanted and not waiting and self._task is None and self._client is None:
             self._begin()
 
-    def _fail(self, reason: str, least: float) -> None:
+    def _fail(self, reason: str, least: float = 0.0) -> None:
         """The round was in vain."""
         self.failures += 1
         self.reason = reason
@@ -285,6 +285,8 @@ class Dialer:
                 self._answer.set_result(reason or STOPPED)
             elif self.state is DialState.UNBINDING:
                 self.state = DialState.PAUSED
+            elif self.state is DialState.BOUND and self._wanted:
+                self._fail(reason)  # a bug met the bind
             self._go_on()
         self._told.gone(client.connection)
 

@@ -1,6 +1,7 @@
 """An SMS centre for tests of links: takes binds and submit_sm on a real port, sends what a test tells it."""
 
 import asyncio
+import ssl
 from typing import Any
 
 from gateway.net.connection import Connection
@@ -102,8 +103,9 @@ class SmallCentre:
     """Use it in `async with`. refuses: statuses of the next binds, 0: accepted, None: not answered. cuts: the
     connection ends as soon as it is bound. silent: no submit_sm is answered."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.port = port
+        self._tls = tls
         self.refuses: list[int | None] = []
         self.cuts = self.silent = False
         self.connected = 0
@@ -111,7 +113,8 @@ class SmallCentre:
         self.peers: list[Peer] = []
 
     async def __aenter__(self) -> "SmallCentre":
-        self._server = await asyncio.get_running_loop().create_server(self._accept, "127.0.0.1", self.port)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

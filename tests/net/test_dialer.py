@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -23,6 +24,7 @@ from gateway.smpp.pdus import AlertNotification, BindResponse, BindTransceiver, 
 from gateway.smpp.session import Limits, Noted, Refused, Timers
 from gateway.smpp.status import CommandStatus
 from tests.channels.small_centre import SmallCentre
+from tests.events.certificates import Authority
 from tests.ports import free_port
 from tests.proofs.served import until
 from tests.support import HandClock
@@ -266,6 +268,22 @@ async def test_pause_and_resume_at_any_moment() -> None:
             assert [each[3] is None for each in made.told.of("lost")] == [False, True]
 
 
+async def test_a_bug_at_the_bind_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection ends, and the centre is dialled again after a pause."""
+
+    def bug(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    async with SmallCentre() as centre, rig(("127.0.0.1", centre.port)) as made:
+        monkeypatch.setattr(made.told, "bound", bug)
+        await made.state(DialState.WAITING)
+        assert made.told.of("broken") == [("broken", "ZeroDivisionError")]
+        assert made.told.of("failed")[0][1:3] == ("a bug met the bind", 1)
+        monkeypatch.undo()
+        await made.pass_pause()
+        await made.state(DialState.BOUND)
+
+
 async def test_an_alert_is_passed_on() -> None:
     """alert_notification: nothing answers it."""
     async with SmallCentre() as centre, rig(("127.0.0.1", centre.port)) as made:
@@ -289,3 +307,25 @@ async def test_a_context_that_cannot_be_made_is_a_failure() -> None:
             await made.state(DialState.WAITING)
             assert made.told.of("failed")[0][1].endswith(reason)
             assert centre.connected == 0
+
+
+async def test_tls_is_what_the_terms_say(tmp_path: Path) -> None:
+    """The name of the certificate is the host that is dialled, or another one; a stranger's is refused."""
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*authority.sign("centre"))
+
+    def trusting(who: Authority) -> Any:
+        return lambda: ssl.create_default_context(cafile=who.ca)
+
+    async with SmallCentre(tls=server) as centre:
+        place = ("127.0.0.1", centre.port)
+        async with rig(place, tls=trusting(authority)) as made:
+            await made.state(DialState.BOUND)
+        async with rig(place, tls=trusting(authority), server_name="10.0.0.9") as made:
+            await made.state(DialState.WAITING)
+            assert "certificate verify failed: IP address mismatch" in made.told.of("failed")[0][1]
+        async with rig(place, tls=trusting(stranger)) as made:
+            await made.state(DialState.WAITING)
+            assert "certificate verify failed" in made.told.of("failed")[0][1]
+        assert centre.connected == 1

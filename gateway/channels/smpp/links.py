@@ -351,6 +351,7 @@ class Half:
 
     def failed(self, reason: str, failures: int, pause: float | None) -> None:
         """A round was in vain."""
+        self.bind = None
         self._channel.has_failed(self._link.settings, reason, failures, pause)
 
     def lost(self, client: Client, contexts: list[object], reason: str, pause: float | None) -> None:
