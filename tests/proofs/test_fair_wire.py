@@ -13,7 +13,9 @@ from gateway.testing.running import running_gateway
 from tests.support import Wire
 
 COUNT: Final = 1_500
-WINDOW: Final = 300
+WINDOW: Final = 100
+"""In both directions (window_out of the account). Where that of submits is n times as large, a peer that
+answers all at once gets an n-th of the replies per round trip; the others come behind."""
 STEP: Final = 300
 SHARE: Final = 0.5
 """deliver_sm for each submit_sm_resp, of STEP of these in a row, at least. Each SMS has one reply."""
