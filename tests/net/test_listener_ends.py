@@ -36,7 +36,7 @@ async def test_garbage_on_the_port(octets: bytes) -> None:
             assert await wire.read() is None
         async with Wire.to(listener.port) as wire:
             assert (await wire.bind()).command_status == 0
-    assert application.said[0] == ("disconnected",)
+    assert application.has("disconnected")()
 
 
 async def test_garbage_after_a_bind_ends_that_bind_only() -> None:
