@@ -402,3 +402,13 @@ def test_an_account_of_certain_nodes(tmp_path: Path) -> None:
             continue
         with pytest.raises(TableError, match=fault):
             load(config, {})
+
+
+def test_digits_without_quotes(tmp_path: Path) -> None:
+    """Numbers of the service, mobiles and provinces may be written as YAML numbers."""
+    link = "{name: north, host: h, system_id: f, password: p, provinces: [200, 100], access_codes: [161]}"
+    account = "{system_id: a, password: p, default: true, sources: [13800138000, 138*]}"
+    smpp = load(config(tmp_path, f"smpp: {{links: [{link}], accounts: [{account}]}}"), {}).smpp
+    assert smpp.links[0].provinces == {"200", "100"}
+    assert smpp.links[0].access_codes == {"161"}
+    assert smpp.accounts[0].sources == {"13800138000", "138*"}
