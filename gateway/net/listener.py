@@ -450,7 +450,8 @@ class _Peer:
                     answers = True
                     application.late(bind, event.context, event.response)
                 elif type(event) is Congested:
-                    application.congested(bind, event.state)
+                    if bind is not None:  # a stranger may say what it likes
+                        application.congested(bind, event.state)
                 elif isinstance(event, BindRequest):
                     self._listener.bind(self, connection, event)
                     bind = self.bind
