@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from gateway.smpp.status import CommandStatus
+from gateway.smpp.tlvs import TlvValue
 from tests.channels.small_centre import SmallCentre
 from tests.channels.test_links import ALICE, dialling, link, mo, told
 
+VENDOR = 0x1401
 OVER, HOUR = "010203040506000+", "000000010000000R"
 
 
@@ -54,3 +56,20 @@ async def test_what_a_centre_is_answered(tmp_path: Path) -> None:
         reasons = [line["reason"] for line in told(gateway, "sms.rejected")]
         assert reasons[0] == "the validity is over"
         assert len(reasons) == 4
+
+
+async def test_each_link_of_a_centre_is_read_in_its_own_way(tmp_path: Path) -> None:
+    """The prefix and the TLVs of a link are those of what comes over it, whatever its siblings have."""
+    carried: dict[int, TlvValue] = {VENDOR: b"7"}
+    async with SmallCentre() as first, SmallCentre() as second:
+        plain = link(second, name="south", centre="north")
+        special = link(first, source={"prefix": "106"}, pass_tlvs=[VENDOR])
+        for folder, links in (("one", (special, plain)), ("other", (plain, special))):
+            async with dialling(tmp_path / folder, *links):
+                one, other = await first.bound(), await second.bound()
+                for peer, to, passed in ((one, "106161", carried), (other, "161", {})):
+                    peer.send(mo(to=to, tlvs=carried))
+                    assert (await peer.answer()).command_status == CommandStatus.ROK
+                    submit = await peer.submit()
+                    assert submit.source_addr.startswith(to)
+                    assert submit.tlvs == passed
