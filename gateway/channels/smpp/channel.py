@@ -47,7 +47,8 @@ def _elsewhere(account: AccountSettings, node: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SmppConfiguration:
-    """What the driver needs of the configuration. accounts, peers: by account. zone: of times that are told."""
+    """What the driver needs of the configuration. accounts, peers: by account. zone: of times that are
+    told."""
 
     host: str
     port: int
