@@ -198,6 +198,7 @@ class Receipts:
         self._taken, looks, self._looks = [], self._looks, False
         try:
             await self._match(now, commit, looks=looks)
+            self._hand_in_rows(now, commit)
         except StorageError:
             self._looks = looks
             raise
@@ -207,6 +208,12 @@ class Receipts:
             self._observer.broken("receipts", error)
             for receipt in came:
                 self._refuse(receipt, QUEUE_FULL)
+
+    def _hand_in_rows(self, now: _Round, commit: Commit) -> None:
+        """Put in the rows of parts that were taken while the store was asked: the commit may close their SMS,
+        and a kill behind it must not lose which receipts they wait for. The next round has them again."""
+        rows = {(row.number, row.part): row for row in self._taken}
+        commit.receipts += [row for place, row in rows.items() if place not in now.known]
 
     def take_back(self) -> None:
         """The commit was not stored."""
