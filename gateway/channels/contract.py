@@ -218,8 +218,8 @@ class Question(Enum):
 
 @dataclass(slots=True, eq=False)
 class Enquiry:
-    """A question about an SMS. message_id: of it, "" where a cancel names it by source and destination. text,
-    expires_at: of the SMS that replaces it. It is answered with Bind.tell()."""
+    """A question about an SMS. message_id: of it, "" where a cancel names it by source and destination. It is
+    answered with Bind.tell()."""
 
     bind: Bind
     origin: object
@@ -227,19 +227,16 @@ class Enquiry:
     message_id: str
     source: str
     destination: str = ""
-    text: str = ""
-    expires_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """The answer to an Enquiry. done: what was asked could be done. state: SMPP's message_state. over_at:
-    when it became final (ms since the epoch), 0: it is not. error: a code of the network, 0 for none."""
+    when it became final (ms since the epoch), 0: it is not."""
 
     done: bool
     state: int = 0
     over_at: int = 0
-    error: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -450,7 +450,7 @@ class _Peer:
                     answers = True
                     application.late(bind, event.context, event.response)
                 elif type(event) is Congested:
-                    if bind is not None:  # before a bind nobody waits for what it says
+                    if bind is not None:  # a stranger may say what it likes
                         application.congested(bind, event.state)
                 elif isinstance(event, BindRequest):
                     self._listener.bind(self, connection, event)

@@ -249,6 +249,44 @@ async def test_without_an_id(monkeypatch: Any) -> None:
     assert len(bench.bind.answered) == 3
 
 
+async def test_a_part_that_is_taken_while_the_store_is_asked(monkeypatch: Any) -> None:
+    """The commit that may close its SMS has its row too: a kill behind it loses nothing."""
+    bench = Bench()
+    asked = bench.store.receipts_named
+
+    async def slowly(keys: Any) -> list[PartReceipt]:
+        await bench.left(5, "a")
+        monkeypatch.setattr(bench.store, "receipts_named", asked)
+        return await asked(keys)
+
+    monkeypatch.setattr(bench.store, "receipts_named", slowly)
+    bench.comes("b")
+    commit = await bench.commits()
+    assert [(row.number, row.remote_id) for row in commit.receipts] == [(5, "a")]
+    bench.comes("a")
+    assert [row.state for row in (await bench.commits()).receipts] == [DELIVERED]
+
+
+async def test_places_of_early_receipts_come_back(monkeypatch: Any) -> None:
+    """One that is repeated has one place; that of one that another node has claimed is free in a minute."""
+    monkeypatch.setattr(receipts, "EARLY_MOST", 2)
+    bench = Bench()
+    for remote_id in ("b", "b", "b", "c"):
+        bench.comes(remote_id)
+        await bench.commits()
+    assert bench.observer.heard == []
+    bench.comes("d")
+    await bench.commits()
+    assert bench.observer.heard == [("unmatched", "d")]
+    await bench.store.commit(Commit(early_gone=[("smsc", "b"), ("smsc", "c")]))
+    bench.receipts.look()
+    later = START_MS + receipts.EARLY_MS
+    await bench.commits(later)
+    bench.comes("e")
+    commit = await bench.commits(later)
+    assert [(each.key, each.reported) for each in commit.early] == [("e", False)]
+
+
 async def test_our_own_receipts_ask_for_none() -> None:
     """Nor does a part that has no name wait for one: it is known by the time alone."""
     bench = Bench()

@@ -103,14 +103,13 @@ class SmppBind:
 
     def accept(self, origin: object, message_id: str) -> None:
         """submit_sm_resp or data_sm_resp with ROK; a destination of a submit_multi is decided."""
-        if type(origin) is Destination:
-            self.held_answers += origin.accept(message_id)
-            return
         if isinstance(origin, _ONE_SMS):
             self.session.acknowledge(origin, message_id)
-            return
-        assert isinstance(origin, DeliverSm)
-        self.session.answer(origin, origin.response())
+        elif isinstance(origin, Destination):
+            self.held_answers += origin.accept(message_id)
+        else:
+            assert isinstance(origin, DeliverSm)
+            self.session.answer(origin, origin.response())
 
     def reject(self, origin: object, verdict: Verdict) -> str:
         """The same with an error status; what asks about an SMS may be rejected too."""

@@ -213,6 +213,7 @@ class Link:
         self.writer = self.terms.permissions.writer(
             writer_of(SubmitSm, self.terms.manner, self.terms.composition, channel.now_ms)
         )
+        self.read = channel.reader_for(self.terms)
         self.name = settings.name
         self.paused = settings.paused
         self.elsewhere = settings.nodes is not None and channel.dialling.node not in settings.nodes
@@ -342,7 +343,7 @@ class Half:
             channel.monotonic(),
             client.terms.timers.response,
             self._link.writer,
-            channel.reader_of(settings.account),
+            self._link.read,
             link=settings.name,
             statuses=self._link.terms.statuses,
             permissions=self._link.terms.permissions,

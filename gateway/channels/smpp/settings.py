@@ -364,9 +364,10 @@ class LinkSettings(Conventions):
 
 ONE_OF_A_CENTRE: tuple[str, ...] = (
     "alphabet", "latin", "msisdn_format", "ton", "npi", "duplicate", "message", "long", "parts", "receipts",
-    "backup", "backup_after",
+    "backup", "backup_after", "access_codes",
 )  # fmt: skip
-"""Settings in which all links of one centre agree: they are of its account, not of a link."""
+"""Settings in which all links of one centre agree: they are of its account, not of a link, for its SMS leave
+on whichever link has room."""
 
 
 class Smpp(Closed):
