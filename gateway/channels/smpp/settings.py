@@ -379,10 +379,10 @@ class Smpp(Closed):
     links: tuple[LinkSettings, ...] = ()
 
     @property
-    def default_account(self) -> AccountSettings:
-        """The account that a simulated handset binds at: the default one, else the first. Raises IndexError
-        where there are only links."""
-        return next((account for account in self.accounts if account.default), self.accounts[0])
+    def default_account(self) -> AccountSettings | None:
+        """The account that a simulated handset binds at: the default one, else the first; None where there
+        are only links."""
+        return next((each for each in self.accounts if each.default), next(iter(self.accounts), None))
 
     @property
     def default_name(self) -> str:
