@@ -20,7 +20,7 @@ from gateway.smpp.pdus import (
     SubmitMulti,
     SubmitMultiResp,
 )
-from gateway.smpp.receipts import DELIVERY_RECEIPT, read_receipt
+from gateway.smpp.receipts import DELIVERY_RECEIPT, Receipt, read_receipt
 from gateway.smpp.session import Session, Side
 from gateway.smpp.wire import DistributionList, SmeAddress, UnsuccessSme
 from gateway.storage.memory.reader import MemoryReader
@@ -189,7 +189,7 @@ async def test_receipts_have_the_id_of_the_response(tmp_path: Path) -> None:
     async with gateway(tmp_path) as running, bound(running, receives=True) as wire:
         request = multi(*sme(NOBODY, SERVICE, "161"), registered_delivery=1)
         answer = await ask(wire, request)
-        found = {}
+        found: dict[str, Receipt] = {}
         while len(found) < 2:
             came = await wire.reads(DeliverSm)
             wire.send(DeliverSmResp(sequence_number=came.sequence_number))

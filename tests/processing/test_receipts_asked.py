@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,7 +121,7 @@ async def test_a_part_that_never_became_a_message(tmp_path: Path) -> None:
 async def test_a_lost_part_of_a_peer_with_short_ids(tmp_path: Path) -> None:
     """SMPP 3.3: the receipt has the id that the response had, also when the peer has bound anew since."""
     clock = MovedClock()
-    who = {"system_id": SYSTEM_ID, "password": PASSWORD, "interface_version": 0x33, "sequence_number": 1}
+    who: Any = {"system_id": SYSTEM_ID, "password": PASSWORD, "interface_version": 0x33, "sequence_number": 1}
     part = part_of_many(7, 3, 1, b"CX")
     part.registered_delivery, part.sequence_number = 1, 2
     async with live_gateway(tmp_path, clock) as live, Wire.to(live.port) as wire:
