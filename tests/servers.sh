@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the suite runs against, where it is missing and the machine lets it (root and apt): PostgreSQL, Kannel, tshark;
+# Installs what the suite runs against, where it is missing and the machine lets it (root and apt): PostgreSQL, Kannel, tshark, HAProxy;
 # and node-smpp where npm is there.
 # The suite starts them itself, and skips what needs one that is not there: then this says so and goes on.
 missing() {
@@ -11,7 +11,7 @@ missing() {
 }
 
 wanted=
-for each in postgresql kannel tshark; do
+for each in postgresql kannel tshark haproxy; do
   missing "$each" && wanted="$wanted $each"
 done
 if [ -n "$wanted" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

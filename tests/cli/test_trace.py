@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cli.main import main
-from gateway.cli.showing import GLANCE
 from gateway.cli.trace import _id
 from gateway.message import message_id, number_of, short_id
 from gateway.outbound.outbox import LOSSES
@@ -243,16 +242,13 @@ async def test_a_gateway_that_does_not_answer(tmp_path: Path, capsys: pytest.Cap
     async with serving(config) as served, await bind(served.port, "transmitter") as sender:
         name = await accepted(sender, sms(ALICE, "161", "KTFX"))
         served.send(signal.SIGSTOP)
-        began = asyncio.get_running_loop().time()
         waiting = (await asking.rows(name))[-1]
-        took = asyncio.get_running_loop().time() - began
         code = await asyncio.to_thread(main, ["outbox", "list", "--config", str(config)])
         served.send(signal.SIGCONT)
     assert (waiting["event"], waiting["text"]) == (
         "waiting",
         "the gateway does not say why: no answer within 2 s",
     )
-    assert took < 2 * GLANCE, "the gateway is asked two things at one time"
     assert code == 0
     assert "no answer within 2 s" in capsys.readouterr().out
 
