@@ -55,9 +55,11 @@ class Lanes:
         self.depth -= sum(map(len, taken.values()))
         return taken
 
-    def _wait_of(self, number: int, account: str, msisdn: str, now: float, *, store_behind: bool) -> Wait:
+    def _wait_of(
+        self, number: int, account: str, msisdn: str, now: float, *, store_behind: bool, links: bool
+    ) -> Wait:
         queue = self._queues.get((account, msisdn or number))
-        return wait_of(number, queue, now, store_behind=store_behind)
+        return wait_of(number, queue, now, store_behind=store_behind, links=links)
 
     def _wait_in(self, waiting: deque[MobileTerminated], sms: MobileTerminated) -> None:
         waiting.append(sms)

@@ -268,7 +268,8 @@ class Outbox(Leaving):
 
     def wait_of(self, number: int, account: str, msisdn: str, now: float) -> Wait:
         """Tell why an SMS to a handset waits."""
-        return self._wait_of(number, account, msisdn, now, store_behind=self._ahead())
+        links = self._binds.links(account)
+        return self._wait_of(number, account, msisdn, now, store_behind=self._ahead(), links=links)
 
     def committed(self, commit: Commit, now: float, now_ms: int) -> None:
         """Send the new SMS of a stored commit that leave here, and parked ones that an operator retried."""

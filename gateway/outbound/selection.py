@@ -109,6 +109,10 @@ class Binds:
         """Return whether a bind of an account receives now."""
         return any(bind.receives for bind in self._by_account.get(account, ()))
 
+    def links(self, account: str) -> bool:
+        """Return whether a bind of an account is one of a link of ours, whatever it does now."""
+        return any(bind.link for bind in self._by_account.get(account, ()))
+
     def choose_again(self, account: str, msisdn: str, cause_bind: int, avoid: tuple[int, ...]) -> Bind | None:
         """Choose among binds that all left an SMS unanswered: another one than last time, else the same."""
         last = avoid[-1:]

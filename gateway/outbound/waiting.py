@@ -30,12 +30,17 @@ class Wait:
 
 
 def wait_of(
-    number: int, queue: Sequence[MobileTerminated] | None, now: float, *, store_behind: bool = False
+    number: int,
+    queue: Sequence[MobileTerminated] | None,
+    now: float,
+    *,
+    store_behind: bool = False,
+    links: bool = False,
 ) -> Wait:
     """Tell why an SMS waits.
 
     queue: the SMS to its handset, in the order in which they leave; it may be long, so only the first one is
-    looked at. store_behind: nothing leaves until what has left is stored.
+    looked at. store_behind: nothing leaves until what has left is stored. links: one of its account is bound.
     """
     if not queue:
         return Wait("the gateway has not taken it out of the store yet")
@@ -49,6 +54,8 @@ def wait_of(
         return Wait("it has left: the response is under way")
     if sms.due > now:
         return Wait(f"{sms.error}: next attempt", sms.due)
+    if sms.waited.endswith(NO_RECEIVER) and links:
+        return Wait(f"no link of account {sms.account} takes SMS now: `links list` says why")
     if sms.waited.endswith(NO_RECEIVER):
         return Wait(f"no receiver of account {sms.account} is bound")
     if sms.waited.endswith(WINDOW) and store_behind:

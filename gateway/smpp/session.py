@@ -218,6 +218,9 @@ class Session(Life):
         if request is None or response.command_id not in (request.response_id, GenericNack.command_id):
             self._receive_late(response, events)
             return
+        if type(response) is GenericNack and not response.command_status:
+            response.command_status = CommandStatus.RUNKNOWNERR  # no reason given: still it accepts nothing
+            events.append(Noted("generic_nack without an error status", response))
         del self._window.requests[sequence]
         self._read.note(sequence, self._now)
         if request.context is OURS:

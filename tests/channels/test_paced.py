@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from gateway.channels.contract import Bind, ChannelOwner
 from gateway.channels.smpp.paced import PacedBind, pace
+from gateway.channels.smpp.pacing import Pace
 from gateway.observer import Observer
 from gateway.smpp.pdus import BindTransmitter
 from gateway.smpp.status import CommandStatus
@@ -46,12 +47,23 @@ async def test_an_alarm_that_comes_when_the_token_is_gone_rings_again() -> None:
     sending = Sending()
     owner = Owner(sending)
     peer = paced(sending, owner, link=link(rate=2))
+    looks = 0
+
+    def monotonic() -> float:
+        nonlocal looks
+        looks += 1
+        return sending.clock.now
+
+    assert isinstance(peer.bind, PacedBind)
+    peer.bind.monotonic = monotonic
+    pace(peer.bind, cast(ChannelOwner, owner), Observer())
     sending.hand_over(*(leaving(n, f"1380013800{n}", account="north") for n in range(1, 4)))
     assert peer.arrived == 1
     sending.clock.now += 0.5
     sending.answer(peer)
     assert peer.arrived == 2
-    await until(lambda: bool(owner.told), "the alarm for the second SMS")
+    before = looks
+    await until(lambda: looks > before, "the alarm for the second SMS")
     assert peer.arrived == 2
     sending.clock.now += 0.5
     await until(lambda: peer.arrived == 3, "the third SMS")
@@ -77,3 +89,11 @@ async def test_the_rest_of_a_pair_ends_for_its_transmitter() -> None:
     assert sender.arrived == 1
     for peer in (receiver, sender):
         peer.bind.stop()
+
+
+def test_the_next_token_is_counted_from_the_last_look() -> None:
+    """Whoever sends has looked at the clock a moment before the room was asked for."""
+    rate = Pace(10, 1, 5.0)
+    assert rate.room(5.02) == 1
+    rate.left(5.0)
+    assert rate.room(rate.next(5.0)) == 1

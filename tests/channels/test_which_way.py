@@ -147,9 +147,17 @@ async def test_a_link_that_fails_rests(tmp_path: Path) -> None:
         peer.send(of("13800138009"))
         await until(lambda: len(told(gateway, "sms.handled")) == 3, "the third to be handled")
         assert peer.submitted.empty()
+        assert gateway.app.links is not None
+        [shown] = gateway.app.links.report()
+        assert (shown["state"], shown["reason"]) == ("rests", "most of its SMS failed")
+        assert 0 < shown["next_try_s"] <= 30
+        [number] = [sms.number for sms in gateway.app.outbox._unbound["north"] if sms.msisdn == "13800138009"]
+        wait = gateway.app.outbox.wait_of(number, "north", "13800138009", gateway.clock.monotonic())
+        assert wait.reason == "no link of account north takes SMS now: `links list` says why"
         gateway.clock.move_to(gateway.clock.now_ms() + 30_000)
         answer(peer, await peer.submit())
         await until(lambda: told(gateway, "link.rested"), "link.rested")
+        assert gateway.app.links.report()[0]["state"] == "bound"
         for _ in range(2):
             answer(peer, await peer.submit())
         await until(lambda: gateway.app.outbox.depth == 0, "the outbox to be empty")

@@ -125,6 +125,17 @@ def test_generic_nack_answers_a_request() -> None:
     assert mc.owed == 0
 
 
+def test_a_generic_nack_without_an_error_accepts_nothing() -> None:
+    """It is no positive response: what it answers has failed, for an unknown reason."""
+    _, esme = bound_pair()
+    sequence = esme.send(SubmitSm(), "sms", 1.0)
+    noted, answered = esme.receive(encode(GenericNack(sequence_number=sequence)), 1.0)
+    assert isinstance(noted, Noted)
+    assert noted.reason == "generic_nack without an error status"
+    assert isinstance(answered, Answered)
+    assert (answered.context, answered.response.command_status) == ("sms", CommandStatus.RUNKNOWNERR)
+
+
 def test_response_to_no_request_is_noted() -> None:
     """A response with another number, or of another command, is for the log and leaves the window alone."""
     _, esme = bound_pair()

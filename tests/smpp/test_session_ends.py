@@ -118,8 +118,8 @@ def test_response_timer() -> None:
     assert mc.window_free == 9
     [noted] = mc.receive(encode(GenericNack(sequence_number=first)), 65.5)
     assert isinstance(noted, Noted)
-    assert mc.receive(encode(GenericNack(sequence_number=second)), 65.6)[0] == Answered(
-        "second", GenericNack(sequence_number=second)
+    assert mc.receive(encode(GenericNack(command_status=3, sequence_number=second)), 65.6)[0] == Answered(
+        "second", GenericNack(command_status=3, sequence_number=second)
     )
     assert (mc.tick(66.0), mc.state, mc.window_free) == ([], State.BOUND_TRX, 10)
 
@@ -184,7 +184,7 @@ def test_while_the_peer_is_asked_late_responses_count() -> None:
     sequence = mc.send(DeliverSm(), "late", 0.0)
     mc.output()
     mc.tick(60.0)
-    nack = GenericNack(sequence_number=sequence)
+    nack = GenericNack(command_status=3, sequence_number=sequence)
     assert mc.receive(encode(nack), 61.0) == [Answered("late", nack)]
     assert mc.receive(encode(EnquireLinkResp(sequence_number=asked(mc))), 62.0) == []
     assert mc.deadline() == inf
@@ -333,7 +333,7 @@ def test_our_unbind() -> None:
     mc.unbind(1.0)
     assert said(mc) == [("deliver_sm", 0, sequence), ("unbind", 0, sequence + 1)]
     assert mc.state is State.UNBOUND
-    nack = GenericNack(sequence_number=sequence)
+    nack = GenericNack(command_status=3, sequence_number=sequence)
     assert mc.receive(encode(nack), 2.0) == [Answered("sms", nack)]
     assert mc.receive(encode(UnbindResp(sequence_number=sequence + 1)), 2.0) == [
         Closing("unbound", polite=True)

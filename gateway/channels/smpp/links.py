@@ -31,6 +31,8 @@ from gateway.smpp.pdus import AlertNotification, BindResponse, DataSm, DeliverSm
 from gateway.smpp.session import Timers
 
 ELSEWHERE: Final = "dialled by other nodes"
+RESTING: Final = "rests"
+FAILING: Final = "most of its SMS failed"
 
 LinkTold = Callable[[str, str], None]
 """Told of a link why it is down; "": it is up, all its binds stand."""
@@ -309,18 +311,20 @@ class Half:
     def describe(self, now: float) -> dict[str, Any]:
         """What `links list` shows of it."""
         bind, dialer, settings = self.bind, self.dialer, self._link.settings
-        waits = dialer.state is DialState.WAITING
+        rest = self._link.rest
+        rests = bind is not None and bind.carries and rest.rests
+        due = rest.until if rests else dialer.due if dialer.state is DialState.WAITING else None
         return {
             "name": settings.name,
             "centre": settings.account,
             "mode": self.mode,
-            "state": self.state,
+            "state": RESTING if rests else self.state,
             "session": bind.number if bind is not None else None,
             "remote": bind.peer if bind is not None else None,
             "bound_s": round(now - bind.since, 1) if bind is not None else None,
             "failures": dialer.failures,
-            "reason": (dialer.reason or None) if bind is None else None,
-            "next_try_s": round(max(0.0, dialer.due - now), 1) if waits else None,
+            "reason": FAILING if rests else (dialer.reason or None) if bind is None else None,
+            "next_try_s": round(max(0.0, due - now), 1) if due is not None else None,
         }
 
     # gateway.net.dialer.Told

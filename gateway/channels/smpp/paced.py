@@ -68,8 +68,10 @@ def pace(bind: "PacedBind", owner: ChannelOwner, observer: Observer) -> None:
                 owner.ready(bind)
         elif rest is not None and rest.rests:
             alarm.set(rest.until)
-        owner.settled(bind)
-        bind.wake_up(bind.monotonic())  # what came before may have taken the token for which it rang
+        if bind.pace.room(now) > 0:
+            owner.settled(bind)
+        else:  # the token for which it rang has been taken, or it was early
+            alarm.set(bind.pace.next(now))
 
     alarm = bind.alarm = Alarm(bind.monotonic, ring)
     if bind.rest is not None and bind.rest.rests and bind.carries:  # of a pair the transmitter alone
@@ -121,19 +123,19 @@ class PacedBind(SmppBind):
         if self.rest is not None:
             self.rest.left()
         self.pace.left(now, self._unanswered)
-        self.wake_up(now)
+        self._wake_up(now)
 
     def slow_down(self) -> None:
         """As the pace does it."""
         now = self.monotonic()
         self.pace.throttled(now, self._unanswered)
-        self.wake_up(now)
+        self._wake_up(now)
 
     def congested(self, state: int) -> None:
         """As the pace does it."""
         now = self.monotonic()
         self.pace.congested(state, now, self._unanswered)
-        self.wake_up(now)
+        self._wake_up(now)
 
     def stop(self) -> None:
         """End the timer; an SMS that decides about the link has not decided."""
@@ -142,7 +144,7 @@ class PacedBind(SmppBind):
         if self.rest is not None:
             self.rest.passed_over()
 
-    def wake_up(self, now: float) -> None:
+    def _wake_up(self, now: float) -> None:
         """See that SMS leave when they may again."""
         if self.alarm is not None and self.pace.room(now) <= 0:
             self.alarm.set(self.pace.next(now))

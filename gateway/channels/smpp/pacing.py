@@ -66,8 +66,9 @@ class Pace:
         """When an SMS may leave where none may now."""
         self._see(now)
         missing = 1.0 - self._tokens
-        token = now if missing <= ROUNDING or self.limit == inf else now + missing / self.limit
-        return max(token, self._not_before)
+        if missing > ROUNDING and self.limit != inf:
+            now = max(now, self._tokens_at) + missing / self.limit
+        return max(now, self._not_before)
 
     def left(self, now: float, unanswered: int = 0) -> None:
         """An SMS has left. unanswered: how many wait for an answer, this one among them."""
