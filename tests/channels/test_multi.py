@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -129,7 +130,7 @@ async def test_its_destinations_are_of_the_window(tmp_path: Path) -> None:
 
 async def test_a_text_times_its_destinations(tmp_path: Path) -> None:
     """60,000 octets for 255 destinations would be 15 MB to read and to store: refused as a whole."""
-    long = {"text": b"", "tlvs": {MESSAGE_PAYLOAD: b"C" * 60_000}}
+    long: dict[str, Any] = {"text": b"", "tlvs": {MESSAGE_PAYLOAD: b"C" * 60_000}}
     async with gateway(tmp_path) as running, bound(running) as wire:
         refused = await ask(wire, multi(*sme(*[SERVICE] * 255), **long))
         assert (refused.command_status, refused.unsuccess_smes) == (S.RINVMSGLEN, ())
