@@ -449,7 +449,7 @@ class _Peer:
                 elif type(event) is Late:
                     answers = True
                     application.late(bind, event.context, event.response)
-                elif type(event) is Congested:
+                elif type(event) is Congested and bind is not None:
                     application.congested(bind, event.state)
                 elif isinstance(event, BindRequest):
                     self._listener.bind(self, connection, event)

@@ -45,7 +45,7 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.session import Timers
 from gateway.smpp.status import CommandStatus
-from gateway.smpp.tlvs import SC_INTERFACE_VERSION
+from gateway.smpp.tlvs import CONGESTION_STATE, SC_INTERFACE_VERSION
 from tests.proofs.served import PASSWORD, SYSTEM_ID, until
 from tests.support import Wire
 
@@ -308,6 +308,16 @@ async def test_nothing_but_a_bind_before_the_bind() -> None:
         assert (await wire.reads(SubmitSmResp)).command_status == CommandStatus.RINVBNDSTS
         assert (await wire.reads(EnquireLinkResp)).command_status == 0
     assert not application.has("submitted")()
+
+
+async def test_congestion_before_the_bind() -> None:
+    """It is of nobody yet: a stranger's response with a congestion_state is no bug, and the bind follows."""
+    application = Remembers()
+    async with dialled(application) as (_, wire):
+        wire.send(SubmitSmResp(message_id="1", tlvs={CONGESTION_STATE: 90}, sequence_number=2))
+        assert (await wire.bind()).command_status == 0
+    assert not application.has("broken")()
+    assert not application.has("congested")()
 
 
 async def test_a_receiver_may_not_submit() -> None:
