@@ -339,17 +339,17 @@ async def test_a_receiver_may_not_submit() -> None:
         (SubmitMulti(), SubmitMultiResp),
     ],
 )
-async def test_what_is_left_for_later(pdu: Pdu, response: type[Pdu]) -> None:
-    """PDUs that are not served yet answer RINVCMDID in their own response, and the session lives."""
+async def test_what_else_is_asked(pdu: Pdu, response: type[Pdu]) -> None:
+    """It goes to the application, whose answer is the response of the request; the session lives."""
     application = Remembers()
     pdu.sequence_number = 9
     async with dialled(application) as (_, wire):
         await wire.bind()
         wire.send(pdu, SMS)
         answer = await wire.reads(response)
-        assert (answer.command_status, answer.sequence_number) == (CommandStatus.RINVCMDID, 9)
+        assert (answer.command_status, answer.sequence_number) == (CommandStatus.RSYSERR, 9)
         assert (await wire.reads(SubmitSmResp)).command_status == 0
-    assert application.has("remarked", SYSTEM_ID, "not served")()
+    assert application.has("requested", pdu.name)()
 
 
 async def test_what_only_we_may_send() -> None:
