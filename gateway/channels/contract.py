@@ -109,8 +109,9 @@ class Bind(Protocol):
         """How closely the bind asks for the SMS of this handset: 0 = not at all, more = more closely; None:
         it asks for nobody in particular."""
 
-    def given_id(self, message_id: str) -> str:
-        """What the peer is told that an SMS is called: our message id, or its end."""
+    def given_id(self, message_id: str, origin: object = None) -> str:
+        """What the peer is told that an SMS is called: our message id, or its end; that of another one where
+        it is answered together with others (origin: as in Inbound)."""
 
     def accept(self, origin: object, message_id: str) -> None:
         """Answer that an SMS is stored and executed."""
@@ -218,8 +219,8 @@ class Question(Enum):
 
 @dataclass(slots=True, eq=False)
 class Enquiry:
-    """A question about an SMS. message_id: of it, "" where a cancel names it by source and destination. text,
-    expires_at: of the SMS that replaces it. It is answered with Bind.tell()."""
+    """A question about an SMS. message_id: of it, "" where a cancel names it by source and destination. It is
+    answered with Bind.tell()."""
 
     bind: Bind
     origin: object
@@ -227,19 +228,16 @@ class Enquiry:
     message_id: str
     source: str
     destination: str = ""
-    text: str = ""
-    expires_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """The answer to an Enquiry. done: what was asked could be done. state: SMPP's message_state. over_at:
-    when it became final (ms since the epoch), 0: it is not. error: a code of the network, 0 for none."""
+    when it became final (ms since the epoch), 0: it is not."""
 
     done: bool
     state: int = 0
     over_at: int = 0
-    error: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,12 +299,13 @@ class ChannelOwner(Protocol):
 @dataclass(frozen=True, slots=True)
 class Fate:
     """What a receipt of ours says of an SMS that came. delivered: it was executed. came_at, over_at: ms since
-    the epoch."""
+    the epoch. short: the peer was told the end of the id only."""
 
     message_id: str
     delivered: bool
     came_at: int
     over_at: int
+    short: bool = False
 
 
 Report: TypeAlias = Callable[[Fate], tuple[str, bytes]]

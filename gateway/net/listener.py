@@ -449,8 +449,9 @@ class _Peer:
                 elif type(event) is Late:
                     answers = True
                     application.late(bind, event.context, event.response)
-                elif type(event) is Congested and bind is not None:
-                    application.congested(bind, event.state)
+                elif type(event) is Congested:
+                    if bind is not None:  # a stranger may say what it likes
+                        application.congested(bind, event.state)
                 elif isinstance(event, BindRequest):
                     self._listener.bind(self, connection, event)
                     bind = self.bind

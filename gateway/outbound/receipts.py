@@ -70,8 +70,16 @@ def choose(rows: Sequence[PartReceipt], remote_id: str, *addresses: str) -> tupl
 
 
 def outcome_of(rows: Sequence[PartReceipt]) -> Delivery | None:
-    """What the receipts of the parts of an SMS say of the whole; None: nothing yet."""
-    if not rows or len(rows) < rows[0].parts:
+    """What the receipts of the parts of an SMS say of the whole; None: nothing yet.
+
+    An SMS that was cut anew on its way (for a peer without TLVs, for a backup) may have left parts of both
+    cuts: the last one counts.
+    """
+    if not rows:
+        return None
+    parts = max(rows, key=lambda row: row.at).parts
+    rows = [row for row in rows if row.parts == parts]
+    if len(rows) < parts:
         return None
     if any(row.state is Delivery.UNDELIVERED for row in rows):
         return Delivery.UNDELIVERED
@@ -80,7 +88,8 @@ def outcome_of(rows: Sequence[PartReceipt]) -> Delivery | None:
 
 @dataclass(slots=True)
 class _Round:
-    """What one commit has of receipts. known: the rows, as this commit leaves them. tell: said when it is
+    """What one commit has of receipts. known: the rows, as this commit leaves them. early: those that begin
+    to wait for their response; claimed: those that wait no more (account and id). tell: said when it is
     stored."""
 
     now_ms: int
@@ -91,7 +100,8 @@ class _Round:
     changed: set[tuple[int, int]] = field(default_factory=set)
     unknown: dict[int, PartReceipt] = field(default_factory=dict)
     tell: list[Callable[[], None]] = field(default_factory=list)
-    early: int = 0
+    early: set[tuple[str, str]] = field(default_factory=set)
+    claimed: set[tuple[str, str]] = field(default_factory=set)
 
     def know(self, row: PartReceipt) -> None:
         """Take a row of the store, unless this commit has it already."""
@@ -139,13 +149,16 @@ class Receipts:
         self._taken: list[PartReceipt] = []
         self._came: deque[Receipt] = deque()
         self._looks = False
-        self._early = 0
+        self._early: dict[tuple[str, str], int] = {}  # those that wait for their response: since when (ms)
         self._round: _Round | None = None
 
     def taken(self, bind: Bind, sms: MobileTerminated, remote_id: str, now_ms: int) -> None:
-        """A peer that is asked for receipts has taken the part in flight of an SMS."""
+        """A peer that is asked for receipts has taken the part in flight of an SMS.
+
+        Of an SMS that has been taken whole, this answers a copy: what names it first counts.
+        """
         asked = bind.receipts
-        if asked is None or sms.kind is not Kind.SMS:
+        if asked is None or sms.kind is not Kind.SMS or sms.parts_done >= sms.parts:
             return
         until = now_ms + asked.wait_ms if asked.wait_ms else 0
         self._taken.append(
@@ -196,6 +209,7 @@ class Receipts:
         self._taken, looks, self._looks = [], self._looks, False
         try:
             await self._match(now, commit, looks=looks)
+            self._hand_in_rows(now, commit)
         except StorageError:
             self._looks = looks
             raise
@@ -205,6 +219,12 @@ class Receipts:
             self._observer.broken("receipts", error)
             for receipt in came:
                 self._refuse(receipt, QUEUE_FULL)
+
+    def _hand_in_rows(self, now: _Round, commit: Commit) -> None:
+        """Put in the rows of parts that were taken while the store was asked: the commit may close their SMS,
+        and a kill behind it must not lose which receipts they wait for. The next round has them again."""
+        rows = {(row.number, row.part): row for row in self._taken}
+        commit.receipts += [row for place, row in rows.items() if place not in now.known]
 
     def take_back(self) -> None:
         """The commit was not stored."""
@@ -218,7 +238,9 @@ class Receipts:
         now, self._round = self._round, None
         if now is None:
             return
-        self._early = max(0, self._early + now.early)
+        for name in now.claimed:
+            self._early.pop(name, None)
+        self._early |= dict.fromkeys(now.early, now.now_ms)
         for receipt in now.came:
             if not receipt.bind.closed:
                 receipt.bind.accept(receipt.origin, "")
@@ -251,6 +273,8 @@ class Receipts:
             now.put(row)
         old: list[EarlyReceipt] = []
         if looks:
+            # Another node may have claimed some, so nobody counts on hearing of the end of each.
+            self._early = {name: at for name, at in self._early.items() if at > now.now_ms - EARLY_MS}
             old = await store.early_open(now.now_ms - EARLY_MS, STEP)
             due = await store.receipts_due(now.now_ms, STEP)
             self._looks = STEP in (len(old), len(due))
@@ -289,11 +313,13 @@ class Receipts:
         if row is not None:
             self._apply(now, row, early)
             return
-        full = self._early + now.early >= EARLY_MOST
+        name = early.account, early.key
+        known = name in self._early or name in now.early
+        full = not known and len(self._early) + len(now.early) >= EARLY_MOST
         if ambiguous or full or not early.key:
             self._report(now, commit, early, SEVERAL if ambiguous else NO_PART)
             return
-        now.early += 1
+        now.early.add(name)
         commit.early.append(early)
 
     def _claim(self, now: _Round, commit: Commit, early: EarlyReceipt) -> bool:
@@ -301,7 +327,7 @@ class Receipts:
         row, _ = self._find(now, early, filter(None, (early.remote_id, early.key, early.other)))
         if row is None:
             return False
-        now.early -= 1
+        self._forget(now, early)
         commit.early_gone.append((early.account, early.key))
         commit.early = [each for each in commit.early if each[:2] != early[:2]]
         self._apply(now, row, early)
@@ -309,8 +335,13 @@ class Receipts:
 
     def _claim_or_report(self, now: _Round, commit: Commit, early: EarlyReceipt) -> None:
         if not self._claim(now, commit, early):
-            now.early -= 1
+            self._forget(now, early)
             self._report(now, commit, early, NO_PART)
+
+    def _forget(self, now: _Round, early: EarlyReceipt) -> None:
+        """It waits no more."""
+        now.early.discard((early.account, early.key))
+        now.claimed.add((early.account, early.key))
 
     def _report(self, now: _Round, commit: Commit, early: EarlyReceipt, reason: str) -> None:
         commit.early.append(early._replace(reported=True))

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.message import Delivery, MobileTerminated
+from gateway.message import Delivery, Kind, MobileTerminated
 from gateway.outbound.moving import Queues
 
 
@@ -44,9 +44,12 @@ class Withdrawals:
         return [sms for sms in reversed(those) if self._take(sms)][::-1]
 
     def _unsent(self) -> Iterator[MobileTerminated]:
-        """One that waited at a restart may have left."""
+        """One that waited at a restart may have left. A receipt of ours is nothing that its cause did to
+        others: it says what became of the cause, and stays."""
         for queue in self._queues.values():
             for sms in queue:
+                if sms.kind is not Kind.SMS:
+                    continue
                 if not sms.attempts and not sms.repeat and sms.state is Delivery.WAITING:
                     yield sms
 

@@ -116,21 +116,21 @@ _NO_MOBILE = (CommandStatus.RINVSRCADR, "no mobile number, or a second number th
 _NOT_ITS_SENDER = (CommandStatus.RINVSRCADR, "a sender that the account may not submit for")
 _NO_ROUTE = (CommandStatus.RINVDSTADR, "no number of the service")
 _NOT_ITS_CODE = (CommandStatus.RINVDSTADR, "a number of the service that the account may not use")
-_NO_TON = ("one that section 5.2.5 does not have",)
-_NO_NPI = ("one that section 5.2.6 does not have",)
+NO_TON = ("one that section 5.2.5 does not have",)
+NO_NPI = ("one that section 5.2.6 does not have",)
 _MESSAGE: Final[Mapping[str, Support]] = MappingProxyType(
     {
         "service_type": _IGNORED,
-        "source_addr_ton": Support(Use.USED, "SMS to that handset have it as dest_addr_ton", noted=_NO_TON),
-        "source_addr_npi": Support(Use.USED, "SMS to that handset have it as dest_addr_npi", noted=_NO_NPI),
+        "source_addr_ton": Support(Use.USED, "SMS to that handset have it as dest_addr_ton", noted=NO_TON),
+        "source_addr_npi": Support(Use.USED, "SMS to that handset have it as dest_addr_npi", noted=NO_NPI),
         "source_addr": Support(
             Use.USED, "the customer; blanks around it are dropped", (_NO_MOBILE, _NOT_ITS_SENDER)
         ),
         "dest_addr_ton": Support(
-            Use.USED, "the answer to the sender has it as source_addr_ton", noted=_NO_TON
+            Use.USED, "the answer to the sender has it as source_addr_ton", noted=NO_TON
         ),
         "dest_addr_npi": Support(
-            Use.USED, "the answer to the sender has it as source_addr_npi", noted=_NO_NPI
+            Use.USED, "the answer to the sender has it as source_addr_npi", noted=NO_NPI
         ),
         "destination_addr": Support(
             Use.USED,

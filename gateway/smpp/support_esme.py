@@ -24,7 +24,7 @@ from gateway.smpp.pdus import (
     SubmitSmResp,
     Unbind,
 )
-from gateway.smpp.support import Support, Use
+from gateway.smpp.support import NO_NPI, NO_TON, Support, Use
 
 SERVES: Final[tuple[type[Request], ...]] = (DeliverSm, DataSm)
 """The requests of a centre that a link hands to the gateway."""
@@ -48,14 +48,20 @@ _BIND: Final[Mapping[str, Support]] = MappingProxyType(
 _FROM_CENTRE: Final[Mapping[str, Support]] = MappingProxyType(
     {
         "service_type": _IGNORED,
-        "source_addr_ton": Support(Use.USED, "SMS to that handset have it as dest_addr_ton"),
-        "source_addr_npi": Support(Use.USED, "SMS to that handset have it as dest_addr_npi"),
+        "source_addr_ton": Support(Use.USED, "SMS to that handset have it as dest_addr_ton", noted=NO_TON),
+        "source_addr_npi": Support(Use.USED, "SMS to that handset have it as dest_addr_npi", noted=NO_NPI),
         "source_addr": Support(Use.USED, "the customer; of a receipt the handset"),
-        "dest_addr_ton": Support(Use.USED, "the answer to the sender has it as source_addr_ton"),
-        "dest_addr_npi": Support(Use.USED, "the answer to the sender has it as source_addr_npi"),
+        "dest_addr_ton": Support(
+            Use.USED, "the answer to the sender has it as source_addr_ton", noted=NO_TON
+        ),
+        "dest_addr_npi": Support(
+            Use.USED, "the answer to the sender has it as source_addr_npi", noted=NO_NPI
+        ),
         "destination_addr": Support(Use.USED, "says what the text means"),
         "esm_class": Support(Use.USED, "says whether it is an SMS or a receipt; bit 6 (user data header)"),
-        "registered_delivery": Support(Use.USED, "says of what the centre wants a receipt"),
+        "registered_delivery": Support(
+            Use.USED, "bits 2 and 3: the centre gets an acknowledgement", noted=("bits 7 to 5",)
+        ),
         "data_coding": Support(Use.USED, "by the alphabet of the link"),
     }
 )
@@ -65,12 +71,25 @@ RECEIVED: Final[Mapping[type[Pdu], Mapping[str, Support]]] = MappingProxyType(
         DeliverSm: {
             **_FROM_CENTRE,
             "protocol_id": _IGNORED,
-            "priority_flag": _IGNORED,
-            "schedule_delivery_time": _IGNORED,
-            "validity_period": _IGNORED,
-            "replace_if_present_flag": _IGNORED,
-            "sm_default_msg_id": _IGNORED,
-            "short_message": Support(Use.USED, "the text, unless message_payload has octets"),
+            "priority_flag": Support(Use.IGNORED, noted=("above 3",)),
+            "schedule_delivery_time": Support(Use.IGNORED, noted=("any but empty",)),
+            "validity_period": Support(
+                Use.USED,
+                "behind it the SMS is not executed, and answered with ESME_RX_R_APPN; as in submit_sm",
+                noted=("no time of section 7.1.1",),
+            ),
+            "replace_if_present_flag": Support(Use.IGNORED, "nothing is replaced", noted=("above 0",)),
+            "sm_default_msg_id": Support(
+                Use.IGNORED, "there are no predefined messages", noted=("any but 0",)
+            ),
+            "short_message": Support(
+                Use.USED,
+                "the text, unless message_payload has octets",
+                noted=(
+                    "a byte order mark, which is dropped",
+                    "a NUL at the end of the text, which is dropped",
+                ),
+            ),
         },
         DataSm: _FROM_CENTRE,
         BindReceiverResp: {"system_id": _IGNORED},

@@ -14,12 +14,10 @@ class Utf16:  # an Alphabet and a Composer
         return octets.decode("utf-16-be")
 
     in_doubt = property(lambda _: lambda *_: False)
+    compose = property(lambda _: lambda sms: [sms.text])
 
     def join(self, parts: Sequence[tuple[bytes, int]]) -> str:
         return b"".join(octets for octets, _ in parts).decode("utf-16-be")
-
-    def compose(self, sms: MobileTerminated) -> Sequence[object]:
-        return [sms.text]
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)
@@ -36,7 +34,8 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
         self.inbox, self.unanswered = list[tuple[str, str, str]](), list[MobileTerminated]()
 
     asks_for = property(lambda _: lambda _msisdn: None)
-    given_id, has_read = property(lambda _: str), property(lambda _: lambda *_: True)
+    given_id = property(lambda _: lambda message_id, _origin=None: message_id)
+    has_read = property(lambda _: lambda *_: True)
 
     def describe(self, _now: float) -> dict[str, object]:
         return {"system_id": self.account, "remote": self.peer, "window_out": len(self.unanswered)}

@@ -45,7 +45,7 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.session import Timers
 from gateway.smpp.status import CommandStatus
-from gateway.smpp.tlvs import CONGESTION_STATE, SC_INTERFACE_VERSION
+from gateway.smpp.tlvs import SC_INTERFACE_VERSION
 from tests.proofs.served import PASSWORD, SYSTEM_ID, until
 from tests.support import Wire
 
@@ -155,14 +155,14 @@ async def listening(
     **changes: Any,
 ) -> AsyncIterator[Listener]:
     """A listener with the shipped account, and another one, on a free port. changes: of the shipped one."""
+    way = limits or ConnectionLimits(), changes.pop("entrance", listener_module._ENTRANCE)
     usual: dict[str, Any] = {"window_in": 10, "window_out": 10, "allow_from": LOOPBACK, "modes": MODES}
     accounts = {
         SYSTEM_ID: BindAccount(SYSTEM_ID, PASSWORD, **{**usual, **changes}),
         OTHER: BindAccount(OTHER, PASSWORD, **{**usual, "allow_from": (IPv4Network("127.0.0.1/32"),)}),
     }
     loop = asyncio.get_running_loop()
-    limits = limits or ConnectionLimits()
-    listener = Listener(accounts, application, timers or Timers(), loop.time, limits=limits)
+    listener = Listener(accounts, application, timers or Timers(), loop.time, "fetion", *way)
     await listener.start(host, 0)
     try:
         yield listener
@@ -310,16 +310,6 @@ async def test_nothing_but_a_bind_before_the_bind() -> None:
     assert not application.has("submitted")()
 
 
-async def test_congestion_before_the_bind() -> None:
-    """It is of nobody yet: a stranger's response with a congestion_state is no bug, and the bind follows."""
-    application = Remembers()
-    async with dialled(application) as (_, wire):
-        wire.send(SubmitSmResp(message_id="1", tlvs={CONGESTION_STATE: 90}, sequence_number=2))
-        assert (await wire.bind()).command_status == 0
-    assert not application.has("broken")()
-    assert not application.has("congested")()
-
-
 async def test_a_receiver_may_not_submit() -> None:
     """submit_sm and data_sm on a bind_receiver: RINVBNDSTS, and the session lives."""
     async with dialled(Remembers()) as (_, wire):
@@ -339,8 +329,8 @@ async def test_a_receiver_may_not_submit() -> None:
         (SubmitMulti(), SubmitMultiResp),
     ],
 )
-async def test_what_else_is_asked(pdu: Pdu, response: type[Pdu]) -> None:
-    """It goes to the application, whose answer is the response of the request; the session lives."""
+async def test_other_requests(pdu: Pdu, response: type[Pdu]) -> None:
+    """They go to the application, which answers each with its own response; the session lives."""
     application = Remembers()
     pdu.sequence_number = 9
     async with dialled(application) as (_, wire):

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.smpp.codec import encode
 from gateway.smpp.pdus import (
+    DeliverSmResp,
     EnquireLink,
     EnquireLinkResp,
     GenericNack,
@@ -11,6 +12,7 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.session import Timers
 from gateway.smpp.status import CommandStatus
+from gateway.smpp.tlvs import CONGESTION_STATE
 from tests.net.test_listener import POLITE, SMS, Remembers, dialled, listening
 from tests.support import Wire
 
@@ -27,7 +29,8 @@ from tests.support import Wire
     ids=["HTTP", "zeros", "ones", "15 octets", "1 MB"],
 )
 async def test_garbage_on_the_port(octets: bytes) -> None:
-    """What cannot be SMPP gets generic_nack with RINVCMDLEN and the end; the listener goes on."""
+    """What cannot be SMPP gets generic_nack with RINVCMDLEN and the end; the listener goes on. It says what
+    it was where the first octets tell."""
     application = Remembers()
     async with listening(application) as listener:
         async with Wire.to(listener.port) as wire:
@@ -36,7 +39,8 @@ async def test_garbage_on_the_port(octets: bytes) -> None:
             assert await wire.read() is None
         async with Wire.to(listener.port) as wire:
             assert (await wire.bind()).command_status == 0
-    assert application.said[0] == ("disconnected",)
+    told = [("turned away", "127.0.0.1", "it speaks HTTP")] if octets.startswith(b"GET") else []
+    assert application.said[: len(told) + 1] == [*told, ("disconnected",)]
 
 
 async def test_garbage_after_a_bind_ends_that_bind_only() -> None:
@@ -69,6 +73,18 @@ async def test_silence_ends_the_connection(timers: Timers, octets: bytes) -> Non
         wire.send(octets)
         assert await wire.read() is None
     assert application.said == [("disconnected",)]
+
+
+async def test_what_a_stranger_says_of_its_congestion() -> None:
+    """It counts for nothing before a bind: nobody has a pace yet."""
+    application = Remembers()
+    async with dialled(application) as (_, wire):
+        crowded = DeliverSmResp(sequence_number=9, tlvs={CONGESTION_STATE: 95})
+        wire.send(crowded)
+        await wire.bind()
+        wire.send(crowded, EnquireLink(sequence_number=3))
+        await wire.reads(EnquireLinkResp)
+    assert [said[1] for said in application.said if said[0] == "congested"] == [95]
 
 
 async def test_a_quiet_peer_is_asked() -> None:

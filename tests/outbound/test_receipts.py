@@ -249,6 +249,44 @@ async def test_without_an_id(monkeypatch: Any) -> None:
     assert len(bench.bind.answered) == 3
 
 
+async def test_a_part_that_is_taken_while_the_store_is_asked(monkeypatch: Any) -> None:
+    """The commit that may close its SMS has its row too: a kill behind it loses nothing."""
+    bench = Bench()
+    asked = bench.store.receipts_named
+
+    async def slowly(keys: Any) -> list[PartReceipt]:
+        await bench.left(5, "a")
+        monkeypatch.setattr(bench.store, "receipts_named", asked)
+        return await asked(keys)
+
+    monkeypatch.setattr(bench.store, "receipts_named", slowly)
+    bench.comes("b")
+    commit = await bench.commits()
+    assert [(row.number, row.remote_id) for row in commit.receipts] == [(5, "a")]
+    bench.comes("a")
+    assert [row.state for row in (await bench.commits()).receipts] == [DELIVERED]
+
+
+async def test_places_of_early_receipts_come_back(monkeypatch: Any) -> None:
+    """One that is repeated has one place; that of one that another node has claimed is free in a minute."""
+    monkeypatch.setattr(receipts, "EARLY_MOST", 2)
+    bench = Bench()
+    for remote_id in ("b", "b", "b", "c"):
+        bench.comes(remote_id)
+        await bench.commits()
+    assert bench.observer.heard == []
+    bench.comes("d")
+    await bench.commits()
+    assert bench.observer.heard == [("unmatched", "d")]
+    await bench.store.commit(Commit(early_gone=[("smsc", "b"), ("smsc", "c")]))
+    bench.receipts.look()
+    later = START_MS + receipts.EARLY_MS
+    await bench.commits(later)
+    bench.comes("e")
+    commit = await bench.commits(later)
+    assert [(each.key, each.reported) for each in commit.early] == [("e", False)]
+
+
 async def test_our_own_receipts_ask_for_none() -> None:
     """Nor does a part that has no name wait for one: it is known by the time alone."""
     bench = Bench()
@@ -259,3 +297,27 @@ async def test_our_own_receipts_ask_for_none() -> None:
     await bench.left(5, "")
     bench.comes("")
     assert [row.state for row in (await bench.commits()).receipts] == [SENT]
+
+
+async def test_a_copy_is_no_part_more() -> None:
+    """A response to a copy of an SMS that was taken whole names nothing: the receipt of the first one counts,
+    and that of the copy is of nobody."""
+    bench = Bench()
+    sms = await bench.left(5, "first")
+    sms.parts_done, sms.state, sms.closed_at = 1, SENT, START_MS
+    bench.receipts.taken(bench.bind, sms, "copy", START_MS)
+    await bench.commits(closed=[sms])
+    bench.comes("first")
+    commit = await bench.commits()
+    assert commit.outcomes == {5: DELIVERED}
+    assert [(row.part, row.remote_id) for row in commit.receipts] == [(1, "first")]
+    bench.comes("copy", Receipted.UNDELIVERED)
+    assert (await bench.commits()).outcomes == {}
+
+
+def test_an_sms_that_was_cut_anew() -> None:
+    """Of three parts two had left when it left whole: what became of those says nothing of it."""
+    old = [PartReceipt(1, n, 3, ALICE, "smsc", "", 0, state=UNDELIVERED) for n in (1, 2, 3)]
+    new = PartReceipt(1, 1, 1, ALICE, "smsc", "", 1)
+    assert outcome_of([new, *old[1:]]) is None
+    assert outcome_of([new._replace(state=DELIVERED), *old[1:]]) is DELIVERED

@@ -5,7 +5,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.message import Delivery, MobileTerminated
+from gateway.message import Delivery, Kind, MobileTerminated
 from gateway.outbound.moving import Queues
 from gateway.outbound.withdrawals import Withdrawals
 from tests.proofs.served import SYSTEM_ID
@@ -75,3 +75,15 @@ def test_one_that_waits_elsewhere_stays() -> None:
     assert list(queues[SYSTEM_ID, BOB]) == [sms]
     sms.state = Delivery.PARKED
     assert Withdrawals(queues, ({},), deque()).causes() == {}
+
+
+def test_receipts_stay() -> None:
+    """What tells a sender what became of an SMS is no effect of it on others: no cancel finds it."""
+    for kind in (Kind.RECEIPT, Kind.ACKNOWLEDGEMENT):
+        sms = caused(1, 9, "")
+        sms.kind = kind
+        queue = deque((sms,))
+        withdrawals = Withdrawals({(SYSTEM_ID, 1): queue}, ({SYSTEM_ID: deque((sms,))},), deque())
+        assert withdrawals.causes() == {}
+        assert withdrawals.take({9: ALICE}) == []
+        assert list(queue) == [sms]

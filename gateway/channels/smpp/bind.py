@@ -99,21 +99,22 @@ class SmppBind:
         """By its address_range. A receipt, which is for no handset, is for any."""
         return None if self.wanted is None or not msisdn else self.wanted.weight(msisdn)
 
-    def given_id(self, message_id: str) -> str:
-        """As its version reads it."""
+    def given_id(self, message_id: str, origin: object = None) -> str:
+        """As its version reads it; a submit_multi has one id."""
+        if isinstance(origin, Destination):
+            message_id = origin.name(message_id)
         return self.session.version.id_of(message_id)
 
     def accept(self, origin: object, message_id: str) -> None:
         """submit_sm_resp or data_sm_resp with ROK; a destination of a submit_multi is decided."""
-        if type(origin) is Destination:
-            self.undecided -= 1
-            self.held_answers += origin.accept(message_id)
-            return
         if isinstance(origin, _ONE_SMS):
             self.session.acknowledge(origin, message_id)
-            return
-        assert isinstance(origin, DeliverSm)
-        self.session.answer(origin, origin.response())
+        elif isinstance(origin, Destination):
+            self.undecided -= 1
+            self.held_answers += origin.accept(message_id)
+        else:
+            assert isinstance(origin, DeliverSm)
+            self.session.answer(origin, origin.response())
 
     def reject(self, origin: object, verdict: Verdict) -> str:
         """The same with an error status; what asks about an SMS may be rejected too."""

@@ -19,6 +19,7 @@ from gateway.smpp.pdus import (
     DeliverSmResp,
 )
 from gateway.smpp.session import Limits, Timers
+from gateway.smpp.versions import VERSIONS
 
 MODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -29,7 +30,6 @@ MODES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """The binds of a link, by its setting `bind`."""
-VERSIONS: Final[Mapping[str, int]] = MappingProxyType({"3.3": 0x33, "3.4": 0x34, "5.0": 0x50})
 _BINDS: Final[Mapping[str, type[BindRequest]]] = MappingProxyType(
     {"transceiver": BindTransceiver, "receiver": BindReceiver, "transmitter": BindTransmitter}
 )
@@ -46,7 +46,7 @@ def terms_of(
             system_id=link.system_id,
             password=link.password,
             system_type=link.system_type,
-            interface_version=VERSIONS[link.version],
+            interface_version=VERSIONS[link.version].octet,
             address_range=link.address_range,
         )
 

@@ -47,7 +47,8 @@ def _elsewhere(account: AccountSettings, node: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SmppConfiguration:
-    """What the driver needs of the configuration. operations: by account. zone: of times that are told."""
+    """What the driver needs of the configuration. accounts, peers: by account. zone: of times that are
+    told."""
 
     host: str
     port: int
@@ -142,6 +143,7 @@ class SmppChannel(Traffic):
             name: each.permissions.writer(writer_of(DeliverSm, each.manner, each.composition, now_ms))
             for name, each in configuration.peers.items()
         }
+        self._readers = {name: self.reader_for(each) for name, each in configuration.peers.items()}
         self._contexts = of_listener(configuration.tls, observer)
         self.requested: Callable[[SmppBind, Request], None] = Requests(
             configuration.alphabets, owner, observer, configuration.zone, monotonic

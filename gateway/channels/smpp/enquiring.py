@@ -61,12 +61,7 @@ def answer(session: Session, asked: Asked, told: Told) -> None:
         session.refuse(request, _FAILED[type(request)])
     elif isinstance(request, QuerySm):
         date = final_date(told.over_at, asked.zone) if told.over_at else ""
-        response = QuerySmResp(
-            message_id=request.message_id,
-            final_date=date,
-            message_state=told.state,
-            error_code=told.error,
-        )
+        response = QuerySmResp(message_id=request.message_id, final_date=date, message_state=told.state)
         session.answer(request, response)
     else:
         session.answer(request, CancelSmResp() if isinstance(request, CancelSm) else ReplaceSmResp())

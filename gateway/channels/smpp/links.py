@@ -196,12 +196,14 @@ class LinkChannel(PacedTraffic):
         """It is gone."""
         bind.stop()
         self.dialling.watches.lost(bind.connection)
-        self._observer.link_down(bind, bind.link, loss.reason, len(contexts), pause)
+        self._observer.link_down(bind, bind.link, bind.mode, loss.reason, len(contexts), pause)
         self._owner.lost(bind, [each for each in contexts if isinstance(each, MobileTerminated)], loss)
 
-    def has_failed(self, link: LinkSettings, reason: str, failures: int, pause: float | None) -> None:
+    def has_failed(
+        self, link: LinkSettings, mode: str, reason: str, failures: int, pause: float | None
+    ) -> None:
         """A link cannot be bound."""
-        self._observer.link_failed(link.name, link.account, reason, failures, pause)
+        self._observer.link_failed(link.name, link.account, mode, reason, failures, pause)
 
 
 class Link:
@@ -213,6 +215,7 @@ class Link:
         self.writer = self.terms.permissions.writer(
             writer_of(SubmitSm, self.terms.manner, self.terms.composition, channel.now_ms)
         )
+        self.read = channel.reader_for(self.terms)
         self.name = settings.name
         self.paused = settings.paused
         self.elsewhere = settings.nodes is not None and channel.dialling.node not in settings.nodes
@@ -342,7 +345,7 @@ class Half:
             channel.monotonic(),
             client.terms.timers.response,
             self._link.writer,
-            channel.reader_of(settings.account),
+            self._link.read,
             link=settings.name,
             statuses=self._link.terms.statuses,
             permissions=self._link.terms.permissions,
@@ -360,7 +363,7 @@ class Half:
     def failed(self, reason: str, failures: int, pause: float | None) -> None:
         """A round was in vain."""
         self.bind = None
-        self._channel.has_failed(self._link.settings, reason, failures, pause)
+        self._channel.has_failed(self._link.settings, self.mode, reason, failures, pause)
 
     def lost(self, client: Client, contexts: list[object], reason: str, pause: float | None) -> None:
         """The bind is gone."""

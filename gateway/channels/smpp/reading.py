@@ -83,12 +83,33 @@ class Reader:
         Raises Refusal for what is no plain message, has a user data header that is longer than itself, or
         asks for what cannot be done.
         """
-        inbound = plain(bind, alphabet, pdu, arrived)
-        octets = inbound.octets
+        if isinstance(pdu, DataSm):
+            inbound = plain(bind, alphabet, pdu, arrived)
+            self._read_unusual(inbound, pdu)
+            return inbound
+        # What plain() does stands here once more: a call, and asking twice for a field, cost every SMS.
+        octets, esm_class = pdu.short_message, pdu.esm_class
+        source_ton, source_npi = pdu.source_addr_ton, pdu.source_addr_npi
+        ton, npi = pdu.dest_addr_ton, pdu.dest_addr_npi
+        inbound = Inbound(
+            bind,
+            pdu,
+            pdu.sequence_number,
+            arrived,
+            pdu.source_addr.strip(" "),
+            source_ton,
+            source_npi,
+            pdu.destination_addr.strip(" "),
+            ton,
+            npi,
+            esm_class,
+            pdu.data_coding,
+            octets,
+            alphabet,
+        )
         if (
-            isinstance(pdu, DataSm)
-            or not octets
-            or pdu.esm_class
+            not octets
+            or esm_class
             or pdu.tlvs
             or not octets[-1]
             or octets[0] >= _MARK
@@ -98,8 +119,8 @@ class Reader:
             or pdu.replace_if_present_flag
             or pdu.sm_default_msg_id
             or pdu.priority_flag > 3
-            or pdu.source_addr_ton | pdu.dest_addr_ton > 3  # the usual ones are 0, 1 and 2
-            or pdu.source_addr_npi | pdu.dest_addr_npi > 1
+            or source_ton | ton > 3  # the usual ones are 0, 1 and 2
+            or source_npi | npi > 1
         ):
             self._read_unusual(inbound, pdu)
         return inbound

@@ -31,18 +31,15 @@ class Traffic:
     ) -> None:
         self._peers = peers
         self._alphabets = {name: each.composition.alphabet for name, each in peers.items()}
-        self._readers: dict[str, Read] = {}
-        usual = Reader(now_ms, self.odd).read
-        for account, terms in peers.items():
-            read = reader_of(usual, terms.manner.prefix, terms.manner.passes)
-            self._readers[account] = terms.permissions.reader(read)
+        self._read = Reader(now_ms, self.odd).read
         self._owner = owner
         self._observer = observer
         self._monotonic = monotonic
 
-    def reader_of(self, account: str) -> Read:
-        """How the PDUs of an account are read."""
-        return self._readers[account]
+    def reader_for(self, terms: PeerTerms) -> Read:
+        """How the PDUs of an account or link are read. Make one for all its binds: they share its rate."""
+        read = reader_of(self._read, terms.manner.prefix, terms.manner.passes)
+        return terms.permissions.reader(read)
 
     def ready(self, bind: SmppBind) -> None:
         """The answer to the bind has been written."""
