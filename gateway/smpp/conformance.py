@@ -276,6 +276,8 @@ def _versions() -> Iterator[str]:
         "The version of an ESME is that of interface_version: below 0x34 3.3, below 0x50 3.4, else 5.0;\n"
         "another value than 0x33, 0x34 and 0x50 is logged, and so is a bind_transceiver with 0x33. The\n"
         "version of a centre is that of the link, or an older one that its sc_interface_version says.\n"
+        "body with an error status: 3.4 leaves out one that says nothing, but those of deliver_sm_resp and\n"
+        "query_sm_resp; so does 5.0 in bind responses, and in all where no congestion_state follows.\n"
         "instead: what stands for a status that the version does not know."
     )
 

@@ -397,6 +397,8 @@ BY_GATEWAY: Final[tuple[tuple[CommandStatus, str], ...]] = (
         "queue, outbox or store full, too many parts of a handset, the gateway stops",
     ),
     (CommandStatus.RTHROTTLED, "more SMS a second than the account may submit"),
+    (CommandStatus.RTHROTTLED, "a submit_multi while window_in destinations of others wait"),
+    (CommandStatus.RINVMSGLEN, "a submit_multi with more than 256 KiB of text for all its destinations"),
     (CommandStatus.RINVCMDID, "a request that the account may not send, of a peer below SMPP 5.0"),
     (CommandStatus.RPROHIBITED, "a request that the account may not send, of a peer of SMPP 5.0"),
     *((status, f"`{request.name}`, always") for request, status in FAILS.items()),

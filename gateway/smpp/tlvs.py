@@ -134,6 +134,10 @@ CONGESTION_STATE: Final = TAGS["congestion_state"]
 MESSAGE_PAYLOAD: Final = TAGS["message_payload"]
 
 
+MOST_NOTES: Final = 10
+"""Of one PDU; the others are counted: they go to the log."""
+
+
 def name_of(tag: int) -> str:
     """``message_payload``; of a tag that is not in the table its hex, ``0x1403``."""
     row = BY_TAG.get(tag)
@@ -148,26 +152,35 @@ def decode_tlvs(frame: bytes, position: int) -> tuple[dict[int, TlvValue], tuple
     """
     end = len(frame)
     values: dict[int, TlvValue] = {}
+    repeated: dict[int, list[TlvScalar]] = {}  # a tuple that grew with each would take the square of the time
     notes: list[str] = []
+    fault = ""
     while position < end:
         if end - position < 4:
-            return values, tuple(notes), f"{end - position} stray octets at the end"
+            fault = f"{end - position} stray octets at the end"
+            break
         tag, length = _HEAD.unpack_from(frame, position)
         start = position + 4
         position = start + length
         if position > end:
-            return values, tuple(notes), f"TLV {name_of(tag)} of {length} octets runs past the PDU"
+            fault = f"TLV {name_of(tag)} of {length} octets runs past the PDU"
+            break
         octets = frame[start:position]
         row = BY_TAG.get(tag)
         value: TlvScalar = octets if row is None else _read(row, octets, notes)
         if row is not None and row.repeatable:
-            earlier = values.get(tag)
-            values[tag] = (*earlier, value) if isinstance(earlier, tuple) else (value,)
+            if tag not in repeated:
+                values[tag], repeated[tag] = (), []  # its place among the others
+            repeated[tag].append(value)
         elif tag in values:
             notes.append(f"TLV {name_of(tag)} repeated: the first one counts")
         else:
             values[tag] = value
-    return values, tuple(notes), ""
+    for tag, those in repeated.items():
+        values[tag] = tuple(those)
+    if len(notes) > MOST_NOTES:
+        notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more of that kind"]
+    return values, tuple(notes), fault
 
 
 def _read(row: Tlv, octets: bytes, notes: list[str]) -> TlvScalar:

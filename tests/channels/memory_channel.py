@@ -14,12 +14,10 @@ class Utf16:  # an Alphabet and a Composer
         return octets.decode("utf-16-be")
 
     in_doubt = property(lambda _: lambda *_: False)
+    compose = property(lambda _: lambda sms: [sms.text])
 
     def join(self, parts: Sequence[tuple[bytes, int]]) -> str:
         return b"".join(octets for octets, _ in parts).decode("utf-16-be")
-
-    def compose(self, sms: MobileTerminated) -> Sequence[object]:
-        return [sms.text]
 
 
 class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": nothing is answered)

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from gateway.smpp.pdus import (
 )
 from gateway.smpp.receipts import DELIVERY_RECEIPT, Receipt, read_receipt
 from gateway.smpp.session import Session, Side
+from gateway.smpp.tlvs import MESSAGE_PAYLOAD
 from gateway.smpp.wire import DistributionList, SmeAddress, UnsuccessSme
 from gateway.storage.memory.reader import MemoryReader
 from tests.channels.asking import (
@@ -112,6 +114,31 @@ async def test_it_is_one_request_of_the_window(tmp_path: Path) -> None:
         async with bound(running) as wire:
             assert (await ask(wire, multi(*sme(SERVICE)))).command_status == S.ROK
         assert '"broken"' not in running.log_file().read_text()
+
+
+async def test_its_destinations_are_of_the_window(tmp_path: Path) -> None:
+    """A peer that sends one after another has window_in of them in hand, and those of one request more: it
+    does not take the time of others. When they are decided it may go on."""
+    async with gateway(tmp_path, window_in=300) as running, bound(running) as wire:
+        requests = [multi(*sme(*[SERVICE] * 255), sequence_number=number) for number in range(1, 6)]
+        wire.send(*requests)
+        answers = {(read := await wire.reads(SubmitMultiResp)).sequence_number: read for _ in requests}
+        statuses = [answers[number].command_status for number in sorted(answers)]
+        assert statuses == [S.ROK] * 2 + [S.RTHROTTLED] * 3
+        for _ in range(3):
+            assert (await ask(wire, multi(*sme(*[SERVICE] * 255)))).command_status == S.ROK
+        assert (await ask(wire, multi(*sme(*[NOBODY] * 255)))).command_status == S.RINVDSTADR
+        assert (await ask(wire, multi(*sme(SERVICE)))).command_status == S.ROK
+
+
+async def test_a_text_times_its_destinations(tmp_path: Path) -> None:
+    """60,000 octets for 255 destinations would be 15 MB to read and to store: refused as a whole."""
+    long: dict[str, Any] = {"text": b"", "tlvs": {MESSAGE_PAYLOAD: b"C" * 60_000}}
+    async with gateway(tmp_path) as running, bound(running) as wire:
+        refused = await ask(wire, multi(*sme(*[SERVICE] * 255), **long))
+        assert (refused.command_status, refused.unsuccess_smes) == (S.RINVMSGLEN, ())
+        assert (await ask(wire, multi(*sme(*[SERVICE] * 4), **long))).command_status == S.ROK
+        assert (await ask(wire, multi(*sme(*[SERVICE] * 255), text=b"C" * 255))).command_status == S.ROK
 
 
 VERDICTS = st.sampled_from([S.ROK, S.RINVDSTADR, S.RMSGQFUL, S.RPROHIBITED, S.RINVTLVVAL])

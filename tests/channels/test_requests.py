@@ -179,6 +179,27 @@ async def test_operations_of_an_account(tmp_path: Path, version: int) -> None:
         assert sent.command_status == S.ROK
 
 
+async def test_the_status_that_the_peer_wants_for_it(tmp_path: Path) -> None:
+    """One status for all requests that the account may not send, whichever they are."""
+    errors = {"send": {"operation_not_allowed": 0x45}}
+    async with (
+        gateway(tmp_path, operations=["data_sm"], errors=errors) as running,
+        bound(running) as wire,
+    ):
+        one = SubmitSm(source_addr=ALICE, destination_addr=SERVICE, short_message=b"CXFX")
+        for request in (one, multi(*sme(SERVICE)), QuerySm(message_id=NO_ID), CancelSm(message_id=NO_ID)):
+            assert (await ask(wire, request)).command_status == S.RSUBMITFAIL, request.name
+
+
+async def test_an_account_for_many_only(tmp_path: Path) -> None:
+    """It may send submit_multi and no submit_sm."""
+    async with gateway(tmp_path, operations=["submit_multi"]) as running, bound(running) as wire:
+        answer = await ask(wire, multi(*sme(SERVICE, NOBODY)))
+        assert (answer.command_status, len(answer.unsuccess_smes)) == (S.ROK, 1)
+        sent = await ask(wire, SubmitSm(source_addr=ALICE, destination_addr=SERVICE, short_message=b"CXFX"))
+        assert sent.command_status == S.RINVCMDID
+
+
 # cancel_sm, replace_sm
 
 

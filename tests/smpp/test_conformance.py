@@ -342,9 +342,8 @@ async def test_what_the_gateway_notes(tmp_path: Path) -> None:
             odd = {field: value, **coding}
             assert await answer_to(running.account.port, request, odd) == CommandStatus.ROK, (field, what)
             await running.advance(seconds=60)  # the rate of notes is bounded
-            name = "submit_sm" if request is SubmitMulti else request.name  # one for each destination
             noted = [line for line in lines(running.log_file()) if line["event"] == "pdu.noted"]
-            assert (noted[-1]["command"], noted[-1]["reason"]) == (name, note)
+            assert (noted[-1]["command"], noted[-1]["reason"]) == (request.name, note)
 
 
 IGNORED: dict[str, Callable[[], Any]] = {

@@ -1,9 +1,12 @@
 """The optional part of a PDU."""
 
+import time
+
 import pytest
 
 from gateway.smpp.tlvs import (
     BY_TAG,
+    MOST_NOTES,
     TAGS,
     TLVS,
     USER_MESSAGE_REFERENCE,
@@ -57,3 +60,35 @@ def test_unknown_tag_has_a_name_for_the_log() -> None:
     """A tag that is in no table shows in hex."""
     assert name_of(0x1403) == "0x1403"
     assert name_of(USER_MESSAGE_REFERENCE) == "user_message_reference"
+
+
+@pytest.mark.parametrize(("tag", "length"), [(0x0381, 0), (0x0302, 1), (0x0204, 2), (0x1500, 0)])
+def test_a_pdu_full_of_one(tag: int, length: int) -> None:
+    """70,000 octets of one TLV cost as much time as any others, and a note that fits into a line of a log."""
+    count = 70_000 // (4 + length)
+    stream = (tag.to_bytes(2, "big") + length.to_bytes(2, "big") + bytes(length)) * count
+    began = time.process_time()
+    values, notes, fault = decode_tlvs(stream, 0)
+    assert time.process_time() - began < 0.3  # one that took the square of the number needed a second
+    assert not fault
+    assert len("; ".join(notes)) < 1000
+    value = values[tag]
+    assert not isinstance(value, tuple) or len(value) == count
+
+
+def test_too_many_notes_are_counted() -> None:
+    """The first ones, and how many more there are."""
+    stream = bytes((0x15, 0, 0, 0)) * 100
+    _, notes, _ = decode_tlvs(stream, 0)
+    assert (len(notes), notes[-1]) == (MOST_NOTES + 1, f"{99 - MOST_NOTES} more of that kind")
+
+
+def test_a_repeated_one_keeps_its_place() -> None:
+    """The TLVs stand in the order in which each came first, a repeated one with all of its values."""
+    stream = bytes.fromhex("0302000101 1500000107 0302000102 0204000200ff")
+    values, notes, fault = decode_tlvs(stream, 0)
+    assert (list(values.items()), notes, fault) == (
+        [(0x0302, (1, 2)), (0x1500, b"\7"), (0x0204, 255)],
+        (),
+        "",
+    )

@@ -33,12 +33,13 @@ class SmppBind:
     """A bound session and its connection.
 
     link: the name of the one that we dialled, "" where the peer did. reply_on: number of the bind on which
-    replies to what came here leave, where SMS cannot leave here: the transmitter of a pair; 0: none.
-    read: how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by it.
-    throttled: how often it refused an SMS for a while. reply_on, if_unanswered, held: as in the contract.
-    ending: we end it, nothing leaves any more. overdue: what it has left unanswered. statuses: for this peer.
-    permissions: of the account or link. receipts, receipt_ids: whether receipts are asked for of what leaves
-    here, and how the peer's responses write the ids of its receipts. One that has a pace is a PacedBind.
+    replies to what came here leave, where SMS cannot leave here: the transmitter of a pair; 0: none. read:
+    how its PDUs are read. messages_in, messages_out: SMS taken from it and acknowledged by it. throttled: how
+    often it refused an SMS for a while. reply_on, if_unanswered, held: as in the contract. undecided:
+    destinations of submit_multi that wait for a decision. ending: we end it, nothing leaves any more.
+    overdue: what it has left unanswered. statuses: for this peer. permissions: of the account or link.
+    receipts, receipt_ids: whether receipts are asked for of what leaves here, and how the peer's responses
+    write the ids of its receipts. One that has a pace is a PacedBind.
     """
 
     number: int
@@ -65,6 +66,7 @@ class SmppBind:
     ending: bool = False
     overdue: Overdue = field(default_factory=Overdue)
     held_answers: int = 0
+    undecided: int = 0
     receipts: ReceiptsAsked | None = None
     receipt_ids: IdForm = "text"
 
@@ -108,6 +110,7 @@ class SmppBind:
         if isinstance(origin, _ONE_SMS):
             self.session.acknowledge(origin, message_id)
         elif isinstance(origin, Destination):
+            self.undecided -= 1
             self.held_answers += origin.accept(message_id)
         else:
             assert isinstance(origin, DeliverSm)
@@ -117,6 +120,7 @@ class SmppBind:
         """The same with an error status; what asks about an SMS may be rejected too."""
         if isinstance(origin, Destination):
             status = self.statuses.submitted(verdict)
+            self.undecided -= 1
             self.held_answers += origin.refuse(status)
         else:
             request = origin.request if isinstance(origin, Asked) else origin

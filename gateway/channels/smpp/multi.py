@@ -1,14 +1,18 @@
 """submit_multi: one request, an SMS for each of its destinations, and one response when all are decided."""
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from gateway.smpp.pdus import SubmitMulti, SubmitMultiResp, SubmitSm
 from gateway.smpp.session import Session
 from gateway.smpp.status import CommandStatus
+from gateway.smpp.tlvs import MESSAGE_PAYLOAD
 from gateway.smpp.wire import DistributionList, SmeAddress, UnsuccessSme
 
 _ROK: Final = int(CommandStatus.ROK)
+MOST_OCTETS: Final = 262_144
+"""Octets of text that one request may have for all of its destinations together: each is an SMS of its own,
+which is read and stored."""
 
 
 class Destination:
@@ -36,6 +40,22 @@ class Destination:
         return self._decide(self._place, status, "")
 
 
+def octets_of(request: SubmitMulti) -> int:
+    """Octets of its text, for all of its destinations together."""
+    payload = request.tlvs.get(MESSAGE_PAYLOAD, b"")
+    octets = len(request.short_message) + (len(payload) if isinstance(payload, bytes) else 0)
+    return octets * len(request.dest_addresses)
+
+
+class OneOfMulti(SubmitSm):
+    """What a submit_multi says to one destination. Permissions and the log know it by the name of the request
+    that came."""
+
+    __slots__ = ()
+
+    name: ClassVar[str] = SubmitMulti.name
+
+
 class Multi:
     """A submit_multi whose destinations are decided one by one, in any order.
 
@@ -54,7 +74,7 @@ class Multi:
         self._name = ""
         self._decided: list[tuple[int, str]] = [(_ROK, "")] * self._left
 
-    def each(self) -> Iterator[tuple[SubmitSm, Destination]]:
+    def each(self) -> Iterator[tuple[OneOfMulti, Destination]]:
         """For each mobile or number: the request as if it were for this one alone, and what answers it."""
         lists = []
         for place, to in enumerate(self._request.dest_addresses):
@@ -89,9 +109,9 @@ class Multi:
         return SubmitMultiResp(command_status=self._decided[0][0], unsuccess_smes=refused)
 
 
-def _alone(request: SubmitMulti, to: SmeAddress) -> SubmitSm:
-    """A submit_sm that says the same to one destination."""
-    return SubmitSm(
+def _alone(request: SubmitMulti, to: SmeAddress) -> OneOfMulti:
+    """The same as the request, to one destination."""
+    return OneOfMulti(
         sequence_number=request.sequence_number,
         service_type=request.service_type,
         source_addr_ton=request.source_addr_ton,

@@ -8,9 +8,9 @@ from typing import Final
 from gateway.channels.contract import ChannelOwner
 from gateway.channels.smpp.bind import SmppBind
 from gateway.channels.smpp.enquiring import enquiry_of, is_id
-from gateway.channels.smpp.multi import Destination, Multi
+from gateway.channels.smpp.multi import MOST_OCTETS, Destination, Multi, octets_of
 from gateway.channels.smpp.reading import plain
-from gateway.errors import Refusal
+from gateway.errors import Refusal, Verdict
 from gateway.observer import Observer
 from gateway.smpp.coding import Alphabet
 from gateway.smpp.pdu import Request
@@ -61,7 +61,8 @@ class Requests:
     def requested(self, bind: SmppBind, request: Request) -> None:
         """A request came; it is answered now or later."""
         if not bind.permissions.permits(request.name):
-            self._refuse(bind, request, CommandStatus.RPROHIBITED, "not among the operations of the account")
+            status = bind.statuses.of(request, Verdict.OPERATION_NOT_ALLOWED)
+            self._refuse(bind, request, status, "not among the operations of the account")
         elif isinstance(request, SubmitMulti):
             self._submit(bind, request)
         elif isinstance(request, QuerySm | CancelSm | ReplaceSm):
@@ -72,7 +73,7 @@ class Requests:
         else:
             self._refuse(bind, request, *_NEVER[type(request)])
 
-    def _refuse(self, bind: SmppBind, request: Request, status: CommandStatus, reason: str) -> None:
+    def _refuse(self, bind: SmppBind, request: Request, status: int, reason: str) -> None:
         status_sent = bind.session.version.status(status)
         bind.session.refuse(request, status)
         self._observer.pdu_refused(
@@ -83,6 +84,14 @@ class Requests:
         """One SMS for each destination."""
         if not request.dest_addresses:
             self._refuse(bind, request, CommandStatus.RINVNUMDESTS, "number_of_dests is 0")
+            return
+        if bind.undecided >= bind.session.limits.window_in:
+            reason = f"window exceeded: {bind.undecided} destinations of submit_multi wait"
+            self._refuse(bind, request, CommandStatus.RTHROTTLED, reason)
+            return
+        if (octets := octets_of(request)) > MOST_OCTETS:
+            reason = f"{octets} octets of text for all destinations, at most {MOST_OCTETS}: send it to fewer"
+            self._refuse(bind, request, CommandStatus.RINVMSGLEN, reason)
             return
         for alone, destination in Multi(bind.session, request).each():
             self._submit_one(bind, alone, destination)
@@ -108,4 +117,5 @@ class Requests:
             inbound = plain(bind, alphabet, alone, arrived)
             inbound.fault = error
         inbound.origin = destination
+        bind.undecided += 1
         self._owner.received(inbound)
