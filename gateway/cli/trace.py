@@ -163,6 +163,8 @@ def _life(number: int, reader: Reader) -> Life:
     replies = [outgoing] if outgoing is not None else reader.caused_by(message.number if message else cause)
     joined = message.detail.get("joined", ()) if message else ()
     parts = [part for each in joined if (part := reader.journal_record(each)) is not None]
+    if outgoing is None:  # each part may have a receipt of its own
+        replies += [sms for each in joined for sms in reader.caused_by(each)]
     attempts = {sms.number: reader.attempts(sms.number) for sms in replies}
     receipts = {sms.number: reader.receipts(sms.number) for sms in replies}
     return Life(message, parts, replies, attempts, receipts=receipts)

@@ -60,12 +60,20 @@ def choose(rows: Sequence[PartReceipt], remote_id: str, *addresses: str) -> tupl
 
     rows: the parts whose folded ids are that of the receipt. remote_id: as the receipt writes it. addresses:
     its source and destination. Ids that are written alike go before others, parts that wait for a receipt
-    before those that have one.
+    before those that have one: these only where the receipt names their handset, as a centre that counts
+    from 1 again may tell of a part before it names that.
     """
+
+    def is_named(row: PartReceipt) -> bool:
+        return bool(row.msisdn) and any(each.endswith(row.msisdn) for each in addresses)
+
     pool = [row for row in rows if row.remote_id == remote_id] or list(rows)
-    pool = [row for row in pool if row.state is Delivery.SENT] or pool
+    waiting = [row for row in pool if row.state is Delivery.SENT]
+    if not waiting and any(addresses):
+        pool = [row for row in pool if is_named(row)]
+    pool = waiting or pool
     if len(pool) > 1:
-        pool = [row for row in pool if row.msisdn and any(a.endswith(row.msisdn) for a in addresses)] or pool
+        pool = [row for row in pool if is_named(row)] or pool
     return (pool[0], False) if len(pool) == 1 else (None, bool(pool))
 
 

@@ -143,6 +143,23 @@ async def test_a_long_and_joined_one(asking: Asking, tmp_path: Path) -> None:
     assert "the last of 3 parts" in out
 
 
+async def test_receipts_of_parts(asking: Asking, tmp_path: Path) -> None:
+    """Each part of a long SMS has its own; the whole shows them all, whichever part is asked about."""
+    async with inside(tmp_path / "config.yaml") as gateway, await bind(gateway.port) as handset:
+        names = []
+        for number, octets in enumerate((b"KT", b"FX"), start=1):
+            part = part_of_many(7, 2, number, octets)
+            part.registered_delivery = 1
+            names.append(await accepted(handset, part))
+        for _ in range(3):
+            await delivered(handset)
+        await gateway.drained()
+        for name in names:
+            _, out, _ = await asking.run(name)
+            assert [each in out for each in (f"id:{names[0]} sub", f"id:{names[1]} sub")] == [True, True]
+            assert (await asking.events(name)).count("sent") == 3
+
+
 async def test_a_parked_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each of its lost attempts, why it is parked, and the commands that decide on it; then the retry."""
     async with parking(tmp_path, "KTFX") as parked:

@@ -106,10 +106,10 @@ async def test_an_sms_out_is_read_whole(store: Store, reader: Reader) -> None:
         new, state=Delivery.PARKED, parts_done=1, attempts=4, losses=2, error="timeout", repeat=True
     )
     assert reader.downlink(2) == parked
-    sms.parts_done, sms.attempts, sms.remote_id, sms.error = 3, 5, "abc", ""
+    sms.parts, sms.parts_done, sms.attempts, sms.remote_id, sms.error = 4, 4, 5, "abc", ""
     await close(store, sms, Delivery.SENT, START_MS + 7)
     closed = replace(parked, state=Delivery.SENT, closed_at=START_MS + 7, remote_id="abc", error="")
-    assert reader.downlink(2) == replace(closed, parts_done=3, attempts=5)
+    assert reader.downlink(2) == replace(closed, parts=4, parts_done=4, attempts=5)
 
 
 async def test_a_secret_is_not_read(store: Store, reader: Reader) -> None:

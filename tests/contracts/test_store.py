@@ -336,6 +336,17 @@ async def test_what_changed_comes_back(store: Store) -> None:
         assert (found.parts, found.parts_done, found.attempts, found.losses) == (3, 2, 4, 1)
 
 
+async def test_an_sms_that_was_cut_anew_on_its_way(store: Store) -> None:
+    """Acknowledged parts are of the cut that the store names: after a start those of another do not count."""
+    sms = leaving(1, text="x" * 400)
+    sms.parts = 3
+    await put(store, Commit(outgoing=[sms]))
+    sms.parts, sms.parts_done = 4, 2
+    await put(store, Commit(changed=[sms]))
+    [waiting] = await store.waiting(0, 10)
+    assert (waiting.parts, waiting.parts_done) == (4, 2)
+
+
 async def test_a_closed_sms_waits_no_more(store: Store) -> None:
     """SMS that were sent, failed or expired do not come back."""
     outgoing = [leaving(number) for number in (1, 2, 3, 4)]

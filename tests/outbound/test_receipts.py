@@ -123,11 +123,19 @@ class Bench:
         self.receipts.taken(self.bind, sms, remote_id, START_MS)
         return sms
 
-    def comes(self, remote_id: str, what: Receipted = Receipted.DELIVERED, origin: object = "") -> None:
+    def comes(
+        self,
+        remote_id: str,
+        what: Receipted = Receipted.DELIVERED,
+        origin: object = "",
+        source: str = ALICE,
+    ) -> None:
         """A receipt came."""
         said = {Receipted.DELIVERED: "DELIVRD", Receipted.UNDELIVERED: "UNDELIV"}.get(what, "ENROUTE")
         ids = (remote_id,) if remote_id else ()
-        self.receipts.received(Receipt(self.bind, origin or remote_id, 1, 1.0, ALICE, "161", ids, what, said))
+        self.receipts.received(
+            Receipt(self.bind, origin or remote_id, 1, 1.0, source, "161", ids, what, said)
+        )
 
     async def commits(self, now_ms: int = START_MS, **more: Any) -> Commit:
         """One commit; with `closed` what the outbox hands in."""
@@ -321,3 +329,21 @@ def test_an_sms_that_was_cut_anew() -> None:
     new = PartReceipt(1, 1, 1, ALICE, "smsc", "", 1)
     assert outcome_of([new, *old[1:]]) is None
     assert outcome_of([new._replace(state=DELIVERED), *old[1:]]) is DELIVERED
+
+
+async def test_an_id_that_is_given_again() -> None:
+    """A centre counts from 1 again after its restart, and tells of the new part before it names it: that is
+    no repeat of the old part's receipt."""
+    bench = Bench()
+    old = await bench.left(5, "1")
+    old.state, old.closed_at = SENT, START_MS
+    await bench.commits(closed=[old])
+    bench.comes("1")
+    assert (await bench.commits()).outcomes == {5: DELIVERED}
+    new = leaving(6, BOB)
+    await bench.store.commit(Commit(outgoing=[new]))
+    bench.comes("1", Receipted.UNDELIVERED, source=BOB)
+    assert (await bench.commits()).outcomes == {}
+    bench.receipts.taken(bench.bind, new, "1", START_MS)
+    new.state, new.closed_at = SENT, START_MS
+    assert (await bench.commits(closed=[new])).outcomes == {6: UNDELIVERED}

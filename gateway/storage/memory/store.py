@@ -170,12 +170,13 @@ class MemoryStore(EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, En
             if known := outbox.get(m.number):
                 # For one that has been closed meanwhile a `closed` of its own follows.
                 known.state = m.state if m.state is Delivery.PARKED else Delivery.WAITING
-                known.losses, known.attempts, known.parts_done = m.losses, m.attempts, m.parts_done
+                known.losses, known.attempts = m.losses, m.attempts
+                known.parts, known.parts_done = m.parts, m.parts_done
                 known.error, known.repeat = m.error, m.repeat
         for m in commit.closed:
             if known := outbox.get(m.number):
                 known.state, known.closed_at, known.sealed = m.state, m.closed_at, b""
-                known.parts_done, known.attempts = m.parts_done, m.attempts
+                known.parts, known.parts_done, known.attempts = m.parts, m.parts_done, m.attempts
                 known.remote_id, known.error, known.session = m.remote_id, m.error, m.session
         for attempt in commit.attempts:
             if attempt.number in outbox:

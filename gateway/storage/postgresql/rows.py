@@ -64,8 +64,9 @@ def marked_row(m: MobileTerminated) -> dict[str, Any]:
 
 def closed_row(m: MobileTerminated) -> dict[str, Any]:
     return {
-        "number": m.number, "state": m.state.value, "closed_at": m.closed_at, "parts_done": m.parts_done,
-        "attempts": m.attempts, "remote_id": m.remote_id, "error": m.error, "session": m.session,
+        "number": m.number, "state": m.state.value, "closed_at": m.closed_at, "parts": m.parts,
+        "parts_done": m.parts_done, "attempts": m.attempts, "remote_id": m.remote_id, "error": m.error,
+        "session": m.session,
     }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def changed_row(m: MobileTerminated) -> dict[str, Any]:
     state = m.state if m.state is Delivery.PARKED else Delivery.WAITING
     return {
         "number": m.number, "state": state.value, "losses": m.losses, "attempts": m.attempts,
-        "parts_done": m.parts_done, "error": m.error, "repeat": m.repeat,
+        "parts": m.parts, "parts_done": m.parts_done, "error": m.error, "repeat": m.repeat,
     }  # fmt: skip
 
 

@@ -58,18 +58,18 @@ UPDATE outbox o SET kind = x.kind, tlvs = x.tlvs
 FROM json_to_recordset(%s) AS x (number bigint, kind integer, tlvs bytea) WHERE o.number = x.number
 """
 _CHANGED: Final = """
-UPDATE outbox o SET state = x.state, losses = x.losses, attempts = x.attempts, parts_done = x.parts_done,
-    error = x.error, repeat = x.repeat
+UPDATE outbox o SET state = x.state, losses = x.losses, attempts = x.attempts, parts = x.parts,
+    parts_done = x.parts_done, error = x.error, repeat = x.repeat
 FROM json_to_recordset(%s) AS x (number bigint, state integer, losses integer, attempts integer,
-    parts_done integer, error text, repeat boolean)
+    parts integer, parts_done integer, error text, repeat boolean)
 WHERE o.number = x.number AND o.node = %s
 """
 _CLOSED: Final = """
-UPDATE outbox o SET state = x.state, closed_at = x.closed_at, parts_done = x.parts_done,
+UPDATE outbox o SET state = x.state, closed_at = x.closed_at, parts = x.parts, parts_done = x.parts_done,
     attempts = x.attempts, remote_id = x.remote_id, error = x.error, session = x.session,
     sealed = NULL, moved = FALSE
-FROM json_to_recordset(%s) AS x (number bigint, state integer, closed_at bigint, parts_done integer,
-    attempts integer, remote_id text, error text, session bigint)
+FROM json_to_recordset(%s) AS x (number bigint, state integer, closed_at bigint, parts integer,
+    parts_done integer, attempts integer, remote_id text, error text, session bigint)
 WHERE o.number = x.number AND o.node = %s
 """
 _ATTEMPT: Final = (

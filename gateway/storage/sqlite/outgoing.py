@@ -37,11 +37,12 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _MARK = "UPDATE outbox SET kind = ?, tlvs = ? WHERE number = ?"
 _CHANGE = """
-UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts_done = ?, error = ?, repeat = ?, listed = 1
+UPDATE outbox SET state = ?, losses = ?, attempts = ?, parts = ?, parts_done = ?, error = ?, repeat = ?,
+    listed = 1
 WHERE number = ?
 """
 _CLOSE = """
-UPDATE outbox SET state = ?, closed_at = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
+UPDATE outbox SET state = ?, closed_at = ?, parts = ?, parts_done = ?, attempts = ?, remote_id = ?, error = ?,
     session = ?, text = CASE WHEN secret THEN NULL ELSE text END
 WHERE number = ?
 """

@@ -32,13 +32,14 @@ def marked_row(m: MobileTerminated) -> tuple[Any, ...]:
 
 
 def closed_row(m: MobileTerminated) -> tuple[Any, ...]:
-    return (int(m.state), m.closed_at, m.parts_done, m.attempts, m.remote_id, m.error, m.session, m.number)
+    parts = (m.parts, m.parts_done)
+    return (int(m.state), m.closed_at, *parts, m.attempts, m.remote_id, m.error, m.session, m.number)
 
 
 def changed_row(m: MobileTerminated) -> tuple[Any, ...]:
     """One that has been closed meanwhile still counts as waiting here: closing it is a row of its own."""
     state = m.state if m.state is Delivery.PARKED else Delivery.WAITING
-    return (int(state), m.losses, m.attempts, m.parts_done, m.error, int(m.repeat), m.number)
+    return (int(state), m.losses, m.attempts, m.parts, m.parts_done, m.error, int(m.repeat), m.number)
 
 
 def attempt_row(a: Attempt) -> tuple[Any, ...]:
