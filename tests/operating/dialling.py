@@ -1,4 +1,4 @@
-"""The troubles of docs/operating.md with SMS centres that the gateway dials; see tests.operating.provoking."""
+"""The troubles of docs/operating.md with SMS centres that the gateway dials (see provoking)."""
 
 from pathlib import Path
 from typing import Any
