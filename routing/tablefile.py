@@ -74,9 +74,20 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "^1[0-9]{2,7}$": ": 3 to 8 digits that begin with 1",
         "^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*$": ": small letters, digits and _, in parts with dots between",
         "^[a-z][a-z_]*$": ": small letters and _",
+        r"^\S+$": ": a name or an address, without blanks",
+        r"^[A-Za-z0-9._-]{1,64}$": ": 1 to 64 letters, digits, dots, _ and -",
+        r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):\d{1,5}$": ": host:port, or [IPv6 address]:port",
+        r"^[\x21-\x7e]{1,128}$": ": 1 to 128 characters of ASCII, without blanks",
+        r"^\d+$": ": digits",
+        r"^\d{0,8}$": ": at most 8 digits",
+        r"^\d{1,11}\*?$": ": 11 digits, or fewer and a *",
+        r"^([0-9A-Fa-f]{2})*$": ": two hexadecimal digits for each octet",
+        r"^[\x21-\x7E]{0,5}$": ": at most 5 characters of ASCII, without blanks",
+        r"^[\x20-\x7E]{0,12}$": ": at most 12 characters of ASCII",
+        r"^[\x20-\x7E]{0,40}$": ": at most 40 characters of ASCII",
     }
 )
-"""What patterns of tables say, for those who do not read patterns."""
+"""What patterns of tables and settings say, for those who do not read patterns."""
 
 
 class Closed(BaseModel):
@@ -282,6 +293,8 @@ def _schema_faults(located: Located[Any], model: type[BaseModel], error: Validat
         elif kind in _REASONS:
             context = detail.get("ctx", {})
             reason = _REASONS[kind].format_map(context) + FORMS.get(context.get("pattern", ""), "")
+            if kind == "literal_error" and not isinstance(value, str) and f"'{value}'" in reason:
+                reason += ": put it in quotes"
         else:
             reason = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         yield located.fault(path, reason)

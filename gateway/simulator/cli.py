@@ -29,6 +29,8 @@ UNBOUND: Final = "unbound by peer"
 """Reason of a connection that the gateway ended by unbind, as gateway.smpp.session gives it."""
 
 _MOBILE: Final = re.compile(r"1\d{10}")
+_OURS: Final = re.compile(r"[0-9a-f]{16}")
+"""What message ids of the gateway look like."""
 _NUMBER: Final = re.compile(r"\+?\d{1,20}")
 
 
@@ -78,8 +80,10 @@ async def _send(args: argparse.Namespace) -> int:
             if args.json:
                 say(_as_json(Sms(args.sender, args.to, args.text), message_id))
             else:
-                trace = tracing(getattr(args, "config", None))
-                say(visible(f"message id {message_id}: {trace} {message_id}"))
+                hint = ""
+                if _OURS.fullmatch(message_id):  # an SMS centre has ids of its own, which no trace knows
+                    hint = f": {tracing(getattr(args, 'config', None))} {message_id}"
+                say(visible(f"message id {message_id}{hint}"))
         finally:
             shown.release()
         await phone.wait_for(Expectation(regex=args.expect), args.wait)

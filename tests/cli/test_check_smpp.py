@@ -127,6 +127,33 @@ def test_names_that_no_table_has(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ]
 
 
+def test_one_way_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Accounts and centres that cannot be sent to, and those that are asked for receipts in vain."""
+    asks = {"receipts": {"ask": "always"}}
+    code, faults, warnings = check(
+        tmp_path,
+        capsys,
+        accounts=[
+            {**OPEN, "allow_from": ["127.0.0.0/8"], "modes": ["transmitter"], **asks},
+            {"system_id": "b", "password": "p", "modes": ["receiver"], **asks},
+        ],
+        links=[
+            link("c", bind="receiver"),
+            link("d", bind="receiver", backup="c"),
+            link("e", bind="transmitter", **asks),
+            link("f1", centre="f", bind="transmitter", **asks),
+            link("f2", centre="f", bind="receiver", **asks),
+        ],
+    )
+    assert (code, faults) == (0, {})
+    assert [(key, reason.partition(":")[0]) for key, reason in warnings] == [
+        ("smpp.accounts[0].modes", "no receiver"),
+        ("smpp.accounts[1].receipts.ask", "no transmitter"),
+        ("smpp.links[0].bind", "no link of c transmits"),
+        ("smpp.links[2].receipts.ask", "no link of e receives"),
+    ]
+
+
 def test_how_a_warning_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Like a fault, with the word; no fault is said too, and the exit code is 0."""
     config = tmp_path / "config.yaml"

@@ -17,6 +17,8 @@ from gateway.simulator.esme import Esme
 from gateway.smpp.pdus import SubmitSm
 from tests.ports import free_port
 
+ALICE = "13800138000"
+
 
 @asynccontextmanager
 async def centre(*words: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
@@ -69,6 +71,25 @@ async def test_faults_and_plain_lines(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, _ = await process.communicate()
         assert re.fullmatch(r" +\d+\.\d{3} s +161 -> 13800138000 +hi\n", out.decode())
+
+
+async def test_what_it_passes_on_is_printed_too() -> None:
+    """An SMS of a handset that is an ESME goes to the service, and the answer to it: a line for each."""
+    async with centre("--json") as (process, port):
+        async with (
+            await Esme.connect("127.0.0.1", port, "service", "pw") as service,
+            await Esme.connect("127.0.0.1", port, "phone", "pw", address_range=ALICE) as phone,
+        ):
+            await phone.submit(SubmitSm(source_addr=ALICE, destination_addr="161", short_message=b"KTFX"))
+            await service.submit(SubmitSm(source_addr="161", destination_addr=ALICE, short_message=b"hi"))
+        process.send_signal(signal.SIGTERM)
+        out, _ = await process.communicate()
+        shown = [json.loads(line) for line in out.splitlines()]
+        assert [(each["from"], each["to"], each["text"]) for each in shown] == [
+            (ALICE, "161", "KTFX"),
+            ("161", ALICE, "hi"),
+        ]
+        assert all(each["message_id"] for each in shown)
 
 
 def test_what_cannot_start_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

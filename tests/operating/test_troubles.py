@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.operating import ourselves, provoking
+from tests.operating import dialling, ourselves, provoking
 from tests.operating.page import PAGE, Trouble, closest, is_like, troubles
 from tests.proofs.served import lines
 
@@ -34,6 +34,8 @@ PROVOKED: Final = MappingProxyType[str, tuple[Provocation, ...]](
         "The clock was put back": (ourselves.clock_behind,),
         "No connection is accepted": (ourselves.no_descriptor,),
         "Changed tables are not in force": (ourselves.tables_refused,),
+        "A link is not bound": (dialling.not_bound,),
+        "Receipts belong to no SMS": (dialling.receipts_of_nobody,),
     }
 )
 """By the title on the page, what brings the trouble about, and then remedies it."""

@@ -417,8 +417,8 @@ def test_faults_of_all_files_come_at_once(folder: Path, change: Break) -> None:
     }
 
 
-def test_every_pattern_of_a_table_is_told_in_words() -> None:
+def test_every_pattern_of_tables_and_settings_is_told_in_words() -> None:
     """No pattern is left to those who can read one."""
-    places = (ROOT / "routing" / "schema.py", ROOT / "commands" / "schema.py")
-    text = "".join(path.read_text("utf-8") for path in places)
+    places = ("routing/schema", "commands/schema", "gateway/channels/smpp/settings", "gateway/events/broker")
+    text = "".join((ROOT / f"{place}.py").read_text("utf-8") for place in places)
     assert set(re.findall(r'pattern=r"(.*?)"', text)) == set(FORMS)

@@ -42,6 +42,7 @@ class FakeSmsc:
     def __init__(self, reacts: Callable[[SubmitSm], Iterable[DeliverSm]] = lambda _: ()) -> None:
         self.reacts = reacts
         self.answer = CommandStatus.ROK
+        self.message_id = "1"
         self.binds_unanswered = False
         self.holds = False
         self.held: list[SubmitSm] = []
@@ -84,7 +85,7 @@ class FakeSmsc:
         """Answer so many of the submit_sm that are held."""
         connection = self._bound()
         for submit in self.held[:count]:
-            connection.session.answer(submit, SubmitSmResp(message_id="1"))
+            connection.session.answer(submit, SubmitSmResp(message_id=self.message_id))
         del self.held[:count]
         connection.flush()
 
@@ -136,5 +137,5 @@ class FakeSmsc:
         elif self.answer != CommandStatus.ROK:
             connection.session.refuse(submit, self.answer)
         else:
-            connection.session.answer(submit, SubmitSmResp(message_id="1"))
+            connection.session.answer(submit, SubmitSmResp(message_id=self.message_id))
             self.deliver(self.reacts(submit))

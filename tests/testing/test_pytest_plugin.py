@@ -28,11 +28,13 @@ def run_pytest(folder: Path, *options: str, ini: str = LOOP_SCOPE) -> str:
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_the_example_of_the_guide(mode: str, tmp_path: Path) -> None:
-    """The test file in docs/testing.md passes as it stands there, in both modes of pytest-asyncio."""
-    [example] = re.findall(r"```python\n(# test_\w+\.py\n.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
-    (tmp_path / "test_buddies.py").write_text(example, "utf-8")
-    assert "2 passed" in run_pytest(tmp_path, f"--asyncio-mode={mode}")
+def test_the_examples_of_the_guide(mode: str, tmp_path: Path) -> None:
+    """The test files in docs/testing.md pass as they stand there, in both modes of pytest-asyncio."""
+    examples = re.findall(r"```python\n# (test_\w+\.py)\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    for name, example in examples:
+        (tmp_path / name).write_text(example, "utf-8")
+    assert [name for name, _ in examples] == ["test_buddies.py", "test_link.py"]
+    assert "3 passed" in run_pytest(tmp_path, f"--asyncio-mode={mode}")
 
 
 def test_who_does_not_use_it_does_not_pay(tmp_path: Path) -> None:

@@ -24,14 +24,9 @@ Positive = Annotated[int, Field(gt=0)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Window = Annotated[int, Field(ge=1, le=100_000)]
-Host = Annotated[str, Field(pattern=r"^\S+$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-Tag = Annotated[int, Field(ge=0x1400, le=0x3FFF)]
-"""The tag of a TLV of a vendor (SMPP 3.4 section 5.3.1)."""
-VendorStatus = Annotated[int, Field(ge=0x400, le=0x4FF)]
-"""A command_status of a vendor (SMPP 3.4 section 5.1.3)."""
 Way = Literal["udh8", "udh16", "sar", "payload"]
-_ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):\d{1,5}$"
+Address = Annotated[str, Field(pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):\d{1,5}$")]
 Mode = Literal["transmitter", "receiver", "transceiver"]
 Operation = Literal[
     "submit_sm", "data_sm", "submit_multi", "query_sm", "cancel_sm", "replace_sm",
@@ -69,6 +64,38 @@ NUMBERING_PLANS: Mapping[int, str] = MappingProxyType(
     }
 )
 """SMPP 3.4 section 5.2.6."""
+
+
+def _without_port(host: str) -> str:
+    """A name, an address, or a network."""
+    if ":" in host:
+        try:
+            ip_network(host, strict=False)
+        except ValueError:
+            raise ValueError("must be a name or an address alone: the port has a key of its own") from None
+    return host
+
+
+Host = Annotated[str, Field(pattern=r"^\S+$"), AfterValidator(_without_port)]
+
+
+def _between(least: int, most: int) -> BeforeValidator:
+    """A number that is written in hexadecimal digits."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"must be a number from 0x{least:X} to 0x{most:X}, without quotes")
+        return value
+
+    return BeforeValidator(check)
+
+
+Tag = Annotated[int, _between(0x1400, 0x3FFF)]
+"""The tag of a TLV of a vendor (SMPP 3.4 section 5.3.1)."""
+Status = Annotated[int, _between(1, 0x4FF)]
+"""A command_status other than that of success."""
+VendorStatus = Annotated[int, _between(0x400, 0x4FF)]
+"""A command_status of a vendor (SMPP 3.4 section 5.1.3)."""
 
 
 def _verdict(name: object) -> object:
@@ -190,7 +217,7 @@ class Errors(Closed):
     queue_full (gateway.errors.Verdict). temporary, permanent: statuses of a vendor, and what becomes of the
     SMS."""
 
-    send: Mapping[VerdictName, Annotated[int, Field(gt=0, le=0x4FF)]] = {}
+    send: Mapping[VerdictName, Status] = {}
     temporary: frozenset[VendorStatus] = frozenset()
     permanent: frozenset[VendorStatus] = frozenset()
 
@@ -329,7 +356,7 @@ class LinkSettings(Conventions):
     centre: Name | None = None
     host: Host
     port: Port = 2775
-    alternatives: tuple[Annotated[str, Field(pattern=_ADDRESS)], ...] = ()
+    alternatives: tuple[Address, ...] = ()
     system_id: Annotated[str, _octets(15)]
     password: Annotated[str, _octets(8), Field(repr=False)]
     system_type: Annotated[str, Field(pattern=r"^[\x20-\x7E]{0,12}$")] = ""

@@ -1,6 +1,6 @@
 """What of the section `smpp` can never match: valid, and useless. `check` warns of it."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Final
@@ -37,8 +37,13 @@ def unmatched(smpp: Smpp, known: Known) -> Iterator[Warned]:
         if not smpp.listen.balancers:  # else peers of any family may come
             yield from _networks((*place, "allow_from"), account.allow_from, reach, smpp.listen.host)
         yield from _sources(place, account, known)
+        if account.modes == {"transmitter"}:
+            yield (*place, "modes"), "no receiver: SMS to its handsets wait until they are too old"
+        elif account.modes == {"receiver"} and account.receipts.ask != "never":
+            yield (*place, "receipts", "ask"), "no transmitter: no receipt can come"
         yield from _codes(place, account, known)
     yield from _provinces(smpp.links, known)
+    yield from _directions(smpp.links)
     for position, link in enumerate(smpp.links):
         yield from _codes(("smpp", "links", position), link, known)
     for key in unverified(smpp):
@@ -85,6 +90,20 @@ def _codes(place: KeyPath, peer: AccountSettings | LinkSettings, known: Known) -
     for code in sorted(peer.access_codes):
         if not known.is_code(code):
             yield (*place, "access_codes"), f"{code}: the tables have no such access code"
+
+
+def _directions(links: Sequence[LinkSettings]) -> Iterator[Warned]:
+    """Centres of which all links go one way. Replies wait, or receipts never come."""
+    for position, link in enumerate(links):
+        place: KeyPath = ("smpp", "links", position)
+        binds = {each.bind for each in links if each.account == link.account}
+        if binds == {"receiver"} and link.backup is None:
+            yield (
+                (*place, "bind"),
+                f"no link of {link.account} transmits: SMS to its handsets wait until too old",
+            )
+        elif binds == {"transmitter"} and link.receipts.ask != "never":
+            yield (*place, "receipts", "ask"), f"no link of {link.account} receives: no receipt can come"
 
 
 def _provinces(links: Iterable[LinkSettings], known: Known) -> Iterator[Warned]:

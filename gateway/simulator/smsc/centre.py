@@ -55,7 +55,7 @@ class SmsCentre:
         self.port = 0
         self.ledger = Ledger()
         self.watch: Callable[[Sms, str], None] = lambda _sms, _message_id: None
-        """Called with each whole SMS of a handset or to one, and its message_id ("": of a handset)."""
+        """Called with each whole SMS, and its message_id ("": one that `post` made)."""
         self.dice = Dice(faults or Faults(), seed)
         self.lines: set[Line] = set()
         self._seed = seed
@@ -263,14 +263,14 @@ class SmsCentre:
         number = bare(request.destination_addr)
         handset = line.claim is not None and line.claim.weight(bare(request.source_addr))
         claimed = any(each.claim is not None for each in claiming(self.lines, number))
-        if claimed or (handset and not _MOBILE.fullmatch(number)):
+        passed_on = claimed or (handset and not _MOBILE.fullmatch(number))
+        if passed_on:
             try:
                 self._deliveries.add(_delivery(request))
             except EncodeError:  # the numbers of a data_sm may be longer than those of a deliver_sm
                 self.ledger.counts["cannot be delivered"] += 1
             self._deliveries.pump()
-            return
-        sms = self._handsets.put(request)
+        sms = self._handsets.read(request) if passed_on else self._handsets.put(request)
         if sms is not None:
             self.watch(sms, message_id)
 

@@ -93,11 +93,16 @@ class Deliveries:
         self.pump()
 
     def _line_for(self, item: Outgoing) -> Line | None:
-        """The line with most room, of those that claim the number most closely."""
+        """The line with most room, of those that claim the number most closely.
+
+        With a system_id any line of it, where none claims the number and each claims another one.
+        """
+        number = item.entry.pdu.destination_addr
         if item.system_id:
-            fitting = [line for line in self._lines if line.system_id == item.system_id]
+            own = {line for line in self._lines if line.system_id == item.system_id}
+            fitting = claiming(own, number) or list(own)
         else:
-            fitting = claiming(self._lines, item.entry.pdu.destination_addr)
+            fitting = claiming(self._lines, number)
         return max((line for line in fitting if line.room), key=lambda line: line.room, default=None)
 
 

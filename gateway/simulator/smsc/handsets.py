@@ -29,6 +29,14 @@ class Handsets:
 
     def put(self, request: Submission) -> Sms | None:
         """An SMS for a handset; returns the whole one that it completes, None while parts are missing."""
+        sms = self.read(request)
+        if sms is not None:
+            self.unread.append(sms)
+            self.change()
+        return sms
+
+    def read(self, request: Submission) -> Sms | None:
+        """The same for an SMS that goes on to an ESME."""
         octets = b"" if isinstance(request, DataSm) else request.short_message
         received = Received(request.source_addr, octets, request.data_coding, request.esm_class, request.tlvs)
         mailbox = self._mailbox(bare(request.destination_addr))
@@ -37,9 +45,6 @@ class Handsets:
         except (BrokenUdhError, MailboxFullError):
             sms = Sms(bare(request.source_addr), mailbox.owner, "(unreadable)")
         mailbox.unread.clear()
-        if sms is not None:
-            self.unread.append(sms)
-            self.change()
         return sms
 
     async def expect(self, expectation: Expectation, to: str, within: float) -> Sms:

@@ -11,6 +11,7 @@ from gateway.simulator.esme import Esme
 from gateway.simulator.handset import Account, Centre
 from gateway.simulator.sms import MissedError
 from gateway.simulator.smsc.centre import SmsCentre
+from gateway.simulator.smsc.receipts import RECEIPT
 from gateway.smpp.codec import decode, encode
 from gateway.smpp.framing import FrameSplitter
 from gateway.smpp.pdu import Pdu, Response
@@ -135,6 +136,18 @@ async def test_receipts(smsc: StartsCentre, rules: Mapping[str, object], asked: 
         texts = [each.short_message.decode() for each in came if isinstance(each, DeliverSm)]
         assert [text.split()[-3] for text in texts] == told
         assert client.inbox.empty()
+
+
+async def test_receipts_go_to_the_service(smsc: StartsCentre) -> None:
+    """Not to a handset that is bound with the same system_id and has more room."""
+    centre = await smsc(faults={"receipts": {"delay": [0, 0]}})
+    async with await esme(centre) as service, await esme(centre, address_range=HANDSET) as phone:
+        asked = [sms(to="13900139000", registered_delivery=1) for _ in range(6)]
+        await asyncio.gather(*(service.submit(each) for each in asked))
+        async with asyncio.timeout(5):
+            for _ in asked:
+                assert (await service.inbox.get()).esm_class == RECEIPT
+        assert phone.inbox.empty()
 
 
 async def test_ids_of_receipts(smsc: StartsCentre) -> None:
