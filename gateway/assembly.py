@@ -206,12 +206,15 @@ class Assembly:
             self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
         )
         self.outbox.backups = backups_of(settings.smpp.backups, self.binds, accounts)
+        timers = settings.smpp.timers
+        settle = max(SETTLE_MS, int(1000 * (timers.enquire_link + timers.response)))
         self.retransmissions = Retransmissions(
             self.store,
             {name: terms.retransmission_ms for name, terms in accounts.items()},
-            max(int(2000 * settings.smpp.timers.response), SETTLE_MS + GRAIN_MS),
+            max(int(2000 * timers.response), settle + GRAIN_MS),
             self._clock.now_ms(),
             monotonic(),
+            settle=settle,
             shared=self._shared is not None,
         )
         self._intake = Intake(self._in_force, self._numbers)

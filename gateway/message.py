@@ -178,7 +178,7 @@ class StoredPart:
     source, ton, npi: the sender as spelled; msisdn: the customer's number. destination: without country
     code. octets: sealed in the store, because they may hold a piece of a password. digest: of octets and
     data_coding, keyed. complete: the message was complete; this part may come again, its octets are deleted.
-    registered: what its sender wants to be told of it.
+    registered: what its sender wants to be told of it, and under which id (gateway.inbound.reassembly).
     """
 
     number: int

@@ -111,11 +111,15 @@ class Observer:
     def link_up(self, remote: Remote, link: str, mode: str) -> None:
         """A bind of ours stands."""
 
-    def link_down(self, remote: Remote, link: str, reason: str, unanswered: int, pause: float | None) -> None:
+    def link_down(
+        self, remote: Remote, link: str, mode: str, reason: str, unanswered: int, pause: float | None
+    ) -> None:
         """It is gone, and so many requests of ours were not answered; it is dialled again in `pause` seconds,
         None: it is not."""
 
-    def link_failed(self, link: str, account: str, reason: str, failures: int, pause: float | None) -> None:
+    def link_failed(
+        self, link: str, account: str, mode: str, reason: str, failures: int, pause: float | None
+    ) -> None:
         """A link could not be bound, for the so many-th time in a row; the next try is in `pause` seconds,
         None: when the centre comes."""
 

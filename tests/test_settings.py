@@ -46,6 +46,7 @@ def test_shipped_values() -> None:
     """The values that users and acceptance checks rely on."""
     settings = Settings()
     account = settings.smpp.default_account
+    assert account is not None
     assert (settings.smpp.listen.host, settings.smpp.listen.port) == ("127.0.0.1", 2775)
     assert settings.smpp.timers.model_dump() == {
         "session_init": 30,
@@ -143,9 +144,10 @@ def test_type_of_number_follows_the_spelling(tmp_path: Path, spelling: str, ton:
 def test_the_only_account_is_the_default_account(tmp_path: Path) -> None:
     """A single account need not say that it is the default one; of several, one must."""
     one = load(config(tmp_path, "smpp: {accounts: [{system_id: a, password: b}]}"), {})
-    assert one.smpp.default_account.system_id == "a"
+    assert one.smpp.default_account == one.smpp.accounts[0]
     rows = "[{system_id: a, password: b}, {system_id: c, password: d, default: true}]"
-    assert load(config(tmp_path, f"smpp: {{accounts: {rows}}}"), {}).smpp.default_account.system_id == "c"
+    two = load(config(tmp_path, f"smpp: {{accounts: {rows}}}"), {})
+    assert two.smpp.default_account == two.smpp.accounts[1]
 
 
 def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
@@ -402,3 +404,13 @@ def test_an_account_of_certain_nodes(tmp_path: Path) -> None:
             continue
         with pytest.raises(TableError, match=fault):
             load(config, {})
+
+
+def test_digits_without_quotes(tmp_path: Path) -> None:
+    """Numbers of the service, mobiles and provinces may be written as YAML numbers."""
+    link = "{name: north, host: h, system_id: f, password: p, provinces: [200, 100], access_codes: [161]}"
+    account = "{system_id: a, password: p, default: true, sources: [13800138000, 138*]}"
+    smpp = load(config(tmp_path, f"smpp: {{links: [{link}], accounts: [{account}]}}"), {}).smpp
+    assert smpp.links[0].provinces == {"200", "100"}
+    assert smpp.links[0].access_codes == {"161"}
+    assert smpp.accounts[0].sources == {"13800138000", "138*"}

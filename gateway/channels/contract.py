@@ -109,8 +109,9 @@ class Bind(Protocol):
         """How closely the bind asks for the SMS of this handset: 0 = not at all, more = more closely; None:
         it asks for nobody in particular."""
 
-    def given_id(self, message_id: str) -> str:
-        """What the peer is told that an SMS is called: our message id, or its end."""
+    def given_id(self, message_id: str, origin: object = None) -> str:
+        """What the peer is told that an SMS is called: our message id, or its end; that of another one where
+        it is answered together with others (origin: as in Inbound)."""
 
     def accept(self, origin: object, message_id: str) -> None:
         """Answer that an SMS is stored and executed."""
@@ -298,12 +299,13 @@ class ChannelOwner(Protocol):
 @dataclass(frozen=True, slots=True)
 class Fate:
     """What a receipt of ours says of an SMS that came. delivered: it was executed. came_at, over_at: ms since
-    the epoch."""
+    the epoch. short: the peer was told the end of the id only."""
 
     message_id: str
     delivered: bool
     came_at: int
     over_at: int
+    short: bool = False
 
 
 Report: TypeAlias = Callable[[Fate], tuple[str, bytes]]

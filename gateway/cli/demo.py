@@ -31,7 +31,7 @@ from gateway.secrets import KeyFileError
 from gateway.settings import LimitSettings, Settings, load
 from gateway.simulator.demo import HANDSETS, SCENARIO, names_of, perform, read_by_nobody
 from gateway.simulator.errors import NotConnectedError, SimulatorError
-from gateway.simulator.handset import Account, Centre
+from gateway.simulator.handset import SHIPPED, Account, Centre
 from gateway.simulator.hints import command
 from gateway.simulator.keyboard import HELP, YOURSELF, Keyboard
 from gateway.simulator.meaning import Meaning, reads_chinese
@@ -204,7 +204,7 @@ class _Demo:
         self._overheard = overheard
         self._talking = True
         settings = gateway.settings
-        account = settings.smpp.default_account
+        account = settings.smpp.default_account or SHIPPED
         self._where = Account(settings.smpp.listen.host, gateway.port, account.system_id, account.password)
 
     async def perform(self, script: Scenario, stop: asyncio.Event, *, once: bool) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.cli.config import add_config, settings_of
 from gateway.cli.main import Command
+from gateway.cli.output import complain
 from gateway.settings import Settings
 from gateway.simulator import cli
 
@@ -25,10 +26,12 @@ class Configured:
         """See gateway.cli.main.Command. The command line overrides the configuration."""
         settings = settings_of(args)
         account = settings.smpp.default_account
+        if reason := _obstacle(settings, args):
+            return complain(reason)
         args.host = args.host or reachable(settings)
         args.port = args.port or settings.smpp.listen.port
-        args.password = args.password or password_of(settings, args.system_id or account.system_id)
-        args.system_id = args.system_id or account.system_id
+        args.system_id = args.system_id or (account.system_id if account else None)
+        args.password = args.password or password_of(settings, args.system_id)
         return self._command.run(args)
 
 
@@ -48,7 +51,19 @@ def reachable(settings: Settings) -> str:
     return "127.0.0.1" if address.version == 4 else "::1"
 
 
-def password_of(settings: Settings, system_id: str) -> str | None:
+def _obstacle(settings: Settings, args: argparse.Namespace) -> str:
+    """Return why nobody can bind at the gateway of the configuration; "": somebody can, or another peer is
+    named."""
+    if args.host or args.port:
+        return ""
+    elsewhere = "where an SMS centre listens: --host, --port, --system-id, --password"
+    if not settings.smpp.accounts:
+        return f"smpp.accounts is empty: a handset cannot bind at this gateway; say {elsewhere}"
+    if settings.smpp.listen.tls is not None:
+        return f"smpp.listen.tls: the gateway speaks TLS, and this command does not; say {elsewhere}"
+    return ""
+
+
+def password_of(settings: Settings, system_id: str | None) -> str | None:
     """Return the password of an account, or None if there is no such account."""
-    accounts = {account.system_id: account.password for account in settings.smpp.accounts}
-    return accounts.get(system_id)
+    return next((each.password for each in settings.smpp.accounts if each.system_id == system_id), None)

@@ -25,12 +25,15 @@ from gateway.simulator.terminal import line_printer, say
 from gateway.simulator.transcript import Transcript
 from gateway.storage.contract import StorageError
 from gateway.testing import running_gateway
-from routing.tablefile import read
+from routing.tablefile import TableError, read
 
 Timed = tuple[float, Sms]
 """An SMS, and when it was sent or came: seconds on the gateway's clock since the scenario began."""
 Stage = tuple[Account, Callable[[], float], Advance | None]
 """Account, clock of the transcript, and how to move the gateway's clock (None: not possible)."""
+
+_NOT_TAKEN: Final = frozenset({"storage", "logging", "mqtt", "node"})
+"""Sections of a configuration that a gateway of its own does without."""
 
 
 class ScenarioRun:
@@ -78,7 +81,7 @@ class ScenarioRun:
         except ScenarioError as error:
             say(str(error), sys.stderr)
             return 1
-        except (StorageError, KeyFileError, PathTooLong) as error:
+        except (StorageError, KeyFileError, PathTooLong, TableError) as error:
             return complain(f"the gateway of the scenario does not start: {error}")
         except OSError as error:
             return complain(sentence(error))
@@ -137,17 +140,31 @@ def _told(played: Played, conversation: Sequence[Timed]) -> dict[str, object]:
 
 
 def _sections(config: Path | None) -> Mapping[str, Any]:
-    """Return what a gateway of its own takes from a configuration: all but address, store and log."""
+    """Return what a gateway of its own takes from a configuration: all but address, store and log, and
+    without what would connect it to others."""
     if config is None:
         return {}
     sections: dict[str, Any] = dict(cast(Mapping[str, Any], read(config).value or {}))
-    sections = {name: value for name, value in sections.items() if name not in ("storage", "logging")}
+    sections = {name: value for name, value in sections.items() if name not in _NOT_TAKEN}
     if isinstance(smpp := sections.get("smpp"), Mapping):
-        sections["smpp"] = {name: value for name, value in smpp.items() if name != "listen"}
+        sections["smpp"] = {"timers": smpp.get("timers", {}), **_accounts(smpp.get("accounts"))}
+    if isinstance(tables := sections.get("tables"), Mapping) and tables.get("folder"):
+        sections["tables"] = {"folder": str(config.parent.absolute() / tables["folder"])}
     if isinstance(service := sections.get("service"), Mapping) and service.get("sensitive_words"):
         words = config.parent.absolute() / service["sensitive_words"]
         sections["service"] = {**service, "sensitive_words": str(words)}
     return sections
+
+
+def _accounts(rows: list[dict[str, Any]] | None) -> Mapping[str, Any]:
+    """Return the section of the accounts of a gateway that has no links: the first one is the default where
+    none is. Without any, the shipped account stays."""
+    if not rows:
+        return {}
+    accounts = [{name: each[name] for name in each if name not in ("outbind", "nodes")} for each in rows]
+    if not any(each.get("default") for each in accounts):
+        accounts[0]["default"] = True
+    return {"accounts": accounts}
 
 
 @contextlib.asynccontextmanager

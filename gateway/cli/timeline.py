@@ -21,6 +21,7 @@ from gateway.message import (
     message_id,
     short_id,
 )
+from gateway.outbound.attempts import LATE, TWICE
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 
@@ -166,7 +167,7 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
     parts = "1 part" if sms.parts == 1 else f"{sms.parts} parts"
     way = f"{sms.source} > {sms.destination}, {parts}, through account {sms.account}"
     yield Row(sms.at, sms.number, "stored", f"{_KINDS[sms.kind]}{way}")
-    if sms.repeat and not any(each.result in {Answer.TIMEOUT, Answer.LOST} for each in attempts):
+    if sms.repeat and not any(map(_may_have_arrived, attempts)):
         first = attempts[0].left_at if attempts else sms.closed_at
         text = "its gateway ended before it was closed: it may have left earlier"
         if len(attempts) < sms.attempts - (sms.state is Delivery.WAITING):
@@ -178,13 +179,16 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
         yield from _attempt(sms, each)
         known = each.ordinal
     last = attempts[-1] if attempts else None
+    closing = next((each for each in attempts if _closed_late(sms, each)), last)
     for part in life.receipts.get(sms.number, ()):
         yield from _receipt(sms, part)
     if sms.state in _TAKEN:
         if last is None or last.result is not Answer.OK:
             yield from _gap(sms, known + 1, sms.attempts - 1, sms.closed_at)
             known = sms.attempts
-        yield _sent(sms, known, last, life)
+        yield _sent(
+            sms, closing.ordinal if closing is not None and closing is not last else known, closing, life
+        )
         if sms.state is not Delivery.SENT:
             yield _receipted(sms, life)
         return
@@ -203,11 +207,24 @@ def _attempt(sms: DownlinkRecord, each: Attempt) -> Iterator[Row]:
     waited = f"; before it: {each.waited}" if each.waited else ""
     text = f"attempt {each.ordinal} leaves on {_session(each.session, each.remote)}{waited}"
     yield Row(each.left_at, sms.number, "attempt", text, more=more)
+    if each.result is Answer.OK and each.status == TWICE:
+        text = f"attempt {each.ordinal}: {_ANSWERS[each.result]} too: {TWICE}"
+        yield Row(each.at, sms.number, "twice", text, more=more | {"result": each.result.value})
     if each.result is not Answer.OK:
         part = f"part {each.part} of {sms.parts}: " if sms.parts > 1 else ""
         text = f"attempt {each.ordinal}: {part}{_ANSWERS[each.result].format(each)}"
         more = more | {"result": each.result.value, "status": each.status, "part": each.part}
         yield Row(each.at, sms.number, each.result.value, text, more=more)
+
+
+def _may_have_arrived(each: Attempt) -> bool:
+    """Whether an attempt had no answer in time, or none at all."""
+    return each.result in {Answer.TIMEOUT, Answer.LOST} or each.status == LATE
+
+
+def _closed_late(sms: DownlinkRecord, each: Attempt) -> bool:
+    """Whether the answer to an attempt closed the SMS, though it came after the response timer."""
+    return each.status == LATE and each.part == sms.parts
 
 
 def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life) -> Row:
@@ -217,6 +234,8 @@ def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life) -
     session = f" on {_session(sms.session, remote)}" if sms.session else ""
     named = f", which calls it {sms.remote_id}" if sms.remote_id else ""
     parts = f", all {sms.parts} parts" if sms.parts > 1 else ""
+    if last is not None and last.status == LATE:
+        parts += ", after the response timer"
     more = {"attempt": ordinal, **_on(sms.account, sms.session, remote), "result": Answer.OK.value}
     text = f"attempt {ordinal}{session}, account {sms.account}: {_ANSWERS[Answer.OK]}{parts}{named}"
     return Row(sms.closed_at, sms.number, state_of(Delivery.SENT), text, more=more)

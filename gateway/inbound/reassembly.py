@@ -15,11 +15,11 @@ validity of one of its parts ends, is given up.
 import heapq
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from gateway.channels.contract import Alphabet
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.message import AskedFor, CompletePart, StoredPart
+from gateway.message import AskedFor, CompletePart, StoredPart, message_id
 
 SETS_PER_HANDSET = 16
 OCTETS_PER_HANDSET = 40 * 1024
@@ -39,6 +39,8 @@ SLACK = 1_000
 
 TO_ALL, TO_RECEIVER = 0xFF, 0x0C
 """Bits of Inbound.registered that count: a centre that we dialled can ask us as a receiver only."""
+SHORT: Final = 0x100
+"""Bit of StoredPart.registered: the sender was told the end of the id only."""
 
 Key: TypeAlias = tuple[str, str, str, str, int, int]
 """Account, msisdn, destination, kind of reference, reference, total."""
@@ -204,7 +206,7 @@ class Reassembly:
         stored = StoredPart(
             m.number, account, came.source, destination, part, came.data_coding, came.octets, deadline,
             m.msisdn, came.source_ton, came.source_npi, m.at, digest,
-            registered=came.registered & (TO_RECEIVER if came.bind.link else TO_ALL),
+            registered=_wanted(m),
         )  # fmt: skip
         self._end_others(key, stored, joined)
         waiting = self._sets.get(key) or self._open(key, stored)
@@ -322,6 +324,16 @@ class Reassembly:
             keys.discard(key)
             if not keys:
                 del self._per_handset[key[:2]]
+
+
+def _wanted(m: MobileOriginated) -> int:
+    """What the sender of a part wants to be told of it, and under which id."""
+    bind = m.came.bind
+    registered = m.came.registered & (TO_RECEIVER if bind.link else TO_ALL)
+    if not registered:
+        return 0
+    whole = message_id(m.number)
+    return registered | (SHORT if bind.given_id(whole) != whole else 0)
 
 
 def _begins_alike(waiting: _Waiting, part: StoredPart) -> bool:

@@ -1,7 +1,7 @@
 """Recognises retransmissions: SMS that come again after their execution because their response is in doubt.
 
-A response is in doubt if it was never sent, if its session was lost or the process died within SETTLE_MS
-after it, or if it was sent later than LATE_MS. It is certain earlier if the peer answered a request of ours
+A response is in doubt if it was never sent, if its session was lost or the process died within `settle` after
+it, or if it was sent later than LATE_MS. It is certain earlier if the peer answered a request of ours
 that was sent after it (the peer has read everything before), and the session then lived for CERTAIN_AFTER
 seconds. A retransmission uses up one candidate and is answered with the same message id. The same text twice
 on a healthy session is two SMS.
@@ -25,6 +25,7 @@ from gateway.storage.contract import Store
 from gateway.storage.nodes import SharedStore
 
 SETTLE_MS = 60_000
+"""At least; not less than a line that is dead takes to be noticed (enquire_link and response timer)."""
 LATE_MS = 5_000
 CERTAIN_AFTER = 5.0
 GRAIN_MS = 1_000
@@ -82,6 +83,7 @@ class Retransmissions:
     Args:
         windows: per account, how long a retransmission is recognised (ms); 0: never.
         late_window: the same for late responses on a live session (ms).
+        settle: when a response is certain though nothing else was read (ms).
         shared: other gateways make candidates in this store too.
         now: milliseconds since the epoch at `moment`.
     """
@@ -94,12 +96,14 @@ class Retransmissions:
         now: int,
         moment: float,
         *,
+        settle: int = SETTLE_MS,
         shared: bool = False,
     ) -> None:
         self.expecting: set[str] = set()  # accounts with uncertain ranges that are no candidates yet
         self._store = store
         self._windows = windows
         self._late_window = late_window
+        self._settle = settle + GRAIN_MS
         self._shared = shared
         self._epoch = now - moment * 1000
         self._candidates = 0
@@ -288,10 +292,10 @@ class Retransmissions:
         peer, read_by = session.peer, moment - CERTAIN_AFTER
         while session.late and now >= session.late[0].at:
             session.late.popleft()
-        while session.spans and _is_certain(session.spans[0], peer, read_by, now):
+        while session.spans and _is_certain(session.spans[0], peer, read_by, now, self._settle):
             session.spans.popleft()
         certain = []
-        while session.repeats and _is_certain(session.repeats[0], peer, read_by, now):
+        while session.repeats and _is_certain(session.repeats[0], peer, read_by, now, self._settle):
             certain.append(session.repeats.popleft())
         return certain
 
@@ -344,6 +348,6 @@ def _append(spans: deque[_Span], span: _Span) -> None:
     spans.append(span)
 
 
-def _is_certain(span: _Span, peer: Peer, read_by: float, now: int) -> bool:
-    """Return whether the peer answered a request sent after the responses, or SETTLE_MS have passed."""
-    return peer.has_read(span.mark, read_by) or now - span.at >= SETTLE_MS + GRAIN_MS
+def _is_certain(span: _Span, peer: Peer, read_by: float, now: int, settle: int) -> bool:
+    """Return whether the peer answered a request sent after the responses, or `settle` ms have passed."""
+    return peer.has_read(span.mark, read_by) or now - span.at >= settle

@@ -21,7 +21,9 @@ class CentreLines(Observer):
             session=remote.number,
         )
 
-    def link_down(self, remote: Remote, link: str, reason: str, unanswered: int, pause: float | None) -> None:
+    def link_down(
+        self, remote: Remote, link: str, mode: str, reason: str, unanswered: int, pause: float | None
+    ) -> None:
         """link.down: a warning where we have not ended it."""
         write = self._log.info if pause is None else self._log.warning
         write(
@@ -29,19 +31,23 @@ class CentreLines(Observer):
             name=link,
             system_id=remote.account,
             remote=remote.peer,
+            mode=mode,
             session=remote.number,
             reason=reason,
             unanswered=unanswered,
             pause_s=None if pause is None else round(pause, 3),
         )
 
-    def link_failed(self, link: str, account: str, reason: str, failures: int, pause: float | None) -> None:
+    def link_failed(
+        self, link: str, account: str, mode: str, reason: str, failures: int, pause: float | None
+    ) -> None:
         """link.failed: the 1st, 2nd, 4th, 8th ... failure in a row, which may last for days."""
         if failures & (failures - 1) == 0:
             self._log.warning(
                 "link.failed",
                 name=link,
                 system_id=account,
+                mode=mode,
                 reason=reason,
                 failures=failures,
                 pause_s=None if pause is None else round(pause, 3),

@@ -117,9 +117,18 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "bind.address_range": (_PEER, "{reason}"),
     "link.up": ("{name}", _PEER, "{mode}"),
     "link.down": (
-        *("{name}", _PEER, "{reason}", "{unanswered} requests unanswered", "next try in {pause_s} s"),
+        *(
+            "{name}",
+            _PEER,
+            "{mode}",
+            "{reason}",
+            "{unanswered} requests unanswered",
+            "next try in {pause_s} s",
+        ),
     ),
-    "link.failed": ("{name}", "{system_id}", "{reason}", "failure {failures}", "next try in {pause_s} s"),
+    "link.failed": (
+        *("{name}", "{system_id}", "{mode}", "{reason}", "failure {failures}", "next try in {pause_s} s"),
+    ),
     "outbind.sent": (_PEER,),
     "outbind.failed": ("{system_id}", "{reason}", "failure {failures}", "next try in {pause_s} s"),
     "link.paused": ("{name}",),
@@ -292,7 +301,8 @@ class ShortLines:
         if said == outcome:  # chat, misunderstood
             said = ""
         took = _duration(event.get("latency_ms"))
-        shown = _padded(outcome, OUTCOME)
+        took = took.rjust(max(OUTCOME + TOOK - len(outcome), len(took) + 1))
+        shown = outcome
         if self._colours:
             shown = self._in(_colour_of(outcome), shown)
         ids = self._in(_DIM, _ids(event))
@@ -302,7 +312,7 @@ class ShortLines:
         more += _others(name, event)
         # A long pair of numbers moves the next column, but not those behind it, as far as there is room.
         what_about = _padded(f"{_padded(who, WHO)}  {said}", WHO + 2 + WHAT)
-        line = f"{row.way:<3}  {what_about}  {shown}{took:>{TOOK}}  {ids}"
+        line = f"{row.way:<3}  {what_about}  {shown}{took}  {ids}"
         return f"{line}{'  ' if ids else ''}{', '.join(more)}" if more else line.rstrip()
 
     def _other(self, name: str, event: Mapping[str, object]) -> str:

@@ -70,8 +70,16 @@ def choose(rows: Sequence[PartReceipt], remote_id: str, *addresses: str) -> tupl
 
 
 def outcome_of(rows: Sequence[PartReceipt]) -> Delivery | None:
-    """What the receipts of the parts of an SMS say of the whole; None: nothing yet."""
-    if not rows or len(rows) < rows[0].parts:
+    """What the receipts of the parts of an SMS say of the whole; None: nothing yet.
+
+    An SMS that was cut anew on its way (for a peer without TLVs, for a backup) may have left parts of both
+    cuts: the last one counts.
+    """
+    if not rows:
+        return None
+    parts = max(rows, key=lambda row: row.at).parts
+    rows = [row for row in rows if row.parts == parts]
+    if len(rows) < parts:
         return None
     if any(row.state is Delivery.UNDELIVERED for row in rows):
         return Delivery.UNDELIVERED
@@ -145,9 +153,12 @@ class Receipts:
         self._round: _Round | None = None
 
     def taken(self, bind: Bind, sms: MobileTerminated, remote_id: str, now_ms: int) -> None:
-        """A peer that is asked for receipts has taken the part in flight of an SMS."""
+        """A peer that is asked for receipts has taken the part in flight of an SMS.
+
+        Of an SMS that has been taken whole, this answers a copy: what names it first counts.
+        """
         asked = bind.receipts
-        if asked is None or sms.kind is not Kind.SMS:
+        if asked is None or sms.kind is not Kind.SMS or sms.parts_done >= sms.parts:
             return
         until = now_ms + asked.wait_ms if asked.wait_ms else 0
         self._taken.append(

@@ -12,7 +12,7 @@ from typing import Final
 from commands.model import Result
 from gateway.channels.contract import Bind, Fate, Report
 from gateway.inbound.mobile_originated import MobileOriginated
-from gateway.inbound.reassembly import GivenUp
+from gateway.inbound.reassembly import SHORT, GivenUp
 from gateway.message import PART, Kind, MobileTerminated, message_id
 from gateway.message_numbers import MessageNumbers
 from gateway.processing.handled import Handled
@@ -63,8 +63,10 @@ class Reports:
         """Of an SMS, and of the parts that were joined into it."""
         m, delivered = handled.m, handled.result != _FAILED
         came = m.came
+        own = came.bind.given_id(message_id(m.number), came.origin)
         for number, registered, at in (*m.asked, (m.number, came.registered, m.at)):
-            fate = Fate(came.bind.given_id(message_id(number)), delivered, at, now_ms)
+            named, short = (own, False) if number == m.number else (message_id(number), _is_short(registered))
+            fate = Fate(named, delivered, at, now_ms, short)
             for kind in kinds_of(registered, dialled=bool(came.bind.link), delivered=delivered):
                 if sms := self._row(kind, number, fate, came.bind.account, now_ms):
                     _answering(sms, m, came.bind)
@@ -74,7 +76,8 @@ class Reports:
         """Of the parts of a message that will not be complete: none of them was executed."""
         first = given_up.first
         for number, registered, at in given_up.asked:
-            fate = Fate(message_id(number), delivered=False, came_at=at, over_at=now_ms)
+            short = _is_short(registered)
+            fate = Fate(message_id(number), delivered=False, came_at=at, over_at=now_ms, short=short)
             for kind in kinds_of(registered, dialled=False, delivered=False):
                 if kind is Kind.RECEIPT and (sms := self._row(kind, number, fate, first.account, now_ms)):
                     sms.source, sms.destination, sms.ton, sms.npi = (
@@ -106,6 +109,11 @@ class Reports:
             kind=kind,
             tlvs=tlvs,
         )
+
+
+def _is_short(registered: int) -> bool:
+    """Whether the sender of a part was told the end of its id only."""
+    return bool(registered & SHORT)
 
 
 def _answering(sms: MobileTerminated, m: MobileOriginated, bind: Bind) -> None:

@@ -37,7 +37,8 @@ GLANCE: Final = 0.001
 class RunningGateway:
     """A gateway, its clock, and the handsets that talk to it. Made by running_gateway.
 
-    app: the gateway itself. account: address and account to bind with. folder: holds store, key and log.
+    app: the gateway itself. account: address and account to bind with; without a name where the configuration
+    has only links. folder: holds store, key and log.
     conversation: every SMS that a handset of it sent or got, with the time on `clock`.
     """
 
@@ -53,9 +54,14 @@ class RunningGateway:
     async def handset(self, msisdn: str) -> Handset:
         """Connect a handset with a bind of its own, whose address_range is its number; close() ends it.
 
-        Raises ValueError for a number that is not a mobile of 11 digits.
+        Raises ValueError for a number that is not a mobile of 11 digits, and where there is no account.
         """
         __tracebackhide__ = True  # a test shows its own line
+        if not self.account.system_id:
+            raise ValueError(
+                "smpp.accounts is empty: a handset cannot bind at this gateway; let an SMS centre deliver its"
+                " SMS (the fixture smsc)"
+            )
         if not (len(msisdn) == 11 and msisdn.isascii() and msisdn.isdigit() and msisdn.startswith("1")):
             raise ValueError(f"{msisdn!r} is no mobile number of 11 digits")
         watch = self.conversation.add
@@ -142,6 +148,7 @@ async def running_gateway(
     settings = load(write_config(folder, _IN_THE_FOLDER, config or {}), {})
     clock = FakeClock()
     account = settings.smpp.default_account
+    names = ("", "") if account is None else (account.system_id, account.password)
     log = open_log(settings.logging, clock=lambda: clock.now_ms() / 1000)
     environment = Environment(
         clock=clock, random=Random(seed), choice=Random(seed).choice, hash_cost=CHEAP, open_store=open_store
@@ -149,7 +156,7 @@ async def running_gateway(
     gateway = Gateway(settings, log, environment)
     try:
         async with gateway:
-            where = Account(settings.smpp.listen.host, gateway.port, account.system_id, account.password)
+            where = Account(settings.smpp.listen.host, gateway.port, *names)
             running = RunningGateway(gateway, clock, where, folder, log)
             try:
                 yield running

@@ -36,7 +36,8 @@ class MemoryBind:  # refuses: why no SMS is taken ("later": not now; "silent": n
         self.inbox, self.unanswered = list[tuple[str, str, str]](), list[MobileTerminated]()
 
     asks_for = property(lambda _: lambda _msisdn: None)
-    given_id, has_read = property(lambda _: str), property(lambda _: lambda *_: True)
+    given_id = property(lambda _: lambda message_id, _origin=None: message_id)
+    has_read = property(lambda _: lambda *_: True)
 
     def describe(self, _now: float) -> dict[str, object]:
         return {"system_id": self.account, "remote": self.peer, "window_out": len(self.unanswered)}

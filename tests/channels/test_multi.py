@@ -14,10 +14,13 @@ from gateway.smpp.codec import encode
 from gateway.smpp.pdu import Request
 from gateway.smpp.pdus import (
     BindTransmitter,
+    DeliverSm,
+    DeliverSmResp,
     QuerySm,
     SubmitMulti,
     SubmitMultiResp,
 )
+from gateway.smpp.receipts import DELIVERY_RECEIPT, Receipt, read_receipt
 from gateway.smpp.session import Session, Side
 from gateway.smpp.wire import DistributionList, SmeAddress, UnsuccessSme
 from gateway.storage.memory.reader import MemoryReader
@@ -179,3 +182,19 @@ async def test_what_is_not_answered_yet_is_recognised(
             assert (await ask(wire, multi(*sme(SERVICE, "161")))).unsuccess_smes == ()
         with closing(MemoryReader(running.app.store._content)) as reader:  # type: ignore[attr-defined]
             assert sorted(each.destination for each in reader.journal()) == [SERVICE, "161"]
+
+
+async def test_receipts_have_the_id_of_the_response(tmp_path: Path) -> None:
+    """One for each destination that was accepted, from it: no other id was ever told."""
+    async with gateway(tmp_path) as running, bound(running, receives=True) as wire:
+        request = multi(*sme(NOBODY, SERVICE, "161"), registered_delivery=1)
+        answer = await ask(wire, request)
+        found: dict[str, Receipt] = {}
+        while len(found) < 2:
+            came = await wire.reads(DeliverSm)
+            wire.send(DeliverSmResp(sequence_number=came.sequence_number))
+            if came.esm_class == DELIVERY_RECEIPT:
+                found[came.source_addr] = read_receipt(came.short_message, 0, came.tlvs)
+        assert set(found) == {SERVICE, "161"}
+        assert {each.text_id for each in found.values()} == {answer.message_id}
+        assert {each.tlv_id for each in found.values()} == {answer.message_id}

@@ -13,6 +13,7 @@ from gateway.cli.timeline import FORWARDED, Life, Row, reason_limited, timeline,
 from gateway.cli.trace import _print_timeline
 from gateway.inbound.guard import Limited
 from gateway.message import FIRST_KEPT, LAST_KEPT, Answer, Attempt, Delivery, Kind, PartReceipt
+from gateway.outbound.attempts import LATE, TWICE
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 from tests.support import SESSIONS, START_MS, attempt_of, leaving, received
@@ -229,3 +230,20 @@ def test_an_sms_for_a_province_says_who_answers(outcome: Result, told: bool) -> 
     [executed] = [row.text for row in timeline(life, LIMITS) if row.event == "executed"]
     assert executed.startswith(f"province: {outcome}")
     assert (FORWARDED in executed) is told
+
+
+def test_a_late_response_is_told_with_its_attempt() -> None:
+    """It closed the SMS, no restart did; and the answer to its copy says that it may have arrived twice."""
+    late = attempt_of(2, 1, Answer.OK)._replace(status=LATE, at=SENT)
+    copy = attempt_of(2, 2, Answer.OK)._replace(status=TWICE, at=SENT + 500)
+    found = rows_of(outgoing(attempts=2, repeat=True, remote_id="A1"), late, copy)
+    assert events(found) == ["stored", "attempt", "attempt", "sent", "twice"]
+    assert found[3].text.startswith("attempt 1 ")
+    assert found[3].text.endswith("accepted, after the response timer, which calls it A1")
+    assert (found[3].more["attempt"], found[4].more["attempt"]) == (1, 2)
+    alone = rows_of(outgoing(repeat=True), late)
+    assert events(alone) == ["stored", "attempt", "sent"]
+    refused = copy._replace(result=Answer.REFUSED, status=f"ESME_RMSGQFUL, {TWICE}")
+    found = rows_of(outgoing(attempts=2, repeat=True), late, refused)
+    assert events(found) == ["stored", "attempt", "attempt", "sent", "refused"]
+    assert found[4].text.endswith(TWICE)

@@ -100,7 +100,8 @@ async def test_no_more_in_flight_than_the_broker_takes(store: SqliteStore) -> No
             broker.release()
             await until(lambda: cursor(store).sequence == 909, "the cursor")
         assert broker.most == 6
-        assert sorted(int(str(item["version"])) for item in broker.events) == list(range(1, 910))
+        # A slow machine may tell some again: at least once is the promise.
+        assert sorted({int(str(item["version"])) for item in broker.events}) == list(range(1, 910))
 
 
 async def test_a_new_topic_goes_alone(store: SqliteStore) -> None:

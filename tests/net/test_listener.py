@@ -155,14 +155,14 @@ async def listening(
     **changes: Any,
 ) -> AsyncIterator[Listener]:
     """A listener with the shipped account, and another one, on a free port. changes: of the shipped one."""
+    way = limits or ConnectionLimits(), changes.pop("entrance", listener_module._ENTRANCE)
     usual: dict[str, Any] = {"window_in": 10, "window_out": 10, "allow_from": LOOPBACK, "modes": MODES}
     accounts = {
         SYSTEM_ID: BindAccount(SYSTEM_ID, PASSWORD, **{**usual, **changes}),
         OTHER: BindAccount(OTHER, PASSWORD, **{**usual, "allow_from": (IPv4Network("127.0.0.1/32"),)}),
     }
     loop = asyncio.get_running_loop()
-    limits = limits or ConnectionLimits()
-    listener = Listener(accounts, application, timers or Timers(), loop.time, limits=limits)
+    listener = Listener(accounts, application, timers or Timers(), loop.time, "fetion", *way)
     await listener.start(host, 0)
     try:
         yield listener
@@ -329,17 +329,17 @@ async def test_a_receiver_may_not_submit() -> None:
         (SubmitMulti(), SubmitMultiResp),
     ],
 )
-async def test_what_is_left_for_later(pdu: Pdu, response: type[Pdu]) -> None:
-    """PDUs that are not served yet answer RINVCMDID in their own response, and the session lives."""
+async def test_other_requests(pdu: Pdu, response: type[Pdu]) -> None:
+    """They go to the application, which answers each with its own response; the session lives."""
     application = Remembers()
     pdu.sequence_number = 9
     async with dialled(application) as (_, wire):
         await wire.bind()
         wire.send(pdu, SMS)
         answer = await wire.reads(response)
-        assert (answer.command_status, answer.sequence_number) == (CommandStatus.RINVCMDID, 9)
+        assert (answer.command_status, answer.sequence_number) == (CommandStatus.RSYSERR, 9)
         assert (await wire.reads(SubmitSmResp)).command_status == 0
-    assert application.has("remarked", SYSTEM_ID, "not served")()
+    assert application.has("requested", pdu.name)()
 
 
 async def test_what_only_we_may_send() -> None:

@@ -81,6 +81,18 @@ def line_of(event: dict[str, Any]) -> str:
         ),
         (
             AT
+            | {"event": "sms.receipted", "msisdn": "1", "said": "DELIVRD", "outcome": "delivered"}
+            | {"latency_ms": 424},
+            "out  > 1                      DELIVRD           delivered 424.0 ms",
+        ),
+        (
+            AT
+            | {"event": "link.failed", "level": "warning", "name": "north", "system_id": "c"}
+            | {"mode": "receiver", "reason": "no", "failures": 2, "pause_s": 1.5},
+            "!    link.failed              north, c, receiver, no, failure 2, next try in 1.5 s",
+        ),
+        (
+            AT
             | {"event": "sms.rejected", "msisdn": "1", "destination": "999", "reason": "no such", "x": 0}
             | {"command_status": "ESME_RINVDSTADR", "suppressed": 3, "system_id": "smsc"},
             "in   1 > 999                  ESME_RINVDSTADR   rejected           "
@@ -175,11 +187,11 @@ class Peer:
 
 LINKS: dict[str, tuple[Any, ...]] = {
     "link_up": (Peer(), "north", "transceiver"),
-    "link_down": (Peer(), "north", "closed by peer", 2, 0.5),
+    "link_down": (Peer(), "north", "receiver", "closed by peer", 2, 0.5),
     "link_paused": ("north",),
     "outbind_sent": ("smsc", "10.0.0.1:2775"),
     "outbind_failed": ("smsc", "Connection refused", 1, 0.5),
-    "link_failed": ("north", "centre", "10.0.0.1:2775: Connection refused", 1, 0.5),
+    "link_failed": ("north", "centre", "transmitter", "10.0.0.1:2775: Connection refused", 1, 0.5),
 }
 """What is told of links."""
 WAYS: dict[str, tuple[Any, ...]] = {

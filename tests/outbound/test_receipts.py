@@ -297,3 +297,27 @@ async def test_our_own_receipts_ask_for_none() -> None:
     await bench.left(5, "")
     bench.comes("")
     assert [row.state for row in (await bench.commits()).receipts] == [SENT]
+
+
+async def test_a_copy_is_no_part_more() -> None:
+    """A response to a copy of an SMS that was taken whole names nothing: the receipt of the first one counts,
+    and that of the copy is of nobody."""
+    bench = Bench()
+    sms = await bench.left(5, "first")
+    sms.parts_done, sms.state, sms.closed_at = 1, SENT, START_MS
+    bench.receipts.taken(bench.bind, sms, "copy", START_MS)
+    await bench.commits(closed=[sms])
+    bench.comes("first")
+    commit = await bench.commits()
+    assert commit.outcomes == {5: DELIVERED}
+    assert [(row.part, row.remote_id) for row in commit.receipts] == [(1, "first")]
+    bench.comes("copy", Receipted.UNDELIVERED)
+    assert (await bench.commits()).outcomes == {}
+
+
+def test_an_sms_that_was_cut_anew() -> None:
+    """Of three parts two had left when it left whole: what became of those says nothing of it."""
+    old = [PartReceipt(1, n, 3, ALICE, "smsc", "", 0, state=UNDELIVERED) for n in (1, 2, 3)]
+    new = PartReceipt(1, 1, 1, ALICE, "smsc", "", 1)
+    assert outcome_of([new, *old[1:]]) is None
+    assert outcome_of([new._replace(state=DELIVERED), *old[1:]]) is DELIVERED

@@ -2,6 +2,7 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,23 @@ from gateway.inbound.reassembly import KEPT_MS
 from gateway.message import Kind
 from gateway.processing.reports import kinds_of
 from gateway.simulator.esme import Esme
-from gateway.smpp.pdus import DeliverSm
+from gateway.smpp.pdus import BindReceiver, BindTransmitter, DeliverSm, SubmitSmResp
 from gateway.smpp.receipts import Outcome, Receipt, read_receipt
 from tests.processing.machine_service import live_gateway
-from tests.proofs.served import accepted, bind, delivered, handle_with, lines, rows, sms, text_of, until
-from tests.support import ALICE, MovedClock, part_of_many, store_of
+from tests.proofs.served import (
+    PASSWORD,
+    SYSTEM_ID,
+    accepted,
+    bind,
+    delivered,
+    handle_with,
+    lines,
+    rows,
+    sms,
+    text_of,
+    until,
+)
+from tests.support import ALICE, MovedClock, Wire, part_of_many, store_of
 
 SMS, RECEIPT, ACKNOWLEDGED = 0x00, 0x04, 0x08
 
@@ -103,6 +116,26 @@ async def test_a_part_that_never_became_a_message(tmp_path: Path) -> None:
         _, receipt = await of_types(esme, SMS, RECEIPT)
         assert (said(receipt).tlv_id, said(receipt).said) == (id_, "UNDELIV")
         assert (receipt.source_addr, receipt.destination_addr) == ("161", ALICE)
+
+
+async def test_a_lost_part_of_a_peer_with_short_ids(tmp_path: Path) -> None:
+    """SMPP 3.3: the receipt has the id that the response had, also when the peer has bound anew since."""
+    clock = MovedClock()
+    who: Any = {"system_id": SYSTEM_ID, "password": PASSWORD, "interface_version": 0x33, "sequence_number": 1}
+    part = part_of_many(7, 3, 1, b"CX")
+    part.registered_delivery, part.sequence_number = 1, 2
+    async with live_gateway(tmp_path, clock) as live, Wire.to(live.port) as wire:
+        await wire.bind(BindTransmitter(**who))
+        wire.send(part)
+        id_ = (await wire.reads(SubmitSmResp)).message_id
+    clock.ahead += KEPT_MS / 1000 + 1
+    async with live_gateway(tmp_path, clock) as live, Wire.to(live.port) as wire:
+        await wire.bind(BindReceiver(**who))
+        await live.gateway.tick(housekeeping=True)
+        came = [await wire.reads(DeliverSm) for _ in range(2)]
+        [receipt] = [each for each in came if each.esm_class == RECEIPT]
+        found = read_receipt(receipt.short_message, receipt.data_coding, receipt.tlvs)
+        assert (len(id_), found.text_id, found.tlv_id) == (8, id_, "")
 
 
 async def test_a_receipt_outlives_its_bind(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ async def test_of_nobody(tmp_path: Path) -> None:
         for _ in range(3):
             await live.gateway.tick(housekeeping=True)
             await live.gateway.drained()
-        await live.gateway.tick(housekeeping=False)  # the log is written
+        await until(lambda: len(told(tmp_path, "receipt.unmatched")) == 2, "both lines")
         unmatched = told(tmp_path, "receipt.unmatched")
         assert [(line["remote_id"], line["said"]) for line in unmatched] == [
             ("88", "DELIVRD"),
@@ -247,6 +247,7 @@ async def test_none_comes(tmp_path: Path) -> None:
         for _ in range(2):
             await live.gateway.tick(housekeeping=True)
             await live.gateway.drained()
+        await until(lambda: told(tmp_path, "sms.receipted"), "a line")
         assert [line["outcome"] for line in told(tmp_path, "sms.receipted")] == ["unknown"]
         assert [(row["until"], row["error"]) for row in parts(tmp_path)] == [(0, "no final receipt in time")]
         await peer.tells("5", "EXPIRED")

@@ -134,7 +134,6 @@ async def test_it_heals_whatever_the_seed(
 
 
 @pytest.mark.long
-@pytest.mark.xfail(reason="an answer is certain after 60 s (decision 003), a dead line is noticed after 90 s")
 async def test_a_line_that_dies_before_the_answer(tmp_path: Path, smsc: StartsCentre) -> None:
     """An answer is lost, the line passes nothing, our own timers end it: what the centre sends again
     is recognised."""

@@ -17,7 +17,7 @@ WINDOW: Final = 100
 """In both directions (window_out of the account). Where that of submits is n times as large, a peer that
 answers all at once gets an n-th of the replies per round trip; the others come behind."""
 STEP: Final = 300
-SHARE: Final = 0.5
+SHARE: Final = 0.25
 """deliver_sm for each submit_sm_resp, of STEP of these in a row, at least. Each SMS has one reply."""
 PATIENCE: Final = 10.0
 READ: Final = 262_144

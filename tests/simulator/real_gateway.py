@@ -15,6 +15,7 @@ async def running_gateway(folder: Path) -> AsyncIterator[Account]:
     """A gateway as the demo starts it; gives where and as whom to bind."""
     settings = demo_settings(folder, folder / "gateway.log", free_port=True)
     account = settings.smpp.default_account
+    assert account is not None
     log = open_log(settings.logging)
     try:
         async with Gateway(settings, log) as gateway:

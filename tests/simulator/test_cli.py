@@ -113,6 +113,29 @@ async def test_the_account_of_a_configuration(tmp_path: Path, capsys: pytest.Cap
         assert (smsc.binds[-1].system_id, smsc.binds[-1].password) == ("smsc", smsc.account.password)
 
 
+@pytest.mark.parametrize(
+    ("smpp", "said"),
+    [
+        ("accounts: [], links: [{name: n, host: h, system_id: s, password: p}]", "smpp.accounts is empty"),
+        ("listen: {tls: {cert: c, key: k}}", "smpp.listen.tls: the gateway speaks TLS"),
+    ],
+)
+@pytest.mark.parametrize("words", [["handset", "send", "--from", ALICE, "--to", "161", "x"], ["load"]])
+async def test_a_configuration_where_no_handset_can_bind(
+    smpp: str, said: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line says why; with the address of an SMS centre a handset of its own binds there."""
+    config = tmp_path / "config.yaml"
+    config.write_text(f"smpp: {{{smpp}}}")
+    words = [*words, "--config", str(config)]
+    assert main(words) == 1
+    assert capsys.readouterr().err.startswith(f"fetion-gateway: {said}")
+    async with FakeSmsc(welcome) as smsc:
+        there = ["--port", str(smsc.account.port), "--system-id", smsc.account.system_id]
+        there += ["--password", smsc.account.password, *(["--count", "1"] if words[0] == "load" else [])]
+        assert await asyncio.to_thread(main, [*words, *there]) == 0
+
+
 async def test_the_address_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --config the variables count that `serve` obeys, too; what the command line says goes over."""
     words = ["handset", "send", "--from", ALICE, "--to", "161", "x"]

@@ -1,5 +1,6 @@
 """The command `scenario run`."""
 
+import asyncio
 import json
 import tempfile
 from pathlib import Path
@@ -8,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gateway.cli.main import main
+from gateway.simulator.smsc.centre import SmsCentre
 
 GOOD = r"""
 name: a question lapses
@@ -153,6 +155,25 @@ def test_a_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (code, said.splitlines()[-1]) == (0, "1 played, 0 failed"), said
     assert main(words) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"limited.yaml", "config.yaml", "words"}
+
+
+async def test_a_configuration_with_links(tmp_path: Path) -> None:
+    """A gateway of its own dials no SMS centre, asks nobody to bind, and needs no account of the file."""
+    (tmp_path / "tables").mkdir()
+    scenario, config = tmp_path / "good.yaml", tmp_path / "config.yaml"
+    scenario.write_text(GOOD, "utf-8")
+    async with SmsCentre() as centre:
+        place = f"host: 127.0.0.1, port: {centre.port}, password: secret12"
+        asked = f"[{{system_id: us, password: x, nodes: [east], outbind: {{{place}}}}}]"
+        for accounts, default in (("[]", "false"), (asked, "true")):
+            link = f"{{name: north, system_id: us, default: {default}, {place}}}"
+            config.write_text(
+                f"smpp: {{accounts: {accounts}, links: [{link}]}}\n"
+                "node: {name: east}\ntables: {folder: tables}\n"
+            )
+            words = ["scenario", "run", str(scenario), "--config", str(config)]
+            assert await asyncio.to_thread(main, words) == 0
+        assert not centre.ledger.counts
 
 
 def test_a_wrong_configuration(files: tuple[str, str], tmp_path: Path) -> None:

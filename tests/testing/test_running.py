@@ -11,6 +11,7 @@ import pytest
 from gateway.simulator.errors import NoResponseError, NotConnectedError
 from gateway.simulator.handset import Centre, Handset
 from gateway.simulator.sms import MissedError, UnexpectedError
+from gateway.simulator.smsc.centre import SmsCentre
 from gateway.smpp.pdus import BindReceiver, SubmitSm, SubmitSmResp
 from gateway.smpp.session import Answered, State
 from gateway.smpp.status import CommandStatus
@@ -37,6 +38,17 @@ async def opened(folder: Path) -> AsyncIterator[tuple[RunningGateway, Handset, H
             await each.send("KTFX", to="161")
             await each.expect("飞信号")
         yield gateway, alice, bob
+
+
+async def test_a_gateway_with_links_only(tmp_path: Path) -> None:
+    """Its SMS come from an SMS centre; a handset has no account to bind at, and is told so."""
+    async with SmsCentre() as centre:
+        link = {"name": "north", "host": "127.0.0.1", "port": centre.port, "system_id": "us", "password": "x"}
+        async with running_gateway(tmp_path, {"smpp": {"accounts": [], "links": [link]}}) as gateway:
+            assert await centre.deliver(ALICE, "161", "KTFX") == 0
+            await centre.expect("飞信号", to=ALICE)
+            with pytest.raises(ValueError, match=r"smpp\.accounts is empty"):
+                await gateway.handset(ALICE)
 
 
 def test_the_clock_stands_until_it_is_moved() -> None:

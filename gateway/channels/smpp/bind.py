@@ -97,8 +97,10 @@ class SmppBind:
         """By its address_range. A receipt, which is for no handset, is for any."""
         return None if self.wanted is None or not msisdn else self.wanted.weight(msisdn)
 
-    def given_id(self, message_id: str) -> str:
-        """As its version reads it."""
+    def given_id(self, message_id: str, origin: object = None) -> str:
+        """As its version reads it; a submit_multi has one id."""
+        if isinstance(origin, Destination):
+            message_id = origin.name(message_id)
         return self.session.version.id_of(message_id)
 
     def accept(self, origin: object, message_id: str) -> None:

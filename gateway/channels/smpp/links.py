@@ -197,12 +197,14 @@ class LinkChannel(PacedTraffic):
         """It is gone."""
         bind.stop()
         self.dialling.watches.lost(bind.connection)
-        self._observer.link_down(bind, bind.link, loss.reason, len(contexts), pause)
+        self._observer.link_down(bind, bind.link, bind.mode, loss.reason, len(contexts), pause)
         self._owner.lost(bind, [each for each in contexts if isinstance(each, MobileTerminated)], loss)
 
-    def has_failed(self, link: LinkSettings, reason: str, failures: int, pause: float | None) -> None:
+    def has_failed(
+        self, link: LinkSettings, mode: str, reason: str, failures: int, pause: float | None
+    ) -> None:
         """A link cannot be bound."""
-        self._observer.link_failed(link.name, link.account, reason, failures, pause)
+        self._observer.link_failed(link.name, link.account, mode, reason, failures, pause)
 
 
 class Link:
@@ -362,7 +364,7 @@ class Half:
     def failed(self, reason: str, failures: int, pause: float | None) -> None:
         """A round was in vain."""
         self.bind = None
-        self._channel.has_failed(self._link.settings, reason, failures, pause)
+        self._channel.has_failed(self._link.settings, self.mode, reason, failures, pause)
 
     def lost(self, client: Client, contexts: list[object], reason: str, pause: float | None) -> None:
         """The bind is gone."""

@@ -14,14 +14,18 @@ _ROK: Final = int(CommandStatus.ROK)
 class Destination:
     """The origin of the SMS to one destination (gateway.channels.contract.Inbound).
 
-    Both calls give by how many the answers have become more that are accepted and held.
+    Both calls give by how many the answers have become more that are accepted and held. name: gives, for the
+    id of this SMS, the one that its receipts have.
     """
 
-    __slots__ = ("_decide", "_place")
+    __slots__ = ("_decide", "_place", "name")
 
-    def __init__(self, decide: Callable[[int, int, str], int], place: int) -> None:
+    def __init__(
+        self, decide: Callable[[int, int, str], int], place: int, name: Callable[[str], str] = str
+    ) -> None:
         self._decide = decide
         self._place = place
+        self.name = name
 
     def accept(self, message_id: str) -> int:
         """It is stored and executed."""
@@ -37,16 +41,17 @@ class Multi:
 
     The response names the first SMS that was accepted, and each destination that was not, with its status.
     Where none was accepted it has the status of the first. A distribution list is refused at once: there are
-    none here.
+    none here. Receipts name the SMS that the response names: no other id is ever told.
     """
 
-    __slots__ = ("_decided", "_held", "_left", "_request", "_session")
+    __slots__ = ("_decided", "_held", "_left", "_name", "_request", "_session")
 
     def __init__(self, session: Session, request: SubmitMulti) -> None:
         self._session = session
         self._request = request
         self._left = len(request.dest_addresses)
         self._held = 0
+        self._name = ""
         self._decided: list[tuple[int, str]] = [(_ROK, "")] * self._left
 
     def each(self) -> Iterator[tuple[SubmitSm, Destination]]:
@@ -54,12 +59,17 @@ class Multi:
         lists = []
         for place, to in enumerate(self._request.dest_addresses):
             if isinstance(to, SmeAddress):
-                yield _alone(self._request, to), Destination(self._decide, place)
+                yield _alone(self._request, to), Destination(self._decide, place, self._named)
             else:
                 lists.append(place)
         only_lists = len(lists) == len(self._decided)
         for place in lists:
             self._decide(place, CommandStatus.RCNTSUBDL if only_lists else CommandStatus.RINVDLNAME, "")
+
+    def _named(self, message_id: str) -> str:
+        """The id that receipts have: that of the first SMS that is to have one."""
+        self._name = self._name or message_id
+        return self._name
 
     def _decide(self, place: int, status: int, message_id: str) -> int:
         self._decided[place] = (self._session.version.status(status), message_id)
@@ -75,7 +85,7 @@ class Multi:
         refused = tuple(_unsuccess(to, status) for to, (status, _) in pairs if status)
         accepted = [message_id for status, message_id in self._decided if not status]
         if accepted:
-            return SubmitMultiResp(message_id=accepted[0], unsuccess_smes=refused)
+            return SubmitMultiResp(message_id=self._name or accepted[0], unsuccess_smes=refused)
         return SubmitMultiResp(command_status=self._decided[0][0], unsuccess_smes=refused)
 
 

@@ -69,9 +69,10 @@ def pace(bind: "PacedBind", owner: ChannelOwner, observer: Observer) -> None:
         elif rest is not None and rest.rests:
             alarm.set(rest.until)
         owner.settled(bind)
+        bind.wake_up(bind.monotonic())  # what came before may have taken the token for which it rang
 
     alarm = bind.alarm = Alarm(bind.monotonic, ring)
-    if bind.rest is not None and bind.rest.rests:
+    if bind.rest is not None and bind.rest.rests and bind.carries:  # of a pair the transmitter alone
         alarm.set(bind.rest.until)
 
 
@@ -91,13 +92,17 @@ class PacedBind(SmppBind):
     alarm: Alarm | None = None
 
     @property
-    def receives(self) -> bool:
-        """Whether its mode takes SMS, and it neither ends nor rests."""
+    def carries(self) -> bool:
+        """Whether its mode takes SMS to handsets, and it is not unbinding."""
         state, one_way = self.session.state, State.BOUND_RX
         if self.session.side is Side.ESME:
             one_way = State.BOUND_TX
-        takes = state is State.BOUND_TRX or state is one_way
-        return takes and not self.ending and not (self.rest is not None and self.rest.rests)
+        return state is State.BOUND_TRX or state is one_way
+
+    @property
+    def receives(self) -> bool:
+        """Whether its mode takes SMS, and it neither ends nor rests."""
+        return self.carries and not self.ending and not (self.rest is not None and self.rest.rests)
 
     @property
     def room(self) -> int:
@@ -116,19 +121,19 @@ class PacedBind(SmppBind):
         if self.rest is not None:
             self.rest.left()
         self.pace.left(now, self._unanswered)
-        self._wake_up(now)
+        self.wake_up(now)
 
     def slow_down(self) -> None:
         """As the pace does it."""
         now = self.monotonic()
         self.pace.throttled(now, self._unanswered)
-        self._wake_up(now)
+        self.wake_up(now)
 
     def congested(self, state: int) -> None:
         """As the pace does it."""
         now = self.monotonic()
         self.pace.congested(state, now, self._unanswered)
-        self._wake_up(now)
+        self.wake_up(now)
 
     def stop(self) -> None:
         """End the timer; an SMS that decides about the link has not decided."""
@@ -137,7 +142,7 @@ class PacedBind(SmppBind):
         if self.rest is not None:
             self.rest.passed_over()
 
-    def _wake_up(self, now: float) -> None:
+    def wake_up(self, now: float) -> None:
         """See that SMS leave when they may again."""
         if self.alarm is not None and self.pace.room(now) <= 0:
             self.alarm.set(self.pace.next(now))

@@ -16,6 +16,7 @@ from gateway.smpp.receipts import (
 )
 from gateway.smpp.receipts import Report as Written
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD, encode_tlvs
+from gateway.smpp.versions import V33
 
 IdForm = Literal["text", "hex", "decimal"]
 """How the responses of a peer write the number that its receipts write in the other form; text: alike."""
@@ -50,7 +51,8 @@ def report_in(zone: tzinfo) -> Report:
 
     def report(fate: Fate) -> tuple[str, bytes]:
         said = "DELIVRD" if fate.delivered else "UNDELIV"
-        written = Written(fate.message_id, said, digits(fate.came_at), digits(fate.over_at))
+        named = V33.id_of(fate.message_id) if fate.short else fate.message_id
+        written = Written(named, said, digits(fate.came_at), digits(fate.over_at))
         return written.octets.decode("ascii"), encode_tlvs(written.tlvs)
 
     return report

@@ -93,6 +93,14 @@ def _octets(most: int) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _digits(value: object) -> object:
+    """YAML reads digits without quotes as a number; none of these begins with 0, so they are the same."""
+    return str(value) if type(value) is int and value > 0 else value
+
+
+_DIGITS = BeforeValidator(_digits)
+
+
 def _one_of(names: Mapping[int, str]) -> AfterValidator:
     """One of the values that a table names."""
 
@@ -238,7 +246,7 @@ class Conventions(Closed):
     duplicate: SecondsOrNever = 3_600
     nodes: Annotated[tuple[NodeName, ...], Field(min_length=1)] | None = None
     default: bool = False
-    access_codes: frozenset[Annotated[str, Field(pattern=r"^\d+$")]] = frozenset()
+    access_codes: frozenset[Annotated[str, _DIGITS, Field(pattern=r"^\d+$")]] = frozenset()
     message: Literal["usual", "data_sm"] = "usual"
     long: Way = "udh8"
     parts: Annotated[int, Field(ge=1, le=255)] = 255
@@ -286,7 +294,7 @@ class AccountSettings(Conventions):
     )
     modes: frozenset[Mode] = frozenset({"transmitter", "receiver", "transceiver"})
     binds: Positive = 250
-    sources: frozenset[Annotated[str, Field(pattern=r"^\d{1,11}\*?$")]] = frozenset()
+    sources: frozenset[Annotated[str, _DIGITS, Field(pattern=r"^\d{1,11}\*?$")]] = frozenset()
     operations: frozenset[Operation] = frozenset(
         {"submit_sm", "data_sm", "submit_multi", "query_sm", "cancel_sm", "replace_sm", "broadcast_sm",
          "query_broadcast_sm", "cancel_broadcast_sm"}
@@ -340,7 +348,7 @@ class LinkSettings(Conventions):
     window: Window = 10
     rate: Rate = 0
     burst: Positive = 1
-    provinces: frozenset[str] = frozenset()
+    provinces: frozenset[Annotated[str, _DIGITS]] = frozenset()
     backup: Name | None = None
     backup_after: SecondsOrNever = 60
     paused: bool = False
@@ -380,10 +388,10 @@ class Smpp(Closed):
     links: tuple[LinkSettings, ...] = ()
 
     @property
-    def default_account(self) -> AccountSettings:
-        """The account that a simulated handset binds at: the default one, else the first. Raises IndexError
-        where there are only links."""
-        return next((account for account in self.accounts if account.default), self.accounts[0])
+    def default_account(self) -> AccountSettings | None:
+        """The account that a simulated handset binds at: the default one, else the first; None where there
+        are only links."""
+        return next((each for each in self.accounts if each.default), next(iter(self.accounts), None))
 
     @property
     def default_name(self) -> str:
