@@ -28,7 +28,6 @@ from gateway.smpp.session import (
     Timers,
 )
 from gateway.smpp.status import name_of
-from gateway.smpp.versions import of_octet
 
 SERVED: Final = frozenset({DeliverSm.command_id, DataSm.command_id})
 ALLOWANCE: Final = 16_384
@@ -144,13 +143,11 @@ class Client:
         return Connection(self.session(), self, self._clock)
 
     def opened(self, connection: Connection) -> None:
-        """Send the bind; the session has the version that it asks for."""
+        """Send the bind."""
         connection.allowance = ALLOWANCE
         self.connection = connection
         self._holder.opened(self, connection)
-        request = self.terms.request()
-        connection.session.version = of_octet(request.interface_version)
-        connection.session.send(request, BINDING, self._clock())
+        connection.session.send(self.terms.request(), BINDING, self._clock())
         connection.flush()
 
     def received(self, connection: Connection, events: list[Event]) -> None:

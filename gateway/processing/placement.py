@@ -54,20 +54,29 @@ class Placement:
         for sms in outgoing:
             way = sms.account, sms.msisdn
             if sms.bind or way in here or self._outbox.waits_for(*way):
-                here.add(way)  # what follows to this handset comes behind it
+                if sms.msisdn:
+                    here.add(way)  # what follows to this handset comes behind it
                 continue
             sms.node = self.elsewhere(*way)
             if sms.node:
                 elsewhere[sms.node] += 1
 
     def elsewhere(self, account: str, msisdn: str) -> int:
-        """Return the number of the node at which an SMS leaves; 0: here, or nowhere for now."""
+        """Return the number of the node at which an SMS leaves; 0: here, or nowhere for now.
+
+        A receipt, which is for no handset (""), leaves on any receiver.
+        """
         most = self._binds.claim(account, msisdn)
         nodes: list[int] = []
         for number, ranges in self._others.get(account, ()):
-            closest = max((0 if each is None else each.weight(msisdn) or -1 for each in ranges), default=-1)
+            closest = max((_closeness(each, msisdn) for each in ranges), default=-1)
             if closest > most:
                 most, nodes = closest, [number]
             elif nodes and closest == most:
                 nodes.append(number)
         return nodes[zlib.crc32(msisdn.encode()) % len(nodes)] if nodes else 0
+
+
+def _closeness(wanted: Range | None, msisdn: str) -> int:
+    """How closely a receiver asks for a handset: 0 for nobody in particular, -1 not for this one."""
+    return 0 if wanted is None or not msisdn else wanted.weight(msisdn) or -1

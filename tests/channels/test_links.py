@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.smpp.pdus import DataSm, DeliverSm
+from gateway.smpp.pdus import AlertNotification, DataSm, DeliverSm
 from gateway.smpp.status import CommandStatus
 from gateway.smpp.tlvs import MESSAGE_PAYLOAD
 from gateway.testing.running import RunningGateway, running_gateway
@@ -329,6 +329,25 @@ async def test_the_parts_of_a_long_message_come_over_two_links(tmp_path: Path) -
             assert (await two.answer()).command_status == 0
             await gateway.settle()
             assert [line["parts"] for line in told(gateway, "sms.handled")][-1] == 2
+
+
+async def test_an_alert_ends_a_pause(tmp_path: Path) -> None:
+    """The centre took an SMS for a while not, and says that the handset can be reached: it leaves at once,
+    however the number is spelt."""
+    async with SmallCentre() as centre, dialling(tmp_path, link(centre)) as gateway:
+        peer = await centre.bound()
+        for spelt in (ALICE, f"+86{ALICE}", f"86{ALICE} ", f"0086{ALICE}"):
+            centre.silent = True
+            peer.send(mo())
+            await peer.answer()
+            refused = await peer.submit()
+            peer.connection.session.refuse(refused, CommandStatus.RX_T_APPN)
+            peer.connection.flush()
+            await until(lambda: gateway.app.outbox.next_retry() is not None, "the pause")
+            centre.silent = False
+            peer.send(AlertNotification(source_addr=spelt))
+            assert (await peer.submit()).destination_addr == ALICE
+            await until(lambda: not gateway.app.outbox.depth, "the response")
 
 
 async def test_unread_receipts_are_answered(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from gateway.message import (
 )
 from gateway.storage.contract import Store
 from tests.contracts.engines import Engine, opening, put
-from tests.support import ALICE, START_MS, leaving, received
+from tests.support import ALICE, BOB, START_MS, leaving, received
 
 WAITS = PartReceipt(5, 1, 2, ALICE, "smsc", "00AB", START_MS, START_MS + 1000)
 OTHER = PartReceipt(5, 2, 2, ALICE, "smsc", "77", START_MS + 1, START_MS + 900)
@@ -38,7 +38,9 @@ async def test_parts_come_back(engine: Engine, tmp_path: Path) -> None:
         assert await store.receipts_due(START_MS + 899, 10) == []
         assert await store.receipts_due(START_MS + 1000, 10) == [OTHER, WAITS]
         assert await store.receipts_due(START_MS + 1000, 1) == [OTHER]
-        final = WAITS._replace(until=0, state=Delivery.DELIVERED, said="DELIVRD", receipted_at=START_MS + 5)
+        final = PartReceipt(  # of an SMS that was cut anew for another account, too
+            5, 1, 3, BOB, "north", "AC", START_MS + 2, 0, Delivery.DELIVERED, "DELIVRD", "000", START_MS + 5
+        )
         await put(store, Commit(receipts=[final]))
         assert await store.receipts_of([5]) == [final, OTHER]
         many = [("smsc", f"{n}") for n in range(1000)]

@@ -195,6 +195,34 @@ def test_one_that_waits_leaves_once(sending: Sending) -> None:
     assert arrived(peer) == ["b"]
 
 
+def test_each_part_of_one_that_waits_may_be_late(sending: Sending) -> None:
+    """What was answered is in doubt no more: the next part is known by its late response too."""
+    peer = sending.bind(link=link(unanswered="wait"), window=1)
+    sending.hand_over(sms := leaving(1, text=LONG, account="north"))
+    for done in (1, 2):
+        sending.advance(RESPONSE)
+        sending.answer(peer)
+        assert (sms.parts_done, sms.state) == (done, Delivery.WAITING)
+    sending.advance(RESPONSE)
+    sending.answer(peer)
+    assert (sms.parts, sms.state, sms.repeat) == (3, Delivery.SENT, False)
+
+
+def test_a_part_is_in_doubt_as_long_as_a_copy_is_unanswered(sending: Sending) -> None:
+    """The second copy of the first part is answered when the second part has timed out: it proves nothing."""
+    peer = sending.bind()
+    sending.hand_over(sms := leaving(1, text=LONG))
+    sending.advance(RESPONSE)
+    sending.advance(RESPONSE)  # the first part has left twice
+    sending.advance(RESPONSE)
+    assert peer.arrived == 2
+    sending.answer(peer)
+    assert sms.parts_done == 1
+    sending.advance(RESPONSE)
+    sending.answer(peer)
+    assert sms.parts_done == 1
+
+
 @pytest.mark.parametrize("status", [BUSY, UNKNOWN_NUMBER])
 def test_one_that_waits_may_be_refused(sending: Sending, status: int) -> None:
     """As at once."""

@@ -53,6 +53,16 @@ def test_the_closest_receiver_of_all_nodes(
     assert knowing(sending, (NORTH, other)).elsewhere(SYSTEM_ID, "13800138000") == node
 
 
+def test_receipts_leave_on_any_receiver(sending: Sending) -> None:
+    """They are for no handset: no address range asks for one, and none comes behind another."""
+    placement, elsewhere = knowing(sending, (NORTH, ["139*"])), Counter[int]()
+    reply, receipt = leaving(1, "", bind=9), leaving(2, "")
+    placement.place([reply, receipt], elsewhere)
+    assert (reply.node, receipt.node, elsewhere) == (0, NORTH, {NORTH: 1})
+    sending.receiver("138*")
+    assert placement.elsewhere(SYSTEM_ID, "") == 0
+
+
 def test_among_other_nodes_by_hash(sending: Sending) -> None:
     """The same one each time."""
     placement = knowing(sending, (NORTH, [""]), (SOUTH, [""]))

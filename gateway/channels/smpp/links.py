@@ -15,6 +15,7 @@ from gateway.channels.smpp.centre import MODES, CentreBind, terms_of
 from gateway.channels.smpp.certificates import of_link
 from gateway.channels.smpp.paced import PacedTraffic, pace, rest_of
 from gateway.channels.smpp.pacing import Pace
+from gateway.channels.smpp.permissions import without_country
 from gateway.channels.smpp.receipting import asked_by
 from gateway.channels.smpp.settings import LinkSettings
 from gateway.channels.smpp.terms import PeerTerms
@@ -183,7 +184,7 @@ class LinkChannel(PacedTraffic):
 
     def alerted(self, bind: CentreBind, request: AlertNotification) -> None:
         """A handset can be reached again."""
-        self._owner.available(bind, request.source_addr.removeprefix("+").removeprefix("86"))
+        self._owner.available(bind, without_country(request.source_addr.strip(" ")))
 
     # What halves tell
 

@@ -127,13 +127,14 @@ class _RestrictedWriter:
 
     def write(self, session: Session, sms: MobileTerminated, now: float) -> None:
         """As the other. Raises CannotSend for an SMS from another number: it fails, and says why."""
-        if not _without_country(sms.source).startswith(self._codes):
+        if not without_country(sms.source).startswith(self._codes):
             raise CannotSend(f"source {sms.source}: not among access_codes of the account or link")
         self._writer.write(session, sms, now)
 
 
-def _without_country(number: str) -> str:
-    """A number of the service as it stands in access_codes and behind (routing.table.Routing.resolve)."""
+def without_country(number: str) -> str:
+    """A number as it stands in the tables: a mobile, or a number of the service, as in access_codes, and what
+    is behind it (routing.table.Routing.resolve)."""
     for prefix in (*COUNTRY_PREFIXES, "+"):
         if number.startswith(prefix):
             return number[len(prefix) :]

@@ -154,6 +154,15 @@ def _network(value: object) -> IPv4Network | IPv6Network:
     return IPv4Network((mapped, network.prefixlen - 96)) if mapped else network
 
 
+def _host_name(text: str) -> str:
+    """A name that can stand in a certificate: TLS raises at the handshake for any other."""
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        raise ValueError("must be a host name or an address") from None
+    return text
+
+
 class ServerTls(Closed):
     """TLS of the listener. cert, key: of the gateway, PEM. client_ca: certificates that vouch for peers,
     which must then have one; null: they need none."""
@@ -172,7 +181,7 @@ class ClientTls(Closed):
     cert: Path | None = None
     key: Path | None = None
     verify: bool = True
-    name: Host | None = None
+    name: Annotated[Host, AfterValidator(_host_name)] | None = None
 
 
 class Listen(Closed):

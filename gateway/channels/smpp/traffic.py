@@ -114,7 +114,7 @@ class Traffic:
         if not isinstance(context, MobileTerminated):
             return
         status = response.command_status
-        if not bind.overdue.is_wanted(context, bind.account):
+        if not bind.overdue.answered(context, bind.account):
             reason = f"the response to a part of {message_id(context.number)} that has left again"
             self._observer.pdu_noted(bind.peer, bind.account, response.name, reason)
         elif status == 0:

@@ -19,7 +19,8 @@ FROM json_to_recordset(%s) AS x (number bigint, part integer, parts integer, msi
     remote_id text, at bigint, until bigint, state integer, said text, error text, receipted_at bigint,
     key text)
 WHERE EXISTS (SELECT FROM outbox o WHERE o.number = x.number) ORDER BY number, part
-ON CONFLICT (number, part) DO UPDATE SET remote_id = excluded.remote_id, key = excluded.key,
+ON CONFLICT (number, part) DO UPDATE SET parts = excluded.parts, msisdn = excluded.msisdn,
+    remote_id = excluded.remote_id, key = excluded.key,
     account = excluded.account, at = excluded.at, until = excluded.until, state = excluded.state,
     said = excluded.said, error = excluded.error, receipted_at = excluded.receipted_at
 """  # noqa: S608
