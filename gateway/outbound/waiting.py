@@ -61,5 +61,5 @@ def wait_of(
     if sms.waited.endswith(WINDOW) and store_behind:
         return Wait("the store is slow or fails: many SMS that have left are not stored yet")
     if sms.waited.endswith(WINDOW):
-        return Wait(f"the window of the bind of account {sms.account} is full")
+        return Wait(f"the window of the bind of account {sms.account} is full, or its pace is reached")
     return Wait("it leaves now")

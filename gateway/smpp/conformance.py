@@ -185,7 +185,8 @@ def _responses(role: Role) -> Iterator[str]:
     def row(response: type[Pdu]) -> tuple[str, ...]:
         request = to.get(response)
         if request is None:
-            sent, read = "where no other response fits", "as the response to the request with its number"
+            sent = "where no other response fits"
+            read = "as the response to the request with its number; ESME_ROK in it counts as ESME_RUNKNOWNERR"
         else:
             peer_asks = any(request.command_id in MAY_SEND[role.side.peer][state] for state in State)
             sent = "as the table above says" if peer_asks else f"with {CommandStatus.RINVBNDSTS.name}"

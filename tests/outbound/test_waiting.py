@@ -23,7 +23,7 @@ def test_each_place() -> None:
     assert why(sending, 2).startswith("its turn comes after 0000000000000001")
     peer = sending.bind(window=1)
     assert why(sending, 1) == "it has left: the response is under way"
-    assert why(sending, 3, BOB) == "the window of the bind of account smsc is full"
+    assert why(sending, 3, BOB) == "the window of the bind of account smsc is full, or its pace is reached"
     assert why(sending, 9).startswith("its turn comes after 0000000000000001")
     assert "not taken it out of the store" in why(sending, 1, "13700137000")
     sending.answer(peer)
