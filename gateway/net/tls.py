@@ -192,6 +192,7 @@ class Contexts:
         self._seen = self._look()
         self._loaded = load(files)
         self._warned_ms: int | None = None
+        self._refused = ""  # why the files of now cannot be used
 
     def __call__(self) -> ssl.SSLContext:
         """The newest one that could be used."""
@@ -205,22 +206,29 @@ class Contexts:
             self._told.tls_unverified(self._name)
 
     def follow(self, now_ms: int, *, again: bool = False) -> None:
-        """Read the files where they have changed, or `again` says to; warn of a certificate that ends."""
+        """Read the files where they have changed, or `again` says to; warn of a certificate that ends.
+
+        Files that were refused are read each time: a certificate may become valid, or the system may have
+        had no descriptor for it. The reason is said once.
+        """
         seen = self._look()
-        if again or seen != self._seen:
+        changed = again or seen != self._seen
+        if changed or self._refused:
             self._seen = seen
-            self._reload(now_ms)
+            self._reload(now_ms, said="" if changed else self._refused)
         self._warn(now_ms)
 
-    def _reload(self, now_ms: int) -> None:
+    def _reload(self, now_ms: int, said: str) -> None:
         try:
             loaded = load(self._files)
             if loaded.own is not None and (fault := loaded.own.fault(now_ms)):
                 raise TlsFault("cert", f"{self._files.cert}: {fault}")
         except TlsFault as fault:
-            self._told.tls_refused(self._name, fault.key, str(fault))
+            self._refused = str(fault)
+            if self._refused != said:
+                self._told.tls_refused(self._name, fault.key, self._refused)
             return
-        self._loaded, self._warned_ms = loaded, None
+        self._loaded, self._warned_ms, self._refused = loaded, None, ""
         self.tell()
 
     def _warn(self, now_ms: int) -> None:

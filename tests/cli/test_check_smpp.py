@@ -94,6 +94,14 @@ def test_networks(
     assert [key for key, _ in warnings] == [f"smpp.listen.balancers[{n}]" for n in useless]
 
 
+def test_everybody_is_a_balancer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Then anybody may name any address as the peer: allow_from would be of no use."""
+    listen = {"host": "0.0.0.0", "balancers": ["10.0.0.0/8", "0.0.0.0/0"]}  # noqa: S104
+    code, _, [(key, reason)] = check(tmp_path, capsys, listen=listen, accounts=[OPEN])
+    assert (code, key) == (0, "smpp.listen.balancers[1]")
+    assert "name the balancers only" in reason
+
+
 def test_names_that_no_table_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Access codes, sources, provinces; two centres for one province; an account that lets nobody in."""
     peer = {

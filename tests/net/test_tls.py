@@ -183,6 +183,26 @@ def test_an_expired_one(authority: Authority) -> None:
     assert "has expired at 20" in said[3]
 
 
+def test_what_was_refused_is_tried_again(authority: Authority) -> None:
+    """A certificate that is not valid yet is used as soon as it is, without a touch of its files; why not is
+    said once, and again on demand."""
+    told, used = Remembers(), authority.sign("used")
+    contexts = Contexts("listener", ServerFiles(used.cert, used.key), told)
+    first, before = contexts(), now_ms() - 10 * DAY_MS
+    replace(used, by=authority.sign("tomorrow"))
+    for _ in range(3):
+        contexts.follow(before)
+    contexts.follow(before, again=True)
+    assert [said[:3] for said in told.said] == [("refused", "listener", "cert")] * 2
+    assert "not valid yet" in told.said[0][3]
+    assert contexts() is first
+    told.said.clear()
+    for _ in range(2):
+        contexts.follow(now_ms())
+    assert [said[:3] for said in told.said] == [("loaded", "listener", "CN=tomorrow")]
+    assert contexts() is not first
+
+
 def test_an_unverified_peer_is_said(authority: Authority) -> None:
     """verify: false has a line of its own."""
     told = Remembers()

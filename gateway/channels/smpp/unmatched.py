@@ -30,6 +30,7 @@ def unmatched(smpp: Smpp, known: Known) -> Iterator[Warned]:
     """Yield each setting that can never match, with what is wrong about it."""
     reach = _reachable(smpp.listen.host)
     yield from _networks(("smpp", "listen", "balancers"), smpp.listen.balancers, reach, smpp.listen.host)
+    yield from _everybody(smpp.listen.balancers, reach)
     for position, account in enumerate(smpp.accounts):
         place: KeyPath = ("smpp", "accounts", position)
         if not account.allow_from:
@@ -73,6 +74,15 @@ def _networks(
             network.version == each.version and network.overlaps(each) for each in reach
         ):
             yield (*place, position), f"nobody from {network} can connect to smpp.listen.host {host}"
+
+
+def _everybody(balancers: Sequence[Network], reach: tuple[Network, ...] | None) -> Iterator[Warned]:
+    """With such a network allow_from, per_address and the delay of failed binds are of no use."""
+    for position, network in enumerate(balancers):
+        reached = reach is None or any(network.version == each.version for each in reach)
+        if reached and not network.prefixlen:
+            reason = f"{network} lets everybody say whose connection it is: name the balancers only"
+            yield ("smpp", "listen", "balancers", position), reason
 
 
 def _sources(place: KeyPath, account: AccountSettings, known: Known) -> Iterator[Warned]:
