@@ -302,7 +302,8 @@ class ShortLines:
         more += _others(name, event)
         # A long pair of numbers moves the next column, but not those behind it, as far as there is room.
         what_about = _padded(f"{_padded(who, WHO)}  {said}", WHO + 2 + WHAT)
-        line = f"{row.way:<3}  {what_about}  {shown}{took:>{TOOK}}  {ids}"
+        gap = " " if len(outcome) >= OUTCOME and len(took) >= TOOK else ""
+        line = f"{row.way:<3}  {what_about}  {shown}{gap}{took:>{TOOK}}  {ids}"
         return f"{line}{'  ' if ids else ''}{', '.join(more)}" if more else line.rstrip()
 
     def _other(self, name: str, event: Mapping[str, object]) -> str:
