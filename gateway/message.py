@@ -403,7 +403,8 @@ class Commit:
     Conflict.
     ordinals: by number of a message, the ordinal of its digest (gateway.storage.nodes.Equal); absent: 0.
     revisions: of the customers that were loaded (World.revisions).
-    receipts: each replaces that of the same SMS and part. outcomes: new states of SMS that are SENT. early:
+    receipts: each replaces that of the same SMS and part. receipts_seen: by number of a long SMS, how many of
+    its parts had a final receipt when it was read. outcomes: new states of SMS that are SENT. early:
     each replaces one of the same account, key and state; early_gone: account and key of those that are
     claimed.
     """
@@ -432,6 +433,7 @@ class Commit:
     ordinals: dict[int, int] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     receipts: list[PartReceipt] = field(default_factory=list)
+    receipts_seen: dict[int, int] = field(default_factory=dict)
     outcomes: dict[int, Delivery] = field(default_factory=dict)
     early: list[EarlyReceipt] = field(default_factory=list)
     early_gone: list[tuple[str, str]] = field(default_factory=list)

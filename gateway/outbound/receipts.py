@@ -224,6 +224,7 @@ class Receipts:
         except Exception as error:  # the boundary for bugs around receipts
             self._round = None
             commit.receipts, commit.early, commit.early_gone, commit.outcomes = [], [], [], {}
+            commit.receipts_seen = {}
             self._observer.broken("receipts", error)
             for receipt in came:
                 self._refuse(receipt, QUEUE_FULL)
@@ -388,6 +389,7 @@ class Receipts:
         if long:
             for row in await self._store.receipts_of(long):
                 stored[row.number].append(row)
+            commit.receipts_seen = {number: _finals(stored[number]) for number in long}
         for number in sorted(changed):
             before = {row.part: row for row in stored[number]}
             after = before | {place[1]: now.known[place] for place in now.changed if place[0] == number}
@@ -415,6 +417,11 @@ class Receipts:
                     data,
                 )
             )
+
+
+def _finals(rows: Iterable[PartReceipt]) -> int:
+    """How many parts have a final receipt."""
+    return sum(row.state is not Delivery.SENT for row in rows)
 
 
 def early_of(receipt: Receipt, now_ms: int) -> EarlyReceipt:

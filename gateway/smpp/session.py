@@ -251,6 +251,9 @@ class Session(Life):
             self._reject(request, CommandStatus.RTHROTTLED, "window exceeded behind a bind", events)
         elif isinstance(request, BindRequest) and self._is_second_bind():
             self._reject(request, CommandStatus.RALYBND, "second bind", events)
+        elif self.side is Side.ESME and self.state is _UNBOUND and isinstance(request, DeliverSm | DataSm):
+            # It has crossed our unbind: a centre might take a wrong state as final, and drop the SMS.
+            self._reject(request, CommandStatus.RX_T_APPN, "the session is ending", events)
         elif not may_receive(self.side, self.state, request.command_id):
             self._reject(request, CommandStatus.RINVBNDSTS, f"not in state {self.state.value}", events)
         elif request.command_id not in self._serves:

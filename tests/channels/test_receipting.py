@@ -123,6 +123,10 @@ def test_from_a_peer_that_has_bound(receipts: ReceiptsAsked | None, taken: int) 
         ("ab", "", "decimal", ("171",)),
         ("", "no number", "hex", ("no number",)),
         ("", "x-1", "decimal", ("x-1",)),
+        ("", "1_0", "hex", ("1_0",)),  # what Python reads as a number, and no centre writes as one
+        ("", "+5", "hex", ("+5",)),
+        ("", "A_B", "decimal", ("A_B",)),
+        ("", "0xAB", "decimal", ("171",)),
         ("", "", "hex", ()),
     ],
 )

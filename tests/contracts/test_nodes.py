@@ -15,6 +15,7 @@ from gateway.message import (
     Commit,
     Delivery,
     PartHeader,
+    PartReceipt,
     Retransmission,
     StoredEvent,
     StoredPart,
@@ -371,3 +372,20 @@ async def test_nodes_at_work_at_the_same_time(tmp_path: Path) -> None:
             who: total[who] for who in people
         }
         assert total["stale"] > 0, "they never met"
+
+
+async def test_the_receipts_of_one_long_sms(tmp_path: Path) -> None:
+    """Two nodes that each write the receipt of another part have not seen that the SMS is complete: the
+    second one has to look again."""
+    async with nodes(tmp_path, "one", "two") as (one, two):
+        long = leaving(1)
+        long.parts = 2
+        parts = [PartReceipt(1, n, 2, ALICE, "smsc", f"{n}", START_MS) for n in (1, 2)]
+        await one.commit(Commit(outgoing=[long], receipts=parts, receipts_seen={1: 0}))
+        done = [each._replace(state=Delivery.DELIVERED) for each in parts]
+        await one.commit(Commit(receipts=done[:1], receipts_seen={1: 0}))
+        with pytest.raises(Stale):
+            await two.commit(Commit(receipts=done[1:], receipts_seen={1: 0}))
+        assert [each.state for each in await two.receipts_of([1])] == [Delivery.DELIVERED, Delivery.SENT]
+        await two.commit(Commit(receipts=done[1:], receipts_seen={1: 1}))
+        assert await one.receipts_of([1]) == done

@@ -219,6 +219,14 @@ RECEIPTS: dict[str, tuple[Any, ...]] = {
 }
 
 
+@pytest.mark.parametrize("outcome", ["delivered", "undelivered", "misunderstood"])
+@pytest.mark.parametrize("latency", [1.2, 607.0, 1007.0, 86_400_000.0])
+def test_a_long_outcome_stands_apart(outcome: str, latency: float) -> None:
+    """From the time that it took, however long both are."""
+    line = line_of(HANDLED | {"outcome": outcome, "latency_ms": latency})
+    assert re.search(rf" {outcome} +\d", line), line
+
+
 def all_lines() -> list[dict[str, Any]]:
     """What the logs write when they are told everything that an observer can hear."""
     stream = io.BytesIO()

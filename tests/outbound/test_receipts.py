@@ -347,3 +347,16 @@ async def test_an_id_that_is_given_again() -> None:
     bench.receipts.taken(bench.bind, new, "1", START_MS)
     new.state, new.closed_at = SENT, START_MS
     assert (await bench.commits(closed=[new])).outcomes == {6: UNDELIVERED}
+
+
+async def test_what_was_seen_of_a_long_sms() -> None:
+    """A commit says how many parts had a final receipt, so that another node's in between is noticed."""
+    bench = Bench()
+    sms = await bench.left(5, "1", parts=2)
+    assert (await bench.commits()).receipts_seen == {5: 0}
+    sms.parts_done = 1
+    bench.receipts.taken(bench.bind, sms, "2", START_MS)
+    bench.comes("1")
+    assert (await bench.commits()).receipts_seen == {5: 0}
+    bench.comes("2")
+    assert (await bench.commits()).receipts_seen == {5: 1}

@@ -1,5 +1,6 @@
 """Receipts on SMPP: what a PDU that is one says (gateway.channels.contract.Receipt), and ours as PDUs."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Final, Literal
@@ -21,6 +22,8 @@ from gateway.smpp.versions import V33
 IdForm = Literal["text", "hex", "decimal"]
 """How the responses of a peer write the number that its receipts write in the other form; text: alike."""
 
+_DECIMAL: Final = re.compile("[0-9]+")
+_HEX: Final = re.compile("(?:0[xX])?[0-9A-Fa-f]+")
 _RECEIPTED: Final = {
     Outcome.DELIVERED: Receipted.DELIVERED,
     Outcome.UNDELIVERED: Receipted.UNDELIVERED,
@@ -94,7 +97,6 @@ def ids_of(tlv_id: str, text_id: str, form: IdForm) -> tuple[str, ...]:
 
 def _converted(written: str, form: IdForm) -> str:
     """The id of a receipt as the response wrote it; what is no number of the form stays as it is."""
-    try:
-        return format(int(written, 10), "x") if form == "hex" else str(int(written, 16))
-    except ValueError:
-        return written
+    if form == "hex":
+        return format(int(written), "x") if _DECIMAL.fullmatch(written) else written
+    return str(int(written, 16)) if _HEX.fullmatch(written) else written

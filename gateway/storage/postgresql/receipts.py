@@ -28,6 +28,11 @@ _OUTCOME: Final = """
 UPDATE outbox o SET state = x.state FROM json_to_recordset(%s) AS x (number bigint, state integer)
 WHERE o.number = x.number AND o.state = 1
 """
+_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS x (number)"
+_AS_SEEN: Final = """
+SELECT 1 / (count(*) = 0)::integer FROM json_to_recordset(%s) AS x (number bigint, final integer)
+WHERE final != (SELECT count(*) FROM receipt r WHERE r.number = x.number AND r.state IN (5, 6))
+"""
 _PUT_EARLY: Final = f"""
 INSERT INTO early_receipt ({_EARLY_COLUMNS}) SELECT {_EARLY_COLUMNS}
 FROM json_to_recordset(%s) AS x (account text, key text, other text, remote_id text, at bigint,
@@ -81,6 +86,17 @@ def _early_receipt(row: Sequence[Any]) -> EarlyReceipt:
         account, text_of(key), text_of(other), text_of(remote_id), at, Delivery(state), text_of(said),
         text_of(error), receipted_at, text_of(source), text_of(destination), reported,
     )  # fmt: skip
+
+
+def checks(commit: Commit) -> Iterator[Statement]:
+    """What must be so where there are other nodes: of a long SMS nobody has written a final receipt since.
+
+    Two that write the receipts of two parts at once would each miss that the SMS is complete.
+    """
+    if commit.receipts_seen:
+        seen = [{"number": number, "final": final} for number, final in sorted(commit.receipts_seen.items())]
+        yield _ONE_AT_A_TIME, (sorted(commit.receipts_seen),)
+        yield _AS_SEEN, (recordset(seen),)
 
 
 def statements(commit: Commit) -> Iterator[Statement]:

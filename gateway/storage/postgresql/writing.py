@@ -96,6 +96,7 @@ def statements(commit: Commit, owner: Owner, first_event: int, origin: int) -> I
     node = owner.node
     if owner.shared:
         yield from candidates.checks(commit, node)
+        yield from receipts.checks(commit)
     yield from customers.statements(commit, shared=owner.shared)
     if commit.messages:
         yield _JOURNAL, (recordset([journal_row(m) for m in commit.messages]),)
