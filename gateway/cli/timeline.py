@@ -21,6 +21,7 @@ from gateway.message import (
     message_id,
     short_id,
 )
+from gateway.outbound.waiting import moved_to
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 
@@ -172,10 +173,11 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
         if len(attempts) < sms.attempts - (sms.state is Delivery.WAITING):
             text = "it may have left earlier: its gateway ended meanwhile, or an attempt had no response"
         yield Row(first, sms.number, "restart", text)
-    known = 0
+    known, account = 0, sms.account
     for each in attempts:
+        account = moved_to(each.waited, account)
         yield from _gap(sms, known + 1, each.ordinal - 1, each.left_at)
-        yield from _attempt(sms, each)
+        yield from _attempt(sms, each, account)
         known = each.ordinal
     last = attempts[-1] if attempts else None
     for part in life.receipts.get(sms.number, ()):
@@ -184,7 +186,7 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
         if last is None or last.result is not Answer.OK:
             yield from _gap(sms, known + 1, sms.attempts - 1, sms.closed_at)
             known = sms.attempts
-        yield _sent(sms, known, last, life)
+        yield _sent(sms, known, last, life, account)
         if sms.state is not Delivery.SENT:
             yield _receipted(sms, life)
         return
@@ -197,9 +199,9 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
         yield Row(sms.closed_at, sms.number, state_of(sms.state), _STATES[sms.state].format(sms))
 
 
-def _attempt(sms: DownlinkRecord, each: Attempt) -> Iterator[Row]:
+def _attempt(sms: DownlinkRecord, each: Attempt, account: str) -> Iterator[Row]:
     """The beginning of an attempt, and its end, unless that is the end of the SMS too."""
-    more = {"attempt": each.ordinal, **_on(sms.account, each.session, each.remote)}
+    more = {"attempt": each.ordinal, **_on(account, each.session, each.remote)}
     waited = f"; before it: {each.waited}" if each.waited else ""
     text = f"attempt {each.ordinal} leaves on {_session(each.session, each.remote)}{waited}"
     yield Row(each.left_at, sms.number, "attempt", text, more=more)
@@ -210,15 +212,15 @@ def _attempt(sms: DownlinkRecord, each: Attempt) -> Iterator[Row]:
         yield Row(each.at, sms.number, each.result.value, text, more=more)
 
 
-def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life) -> Row:
+def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life, account: str) -> Row:
     remote = (
         last.remote if last is not None and last.result is Answer.OK else life.remotes.get(sms.session, "")
     )
     session = f" on {_session(sms.session, remote)}" if sms.session else ""
     named = f", which calls it {sms.remote_id}" if sms.remote_id else ""
     parts = f", all {sms.parts} parts" if sms.parts > 1 else ""
-    more = {"attempt": ordinal, **_on(sms.account, sms.session, remote), "result": Answer.OK.value}
-    text = f"attempt {ordinal}{session}, account {sms.account}: {_ANSWERS[Answer.OK]}{parts}{named}"
+    more = {"attempt": ordinal, **_on(account, sms.session, remote), "result": Answer.OK.value}
+    text = f"attempt {ordinal}{session}, account {account}: {_ANSWERS[Answer.OK]}{parts}{named}"
     return Row(sms.closed_at, sms.number, state_of(Delivery.SENT), text, more=more)
 
 
