@@ -38,7 +38,7 @@ def unmatched(smpp: Smpp, known: Known) -> Iterator[Warned]:
             yield from _networks((*place, "allow_from"), account.allow_from, reach, smpp.listen.host)
         yield from _sources(place, account, known)
         if account.modes == {"transmitter"}:
-            yield (*place, "modes"), "no receiver: SMS to its handsets wait until they are too old"
+            yield (*place, "modes"), "no receiver: SMS to its handsets wait in vain"
         elif account.modes == {"receiver"} and account.receipts.ask != "never":
             yield (*place, "receipts", "ask"), "no transmitter: no receipt can come"
         yield from _codes(place, account, known)
@@ -100,7 +100,7 @@ def _directions(links: Sequence[LinkSettings]) -> Iterator[Warned]:
         if binds == {"receiver"} and link.backup is None:
             yield (
                 (*place, "bind"),
-                f"no link of {link.account} transmits: SMS to its handsets wait until too old",
+                f"no link of {link.account} transmits: SMS to its handsets wait in vain",
             )
         elif binds == {"transmitter"} and link.receipts.ask != "never":
             yield (*place, "receipts", "ask"), f"no link of {link.account} receives: no receipt can come"
