@@ -22,6 +22,7 @@ from gateway.message import (
     short_id,
 )
 from gateway.outbound.attempts import LATE, TWICE
+from gateway.outbound.waiting import moved_to
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 
@@ -173,10 +174,11 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
         if len(attempts) < sms.attempts - (sms.state is Delivery.WAITING):
             text = "it may have left earlier: its gateway ended meanwhile, or an attempt had no response"
         yield Row(first, sms.number, "restart", text)
-    known = 0
+    known, account = 0, sms.account
     for each in attempts:
+        account = moved_to(each.waited, account)
         yield from _gap(sms, known + 1, each.ordinal - 1, each.left_at)
-        yield from _attempt(sms, each)
+        yield from _attempt(sms, each, account)
         known = each.ordinal
     last = attempts[-1] if attempts else None
     closing = next((each for each in attempts if _closed_late(sms, each)), last)
@@ -187,7 +189,11 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
             yield from _gap(sms, known + 1, sms.attempts - 1, sms.closed_at)
             known = sms.attempts
         yield _sent(
-            sms, closing.ordinal if closing is not None and closing is not last else known, closing, life
+            sms,
+            closing.ordinal if closing is not None and closing is not last else known,
+            closing,
+            life,
+            account,
         )
         if sms.state is not Delivery.SENT:
             yield _receipted(sms, life)
@@ -201,9 +207,9 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
         yield Row(sms.closed_at, sms.number, state_of(sms.state), _STATES[sms.state].format(sms))
 
 
-def _attempt(sms: DownlinkRecord, each: Attempt) -> Iterator[Row]:
+def _attempt(sms: DownlinkRecord, each: Attempt, account: str) -> Iterator[Row]:
     """The beginning of an attempt, and its end, unless that is the end of the SMS too."""
-    more = {"attempt": each.ordinal, **_on(sms.account, each.session, each.remote)}
+    more = {"attempt": each.ordinal, **_on(account, each.session, each.remote)}
     waited = f"; before it: {each.waited}" if each.waited else ""
     text = f"attempt {each.ordinal} leaves on {_session(each.session, each.remote)}{waited}"
     yield Row(each.left_at, sms.number, "attempt", text, more=more)
@@ -227,7 +233,7 @@ def _closed_late(sms: DownlinkRecord, each: Attempt) -> bool:
     return each.status == LATE and each.part == sms.parts
 
 
-def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life) -> Row:
+def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life, account: str) -> Row:
     remote = (
         last.remote if last is not None and last.result is Answer.OK else life.remotes.get(sms.session, "")
     )
@@ -236,8 +242,8 @@ def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life) -
     parts = f", all {sms.parts} parts" if sms.parts > 1 else ""
     if last is not None and last.status == LATE:
         parts += ", after the response timer"
-    more = {"attempt": ordinal, **_on(sms.account, sms.session, remote), "result": Answer.OK.value}
-    text = f"attempt {ordinal}{session}, account {sms.account}: {_ANSWERS[Answer.OK]}{parts}{named}"
+    more = {"attempt": ordinal, **_on(account, sms.session, remote), "result": Answer.OK.value}
+    text = f"attempt {ordinal}{session}, account {account}: {_ANSWERS[Answer.OK]}{parts}{named}"
     return Row(sms.closed_at, sms.number, state_of(Delivery.SENT), text, more=more)
 
 

@@ -40,7 +40,7 @@ from gateway.outbound.backups import STEP, Backups
 from gateway.outbound.leaving import RETRY_FIRST, RETRY_MOST, Leaving
 from gateway.outbound.selection import Binds
 from gateway.outbound.unstored import AHEAD
-from gateway.outbound.waiting import UNANSWERED, Wait
+from gateway.outbound.waiting import UNANSWERED, Wait, with_move
 from gateway.outbound.withdrawals import Withdrawals
 
 __all__ = ["AHEAD", "LOSSES", "RETRY_FIRST", "RETRY_MOST", "Outbox"]
@@ -341,6 +341,7 @@ class Outbox(Leaving):
         """Make an SMS one of another account."""
         before = sms.account
         backups.move(sms, account)
+        sms.waited = with_move(sms.waited, account)
         if sms.repeat:
             self._change(sms)
         self._observer.moved(sms, before)

@@ -10,6 +10,7 @@ NO_RECEIVER: Final = "no receiver"
 WINDOW: Final = "window full"
 RETRIED: Final = "retried by an operator"
 UNANSWERED: Final = "no response in time"
+_MOVED: Final = "moved to account "
 _AND: Final = ", "
 
 
@@ -19,6 +20,17 @@ def with_reason(waited: str, reason: str) -> str:
         return reason
     others = [each for each in waited.split(_AND) if each not in {"", reason}]
     return _AND.join((*others, reason))
+
+
+def with_move(waited: str, account: str) -> str:
+    """Return it with the account at which the SMS waits from now on."""
+    return with_reason(waited, f"{_MOVED}{account}")
+
+
+def moved_to(waited: str, account: str) -> str:
+    """Return the account at which an SMS of an account has waited last."""
+    moves = [each.removeprefix(_MOVED) for each in waited.split(_AND) if each.startswith(_MOVED)]
+    return moves[-1] if moves else account
 
 
 @dataclass(frozen=True, slots=True)

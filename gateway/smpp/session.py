@@ -22,6 +22,7 @@ from gateway.smpp.pdus import (
     BindRequest,
     BindResponse,
     DataSm,
+    DeliverSm,
     DeliverSmResp,
     EnquireLink,
     GenericNack,

@@ -1,8 +1,12 @@
 """Which way SMS leave, on real sockets: provinces, backups, rates, rests, late responses, busy peers."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from gateway.cli.main import main
 from gateway.simulator.handset import Handset
 from gateway.smpp.pdus import BindTransceiver, DeliverSm, DeliverSmResp, SubmitSm, SubmitSmResp
 from gateway.smpp.status import CommandStatus
@@ -57,8 +61,9 @@ async def test_the_province_of_the_receiver_decides(tmp_path: Path) -> None:
             assert (submit.destination_addr, submit.dest_addr_ton) == (f"86{BOB}", 1)
 
 
-async def test_a_backup_takes_over(tmp_path: Path) -> None:
-    """The link of the province is down: after backup_after the SMS leaves through the account."""
+async def test_a_backup_takes_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The link of the province is down: after backup_after the SMS leaves through the account, and its trace
+    says so."""
     async with SmallCentre() as closed:
         pass
     north = link(closed, provinces=[LIAONING], backup="smsc", backup_after=30)
@@ -72,6 +77,11 @@ async def test_a_backup_takes_over(tmp_path: Path) -> None:
         [moved] = told(gateway, "sms.moved")
         assert moved["system_id"] == "smsc"
         assert told(gateway, "sms.sent")[-1]["message_id"] == moved["message_id"]
+        words = ["trace", moved["message_id"], "--config", str(tmp_path / "config.yaml")]
+        assert await asyncio.to_thread(main, words) == 0
+        traced = capsys.readouterr().out
+        assert "before it: no receiver, moved to account smsc" in traced
+        assert traced.count("through account north") == traced.count("account smsc: accepted") == 1
 
 
 async def unanswered(gateway: RunningGateway, centre: SmallCentre, peer: Peer) -> SubmitSm:

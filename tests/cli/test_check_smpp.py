@@ -162,6 +162,22 @@ def test_one_way_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_what_3_3_does_not_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ways of long SMS, PDUs and TLVs that a link of version 3.3 cannot send; another version has them."""
+    newer = {"long": "payload", "message": "data_sm", "tlvs": {0x1401: "0A"}, "pass_tlvs": [0x1402]}
+    old = {"bind": "pair", "version": "3.3"}
+    code, faults, warnings = check(
+        tmp_path, capsys, links=[link("a", **newer), link("b", **newer, **old), link("c", **old)]
+    )
+    assert (code, faults) == (0, {})
+    assert [(key, reason.partition(":")[0]) for key, reason in warnings] == [
+        ("smpp.links[1].long", "SMPP 3.3 has no TLVs"),
+        ("smpp.links[1].message", "SMPP 3.3 has no data_sm"),
+        ("smpp.links[1].tlvs", "SMPP 3.3 has no TLVs"),
+        ("smpp.links[1].pass_tlvs", "SMPP 3.3 has no TLVs"),
+    ]
+
+
 def test_how_a_warning_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Like a fault, with the word; no fault is said too, and the exit code is 0."""
     config = tmp_path / "config.yaml"

@@ -8,6 +8,7 @@ from gateway.smpp.codec import encode
 from gateway.smpp.pdus import (
     BindTransceiver,
     BindTransceiverResp,
+    DataSm,
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
@@ -339,6 +340,18 @@ def test_our_unbind() -> None:
         Closing("unbound", polite=True)
     ]
     assert esme.state is State.BOUND_TRX
+
+
+@pytest.mark.parametrize("pdu", [DeliverSm(sequence_number=5), DataSm(sequence_number=5)])
+def test_what_crosses_our_unbind(pdu: DeliverSm | DataSm) -> None:
+    """An SMS of a centre that we are leaving may come again later; no centre takes that as final."""
+    _, esme = bound_pair()
+    esme.unbind(1.0)
+    esme.output()
+    [refused] = esme.receive(encode(pdu), 2.0)
+    assert isinstance(refused, Refused)
+    assert refused.command_status == CommandStatus.RX_T_APPN
+    assert said(esme) == [(f"{pdu.name}_resp", CommandStatus.RX_T_APPN, 5)]
 
 
 def test_our_unbind_waits_for_what_we_owe() -> None:

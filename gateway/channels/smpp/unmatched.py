@@ -1,8 +1,9 @@
 """What of the section `smpp` can never match: valid, and useless. `check` warns of it."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from types import MappingProxyType
 from typing import Final
 
 from gateway.channels.smpp.certificates import unverified
@@ -39,12 +40,13 @@ def unmatched(smpp: Smpp, known: Known) -> Iterator[Warned]:
             yield from _networks((*place, "allow_from"), account.allow_from, reach, smpp.listen.host)
         yield from _sources(place, account, known)
         if account.modes == {"transmitter"}:
-            yield (*place, "modes"), "no receiver: SMS to its handsets wait until they are too old"
+            yield (*place, "modes"), "no receiver: SMS to its handsets wait in vain"
         elif account.modes == {"receiver"} and account.receipts.ask != "never":
             yield (*place, "receipts", "ask"), "no transmitter: no receipt can come"
         yield from _codes(place, account, known)
     yield from _provinces(smpp.links, known)
     yield from _directions(smpp.links)
+    yield from _of_3_3(smpp.links)
     for position, link in enumerate(smpp.links):
         yield from _codes(("smpp", "links", position), link, known)
     for key in unverified(smpp):
@@ -110,10 +112,33 @@ def _directions(links: Sequence[LinkSettings]) -> Iterator[Warned]:
         if binds == {"receiver"} and link.backup is None:
             yield (
                 (*place, "bind"),
-                f"no link of {link.account} transmits: SMS to its handsets wait until too old",
+                f"no link of {link.account} transmits: SMS to its handsets wait in vain",
             )
         elif binds == {"transmitter"} and link.receipts.ask != "never":
             yield (*place, "receipts", "ask"), f"no link of {link.account} receives: no receipt can come"
+
+
+_NOT_IN_3_3: Final[Mapping[str, tuple[Collection[object], str]]] = MappingProxyType(
+    {
+        "long": (("sar", "payload"), "SMPP 3.3 has no TLVs: long SMS leave with a user data header"),
+        "message": (("data_sm",), "SMPP 3.3 has no data_sm: submit_sm is sent"),
+    }
+)
+"""By key, the values that a link of version 3.3 cannot follow, and what it does."""
+
+
+def _of_3_3(links: Iterable[LinkSettings]) -> Iterator[Warned]:
+    """What links of version 3.3 cannot do."""
+    for position, link in enumerate(links):
+        if link.version != "3.3":
+            continue
+        place: KeyPath = ("smpp", "links", position)
+        for key, (values, reason) in _NOT_IN_3_3.items():
+            if getattr(link, key) in values:
+                yield (*place, key), reason
+        for key in ("tlvs", "pass_tlvs"):
+            if getattr(link, key):
+                yield (*place, key), "SMPP 3.3 has no TLVs: none is sent"
 
 
 def _provinces(links: Iterable[LinkSettings], known: Known) -> Iterator[Warned]:
