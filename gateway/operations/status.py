@@ -75,9 +75,9 @@ class Watched:
 class Status:
     """Reports.
 
-    accounts: all that may bind. links: connections to brokers (LinkLines.links). nodes: gives what is told of
-    the nodes that share the store; None: it has one gateway. provinces: gives what is told of them; None: no
-    broker is set.
+    accounts: all that may bind. links: connections to brokers (BrokerLines.links). nodes: gives what is told
+    of the nodes that share the store; None: it has one gateway. provinces: gives what is told of them; None:
+    no broker is set.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 """Connections to brokers: what `status` is told, and how many lines the log gets."""
 
-from gateway.operations.link_lines import LinkLines
+from gateway.operations.broker_lines import BrokerLines
 
 
-class Written(LinkLines):
+class Written(BrokerLines):
     """Keeps the failures of which a line was written."""
 
     def __init__(self) -> None:
