@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiomqtt
 import pytest
-import pytest_asyncio
 
 from gateway.message import Commit
 from gateway.storage.contract import StoreFault
@@ -40,15 +38,6 @@ from tests.proofs.served import (
 from tests.support import ALICE, BOB, store_of
 
 pytestmark = needs_mosquitto
-
-
-@pytest_asyncio.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
-    """One that runs."""
-    made = Mosquitto(tmp_path)
-    await made.start()
-    yield made
-    made.kill()
 
 
 async def test_floods_and_the_day(broker: Mosquitto, tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """A province's system at a real Mosquitto, a gateway, and handsets: what goes out and what comes in."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest_asyncio
 
 from gateway.operations.control import ask
 from tests.events.mosquitto import Mosquitto, needs_mosquitto
@@ -33,15 +30,6 @@ from tests.proofs.served import (
 from tests.support import ALICE, BOB, store_of
 
 pytestmark = needs_mosquitto
-
-
-@pytest_asyncio.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
-    """One that runs."""
-    made = Mosquitto(tmp_path)
-    await made.start()
-    yield made
-    made.kill()
 
 
 async def test_there_and_back(broker: Mosquitto, tmp_path: Path) -> None:
