@@ -1,6 +1,7 @@
 """Links of one centre share its SMS, rates and rests hold them back, backups take them over."""
 
 from copy import deepcopy
+from math import inf
 
 import pytest
 from hypothesis import given, strategies
@@ -351,3 +352,20 @@ def test_pauses_do_not_depend_on_the_time_of_day(sending: Sending, seconds: int)
     assert due is not None
     assert due <= sending.clock.now
     assert (peer.arrived, peer.bind.receives) == (2, True)
+
+
+def test_a_peer_that_throttles_now_and_then() -> None:
+    """One SMS in ten is throttled whatever the pace: the bind does not slow down. One in three: it does."""
+    pace = Pace()
+    for number in range(2_000):
+        now = number / 100
+        pace.left(now, 1)
+        if number % 10 == 9:
+            pace.throttled(now)
+    assert pace.limit == inf
+    for number in range(2_000, 2_400):
+        now = number / 100
+        pace.left(now, 1)
+        if number % 3 == 0:
+            pace.throttled(now)
+    assert pace.limit < 100

@@ -1,7 +1,8 @@
 """How fast SMS may leave on one bind. Pure: times are monotonic seconds, handed in.
 
-A configured rate is a token bucket. A peer that throttles slows the bind down beside that: its pace begins at
-half of what the peer took, is halved with each further second in which it throttles, and grows steadily else.
+A configured rate is a token bucket. A peer that throttles more than now and then (SHARE) slows the bind down
+beside that: its pace begins at half of what the peer took, is halved with each further second in which it
+throttles so, and grows steadily else.
 Once it is what was offered when the peer began to throttle, and twice what it took, it is no limit any more;
 from nothing to there it takes RECOVERY seconds, or STEP a second where that is more. So a full queue is not
 offered whole, second after second.
@@ -21,6 +22,9 @@ RECOVERY: Final = 60.0
 """Seconds in which a pace grows from nothing to where it is no limit any more."""
 MEASURED: Final = 2.0
 """Seconds over which is measured what a bind achieves."""
+SHARE: Final = 0.2
+"""So many of the SMS that left lately must be throttled. Fewer leave again by themselves; a bind that slowed
+down for each of them would nearly stand still at a peer that throttles one in ten, whatever the pace."""
 HOLD, HALVE, PAUSE = 80, 90, 100
 """From which congestion_state on the pace is not raised, is halved, and nothing leaves for a second (SMPP 5.0
 section 4.8.4.18: 80 to 89 congested, 90 to 99 seriously so, 100 at the limit)."""
@@ -30,8 +34,8 @@ class Pace:
     """The pace of one bind. rate: SMS a second, 0: any number. burst: how many may leave at once."""
 
     __slots__ = (
-        "_burst", "_ceiling", "_counted", "_grown_at", "_growth", "_held_until", "_last", "_limit",
-        "_measured_at", "_not_before", "_rate", "_slowed_at", "_tokens", "_tokens_at",
+        "_before", "_burst", "_ceiling", "_counted", "_grown_at", "_growth", "_held_until", "_last", "_limit",
+        "_measured_at", "_not_before", "_offers", "_rate", "_slowed_at", "_throttles", "_tokens", "_tokens_at",
     )  # fmt: skip
 
     def __init__(self, rate: float = 0.0, burst: int = 1, now: float = 0.0) -> None:
@@ -45,6 +49,8 @@ class Pace:
         self._slowed_at = self._held_until = self._not_before = -inf
         self._counted = 0  # SMS since _measured_at, without those that were throttled
         self._last = 0.0  # SMS a second in the time before
+        self._offers = self._throttles = 0  # SMS since _measured_at: all, and throttled ones
+        self._before = (0, 0)  # the same of the time before
 
     @property
     def limit(self) -> float:
@@ -76,14 +82,20 @@ class Pace:
         if elapsed >= MEASURED:
             self._last = max(0, self._counted - unanswered + 1) / elapsed
             self._counted, self._measured_at = max(0, unanswered - 1), now
+            self._before = (self._offers, self._throttles)
+            self._offers = self._throttles = 0
         self._counted += 1
+        self._offers += 1
         if self.limit != inf:
             self._see(now)
             self._tokens = max(0.0, self._tokens - 1.0)
 
     def throttled(self, now: float, unanswered: int = 0) -> None:
         """The peer did not take an SMS: too many came. unanswered: how many still wait for an answer."""
-        self._slow_down(now, unanswered)
+        self._throttles += 1
+        offers, throttles = self._before
+        if self._throttles + throttles >= SHARE * (self._offers + offers):
+            self._slow_down(now, unanswered)
         self._counted = max(0, self._counted - 1)
 
     def congested(self, state: int, now: float, unanswered: int = 0) -> None:
