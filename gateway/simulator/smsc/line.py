@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, cast
 
 from gateway.channels.smpp.address_range import AddressRange, claim_of
@@ -194,7 +195,7 @@ class Line:
         if dice.faults.slow is not None and dice.happens("slow"):
             self._note("slow")
             connection.pause_writing()  # the way of a Connection to stop reading
-            self._switch.later(dice.faults.slow.seconds, connection.resume_writing)
+            self._switch.later(dice.faults.slow.seconds, partial(self._read_again, connection))
         if fault:
             self._note(fault)
         if fault in _NOT_TAKEN:
@@ -210,6 +211,11 @@ class Line:
             self._answer_later(request, message_id, then)
         if fault == "unbind":
             connection.unbind()
+
+    def _read_again(self, connection: Connection) -> None:
+        """Behind `slow`. Who has fallen silent meanwhile stays so: else enquire_link would be answered."""
+        if not self._deaf:
+            connection.resume_writing()
 
     def _answer_later(self, request: Submission, message_id: str, then: Callable[[], None]) -> None:
         seconds = self._switch.dice.delay()

@@ -66,6 +66,15 @@ async def test_unbind_and_silence(smsc: StartsCentre) -> None:
     assert "not answered" in await client.wait_lost()
 
 
+async def test_silence_behind_slow_reading(smsc: StartsCentre) -> None:
+    """A centre that has fallen silent reads nothing any more, also when the time of `slow` is over."""
+    centre = await smsc(faults={"slow": {"seconds": 0.02}, "silence": {}})
+    client = await esme(centre, timers=QUICK)
+    with pytest.raises(SimulatorError):
+        await client.submit(sms())
+    assert "not answered" in await client.wait_lost()
+
+
 async def test_delay_and_slow_reading(smsc: StartsCentre) -> None:
     """Responses are late by what the faults say; a centre that reads slowly answers all the same."""
     centre = await smsc(faults={"delay": {"seconds": [0.05, 0.06], "until": 2}, "slow": {"seconds": 0.05}})
