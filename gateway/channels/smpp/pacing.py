@@ -35,7 +35,8 @@ class Pace:
 
     __slots__ = (
         "_before", "_burst", "_ceiling", "_counted", "_grown_at", "_growth", "_held_until", "_last", "_limit",
-        "_measured_at", "_not_before", "_offers", "_rate", "_slowed_at", "_throttles", "_tokens", "_tokens_at",
+        "_measured_at", "_not_before", "_offers", "_rate", "_slowed_at", "_throttles", "_tokens",
+        "_tokens_at",
     )  # fmt: skip
 
     def __init__(self, rate: float = 0.0, burst: int = 1, now: float = 0.0) -> None:
