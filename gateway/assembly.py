@@ -35,6 +35,9 @@ from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
+from gateway.operations.console.building import build_console
+from gateway.operations.console.server import ConsoleServer
+from gateway.operations.console.services import Services
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.key_of_store import open_keys
@@ -69,7 +72,7 @@ from gateway.processing.upkeep import Upkeep
 from gateway.secrets import HashCost, Hasher, generate_password
 from gateway.settings import Settings
 from gateway.storage.contract import Store
-from gateway.storage.engines import open_store
+from gateway.storage.engines import open_reader, open_store
 from gateway.storage.nodes import SharedStore
 
 DAY_MS: Final = 86_400_000
@@ -393,6 +396,7 @@ class Assembly:
             {**operators.commands, **links.commands, **tables.commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
+        self.console = self._build_console(status)
         self._following = [each for each in (self.channel, self.links) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
@@ -410,12 +414,29 @@ class Assembly:
                 nodes,
                 subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
                 self._following,
+                self.console,
             ),
             self._changes,
             self._log,
             self._clock,
             self.observer,
             self.settings.shutdown.deadline,
+        )
+
+    def _build_console(self, status: Status) -> ConsoleServer | None:
+        """The pages and the API over HTTP."""
+        storage, settings = self.settings.storage, self.settings
+        where = storage.path if storage.in_file else storage.url
+        return build_console(
+            Services(
+                settings.console,
+                self._clock,
+                ZoneInfo(settings.service.timezone),
+                self._in_force,
+                self.store,
+                lambda: open_reader(where),
+                status.report,
+            )
         )
 
     def _read_words(self) -> Words:

@@ -17,6 +17,7 @@ from gateway.clock import SteadyClock
 from gateway.events.relay import Relays
 from gateway.inbound.queue import InboundQueue
 from gateway.observer import Observer
+from gateway.operations.console.server import ConsoleServer
 from gateway.operations.control import Control
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
@@ -68,7 +69,7 @@ class Follows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What runs. subscriptions: None where nothing is received over MQTT."""
+    """What runs. subscriptions: None where nothing is received over MQTT. console: None: none is set."""
 
     binds: Binds
     queue: InboundQueue
@@ -84,6 +85,7 @@ class Parts:
     nodes: Nodes | None = None
     subscriptions: Starts | None = None
     following: Sequence[Follows] = ()
+    console: ConsoleServer | None = None
 
 
 class Changes:
@@ -159,6 +161,9 @@ class Lifecycle:
         for channel in parts.channels:
             said |= await channel.start()
             opened.callback(channel.close)
+        if parts.console is not None:
+            said |= await parts.console.start()
+            opened.push_async_callback(parts.console.close)
         if parts.subscriptions is not None:
             parts.subscriptions.start()
             opened.push_async_callback(parts.subscriptions.close)

@@ -358,8 +358,26 @@ class Posted(NamedTuple):
     number: int
 
 
+class Acted(NamedTuple):
+    """An action of an operator was executed as SMS `number`.
+
+    request: drawn by who asked for it; a second one with the same is the same action. actor: the account.
+    msisdn: the customer's. reason: the operator's own words.
+    """
+
+    request: str
+    number: int
+    at: int
+    actor: str
+    action: str
+    msisdn: str
+    reason: str
+
+
 PROVINCE: Final = "province"
 """The family of events that are for one province's system only."""
+FIGURES: Final = "figures"
+"""The family of events that say what a commit adds to the figures: for who counts them only."""
 
 
 @dataclass(slots=True)
@@ -401,6 +419,7 @@ class Commit:
     asked: new SMS to provinces. asked_over: those that are over, if they are not yet. overdue: those whose
     time is up with this commit. posted: SMS from provinces; one whose province and id are stored already is a
     Conflict.
+    acted: actions of operators; one whose request is stored already is a Conflict.
     ordinals: by number of a message, the ordinal of its digest (gateway.storage.nodes.Equal); absent: 0.
     revisions: of the customers that were loaded (World.revisions).
     receipts: each replaces that of the same SMS and part. receipts_seen: by number of a long SMS, how many of
@@ -430,6 +449,7 @@ class Commit:
     asked_over: list[AskedOver] = field(default_factory=list)
     overdue: list[AskedOver] = field(default_factory=list)
     posted: list[Posted] = field(default_factory=list)
+    acted: list[Acted] = field(default_factory=list)
     ordinals: dict[int, int] = field(default_factory=dict)
     revisions: Mapping[str, int] = field(default_factory=dict)
     receipts: list[PartReceipt] = field(default_factory=list)

@@ -26,6 +26,7 @@ from gateway.channels.smpp.settings import (
     Smpp,
 )
 from gateway.events.broker import MqttSettings, Node, Provinces
+from gateway.operations.console.settings import Console, Statistics
 from gateway.storage.settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -112,6 +113,8 @@ class Settings(Closed):
     provinces: Provinces = Provinces()
     node: Node = Node()
     tables: TableSettings = TableSettings()
+    console: Console = Console()
+    statistics: Statistics = Statistics()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()
 
@@ -405,8 +408,13 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     file = base / logging.file if logging.file else None
     words = base / service.sensitive_words if service.sensitive_words else None
     folder = settings.tables.folder
+    console = settings.console
+    if console.listen is not None:
+        tls = _below(base, console.listen.tls)
+        console = console.model_copy(update={"listen": console.listen.model_copy(update={"tls": tls})})
     return settings.model_copy(
         update={
+            "console": console,
             "smpp": smpp.model_copy(update={"listen": listen, "links": links}),
             "service": service.model_copy(update={"sensitive_words": words}),
             "storage": storage.model_copy(update=paths),

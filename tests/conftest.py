@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,9 @@ Report = Callable[[str], None]
 
 FIGURE = "figure"
 """Under this name a test's properties have what it reports: pytest-xdist hands properties over."""
+
+# Tests run side by side: no gateway of theirs listens on the usual port of the console.
+os.environ.setdefault("FETION__CONSOLE__LISTEN", "null")
 
 # The machine may be busy: a slow example is no failure.
 settings.register_profile("default", deadline=None)

@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Mapping
 
-from tests.test_architecture import LAYERS, PRODUCT, ROOT, is_within, modules_of
+from tests.layout import LAYERS
+from tests.test_architecture import PRODUCT, ROOT, is_within, modules_of
 
 PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- picture: written by `make picture` -->\n", "<!-- end of the picture -->\n"

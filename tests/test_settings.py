@@ -15,6 +15,12 @@ ROOT = Path(__file__).parent.parent
 BAD_CONFIGS = sorted((Path(__file__).parent / "vectors" / "bad_config").glob("*.yaml"))
 
 
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of the suite's own."""
+    monkeypatch.delenv("FETION__CONSOLE__LISTEN")
+
+
 def faults_of(path: Path | None, environ: dict[str, str]) -> list[str]:
     """The faults of a file and an environment, as printed."""
     with pytest.raises(TableError) as caught:
@@ -234,8 +240,8 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
         (
             "FETION__",
             "1",
-            "unknown key; known: limits, logging, mqtt, node, provinces, service, shutdown, smpp, storage,"
-            " tables",
+            "unknown key; known: console, limits, logging, mqtt, node, provinces, service, shutdown, smpp,"
+            " statistics, storage, tables",
         ),
     ],
 )

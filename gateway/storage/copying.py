@@ -37,12 +37,18 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
         " receipted_at",
         "early_receipt": "account, key, other, remote_id, at, state, said, error, receipted_at, source,"
         " destination, reported",
+        "figure": "kind, measure, period, province, way, what, outcome, count, parts",
+        "active_customer": "kind, period, msisdn, province, ways",
+        "console_account": "name, password, role, province, created_at, disabled",
+        "console_session": "digest, account, token, created_at, seen_at, expires_at",
+        "console_audit": "id, at, account, action, subject, reason, remote",
+        "operator_action": "request, number, at, actor, action, msisdn, reason",
         "meta": "key, value",
     }
 )
 """Table -> its columns."""
 
-BOOLEANS: Final = frozenset({"secret", "blocked", "complete", "trial", "repeat", "reported"})
+BOOLEANS: Final = frozenset({"secret", "blocked", "complete", "trial", "repeat", "reported", "disabled"})
 """Columns that say yes or no."""
 
 KEPT: Final = frozenset({"run", "settled", "settled_at", "key_check"})

@@ -14,10 +14,11 @@ def write_config(folder: Path, *layers: Mapping[str, Any]) -> Path:
     """Write config.yaml into the folder, which is made where it is missing.
 
     layers: sections as in config.yaml. Each layer overrides the keys that it has, at any depth, and leaves
-    the others; a list is replaced as a whole. Below all layers the gateway listens on a free port. Relative
-    paths in a configuration are relative to its folder. Raises TableError for a value that YAML cannot hold.
+    the others; a list is replaced as a whole. Below all layers the gateway listens on a free port, and has no
+    console. Relative paths in a configuration are relative to its folder. Raises TableError for a value that
+    YAML cannot hold.
     """
-    sections: dict[str, Any] = {"smpp": {"listen": {"port": 0}}}
+    sections: dict[str, Any] = {"smpp": {"listen": {"port": 0}}, "console": {"listen": None}}
     for layer in layers:
         _lay_over(sections, layer)
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ _WATERMARK: Final = (
 """Here it stands in the row of the node, which is that of a gateway without a name."""
 _LEAVE: Final = "UPDATE node SET holder = '', until = 'epoch' WHERE number = 0"
 
-_NUMBERED: Final = ("product_record", "uncertain")
+_NUMBERED: Final = ("product_record", "uncertain", "console_audit")
 """Tables whose `id` the server draws."""
 
 

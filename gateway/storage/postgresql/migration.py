@@ -9,7 +9,7 @@ from gateway.storage.contract import StoreUnusable
 from gateway.storage.postgresql.owner import GONE, LIVE
 from gateway.storage.postgresql.place import Place
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 _LOCK: Final = 0x0FE7_1011
 """Key of the lock that one migration holds, to the end of its transaction."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.storage.contract import StoreUnusable
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The sections of the console, one file each."""

@@ -1,0 +1,141 @@
+"""Figures: how much happened, by day, week and month. The values, and what a store does with them.
+
+A figure is a number of events of one kind: a measure, with the home province of the customer, the way of
+access, what it was and how it ended. Its days run in service.timezone; a week begins on Monday. Figures of a
+week or a month are the sums of those of its days, but for ACTIVE: a customer who was active on two days of
+a month counts once in it.
+
+tests/contracts runs one suite over every driver:
+
+1. `fold` adds and moves the cursor of its consumer in one commit, or does nothing: what was folded up to
+   a sequence is never folded again.
+2. `replace_day` makes the figures of a day, and who was active in it, what it is given, in one commit. The
+   figures of its week and month change by the difference; those of ACTIVE are counted anew from the days of
+   which it is still known who was active, as long as that is every day of the week or month with a figure;
+   else they only grow.
+3. A figure that becomes 0 is gone.
+4. Nodes that share the store fold at the same time: what both add is there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
+
+
+class Measure(StrEnum):
+    """What is counted, with what its columns hold.
+
+    UPLINK: SMS from customers. way: of access; what: instruction; outcome: commands.model.Result; parts: SMS.
+    DOWNLINK: SMS to customers that are over. way; outcome: sent, failed, expired ...; parts: SMS.
+    EVENT: what happened to customers. way; what: family/name, such as service/opened.
+    ORDER: products. way; what: product; outcome: order or cancel.
+    ACTIVE: customers with an SMS of theirs in the period. way: "" = any, else one that they used.
+    """
+
+    UPLINK = "uplink"
+    DOWNLINK = "downlink"
+    EVENT = "event"
+    ORDER = "order"
+    ACTIVE = "active"
+
+
+SERVICE: Final = "service"
+"""The way of what an operator or agent did for a customer (客服)."""
+
+WAYS: Final = ("161", "12520", "1008619", "province", "other")
+"""Ways of access of an SMS, in the order of their bits in `ways`: access codes; province: the number of
+a province's system; other: whatever else the tables have."""
+
+
+class FigureKey(NamedTuple):
+    """What a figure counts on one day (YYYY-MM-DD)."""
+
+    day: str
+    measure: str
+    province: str
+    way: str
+    what: str
+    outcome: str
+
+
+class Amount(NamedTuple):
+    """How many times it happened, and how many SMS (parts of long ones) that were."""
+
+    times: int
+    parts: int
+
+
+@dataclass(slots=True)
+class Figures:
+    """What some commits add. active: (day, mobile) -> province and ways (bits)."""
+
+    amounts: dict[FigureKey, Amount] = field(default_factory=dict)
+    active: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+
+
+class PeriodKind(StrEnum):
+    """How long a period is."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+def begin_of(kind: PeriodKind, day: date) -> date:
+    """The first day of the period that a day is in."""
+    if kind is PeriodKind.WEEK:
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if kind is PeriodKind.MONTH else day
+
+
+COLUMNS: Final = ("period", "province", "way", "what", "outcome")
+"""What figures may be told apart by."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureQuery:
+    """Which figures are asked for. first, last: first days of periods (YYYY-MM-DD), both included.
+
+    only: column -> the values that count; others do not. by: columns that are told apart, in this order.
+    """
+
+    kind: PeriodKind
+    measure: Measure
+    first: str
+    last: str
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
+
+
+class FigureRow(NamedTuple):
+    """keys: the values of the columns of FigureQuery.by."""
+
+    keys: tuple[str, ...]
+    times: int
+    parts: int
+
+
+class FigureStore(Protocol):
+    """The figures of a store, as who counts sees them."""
+
+    async def fold(self, consumer: str, sequence: int, figures: Figures) -> bool:
+        """Add figures, unless the cursor of the consumer is at `sequence` or behind it already; and move it
+        there. Gives whether it added them. Durable, in a commit of its own (rule 1)."""
+
+    async def replace_day(self, day: str, figures: Figures) -> None:
+        """Rule 2. Durable, in a commit of its own. All keys of `figures` are of that day."""
+
+    async def forget_active(self, before: str, limit: int) -> int:
+        """Forget who was active in periods that ended before a day, `limit` rows at most; gives how many."""
+
+
+class FigureReader(Protocol):
+    """The figures of a store, as who looks sees them: gateway.storage.reader.Reader has these calls."""
+
+    def figures(self, query: FigureQuery) -> list[FigureRow]:
+        """The figures asked for, ordered by their keys. ACTIVE is not to be summed over periods or ways."""
+
+    def first_figure(self) -> str:
+        """The first day that has a figure, "" where there is none."""
