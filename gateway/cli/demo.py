@@ -107,6 +107,7 @@ def demo_settings(folder: Path, log_file: Path, *, free_port: bool) -> Settings:
     return settings.model_copy(
         update={
             "smpp": settings.smpp.model_copy(update={"listen": listen}),
+            "console": settings.console.model_copy(update={"listen": None}),
             "storage": settings.storage.model_copy(update=storage),
             "logging": settings.logging.model_copy(update={"file": log_file, "format": "json"}),
         }

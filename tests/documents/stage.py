@@ -28,11 +28,11 @@ _FEW: Final = "--count 400"
 
 
 class Stage:
-    """A folder with `.venv/bin`, config.yaml and the files that examples name, and its free port."""
+    """A folder with `.venv/bin`, config.yaml and the files that examples name, and its free ports."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port, self.console = free_port(), free_port()
         programs = folder / ".venv" / "bin"
         programs.mkdir(parents=True)
         _program(programs / "fetion-gateway", _SHIM.format(python=sys.executable))
@@ -52,7 +52,8 @@ class Stage:
         """The variables of its commands."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FETION__")}
         path = f"{self.folder / '.venv' / 'bin'}{os.pathsep}{kept.get('PATH', '')}"
-        return kept | {"PATH": path, "FETION__SMPP__LISTEN__PORT": str(self.port)}
+        ports = {"SMPP": self.port, "CONSOLE": self.console}
+        return kept | {"PATH": path} | {f"FETION__{k}__LISTEN__PORT": str(port) for k, port in ports.items()}
 
     @contextlib.contextmanager
     def gateway(self) -> Iterator[None]:
