@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from itertools import chain, islice
 from typing import TypeVar
 
-from commands.model import Buddy, Customer
+from commands.model import Buddy, Customer, CustomerState
 from gateway.message import (
     Asked,
     Attempt,
@@ -19,7 +19,9 @@ from gateway.message import (
     Uncertain,
     Watermark,
 )
+from gateway.storage.figures import FigureQuery, FigureRow
 from gateway.storage.memory.events import Events
+from gateway.storage.memory.figures import Counted
 from gateway.storage.reader import (
     ENDLESS,
     JOINED_WITHIN,
@@ -75,6 +77,7 @@ class Content:
     expected: dict[int, Expectation] = field(default_factory=dict)
     settled: Watermark = field(default=Watermark(0, 0))
     events: Events = field(default_factory=Events)
+    counted: Counted = field(default_factory=Counted)
     key_check: int | None = None
     run: int = 0
     in_use: bool = False
@@ -149,6 +152,17 @@ class MemoryReader:
     def orders(self) -> Iterator[CustomerOrders]:
         customers = sorted(self._content.customers.items())
         return (CustomerOrders(msisdn, each.orders) for msisdn, each in customers if each.orders)
+
+    def figures(self, query: FigureQuery) -> list[FigureRow]:
+        return self._content.counted.find(query)
+
+    def first_figure(self) -> str:
+        return self._content.counted.first()
+
+    def open_mobiles(self) -> Iterator[str]:
+        open_ = {CustomerState.OPEN, CustomerState.SUSPENDED}
+        customers = sorted(self._content.customers.items())
+        return (msisdn for msisdn, each in customers if each.state in open_)
 
     def close(self) -> None:
         """Nothing is held."""
