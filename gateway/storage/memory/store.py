@@ -71,7 +71,6 @@ class MemoryStore(EventCalls, FigureCalls, provinces.ProvinceCalls, receipts.Rec
         self._content = content
         self._events = content.events
         self._events.opened()
-        self._counted = content.counted
         self.room = ROOM
         self.run = self._draw_run()
         content.in_use = True

@@ -97,11 +97,6 @@ SELECT msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching 
 WHERE msisdn > :after AND json_extract(doc, '$.orders') IS NOT NULL ORDER BY msisdn LIMIT :limit
 """
 
-_OPEN_PAGE = """
-SELECT msisdn FROM customer WHERE msisdn > :after AND state IN ('open', 'suspended')
-ORDER BY msisdn LIMIT :limit
-"""
-
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
@@ -212,10 +207,6 @@ class SqliteReader:
     def first_figure(self) -> str:
         """Search the primary key."""
         return figures.first_figure(self._read)
-
-    def open_mobiles(self) -> Iterator[str]:
-        """Go through the customers by their key."""
-        return self._paged(_OPEN_PAGE, lambda row: str(row[0]))
 
     def _read(self, statement: str, values: Sequence[Any] | dict[str, int]) -> list[Row]:
         try:
