@@ -33,7 +33,6 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
-from gateway.message import FIGURES
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console
@@ -177,9 +176,8 @@ class Assembly:
             self._log,
             self.observer,
         )
-        self.figures.rebuilding.place = lambda: self.events.place(FIGURES)
         self.events = Relays(
-            [*self._consumers, *self.figures.consumers],
+            self._consumers,
             self.store,
             self._clock,
             random,
@@ -434,6 +432,7 @@ class Assembly:
                 subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
                 self._following,
                 self.console,
+                self.figures.consumer,
             ),
             self._changes,
             self._log,
@@ -474,7 +473,9 @@ class Assembly:
         """A batch is done."""
         self._changes.note()
         self._load.measure()
-        self.events.wake()
+        if self._consumers:
+            self.events.wake()
+        self.figures.wake()
         self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:
