@@ -22,7 +22,8 @@ SERIOUS: Final = ("serious", "critical")
 OVERFLOW: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 """Pixels by which a page is wider than its window."""
 REACHED: Final = """() => {
-  const usable = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')]
+  const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+  const usable = [...document.querySelectorAll(all)]
     .filter(each => !each.disabled && each.type !== 'hidden' && each.getClientRects().length);
   return usable.map(each => each.outerHTML.slice(0, 120));
 }"""
