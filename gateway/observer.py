@@ -222,7 +222,7 @@ class Observer:
     def committed(
         self, commit: Commit, purposes: Sequence[str], waits: Sequence[float], seconds: float
     ) -> None:
-        """A batch is stored and answered. For whoever counts: once per batch, beside what is told of each SMS.
+        """A batch is stored and answered: told once, beside what is told of each of its SMS.
 
         Args:
             commit: all of it.

@@ -139,7 +139,7 @@ class Answers:
                 purposes.append(purpose)
                 waits.append(wait)
                 observer.handled(entry, came.bind, purpose, len(handled.replies), wait, now_ms)
-            if prepared.handed_in:
+            if prepared.handed_in is not None:
                 observer.committed(prepared.commit, purposes, waits, now - prepared.handed_in)
             for m, number in chain(prepared.repeats, prepared.late_repeats):
                 observer.repeated(m.came.bind, m.came.sequence, m.msisdn, number)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from gateway.operations.metrics.histogram import Histogram, quantile
@@ -29,7 +30,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What was between two samples: SMS a second from and to handsets; round trip in seconds, 0.0: none came."""
+    """Between two samples: SMS a second from and to handsets; round trips in seconds, 0.0: none came."""
 
     came: float
     left: float
@@ -38,7 +39,8 @@ class Interval:
 
 
 class Samples:
-    """Keeps KEPT samples; bounded. lag: seconds by which ticks came late. worst_lag: since the last sample."""
+    """Keeps the last KEPT samples. lag: by how many seconds ticks came late. worst_lag: the longest of those
+    between the last two samples."""
 
     def __init__(self, tally: Tally, monotonic: Callable[[], float]) -> None:
         self.lag = Histogram(LAGS)
@@ -84,7 +86,7 @@ class Samples:
         samples = list(self._samples)
         step = max(1, KEPT // points)
         ends = samples[::-1][::step][::-1]
-        return [_between(before, after) for before, after in zip(ends, ends[1:], strict=False)]
+        return [_between(before, after) for before, after in pairwise(ends)]
 
     def recent(self) -> tuple[float, dict[Key, int], dict[Key, int]]:
         """Over how many seconds, about a minute or since the start, which SMS came and left."""
