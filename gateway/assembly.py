@@ -44,6 +44,7 @@ from gateway.operations.key_of_store import open_keys
 from gateway.operations.links import LinkCommands
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
+from gateway.operations.metrics.building import Metrics
 from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
@@ -131,7 +132,8 @@ class Assembly:
         self._logger.info("tables.loaded", version=self._in_force.tables.version)
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self._links = event_log.links
-        self.observer = together([event_log, *self._observers])
+        self.metrics = Metrics(self._clock, self._in_force.home)
+        self.observer = together([event_log, *self.metrics.observers, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
         self._shared = store if name is not None and isinstance(store, SharedStore) else None
@@ -184,7 +186,13 @@ class Assembly:
             self._in_force,
             self._addressing,
             Terms(self._node, "place.province", settings.provinces.parts, quotas),
-            Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
+            Around(
+                self.store,
+                self.outbox,
+                self._clock,
+                together([log, *self.metrics.observers, *self._observers]),
+                self._work.set,
+            ),
         )
 
     def _build_ways(self) -> None:
@@ -396,6 +404,7 @@ class Assembly:
             {**operators.commands, **links.commands, **tables.commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
+        self.metrics.watch(watched, status, self._load)
         self.console = self._build_console(status)
         self._following = [each for each in (self.channel, self.links) if each is not None]
         self._lifecycle = Lifecycle(
@@ -415,6 +424,7 @@ class Assembly:
                 subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
                 self._following,
                 self.console,
+                self.metrics.samples,
             ),
             self._changes,
             self._log,
@@ -436,6 +446,7 @@ class Assembly:
                 self.store,
                 lambda: open_reader(where),
                 status.report,
+                self.metrics,
             )
         )
 

@@ -98,6 +98,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
     "gateway.operations.console.server": frozenset({"uvicorn", "starlette"}),
+    "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),
