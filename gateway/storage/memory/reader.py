@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from commands.model import Buddy, Customer
 from gateway.message import (
+    Acted,
     Asked,
     Attempt,
     Delivery,
@@ -29,6 +30,7 @@ from gateway.storage.reader import (
     JournalRecord,
     LookedAt,
 )
+from gateway.storage.records import without_password
 
 Sms = TypeVar("Sms", JournalRecord, MobileTerminated)
 CLOSED = (
@@ -72,6 +74,7 @@ class Content:
     posted: dict[tuple[str, str], Posted] = field(default_factory=dict)
     receipts: dict[tuple[int, int], PartReceipt] = field(default_factory=dict)
     early: dict[tuple[str, str, Delivery], EarlyReceipt] = field(default_factory=dict)
+    actions: dict[str, Acted] = field(default_factory=dict)
     expected: dict[int, Expectation] = field(default_factory=dict)
     settled: Watermark = field(default=Watermark(0, 0))
     events: Events = field(default_factory=Events)
@@ -149,6 +152,12 @@ class MemoryReader:
     def orders(self) -> Iterator[CustomerOrders]:
         customers = sorted(self._content.customers.items())
         return (CustomerOrders(msisdn, each.orders) for msisdn, each in customers if each.orders)
+
+    def customer(self, msisdn: str) -> Customer | None:
+        return without_password(self._content.customers.get(msisdn))
+
+    def holder(self, fetion_number: str) -> str | None:
+        return self._content.holders.get(fetion_number)
 
     def close(self) -> None:
         """Nothing is held."""

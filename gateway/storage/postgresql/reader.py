@@ -7,7 +7,7 @@ from typing import Any, Final, Self, TypeVar
 import orjson
 import psycopg
 
-from commands.model import Hidden
+from commands.model import Customer, Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.postgresql.backwards import Backwards, Row, Step
@@ -27,7 +27,7 @@ from gateway.storage.reader import (
     JournalRecord,
     LookedAt,
 )
-from gateway.storage.records import customer_of
+from gateway.storage.records import customer_of, without_password
 
 PAGE: Final = 5000
 """Rows that an iterator reads at a time: an old snapshot that is held would keep autovacuum from its work."""
@@ -97,6 +97,8 @@ _ORDER_PAGE = f"""
 SELECT {CUSTOMER_COLUMNS} FROM customer
 WHERE msisdn > %(after)s AND position('"orders":[' IN doc) > 0 ORDER BY msisdn LIMIT %(limit)s
 """  # noqa: S608
+_CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customer WHERE msisdn = %s"  # noqa: S608
+_HOLDER = "SELECT msisdn FROM customer WHERE fetion_number = %s"
 
 T = TypeVar("T")
 R = TypeVar("R", JournalRecord, DownlinkRecord)
@@ -227,6 +229,16 @@ class PostgresReader:
     def orders(self) -> Iterator[CustomerOrders]:
         """Go through the customers whose documents have orders."""
         return self._paged(_ORDER_PAGE, _customer_orders, {"after": -1})
+
+    def customer(self, msisdn: str) -> Customer | None:
+        """Look into the table by its key."""
+        rows = self._read(_CUSTOMER, (int(msisdn),))
+        return without_password(customer_of(rows[0])) if rows else None
+
+    def holder(self, fetion_number: str) -> str | None:
+        """Look into the index of Fetion numbers."""
+        rows = self._read(_HOLDER, (int(fetion_number),))
+        return str(rows[0][0]) if rows else None
 
     def close(self) -> None:
         """Close the connection."""
