@@ -43,7 +43,7 @@ from gateway.message import (
     StoredPart,
     Watermark,
 )
-from gateway.storage.accounts import ActionStore
+from gateway.storage.accounts import AccountStore, ActionStore
 
 
 class StorageError(Exception):
@@ -225,7 +225,9 @@ class EnquiryStore(Protocol):
         """The SMS in with these numbers, of all nodes, by number."""
 
 
-class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, ActionStore, Protocol):
+class Store(
+    EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, ActionStore, Protocol
+):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.operations.console.refused import Refused as Refused
 from gateway.operations.console.rights import Right, Viewer
 from gateway.operations.console.services import Services
 
@@ -54,14 +55,6 @@ class Visit:
 
 
 Endpoint: TypeAlias = Callable[[Visit], Awaitable[Response]]
-
-
-class Refused(Exception):
-    """The request cannot be answered. Its text says why, and what to do; it is shown to the visitor."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

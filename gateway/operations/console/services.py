@@ -1,15 +1,18 @@
 """What the pages need of the gateway. Each section of the console adds its own service here."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
 from gateway.clock import Clock
+from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -27,3 +30,18 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    _reading: Reading = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reading = Reading(self.open_reader)
+
+    async def read(self, function: Callable[[Reader], T]) -> T:
+        """Return what a function gives for a Reader, in a thread of its own.
+
+        Raises Refused 503 if too many wait, and if the store cannot be read now.
+        """
+        return await self._reading.read(function)
+
+    def close(self) -> None:
+        """Begin no reading any more."""
+        self._reading.close()

@@ -24,6 +24,7 @@ from gateway.message import (
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.memory import actions, provinces, receipts
+from gateway.storage.memory.accounts import AccountCalls
 from gateway.storage.memory.enquiries import EnquiryCalls
 from gateway.storage.memory.events import EventCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
@@ -58,7 +59,12 @@ class MemoryStores:
 
 
 class MemoryStore(
-    EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, EnquiryCalls, actions.ActionCalls
+    EventCalls,
+    provinces.ProvinceCalls,
+    receipts.ReceiptCalls,
+    EnquiryCalls,
+    AccountCalls,
+    actions.ActionCalls,
 ):
     """Store over one Content: gateway.storage.contract says what each call does.
 

@@ -11,6 +11,7 @@ from gateway.message import OPERATOR, Commit, Expected, MobileTerminated, Stored
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, RecentSms, StorageError, StoreUnusable
 from gateway.storage.postgresql import customers
+from gateway.storage.postgresql.accounts import AccountCalls
 from gateway.storage.postgresql.actions import ActionCalls
 from gateway.storage.postgresql.candidates import Candidates, find, recover
 from gateway.storage.postgresql.enquiries import EnquiryCalls
@@ -65,7 +66,9 @@ UPDATE outbox SET repeat = TRUE WHERE node = %s AND state = 0 AND NOT repeat AND
 _RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
-class PostgresStore(EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, ActionCalls):
+class PostgresStore(
+    EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, ActionCalls
+):
     """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
     call promises."""
 

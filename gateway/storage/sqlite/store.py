@@ -31,6 +31,7 @@ from gateway.storage.contract import (
     StoreInUse,
     StoreUnusable,
 )
+from gateway.storage.sqlite.accounts import AccountCalls
 from gateway.storage.sqlite.actions import ActionCalls
 from gateway.storage.sqlite.actions import write as write_actions
 from gateway.storage.sqlite.candidates import Candidates
@@ -101,7 +102,7 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, ActionCalls):
+class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, ActionCalls):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     node = 0
