@@ -33,6 +33,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
+from gateway.message import OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console
@@ -54,6 +55,7 @@ from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
+from gateway.processing.actions import Actions
 from gateway.processing.addressing import Accounts, Addressing, Spelling
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
@@ -147,6 +149,7 @@ class Assembly:
         self._numbers = MessageNumbers(self.store.node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
+        opened.callback(self.actions.close)
         self._build_lifecycle()
 
     def _open_store(self) -> Store:
@@ -221,7 +224,7 @@ class Assembly:
         settle = max(SETTLE_MS, int(1000 * (timers.enquire_link + timers.response)))
         self.retransmissions = Retransmissions(
             self.store,
-            {name: terms.retransmission_ms for name, terms in accounts.items()},
+            {name: terms.retransmission_ms for name, terms in accounts.items()} | {OPERATOR: 0},
             max(int(2000 * timers.response), settle + GRAIN_MS),
             self._clock.now_ms(),
             monotonic(),
@@ -263,7 +266,7 @@ class Assembly:
         )
         exchange.enquired = self._enquiries.put
         exchange.receipts_with(self.receipts)
-        sessions = itertools.count((self.store.run << 32) + 1)
+        sessions = self._sessions = itertools.count((self.store.run << 32) + 1)
         monotonic = self._clock.monotonic
         self.channels = [driver.build(exchange, self.observer, monotonic, sessions) for driver in drivers]
         self.channel, self.links = smpp.channel, smpp.links
@@ -313,9 +316,11 @@ class Assembly:
         self._build_recovery()
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
-        batches = Batches(
-            recognition, self._build_execution(), Reports(self._numbers, self._makers), placement
+        self.actions = Actions(
+            queue, self._in_force, self._numbers, self.store, self._sessions.__next__, clock.monotonic
         )
+        reports = Reports(self._numbers, self._makers)
+        batches = Batches(recognition, self._build_execution(), reports, self.actions, placement)
         self._build_provinces()
         stages = Stages(
             queue,
@@ -447,6 +452,7 @@ class Assembly:
                 lambda: open_reader(where),
                 status.report,
                 self.metrics,
+                self.actions,
             )
         )
 

@@ -13,7 +13,8 @@ Rules for a driver; tests/contracts runs one suite over every driver:
    not; what it gave, it gives once.
 4. SMS and what belongs to them come by number, product records in the order in which they were made. Where
    several nodes share the store, SMS in come by time, and by number those of one node.
-5. No reader gives a secret: the text of a hidden or secret SMS is "", in whatever form the store has it.
+5. No reader gives a secret: the text of a hidden or secret SMS is "", in whatever form the store has it, and
+   so is the password of a customer.
 6. An engine's error leaves the driver as StoreUnusable, also out of an iterator.
 7. What it gives are the values below, whatever the engine keeps.
 
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
-from commands.model import Hidden, Order
+from commands.model import Customer, Hidden, Order
 from gateway.message import DONE, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.figures import FigureReader
 
@@ -241,6 +242,12 @@ class Reader(FigureReader, Protocol):
 
     def orders(self) -> Iterator[CustomerOrders]:
         """Give every customer who has ordered something, by mobile."""
+
+    def customer(self, msisdn: str) -> Customer | None:
+        """Give the customer with that mobile (11 digits), to be read only."""
+
+    def holder(self, fetion_number: str) -> str | None:
+        """Give the mobile of the customer who holds that Fetion number (9 digits)."""
 
     def close(self) -> None:
         """Let go of the store. Nothing may be called afterwards."""

@@ -10,6 +10,7 @@ from gateway.clock import Clock
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
 from gateway.operations.metrics.building import Metrics
+from gateway.processing.actions import Actions
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
 
@@ -21,7 +22,7 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports.
+    `fetion-gateway status` reports. actions: executes what agents do for customers.
     """
 
     settings: ConsoleSettings
@@ -32,6 +33,7 @@ class Services:
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
     metrics: Metrics
+    actions: Actions
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from commands.model import Buddy, Customer, CustomerState
 from gateway.message import (
+    Acted,
     Asked,
     Attempt,
     Delivery,
@@ -36,6 +37,7 @@ from gateway.storage.reader import (
     Searched,
     Wanted,
 )
+from gateway.storage.records import without_password
 
 Sms = TypeVar("Sms", JournalRecord, MobileTerminated)
 CLOSED = (
@@ -79,6 +81,7 @@ class Content:
     posted: dict[tuple[str, str], Posted] = field(default_factory=dict)
     receipts: dict[tuple[int, int], PartReceipt] = field(default_factory=dict)
     early: dict[tuple[str, str, Delivery], EarlyReceipt] = field(default_factory=dict)
+    actions: dict[str, Acted] = field(default_factory=dict)
     expected: dict[int, Expectation] = field(default_factory=dict)
     settled: Watermark = field(default=Watermark(0, 0))
     events: Events = field(default_factory=Events)
@@ -193,6 +196,12 @@ class MemoryReader:
         open_ = {CustomerState.OPEN, CustomerState.SUSPENDED}
         customers = sorted(self._content.customers.items())
         return (msisdn for msisdn, each in customers if each.state in open_)
+
+    def customer(self, msisdn: str) -> Customer | None:
+        return without_password(self._content.customers.get(msisdn))
+
+    def holder(self, fetion_number: str) -> str | None:
+        return self._content.holders.get(fetion_number)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Self, TypeVar
 import orjson
 import psycopg
 
-from commands.model import Hidden
+from commands.model import Customer, Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.figures import FigureQuery, FigureRow
@@ -34,7 +34,7 @@ from gateway.storage.reader import (
     Searched,
     Wanted,
 )
-from gateway.storage.records import customer_of
+from gateway.storage.records import customer_of, without_password
 
 PAGE: Final = 5000
 """Rows that an iterator reads at a time: an old snapshot that is held would keep autovacuum from its work."""
@@ -117,6 +117,8 @@ _ORDER_PAGE = f"""
 SELECT {CUSTOMER_COLUMNS} FROM customer
 WHERE msisdn > %(after)s AND position('"orders":[' IN doc) > 0 ORDER BY msisdn LIMIT %(limit)s
 """  # noqa: S608
+_CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customer WHERE msisdn = %s"  # noqa: S608
+_HOLDER = "SELECT msisdn FROM customer WHERE fetion_number = %s"
 
 _OPEN_PAGE = """
 SELECT msisdn FROM customer WHERE msisdn > %(after)s AND state IN ('open', 'suspended')
@@ -312,6 +314,16 @@ class PostgresReader:
     def open_mobiles(self) -> Iterator[str]:
         """Go through the customers by their key."""
         return self._paged(_OPEN_PAGE, lambda row: str(row[0]), {"after": -1})
+
+    def customer(self, msisdn: str) -> Customer | None:
+        """Look into the table by its key."""
+        rows = self._read(_CUSTOMER, (int(msisdn),))
+        return without_password(customer_of(rows[0])) if rows else None
+
+    def holder(self, fetion_number: str) -> str | None:
+        """Look into the index of Fetion numbers."""
+        rows = self._read(_HOLDER, (int(fetion_number),))
+        return str(rows[0][0]) if rows else None
 
     def close(self) -> None:
         """Close the connection."""

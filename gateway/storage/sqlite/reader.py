@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
-from commands.model import Hidden
+from commands.model import Customer, Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.bisection import first_behind
 from gateway.storage.contract import StoreUnusable, other_schema
@@ -30,6 +30,7 @@ from gateway.storage.reader import (
 )
 from gateway.storage.records import customer_of
 from gateway.storage.sqlite import figures
+from gateway.storage.records import customer_of, without_password
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
 from gateway.storage.sqlite.outgoing import waiting
 from gateway.storage.sqlite.receipts import OF_SMS, part_receipt
@@ -116,6 +117,10 @@ _ORDER_PAGE = """
 SELECT msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching FROM customer
 WHERE msisdn > :after AND json_extract(doc, '$.orders') IS NOT NULL ORDER BY msisdn LIMIT :limit
 """
+_CUSTOMER = """
+SELECT msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching FROM customer WHERE msisdn = ?
+"""
+_HOLDER = "SELECT msisdn FROM customer WHERE fetion_number = ?"
 
 _OPEN_PAGE = """
 SELECT msisdn FROM customer WHERE msisdn > :after AND state IN ('open', 'suspended')
@@ -311,6 +316,17 @@ class SqliteReader:
         return self._paged(_OPEN_PAGE, lambda row: str(row[0]))
 
     def _read(self, statement: str, values: Sequence[Any] | dict[str, int]) -> list[Row]:
+    def customer(self, msisdn: str) -> Customer | None:
+        """Look into the table by its key."""
+        rows = self._read(_CUSTOMER, (int(msisdn),))
+        return without_password(customer_of(rows[0])) if rows else None
+
+    def holder(self, fetion_number: str) -> str | None:
+        """Look into the index of Fetion numbers."""
+        rows = self._read(_HOLDER, (int(fetion_number),))
+        return str(rows[0][0]) if rows else None
+
+    def _read(self, statement: str, values: Row | dict[str, int]) -> list[Row]:
         try:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
