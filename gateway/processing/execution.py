@@ -30,7 +30,7 @@ from gateway.inbound.guard import Guard, Limited
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import GivenUp
 from gateway.message import Commit, MobileTerminated
-from gateway.processing.addressing import Addressing, note_reach
+from gateway.processing.addressing import Addressing
 from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.handled import Handled
 from gateway.processing.journal import (
@@ -231,7 +231,7 @@ class Execution:
         m, home = handled.m, handled.m.tables.home
         try:
             outcome = m.tables.commands.handle(world, understood, given)
-            note_reach(m, world)
+            self._addressing.note_reach(m, world)
             handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
             handled.result = outcome.result._value_
             handled.detail = detail_of(m, outcome, given)

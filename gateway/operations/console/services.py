@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
+from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
@@ -20,7 +21,7 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports.
+    `fetion-gateway status` reports. phones: None: no number is for phones of the page.
     """
 
     settings: ConsoleSettings
@@ -30,6 +31,7 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    phones: PhonesChannel | None
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
