@@ -198,7 +198,7 @@ class Assembly:
             self._link_states.note,
             self._clock.now_ms,
         )
-        phones = self._phones = PhonesSide(settings.console.test_numbers, self._clock.now_ms)
+        phones = self.phones = PhonesSide(settings.console.test_numbers, self._clock.now_ms)
         drivers = [*smpp.drivers, *phones.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._makers = {name: terms.report for name, terms in accounts.items() if terms.report is not None}
@@ -440,7 +440,7 @@ class Assembly:
                 self.store,
                 lambda: open_reader(where),
                 status.report,
-                self._phones.channel,
+                self.phones.channel,
             )
         )
 

@@ -282,8 +282,9 @@ class PhonesChannel:
             raise NotSubmitted(Fault.NO_NUMBER)
         if not text.strip():
             raise NotSubmitted(Fault.EMPTY)
-        if not self._open or not self.binds:
+        if not self._open:
             raise NotSubmitted(Fault.STOPPING)
+        self._again()
         bind = self.binds[-1]
         if sum(each.phone == phone for each in bind.waiting.values()) >= UNDER_WAY:
             raise NotSubmitted(Fault.BUSY)

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -41,7 +41,7 @@ class PhoneSms:
     serial: int
     at: int
     other: str
-    text: str
+    text: str = field(repr=False)  # it may be a password
     state: State
     message_id: str = ""
     verdict: Verdict | None = None
