@@ -17,6 +17,7 @@ from commands.model import NO_WORDS, ServiceLimits, Words
 from commands.sensitive_words import WordList
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
+from gateway.channels.phones.driving import PhonesSide
 from gateway.channels.smpp.address_range import claim_of
 from gateway.channels.smpp.driving import SmppSide
 from gateway.clock import Clock, SteadyClock, SystemClock
@@ -208,13 +209,16 @@ class Assembly:
             self._link_states.note,
             self._clock.now_ms,
         )
-        drivers = [*smpp.drivers, *self._drivers]
+        phones = self.phones = PhonesSide(settings.console.test_numbers, self._clock.now_ms)
+        drivers = [*smpp.drivers, *phones.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._makers = {name: terms.report for name, terms in accounts.items() if terms.report is not None}
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_name,
             settings.smpp.provinces,
+            phones.numbers,
+            phones.of_phones,
         )
         self.outbox = Outbox(
             self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
@@ -453,6 +457,7 @@ class Assembly:
                 status.report,
                 self.metrics,
                 self.actions,
+                self.phones.channel,
             )
         )
 

@@ -61,7 +61,7 @@ ARROWS: dict[str, frozenset[str]] = {
             *("routing.tablefile", "gateway.operations.console.settings"),
         }
     ),
-    "gateway.operations.console.settings": frozenset({"routing.tablefile"}),
+    "gateway.operations.console.settings": frozenset({"routing.ranges", "routing.tablefile"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
     "gateway.events.broker": frozenset({"routing.tablefile"}),
     "gateway.storage.settings": frozenset({"routing.tablefile"}),

@@ -243,6 +243,9 @@ class Execution:
                 outcome = m.tables.commands.handle(world, understood, given)
                 note_reach(m, world)
                 handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
+            outcome = m.tables.commands.handle(world, understood, given)
+            self._addressing.note_reach(m, world)
+            handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
             handled.result = outcome.result._value_
             handled.detail = detail_of(m, outcome, given)
             facts = [product_record(m, each, home(each.msisdn)) for each in outcome.facts]

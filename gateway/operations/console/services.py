@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
+from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
@@ -23,6 +24,7 @@ class Services:
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
     `fetion-gateway status` reports. actions: executes what agents do for customers.
+    `fetion-gateway status` reports. phones: None: no number is for phones of the page.
     """
 
     settings: ConsoleSettings
@@ -34,6 +36,7 @@ class Services:
     status: Callable[[], Awaitable[dict[str, Any]]]
     metrics: Metrics
     actions: Actions
+    phones: PhonesChannel | None
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
