@@ -38,6 +38,7 @@ from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
+from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.key_of_store import open_keys
@@ -389,14 +390,14 @@ class Assembly:
             None if nodes is None else nodes.report,
             None if self.settings.mqtt.url is None else self.provinces.report,
         )
-        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
+        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(
             socket_path(self.settings.storage.path),
             {**operators.commands, **links.commands, **tables.commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
-        self.console = self._build_console(status)
+        self.console = self._build_console(status, TableService(self._in_force, tables))
         self._following = [each for each in (self.channel, self.links) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
@@ -423,7 +424,7 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _build_console(self, status: Status) -> ConsoleServer | None:
+    def _build_console(self, status: Status, tables: TableService) -> ConsoleServer | None:
         """The pages and the API over HTTP."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
@@ -436,6 +437,7 @@ class Assembly:
                 self.store,
                 lambda: open_reader(where),
                 status.report,
+                tables,
             )
         )
 

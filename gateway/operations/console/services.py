@@ -9,6 +9,7 @@ from commands.tables import InForce
 from gateway.clock import Clock
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
+from gateway.operations.console.tables.service import TableService
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
 
@@ -30,6 +31,7 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    tables: TableService
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
