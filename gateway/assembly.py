@@ -40,6 +40,7 @@ from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
+from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.key_of_store import open_keys
@@ -406,7 +407,7 @@ class Assembly:
             None if nodes is None else nodes.report,
             None if self.settings.mqtt.url is None else self.provinces.report,
         )
-        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
+        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(
             socket_path(self.settings.storage.path),
@@ -415,6 +416,7 @@ class Assembly:
         )
         self.metrics.watch(watched, status, self._load)
         self.console = self._build_console(status)
+        self.console = self._build_console(status, TableService(self._in_force, tables))
         self._following = [each for each in (self.channel, self.links) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
@@ -442,7 +444,7 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _build_console(self, status: Status) -> ConsoleServer | None:
+    def _build_console(self, status: Status, tables: TableService) -> ConsoleServer | None:
         """The pages and the API over HTTP."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
@@ -458,6 +460,7 @@ class Assembly:
                 self.metrics,
                 self.actions,
                 self.phones.channel,
+                tables,
             )
         )
 

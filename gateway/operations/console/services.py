@@ -10,6 +10,7 @@ from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
+from gateway.operations.console.tables.service import TableService
 from gateway.operations.metrics.building import Metrics
 from gateway.processing.actions import Actions
 from gateway.storage.contract import Store
@@ -37,6 +38,7 @@ class Services:
     metrics: Metrics
     actions: Actions
     phones: PhonesChannel | None
+    tables: TableService
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
