@@ -13,8 +13,7 @@ from random import Random, SystemRandom
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, ServiceLimits, Words
-from commands.sensitive_words import WordList
+from commands.model import ServiceLimits
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
 from gateway.channels.phones.driving import PhonesSide
@@ -53,6 +52,7 @@ from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
+from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
@@ -351,7 +351,7 @@ class Assembly:
         self._rules = ServiceRules(
             limits,
             ZoneInfo(service.timezone),
-            self._read_words(),
+            read_words(self.settings.service.sensitive_words, self._log),
             tells_events=bool(self._consumers),
             provinces=self.settings.mqtt.url is not None,
         )
@@ -415,7 +415,6 @@ class Assembly:
             {**tables.streams, "pdus": pdus.stream},
         )
         self.metrics.watch(watched, status, self._load)
-        self.console = self._build_console(status)
         self.console = self._build_console(status, TableService(self._in_force, tables))
         self._following = [each for each in (self.channel, self.links) if each is not None]
         self._lifecycle = Lifecycle(
@@ -463,15 +462,6 @@ class Assembly:
                 tables,
             )
         )
-
-    def _read_words(self) -> Words:
-        """The sensitive words of the configuration. Raises TableError."""
-        path = self.settings.service.sensitive_words
-        if path is None:
-            return NO_WORDS
-        words = WordList.load(path)
-        self._logger.info("words.loaded", words=words.count, file=str(path))
-        return words
 
     def _store_soon(self) -> None:
         """The outbox has something to store."""

@@ -141,15 +141,6 @@ class Answers:
                 observer.handled(entry, came.bind, purpose, len(handled.replies), wait, now_ms)
             if prepared.handed_in is not None:
                 observer.committed(prepared.commit, purposes, waits, now - prepared.handed_in)
-                came, route = handled.m.came, handled.m.route
-                observer.handled(
-                    entry,
-                    came.bind,
-                    route.accepts._value_,
-                    len(handled.replies),
-                    now - came.arrived,
-                    now_ms,
-                )
             if prepared.commit.acted:
                 outcomes = {handled.m.number: handled.result for handled in prepared.done}
                 for acted in prepared.commit.acted:

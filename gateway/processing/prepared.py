@@ -22,9 +22,8 @@ class Prepared:
     taken back when the batch is not stored. lost_notices: number and handset of parts whose sender could not
     be told, and the bug that prevented it. held: SMS that wait for what another node knows of
     them. elsewhere: how many SMS of this commit leave at which other nodes (numbers). handed_in: when the
-    commit was handed to the store (monotonic seconds); None: there was nothing to store.
-    them. acting: actions of operators in this batch, by number. elsewhere: how many SMS of this commit leave
-    at which other nodes (numbers).
+    commit was handed to the store (monotonic seconds); None: there was nothing to store. acting: actions of
+    operators in this batch, by number.
     """
 
     commit: Commit

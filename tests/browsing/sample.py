@@ -72,4 +72,3 @@ async def settle_in(gateway: RunningGateway) -> None:
         await handset.send(text, to)
         await gateway.settle()
         await gateway.advance(seconds=3)
-        await handset.close()

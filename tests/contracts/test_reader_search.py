@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,9 +23,9 @@ def came(number: int, at: int, msisdn: str = ALICE, **changed: str) -> JournalEn
     return received(number, at=START_MS + at)._replace(msisdn=msisdn, **changed)
 
 
-def numbers(step: Searched[object]) -> list[int]:
+def numbers(step: Searched[Any]) -> list[int]:
     """Of what a step found."""
-    return [sms.number for sms in step.found]  # type: ignore[attr-defined]
+    return [sms.number for sms in step.found]
 
 
 def all_in(reader: Reader, wanted: Wanted, rows: int = 3, limit: int = 2) -> list[int]:

@@ -24,8 +24,8 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. actions: executes what agents do for customers.
-    `fetion-gateway status` reports. phones: None: no number is for phones of the page.
+    `fetion-gateway status` reports. actions: executes what agents do for customers. phones: None: no number
+    is for phones of the page.
     """
 
     settings: ConsoleSettings

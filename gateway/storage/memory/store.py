@@ -60,8 +60,8 @@ class MemoryStores:
 
 
 class MemoryStore(
-    EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, EnquiryCalls, AccountCalls, FigureCalls
     EventCalls,
+    FigureCalls,
     provinces.ProvinceCalls,
     receipts.ReceiptCalls,
     EnquiryCalls,
@@ -315,7 +315,7 @@ class MemoryStore(
         oldest = content.products[:limit]
         young = [each for each in oldest if each.at >= before]
         content.products[:limit] = young
-        theirs = max(each.forget(content, before, limit) for each in (provinces, receipts, actions))
+        theirs: int = max(each.forget(content, before, limit) for each in (provinces, receipts, actions))
         return max(len(old), len(gone), len(oldest) - len(young), theirs)
 
     def give_up(self) -> None: ...

@@ -69,8 +69,14 @@ _RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
 class PostgresStore(
-    EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, FigureCalls
-    EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, ActionCalls
+    EventCalls,
+    FigureCalls,
+    NodeCalls,
+    ProvinceCalls,
+    ReceiptCalls,
+    EnquiryCalls,
+    AccountCalls,
+    ActionCalls,
 ):
     """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
     call promises."""

@@ -28,9 +28,8 @@ from gateway.storage.reader import (
     Searched,
     Wanted,
 )
-from gateway.storage.records import customer_of
-from gateway.storage.sqlite import figures
 from gateway.storage.records import customer_of, without_password
+from gateway.storage.sqlite import figures
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
 from gateway.storage.sqlite.outgoing import waiting
 from gateway.storage.sqlite.receipts import OF_SMS, part_receipt
@@ -315,7 +314,6 @@ class SqliteReader:
         """Go through the customers by their key."""
         return self._paged(_OPEN_PAGE, lambda row: str(row[0]))
 
-    def _read(self, statement: str, values: Sequence[Any] | dict[str, int]) -> list[Row]:
     def customer(self, msisdn: str) -> Customer | None:
         """Look into the table by its key."""
         rows = self._read(_CUSTOMER, (int(msisdn),))
@@ -326,7 +324,7 @@ class SqliteReader:
         rows = self._read(_HOLDER, (int(fetion_number),))
         return str(rows[0][0]) if rows else None
 
-    def _read(self, statement: str, values: Row | dict[str, int]) -> list[Row]:
+    def _read(self, statement: str, values: Sequence[Any] | dict[str, int]) -> list[Row]:
         try:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
