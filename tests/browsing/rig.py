@@ -21,13 +21,15 @@ SERIOUS: Final = ("serious", "critical")
 
 OVERFLOW: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 """Pixels by which a page is wider than its window."""
-REACHED: Final = """() => {
+USABLE: Final = """() => {
   const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
-  const usable = [...document.querySelectorAll(all)]
+  window.usable = [...document.querySelectorAll(all)]
     .filter(each => !each.disabled && each.type !== 'hidden' && each.getClientRects().length);
-  return usable.map(each => each.outerHTML.slice(0, 120));
+  return window.usable.map(each => each.outerHTML.slice(0, 120));
 }"""
 """What a visitor may use on a page."""
+FOCUSED: Final = "window.usable.indexOf(document.activeElement)"
+"""Which of them the keyboard is at; -1: at none."""
 
 
 def chromium_path() -> str | None:
@@ -98,16 +100,12 @@ async def findings(page: Page) -> list[str]:
     ]
 
 
-async def by_keyboard(page: Page) -> set[str]:
-    """What the Tab key reaches, from the top of a page to its end."""
-    reached: set[str] = set()
-    await page.evaluate("document.activeElement && document.activeElement.blur()")
-    for _ in range(1000):
+async def missed_by_keyboard(page: Page) -> list[str]:
+    """What the Tab key does not reach, from the top of a page to its end."""
+    usable: list[str] = await page.evaluate(USABLE)
+    await page.evaluate("document.activeElement.blur(); window.getSelection().collapse(document.body, 0)")
+    reached: set[int] = set()
+    for _ in range(2 * len(usable) + 2):
         await page.keyboard.press("Tab")
-        here = await page.evaluate(
-            "document.activeElement === document.body ? '' : document.activeElement.outerHTML.slice(0, 120)"
-        )
-        if not here or here in reached:
-            break
-        reached.add(here)
-    return reached
+        reached.add(await page.evaluate(FOCUSED))
+    return [html for place, html in enumerate(usable) if place not in reached]

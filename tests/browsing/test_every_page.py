@@ -8,7 +8,7 @@ from playwright.async_api import Browser
 from gateway.operations.console.building import SECTIONS
 from gateway.operations.console.page import Kind
 from gateway.testing import running_gateway
-from tests.browsing.rig import NARROW, OVERFLOW, REACHED, WIDE, as_somebody, by_keyboard, findings
+from tests.browsing.rig import NARROW, OVERFLOW, WIDE, as_somebody, findings, missed_by_keyboard
 from tests.operations.console.browser import CONSOLE
 
 PAGES = sorted(
@@ -52,6 +52,6 @@ async def test_the_keyboard_reaches_everything(tmp_path: Path, real_browser: Bro
         page = await context.new_page()
         for path in PAGES:
             await page.goto(where + path)
-            missed = set(await page.evaluate(REACHED)) - await by_keyboard(page)
+            missed = await missed_by_keyboard(page)
             assert not missed, f"{path}: Tab does not reach {missed}"
         await context.close()
