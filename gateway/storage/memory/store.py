@@ -26,6 +26,7 @@ from gateway.storage.memory import provinces, receipts
 from gateway.storage.memory.accounts import AccountCalls
 from gateway.storage.memory.enquiries import EnquiryCalls
 from gateway.storage.memory.events import EventCalls
+from gateway.storage.memory.figures import FigureCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
 from gateway.storage.reader import JournalRecord
 from gateway.storage.records import MATCHING
@@ -57,7 +58,9 @@ class MemoryStores:
         return MemoryReader(self._contents[path])
 
 
-class MemoryStore(EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, EnquiryCalls, AccountCalls):
+class MemoryStore(
+    EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, EnquiryCalls, AccountCalls, FigureCalls
+):
     """Store over one Content: gateway.storage.contract says what each call does.
 
     Every call is done when it returns, so none waits for another. room: how many SMS, parts and customers it
@@ -71,6 +74,7 @@ class MemoryStore(EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, En
         self._content = content
         self._events = content.events
         self._events.opened()
+        self._counted = content.counted
         self.room = ROOM
         self.run = self._draw_run()
         content.in_use = True

@@ -139,6 +139,12 @@ class EventNumbers:
             self.unsure = False
 
 
+async def move(db: Db, node: int, name: str, sequence: int) -> None:
+    """Move the cursor of a consumer forward, in the transaction of the caller."""
+    await db.execute(_NEW_CONSUMER, (node, name))
+    await db.execute(_MOVE, (sequence, 0, node, name))
+
+
 class EventCalls:
     """The calls of gateway.storage.contract.EventStore; the rest of the store is PostgresStore."""
 

@@ -10,6 +10,8 @@ import psycopg
 from commands.model import Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
+from gateway.storage.figures import FigureQuery, FigureRow
+from gateway.storage.postgresql import figures
 from gateway.storage.postgresql.backwards import Backwards, Row, Step
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
@@ -97,6 +99,11 @@ _ORDER_PAGE = f"""
 SELECT {CUSTOMER_COLUMNS} FROM customer
 WHERE msisdn > %(after)s AND position('"orders":[' IN doc) > 0 ORDER BY msisdn LIMIT %(limit)s
 """  # noqa: S608
+
+_OPEN_PAGE = """
+SELECT msisdn FROM customer WHERE msisdn > %(after)s AND state IN ('open', 'suspended')
+ORDER BY msisdn LIMIT %(limit)s
+"""
 
 T = TypeVar("T")
 R = TypeVar("R", JournalRecord, DownlinkRecord)
@@ -227,6 +234,18 @@ class PostgresReader:
     def orders(self) -> Iterator[CustomerOrders]:
         """Go through the customers whose documents have orders."""
         return self._paged(_ORDER_PAGE, _customer_orders, {"after": -1})
+
+    def figures(self, query: FigureQuery) -> list[FigureRow]:
+        """See gateway.storage.postgresql.figures, like the next one."""
+        return figures.figures(self._read, query)
+
+    def first_figure(self) -> str:
+        """Search the primary key."""
+        return figures.first_figure(self._read)
+
+    def open_mobiles(self) -> Iterator[str]:
+        """Go through the customers by their key."""
+        return self._paged(_OPEN_PAGE, lambda row: str(row[0]), {"after": -1})
 
     def close(self) -> None:
         """Close the connection."""

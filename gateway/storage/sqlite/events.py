@@ -117,6 +117,11 @@ class EventTables:
             db.execute(_COUNT_DROPPED, (gone, name))
         return gone
 
+    def cursor_of(self, name: str) -> int:
+        """Where a consumer stands, 0 where it was never asked for."""
+        row = self._db.execute(_CURSOR, (name,)).fetchone()
+        return 0 if row is None else int(row[0])
+
     def unpark(self, name: str, sequences: Sequence[int]) -> None:
         """In the transaction that is open."""
         self._db.executemany(_TAKEN, [(name, sequence) for sequence in sequences])

@@ -1,7 +1,7 @@
 """The Reader of an SQLite store: a read-only connection, beside the running gateway or without one."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
@@ -11,6 +11,7 @@ import orjson
 from commands.model import Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
+from gateway.storage.figures import FigureQuery, FigureRow
 from gateway.storage.reader import (
     ENDLESS,
     JOINED_WITHIN,
@@ -22,6 +23,7 @@ from gateway.storage.reader import (
     LookedAt,
 )
 from gateway.storage.records import customer_of
+from gateway.storage.sqlite import figures
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
 from gateway.storage.sqlite.outgoing import waiting
 from gateway.storage.sqlite.receipts import OF_SMS, part_receipt
@@ -93,6 +95,11 @@ WHERE rowid > :after AND at >= :begin AND at < :end ORDER BY rowid LIMIT :limit
 _ORDER_PAGE = """
 SELECT msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching FROM customer
 WHERE msisdn > :after AND json_extract(doc, '$.orders') IS NOT NULL ORDER BY msisdn LIMIT :limit
+"""
+
+_OPEN_PAGE = """
+SELECT msisdn FROM customer WHERE msisdn > :after AND state IN ('open', 'suspended')
+ORDER BY msisdn LIMIT :limit
 """
 
 T = TypeVar("T")
@@ -198,7 +205,19 @@ class SqliteReader:
         """Go through the customers whose documents have orders."""
         return self._paged(_ORDER_PAGE, _customer_orders)
 
-    def _read(self, statement: str, values: Row | dict[str, int]) -> list[Row]:
+    def figures(self, query: FigureQuery) -> list[FigureRow]:
+        """See gateway.storage.sqlite.figures, like the next one."""
+        return figures.figures(self._read, query)
+
+    def first_figure(self) -> str:
+        """Search the primary key."""
+        return figures.first_figure(self._read)
+
+    def open_mobiles(self) -> Iterator[str]:
+        """Go through the customers by their key."""
+        return self._paged(_OPEN_PAGE, lambda row: str(row[0]))
+
+    def _read(self, statement: str, values: Sequence[Any] | dict[str, int]) -> list[Row]:
         try:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
