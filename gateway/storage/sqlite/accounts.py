@@ -102,5 +102,4 @@ class AccountCalls:
 
 
 def _account(row: Sequence[Any]) -> Account:
-    *rest, disabled = row
-    return Account(*rest, disabled=bool(disabled))
+    return Account(*row[:-1], bool(row[-1]))  # noqa: FBT003 - as in the table
