@@ -97,6 +97,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
+    "gateway.operations.console.statistics.xlsx_file": frozenset({"xlsxwriter"}),
     "gateway.operations.console.server": frozenset({"uvicorn", "starlette"}),
     "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
