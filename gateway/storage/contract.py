@@ -226,7 +226,9 @@ class EnquiryStore(Protocol):
         """The SMS in with these numbers, of all nodes, by number."""
 
 
-class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, FigureStore, ActionStore, Protocol):
+class Store(
+    EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, FigureStore, ActionStore, Protocol
+):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int

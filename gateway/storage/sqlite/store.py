@@ -103,7 +103,9 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, FigureCalls, ActionCalls):
+class SqliteStore(
+    EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, FigureCalls, ActionCalls
+):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     node = 0
