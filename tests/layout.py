@@ -164,6 +164,7 @@ BOUNDARIES = frozenset(
         ("gateway.events.subscription", "run"),  # what handles messages: they come again
         ("gateway.processing.pipeline", "_work_for_provinces"),  # what is due is refused or dropped
         ("gateway.processing.pipeline", "_step"),
+        ("gateway.processing.figures", "note"),  # counting: no SMS fails by it
         ("gateway.processing.enquiries", "_run"),  # who asks hears that it failed
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),
