@@ -436,6 +436,7 @@ class Assembly:
                 self.store,
                 lambda: open_reader(where),
                 status.report,
+                counting=settings.statistics.enabled,
             )
         )
 

@@ -20,7 +20,7 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports.
+    `fetion-gateway status` reports. counting: figures are counted (statistics.enabled).
     """
 
     settings: ConsoleSettings
@@ -30,6 +30,7 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    counting: bool = True
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
