@@ -13,10 +13,10 @@ from random import Random, SystemRandom
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, ServiceLimits, Words
-from commands.sensitive_words import WordList
+from commands.model import ServiceLimits
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
+from gateway.channels.phones.driving import PhonesSide
 from gateway.channels.smpp.address_range import claim_of
 from gateway.channels.smpp.driving import SmppSide
 from gateway.clock import Clock, SteadyClock, SystemClock
@@ -33,26 +33,31 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
+from gateway.message import OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
+from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.key_of_store import open_keys
 from gateway.operations.links import LinkCommands
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
+from gateway.operations.metrics.building import Metrics
 from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
+from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
+from gateway.processing.actions import Actions
 from gateway.processing.addressing import Accounts, Addressing, Spelling
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
@@ -131,7 +136,8 @@ class Assembly:
         self._logger.info("tables.loaded", version=self._in_force.tables.version)
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self._links = event_log.links
-        self.observer = together([event_log, *self._observers])
+        self.metrics = Metrics(self._clock, self._in_force.home)
+        self.observer = together([event_log, *self.metrics.observers, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
         self._shared = store if name is not None and isinstance(store, SharedStore) else None
@@ -145,6 +151,7 @@ class Assembly:
         self._numbers = MessageNumbers(self.store.node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
+        opened.callback(self.actions.close)
         self._build_lifecycle()
 
     def _open_store(self) -> Store:
@@ -184,7 +191,13 @@ class Assembly:
             self._in_force,
             self._addressing,
             Terms(self._node, "place.province", settings.provinces.parts, quotas),
-            Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
+            Around(
+                self.store,
+                self.outbox,
+                self._clock,
+                together([log, *self.metrics.observers, *self._observers]),
+                self._work.set,
+            ),
         )
 
     def _build_ways(self) -> None:
@@ -197,13 +210,16 @@ class Assembly:
             self._link_states.note,
             self._clock.now_ms,
         )
-        drivers = [*smpp.drivers, *self._drivers]
+        phones = self.phones = PhonesSide(settings.console.test_numbers, self._clock.now_ms)
+        drivers = [*smpp.drivers, *phones.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._makers = {name: terms.report for name, terms in accounts.items() if terms.report is not None}
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_name,
             settings.smpp.provinces,
+            phones.numbers,
+            phones.of_phones,
         )
         self.outbox = Outbox(
             self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
@@ -213,7 +229,7 @@ class Assembly:
         settle = max(SETTLE_MS, int(1000 * (timers.enquire_link + timers.response)))
         self.retransmissions = Retransmissions(
             self.store,
-            {name: terms.retransmission_ms for name, terms in accounts.items()},
+            {name: terms.retransmission_ms for name, terms in accounts.items()} | {OPERATOR: 0},
             max(int(2000 * timers.response), settle + GRAIN_MS),
             self._clock.now_ms(),
             monotonic(),
@@ -255,7 +271,7 @@ class Assembly:
         )
         exchange.enquired = self._enquiries.put
         exchange.receipts_with(self.receipts)
-        sessions = itertools.count((self.store.run << 32) + 1)
+        sessions = self._sessions = itertools.count((self.store.run << 32) + 1)
         monotonic = self._clock.monotonic
         self.channels = [driver.build(exchange, self.observer, monotonic, sessions) for driver in drivers]
         self.channel, self.links = smpp.channel, smpp.links
@@ -305,9 +321,11 @@ class Assembly:
         self._build_recovery()
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
-        batches = Batches(
-            recognition, self._build_execution(), Reports(self._numbers, self._makers), placement
+        self.actions = Actions(
+            queue, self._in_force, self._numbers, self.store, self._sessions.__next__, clock.monotonic
         )
+        reports = Reports(self._numbers, self._makers)
+        batches = Batches(recognition, self._build_execution(), reports, self.actions, placement)
         self._build_provinces()
         stages = Stages(
             queue,
@@ -333,7 +351,7 @@ class Assembly:
         self._rules = ServiceRules(
             limits,
             ZoneInfo(service.timezone),
-            self._read_words(),
+            read_words(self.settings.service.sensitive_words, self._log),
             tells_events=bool(self._consumers),
             provinces=self.settings.mqtt.url is not None,
         )
@@ -389,14 +407,15 @@ class Assembly:
             None if nodes is None else nodes.report,
             None if self.settings.mqtt.url is None else self.provinces.report,
         )
-        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
+        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         control = Control(
             socket_path(self.settings.storage.path),
             {**operators.commands, **links.commands, **tables.commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
-        self.console = self._build_console(status)
+        self.metrics.watch(watched, status, self._load)
+        self.console = self._build_console(status, TableService(self._in_force, tables))
         self._following = [each for each in (self.channel, self.links) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
@@ -415,6 +434,7 @@ class Assembly:
                 subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
                 self._following,
                 self.console,
+                self.metrics.samples,
             ),
             self._changes,
             self._log,
@@ -423,7 +443,7 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _build_console(self, status: Status) -> ConsoleServer | None:
+    def _build_console(self, status: Status, tables: TableService) -> ConsoleServer | None:
         """The pages and the API over HTTP."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
@@ -436,18 +456,13 @@ class Assembly:
                 self.store,
                 lambda: open_reader(where),
                 status.report,
+                self.metrics,
+                self.actions,
+                self.phones.channel,
+                tables,
                 counting=settings.statistics.enabled,
             )
         )
-
-    def _read_words(self) -> Words:
-        """The sensitive words of the configuration. Raises TableError."""
-        path = self.settings.service.sensitive_words
-        if path is None:
-            return NO_WORDS
-        words = WordList.load(path)
-        self._logger.info("words.loaded", words=words.count, file=str(path))
-        return words
 
     def _store_soon(self) -> None:
         """The outbox has something to store."""

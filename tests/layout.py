@@ -61,7 +61,7 @@ ARROWS: dict[str, frozenset[str]] = {
             *("routing.tablefile", "gateway.operations.console.settings"),
         }
     ),
-    "gateway.operations.console.settings": frozenset({"routing.tablefile"}),
+    "gateway.operations.console.settings": frozenset({"routing.ranges", "routing.tablefile"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
     "gateway.events.broker": frozenset({"routing.tablefile"}),
     "gateway.storage.settings": frozenset({"routing.tablefile"}),
@@ -99,6 +99,7 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
     "gateway.operations.console.statistics.xlsx_file": frozenset({"xlsxwriter"}),
     "gateway.operations.console.server": frozenset({"uvicorn", "starlette"}),
+    "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),

@@ -138,6 +138,11 @@ class Pipeline:
         now = self._clock.monotonic()
         return (now - self._failing_since, now - self._failed_at) if self._failures else (0.0, 0.0)
 
+    @property
+    def lasts_s(self) -> float:
+        """Seconds that the step has taken that is under way; 0.0: none is."""
+        return 0.0 if self._asked_at is None else self._clock.monotonic() - self._asked_at
+
     def wake(self) -> None:
         """Note that there is something to process or to commit."""
         self._wake.set()
@@ -324,6 +329,7 @@ class Pipeline:
                 await self._receipts.hand_in(commit, now_ms)
             self._upkeep.hand_in(commit, (m.number for m in self._in_hand), now_ms=now_ms)
             if commit or (self._nodes is not None and self._nodes.renewal_due):
+                prepared.handed_in = self._clock.monotonic()
                 await self._store.commit(commit)
                 self._stored()
         except Exception as error:  # nothing is stored; a bug is passed on like a Conflict

@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from gateway.operations.console.application import Application
 from gateway.operations.console.page import Section
-from gateway.operations.console.pages import customers, messages, overview, phones, statistics, tables
+from gateway.operations.console.pages import customers, health, messages, overview, phones, statistics, tables
 from gateway.operations.console.rights import Viewer
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
@@ -16,6 +16,7 @@ SECTIONS: tuple[Section, ...] = (
     customers.SECTION,
     statistics.SECTION,
     tables.SECTION,
+    health.SECTION,
 )
 """Everything that can be asked for."""
 

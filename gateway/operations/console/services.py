@@ -6,9 +6,13 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
+from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
+from gateway.operations.console.tables.service import TableService
+from gateway.operations.metrics.building import Metrics
+from gateway.processing.actions import Actions
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
 
@@ -20,7 +24,8 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. counting: figures are counted (statistics.enabled).
+    `fetion-gateway status` reports. actions: executes what agents do for customers. phones: None: no number
+    is for phones of the page. counting: figures are counted (statistics.enabled).
     """
 
     settings: ConsoleSettings
@@ -30,6 +35,10 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    metrics: Metrics
+    actions: Actions
+    phones: PhonesChannel | None
+    tables: TableService
     counting: bool = True
     _reading: Reading = field(init=False)
 

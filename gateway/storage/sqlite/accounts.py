@@ -102,4 +102,5 @@ class AccountCalls:
 
 
 def _account(row: Sequence[Any]) -> Account:
-    return Account(*row[:-1], bool(row[-1]))  # noqa: FBT003 - as in the table
+    name, password, role, province, created_at, disabled = row
+    return Account(name, password, role, province, created_at, bool(disabled))

@@ -25,7 +25,7 @@ _VALUES: Final = {
 }
 _CHANGE: Final = {
     "type": "object",
-    "properties": {name: _NUMBER for name in ("value", "before", "by", "percent")},
+    "properties": dict.fromkeys(("value", "before", "by", "percent"), _NUMBER),
 }
 _PARTS: Final = {
     "type": "array",
