@@ -28,7 +28,7 @@ class Overall:
         """Those of statistics.html."""
         found, names, language = self._found, self._names, self._names.language
         chosen = found.chosen
-        name = chosen.column.title.of(language)
+        name = self._title(chosen)
         column = chosen.column.id
         return {
             "where": where(self._province or None, names),
@@ -62,7 +62,7 @@ class Overall:
     def _figure(self, figure: KeyFigure) -> dict[str, Any]:
         language = self._names.language
         return {
-            "title": f"{figure.column.title.of(language)} ({figure.report.title.of(language)})",
+            "title": self._title(figure),
             "definition": figure.column.definition.of(language),
             "link": address(figure.report.id, {"province": self._province}),
             "value": long_number(figure.value),
@@ -73,6 +73,11 @@ class Overall:
             "chosen": figure is self._found.chosen,
             "choose": self._choose(figure.name),
         }
+
+    def _title(self, figure: KeyFigure) -> str:
+        """Report and column, or one of them where they are called the same."""
+        report, column = (each.title.of(self._names.language) for each in (figure.report, figure.column))
+        return column if column == report else self._names.say("named", report=report, column=column)
 
     def _choose(self, name: str) -> str:
         province = f"&province={self._province}" if self._province else ""

@@ -33,12 +33,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRow:
-    """A period. complete: it is over. change: of the first column, against the period before."""
+    """A period. complete: it is over. partial: it began before the first figure. change: of the first column,
+    against the period before."""
 
     begin: date
     last_day: date
     label: str
     complete: bool
+    partial: bool
     values: Values
     change: Change
 
@@ -128,9 +130,11 @@ def rows_of(reader: FigureReader, report: Report, question: Question, first_figu
             values = values_of(report, of_period, running)
         value = values[report.columns[0].id]
         complete = last_day < question.today
+        partial = bool(first_figure) and begin.isoformat() < first_figure <= last_day.isoformat()
         change = change_of(value if complete else None, earlier)
-        rows.append(PeriodRow(begin, last_day, label_of(span.kind, begin), complete, values, change))
-        earlier = value
+        label = label_of(span.kind, begin)
+        rows.append(PeriodRow(begin, last_day, label, complete, partial, values, change))
+        earlier = None if partial else value
     return rows[1:]
 
 

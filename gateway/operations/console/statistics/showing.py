@@ -60,7 +60,9 @@ class Showing:
         say, asked = self._names.say, parameters_of(self._question)
         if self._sees_all:
             provinces = self._names.tables.routing.provinces
-            options = [(code, f"{code} {self._names.province(code)}") for code in provinces]
+            options = [
+                (code, f"{code} {self._names.province(code)}") for code in provinces if code != HEADQUARTERS
+            ]
             options = [(HEADQUARTERS, say("whole_network_code")), *options]
             yield self._choice("province", options, asked)
         everything = ("", say("all"))
@@ -104,6 +106,7 @@ class Showing:
             "label": row.label,
             "span": f"{row.begin:%m-%d} - {row.last_day:%m-%d}" if week else "",
             "complete": row.complete,
+            "partial": row.partial,
             "link": link,
             "cells": [*cells(self._report, row.values), *change],
         }
