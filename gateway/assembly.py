@@ -479,6 +479,7 @@ class Assembly:
             self.actions,
             self.phones.channel,
             tables,
+            counting=settings.statistics.enabled,
         )
         opened.callback(services.close)
         return services

@@ -30,7 +30,7 @@ class Services:
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
     `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. actions: executes what
     agents do for customers. phones: None: no number is for phones of the page. sessions: who is logged in.
-    streams: places of live pages.
+    streams: places of live pages. counting: figures are counted (statistics.enabled).
     """
 
     settings: ConsoleSettings
@@ -46,6 +46,7 @@ class Services:
     actions: Actions
     phones: PhonesChannel | None
     tables: TableService
+    counting: bool = True
     sessions: Sessions = field(init=False)
     streams: Places = field(init=False)
     _reading: Reading = field(init=False)
