@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
 from gateway.clock import Clock
+from gateway.operations.console.overview.boards import Boards
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
 from gateway.operations.metrics.building import Metrics
@@ -21,7 +22,7 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports.
+    `fetion-gateway status` reports. metrics: what the gateway counts. boards: of the overview.
     """
 
     settings: ConsoleSettings
@@ -32,10 +33,12 @@ class Services:
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
     metrics: Metrics
+    boards: Boards = field(init=False)
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
         self._reading = Reading(self.open_reader)
+        self.boards = Boards(self.metrics, self.clock, self.zone, self.in_force, self.read)
 
     async def read(self, function: Callable[[Reader], T]) -> T:
         """Return what a function gives for a Reader, in a thread of its own.
