@@ -92,7 +92,7 @@ async def test_a_province_sees_its_own(tmp_path: Path) -> None:
 async def test_the_stream_says_what_the_page_says(tmp_path: Path) -> None:
     """The first event has every name of the page; a later one has what came since."""
     async with running_gateway(tmp_path, CONSOLE) as gateway:
-        html = await page(gateway)
+        html = await page(gateway, language="zh")
         async with browser(gateway, Role.READER).live("/live/overview") as events:
             name, data = await anext(events)
             board = json.loads(data)

@@ -1,5 +1,6 @@
 """The part of the overview that headquarters see: the gateway itself, and what is around it."""
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -12,8 +13,6 @@ SHOWN: Final = 10
 """Refusals and alarms that are shown."""
 BUSY: Final = 0.8
 """Share of a limit from which a value is a warning."""
-COUNTED: Final = ("waiting", "parked", "dropped")
-"""Events of a consumer."""
 MEANT: Final = frozenset({"paused", "stopped", "dialled by other nodes"})
 """States of a link without a bind that somebody wants."""
 LATE: Final = 0.1
@@ -125,15 +124,13 @@ def _link(link: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _consumers(status: dict[str, Any], text: Text) -> list[list[tuple[str, str]]]:
+def _consumers(status: Mapping[str, Any], text: Text) -> list[list[tuple[str, str]]]:
     rows = []
     for name, events in status["events"].items():
         broker = status["brokers"].get(name)
         up = ("-", PLAIN) if broker is None else _word(bool(broker["connected"]), "connected", "away", text)
-        numbers = [
-            (f"{events[key]:,}", WARN if events[key] and key != "waiting" else PLAIN) for key in COUNTED
-        ]
-        rows.append([(name, PLAIN), up, *numbers])
+        gone = [(f"{events[key]:,}", WARN if events[key] else PLAIN) for key in ("parked", "dropped")]
+        rows.append([(name, PLAIN), up, (f"{events['waiting']:,}", PLAIN), *gone])
     return rows
 
 
