@@ -73,7 +73,7 @@ class AccountStore(Protocol):
         """All sessions and tokens of an account, the oldest first."""
 
     async def put_session(self, session: Session) -> None:
-        """Add one, or replace the one with that digest. Nothing is stored for an account that is not there."""
+        """Add one, or replace the one with that digest. Nothing happens where its account is not there."""
 
     async def see_session(self, digest: bytes, at: int) -> None:
         """Note when one was used last. One that has ended stays ended."""

@@ -102,5 +102,4 @@ class AccountCalls:
 
 
 def _account(row: Sequence[Any]) -> Account:
-    *rest, disabled = row
-    return Account(*rest, disabled=bool(disabled))
+    return Account(*row)._replace(disabled=bool(row[-1]))
