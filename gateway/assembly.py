@@ -50,6 +50,7 @@ from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
+from gateway.operations.telemetry.beginning import begin
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
@@ -133,7 +134,8 @@ class Assembly:
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self._links = event_log.links
         self.metrics = Metrics(self._clock, self._in_force.home)
-        self._observers = [*self.metrics.observers, *self._observers]
+        telemetry = begin(self.settings, self._node, self._clock, self.metrics.tally.spans, opened)
+        self._observers = [*self.metrics.observers, *telemetry, *self._observers]
         self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store

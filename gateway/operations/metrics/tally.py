@@ -65,6 +65,7 @@ class Tally(Observer):
 
     came, left: SMS from and to handsets; an SMS left when it is closed: sent, failed or expired. total_left:
     those that peers took. retries: attempts beyond the first of each closed SMS. happened: by what it is.
+    spans: by what became of them (gateway.operations.telemetry).
     """
 
     def __init__(self, home: Callable[[str], str]) -> None:
@@ -79,6 +80,7 @@ class Tally(Observer):
         self.deferrals = Kinds()
         self.receipts = Kinds()
         self.happened: Counter[str] = Counter()
+        self.spans: Counter[str] = Counter()
         self.retries = 0
 
     # Per batch
