@@ -52,6 +52,7 @@ from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
+from gateway.operations.telemetry.beginning import begin
 from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
@@ -138,7 +139,9 @@ class Assembly:
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self._links = event_log.links
         self.metrics = Metrics(self._clock, self._in_force.home)
-        self.observer = together([event_log, *self.metrics.observers, *self._observers])
+        telemetry = begin(self.settings, self._node, self._clock, self.metrics.tally.spans, opened)
+        self._observers = [*self.metrics.observers, *telemetry, *self._observers]
+        self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
         self._shared = store if name is not None and isinstance(store, SharedStore) else None
@@ -207,13 +210,7 @@ class Assembly:
             self._in_force,
             self._addressing,
             Terms(self._node, "place.province", settings.provinces.parts, quotas),
-            Around(
-                self.store,
-                self.outbox,
-                self._clock,
-                together([log, *self.metrics.observers, *self._observers]),
-                self._work.set,
-            ),
+            Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
         )
 
     def _build_ways(self) -> None:

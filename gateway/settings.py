@@ -27,6 +27,7 @@ from gateway.channels.smpp.settings import (
 )
 from gateway.events.broker import MqttSettings, Node, Provinces
 from gateway.operations.console.settings import Console, Statistics
+from gateway.operations.telemetry.settings import Telemetry
 from gateway.storage.settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -117,6 +118,7 @@ class Settings(Closed):
     tables: TableSettings = TableSettings()
     console: Console = Console()
     statistics: Statistics = Statistics()
+    telemetry: Telemetry = Telemetry()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()
 

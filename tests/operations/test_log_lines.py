@@ -195,6 +195,7 @@ LINKS: dict[str, tuple[Any, ...]] = {
 }
 """What is told of links."""
 WAYS: dict[str, tuple[Any, ...]] = {
+    "committed": (Commit(), (), (), 0.0),
     "late": (leaving(6), Peer()),
     "moved": (leaving(6), "north"),
     "link_resting": ("north", 30.0),
@@ -231,9 +232,6 @@ def test_a_long_outcome_stands_apart(outcome: str, latency: float) -> None:
     assert re.search(rf" {outcome} +\d", line), line
 
 
-COMMITS: dict[str, tuple[Any, ...]] = {"committed": (Commit(), (), (), 0.0)}
-
-
 def all_lines() -> list[dict[str, Any]]:
     """What the logs write when they are told everything that an observer can hear."""
     stream = io.BytesIO()
@@ -243,7 +241,7 @@ def all_lines() -> list[dict[str, Any]]:
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {
-        **(LINKS | COMMITS),
+        **LINKS,
         **WAYS,
         **NET,
         **RECEIPTS,

@@ -9,6 +9,7 @@ from commands.tables import InForce
 from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.observer import Observer
+from gateway.operations.console.overview.boards import Boards
 from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.sessions import Clocks, Sessions
@@ -30,7 +31,7 @@ class Services:
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
     `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. actions: executes what
     agents do for customers. phones: None: no number is for phones of the page. sessions: who is logged in.
-    streams: places of live pages. counting: figures are counted (statistics.enabled).
+    streams: places of live pages. boards: of the overview. counting: figures are counted (statistics.enabled).
     """
 
     settings: ConsoleSettings
@@ -49,6 +50,7 @@ class Services:
     counting: bool = True
     sessions: Sessions = field(init=False)
     streams: Places = field(init=False)
+    boards: Boards = field(init=False)
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +58,7 @@ class Services:
         self.sessions = Sessions(self.store, self.settings, clocks, self.observer, self.hash_cost)
         self.streams = Places(self.settings.streams)
         self._reading = Reading(self.open_reader)
+        self.boards = Boards(self.metrics, self.clock, self.zone, self.in_force, self.read)
 
     async def read(self, function: Callable[[Reader], T]) -> T:
         """Return what a function gives for a Reader, in a thread of its own.
