@@ -36,6 +36,7 @@ from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console
+from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
 from gateway.operations.control import Control, socket_path
@@ -396,7 +397,7 @@ class Assembly:
             {**operators.commands, **links.commands, **tables.commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
-        self.console = self._build_console(status)
+        self.console = self._build_console(status, operators)
         self._following = [each for each in (self.channel, self.links) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
@@ -423,7 +424,7 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _build_console(self, status: Status) -> ConsoleServer | None:
+    def _build_console(self, status: Status, operators: Operators) -> ConsoleServer | None:
         """The pages and the API over HTTP."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
@@ -436,6 +437,7 @@ class Assembly:
                 self.store,
                 lambda: open_reader(where),
                 status.report,
+                Lives(operators, self._clock, settings.limits),
             )
         )
 

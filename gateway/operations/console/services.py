@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
 from gateway.clock import Clock
+from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
 from gateway.storage.contract import Store
@@ -20,7 +21,7 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports.
+    `fetion-gateway status` reports. lives: what happened to single SMS.
     """
 
     settings: ConsoleSettings
@@ -30,6 +31,7 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    lives: Lives
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,8 +1,13 @@
 """Reads what a store keeps of one SMS: its cause, its parts and what it led to."""
 
-from gateway.message import PART
+from typing import Final
+
+from commands.model import Result
+from gateway.message import PART, Delivery
 from gateway.operations.timeline.steps import Life
-from gateway.storage.reader import Reader
+from gateway.storage.reader import DownlinkRecord, JournalRecord, Reader
+
+_OPEN: Final = (Delivery.WAITING, Delivery.PARKED)
 
 
 def life_of(number: int, reader: Reader) -> Life:
@@ -20,3 +25,23 @@ def life_of(number: int, reader: Reader) -> Life:
     attempts = {sms.number: reader.attempts(sms.number) for sms in replies}
     receipts = {sms.number: reader.receipts(sms.number) for sms in replies}
     return Life(message, parts, replies, attempts, receipts=receipts)
+
+
+def record_in(life: Life, number: int) -> JournalRecord | DownlinkRecord | None:
+    """Return the SMS with that number, if it is one of a life."""
+    records: list[JournalRecord | DownlinkRecord] = [*life.parts, *life.outgoing]
+    if life.message is not None:
+        records.append(life.message)
+    return next((sms for sms in records if sms.number == number), None)
+
+
+def is_over(life: Life) -> bool:
+    """Whether nothing can change any more, but by a retransmission. An SMS that a province's system has to
+    answer is not over before its reply, nor is a part before its whole."""
+    sms = life.message
+    if sms is not None:
+        forwarded = sms.instruction == "province" and sms.outcome == Result.DONE
+        if sms.outcome == PART or (forwarded and not life.outgoing):
+            return False
+    awaited = any(part.until for parts in life.receipts.values() for part in parts)
+    return not awaited and all(out.state not in _OPEN for out in life.outgoing)

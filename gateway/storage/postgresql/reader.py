@@ -242,8 +242,8 @@ class PostgresReader:
     def _seen(
         self, statement: str, values: dict[str, Any], record: Callable[[Row], R], wanted: Wanted
     ) -> Iterator[R]:
-        found, sees = map(record, self._read(statement, values)), wanted.sees
-        return found if sees is None else (sms for sms in found if sees(sms.msisdn))
+        rows, sees, handset = self._read(statement, values), wanted.sees, _HANDSET[record]
+        return (record(row) for row in rows if sees is None or sees(row[handset]))
 
     def _theirs(self, theirs: str, record: Callable[[Row], R], msisdn: str, step: Step) -> list[R]:
         """The SMS of a handset that a step looked at: by number where one node had them, else by time."""
@@ -347,6 +347,10 @@ def _downlink(row: Row) -> DownlinkRecord:
     address = (number, cause, msisdn, account, source, destination, ton, npi)
     values = (*address, shown, secret, reference, at, expires_at, Delivery(state), *counts, Kind(kind))
     return DownlinkRecord(*values)
+
+
+_HANDSET: Final[Mapping[Callable[[Row], Any], int]] = {_journal_record: 7, _downlink: 2}
+"""The column of the handset, in the rows that make these records."""
 
 
 def _attempt(row: Row) -> Attempt:

@@ -1,7 +1,7 @@
 """The Reader of an SQLite store: a read-only connection, beside the running gateway or without one."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -245,12 +245,13 @@ class SqliteReader:
         limit: int,
     ) -> list[S]:
         """Give the first records of customers who may be seen. The rows behind them are not read."""
+        handset = _HANDSET[record]
         found: list[S] = []
         try:
             with closing(self._db.execute(statement, values)) as rows:
-                for each in map(record, rows):
-                    if sees is None or sees(each.msisdn):
-                        found.append(each)
+                for row in rows:
+                    if sees is None or sees(row[handset]):
+                        found.append(record(row))
                         if len(found) == limit:
                             break
         except sqlite3.Error as error:
@@ -335,6 +336,10 @@ def _downlink(row: Row) -> DownlinkRecord:
     left = (reference, at, expires_at, Delivery(state), *counts, bool(repeat), session, Kind(kind))
     values = (*address, text, bool(secret), *left)
     return DownlinkRecord(*values)
+
+
+_HANDSET: Final[Mapping[Callable[[Row], Any], int]] = {_journal_record: 7, _downlink: 2}
+"""The column of the handset, in the rows that make these records."""
 
 
 def _attempt(row: Row) -> Attempt:
