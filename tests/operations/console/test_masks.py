@@ -32,7 +32,14 @@ def test_what_is_shown() -> None:
 def test_texts() -> None:
     """People group digits, and write them full width."""
     mask = masking_texts({ALICE})
-    for written in (BOB, "139-0013-9000", "139 0013 9000", "(139)0013-9000", "１３９００１３９０００", f"HY#{BOB}"):
+    for written in (
+        BOB,
+        "139-0013-9000",
+        "139 0013 9000",
+        "(139)0013-9000",
+        "１３９００１３９０００",
+        f"HY#{BOB}",
+    ):
         assert "0013" not in mask(written), written
         assert "００１３" not in mask(written), written
     assert mask(f"me {ALICE}, him 139-0013-9000.") == f"me {ALICE}, him 139****9000."

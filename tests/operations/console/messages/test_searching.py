@@ -45,7 +45,7 @@ async def test_a_page_is_full_soon(tmp_path: Path) -> None:
         first = asked(reader, Query(IN, Wanted(), ()))
         second = asked(reader, Query(IN, Wanted(), first.before))
     assert [hit.number for hit in first.hits] == list(range(ROWS, ROWS - PER_PAGE, -1))
-    assert [hit.number for hit in second.hits][0] == ROWS - PER_PAGE
+    assert second.hits[0].number == ROWS - PER_PAGE
     assert first.rows <= searching.FIRST
 
 
