@@ -25,8 +25,8 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. lives: what happened to single SMS. hash_cost: of passwords; None for the usual one. sessions: who is logged
-    in. streams: places of live pages.
+    `fetion-gateway status` reports. lives: what happened to single SMS. hash_cost: of passwords; None for the
+    usual one. sessions: who is logged in. streams: places of live pages.
     """
 
     settings: ConsoleSettings

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from gateway.message import number_of
 from gateway.operations.console.messages import lives
 from gateway.operations.console.rights import Role
 from gateway.operations.timeline.records import utc
+from gateway.operations.timeline.steps import Life
 from gateway.simulator.esme import Esme
+from gateway.storage.reader import Reader
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.console.browser import CONSOLE, Browser, browser
-from tests.proofs.served import accepted, bind, delivered, sms, text_of
+from tests.proofs.served import accepted, bind, delivered, sms, text_of, until
 from tests.support import ALICE, BOB
 
 SHANGHAI, BEIJING, GUANGDONG = "210", "100", "200"
@@ -302,22 +304,34 @@ async def test_followers_share_one_reading(tmp_path: Path) -> None:
             await gateway.settle()
         console = gateway.app.console
         assert console is not None
-        services = console.application._services
-        read, times = services.lives.read, list[float]()
+        services, readings = console.application._services, list[int]()
 
-        async def counted(number: int, how: Any) -> Any:
-            times.append(number)
-            return await read(number, how)
+        async def read(function: Callable[[Reader], Life]) -> Life:
+            readings.append(1)
+            return await services.read(function)
 
-        services.lives.read = counted  # type: ignore[method-assign]
-        number = number_of(name)
-        streams = [services.lives.watch(number, services.read) for _ in range(5)]
+        streams = [services.lives.watch(number_of(name), read) for _ in range(5)]
         for each in streams:
             assert len((await anext(each)).outgoing) == 1
-        assert len(times) == 1
+        assert len(readings) == 1
         assert services.lives.watched == 1
         await gateway.advance(seconds=lives.LONGEST + 1)
         for each in streams:
             assert [life async for life in each] == []
     assert services.lives.watched == 0
-    assert len(times) <= 3
+    assert len(readings) <= 3
+
+
+async def test_nothing_is_kept_of_a_follower_who_goes_away(tmp_path: Path) -> None:
+    """The browser closes its stream; the SMS goes on waiting."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        async with await bind(gateway.account.port, "transmitter") as sender:
+            name = await accepted(sender, sms(ALICE, "161", "KTFX"))
+            await gateway.settle()
+        console = gateway.app.console
+        assert console is not None
+        known = console.application._services.lives
+        async with operator(gateway).live(f"/live/messages/{name}") as told:
+            await anext(told)
+            assert known.watched == 1
+        await until(lambda: not known.watched, "the end of the stream")
