@@ -10,9 +10,10 @@ Mask = Callable[[str], str]
 _DIGITS: Final = 11
 _RUN: Final = re.compile(rf"[0-9]{{{_DIGITS},}}")
 _MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
+_OVERLAPPING: Final = re.compile(rf"(?=({_MOBILE.pattern}))")
 _BETWEEN: Final = r"[\s.,()<>{}\[\]+_-]*"
 """What people write between the digits of a number."""
-_GROUPED: Final = re.compile(rf"(?<!\d)[1１]{_BETWEEN}[3-9３-９](?:{_BETWEEN}\d){{9}}(?!\d)")
+_GROUPED: Final = re.compile(rf"[1１]{_BETWEEN}[3-9３-９](?:{_BETWEEN}\d){{9}}")
 
 
 def masking(own: Container[str] = (), ids: Container[str] = ()) -> Mask:
@@ -25,10 +26,10 @@ def masking(own: Container[str] = (), ids: Container[str] = ()) -> Mask:
         digits = found[0]
         if digits in ids:
             return digits
-        tail = digits[-_DIGITS:]
-        if _MOBILE.fullmatch(tail):  # a number may follow an access code, or 86
-            return digits[:-_DIGITS] + _masked(tail, own)
-        return _MOBILE.sub(lambda mobile: _masked(mobile[0], own), digits)
+        before, tail = digits[:-_DIGITS], digits[-_DIGITS:]
+        if _MOBILE.fullmatch(tail):  # a number follows an access code, or 86
+            return _anywhere(before, own) + (tail if tail in own else _masked(tail))
+        return _anywhere(digits, own)
 
     return lambda text: _RUN.sub(mask, text)
 
@@ -39,10 +40,19 @@ def masking_texts(own: Container[str] = ()) -> Mask:
 
     def mask(found: re.Match[str]) -> str:
         digits = "".join(str(int(each)) for each in found[0] if each.isdecimal())
-        return found[0] if digits in own else _masked(digits, own)
+        return found[0] if digits in own else _masked(digits)
 
     return lambda text: _GROUPED.sub(mask, joined(text))
 
 
-def _masked(mobile: str, own: Container[str]) -> str:
-    return mobile if mobile in own else f"{mobile[:3]}****{mobile[7:]}"
+def _anywhere(digits: str, own: Container[str]) -> str:
+    """Mask each number that digits may hold; nothing says where one begins, so two may overlap."""
+    shown = list(digits)
+    for found in _OVERLAPPING.finditer(digits):
+        if found[1] not in own:
+            shown[found.start() + 3 : found.start() + 7] = "****"
+    return "".join(shown)
+
+
+def _masked(mobile: str) -> str:
+    return f"{mobile[:3]}****{mobile[7:]}"

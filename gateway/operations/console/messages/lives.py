@@ -10,7 +10,7 @@ from gateway.clock import Clock
 from gateway.message import Delivery, message_id
 from gateway.operations.console.refused import Refused
 from gateway.operations.operators import AT_ONCE, Operators
-from gateway.operations.timeline.life import is_over, life_of
+from gateway.operations.timeline.life import is_over, life_again, life_of
 from gateway.operations.timeline.steps import Life
 from gateway.settings import LimitSettings
 from gateway.storage.reader import Reader
@@ -48,9 +48,15 @@ class Lives:
         """How many SMS are watched now."""
         return len(self._watched)
 
-    async def read(self, number: int, read: Read) -> Life:
-        """What the store has of an SMS, with what only the running gateway knows. Raises Refused."""
-        life = await read(lambda reader: life_of(number, reader))
+    async def read(self, number: int, read: Read, before: Life | None = None) -> Life:
+        """What the store has of an SMS, with what only the running gateway knows. Raises Refused.
+
+        before: what was read of it already, which makes this cheaper.
+        """
+        if before is None:
+            life = await read(lambda reader: life_of(number, reader))
+        else:
+            life = await read(lambda reader: life_again(before, number, reader))
         waiting = [sms for sms in life.outgoing if sms.state is Delivery.WAITING][:AT_ONCE]
         waits = {}
         if waiting:
@@ -94,7 +100,7 @@ class Lives:
         async with watched.lock:
             if watched.life is None or loop.time() - watched.read_at >= EVERY:
                 watched.read_at = loop.time()
-                watched.life = await self.read(number, read)
+                watched.life = await self.read(number, read, watched.life)
             return watched.life
 
 
