@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from commands.tables import Tables
-from gateway.message import message_id
+from gateway.message import message_id, short_id
 from gateway.operations.console.masks import masking
 from gateway.operations.console.messages.searching import Hit
 from gateway.operations.console.messages.showing import TIMES, ShownSms
@@ -38,6 +38,10 @@ class Wording:
             return self._text(f"messages.{group}_{code}")
         except KeyError:
             return code
+
+    def short(self, name: str) -> str:
+        """The end of a message id, as `trace` and `tail` show it."""
+        return short_id(name)
 
     def time(self, ms: int) -> str:
         """A time in the zone, with milliseconds; "" for one that has not come."""
