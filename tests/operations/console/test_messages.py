@@ -304,7 +304,7 @@ async def test_followers_share_one_reading(tmp_path: Path) -> None:
             await gateway.settle()
         console = gateway.app.console
         assert console is not None
-        services, readings = console.application._services, list[int]()
+        services, readings = console.application.services, list[int]()
 
         async def read(function: Callable[[Reader], Life]) -> Life:
             readings.append(1)
@@ -330,7 +330,7 @@ async def test_nothing_is_kept_of_a_follower_who_goes_away(tmp_path: Path) -> No
             await gateway.settle()
         console = gateway.app.console
         assert console is not None
-        known = console.application._services.lives
+        known = console.application.services.lives
         async with operator(gateway).live(f"/live/messages/{name}") as told:
             await anext(told)
             assert known.watched == 1
