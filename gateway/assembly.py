@@ -37,6 +37,7 @@ from gateway.message import FIGURES, OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console, user_commands
+from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.services import Services
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
@@ -424,7 +425,7 @@ class Assembly:
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         self.metrics.watch(watched, status, self._load)
-        services = self._services(status, TableService(self._in_force, tables), opened)
+        services = self._services(status, TableService(self._in_force, tables), operators, opened)
         self.console = build_console(services)
         commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
@@ -459,7 +460,9 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _services(self, status: Status, tables: TableService, opened: contextlib.AsyncExitStack) -> Services:
+    def _services(
+        self, status: Status, tables: TableService, operators: Operators, opened: contextlib.AsyncExitStack
+    ) -> Services:
         """What the console needs of the gateway."""
         settings = self.settings
         services = Services(
@@ -472,6 +475,7 @@ class Assembly:
             status.report,
             self.observer,
             self._environment.hash_cost,
+            Lives(operators, self._clock, settings.limits),
             self.metrics,
             self.actions,
             self.phones.channel,

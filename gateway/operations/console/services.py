@@ -9,6 +9,7 @@ from commands.tables import InForce
 from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.observer import Observer
+from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.overview.boards import Boards
 from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
@@ -31,7 +32,8 @@ class Services:
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
     `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. actions: executes what
     agents do for customers. phones: None: no number is for phones of the page. sessions: who is logged in.
-    streams: places of live pages. boards: of the overview. counting: figures are counted (statistics.enabled).
+    streams: places of live pages. boards: of the overview. lives: what
+    happened to single SMS. counting: figures are counted (statistics.enabled).
     """
 
     settings: ConsoleSettings
@@ -43,6 +45,7 @@ class Services:
     status: Callable[[], Awaitable[dict[str, Any]]]
     observer: Observer
     hash_cost: HashCost | None
+    lives: Lives
     metrics: Metrics
     actions: Actions
     phones: PhonesChannel | None
