@@ -37,6 +37,7 @@ from gateway.message import OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console
+from gateway.operations.console.customers.agents import Agents
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
 from gateway.operations.control import Control, socket_path
@@ -441,7 +442,7 @@ class Assembly:
                 self.store,
                 lambda: open_reader(where),
                 status.report,
-                self.actions,
+                Agents(self.actions, self._rules.limits, self._keys),
             )
         )
 

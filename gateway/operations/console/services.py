@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
 from gateway.clock import Clock
+from gateway.operations.console.customers.agents import Agents
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.settings import Console as ConsoleSettings
-from gateway.processing.actions import Actions
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
 
@@ -21,7 +21,7 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. actions: executes what agents do for customers.
+    `fetion-gateway status` reports. agents: what the section of customers needs.
     """
 
     settings: ConsoleSettings
@@ -31,7 +31,7 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
-    actions: Actions
+    agents: Agents
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
