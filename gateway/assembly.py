@@ -36,9 +36,8 @@ from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message import OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
-from gateway.operations.console.building import build_console
+from gateway.operations.console.building import build_console, user_commands
 from gateway.operations.console.customers.agents import Agents
-from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
@@ -149,7 +148,7 @@ class Assembly:
         self._build_ways()
         self._build_pipeline(hasher)
         opened.callback(self.actions.close)
-        self._build_lifecycle()
+        self._build_lifecycle(opened)
 
     def _open_store(self) -> Store:
         """In a file, or as one node of several."""
@@ -370,7 +369,7 @@ class Assembly:
             self.store, self.outbox, self._keys, self._accounts, before, clock, observer
         )
 
-    def _build_lifecycle(self) -> None:
+    def _build_lifecycle(self, opened: contextlib.AsyncExitStack) -> None:
         """What starts and stops it all, and what operators reach."""
         nodes = self._nodes
         operators = Operators(
@@ -397,13 +396,15 @@ class Assembly:
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
+        services = self._services(status, opened)
+        self.console = build_console(services)
+        commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, **links.commands, **tables.commands, "status": status.report},
+            {**commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
-        self.console = self._build_console(status)
-        self._following = [each for each in (self.channel, self.links) if each is not None]
+        self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
                 self.binds,
@@ -429,22 +430,24 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _build_console(self, status: Status) -> ConsoleServer | None:
-        """The pages and the API over HTTP."""
+    def _services(self, status: Status, opened: contextlib.AsyncExitStack) -> Services:
+        """What the console needs of the gateway."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
-        return build_console(
-            Services(
-                settings.console,
-                self._clock,
-                ZoneInfo(settings.service.timezone),
-                self._in_force,
-                self.store,
-                lambda: open_reader(where),
-                status.report,
-                Agents(self.actions, self._rules.limits, self._keys),
-            )
+        services = Services(
+            settings.console,
+            self._clock,
+            ZoneInfo(settings.service.timezone),
+            self._in_force,
+            self.store,
+            lambda: open_reader(where),
+            status.report,
+            Agents(self.actions, self._rules.limits, self._keys),
+            self.observer,
+            self._environment.hash_cost,
         )
+        opened.callback(services.close)
+        return services
 
     def _read_words(self) -> Words:
         """The sensitive words of the configuration. Raises TableError."""
