@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
 from gateway.clock import Clock
-from gateway.operations.console.customers.agents import Agents
 from gateway.observer import Observer
+from gateway.operations.console.customers.agents import Agents
 from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.sessions import Clocks, Sessions
@@ -25,8 +25,8 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. agents: what the section of customers needs. hash_cost: of passwords; None
-    for the usual one. sessions: who is logged in. streams: places of live pages.
+    `fetion-gateway status` reports. agents: what the section of customers needs. hash_cost: of passwords;
+    None for the usual one. sessions: who is logged in. streams: places of live pages.
     """
 
     settings: ConsoleSettings

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from commands.actions import ACTIONS
 from gateway.errors import Refusal, Verdict
 from gateway.message import BY, message_id
-from gateway.operations.console.page import Refused, Visit
+from gateway.operations.console.customers.saying import refused
+from gateway.operations.console.page import Visit
 from gateway.processing.operator_bind import Action, Executed, NotKnown
-from gateway.storage.accounts import AuditEntry
 from gateway.storage.contract import StorageError
 from gateway.storage.reader import JournalRecord
 
@@ -68,49 +68,26 @@ class Came:
         return "" if self.row is None else self.row.outcome
 
 
-M = TypeVar("M", bound=BaseModel)
-
-
-def checked(model: type[M], given: object) -> M:
-    """What a form or JSON holds, as a model. Raises Refused 400, which names the field."""
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(each) for each in first["loc"]) or "the body"
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{place}: {first['msg']}") from None
-
-
 async def note(visit: Visit, action: str, msisdn: str, reason: str) -> None:
     """Write into the audit what is about to be done. Raises Refused 503: without it nothing is done."""
-    services = visit.services
-    entry = AuditEntry(services.clock.now_ms(), visit.viewer.name, action, msisdn, reason, remote_of(visit))
     try:
-        await services.store.note(entry)
+        await visit.note(action, msisdn, reason)
     except StorageError as error:
-        why = f"the audit cannot be written: {error}"
-        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, why) from error
-
-
-def remote_of(visit: Visit) -> str:
-    """Address of the browser."""
-    client = visit.request.client
-    return "" if client is None else client.host
+        raise refused(visit, HTTPStatus.SERVICE_UNAVAILABLE, "no_audit") from error
 
 
 async def act(visit: Visit, wanted: Wanted, msisdn: str) -> Came:
     """Execute an action. Raises Refused where it was not executed, or nobody knows."""
     await note(visit, wanted.action, msisdn, wanted.reason)
-    action = Action(wanted.request, visit.viewer.name, wanted.action, msisdn, wanted.reason, remote_of(visit))
+    action = Action(wanted.request, visit.viewer.name, wanted.action, msisdn, wanted.reason, visit.remote)
     try:
         executed = await visit.services.agents.actions.act(action)
     except Refusal as refusal:
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-        if refusal.verdict is Verdict.OPERATION_NOT_ALLOWED:
-            status = HTTPStatus.CONFLICT
-        raise Refused(status, f"not executed: {refusal.reason}") from refusal
+        lacks = refusal.verdict is Verdict.OPERATION_NOT_ALLOWED
+        status = HTTPStatus.CONFLICT if lacks else HTTPStatus.SERVICE_UNAVAILABLE
+        raise refused(visit, status, "not_executed", reason=refusal.reason) from refusal
     except NotKnown as unknown:
-        raise Refused(HTTPStatus.GATEWAY_TIMEOUT, str(unknown)) from unknown
+        raise refused(visit, HTTPStatus.GATEWAY_TIMEOUT, "not_known") from unknown
     return await _came(visit, wanted, msisdn, executed)
 
 
@@ -118,6 +95,5 @@ async def _came(visit: Visit, wanted: Wanted, msisdn: str, executed: Executed) -
     row = await visit.services.read(lambda reader: reader.journal_record(executed.number))
     asked_for = "" if row is None else row.detail.get(BY, {}).get("action")
     if row is not None and (row.msisdn != msisdn or asked_for != wanted.action):
-        reason = "this request was used for another action: draw another request, as the page does"
-        raise Refused(HTTPStatus.CONFLICT, reason)
+        raise refused(visit, HTTPStatus.CONFLICT, "request_used")
     return Came(wanted, message_id(executed.number), row, executed.again)

@@ -1,42 +1,35 @@
-"""Reads what a visitor sends: a form, or JSON. Both are short."""
+"""Reads what a visitor sends, a form or JSON, as a model."""
 
 import json
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Any, Final, TypeVar
 
-from starlette.requests import Request
+from pydantic import BaseModel, ValidationError
 
-from gateway.operations.console.refused import Refused
+from gateway.operations.console.customers.saying import is_api, refused
+from gateway.operations.console.page import Refused, Visit
 
 LONGEST: Final = 16_384
-"""Octets."""
-_FIELDS: Final = 20
+"""Octets of a body."""
+
+M = TypeVar("M", bound=BaseModel)
 
 
-async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a form. Raises Refused."""
+async def sent(visit: Visit, model: type[M]) -> M:
+    """What came. Raises Refused, which names the field that is wrong."""
+    given = await _json(visit) if is_api(visit) else await visit.form()
     try:
-        text = (await _octets(request)).decode("ascii")
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS))
-    except ValueError as error:
-        reason = "the form is not encoded as a browser does it: send it from the page"
-        raise Refused(HTTPStatus.BAD_REQUEST, reason) from error
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else ""
+        if not is_api(visit) and field in model.model_fields:
+            raise refused(visit, HTTPStatus.BAD_REQUEST, f"wrong_{field}") from None
+        raise Refused(HTTPStatus.BAD_REQUEST, f"{field or 'the body'}: {first['msg']}") from None
 
 
-async def json_of(request: Request) -> Any:
-    """A JSON value. Raises Refused."""
+async def _json(visit: Visit) -> Any:
     try:
-        return json.loads(await _octets(request))
+        return json.loads(await visit.request.body())
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, "the body is no JSON: send an object") from error
-
-
-async def _octets(request: Request) -> bytes:
-    octets = b""
-    async for chunk in request.stream():
-        octets += chunk
-        if len(octets) > LONGEST:
-            reason = f"the body has more than {LONGEST} octets: shorten the reason"
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
-    return octets

@@ -7,10 +7,11 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from commands.parser import MOBILE_DIGITS
-from gateway.operations.console.customers.acting import Came, Opening, Wanted, act, checked, note
-from gateway.operations.console.customers.bodies import form_of, json_of
+from gateway.operations.console.customers.acting import Came, Opening, Wanted, act, note
+from gateway.operations.console.customers.bodies import LONGEST, sent
 from gateway.operations.console.customers.looking import look
-from gateway.operations.console.customers.numbers import NOT_FOUND, held, key_of, msisdn_of, typed
+from gateway.operations.console.customers.numbers import key_of, msisdn_of, typed
+from gateway.operations.console.customers.saying import refused
 from gateway.operations.console.customers.showing import Showing
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
 from gateway.operations.console.rights import Right
@@ -26,7 +27,7 @@ async def search(visit: Visit) -> Response:
 
 async def find(visit: Visit) -> Response:
     """Look a customer up: to his page, whose address does not tell his number."""
-    number = (await form_of(visit.request)).get("number", "")
+    number = (await visit.form()).get("number", "")
     msisdn = await _held(visit, number)
     key = key_of(visit.services.agents.keys, msisdn)
     return RedirectResponse(f"/customers/{key}", HTTPStatus.SEE_OTHER)
@@ -42,7 +43,7 @@ async def unmask(visit: Visit) -> Response:
     msisdn = _of_address(visit)
     if not visit.viewer.may(Right.CUSTOMERS):
         raise Refused(HTTPStatus.FORBIDDEN, f"{visit.viewer.name} lacks the right {Right.CUSTOMERS.value}")
-    opening = checked(Opening, await form_of(visit.request))
+    opening = await sent(visit, Opening)
     await note(visit, "opened", msisdn, opening.reason)
     return await _page(visit, msisdn, opened=True)
 
@@ -50,7 +51,7 @@ async def unmask(visit: Visit) -> Response:
 async def do(visit: Visit) -> Response:
     """Do what an agent asks for, and show what came of it."""
     msisdn = _of_address(visit)
-    wanted = checked(Wanted, await form_of(visit.request))
+    wanted = await sent(visit, Wanted)
     came = await act(visit, wanted, msisdn)
     return await _page(visit, msisdn, came=came)
 
@@ -64,7 +65,7 @@ async def api_show(visit: Visit) -> Response:
 async def api_do(visit: Visit) -> Response:
     """Do what a machine asks for."""
     msisdn = await _held(visit, visit.request.path_params["number"])
-    wanted = checked(Wanted, await json_of(visit.request))
+    wanted = await sent(visit, Wanted)
     came = await act(visit, wanted, msisdn)
     return JSONResponse(Showing(visit.services.zone, _now(visit)).came(came))
 
@@ -73,23 +74,26 @@ def _now(visit: Visit) -> int:
     return visit.services.clock.now_ms()
 
 
-def _seen(visit: Visit, msisdn: str) -> str:
-    """The mobile, if the viewer sees the province of its home. Raises Refused 404: nobody else's customers
-    can be told from numbers that do not exist."""
-    if not visit.viewer.sees(visit.services.in_force.home(msisdn)):
-        raise Refused(HTTPStatus.NOT_FOUND, NOT_FOUND)
+def _seen(visit: Visit, msisdn: str | None, key: str) -> str:
+    """The mobile, if the viewer sees the province of its home. Raises Refused 404, with the same text for
+    somebody else's customer as for a number that nobody has."""
+    if msisdn is None or not visit.viewer.sees(visit.services.in_force.home(msisdn)):
+        raise refused(visit, HTTPStatus.NOT_FOUND, key)
     return msisdn
 
 
 def _of_address(visit: Visit) -> str:
-    return _seen(visit, msisdn_of(visit.services.agents.keys, visit.request.path_params["key"]))
+    msisdn = msisdn_of(visit.services.agents.keys, visit.request.path_params["key"])
+    return _seen(visit, msisdn, "no_address")
 
 
 async def _held(visit: Visit, text: str) -> str:
     """The mobile of a number that somebody has typed. Raises Refused 404."""
-    number = typed(visit.services.in_force.tables, text)
-    msisdn = number[0] or await visit.services.read(lambda reader: held(reader, number))
-    return _seen(visit, msisdn)
+    msisdn, fetion_number = typed(visit.services.in_force.tables, text)
+    found: str | None = msisdn or None
+    if fetion_number:
+        found = await visit.services.read(lambda reader: reader.holder(fetion_number))
+    return _seen(visit, found, "no_number")
 
 
 async def _customer(visit: Visit, msisdn: str, showing: Showing) -> dict[str, Any]:
@@ -159,10 +163,10 @@ SECTION = Section(
     Right.CUSTOMERS,
     (
         Page("/customers", search, Right.CUSTOMERS),
-        Page("/customers", find, Right.CUSTOMERS, method="POST"),
+        Page("/customers", find, Right.CUSTOMERS, method="POST", body=LONGEST),
         Page("/customers/{key}", show, Right.CUSTOMERS),
-        Page("/customers/{key}/opened", unmask, Right.UNMASK, method="POST"),
-        Page("/customers/{key}/actions", do, Right.ACT, method="POST"),
+        Page("/customers/{key}/opened", unmask, Right.UNMASK, method="POST", body=LONGEST),
+        Page("/customers/{key}/actions", do, Right.ACT, method="POST", body=LONGEST),
         Page(
             "/api/v1/customers/{number}",
             api_show,
@@ -178,6 +182,7 @@ SECTION = Section(
             Right.ACT,
             Kind.API,
             method="POST",
+            body=LONGEST,
             summary="Do something for a customer. The same request again gives what came of the first one.",
             parameters={
                 **_NUMBER,
