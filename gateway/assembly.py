@@ -38,6 +38,7 @@ from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console, user_commands
 from gateway.operations.console.customers.agents import Agents
+from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.services import Services
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
@@ -396,7 +397,7 @@ class Assembly:
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        services = self._services(status, opened)
+        services = self._services(status, operators, opened)
         self.console = build_console(services)
         commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
@@ -430,7 +431,7 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _services(self, status: Status, opened: contextlib.AsyncExitStack) -> Services:
+    def _services(self, status: Status, operators: Operators, opened: contextlib.AsyncExitStack) -> Services:
         """What the console needs of the gateway."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
@@ -443,6 +444,7 @@ class Assembly:
             lambda: open_reader(where),
             status.report,
             Agents(self.actions, self._rules.limits, self._keys),
+            Lives(operators, self._clock, settings.limits),
             self.observer,
             self._environment.hash_cost,
         )

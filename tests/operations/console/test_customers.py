@@ -63,6 +63,10 @@ async def test_an_agent_unlocks_a_customer(tmp_path: Path) -> None:
         await alice.expect("已经解除")
         await alice.send("QM#1", to="161")
         await alice.expect("1")
+        link = re.search(r'href="(/messages/[0-9a-f]{16})"', done.text)
+        assert link is not None
+        timeline = await browser(gateway, AGENT).get(link[1], **EN)
+        assert f"somebody at the console: unlock {MASKED}: called, &lt;b&gt;angry" in timeline.text
         again = await browser(gateway, AGENT).post(f"{address}/actions", form, **EN)
         assert "Nothing was done twice" in again.text
         audit = [entry for _, entry in await gateway.app.store.audit(1 << 62, 10)]
