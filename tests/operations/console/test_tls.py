@@ -13,6 +13,7 @@ import yaml
 from starlette.requests import Request
 
 from gateway.cli.main import main
+from gateway.clock import SystemClock
 from gateway.operations.console.hosts import remote_of
 from gateway.operations.console.server import ConsoleUnusable
 from gateway.testing import running_gateway
@@ -52,6 +53,7 @@ async def test_tls(tmp_path: Path) -> None:
         sessions = console.application.services.sessions
         assert (sessions.cookie, sessions.secure) == ("__Host-fetion_session", True)
         authority.sign("one")
+        gateway.clock.move_to(SystemClock().now_ms())  # else it is not valid yet
         gateway.app.reload_certificates()
         assert "200" in await head_of(console.port, trusted)
         written = gateway.log_file().read_text("utf-8")
