@@ -37,6 +37,7 @@ from gateway.message import FIGURES, OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console, user_commands
+from gateway.operations.console.customers.agents import Agents
 from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.services import Services
 from gateway.operations.console.tables.service import TableService
@@ -475,9 +476,9 @@ class Assembly:
             status.report,
             self.observer,
             self._environment.hash_cost,
+            Agents(self.actions, self._rules.limits, self._keys),
             Lives(operators, self._clock, settings.limits),
             self.metrics,
-            self.actions,
             self.phones.channel,
             tables,
             counting=settings.statistics.enabled,

@@ -9,6 +9,7 @@ from commands.tables import InForce
 from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.observer import Observer
+from gateway.operations.console.customers.agents import Agents
 from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.overview.boards import Boards
 from gateway.operations.console.places import Places
@@ -17,7 +18,6 @@ from gateway.operations.console.sessions import Clocks, Sessions
 from gateway.operations.console.settings import Console as ConsoleSettings
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.metrics.building import Metrics
-from gateway.processing.actions import Actions
 from gateway.secrets import HashCost
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
@@ -30,8 +30,8 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. actions: executes what
-    agents do for customers. phones: None: no number is for phones of the page. sessions: who is logged in.
+    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. agents: what the
+    section of customers needs. phones: None: no number is for phones of the page. sessions: who is logged in.
     streams: places of live pages. boards: of the overview. lives: what
     happened to single SMS. counting: figures are counted (statistics.enabled).
     """
@@ -45,9 +45,9 @@ class Services:
     status: Callable[[], Awaitable[dict[str, Any]]]
     observer: Observer
     hash_cost: HashCost | None
+    agents: Agents
     lives: Lives
     metrics: Metrics
-    actions: Actions
     phones: PhonesChannel | None
     tables: TableService
     counting: bool = True
