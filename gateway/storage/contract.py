@@ -43,6 +43,7 @@ from gateway.message import (
     StoredPart,
     Watermark,
 )
+from gateway.storage.accounts import AccountStore
 
 
 class StorageError(Exception):
@@ -224,7 +225,7 @@ class EnquiryStore(Protocol):
         """The SMS in with these numbers, of all nodes, by number."""
 
 
-class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, Protocol):
+class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, Protocol):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int

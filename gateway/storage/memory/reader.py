@@ -19,6 +19,7 @@ from gateway.message import (
     Uncertain,
     Watermark,
 )
+from gateway.storage.accounts import Account, AuditEntry, Session
 from gateway.storage.memory.events import Events
 from gateway.storage.reader import (
     ENDLESS,
@@ -75,6 +76,9 @@ class Content:
     expected: dict[int, Expectation] = field(default_factory=dict)
     settled: Watermark = field(default=Watermark(0, 0))
     events: Events = field(default_factory=Events)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    sessions: dict[bytes, Session] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
     key_check: int | None = None
     run: int = 0
     in_use: bool = False

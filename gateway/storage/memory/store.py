@@ -23,6 +23,7 @@ from gateway.message import (
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.memory import provinces, receipts
+from gateway.storage.memory.accounts import AccountCalls
 from gateway.storage.memory.enquiries import EnquiryCalls
 from gateway.storage.memory.events import EventCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
@@ -56,7 +57,7 @@ class MemoryStores:
         return MemoryReader(self._contents[path])
 
 
-class MemoryStore(EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, EnquiryCalls):
+class MemoryStore(EventCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, EnquiryCalls, AccountCalls):
     """Store over one Content: gateway.storage.contract says what each call does.
 
     Every call is done when it returns, so none waits for another. room: how many SMS, parts and customers it

@@ -11,6 +11,7 @@ from gateway.message import Commit, Expected, MobileTerminated, StoredPart, Wate
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, RecentSms, StorageError, StoreUnusable
 from gateway.storage.postgresql import customers
+from gateway.storage.postgresql.accounts import AccountCalls
 from gateway.storage.postgresql.candidates import Candidates, find, recover
 from gateway.storage.postgresql.enquiries import EnquiryCalls
 from gateway.storage.postgresql.events import EventCalls, EventNumbers
@@ -64,7 +65,7 @@ UPDATE outbox SET repeat = TRUE WHERE node = %s AND state = 0 AND NOT repeat AND
 _RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
-class PostgresStore(EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls):
+class PostgresStore(EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls):
     """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
     call promises."""
 

@@ -31,6 +31,7 @@ from gateway.storage.contract import (
     StoreInUse,
     StoreUnusable,
 )
+from gateway.storage.sqlite.accounts import AccountCalls
 from gateway.storage.sqlite.candidates import Candidates
 from gateway.storage.sqlite.checkpoints import KEPT, Checkpoints, sync_fully
 from gateway.storage.sqlite.customers import Customers
@@ -99,7 +100,7 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls):
+class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     node = 0
