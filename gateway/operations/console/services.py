@@ -9,6 +9,7 @@ from commands.tables import InForce
 from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.observer import Observer
+from gateway.operations.console.phones.hints import Hints
 from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.sessions import Clocks, Sessions
@@ -26,8 +27,8 @@ class Services:
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
     `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. sessions: who is logged
-    in. streams: places of live pages. phones: None: no number is
-    for phones of the page.
+    in. streams: places of live pages. phones: None: no number is for phones of the page. hints: what they
+    can write.
     """
 
     settings: ConsoleSettings
@@ -40,6 +41,7 @@ class Services:
     observer: Observer = field(default_factory=Observer)
     hash_cost: HashCost | None = None
     phones: PhonesChannel | None = None
+    hints: Hints = field(default_factory=Hints)
     sessions: Sessions = field(init=False)
     streams: Places = field(init=False)
     _reading: Reading = field(init=False)
