@@ -146,21 +146,15 @@ async def test_faults_are_said_at_the_phone(tmp_path: Path) -> None:
 
 
 async def test_html_is_text(tmp_path: Path) -> None:
-    """A text with HTML is shown as it was typed, on the page and in the stream."""
+    """A text with HTML is shown as it was typed. The audit has who wrote from which number, never what."""
     text = "<script>alert(1)</script>\"'&"
     async with running_gateway(tmp_path, PHONES) as gateway:
         operator = browser(gateway, Role.OPERATOR)
         await operator.post(f"/phones/{ANN}", {"to": "161", "text": text})
         page = (await operator.get(f"/phones/{ANN}")).text
+        ((_, entry),) = await gateway.app.store.audit((1 << 63) - 1, 10)
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&amp;" in page
-
-
-async def test_who_played(tmp_path: Path) -> None:
-    """The audit has who wrote from which number, and never what."""
-    async with running_gateway(tmp_path, PHONES) as gateway:
-        await browser(gateway, Role.OPERATOR).post(f"/phones/{ANN}", {"to": "161", "text": "KTFX"})
-        ((_, entry),) = await gateway.app.store.audit((1 << 63) - 1, 10)
     assert (entry.account, entry.action, entry.subject, entry.reason) == ("somebody", "phone.send", ANN, "")
 
 
