@@ -36,8 +36,7 @@ from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
-from gateway.operations.console.accounts import Users
-from gateway.operations.console.building import build_console
+from gateway.operations.console.building import build_console, user_commands
 from gateway.operations.console.services import Services
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
@@ -395,21 +394,14 @@ class Assembly:
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        services = self._services(status)
-        users = Users(
-            self.store,
-            self._clock.now_ms,
-            lambda: self._in_force.tables.routing.provinces,
-            services.sessions.forget,
-        )
+        services = self._services(status, opened)
+        self.console = build_console(services)
+        commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, **links.commands, **tables.commands, **users.commands}
-            | {"status": status.report},
+            {**commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
-        opened.callback(services.close)
-        self.console = build_console(services)
         self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
@@ -436,11 +428,11 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _services(self, status: Status) -> Services:
+    def _services(self, status: Status, opened: contextlib.AsyncExitStack) -> Services:
         """What the console needs of the gateway."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
-        return Services(
+        services = Services(
             settings.console,
             self._clock,
             ZoneInfo(settings.service.timezone),
@@ -452,6 +444,8 @@ class Assembly:
             self._environment.hash_cost,
             self.phones.channel,
         )
+        opened.callback(services.close)
+        return services
 
     def _read_words(self) -> Words:
         """The sensitive words of the configuration. Raises TableError."""
