@@ -32,15 +32,30 @@ function show(sms) {
   if (!phone) return;
   const list = phone.querySelector("ol");
   let item = [...list.children].find((each) => each.dataset.number === String(sms.number));
-  const fresh = !item;
-  if (fresh) item = template.content.firstElementChild.cloneNode(true);
+  if (item) {
+    fill(item, sms);
+    if (item === list.lastElementChild) down(phone);
+    return;
+  }
+  item = template.content.firstElementChild.cloneNode(true);
   fill(item, sms);
-  if (!fresh) return;
+  answerable(item);
   const before = [...list.children].find((each) => Number(each.dataset.number) > sms.number);
   list.insertBefore(item, before ?? null);
   while (list.children.length > most) list.firstElementChild.remove();
   phone.querySelector(".nothing").hidden = true;
   down(phone);
+}
+
+// A received SMS is answered to the number that it came from.
+function answerable(item) {
+  const button = item.querySelector(".reply");
+  button.hidden = !item.classList.contains("in");
+  button.addEventListener("click", () => {
+    const { to, text } = item.closest(".phone").querySelector("form").elements;
+    to.value = item.querySelector(".other").textContent;
+    text.focus();
+  });
 }
 
 function down(phone) {
@@ -84,6 +99,7 @@ for (const phone of phones.children) {
       form.requestSubmit();
     }
   });
+  phone.querySelectorAll(".sms").forEach(answerable);
   down(phone);
 }
 
