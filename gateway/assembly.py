@@ -13,8 +13,7 @@ from random import Random, SystemRandom
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, ServiceLimits, Words
-from commands.sensitive_words import WordList
+from commands.model import ServiceLimits
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
 from gateway.channels.phones.driving import PhonesSide
@@ -34,25 +33,31 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
+from gateway.message import FIGURES, OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console, user_commands
 from gateway.operations.console.services import Services
+from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
+from gateway.operations.figures.building import build_figures
 from gateway.operations.key_of_store import open_keys
 from gateway.operations.links import LinkCommands
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
+from gateway.operations.metrics.building import Metrics
 from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
+from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
+from gateway.processing.actions import Actions
 from gateway.processing.addressing import Accounts, Addressing, Spelling
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
@@ -74,6 +79,7 @@ from gateway.settings import Settings
 from gateway.storage.contract import Store
 from gateway.storage.engines import open_reader, open_store
 from gateway.storage.nodes import SharedStore
+from gateway.storage.reader import Reader
 
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
@@ -131,7 +137,8 @@ class Assembly:
         self._logger.info("tables.loaded", version=self._in_force.tables.version)
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self._links = event_log.links
-        self.observer = together([event_log, *self._observers])
+        self.metrics = Metrics(self._clock, self._in_force.home)
+        self.observer = together([event_log, *self.metrics.observers, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
         self._shared = store if name is not None and isinstance(store, SharedStore) else None
@@ -145,6 +152,7 @@ class Assembly:
         self._numbers = MessageNumbers(self.store.node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
+        opened.callback(self.actions.close)
         self._build_lifecycle(opened)
 
     def _open_store(self) -> Store:
@@ -165,8 +173,18 @@ class Assembly:
             )
             self._consumers.append(made)
         keep_ms = self.settings.storage.retention.journal_days * DAY_MS
+        self.figures = build_figures(
+            self.settings,
+            self.store,
+            self._open_reader,
+            self._in_force,
+            self._clock,
+            self._log,
+            self.observer,
+        )
+        self.figures.rebuilding.place = lambda: self.events.place(FIGURES)
         self.events = Relays(
-            self._consumers,
+            [*self._consumers, *self.figures.consumers],
             self.store,
             self._clock,
             random,
@@ -176,6 +194,11 @@ class Assembly:
         )
         opened.push_async_callback(self.events.close, 0)
 
+    def _open_reader(self) -> Reader:
+        """A Reader of the store, for one thread."""
+        storage = self.settings.storage
+        return open_reader(storage.path if storage.in_file else storage.url)
+
     def _build_provinces(self) -> None:
         """What systems of provinces send, and by when they answer."""
         settings, log = self.settings, ProvinceLog(self._log, self._clock)
@@ -184,7 +207,13 @@ class Assembly:
             self._in_force,
             self._addressing,
             Terms(self._node, "place.province", settings.provinces.parts, quotas),
-            Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
+            Around(
+                self.store,
+                self.outbox,
+                self._clock,
+                together([log, *self.metrics.observers, *self._observers]),
+                self._work.set,
+            ),
         )
 
     def _build_ways(self) -> None:
@@ -216,7 +245,7 @@ class Assembly:
         settle = max(SETTLE_MS, int(1000 * (timers.enquire_link + timers.response)))
         self.retransmissions = Retransmissions(
             self.store,
-            {name: terms.retransmission_ms for name, terms in accounts.items()},
+            {name: terms.retransmission_ms for name, terms in accounts.items()} | {OPERATOR: 0},
             max(int(2000 * timers.response), settle + GRAIN_MS),
             self._clock.now_ms(),
             monotonic(),
@@ -258,7 +287,7 @@ class Assembly:
         )
         exchange.enquired = self._enquiries.put
         exchange.receipts_with(self.receipts)
-        sessions = itertools.count((self.store.run << 32) + 1)
+        sessions = self._sessions = itertools.count((self.store.run << 32) + 1)
         monotonic = self._clock.monotonic
         self.channels = [driver.build(exchange, self.observer, monotonic, sessions) for driver in drivers]
         self.channel, self.links = smpp.channel, smpp.links
@@ -308,9 +337,11 @@ class Assembly:
         self._build_recovery()
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
-        batches = Batches(
-            recognition, self._build_execution(), Reports(self._numbers, self._makers), placement
+        self.actions = Actions(
+            queue, self._in_force, self._numbers, self.store, self._sessions.__next__, clock.monotonic
         )
+        reports = Reports(self._numbers, self._makers)
+        batches = Batches(recognition, self._build_execution(), reports, self.actions, placement)
         self._build_provinces()
         stages = Stages(
             queue,
@@ -323,6 +354,7 @@ class Assembly:
             self.receipts,
             self.provinces,
             self._nodes,
+            self.figures.counting,
         )
         self._flushing = Flushing(self._log, clock.monotonic)
         self.pipeline = Pipeline(
@@ -336,7 +368,7 @@ class Assembly:
         self._rules = ServiceRules(
             limits,
             ZoneInfo(service.timezone),
-            self._read_words(),
+            read_words(self.settings.service.sensitive_words, self._log),
             tells_events=bool(self._consumers),
             provinces=self.settings.mqtt.url is not None,
         )
@@ -392,15 +424,16 @@ class Assembly:
             None if nodes is None else nodes.report,
             None if self.settings.mqtt.url is None else self.provinces.report,
         )
-        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
+        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        services = self._services(status, opened)
+        self.metrics.watch(watched, status, self._load)
+        services = self._services(status, TableService(self._in_force, tables), opened)
         self.console = build_console(services)
         commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
             socket_path(self.settings.storage.path),
             {**commands, "status": status.report},
-            {**tables.streams, "pdus": pdus.stream},
+            {**tables.streams, **self.figures.rebuilding.streams, "pdus": pdus.stream},
         )
         self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
         self._lifecycle = Lifecycle(
@@ -420,6 +453,7 @@ class Assembly:
                 subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
                 self._following,
                 self.console,
+                self.metrics.samples,
             ),
             self._changes,
             self._log,
@@ -428,33 +462,26 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _services(self, status: Status, opened: contextlib.AsyncExitStack) -> Services:
+    def _services(self, status: Status, tables: TableService, opened: contextlib.AsyncExitStack) -> Services:
         """What the console needs of the gateway."""
-        storage, settings = self.settings.storage, self.settings
-        where = storage.path if storage.in_file else storage.url
+        settings = self.settings
         services = Services(
             settings.console,
             self._clock,
             ZoneInfo(settings.service.timezone),
             self._in_force,
             self.store,
-            lambda: open_reader(where),
+            self._open_reader,
             status.report,
             self.observer,
             self._environment.hash_cost,
+            self.metrics,
+            self.actions,
             self.phones.channel,
+            tables,
         )
         opened.callback(services.close)
         return services
-
-    def _read_words(self) -> Words:
-        """The sensitive words of the configuration. Raises TableError."""
-        path = self.settings.service.sensitive_words
-        if path is None:
-            return NO_WORDS
-        words = WordList.load(path)
-        self._logger.info("words.loaded", words=words.count, file=str(path))
-        return words
 
     def _store_soon(self) -> None:
         """The outbox has something to store."""
@@ -464,12 +491,12 @@ class Assembly:
         """A batch is done."""
         self._changes.note()
         self._load.measure()
-        if self._consumers:
-            self.events.wake()
+        self.events.wake()
         self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:
         """Take up what the last run left."""
+        await self.figures.begin()
         if self._shared is None:
             await self._recovery.of_nodes(self.retransmissions.until(self._clock.monotonic()))
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):

@@ -99,6 +99,8 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
+    "gateway.operations.console.statistics.xlsx_file": frozenset({"xlsxwriter"}),
+    "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
     "gateway.operations.console.server": frozenset({"uvicorn"}),
     "gateway.operations.console.http": frozenset({"uvicorn"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
@@ -162,6 +164,7 @@ BOUNDARIES = frozenset(
         ("gateway.events.subscription", "run"),  # what handles messages: they come again
         ("gateway.processing.pipeline", "_work_for_provinces"),  # what is due is refused or dropped
         ("gateway.processing.pipeline", "_step"),
+        ("gateway.processing.figures", "note"),  # counting: no SMS fails by it
         ("gateway.processing.enquiries", "_run"),  # who asks hears that it failed
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),

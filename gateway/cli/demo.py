@@ -22,11 +22,11 @@ from typing import Final
 
 from gateway.app import Environment, Gateway
 from gateway.cli.demo_folder import KEY, STORE, DemoFolder, demo_folder
-from gateway.cli.timeline import reason_limited
 from gateway.message import MASKED, PART, JournalEntry, MobileTerminated, message_id
 from gateway.observer import Observer, Remote
 from gateway.operations.control import PathTooLong
 from gateway.operations.logs import open_log
+from gateway.operations.timeline.steps import reason_limited
 from gateway.secrets import KeyFileError
 from gateway.settings import LimitSettings, Settings, load
 from gateway.simulator.demo import HANDSETS, SCENARIO, names_of, perform, read_by_nobody

@@ -198,6 +198,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "events.disconnected": ("{consumer}", "{peer}", "{reason}", "failure {failures}"),
     "events.denied": ("{consumer}", "{what}", "{reason}"),
     "events.dropped": ("{consumer}", "{events} events", _LEFT_OUT),
+    "console.acted": ("{actor}", "{action}", "{msisdn}", "{outcome}", "{reason}"),
     "province.refused": ("of {province}", "{reason}", _LEFT_OUT),
     "province.unanswered": ("by {province}", "the customer was told", _LEFT_OUT),
     "log.lost": ("{total} lines since the start",),

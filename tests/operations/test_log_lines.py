@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.message import Asked, Delivery, EarlyReceipt, PartReceipt, StoredEvent
+from gateway.message import Asked, Commit, Delivery, EarlyReceipt, PartReceipt, StoredEvent
 from gateway.observer import METHODS
 from gateway.operations.event_log import EventLog
 from gateway.operations.log_lines import LONGEST_VALUE, PHRASES, SMS, ShortLines, columns, wants_colours
@@ -231,6 +231,9 @@ def test_a_long_outcome_stands_apart(outcome: str, latency: float) -> None:
     assert re.search(rf" {outcome} +\d", line), line
 
 
+COMMITS: dict[str, tuple[Any, ...]] = {"committed": (Commit(), (), (), 0.0)}
+
+
 def all_lines() -> list[dict[str, Any]]:
     """What the logs write when they are told everything that an observer can hear."""
     stream = io.BytesIO()
@@ -240,7 +243,7 @@ def all_lines() -> list[dict[str, Any]]:
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {
-        **LINKS,
+        **(LINKS | COMMITS),
         **WAYS,
         **NET,
         **RECEIPTS,
@@ -297,7 +300,8 @@ def test_every_event_has_a_sentence() -> None:
     """Each event that the event log writes has a row: no value is shown as key=value, and all is on one line
     except an exception."""
     written = all_lines()
-    assert len(written) == len(METHODS) - 1  # consumer_left: the node that has it now writes the line
+    # consumer_left: the node that has it now writes the line; committed: each SMS of it has a line already
+    assert len(written) == len(METHODS) - 2
     for event in written:
         assert event["event"] in {**SMS, **PHRASES}
         shown = ShortLines(SHANGHAI).of({key: value for key, value in event.items() if key != "exception"})

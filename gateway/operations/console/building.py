@@ -10,6 +10,7 @@ from gateway.operations.console.pages import (
     account,
     audit,
     customers,
+    health,
     login,
     messages,
     overview,
@@ -30,6 +31,7 @@ SECTIONS: tuple[Section, ...] = (
     audit.SECTION,
     account.SECTION,
     login.SECTION,
+    health.SECTION,
 )
 """Everything that can be asked for."""
 

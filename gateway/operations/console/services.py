@@ -14,6 +14,9 @@ from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.sessions import Clocks, Sessions
 from gateway.operations.console.settings import Console as ConsoleSettings
+from gateway.operations.console.tables.service import TableService
+from gateway.operations.metrics.building import Metrics
+from gateway.processing.actions import Actions
 from gateway.secrets import HashCost
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
@@ -26,9 +29,9 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. sessions: who is logged
-    in. streams: places of live pages. phones: None: no number is for phones of the page. hints: what they
-    can write.
+    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. actions: executes what
+    agents do for customers. phones: None: no number is for phones of the page. hints: what they can
+    write. sessions: who is logged in. streams: places of live pages.
     """
 
     settings: ConsoleSettings
@@ -38,9 +41,12 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
-    observer: Observer = field(default_factory=Observer)
-    hash_cost: HashCost | None = None
-    phones: PhonesChannel | None = None
+    observer: Observer
+    hash_cost: HashCost | None
+    metrics: Metrics
+    actions: Actions
+    phones: PhonesChannel | None
+    tables: TableService
     hints: Hints = field(default_factory=Hints)
     sessions: Sessions = field(init=False)
     streams: Places = field(init=False)
