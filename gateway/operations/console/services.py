@@ -12,6 +12,7 @@ from gateway.observer import Observer
 from gateway.operations.console.customers.agents import Agents
 from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.overview.boards import Boards
+from gateway.operations.console.phones.hints import Hints
 from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.sessions import Clocks, Sessions
@@ -31,7 +32,8 @@ class Services:
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
     `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. agents: what the
-    section of customers needs. phones: None: no number is for phones of the page. sessions: who is logged in.
+    section of customers needs. phones: None: no number is for phones of the page. hints:
+    what they can write. sessions: who is logged in.
     streams: places of live pages. boards: of the overview. lives: what
     happened to single SMS. counting: figures are counted (statistics.enabled).
     """
@@ -51,6 +53,7 @@ class Services:
     phones: PhonesChannel | None
     tables: TableService
     counting: bool = True
+    hints: Hints = field(default_factory=Hints)
     sessions: Sessions = field(init=False)
     streams: Places = field(init=False)
     boards: Boards = field(init=False)
