@@ -7,12 +7,14 @@ from typing import Final, Protocol
 from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from gateway.operations.console.api.errors import no_page
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
 from gateway.operations.console.rendering import LANGUAGES, Rendering
 from gateway.operations.console.rights import Role, Viewer
@@ -57,7 +59,10 @@ class Application:
             Route(page.path, self._endpoint(page), methods=[page.method]) for page in self.pages
         ]
         static = resources.files("gateway.operations.console") / "static"
-        self._starlette = Starlette(routes=[*routes, Mount("/static", StaticFiles(directory=str(static)))])
+        self._starlette = Starlette(
+            routes=[*routes, Mount("/static", StaticFiles(directory=str(static)))],
+            exception_handlers={HTTPException: no_page},
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

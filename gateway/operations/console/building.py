@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from gateway.operations.console.application import Application
 from gateway.operations.console.page import Section
-from gateway.operations.console.pages import customers, messages, overview, phones, statistics, tables
+from gateway.operations.console.pages import api, customers, messages, overview, phones, statistics, tables
 from gateway.operations.console.rights import Viewer
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
@@ -17,6 +17,9 @@ SECTIONS: tuple[Section, ...] = (
     statistics.SECTION,
     tables.SECTION,
 )
+"""The sections, in the order of the navigation."""
+
+EVERY: tuple[Section, ...] = (*SECTIONS, api.section(SECTIONS))
 """Everything that can be asked for."""
 
 
@@ -34,5 +37,5 @@ def build_console(services: Services) -> ConsoleServer | None:
     listen = services.settings.listen
     if listen is None:
         return None
-    application = Application(services, SECTIONS, Nobody())
+    application = Application(services, EVERY, Nobody())
     return ConsoleServer(application, listen, services.settings.connections)

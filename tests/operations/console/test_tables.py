@@ -263,7 +263,7 @@ async def test_who_may_not_reload(gateway: RunningGateway) -> None:
 async def test_forms_that_no_page_sends(gateway: RunningGateway) -> None:
     """Too long, or no text: refused, and nothing is put in force."""
     operator = browser(gateway, Role.OPERATOR)
-    assert (await post(operator, {}, "x" * 5000)).status == 413
+    assert (await post(operator, {}, "x" * 20_000)).status == 413
     assert (await operator.post("/tables/reload", {"reason": "x"}, sec_fetch_site="cross-site")).status == 403
     assert (await post(operator, {})).status == 409
 

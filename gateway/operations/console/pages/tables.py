@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
 from commands.tables import Tables
+from gateway.operations.console.api.bodies import form_of
 from gateway.operations.console.page import Page, Section, Visit
 from gateway.operations.console.refused import Refused
 from gateway.operations.console.rights import Right, Viewer
@@ -39,8 +40,6 @@ PAGE_ROWS: Final = 200
 SHOWN_CHANGES: Final = 500
 LONGEST_FIND: Final = 100
 LONGEST_REASON: Final = 200
-LONGEST_FORM: Final = 4096
-"""Octets of a form."""
 _MOBILE: Final = re.compile(r"\b(1\d{2})\d{4}(\d{4})\b")
 
 Explains = Callable[[Tables, Viewer, Mapping[str, str]], dict[str, Any]]
@@ -155,7 +154,7 @@ async def preview(visit: Visit) -> Response:
 
 async def reload(visit: Visit) -> Response:
     """Put the files in force that the visitor has seen."""
-    form = await form_of(visit)
+    form = await form_of(visit.request)
     was, version, reason = (form.get(name, "").strip() for name in ("was", "version", "reason"))
     service = visit.services.tables
     seen = await service.preview()
@@ -222,20 +221,6 @@ def _sentence(visit: Visit, name: str) -> str:
 
 def _local(visit: Visit, ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, UTC).astimezone(visit.services.zone):%Y-%m-%d %H:%M:%S}"
-
-
-async def form_of(visit: Visit) -> dict[str, str]:
-    """The fields of a form. Raises Refused 413 for one that is too long, 400 for one that is not UTF-8."""
-    octets = b""
-    async for chunk in visit.request.stream():
-        octets += chunk
-        if len(octets) > LONGEST_FORM:
-            reason = f"the form has more than {LONGEST_FORM} octets: shorten the reason"
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
-    try:
-        return dict(parse_qsl(octets.decode(), keep_blank_values=True, errors="strict", max_num_fields=20))
-    except ValueError as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the form is no UTF-8 text: send it from the page") from error
 
 
 SECTION = Section(
