@@ -35,8 +35,8 @@ from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
+from gateway.operations.console.accounts import Users
 from gateway.operations.console.building import build_console
-from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
@@ -146,7 +146,7 @@ class Assembly:
         self._numbers = MessageNumbers(self.store.node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
-        self._build_lifecycle()
+        self._build_lifecycle(opened)
 
     def _open_store(self) -> Store:
         """In a file, or as one node of several."""
@@ -365,7 +365,7 @@ class Assembly:
             self.store, self.outbox, self._keys, self._accounts, before, clock, observer
         )
 
-    def _build_lifecycle(self) -> None:
+    def _build_lifecycle(self, opened: contextlib.AsyncExitStack) -> None:
         """What starts and stops it all, and what operators reach."""
         nodes = self._nodes
         operators = Operators(
@@ -392,13 +392,22 @@ class Assembly:
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
+        services = self._services(status, TableService(self._in_force, tables))
+        users = Users(
+            self.store,
+            self._clock.now_ms,
+            lambda: self._in_force.tables.routing.provinces,
+            services.sessions.forget,
+        )
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, **links.commands, **tables.commands, "status": status.report},
+            {**operators.commands, **links.commands, **tables.commands, **users.commands}
+            | {"status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
-        self.console = self._build_console(status, TableService(self._in_force, tables))
-        self._following = [each for each in (self.channel, self.links) if each is not None]
+        opened.callback(services.close)
+        self.console = build_console(services)
+        self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
                 self.binds,
@@ -424,21 +433,21 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _build_console(self, status: Status, tables: TableService) -> ConsoleServer | None:
-        """The pages and the API over HTTP."""
+    def _services(self, status: Status, tables: TableService) -> Services:
+        """What the console needs of the gateway."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
-        return build_console(
-            Services(
-                settings.console,
-                self._clock,
-                ZoneInfo(settings.service.timezone),
-                self._in_force,
-                self.store,
-                lambda: open_reader(where),
-                status.report,
-                tables,
-            )
+        return Services(
+            settings.console,
+            self._clock,
+            ZoneInfo(settings.service.timezone),
+            self._in_force,
+            self.store,
+            lambda: open_reader(where),
+            status.report,
+            tables,
+            self.observer,
+            self._environment.hash_cost,
         )
 
     def _read_words(self) -> Words:

@@ -62,6 +62,8 @@ ARROWS: dict[str, frozenset[str]] = {
         }
     ),
     "gateway.operations.console.settings": frozenset({"routing.tablefile"}),
+    "gateway.operations.console.server": frozenset({"gateway.net"}),
+    "gateway.operations.console.guessing": frozenset({"gateway.net"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
     "gateway.events.broker": frozenset({"routing.tablefile"}),
     "gateway.storage.settings": frozenset({"routing.tablefile"}),
@@ -97,7 +99,8 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
-    "gateway.operations.console.server": frozenset({"uvicorn", "starlette"}),
+    "gateway.operations.console.server": frozenset({"uvicorn"}),
+    "gateway.operations.console.http": frozenset({"uvicorn"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),
@@ -163,6 +166,7 @@ BOUNDARIES = frozenset(
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),
         ("gateway.operations.replay", "_execute"),
+        ("gateway.operations.console.application", "_guarded"),  # a page fails, the gateway goes on
         # The tables that were read: they are not put in force.
         ("gateway.operations.tables", "_outcome"),
     }

@@ -102,4 +102,4 @@ class AccountCalls:
 
 
 def _account(row: Sequence[Any]) -> Account:
-    return Account(*row[:-1], bool(row[-1]))  # noqa: FBT003 - as in the table
+    return Account(*row)._replace(disabled=bool(row[-1]))

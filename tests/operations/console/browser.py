@@ -21,8 +21,9 @@ PATIENCE = 10.0
 class Cast:
     """Knows whoever a test says: takes the place of Application.visitors."""
 
-    async def viewer(self, request: Request) -> Viewer | None:
+    async def viewer(self, request: Request, *, used: bool = True) -> Viewer | None:
         """The viewer that the cookie names."""
+        del used
         name, _, rest = request.cookies.get("cast", "").partition("|")
         role, _, province = rest.partition("|")
         return Viewer(name, Role(role), province) if name else None

@@ -1,45 +1,38 @@
-"""Errors of requests that reach no page: unknown paths and wrong methods. Below /api they are JSON."""
+"""What is said to a request with a method that its path does not take."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.responses import JSONResponse, Response
 
-API: Final = "/api"
-"""Where the addresses of the API begin."""
+from gateway.operations.console.page import Kind, Page, Visit
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 
-async def no_page(request: Request, error: Exception) -> Response:
-    """The answer to a request for which there is no page (an exception handler of Starlette)."""
-    assert isinstance(error, HTTPException)
-    status, path = error.status_code, request.url.path
-    allowed = ", ".join(sorted(_methods(request.scope)))
-    headers = dict(error.headers or {})
-    if status == 405:
+def other_methods(pages: Sequence[Page]) -> list[tuple[Page, list[str]]]:
+    """For each path a page that refuses, and the methods that it is for: those that no page of it takes."""
+    taken: dict[str, set[str]] = {}
+    for page in pages:
+        taken.setdefault(page.path, set()).update({"GET", "HEAD"} if page.method == "GET" else {page.method})
+    kinds = {page.path: page.kind for page in pages}
+    return [
+        (_refusing(path, kinds[path], methods), [each for each in METHODS if each not in methods])
+        for path, methods in taken.items()
+    ]
+
+
+def _refusing(path: str, kind: Kind, methods: set[str]) -> Page:
+    allowed = ", ".join(sorted(methods))
+
+    async def refuse(visit: Visit) -> Response:
         reason = f"this address takes {allowed}"
-        headers["Allow"] = allowed
-    elif status == 404 and _below(path):
-        reason = "there is no such address in the API: /api/v1 lists all"
-    elif status == 404:
-        reason = "there is no such page: begin at /"
-    else:
-        reason = error.detail
-    if _below(path):
-        return JSONResponse({"error": reason}, status, headers)
-    return PlainTextResponse(reason, status, headers)
+        if kind is Kind.API:
+            response: Response = JSONResponse({"error": reason}, HTTPStatus.METHOD_NOT_ALLOWED)
+        else:
+            response = visit.page("refused.html", HTTPStatus.METHOD_NOT_ALLOWED, reason=reason)
+        response.headers["allow"] = allowed
+        return response
 
-
-def _below(path: str) -> bool:
-    return path == API or path.startswith(f"{API}/")
-
-
-def _methods(scope: Scope) -> set[str]:
-    """What all routes of a path together take."""
-    found: set[str] = set()
-    for route in scope["app"].routes:
-        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
-            found |= route.methods or set()
-    return found
+    return Page(path, refuse, None, kind)
