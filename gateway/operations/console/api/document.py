@@ -20,6 +20,7 @@ ERRORS: Final[Mapping[int, str]] = {
     401: "no token, or one that is not valid (any more)",
     403: "the account of the token lacks the right, or asks for another province",
     404: "there is no such thing",
+    409: "what it was based on has changed meanwhile",
     413: "the body is too long",
     415: "the body is no JSON",
     503: "the gateway cannot answer now: try again later",
@@ -61,7 +62,7 @@ class Operation:
         if self.in_path:
             wanted.add(404)
         if self.page.method == "POST":
-            wanted |= {400, 413, 415}
+            wanted |= {400, 409, 413, 415}
         return tuple(sorted(wanted))
 
 
