@@ -1,4 +1,4 @@
-"""The sections Tables and API in a real browser: nothing serious for axe-core, keyboard alone, a small phone."""
+"""The sections Tables and API in a real browser: axe-core, keyboard alone, a small phone."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -44,7 +44,7 @@ async def test_everybody_can_use_them(
     scheme: Literal["light", "dark"],
     language: str,
 ) -> None:
-    """axe-core finds nothing serious, the tab key reaches everything, and no page is wider than its window."""
+    """axe-core finds nothing serious, the tab key reaches everything, no page is wider than its window."""
     async with looking(
         real_browser, gateway, Role.OPERATOR, width=width, scheme=scheme, language=language
     ) as page:
