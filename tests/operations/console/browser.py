@@ -5,17 +5,22 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 
+from gateway.operations.console.api.document import document
+from gateway.operations.console.building import EVERY
 from gateway.operations.console.rights import HEADQUARTERS, Role, Viewer
 from gateway.testing import RunningGateway
+from tests.operations.console.schemas import answer_faults
 
 CONSOLE: Mapping[str, Any] = {"console": {"listen": {"host": "127.0.0.1", "port": 0}}}
 """Section of the configuration of a gateway with a console on a free port."""
 PATIENCE = 10.0
+DESCRIPTION: Final = document(EVERY, "1.0")
+"""Of the API: each answer that a test gets must be as it says."""
 
 
 class Cast:
@@ -85,7 +90,10 @@ class Browser:
             asyncio.timeout(PATIENCE),
             self._opened(method, path, headers, body) as (status, got, reader),
         ):
-            return Answer(status, got, _unchunked(await reader.read(), got))
+            answer = Answer(status, got, _unchunked(await reader.read(), got))
+        if path.startswith("/api/"):
+            assert answer_faults(DESCRIPTION, method, path, status, answer.json) == []
+        return answer
 
     @contextlib.asynccontextmanager
     async def _opened(

@@ -14,9 +14,12 @@ TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "null": (type(None),),
 }
 KEYWORDS: Final = frozenset(
-    {"type", "properties", "required", "items", "enum", "description", "additionalProperties", "anyOf"}
+    {
+        *("type", "properties", "required", "items", "enum", "description", "additionalProperties", "anyOf"),
+        *("format", "pattern", "minimum", "maximum"),
+    }
 )
-"""What the schemas of the API are made of; `faults` knows all of them."""
+"""What the schemas of the API are made of. `faults` checks those of the first line."""
 METHODS: Final = frozenset({"get", "post", "put", "delete", "patch", "head", "options", "trace"})
 OPERATION: Final = frozenset(
     {"operationId", "tags", "summary", "description", "parameters", "requestBody", "responses", "security"}
@@ -137,6 +140,15 @@ def _found(document: Any, reference: str) -> Any:
     for step in reference.removeprefix("#/").split("/"):
         document = document.get(step, {}) if isinstance(document, dict) else {}
     return document or None
+
+
+def answer_faults(document: Mapping[str, Any], method: str, path: str, status: int, value: Any) -> list[str]:
+    """Where an answer of the API is not as its description says. path: as it was asked for."""
+    if status == 200:
+        schema = answer_schema(document, method.lower(), path)
+    else:
+        schema = document["components"]["schemas"]["Error"]
+    return list(faults(schema, value, f"{method} {path}: answer"))
 
 
 def answer_schema(document: Mapping[str, Any], method: str, path: str) -> Mapping[str, Any]:
