@@ -1,14 +1,13 @@
 #!/bin/sh
 # Installs what the suite runs against, where it is missing and the machine lets it (root and apt): PostgreSQL, Kannel, tshark, HAProxy,
-# Chromium and a font with Chinese characters;
-# and node-smpp where npm is there.
+# Chromium with a Chinese font; and node-smpp where npm is there.
 # The suite starts them itself, and skips what needs one that is not there: then this says so and goes on.
 missing() {
   case $1 in
   postgresql) ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null ;;
+  chromium) ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null ;;
+  fonts-wqy-zenhei) [ ! -d /usr/share/fonts/truetype/wqy ] && [ -z "$(fc-list :lang=zh 2>/dev/null)" ] ;;
   kannel) [ ! -x /usr/sbin/bearerbox ] && ! command -v bearerbox >/dev/null ;;
-  chromium) ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null ;;
-  fonts-wqy-zenhei) [ ! -d /usr/share/fonts/truetype/wqy ] ;;
   *) ! command -v "$1" >/dev/null ;;
   esac
 }

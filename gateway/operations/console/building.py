@@ -17,7 +17,7 @@ from gateway.operations.console.pages import (
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
 
-SECTIONS: tuple[Section, ...] = (
+_OWN: tuple[Section, ...] = (
     overview.SECTION,
     phones.SECTION,
     messages.SECTION,
@@ -30,7 +30,7 @@ SECTIONS: tuple[Section, ...] = (
 )
 """The sections, in the order of the navigation."""
 
-EVERY: tuple[Section, ...] = (*SECTIONS, api.section(SECTIONS))
+SECTIONS: tuple[Section, ...] = (*_OWN, api.section(_OWN))
 """Everything that can be asked for."""
 
 
@@ -39,5 +39,5 @@ def build_console(services: Services) -> ConsoleServer | None:
     listen = services.settings.listen
     if listen is None:
         return None
-    application = Application(services, EVERY, services.sessions)
+    application = Application(services, SECTIONS, services.sessions)
     return ConsoleServer(application, services, listen)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from gateway.operations.console.api.document import document
-from gateway.operations.console.building import EVERY
+from gateway.operations.console.building import SECTIONS
 from gateway.operations.console.rights import HEADQUARTERS, Role, Viewer
 from gateway.testing import RunningGateway
 from tests.operations.console.schemas import answer_faults
@@ -19,7 +19,7 @@ from tests.operations.console.schemas import answer_faults
 CONSOLE: Mapping[str, Any] = {"console": {"listen": {"host": "127.0.0.1", "port": 0}}}
 """Section of the configuration of a gateway with a console on a free port."""
 PATIENCE = 10.0
-DESCRIPTION: Final = document(EVERY, "1.0")
+DESCRIPTION: Final = document(SECTIONS, "1.0")
 """Of the API: each answer that a test gets must be as it says."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.operations.console.api.document import operations
-from gateway.operations.console.building import EVERY
+from gateway.operations.console.building import SECTIONS
 from gateway.operations.console.rights import ROLES, Right, Role
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.console.browser import CONSOLE, DESCRIPTION, Browser, browser
@@ -43,7 +43,7 @@ def test_the_description_is_openapi() -> None:
 
 def test_every_route_describes_itself() -> None:
     """Summary, parameters of its path and schema of its answer; nothing below /api is anything else."""
-    for each in operations(EVERY):
+    for each in operations(SECTIONS):
         page = each.page
         assert page.summary, f"{page.path} has no summary"
         assert each.in_path <= page.parameters.keys(), f"{page.path} does not describe {each.in_path}"
@@ -53,7 +53,7 @@ def test_every_route_describes_itself() -> None:
 
 def test_rights_are_in_the_description() -> None:
     """A route with a right asks for a token; the others say that they ask for none."""
-    for each in operations(EVERY):
+    for each in operations(SECTIONS):
         described = DESCRIPTION["paths"][each.path][each.page.method.lower()]
         if each.page.right is None:
             assert described["security"] == []
@@ -66,7 +66,14 @@ def test_an_answer_that_is_not_as_described_is_found() -> None:
     """A field that is missing, unknown, of another type; an error without its text."""
     good = {"depth": 0, "in_flight": 0, "limit": 1, "full": False}
     assert answer_faults(DESCRIPTION, "GET", "/api/v1/outbox", 200, good) == []
-    for wrong in ({**good, "depth": "0"}, {**good, "depth": True}, {**good, "more": 1}, {"depth": 0}, []):
+    broken: tuple[Any, ...] = (
+        {**good, "depth": "0"},
+        {**good, "depth": True},
+        {**good, "more": 1},
+        {"depth": 0},
+        [],
+    )
+    for wrong in broken:
         assert answer_faults(DESCRIPTION, "GET", "/api/v1/outbox", 200, wrong)
     assert answer_faults(DESCRIPTION, "GET", "/api/v1/outbox", 404, {"detail": "no"})
 
@@ -150,7 +157,7 @@ async def test_the_description_for_people(gateway: RunningGateway) -> None:
     for language in ("en", "zh"):
         page = await browser(gateway).get("/docs", accept_language=language)
         assert page.status == 200
-        for each in operations(EVERY):
+        for each in operations(SECTIONS):
             assert f"<code>{each.page.method} {each.path}</code>" in page.text
         assert "<script" not in page.text.replace('<script src="/static', "").replace(
             '<script type="module" src="/static', ""

@@ -1,1 +1,0 @@
-"""The pages of the console in a real browser."""
