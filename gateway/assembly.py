@@ -35,8 +35,7 @@ from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
-from gateway.operations.console.accounts import Users
-from gateway.operations.console.building import build_console
+from gateway.operations.console.building import build_console, user_commands
 from gateway.operations.console.services import Services
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
@@ -392,21 +391,14 @@ class Assembly:
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        services = self._services(status, TableService(self._in_force, tables))
-        users = Users(
-            self.store,
-            self._clock.now_ms,
-            lambda: self._in_force.tables.routing.provinces,
-            services.sessions.forget,
-        )
+        services = self._services(status, tables, opened)
+        self.console = build_console(services)
+        commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, **links.commands, **tables.commands, **users.commands}
-            | {"status": status.report},
+            {**commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
-        opened.callback(services.close)
-        self.console = build_console(services)
         self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
@@ -433,11 +425,11 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _services(self, status: Status, tables: TableService) -> Services:
+    def _services(self, status: Status, tables: TableReloads, opened: contextlib.AsyncExitStack) -> Services:
         """What the console needs of the gateway."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
-        return Services(
+        services = Services(
             settings.console,
             self._clock,
             ZoneInfo(settings.service.timezone),
@@ -445,10 +437,12 @@ class Assembly:
             self.store,
             lambda: open_reader(where),
             status.report,
-            tables,
+            TableService(self._in_force, tables),
             self.observer,
             self._environment.hash_cost,
         )
+        opened.callback(services.close)
+        return services
 
     def _read_words(self) -> Words:
         """The sensitive words of the configuration. Raises TableError."""
