@@ -178,7 +178,7 @@ async def test_what_is_typed_is_logged_nowhere(gateway: RunningGateway) -> None:
 def services_of(gateway: RunningGateway) -> Services:
     """What the pages of a gateway use."""
     assert gateway.app.console is not None
-    return gateway.app.console.application._services
+    return gateway.app.console.application.services
 
 
 def form_in(answer: Answer) -> dict[str, str]:
