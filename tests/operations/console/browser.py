@@ -95,7 +95,8 @@ class Browser:
         ):
             answer = Answer(status, got, _unchunked(await reader.read(), got))
         if path.startswith("/api/"):
-            assert answer_faults(DESCRIPTION, method, path, status, answer.json) == []
+            wrong = answer_faults(DESCRIPTION, method, path, status, answer.json)
+            assert not wrong, wrong
         return answer
 
     @contextlib.asynccontextmanager
