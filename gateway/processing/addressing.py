@@ -97,6 +97,15 @@ class Addressing:
         self._compose(sms)
         return sms
 
+    def unasked(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
+        """Make and compose the row of an SMS that an operator's action `m` leads to: it leaves as one to any
+        other handset. Raises Missing."""
+        account, spelling, ton, npi = self._way_to(reply.to, world)
+        source, text = self._says(reply, m.route, m.tables, m.msisdn, world)
+        sms = self._row(reply, m.number, account, 0, source, spelling, ton, npi, text, m.at)
+        self._compose(sms)
+        return sms
+
     def notice(
         self, reply: Reply, part: StoredPart, tables: Tables, now_ms: int, world: World
     ) -> MobileTerminated:

@@ -141,6 +141,10 @@ class Answers:
                     now - came.arrived,
                     now_ms,
                 )
+            if prepared.commit.acted:
+                outcomes = {handled.m.number: handled.result for handled in prepared.done}
+                for acted in prepared.commit.acted:
+                    observer.acted(acted, outcomes[acted.number])
             for m, number in chain(prepared.repeats, prepared.late_repeats):
                 observer.repeated(m.came.bind, m.came.sequence, m.msisdn, number)
             for handled, error in prepared.faults:

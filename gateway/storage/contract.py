@@ -43,7 +43,7 @@ from gateway.message import (
     StoredPart,
     Watermark,
 )
-from gateway.storage.accounts import AccountStore
+from gateway.storage.accounts import AccountStore, ActionStore
 
 
 class StorageError(Exception):
@@ -225,7 +225,7 @@ class EnquiryStore(Protocol):
         """The SMS in with these numbers, of all nodes, by number."""
 
 
-class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, Protocol):
+class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, ActionStore, Protocol):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int
@@ -279,7 +279,7 @@ class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore,
 
     async def recent(self, since: int, limit: int) -> list[RecentSms]:
         """Give the last `limit` SMS that came at `since` or later and were understood as something, in
-        order."""
+        order; no actions of operators."""
 
     async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """Give at most `limit` SMS that wait to leave, by number, those above `after`.

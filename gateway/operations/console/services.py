@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from commands.tables import InForce
 from gateway.clock import Clock
 from gateway.observer import Observer
+from gateway.operations.console.customers.agents import Agents
+from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.sessions import Clocks, Sessions
@@ -25,8 +27,9 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. sessions: who is logged
-    in. streams: places of live pages.
+    `fetion-gateway status` reports. agents: what the section of customers needs. lives: what happened to
+    single SMS. hash_cost: of passwords; None for the usual one. sessions: who is logged in. streams: places
+    of live pages.
     """
 
     settings: ConsoleSettings
@@ -37,6 +40,8 @@ class Services:
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
     tables: TableService
+    agents: Agents
+    lives: Lives
     observer: Observer = field(default_factory=Observer)
     hash_cost: HashCost | None = None
     sessions: Sessions = field(init=False)
