@@ -169,6 +169,7 @@ BOUNDARIES = frozenset(
         ("gateway.processing.pipeline", "_work_for_provinces"),  # what is due is refused or dropped
         ("gateway.processing.pipeline", "_step"),
         ("gateway.processing.figures", "note"),  # counting: no SMS fails by it
+        ("gateway.operations.figures.consumer", "_run"),  # a bug of it: the events come again
         ("gateway.processing.enquiries", "_run"),  # who asks hears that it failed
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),
