@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from gateway.operations.console import guessing, http, reading
+from gateway.operations.console import guessing, http, pace, reading
 from gateway.operations.console.page import BODY_MOST
 from gateway.operations.console.rights import OF_HEADQUARTERS, ROLES, Role
 from gateway.operations.console.sessions import BELIEVED, MOST_SESSIONS
@@ -22,6 +22,7 @@ def test_roles_and_rights() -> None:
 def test_limits() -> None:
     """The figures of the page are those of the code."""
     for figure in (
+        f"| {pace.PER_SECOND:g} a second, {pace.BURST:g} at once |",
         f"| {http.HEAD_SECONDS:g} s; {http.HEAD_MOST // 1024} KiB |",
         f"| {http.BODY_SECONDS:g} s; {BODY_MOST // 1024} KiB,",
         f"| {http.IDLE_SECONDS:g} s |",
