@@ -64,7 +64,7 @@ VALUES = st.lists(st.one_of(st.none(), st.integers(-(10**6), 10**9)), min_size=1
 
 
 @given(VALUES, st.booleans())
-def test_a_chart_stays_in_its_box(values: list[int | None], bars: bool) -> None:  # noqa: FBT001
+def test_a_chart_stays_in_its_box(values: list[int | None], bars: bool) -> None:
     """Every value is drawn, none is drawn where there is none; greater is higher."""
     drawn = chart(["A"], [values], [str(each) for each in range(len(values))], "en", bars=bars)
     (series,) = drawn.series
