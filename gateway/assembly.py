@@ -33,15 +33,15 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
-from gateway.message import OPERATOR
+from gateway.message import FIGURES, OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
-from gateway.operations.console.building import build_console
-from gateway.operations.console.server import ConsoleServer
+from gateway.operations.console.building import build_console, user_commands
 from gateway.operations.console.services import Services
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
+from gateway.operations.figures.building import build_figures
 from gateway.operations.key_of_store import open_keys
 from gateway.operations.links import LinkCommands
 from gateway.operations.load import Load
@@ -79,6 +79,7 @@ from gateway.settings import Settings
 from gateway.storage.contract import Store
 from gateway.storage.engines import open_reader, open_store
 from gateway.storage.nodes import SharedStore
+from gateway.storage.reader import Reader
 
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
@@ -152,7 +153,7 @@ class Assembly:
         self._build_ways()
         self._build_pipeline(hasher)
         opened.callback(self.actions.close)
-        self._build_lifecycle()
+        self._build_lifecycle(opened)
 
     def _open_store(self) -> Store:
         """In a file, or as one node of several."""
@@ -172,8 +173,18 @@ class Assembly:
             )
             self._consumers.append(made)
         keep_ms = self.settings.storage.retention.journal_days * DAY_MS
+        self.figures = build_figures(
+            self.settings,
+            self.store,
+            self._open_reader,
+            self._in_force,
+            self._clock,
+            self._log,
+            self.observer,
+        )
+        self.figures.rebuilding.place = lambda: self.events.place(FIGURES)
         self.events = Relays(
-            self._consumers,
+            [*self._consumers, *self.figures.consumers],
             self.store,
             self._clock,
             random,
@@ -182,6 +193,11 @@ class Assembly:
             self._events_backlog,
         )
         opened.push_async_callback(self.events.close, 0)
+
+    def _open_reader(self) -> Reader:
+        """A Reader of the store, for one thread."""
+        storage = self.settings.storage
+        return open_reader(storage.path if storage.in_file else storage.url)
 
     def _build_provinces(self) -> None:
         """What systems of provinces send, and by when they answer."""
@@ -338,6 +354,7 @@ class Assembly:
             self.receipts,
             self.provinces,
             self._nodes,
+            self.figures.counting,
         )
         self._flushing = Flushing(self._log, clock.monotonic)
         self.pipeline = Pipeline(
@@ -382,7 +399,7 @@ class Assembly:
             self.store, self.outbox, self._keys, self._accounts, before, clock, observer
         )
 
-    def _build_lifecycle(self) -> None:
+    def _build_lifecycle(self, opened: contextlib.AsyncExitStack) -> None:
         """What starts and stops it all, and what operators reach."""
         nodes = self._nodes
         operators = Operators(
@@ -409,14 +426,16 @@ class Assembly:
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
+        self.metrics.watch(watched, status, self._load)
+        services = self._services(status, TableService(self._in_force, tables), opened)
+        self.console = build_console(services)
+        commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, **links.commands, **tables.commands, "status": status.report},
-            {**tables.streams, "pdus": pdus.stream},
+            {**commands, "status": status.report},
+            {**tables.streams, **self.figures.rebuilding.streams, "pdus": pdus.stream},
         )
-        self.metrics.watch(watched, status, self._load)
-        self.console = self._build_console(status, TableService(self._in_force, tables))
-        self._following = [each for each in (self.channel, self.links) if each is not None]
+        self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
                 self.binds,
@@ -443,26 +462,27 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _build_console(self, status: Status, tables: TableService) -> ConsoleServer | None:
-        """The pages and the API over HTTP."""
-        storage, settings = self.settings.storage, self.settings
-        where = storage.path if storage.in_file else storage.url
-        return build_console(
-            Services(
-                settings.console,
-                self._clock,
-                ZoneInfo(settings.service.timezone),
-                self._in_force,
-                self.store,
-                lambda: open_reader(where),
-                status.report,
-                self.metrics,
-                self.actions,
-                self.phones.channel,
-                tables,
-                counting=settings.statistics.enabled,
-            )
+    def _services(self, status: Status, tables: TableService, opened: contextlib.AsyncExitStack) -> Services:
+        """What the console needs of the gateway."""
+        settings = self.settings
+        services = Services(
+            settings.console,
+            self._clock,
+            ZoneInfo(settings.service.timezone),
+            self._in_force,
+            self.store,
+            self._open_reader,
+            status.report,
+            self.observer,
+            self._environment.hash_cost,
+            self.metrics,
+            self.actions,
+            self.phones.channel,
+            tables,
+            counting=settings.statistics.enabled,
         )
+        opened.callback(services.close)
+        return services
 
     def _store_soon(self) -> None:
         """The outbox has something to store."""
@@ -472,12 +492,12 @@ class Assembly:
         """A batch is done."""
         self._changes.note()
         self._load.measure()
-        if self._consumers:
-            self.events.wake()
+        self.events.wake()
         self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:
         """Take up what the last run left."""
+        await self.figures.begin()
         if self._shared is None:
             await self._recovery.of_nodes(self.retransmissions.until(self._clock.monotonic()))
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):

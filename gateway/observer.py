@@ -181,6 +181,20 @@ class Observer:
     def tls_unverified(self, name: str) -> None:
         """Nobody asks whether the peer is who it says."""
 
+    # The console. number: by which a visitor and the log name a bug
+
+    def console_login(self, account: str, remote: str) -> None:
+        """Somebody has logged in."""
+
+    def console_login_failed(self, account: str, remote: str, reason: str) -> None:
+        """Somebody could not log in."""
+
+    def console_refused(self, account: str, path: str, remote: str, reason: str) -> None:
+        """A request was refused that no page of ours makes. account: "" where nobody is logged in."""
+
+    def console_broken(self, number: str, path: str, error: Exception) -> None:
+        """A bug met a page."""
+
     # Events to consumers. failures: how many tries in a row failed; told for the 1st, 2nd, 4th, 8th ...
 
     def events_deferred(self, consumer: str, error: Exception, failures: int, pause: float) -> None:

@@ -62,6 +62,8 @@ ARROWS: dict[str, frozenset[str]] = {
         }
     ),
     "gateway.operations.console.settings": frozenset({"routing.ranges", "routing.tablefile"}),
+    "gateway.operations.console.server": frozenset({"gateway.net"}),
+    "gateway.operations.console.guessing": frozenset({"gateway.net"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
     "gateway.events.broker": frozenset({"routing.tablefile"}),
     "gateway.storage.settings": frozenset({"routing.tablefile"}),
@@ -98,8 +100,9 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
     "gateway.operations.console.statistics.xlsx_file": frozenset({"xlsxwriter"}),
-    "gateway.operations.console.server": frozenset({"uvicorn", "starlette"}),
     "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
+    "gateway.operations.console.server": frozenset({"uvicorn"}),
+    "gateway.operations.console.http": frozenset({"uvicorn"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),
@@ -161,10 +164,12 @@ BOUNDARIES = frozenset(
         ("gateway.events.subscription", "run"),  # what handles messages: they come again
         ("gateway.processing.pipeline", "_work_for_provinces"),  # what is due is refused or dropped
         ("gateway.processing.pipeline", "_step"),
+        ("gateway.processing.figures", "note"),  # counting: no SMS fails by it
         ("gateway.processing.enquiries", "_run"),  # who asks hears that it failed
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),
         ("gateway.operations.replay", "_execute"),
+        ("gateway.operations.console.application", "_guarded"),  # a page fails, the gateway goes on
         # The tables that were read: they are not put in force.
         ("gateway.operations.tables", "_outcome"),
     }
@@ -173,6 +178,9 @@ BOUNDARIES = frozenset(
 
 KNOW_SMPP = tuple(f"gateway.{each}" for each in ("channels.smpp", "net", "smpp", "simulator", "testing"))
 """The packages that know SMPP, or speak it."""
+
+BELOW_SMPP = frozenset({"gateway.net.acceptor", "gateway.net.admission", "gateway.net.tls"})
+"""Modules of gateway.net that know sockets and no SMPP: ARROWS says who else may import them."""
 
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|WITH)\s+[a-zA-Z_*(]")
 """How an SQL statement begins."""

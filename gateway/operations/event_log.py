@@ -17,6 +17,7 @@ from gateway.message import PART, JournalEntry, MobileTerminated, StoredEvent, m
 from gateway.observer import Remote
 from gateway.operations.action_lines import ActionLines
 from gateway.operations.broker_lines import BrokerLines
+from gateway.operations.console_lines import ConsoleLines
 from gateway.operations.line_template import GAP, LineTemplates
 from gateway.operations.link_lines import LinkLines
 from gateway.operations.logs import Log
@@ -61,7 +62,9 @@ class Rate:
         return suppressed
 
 
-class EventLog(NodeLines, BrokerLines, LinkLines, NetLines, WayLines, ReceiptLines, ActionLines):
+class EventLog(
+    NodeLines, BrokerLines, LinkLines, NetLines, WayLines, ReceiptLines, ActionLines, ConsoleLines
+):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:
@@ -78,6 +81,7 @@ class EventLog(NodeLines, BrokerLines, LinkLines, NetLines, WayLines, ReceiptLin
         self._rejections = Rate(clock)
         self._oddities = Rate(clock)
         self._strangers = Rate(clock)
+        self._visitors = Rate(clock)
         self._accepts = Rate(clock, 1, ACCEPT_PERIOD)
         self._parked = Rate(clock)
         self._unmatched = Rate(clock)

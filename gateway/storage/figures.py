@@ -8,7 +8,8 @@ a month counts once in it.
 tests/contracts runs one suite over every driver:
 
 1. `fold` adds and moves the cursor of its consumer in one commit, or does nothing: what was folded up to
-   a sequence is never folded again.
+   a sequence is never folded again. The events of the family FIGURES up to there go with it: no other
+   consumer wants them, and one that is away must not keep them.
 2. `replace_day` makes the figures of a day, and who was active in it, what it is given, in commits of at
    most STEP rows each, so that nobody waits long: after a crash the same call does the rest. The figures of
    its week and month change by the difference. Who was active in them is found anew from their days, as long
@@ -22,7 +23,7 @@ tests/contracts runs one suite over every driver:
 6. A customer's province in a period is that of the first of his days in it, as far as a fold knows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -58,7 +59,7 @@ CANCELLED: Final = "service/cancelled"
 SERVICE: Final = "service"
 """The way of what an operator or agent did for a customer (客服)."""
 
-WAYS: Final = ("161", "12520", "1008619", "province", "other")
+WAYS: Final = ("161", "12520", "10086", "province", "other")
 """Ways of access of an SMS, in the order of their bits in `ways`: access codes; province: the number of
 a province's system; other: whatever else the tables have."""
 
@@ -137,9 +138,17 @@ class FigureStore(Protocol):
     async def figures_begun(self) -> bool:
         """Whether begin_figures has noted it."""
 
-    async def fold(self, consumer: str, sequence: int, figures: Figures) -> bool:
+    async def open_mobiles(self, after: str, limit: int) -> list[str]:
+        """The mobiles of customers whose account is open or suspended, those behind one, `limit` at most, in
+        order."""
+
+    async def fold(self, consumer: str, sequence: int, figures: Figures, after: int | None = None) -> bool:
         """Add figures, unless the cursor of the consumer is at `sequence` or behind it already; and move it
-        there. Gives whether it added them. Durable, in a commit of its own (rule 1)."""
+        there. Gives whether it added them. Durable, in a commit of its own (rule 1).
+
+        after: the figures are those of the events behind that one; if the cursor is behind it, some of them
+        are in the figures already, and nothing is added.
+        """
 
     async def replace_day(self, day: str, figures: Figures) -> None:
         """Rule 2. Durable. All keys of `figures` are of that day, none is of ACTIVE or BASE."""
@@ -147,6 +156,9 @@ class FigureStore(Protocol):
     async def begin_figures(self, day: str, base: Mapping[str, int]) -> bool:
         """Note that counting begins, on that day with these customers (province -> how many), unless that is
         noted already. Gives whether it was noted now. Durable, in a commit of its own."""
+
+    async def end_figures(self, consumer: str) -> None:
+        """Counting is switched off: no event is kept for that consumer any more."""
 
     async def forget_active(self, before: str, limit: int) -> int:
         """Forget who was active in periods that ended before a day, `limit` rows at most; gives how many."""
@@ -160,6 +172,3 @@ class FigureReader(Protocol):
 
     def first_figure(self) -> str:
         """The first day that has a figure, "" where there is none."""
-
-    def open_mobiles(self) -> Iterator[str]:
-        """The mobiles of customers whose account is open or suspended, in order."""

@@ -209,6 +209,10 @@ NET: dict[str, tuple[Any, ...]] = {
     "tls_refused": ("listener", "key", "gateway.key: is encrypted"),
     "tls_ending": ("listener", "smpp.example", "2027-01-01T00:00:00Z", 13),
     "tls_unverified": ("north",),
+    "console_login": ("ada", "10.0.0.1"),
+    "console_login_failed": ("ada", "10.0.0.1", "wrong name or password"),
+    "console_refused": ("ada", "/statistics", "10.0.0.1", "ada lacks the right figures"),
+    "console_broken": ("0a1b2c3d", "/statistics", ValueError("no")),
 }
 PART = PartReceipt(6, 1, 2, "13800138000", "smsc", "1F", 1, 2, Delivery.SENT, "ENROUTE", "003", 9)
 EARLY = EarlyReceipt("smsc", "1f", "", "1F", 1, Delivery.DELIVERED, "DELIVRD", "0", 1, "138", "161")

@@ -35,7 +35,7 @@ ACTIVE_DAYS = 14
 EVENT = 256
 """SMS of one event: the largest batch."""
 FOLDS = 400
-WAYS = ("161", "12520", "1008619", "province")
+WAYS = ("161", "12520", "10086", "province")
 EVENTS = {
     "service.open": "service/opened",
     "service.cancel": "service/cancelled",

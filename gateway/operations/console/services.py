@@ -8,11 +8,15 @@ from zoneinfo import ZoneInfo
 from commands.tables import InForce
 from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
+from gateway.observer import Observer
+from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
+from gateway.operations.console.sessions import Clocks, Sessions
 from gateway.operations.console.settings import Console as ConsoleSettings
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.metrics.building import Metrics
 from gateway.processing.actions import Actions
+from gateway.secrets import HashCost
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
 
@@ -24,8 +28,9 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. actions: executes what agents do for customers. phones: None: no number
-    is for phones of the page. counting: figures are counted (statistics.enabled).
+    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. actions: executes what
+    agents do for customers. phones: None: no number is for phones of the page. sessions: who is logged in.
+    streams: places of live pages. counting: figures are counted (statistics.enabled).
     """
 
     settings: ConsoleSettings
@@ -35,14 +40,21 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    observer: Observer
+    hash_cost: HashCost | None
     metrics: Metrics
     actions: Actions
     phones: PhonesChannel | None
     tables: TableService
     counting: bool = True
+    sessions: Sessions = field(init=False)
+    streams: Places = field(init=False)
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
+        clocks = Clocks(self.clock.now_ms, self.clock.monotonic)
+        self.sessions = Sessions(self.store, self.settings, clocks, self.observer, self.hash_cost)
+        self.streams = Places(self.settings.streams)
         self._reading = Reading(self.open_reader)
 
     async def read(self, function: Callable[[Reader], T]) -> T:
@@ -53,5 +65,6 @@ class Services:
         return await self._reading.read(function)
 
     def close(self) -> None:
-        """Begin no reading any more."""
+        """Begin no reading any more, and hash no password."""
         self._reading.close()
+        self.sessions.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from itertools import chain, islice
 from typing import TypeVar
 
-from commands.model import Buddy, Customer, CustomerState
+from commands.model import Buddy, Customer
 from gateway.message import (
     Acted,
     Asked,
@@ -191,11 +191,6 @@ class MemoryReader:
 
     def first_figure(self) -> str:
         return self._content.counted.first()
-
-    def open_mobiles(self) -> Iterator[str]:
-        open_ = {CustomerState.OPEN, CustomerState.SUSPENDED}
-        customers = sorted(self._content.customers.items())
-        return (msisdn for msisdn, each in customers if each.state in open_)
 
     def customer(self, msisdn: str) -> Customer | None:
         return without_password(self._content.customers.get(msisdn))

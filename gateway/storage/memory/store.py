@@ -81,7 +81,6 @@ class MemoryStore(
         self._content = content
         self._events = content.events
         self._events.opened()
-        self._counted = content.counted
         self.room = ROOM
         self.run = self._draw_run()
         content.in_use = True

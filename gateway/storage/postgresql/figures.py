@@ -22,7 +22,7 @@ from gateway.storage.figures import (
 )
 from gateway.storage.folding import DAY, LONGER, Activity, Cache, Changes
 from gateway.storage.postgresql.candidates import one
-from gateway.storage.postgresql.events import EventNumbers, move
+from gateway.storage.postgresql.events import EventNumbers, counted
 from gateway.storage.postgresql.link import Db, Link
 from gateway.storage.postgresql.rows import recordset
 
@@ -77,6 +77,10 @@ ON CONFLICT (key) DO UPDATE SET value = greatest(meta.value, excluded.value)
 """
 _CURSOR: Final = """
 SELECT coalesce((SELECT cursor FROM consumer WHERE node = %s AND name = %s), 0)
+"""
+_END: Final = "DELETE FROM consumer WHERE node = %s AND name = %s"
+_OPEN: Final = """
+SELECT msisdn FROM customer WHERE msisdn > %s AND state IN ('open', 'suspended') ORDER BY msisdn LIMIT %s
 """
 BEGUN: Final = "figures_begun"
 """In the table meta: the day of the base, such as 20070301."""
@@ -193,14 +197,19 @@ class FigureCalls:
         """A row of meta."""
         return bool((await self._link.read(_META, (BEGUN,)))[0][0])
 
-    async def fold(self, consumer: str, sequence: int, figures: Figures) -> bool:
+    async def open_mobiles(self, after: str, limit: int) -> list[str]:
+        """A search of the primary key."""
+        return [str(row[0]) for row in await self._link.look(_OPEN, (int(after or 0), limit))]
+
+    async def fold(self, consumer: str, sequence: int, figures: Figures, after: int | None = None) -> bool:
         """In a transaction of its own, with the cursor of this node."""
         node, cache = self._events.node, self._known_active
 
         async def work(db: Db) -> Changes | None:
-            if await one(db, _CURSOR, (node, consumer)) >= sequence:
+            cursor = await one(db, _CURSOR, (node, consumer))
+            if cursor >= sequence or (after is not None and cursor > after):
                 return None
-            await move(db, node, consumer, sequence)
+            await counted(db, node, consumer, cursor, sequence)
             return await _add(db, figures, cache)
 
         try:
@@ -243,6 +252,14 @@ class FigureCalls:
         while after is not None:
             after = await self._in_turn(partial(_replace_active, day=day, wanted=wanted, after=after))
         self._known_active.clear()
+
+    async def end_figures(self, consumer: str) -> None:
+        """In a transaction of its own."""
+
+        async def work(db: Db) -> None:
+            await db.execute(_END, (self._events.node, consumer))
+
+        await self._link.apart(work)
 
     async def forget_active(self, before: str, limit: int) -> int:
         """In a transaction of its own, one kind of period after the other."""

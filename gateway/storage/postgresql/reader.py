@@ -120,11 +120,6 @@ WHERE msisdn > %(after)s AND position('"orders":[' IN doc) > 0 ORDER BY msisdn L
 _CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customer WHERE msisdn = %s"  # noqa: S608
 _HOLDER = "SELECT msisdn FROM customer WHERE fetion_number = %s"
 
-_OPEN_PAGE = """
-SELECT msisdn FROM customer WHERE msisdn > %(after)s AND state IN ('open', 'suspended')
-ORDER BY msisdn LIMIT %(limit)s
-"""
-
 T = TypeVar("T")
 R = TypeVar("R", JournalRecord, DownlinkRecord)
 
@@ -310,10 +305,6 @@ class PostgresReader:
     def first_figure(self) -> str:
         """Search the primary key."""
         return figures.first_figure(self._read)
-
-    def open_mobiles(self) -> Iterator[str]:
-        """Go through the customers by their key."""
-        return self._paged(_OPEN_PAGE, lambda row: str(row[0]), {"after": -1})
 
     def customer(self, msisdn: str) -> Customer | None:
         """Look into the table by its key."""

@@ -102,5 +102,4 @@ class AccountCalls:
 
 
 def _account(row: Sequence[Any]) -> Account:
-    name, password, role, province, created_at, disabled = row
-    return Account(name, password, role, province, created_at, bool(disabled))
+    return Account(*row)._replace(disabled=bool(row[-1]))

@@ -57,6 +57,9 @@ _META: Final = "SELECT value FROM meta WHERE key = ?"
 _SET_META: Final = """
 INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)
 """
+_OPEN: Final = """
+SELECT msisdn FROM customer WHERE msisdn > ? AND state IN ('open', 'suspended') ORDER BY msisdn LIMIT ?
+"""
 BEGUN: Final = "figures_begun"
 """In the table meta: the day of the base, such as 20070301."""
 FORGOTTEN: Final = "active_from"
@@ -212,14 +215,18 @@ class FigureCalls:
         """A row of meta."""
         return bool(await self._read(_META, (BEGUN,)))
 
-    async def fold(self, consumer: str, sequence: int, figures: Figures) -> bool:
+    async def open_mobiles(self, after: str, limit: int) -> list[str]:
+        """A search of the primary key."""
+        return [str(row[0]) for row in await self._read(_OPEN, (int(after or 0), limit))]
+
+    async def fold(self, consumer: str, sequence: int, figures: Figures, after: int | None = None) -> bool:
         """In a commit of its own, with the cursor."""
 
         def work() -> Changes | None:
-            row = self._events.cursor_of(consumer)
-            if row >= sequence:
+            cursor = self._events.cursor_of(consumer)
+            if cursor >= sequence or (after is not None and cursor > after):
                 return None
-            self._events.move(consumer, sequence, ())
+            self._events.counted(consumer, cursor, sequence)
             return self._figures.add(figures)
 
         try:
@@ -249,6 +256,10 @@ class FigureCalls:
             after = await self._write_apart(partial(tables.replace_active, day, wanted, after))
             await asyncio.sleep(0)
         tables.cache.clear()
+
+    async def end_figures(self, consumer: str) -> None:
+        """In a commit of its own."""
+        await self._write_apart(lambda: self._events.end(consumer))
 
     async def forget_active(self, before: str, limit: int) -> int:
         """In a commit of its own."""

@@ -121,11 +121,6 @@ SELECT msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching 
 """
 _HOLDER = "SELECT msisdn FROM customer WHERE fetion_number = ?"
 
-_OPEN_PAGE = """
-SELECT msisdn FROM customer WHERE msisdn > :after AND state IN ('open', 'suspended')
-ORDER BY msisdn LIMIT :limit
-"""
-
 T = TypeVar("T")
 S = TypeVar("S", JournalRecord, DownlinkRecord)
 Row = tuple[Any, ...]
@@ -309,10 +304,6 @@ class SqliteReader:
     def first_figure(self) -> str:
         """Search the primary key."""
         return figures.first_figure(self._read)
-
-    def open_mobiles(self) -> Iterator[str]:
-        """Go through the customers by their key."""
-        return self._paged(_OPEN_PAGE, lambda row: str(row[0]))
 
     def customer(self, msisdn: str) -> Customer | None:
         """Look into the table by its key."""

@@ -43,7 +43,7 @@ SMS = st.builds(
     parts=st.integers(1, 3),
 )
 KINDS = st.sampled_from(list(PeriodKind))
-WAYS = ("161", "12520", "1008619")
+WAYS = ("161", "12520", "10086")
 
 
 class Figured:
