@@ -35,8 +35,7 @@ from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
-from gateway.operations.console.accounts import Users
-from gateway.operations.console.building import build_console
+from gateway.operations.console.building import build_console, user_commands
 from gateway.operations.console.services import Services
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
@@ -382,36 +381,17 @@ class Assembly:
             None if nodes is None else nodes.owner_of,
         )
         links = LinkCommands(self.links)
-        watched = Watched(
-            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
-        )
-        status = Status(
-            watched,
-            self._clock,
-            self._in_force,
-            self.settings.smpp.names,
-            self._links,
-            None if nodes is None else nodes.report,
-            None if self.settings.mqtt.url is None else self.provinces.report,
-        )
+        status = self._status(links, nodes)
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        services = self._services(status)
-        users = Users(
-            self.store,
-            self._clock.now_ms,
-            lambda: self._in_force.tables.routing.provinces,
-            services.sessions.forget,
-        )
+        services = self._services(status, opened)
+        self.console = build_console(services)
+        commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
             socket_path(self.settings.storage.path),
-            {**operators.commands, **links.commands, **tables.commands, **users.commands}
-            | {"status": status.report},
+            {**commands, "status": status.report},
             {**tables.streams, "pdus": pdus.stream},
         )
-        opened.callback(services.close)
-        self.metrics.watch(watched, status, self._load)
-        self.console = build_console(services)
         self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
         self._lifecycle = Lifecycle(
             Parts(
@@ -439,11 +419,28 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _services(self, status: Status) -> Services:
+    def _status(self, links: LinkCommands, nodes: Nodes | None) -> Status:
+        """What is told of the gateway, to operators and as metrics."""
+        watched = Watched(
+            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
+        )
+        status = Status(
+            watched,
+            self._clock,
+            self._in_force,
+            self.settings.smpp.names,
+            self._links,
+            None if nodes is None else nodes.report,
+            None if self.settings.mqtt.url is None else self.provinces.report,
+        )
+        self.metrics.watch(watched, status, self._load)
+        return status
+
+    def _services(self, status: Status, opened: contextlib.AsyncExitStack) -> Services:
         """What the console needs of the gateway."""
         storage, settings = self.settings.storage, self.settings
         where = storage.path if storage.in_file else storage.url
-        return Services(
+        services = Services(
             settings.console,
             self._clock,
             ZoneInfo(settings.service.timezone),
@@ -455,6 +452,8 @@ class Assembly:
             self.observer,
             self._environment.hash_cost,
         )
+        opened.callback(services.close)
+        return services
 
     def _read_words(self) -> Words:
         """The sensitive words of the configuration. Raises TableError."""

@@ -181,6 +181,9 @@ BOUNDARIES = frozenset(
 KNOW_SMPP = tuple(f"gateway.{each}" for each in ("channels.smpp", "net", "smpp", "simulator", "testing"))
 """The packages that know SMPP, or speak it."""
 
+BELOW_SMPP = frozenset({"gateway.net.acceptor", "gateway.net.admission", "gateway.net.tls"})
+"""Modules of gateway.net that know sockets and no SMPP: ARROWS says who else may import them."""
+
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|WITH)\s+[a-zA-Z_*(]")
 """How an SQL statement begins."""
 

@@ -210,6 +210,10 @@ NET: dict[str, tuple[Any, ...]] = {
     "tls_refused": ("listener", "key", "gateway.key: is encrypted"),
     "tls_ending": ("listener", "smpp.example", "2027-01-01T00:00:00Z", 13),
     "tls_unverified": ("north",),
+    "console_login": ("ada", "10.0.0.1"),
+    "console_login_failed": ("ada", "10.0.0.1", "wrong name or password"),
+    "console_refused": ("ada", "/statistics", "10.0.0.1", "ada lacks the right figures"),
+    "console_broken": ("0a1b2c3d", "/statistics", ValueError("no")),
 }
 PART = PartReceipt(6, 1, 2, "13800138000", "smsc", "1F", 1, 2, Delivery.SENT, "ENROUTE", "003", 9)
 EARLY = EarlyReceipt("smsc", "1f", "", "1F", 1, Delivery.DELIVERED, "DELIVRD", "0", 1, "138", "161")
@@ -258,10 +262,6 @@ def all_lines() -> list[dict[str, Any]]:
         "accepting": (OSError(errno.EMFILE, "Too many open files"), 7),
         "pdu_refused": ("10.0.0.1:7", "smsc", "submit_sm", "ESME_RINVBNDSTS", 1, "not in state open"),
         "pdu_noted": ("10.0.0.1:7", "smsc", "submit_sm_resp", "unasked"),
-        "console_login": ("ada", "10.0.0.1"),
-        "console_login_failed": ("ada", "10.0.0.1", "wrong name or password"),
-        "console_refused": ("ada", "/statistics", "10.0.0.1", "ada lacks the right figures"),
-        "console_broken": ("0a1b2c3d", "/statistics", fault),
         "events_deferred": ("mqtt", fault, 1, 1.0),
         "events_broken": ("mqtt", fault, 1, 1.0),
         "events_resumed": ("mqtt", 3, 2.0),

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Final, Protocol
 from urllib.parse import quote
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, Router
@@ -62,7 +63,7 @@ class Application:
     def __init__(self, services: Services, sections: Sequence[Section], visitors: Visitors) -> None:
         self.visitors = visitors
         self.pages: tuple[Page, ...] = tuple(page for section in sections for page in section.pages)
-        self._services = services
+        self.services = services
         self._rendering = Rendering(sections)
         self._hosts = Hosts(services.settings)
         self._fixed = fixed_headers(secure=services.sessions.secure)
@@ -78,8 +79,8 @@ class Application:
         request = HTTPConnection(scope)
         server = scope.get("server") or ("", None)
         if not self._hosts.knows(request.headers.getlist("host"), server[0]):
-            remote = self._services.sessions.remote(Request(scope))
-            self._services.observer.console_refused("", scope["path"], remote, "foreign host")
+            remote = self.services.sessions.remote(Request(scope))
+            self.services.observer.console_refused("", scope["path"], remote, "foreign host")
             reason = "this host is not known here: name it in console.names\n"
             await PlainTextResponse(reason, HTTPStatus.MISDIRECTED_REQUEST)(scope, receive, answer.send)
             return
@@ -91,9 +92,11 @@ class Application:
             await self._router(scope, receive, answer.send)
         except ClientDisconnect:
             return
+        except HTTPException as refused:  # of a file that is not there
+            await PlainTextResponse(refused.detail, refused.status_code)(scope, receive, answer.send)
         except Exception as error:  # the boundary for bugs of pages
             number = secrets.token_hex(4)
-            self._services.observer.console_broken(number, scope["path"], error)
+            self.services.observer.console_broken(number, scope["path"], error)
             if answer.started:
                 raise  # the connection ends: what was sent is not whole
             await self._broken(Request(scope), number)(scope, receive, answer.send)
@@ -128,7 +131,7 @@ class Application:
     def _endpoint(self, page: Page):  # type: ignore[no-untyped-def]
         async def answer(request: Request) -> Response:
             visit = Visit(
-                request, NOBODY, self._services, self._rendering, language_of(request), theme_of(request)
+                request, NOBODY, self.services, self._rendering, language_of(request), theme_of(request)
             )
             try:
                 viewer = await self.visitors.viewer(request)
@@ -174,7 +177,7 @@ class Application:
         return None
 
     def _forbid(self, page: Page, visit: Visit, reason: str) -> Response:
-        self._services.observer.console_refused(visit.viewer.name, page.path, visit.remote, reason)
+        self.services.observer.console_refused(visit.viewer.name, page.path, visit.remote, reason)
         return self._refuse(page, visit, HTTPStatus.FORBIDDEN, reason)
 
     def _refuse(self, page: Page, visit: Visit, status: int, reason: str) -> Response:

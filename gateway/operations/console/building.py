@@ -1,5 +1,9 @@
 """Builds the console: its sections, in the order of the navigation, around the services of the gateway."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.operations.console.accounts import Users
 from gateway.operations.console.application import Application
 from gateway.operations.console.page import Section
 from gateway.operations.console.pages import (
@@ -39,3 +43,12 @@ def build_console(services: Services) -> ConsoleServer | None:
         return None
     application = Application(services, SECTIONS, services.sessions)
     return ConsoleServer(application, services, listen)
+
+
+def user_commands(services: Services) -> dict[str, Callable[..., Any]]:
+    """What `fetion-gateway user` asks of a running gateway."""
+
+    def provinces() -> Mapping[str, Any]:
+        return services.in_force.tables.routing.provinces
+
+    return Users(services.store, services.clock.now_ms, provinces, services.sessions.forget).commands

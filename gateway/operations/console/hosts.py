@@ -42,8 +42,11 @@ def same_origin(request: HTTPConnection) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+    try:
+        origin = urlsplit(request.headers.get("origin", "")).netloc.lower()
+    except ValueError:
+        return False
+    return origin != "" and origin == request.headers.get("host", "").lower()
 
 
 def remote_of(request: HTTPConnection, *, behind_proxy: bool) -> str:

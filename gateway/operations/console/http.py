@@ -21,6 +21,8 @@ SLOWEST: Final = 30_000
 """Octets that it must have read by then."""
 HEAD_MOST: Final = 16_384
 """Octets of a request line and its headers."""
+BETWEEN: Final = 4
+"""Octets of a header beside its name and value."""
 PIPELINED_MOST: Final = 8
 """Requests that may wait for the one before, on one connection."""
 
@@ -53,7 +55,8 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         self._in_head = True
-        self._head = 0
+        self._head = 0  # octets that came since the last head was whole
+        self._counted = 0  # octets of the head that is being read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """It must send a request soon."""
@@ -89,18 +92,18 @@ class Connection(HttpToolsProtocol):
         """The first octet of a request."""
         super().on_message_begin()
         self._in_head = True
-        self._head = 0
+        self._counted = 0
         self._expect(HEAD_SECONDS)
 
     def on_url(self, url: bytes) -> None:
         """A part of it."""
         super().on_url(url)
-        self._count(len(self.url))
+        self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One line of the head."""
         super().on_header(name, value)
-        self._count(len(self.url) + sum(len(key) + len(text) for key, text in self.headers))
+        self._count(len(name) + len(value) + BETWEEN)
 
     def on_headers_complete(self) -> None:
         """The body follows."""
@@ -114,6 +117,7 @@ class Connection(HttpToolsProtocol):
         """The application works; it has bounds of its own."""
         super().on_message_complete()
         self._in_head = True
+        self._head = 0
         if not self.cycle.response_complete:
             self._relax()
 
@@ -142,7 +146,8 @@ class Connection(HttpToolsProtocol):
         self._stop_watching()
 
     def _count(self, octets: int) -> None:
-        if octets > HEAD_MOST:
+        self._counted += octets
+        if self._counted > HEAD_MOST:
             raise ValueError("the head is too large")  # the parser gives up: send_400_response
 
     def _refuse(self, status: HTTPStatus) -> None:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from argon2 import PasswordHasher
 from starlette.requests import Request
 
 from gateway.operations.console.rights import HEADQUARTERS, Role, Viewer
+from gateway.storage.accounts import Account
 from gateway.testing import RunningGateway
 
 CONSOLE: Mapping[str, Any] = {"console": {"listen": {"host": "127.0.0.1", "port": 0}}}
 """Section of the configuration of a gateway with a console on a free port."""
 PATIENCE = 10.0
+PASSWORD = "correct horse battery"
 
 
 class Cast:
@@ -107,6 +110,22 @@ class Browser:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+
+async def logged_in(
+    gateway: RunningGateway, role: Role = Role.ADMINISTRATOR, province: str = HEADQUARTERS, name: str = "ada"
+) -> Browser:
+    """A browser in which somebody has logged in, by the login page, with an account made for it."""
+    console = gateway.app.console
+    assert console is not None, "the configuration wants CONSOLE"
+    services = console.application.services
+    hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    await services.store.put_account(Account(name, hashed, role.value, province, services.clock.now_ms()))
+    visitor = Browser(console.port)
+    answer = await visitor.post("/login", {"name": name, "password": PASSWORD})
+    assert answer.status == 303, answer.text
+    visitor.cookie = answer.headers["set-cookie"].partition(";")[0]
+    return visitor
 
 
 def browser(gateway: RunningGateway, role: Role | None = None, province: str = HEADQUARTERS) -> Browser:
