@@ -13,10 +13,10 @@ from random import Random, SystemRandom
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, ServiceLimits, Words
-from commands.sensitive_words import WordList
+from commands.model import ServiceLimits
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
+from gateway.channels.phones.driving import PhonesSide
 from gateway.channels.smpp.address_range import claim_of
 from gateway.channels.smpp.driving import SmppSide
 from gateway.clock import Clock, SteadyClock, SystemClock
@@ -25,42 +25,37 @@ from gateway.events.broker import node_of
 from gateway.events.contract import Consumer
 from gateway.events.links import LinkStates
 from gateway.events.relay import Relays
-from gateway.inbound.disclosure import Disclosure
 from gateway.inbound.guard import Guard
 from gateway.inbound.hashing import Hashing
 from gateway.inbound.intake import Intake
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
-from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
+from gateway.lifecycle import Changes, Flushing
+from gateway.message import FIGURES, OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
-from gateway.operations.console.building import build_console, user_commands
-from gateway.operations.console.services import Services
-from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
+from gateway.operations.figures.building import build_figures
 from gateway.operations.key_of_store import open_keys
-from gateway.operations.links import LinkCommands
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
 from gateway.operations.metrics.building import Metrics
-from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
-from gateway.operations.smpp_pdus import smpp_pdus
-from gateway.operations.status import Status, Watched
-from gateway.operations.tables import TableReloads
 from gateway.operations.telemetry.beginning import begin
+from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
+from gateway.processing.actions import Actions
 from gateway.processing.addressing import Accounts, Addressing, Spelling
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.enquiries import Enquiries
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
-from gateway.processing.messaging import Talking, publisher, subscriptions
+from gateway.processing.messaging import Talking, publisher
 from gateway.processing.nodes import Nodes, Surroundings
 from gateway.processing.pipeline import Pipeline, Stages
 from gateway.processing.provinces import Around, Provinces, Terms
@@ -75,6 +70,7 @@ from gateway.settings import Settings
 from gateway.storage.contract import Store
 from gateway.storage.engines import open_reader, open_store
 from gateway.storage.nodes import SharedStore
+from gateway.storage.reader import Reader
 
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
@@ -149,7 +145,7 @@ class Assembly:
         self._numbers = MessageNumbers(self.store.node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
-        self._build_lifecycle(opened)
+        opened.callback(self.actions.close)
 
     def _open_store(self) -> Store:
         """In a file, or as one node of several."""
@@ -169,8 +165,18 @@ class Assembly:
             )
             self._consumers.append(made)
         keep_ms = self.settings.storage.retention.journal_days * DAY_MS
+        self.figures = build_figures(
+            self.settings,
+            self.store,
+            self._open_reader,
+            self._in_force,
+            self._clock,
+            self._log,
+            self.observer,
+        )
+        self.figures.rebuilding.place = lambda: self.events.place(FIGURES)
         self.events = Relays(
-            self._consumers,
+            [*self._consumers, *self.figures.consumers],
             self.store,
             self._clock,
             random,
@@ -179,6 +185,11 @@ class Assembly:
             self._events_backlog,
         )
         opened.push_async_callback(self.events.close, 0)
+
+    def _open_reader(self) -> Reader:
+        """A Reader of the store, for one thread."""
+        storage = self.settings.storage
+        return open_reader(storage.path if storage.in_file else storage.url)
 
     def _build_provinces(self) -> None:
         """What systems of provinces send, and by when they answer."""
@@ -201,13 +212,16 @@ class Assembly:
             self._link_states.note,
             self._clock.now_ms,
         )
-        drivers = [*smpp.drivers, *self._drivers]
+        phones = self.phones = PhonesSide(settings.console.test_numbers, self._clock.now_ms)
+        drivers = [*smpp.drivers, *phones.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._makers = {name: terms.report for name, terms in accounts.items() if terms.report is not None}
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_name,
             settings.smpp.provinces,
+            phones.numbers,
+            phones.of_phones,
         )
         self.outbox = Outbox(
             self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
@@ -217,7 +231,7 @@ class Assembly:
         settle = max(SETTLE_MS, int(1000 * (timers.enquire_link + timers.response)))
         self.retransmissions = Retransmissions(
             self.store,
-            {name: terms.retransmission_ms for name, terms in accounts.items()},
+            {name: terms.retransmission_ms for name, terms in accounts.items()} | {OPERATOR: 0},
             max(int(2000 * timers.response), settle + GRAIN_MS),
             self._clock.now_ms(),
             monotonic(),
@@ -259,7 +273,7 @@ class Assembly:
         )
         exchange.enquired = self._enquiries.put
         exchange.receipts_with(self.receipts)
-        sessions = itertools.count((self.store.run << 32) + 1)
+        sessions = self._sessions = itertools.count((self.store.run << 32) + 1)
         monotonic = self._clock.monotonic
         self.channels = [driver.build(exchange, self.observer, monotonic, sessions) for driver in drivers]
         self.channel, self.links = smpp.channel, smpp.links
@@ -309,9 +323,11 @@ class Assembly:
         self._build_recovery()
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
-        batches = Batches(
-            recognition, self._build_execution(), Reports(self._numbers, self._makers), placement
+        self.actions = Actions(
+            queue, self._in_force, self._numbers, self.store, self._sessions.__next__, clock.monotonic
         )
+        reports = Reports(self._numbers, self._makers)
+        batches = Batches(recognition, self._build_execution(), reports, self.actions, placement)
         self._build_provinces()
         stages = Stages(
             queue,
@@ -324,6 +340,7 @@ class Assembly:
             self.receipts,
             self.provinces,
             self._nodes,
+            self.figures.counting,
         )
         self._flushing = Flushing(self._log, clock.monotonic)
         self.pipeline = Pipeline(
@@ -337,7 +354,7 @@ class Assembly:
         self._rules = ServiceRules(
             limits,
             ZoneInfo(service.timezone),
-            self._read_words(),
+            read_words(self.settings.service.sensitive_words, self._log),
             tells_events=bool(self._consumers),
             provinces=self.settings.mqtt.url is not None,
         )
@@ -368,102 +385,6 @@ class Assembly:
             self.store, self.outbox, self._keys, self._accounts, before, clock, observer
         )
 
-    def _build_lifecycle(self, opened: contextlib.AsyncExitStack) -> None:
-        """What starts and stops it all, and what operators reach."""
-        nodes = self._nodes
-        operators = Operators(
-            self.store,
-            self.outbox,
-            self.binds,
-            self._clock,
-            self._recovery.readable,
-            self._changes.until,
-            None if nodes is None else nodes.owner_of,
-        )
-        links = LinkCommands(self.links)
-        status = self._status(links, nodes)
-        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
-        pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        services = self._services(status, opened)
-        self.console = build_console(services)
-        commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
-        control = Control(
-            socket_path(self.settings.storage.path),
-            {**commands, "status": status.report},
-            {**tables.streams, "pdus": pdus.stream},
-        )
-        self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
-        self._lifecycle = Lifecycle(
-            Parts(
-                self.binds,
-                self.queue,
-                self.outbox,
-                self.pipeline,
-                self._recovery,
-                self.channels,
-                self.events,
-                control,
-                status.rates,
-                self._enquiries,
-                self._load,
-                nodes,
-                subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
-                self._following,
-                self.console,
-                self.metrics.samples,
-            ),
-            self._changes,
-            self._log,
-            self._clock,
-            self.observer,
-            self.settings.shutdown.deadline,
-        )
-
-    def _status(self, links: LinkCommands, nodes: Nodes | None) -> Status:
-        """What is told of the gateway, to operators and as metrics."""
-        watched = Watched(
-            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
-        )
-        status = Status(
-            watched,
-            self._clock,
-            self._in_force,
-            self.settings.smpp.names,
-            self._links,
-            None if nodes is None else nodes.report,
-            None if self.settings.mqtt.url is None else self.provinces.report,
-        )
-        self.metrics.watch(watched, status, self._load)
-        return status
-
-    def _services(self, status: Status, opened: contextlib.AsyncExitStack) -> Services:
-        """What the console needs of the gateway."""
-        storage, settings = self.settings.storage, self.settings
-        where = storage.path if storage.in_file else storage.url
-        services = Services(
-            settings.console,
-            self._clock,
-            ZoneInfo(settings.service.timezone),
-            self._in_force,
-            self.store,
-            lambda: open_reader(where),
-            status.report,
-            self.metrics,
-            self.observer,
-            self._environment.hash_cost,
-        )
-        opened.callback(services.close)
-        return services
-
-    def _read_words(self) -> Words:
-        """The sensitive words of the configuration. Raises TableError."""
-        path = self.settings.service.sensitive_words
-        if path is None:
-            return NO_WORDS
-        words = WordList.load(path)
-        self._logger.info("words.loaded", words=words.count, file=str(path))
-        return words
-
     def _store_soon(self) -> None:
         """The outbox has something to store."""
         self.pipeline.close_soon()
@@ -472,12 +393,12 @@ class Assembly:
         """A batch is done."""
         self._changes.note()
         self._load.measure()
-        if self._consumers:
-            self.events.wake()
+        self.events.wake()
         self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:
         """Take up what the last run left."""
+        await self.figures.begin()
         if self._shared is None:
             await self._recovery.of_nodes(self.retransmissions.until(self._clock.monotonic()))
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):

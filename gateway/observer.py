@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from gateway.message import (
+    Acted,
     Asked,
     Commit,
     EarlyReceipt,
@@ -57,6 +58,9 @@ class Observer:
         self, remote: Remote, sequence: int, source: str, destination: str, reason: str, status: str
     ) -> None:
         """An SMS was answered negatively. status: the name that the protocol has for it."""
+
+    def acted(self, acted: Acted, outcome: str) -> None:
+        """An operator's action was committed. outcome: commands.model.Result."""
 
     def faulted(self, number: int, msisdn: str, instruction: str, error: Exception) -> None:
         """An SMS met a bug, or breaks a rule of the store."""

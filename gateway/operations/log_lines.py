@@ -141,6 +141,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "tls.refused": ("{name}", "{key}", "{reason}", "{consequence}"),
     "tls.ending": ("{name}", "{subject}", "ends in {days} days, at {not_after}", "{remedy}"),
     "tls.unverified": ("{name}", "{remedy}"),
+    "console.acted": ("{actor}", "{action}", "{msisdn}", "{outcome}", "{reason}"),
     "console.login": ("{account}", "{remote}"),
     "console.login_failed": ("{account}", "{remote}", "{reason}", _LEFT_OUT),
     "console.refused": ("{account}", "{path}", "{remote}", "{reason}", _LEFT_OUT),

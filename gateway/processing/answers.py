@@ -141,6 +141,10 @@ class Answers:
                 observer.handled(entry, came.bind, purpose, len(handled.replies), wait, now_ms)
             if prepared.handed_in is not None:
                 observer.committed(prepared.commit, purposes, waits, now - prepared.handed_in)
+            if prepared.commit.acted:
+                outcomes = {handled.m.number: handled.result for handled in prepared.done}
+                for acted in prepared.commit.acted:
+                    observer.acted(acted, outcomes[acted.number])
             for m, number in chain(prepared.repeats, prepared.late_repeats):
                 observer.repeated(m.came.bind, m.came.sequence, m.msisdn, number)
             for handled, error in prepared.faults:

@@ -8,6 +8,7 @@ from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import GivenUp
 from gateway.message import Commit
 from gateway.processing.handled import Handled
+from gateway.processing.operator_bind import Action
 
 
 @dataclass(slots=True)
@@ -21,7 +22,8 @@ class Prepared:
     taken back when the batch is not stored. lost_notices: number and handset of parts whose sender could not
     be told, and the bug that prevented it. held: SMS that wait for what another node knows of
     them. elsewhere: how many SMS of this commit leave at which other nodes (numbers). handed_in: when the
-    commit was handed to the store (monotonic seconds); None: there was nothing to store.
+    commit was handed to the store (monotonic seconds); None: there was nothing to store. acting: actions of
+    operators in this batch, by number.
     """
 
     commit: Commit
@@ -39,4 +41,5 @@ class Prepared:
     faults: list[tuple[Handled, Exception]] = field(default_factory=list)
     lost_notices: list[tuple[int, str, Exception]] = field(default_factory=list)
     held: list[MobileOriginated] = field(default_factory=list)
+    acting: dict[int, Action] = field(default_factory=dict)
     elsewhere: Counter[int] = field(default_factory=Counter)

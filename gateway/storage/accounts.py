@@ -92,7 +92,8 @@ class AccountStore(Protocol):
 
 
 class ActionStore(Protocol):
-    """Actions of operators, which a commit stores (gateway.message.Commit.acted)."""
+    """Actions of operators, which a commit stores (gateway.message.Commit.acted). `Store.forget` forgets them
+    by their time."""
 
     async def actions(self, requests: list[str]) -> dict[str, int]:
         """Which of these requests were executed, and as which SMS (number)."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.message import Asked, Commit, Delivery, EarlyReceipt, PartReceipt, StoredEvent
+from gateway.message import Acted, Asked, Commit, Delivery, EarlyReceipt, PartReceipt, StoredEvent
 from gateway.observer import METHODS
 from gateway.operations.event_log import EventLog
 from gateway.operations.log_lines import LONGEST_VALUE, PHRASES, SMS, ShortLines, columns, wants_colours
@@ -198,10 +198,11 @@ WAYS: dict[str, tuple[Any, ...]] = {
     "committed": (Commit(), (), (), 0.0),
     "late": (leaving(6), Peer()),
     "moved": (leaving(6), "north"),
+    "acted": (Acted("r" * 16, 5, START_MS, "li", "unlock", "13800138000", "he called"), "done"),
     "link_resting": ("north", 30.0),
     "link_rested": ("north",),
 }
-"""What is told of ways out."""
+"""What is told of ways out, and of what operators do."""
 
 
 NET: dict[str, tuple[Any, ...]] = {

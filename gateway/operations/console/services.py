@@ -6,13 +6,18 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
+from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.observer import Observer
+from gateway.operations.console.customers.agents import Agents
+from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.overview.boards import Boards
+from gateway.operations.console.phones.hints import Hints
 from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.sessions import Clocks, Sessions
 from gateway.operations.console.settings import Console as ConsoleSettings
+from gateway.operations.console.tables.service import TableService
 from gateway.operations.metrics.building import Metrics
 from gateway.secrets import HashCost
 from gateway.storage.contract import Store
@@ -26,8 +31,11 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. metrics: what the gateway counts. hash_cost: of passwords; None for the
-    usual one. sessions: who is logged in. streams: places of live pages. boards: of the overview.
+    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. agents: what the
+    section of customers needs. phones: None: no number is for phones of the page. hints:
+    what they can write. sessions: who is logged in.
+    streams: places of live pages. boards: of the overview. lives: what
+    happened to single SMS. counting: figures are counted (statistics.enabled).
     """
 
     settings: ConsoleSettings
@@ -37,9 +45,15 @@ class Services:
     store: Store
     open_reader: Callable[[], Reader]
     status: Callable[[], Awaitable[dict[str, Any]]]
+    observer: Observer
+    hash_cost: HashCost | None
+    agents: Agents
+    lives: Lives
     metrics: Metrics
-    observer: Observer = field(default_factory=Observer)
-    hash_cost: HashCost | None = None
+    phones: PhonesChannel | None
+    tables: TableService
+    counting: bool = True
+    hints: Hints = field(default_factory=Hints)
     sessions: Sessions = field(init=False)
     streams: Places = field(init=False)
     boards: Boards = field(init=False)
