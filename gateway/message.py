@@ -100,11 +100,6 @@ class JournalEntry(NamedTuple):
     hidden: str
 
     @property
-    def acted(self) -> bool:
-        """Whether it is no SMS but an operator's action."""
-        return self.account == OPERATOR
-
-    @property
     def table_version(self) -> str:
         """The tables that handled it; "" in rows of earlier versions."""
         detail = self.detail
