@@ -323,7 +323,7 @@ class Assembly:
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
         self.actions = Actions(
-            queue, self._in_force, self._numbers, self.store, self._sessions.__next__, clock.monotonic
+            queue, self._in_force, self._numbers, self.store, next(self._sessions), clock.monotonic
         )
         reports = Reports(self._numbers, self._makers)
         batches = Batches(recognition, self._build_execution(), reports, self.actions, placement)
