@@ -37,6 +37,8 @@ from gateway.message import FIGURES, OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console, user_commands
+from gateway.operations.console.customers.agents import Agents
+from gateway.operations.console.messages.lives import Lives
 from gateway.operations.console.services import Services
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
@@ -52,6 +54,7 @@ from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
+from gateway.operations.telemetry.beginning import begin
 from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
@@ -138,7 +141,9 @@ class Assembly:
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self._links = event_log.links
         self.metrics = Metrics(self._clock, self._in_force.home)
-        self.observer = together([event_log, *self.metrics.observers, *self._observers])
+        telemetry = begin(self.settings, self._node, self._clock, self.metrics.tally.spans, opened)
+        self._observers = [*self.metrics.observers, *telemetry, *self._observers]
+        self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
         self._shared = store if name is not None and isinstance(store, SharedStore) else None
@@ -207,13 +212,7 @@ class Assembly:
             self._in_force,
             self._addressing,
             Terms(self._node, "place.province", settings.provinces.parts, quotas),
-            Around(
-                self.store,
-                self.outbox,
-                self._clock,
-                together([log, *self.metrics.observers, *self._observers]),
-                self._work.set,
-            ),
+            Around(self.store, self.outbox, self._clock, together([log, *self._observers]), self._work.set),
         )
 
     def _build_ways(self) -> None:
@@ -427,7 +426,7 @@ class Assembly:
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         self.metrics.watch(watched, status, self._load)
-        services = self._services(status, TableService(self._in_force, tables), opened)
+        services = self._services(status, TableService(self._in_force, tables), operators, opened)
         self.console = build_console(services)
         commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
@@ -462,7 +461,9 @@ class Assembly:
             self.settings.shutdown.deadline,
         )
 
-    def _services(self, status: Status, tables: TableService, opened: contextlib.AsyncExitStack) -> Services:
+    def _services(
+        self, status: Status, tables: TableService, operators: Operators, opened: contextlib.AsyncExitStack
+    ) -> Services:
         """What the console needs of the gateway."""
         settings = self.settings
         services = Services(
@@ -475,10 +476,12 @@ class Assembly:
             status.report,
             self.observer,
             self._environment.hash_cost,
+            Agents(self.actions, self._rules.limits, self._keys),
+            Lives(operators, self._clock, settings.limits),
             self.metrics,
-            self.actions,
             self.phones.channel,
             tables,
+            counting=settings.statistics.enabled,
         )
         opened.callback(services.close)
         return services

@@ -59,9 +59,11 @@ ARROWS: dict[str, frozenset[str]] = {
         {
             *("gateway.channels.smpp.settings", "gateway.events.broker", "gateway.storage.settings"),
             *("routing.tablefile", "gateway.operations.console.settings"),
+            "gateway.operations.telemetry.settings",
         }
     ),
     "gateway.operations.console.settings": frozenset({"routing.ranges", "routing.tablefile"}),
+    "gateway.operations.telemetry.settings": frozenset({"routing.tablefile"}),
     "gateway.operations.console.server": frozenset({"gateway.net"}),
     "gateway.operations.console.guessing": frozenset({"gateway.net"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
@@ -103,6 +105,8 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
     "gateway.operations.console.server": frozenset({"uvicorn"}),
     "gateway.operations.console.http": frozenset({"uvicorn"}),
+    "gateway.operations.telemetry.exporting": frozenset({"opentelemetry"}),
+    "gateway.operations.telemetry.settings": frozenset({"pydantic"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),

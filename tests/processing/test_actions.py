@@ -59,7 +59,7 @@ def record(gateway: RunningGateway, done: Executed) -> JournalRecord:
 
 
 async def test_an_unlocked_customer_gets_through(tmp_path: Path) -> None:
-    """His SMS are refused with 494 until an agent unlocks it; he is told, and the journal says why."""
+    """His SMS are refused with 494 until an agent unlocks the account; the journal says who and why."""
     async with running_gateway(tmp_path) as gateway:
         alice = await gateway.handset(ALICE)
         await alice.send("KTFX", to="161")
@@ -124,9 +124,11 @@ async def test_a_crash_between_commit_and_answer(tmp_path: Path) -> None:
 
 async def test_every_action_and_its_states(tmp_path: Path) -> None:
     """Each where it makes sense; where it makes none it is refused, changes nothing, and sends nothing."""
-    orders = ["unlock", "resend_notice", "cancel", "resume", "open", "open", "resend_notice", "unlock",
-              "reset_password", "suspend", "reset_password", "suspend", "resume", "resume", "suspend",
-              "cancel", "cancel"]  # fmt: skip
+    orders = [
+        *("unlock", "resend_notice", "cancel", "resume", "open", "open", "resend_notice", "unlock"),
+        *("reset_password", "suspend", "reset_password", "suspend", "resume", "resume", "suspend"),
+        *("cancel", "cancel"),
+    ]
     refused = {0, 1, 2, 3, 5, 7, 10, 11, 13, 16}
     async with running_gateway(tmp_path) as gateway:
         outcomes = []

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.operations.console.api.errors import other_methods
 from gateway.operations.console.hosts import Hosts, same_origin
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
 from gateway.operations.console.rendering import LANGUAGES, Rendering
@@ -69,6 +70,10 @@ class Application:
         self._fixed = fixed_headers(secure=services.sessions.secure)
         routes: list[BaseRoute] = [
             Route(page.path, self._endpoint(page), methods=[page.method]) for page in self.pages
+        ]
+        routes += [
+            Route(page.path, self._endpoint(page), methods=methods)
+            for page, methods in other_methods(self.pages)
         ]
         static = StaticFiles(directory=str(resources.files(PACKAGE) / "static"))
         self._router = Router([*routes, Mount(STATIC, static)], redirect_slashes=False, default=self._missing)

@@ -78,9 +78,7 @@ def _family(metric: Metric, values: Iterable[tuple[tuple[str, ...], float]]) -> 
 
 def _histogram(metric: Metric, sizes: Histogram) -> Family:
     family = HistogramMetricFamily(metric.name, metric.help)
-    buckets = [
-        (repr(float(bound)), float(count))
-        for bound, count in zip(sizes.bounds, sizes.cumulative, strict=True)
-    ]
-    family.add_metric((), [*buckets, ("+Inf", float(sizes.count))], sizes.total)
+    bounds = [*(repr(float(bound)) for bound in sizes.bounds), "+Inf"]
+    counts = map(float, sizes.cumulative)
+    family.add_metric((), list(zip(bounds, counts, strict=True)), sizes.total)
     return family

@@ -69,6 +69,7 @@ METRICS: Final = (
     Metric("fetion_province_silences", C, "SMS that a province's system did not answer in time"),
     Metric("fetion_nodes", G, "Nodes on the same store", ("state",)),
     Metric("fetion_event_loop_lag_seconds", H, "By how much ticks of the event loop came late"),
+    Metric("fetion_spans", C, "Spans for OpenTelemetry, by what became of them", ("state",)),
     Metric("fetion_log_lines_lost", C, "Lines of the log that were lost"),
     Metric("fetion_clock_ahead_seconds", G, "By how much the machine's clock has gone back"),
     Metric("fetion_alarms", C, "What an operator wants to know of, by the event of the log", ("alarm",)),

@@ -53,6 +53,8 @@ def counted(tally: Tally, latest: Latest) -> Iterator[Value]:
     for name, event in HAPPENED.items():
         yield name, (), tally.happened[event]
     yield "fetion_retries", (), tally.retries
+    for state, number in tally.spans.items():
+        yield "fetion_spans", (state,), number
     for event, number in latest.counts.items():
         yield "fetion_alarms", (event,), number
 

@@ -314,7 +314,11 @@ class MemoryStore(
         oldest = content.products[:limit]
         young = [each for each in oldest if each.at >= before]
         content.products[:limit] = young
-        theirs: int = max(each.forget(content, before, limit) for each in (provinces, receipts, actions))
+        theirs = max(
+            provinces.forget(content, before, limit),
+            receipts.forget(content, before, limit),
+            actions.forget(content, before, limit),
+        )
         return max(len(old), len(gone), len(oldest) - len(young), theirs)
 
     def give_up(self) -> None: ...

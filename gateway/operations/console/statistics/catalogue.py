@@ -57,14 +57,18 @@ class Ratio(Closed):
 
 
 class Column(Closed):
-    """A figure of a report: what it is called, what it means, how it is made."""
+    """A figure of a report: what it is called, what it means, how it is made.
+
+    hidden: others are made of it, and it is not shown.
+    """
 
     id: Id
     title: Words
     definition: Words
     count: Count | None = None
     net: Net | None = None
-    running: Id | None = None
+    running: Net | None = None
+    hidden: bool = False
     ratio: Ratio | None = None
 
     @model_validator(mode="after")
@@ -81,7 +85,7 @@ class Column(Closed):
             return (*self.net.plus, *self.net.minus)
         if self.ratio is not None:
             return (self.ratio.of, self.ratio.by)
-        return () if self.running is None else (self.running,)
+        return () if self.running is None else (*self.running.plus, *self.running.minus)
 
 
 class Report(Closed):
@@ -101,6 +105,11 @@ class Report(Closed):
         """Its columns."""
         return {column.id: column for column in self.columns}
 
+    @cached_property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns that are shown."""
+        return tuple(column for column in self.columns if not column.hidden)
+
     def sums_up(self, column: Column) -> bool:
         """Whether the values of periods, provinces or ways may be added; not where customers are told apart
         or the value is a sum or a ratio already."""
@@ -113,6 +122,10 @@ class Report(Closed):
         ids = [column.id for column in self.columns]
         if len(set(ids)) < len(ids):
             raise ValueError(f"report {self.id}: a column stands twice")
+        if self.columns[0].hidden or any(
+            self.by_id[name].hidden for name in self.chart if name in self.by_id
+        ):
+            raise ValueError(f"report {self.id}: the first column and those of the chart cannot be hidden")
         named = {*self.chart, *(name for column in self.columns for name in column.made_of)}
         if unknown := named - set(ids):
             raise ValueError(f"report {self.id}: no such column: {', '.join(sorted(unknown))}")
@@ -120,15 +133,9 @@ class Report(Closed):
         if told_apart and (self.breakdown or self.sums_up(self.columns[0])):
             raise ValueError(f"report {self.id}: {told_apart[0].id} cannot be added over periods and ways")
         for column in self.columns:
-            if any(not self._is_count(name, column) for name in column.made_of):
-                raise ValueError(
-                    f"report {self.id}: {column.id} must be made of counts, or run over a net of them"
-                )
+            if any(self.by_id[name].count is None for name in column.made_of):
+                raise ValueError(f"report {self.id}: {column.id} must be made of counts")
         return self
-
-    def _is_count(self, name: str, user: Column) -> bool:
-        made = self.by_id[name]
-        return made.count is not None or (user.running is not None and made.net is not None)
 
 
 class NotCarried(Closed):

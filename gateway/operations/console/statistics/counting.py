@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
 
-from gateway.operations.console.statistics.catalogue import Column, Count, Report
+from gateway.operations.console.statistics.catalogue import Column, Count, Net, Report
 from gateway.operations.console.statistics.periods import Span, pieces
 from gateway.storage.figures import FigureQuery, FigureReader, FigureRow, Measure
 
@@ -119,10 +119,13 @@ def values_of(report: Report, counts: Mapping[str, int], running: Mapping[str, i
 
 def count_of(column: Column, counts: Mapping[str, int]) -> int:
     """The value of a column that is a count, or a net of counts."""
-    if column.net is None:
-        return counts.get(column.id, 0)
-    added = sum(counts.get(name, 0) for name in column.net.plus)
-    return added - sum(counts.get(name, 0) for name in column.net.minus)
+    return counts.get(column.id, 0) if column.net is None else net_of(column.net, counts)
+
+
+def net_of(net: Net, counts: Mapping[str, int]) -> int:
+    """What columns add and take off."""
+    added = sum(counts.get(name, 0) for name in net.plus)
+    return added - sum(counts.get(name, 0) for name in net.minus)
 
 
 def _value(column: Column, counts: Mapping[str, int], running: Mapping[str, int]) -> Value:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from gateway.operations.console.statistics.asking import Question
+from gateway.operations.console.statistics.asking import EARLIEST, Question
 from gateway.operations.console.statistics.catalogue import Report
 from gateway.operations.console.statistics.counting import (
     Counts,
@@ -13,6 +13,7 @@ from gateway.operations.console.statistics.counting import (
     Values,
     count_of,
     counted,
+    net_of,
     over,
     values_of,
 )
@@ -32,12 +33,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PeriodRow:
-    """A period. complete: it is over. change: of the first column, against the period before."""
+    """A period. complete: it is over. partial: it began before the first figure. change: of the first column,
+    against the period before."""
 
     begin: date
     last_day: date
     label: str
     complete: bool
+    partial: bool
     values: Values
     change: Change
 
@@ -93,7 +96,7 @@ def answer(reader: FigureReader, report: Report, question: Question) -> Result:
     ranked = _ranked(report, question.span, complete)
     ranking = []
     if question.scope.province is None and ranked is not None and first_figure:
-        ranking = parts_of(report, ranking_of(reader, report, question, ranked, first_figure))
+        ranking = parts_of(report, ranking_of(reader, report, question, ranked))
     breakdown: dict[str, list[PartRow]] = {}
     if sums and first_figure:
         for dimension in report.breakdown:
@@ -111,43 +114,43 @@ def rows_of(reader: FigureReader, report: Report, question: Question, first_figu
     span = question.span
     wider = Span(span.kind, shifted(span.kind, span.first, -1), span.last)
     counts: Counts = {}
-    running: dict[str, int] = {}
+    running = _runs(report, {})
     if first_figure:
         counts = counted(reader, report, [wider], question.scope, "period")
-        running = _running_before(reader, report, wider.first, first_figure, question.scope)
+        running |= _runs_until(reader, report, wider.first - DAY, question.scope).get("", {})
     rows: list[PeriodRow] = []
     earlier: Value = None
     for begin in wider:
         last_day = following(span.kind, begin) - DAY
         of_period = counts.get(begin.isoformat(), {})
+        added = _runs(report, of_period)
+        running = {name: until + added[name] for name, until in running.items()}
         values: Values = dict.fromkeys(report.by_id)
         if first_figure and last_day.isoformat() >= first_figure:
-            running = {name: sum_ + _net(report, name, of_period) for name, sum_ in running.items()}
             values = values_of(report, of_period, running)
         value = values[report.columns[0].id]
         complete = last_day < question.today
+        partial = bool(first_figure) and begin.isoformat() < first_figure <= last_day.isoformat()
         change = change_of(value if complete else None, earlier)
-        rows.append(PeriodRow(begin, last_day, label_of(span.kind, begin), complete, values, change))
-        earlier = value
+        label = label_of(span.kind, begin)
+        rows.append(PeriodRow(begin, last_day, label, complete, partial, values, change))
+        earlier = None if partial else value
     return rows[1:]
 
 
-def _net(report: Report, name: str, counts: Mapping[str, int]) -> int:
-    """What a period adds to a running column."""
-    summed = report.by_id[report.by_id[name].running or ""]
-    return count_of(summed, counts)
+def _runs(report: Report, counts: Mapping[str, int]) -> dict[str, int]:
+    """What these counts add to the running columns."""
+    return {
+        column.id: net_of(column.running, counts) for column in report.columns if column.running is not None
+    }
 
 
-def _running_before(
-    reader: FigureReader, report: Report, before: date, first_figure: str, scope: Scope
-) -> dict[str, int]:
-    """The running columns of a report: their sums from the first figure to before a day."""
-    names = [column.id for column in report.columns if column.running is not None]
-    first = date.fromisoformat(first_figure)
-    if not names or first >= before:
-        return dict.fromkeys(names, 0)
-    counts = over(reader, report, first, before - DAY, scope).get("", {})
-    return {name: _net(report, name, counts) for name in names}
+def _runs_until(reader: FigureReader, report: Report, last: date, scope: Scope, by: str = "") -> Counts:
+    """The running columns at the end of a day."""
+    if not _runs(report, {}):
+        return {}
+    counts = over(reader, report, EARLIEST, last, scope, by)
+    return {key: _runs(report, of_key) for key, of_key in counts.items()}
 
 
 def _ranked(report: Report, span: Span, complete: Span | None) -> Span | None:
@@ -157,21 +160,14 @@ def _ranked(report: Report, span: Span, complete: Span | None) -> Span | None:
     return None if complete is None else Span(span.kind, complete.last, complete.last)
 
 
-def ranking_of(
-    reader: FigureReader, report: Report, question: Question, ranked: Span, first_figure: str
-) -> dict[str, Values]:
+def ranking_of(reader: FigureReader, report: Report, question: Question, ranked: Span) -> dict[str, Values]:
     """The values of each province that has a figure in the periods `ranked`, by its code."""
     if not report.sums_up(report.columns[0]):
         counts = counted(reader, report, [ranked], question.scope, "province")
         return {code: values_of(report, of_code) for code, of_code in counts.items()}
     found = _sums(reader, report, question, "province")
-    names = [column.id for column in report.columns if column.running is not None]
-    if names:
-        first = date.fromisoformat(first_figure)
-        until = over(reader, report, first, ranked.last_day, question.scope, "province")
-        for code, counts_until in until.items():
-            values = found.setdefault(code, values_of(report, {}))
-            values.update({name: _net(report, name, counts_until) for name in names})
+    for code, until in _runs_until(reader, report, ranked.last_day, question.scope, "province").items():
+        found.setdefault(code, values_of(report, {})).update(until)
     return found
 
 

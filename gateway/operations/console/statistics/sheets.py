@@ -51,7 +51,7 @@ def explanation(result: Result, names: Names) -> Sheet:
     rows.append([say("instruction"), say("all") if asked is None else names.instruction(asked)])
     rows.append([say("first_figure"), result.first_figure or say("none_yet")])
     rows += [
-        [column.title.of(names.language), column.definition.of(names.language)] for column in report.columns
+        [column.title.of(names.language), column.definition.of(names.language)] for column in report.shown
     ]
     return Sheet("definitions", say("definitions"), [say("what"), say("meaning")], rows)
 
@@ -63,7 +63,7 @@ def _periods(result: Result, names: Names) -> Sheet:
     for row in result.rows:
         cells: list[Cell] = [row.label, row.begin.isoformat(), row.last_day.isoformat()]
         cells.append(say("yes") if row.complete else say("no"))
-        cells += [row.values[column.id] for column in report.columns]
+        cells += [row.values[column.id] for column in report.shown]
         rows.append([*cells, row.change.by, _rounded(row.change.percent)])
     kind = result.question.span.kind
     title = f"{label_of(kind, result.question.span.first)} - {label_of(kind, result.question.span.last)}"
@@ -77,7 +77,7 @@ def _parts(report: Report, dimension: str, parts: list[PartRow], names: Names) -
         [
             part.code,
             names.part(dimension, part.code),
-            *(part.values[column.id] for column in report.columns),
+            *(part.values[column.id] for column in report.shown),
             None if part.share is None else _rounded(100 * part.share),
         ]
         for part in parts
@@ -86,7 +86,7 @@ def _parts(report: Report, dimension: str, parts: list[PartRow], names: Names) -
 
 
 def _titles(report: Report, language: str) -> list[str]:
-    return [column.title.of(language) for column in report.columns]
+    return [column.title.of(language) for column in report.shown]
 
 
 def _rounded(value: float | None) -> float | None:

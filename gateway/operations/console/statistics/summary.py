@@ -60,7 +60,7 @@ def summary(reader: FigureReader, catalogue: Catalogue, scope: Scope, chosen: st
     trend = rows_of(reader, picked.report, month, first_figure)
     provinces: dict[str, Value] = {}
     if scope.province is None and first_figure:
-        provinces = _by_province(reader, picked, day, today, first_figure)
+        provinces = _by_province(reader, picked, day, today)
     return Summary(day, first_figure, list(figures.values()), picked, trend, provinces)
 
 
@@ -69,10 +69,8 @@ def _figure(name: str, report: Report, column: Column, rows: list[PeriodRow]) ->
     return KeyFigure(name, report, column, value, change_of(value, day_ago), change_of(value, week_ago))
 
 
-def _by_province(
-    reader: FigureReader, picked: KeyFigure, day: date, today: date, first_figure: str
-) -> dict[str, Value]:
+def _by_province(reader: FigureReader, picked: KeyFigure, day: date, today: date) -> dict[str, Value]:
     one = Span(PeriodKind.DAY, day, day)
-    found = ranking_of(reader, picked.report, Question(one, Scope(), today), one, first_figure)
+    found = ranking_of(reader, picked.report, Question(one, Scope(), today), one)
     values = {code: of[picked.column.id] for code, of in found.items()}
     return dict(sorted(values.items(), key=lambda each: (-(each[1] or 0), each[0])))
