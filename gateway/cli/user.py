@@ -16,11 +16,12 @@ from typing import Any
 from commands.tables import Tables
 from gateway.cli.inspect import print_columns
 from gateway.cli.output import complain, print_json
-from gateway.cli.showing import add_common, guarded, say, utc
+from gateway.cli.showing import add_common, guarded, say
 from gateway.clock import SystemClock
 from gateway.operations.console.accounts import WEAK, AccountFault, Users, weakness
 from gateway.operations.console.rights import HEADQUARTERS, Role
 from gateway.operations.control import NotRunning, ask
+from gateway.operations.timeline.records import utc
 from gateway.secrets import Hasher
 from gateway.settings import Settings
 from gateway.storage.contract import StorageError, Store
