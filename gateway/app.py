@@ -4,6 +4,7 @@ import contextlib
 from typing import Self
 
 from gateway.assembly import Assembly, Environment
+from gateway.operations.words import read_words
 from gateway.storage.nodes import Fenced
 from routing.tablefile import TableError
 
@@ -82,7 +83,7 @@ class Gateway(Assembly):
     def reload_words(self) -> None:
         """Read the sensitive words again; a file with faults is refused, and the words stay as they are."""
         try:
-            self._rules.words = self._read_words()
+            self._rules.words = read_words(self.settings.service.sensitive_words, self._log)
         except TableError as error:
             self._logger.error("words.refused", reason=str(error))
 

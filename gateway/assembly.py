@@ -13,10 +13,10 @@ from random import Random, SystemRandom
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, ServiceLimits, Words
-from commands.sensitive_words import WordList
+from commands.model import ServiceLimits
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
+from gateway.channels.phones.driving import PhonesSide
 from gateway.channels.smpp.address_range import claim_of
 from gateway.channels.smpp.driving import SmppSide
 from gateway.clock import Clock, SteadyClock, SystemClock
@@ -33,7 +33,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
-from gateway.message import OPERATOR
+from gateway.message import FIGURES, OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.console.building import build_console, user_commands
@@ -43,15 +43,19 @@ from gateway.operations.console.services import Services
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
+from gateway.operations.figures.building import build_figures
 from gateway.operations.key_of_store import open_keys
 from gateway.operations.links import LinkCommands
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
+from gateway.operations.metrics.building import Metrics
 from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
 from gateway.operations.smpp_pdus import smpp_pdus
 from gateway.operations.status import Status, Watched
 from gateway.operations.tables import TableReloads
+from gateway.operations.telemetry.beginning import begin
+from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
@@ -78,6 +82,7 @@ from gateway.settings import Settings
 from gateway.storage.contract import Store
 from gateway.storage.engines import open_reader, open_store
 from gateway.storage.nodes import SharedStore
+from gateway.storage.reader import Reader
 
 DAY_MS: Final = 86_400_000
 MINUTE_MS: Final = 60_000
@@ -135,6 +140,9 @@ class Assembly:
         self._logger.info("tables.loaded", version=self._in_force.tables.version)
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self._links = event_log.links
+        self.metrics = Metrics(self._clock, self._in_force.home)
+        telemetry = begin(self.settings, self._node, self._clock, self.metrics.tally.spans, opened)
+        self._observers = [*self.metrics.observers, *telemetry, *self._observers]
         self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
@@ -170,8 +178,18 @@ class Assembly:
             )
             self._consumers.append(made)
         keep_ms = self.settings.storage.retention.journal_days * DAY_MS
+        self.figures = build_figures(
+            self.settings,
+            self.store,
+            self._open_reader,
+            self._in_force,
+            self._clock,
+            self._log,
+            self.observer,
+        )
+        self.figures.rebuilding.place = lambda: self.events.place(FIGURES)
         self.events = Relays(
-            self._consumers,
+            [*self._consumers, *self.figures.consumers],
             self.store,
             self._clock,
             random,
@@ -180,6 +198,11 @@ class Assembly:
             self._events_backlog,
         )
         opened.push_async_callback(self.events.close, 0)
+
+    def _open_reader(self) -> Reader:
+        """A Reader of the store, for one thread."""
+        storage = self.settings.storage
+        return open_reader(storage.path if storage.in_file else storage.url)
 
     def _build_provinces(self) -> None:
         """What systems of provinces send, and by when they answer."""
@@ -202,13 +225,16 @@ class Assembly:
             self._link_states.note,
             self._clock.now_ms,
         )
-        drivers = [*smpp.drivers, *self._drivers]
+        phones = self.phones = PhonesSide(settings.console.test_numbers, self._clock.now_ms)
+        drivers = [*smpp.drivers, *phones.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._makers = {name: terms.report for name, terms in accounts.items() if terms.report is not None}
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_name,
             settings.smpp.provinces,
+            phones.numbers,
+            phones.of_phones,
         )
         self.outbox = Outbox(
             self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
@@ -327,6 +353,7 @@ class Assembly:
             self.receipts,
             self.provinces,
             self._nodes,
+            self.figures.counting,
         )
         self._flushing = Flushing(self._log, clock.monotonic)
         self.pipeline = Pipeline(
@@ -340,7 +367,7 @@ class Assembly:
         self._rules = ServiceRules(
             limits,
             ZoneInfo(service.timezone),
-            self._read_words(),
+            read_words(self.settings.service.sensitive_words, self._log),
             tells_events=bool(self._consumers),
             provinces=self.settings.mqtt.url is not None,
         )
@@ -398,13 +425,14 @@ class Assembly:
         )
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        services = self._services(status, tables, operators, opened)
+        self.metrics.watch(watched, status, self._load)
+        services = self._services(status, TableService(self._in_force, tables), operators, opened)
         self.console = build_console(services)
         commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
         control = Control(
             socket_path(self.settings.storage.path),
             {**commands, "status": status.report},
-            {**tables.streams, "pdus": pdus.stream},
+            {**tables.streams, **self.figures.rebuilding.streams, "pdus": pdus.stream},
         )
         self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
         self._lifecycle = Lifecycle(
@@ -424,6 +452,7 @@ class Assembly:
                 subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
                 self._following,
                 self.console,
+                self.metrics.samples,
             ),
             self._changes,
             self._log,
@@ -433,40 +462,29 @@ class Assembly:
         )
 
     def _services(
-        self,
-        status: Status,
-        tables: TableReloads,
-        operators: Operators,
-        opened: contextlib.AsyncExitStack,
+        self, status: Status, tables: TableService, operators: Operators, opened: contextlib.AsyncExitStack
     ) -> Services:
         """What the console needs of the gateway."""
-        storage, settings = self.settings.storage, self.settings
-        where = storage.path if storage.in_file else storage.url
+        settings = self.settings
         services = Services(
             settings.console,
             self._clock,
             ZoneInfo(settings.service.timezone),
             self._in_force,
             self.store,
-            lambda: open_reader(where),
+            self._open_reader,
             status.report,
-            TableService(self._in_force, tables),
-            Agents(self.actions, self._rules.limits, self._keys),
-            Lives(operators, self._clock, settings.limits),
             self.observer,
             self._environment.hash_cost,
+            Agents(self.actions, self._rules.limits, self._keys),
+            Lives(operators, self._clock, settings.limits),
+            self.metrics,
+            self.phones.channel,
+            tables,
+            counting=settings.statistics.enabled,
         )
         opened.callback(services.close)
         return services
-
-    def _read_words(self) -> Words:
-        """The sensitive words of the configuration. Raises TableError."""
-        path = self.settings.service.sensitive_words
-        if path is None:
-            return NO_WORDS
-        words = WordList.load(path)
-        self._logger.info("words.loaded", words=words.count, file=str(path))
-        return words
 
     def _store_soon(self) -> None:
         """The outbox has something to store."""
@@ -476,12 +494,12 @@ class Assembly:
         """A batch is done."""
         self._changes.note()
         self._load.measure()
-        if self._consumers:
-            self.events.wake()
+        self.events.wake()
         self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:
         """Take up what the last run left."""
+        await self.figures.begin()
         if self._shared is None:
             await self._recovery.of_nodes(self.retransmissions.until(self._clock.monotonic()))
         if dropped := await self.retransmissions.recover(self._clock.monotonic()):

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from gateway.message import (
     Acted,
     Asked,
+    Commit,
     EarlyReceipt,
     JournalEntry,
     MobileTerminated,
@@ -236,6 +237,18 @@ class Observer:
 
     # The gateway itself
 
+    def committed(
+        self, commit: Commit, purposes: Sequence[str], waits: Sequence[float], seconds: float
+    ) -> None:
+        """A batch is stored and answered: told once, beside what is told of each of its SMS.
+
+        Args:
+            commit: all of it.
+            purposes: of its received SMS (commit.messages), in their order.
+            waits: seconds from the coming of each of them to its answer.
+            seconds: that the store took.
+        """
+
     def broken(self, where: str, error: Exception) -> None:
         """A bug that no SMS is known for."""
 
@@ -281,7 +294,10 @@ METHODS = tuple(name for name in vars(Observer) if not name.startswith("_"))
 
 
 def together(observers: Sequence[Observer]) -> Observer:
-    """One observer that tells several. One alone is given back as it is: it costs nothing more."""
+    """One observer that tells several. One alone is given back as it is: it costs nothing more.
+
+    Nor does the first one cost more in what the others do not listen to.
+    """
     if len(observers) == 1:
         return observers[0]
 
@@ -290,10 +306,17 @@ def together(observers: Sequence[Observer]) -> Observer:
             with contextlib.suppress(Exception):  # it may be what is broken
                 each.broken("observer", error)
 
-    whole = Observer()
+    whole, (first, *others) = Observer(), observers
     for name in METHODS:
-        setattr(whole, name, _Several([getattr(each, name) for each in observers], report).tell)
+        heard = [getattr(each, name) for each in others if _listens(each, name)]
+        one = getattr(first, name)
+        setattr(whole, name, _Several([one, *heard], report).tell if heard else one)
     return whole
+
+
+def _listens(observer: Observer, name: str) -> bool:
+    """Whether a method does something."""
+    return getattr(getattr(observer, name), "__func__", None) is not getattr(Observer, name)
 
 
 class _Several:

@@ -59,9 +59,11 @@ ARROWS: dict[str, frozenset[str]] = {
         {
             *("gateway.channels.smpp.settings", "gateway.events.broker", "gateway.storage.settings"),
             *("routing.tablefile", "gateway.operations.console.settings"),
+            "gateway.operations.telemetry.settings",
         }
     ),
-    "gateway.operations.console.settings": frozenset({"routing.tablefile"}),
+    "gateway.operations.console.settings": frozenset({"routing.ranges", "routing.tablefile"}),
+    "gateway.operations.telemetry.settings": frozenset({"routing.tablefile"}),
     "gateway.operations.console.server": frozenset({"gateway.net"}),
     "gateway.operations.console.guessing": frozenset({"gateway.net"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
@@ -99,8 +101,12 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
+    "gateway.operations.console.statistics.xlsx_file": frozenset({"xlsxwriter"}),
+    "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
     "gateway.operations.console.server": frozenset({"uvicorn"}),
     "gateway.operations.console.http": frozenset({"uvicorn"}),
+    "gateway.operations.telemetry.exporting": frozenset({"opentelemetry"}),
+    "gateway.operations.telemetry.settings": frozenset({"pydantic"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),
@@ -162,6 +168,7 @@ BOUNDARIES = frozenset(
         ("gateway.events.subscription", "run"),  # what handles messages: they come again
         ("gateway.processing.pipeline", "_work_for_provinces"),  # what is due is refused or dropped
         ("gateway.processing.pipeline", "_step"),
+        ("gateway.processing.figures", "note"),  # counting: no SMS fails by it
         ("gateway.processing.enquiries", "_run"),  # who asks hears that it failed
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),

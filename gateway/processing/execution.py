@@ -31,7 +31,7 @@ from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import GivenUp
 from gateway.message import Commit, MobileTerminated
 from gateway.processing.actions import note_actions
-from gateway.processing.addressing import Addressing, note_reach
+from gateway.processing.addressing import Addressing
 from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.handled import Handled
 from gateway.processing.journal import (
@@ -241,7 +241,7 @@ class Execution:
                 handled.replies = [self._addressing.unasked(reply, m, world) for reply in outcome.replies]
             else:
                 outcome = m.tables.commands.handle(world, understood, given)
-                note_reach(m, world)
+                self._addressing.note_reach(m, world)
                 handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
             handled.result = outcome.result._value_
             handled.detail = detail_of(m, outcome, given)

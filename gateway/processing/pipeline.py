@@ -25,6 +25,7 @@ from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
+from gateway.processing.figures import Counting
 from gateway.processing.nodes import Nodes
 from gateway.processing.prepared import Prepared
 from gateway.processing.provinces import Provinces
@@ -68,6 +69,7 @@ class Stages:
     receipts: Receipts
     provinces: Provinces
     nodes: Nodes | None = None
+    counting: Counting | None = None
 
 
 class Pipeline:
@@ -99,6 +101,7 @@ class Pipeline:
         self._outbox = stages.outbox
         self._receipts = stages.receipts
         self._nodes = stages.nodes
+        self._counting = stages.counting
         self._provinces = stages.provinces
         self._provinces_from = 0.0
         self._store = store
@@ -137,6 +140,11 @@ class Pipeline:
         """Seconds since the first of these failures, and since the last one."""
         now = self._clock.monotonic()
         return (now - self._failing_since, now - self._failed_at) if self._failures else (0.0, 0.0)
+
+    @property
+    def lasts_s(self) -> float:
+        """Seconds that the step has taken that is under way; 0.0: none is."""
+        return 0.0 if self._asked_at is None else self._clock.monotonic() - self._asked_at
 
     def wake(self) -> None:
         """Note that there is something to process or to commit."""
@@ -324,6 +332,9 @@ class Pipeline:
                 await self._receipts.hand_in(commit, now_ms)
             self._upkeep.hand_in(commit, (m.number for m in self._in_hand), now_ms=now_ms)
             if commit or (self._nodes is not None and self._nodes.renewal_due):
+                if self._counting is not None:
+                    self._counting.note(commit, now_ms)
+                prepared.handed_in = self._clock.monotonic()
                 await self._store.commit(commit)
                 self._stored()
         except Exception as error:  # nothing is stored; a bug is passed on like a Conflict
@@ -462,6 +473,8 @@ class Pipeline:
         self._upkeep.hand_in_last(commit)
         try:
             if commit:
+                if self._counting is not None:
+                    self._counting.note(commit, self._clock.now_ms())
                 await self._store.commit(commit)
         except StorageError as error:
             self._observer.storage_lost(error, len(commit.closed), len(commit.changed))

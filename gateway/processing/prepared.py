@@ -21,13 +21,15 @@ class Prepared:
     messages whose senders are told that they are incomplete. admitted, counted: what the guard counted, to be
     taken back when the batch is not stored. lost_notices: number and handset of parts whose sender could not
     be told, and the bug that prevented it. held: SMS that wait for what another node knows of
-    them. acting: actions of operators in this batch, by number. elsewhere: how many SMS of this commit leave
-    at which other nodes (numbers).
+    them. elsewhere: how many SMS of this commit leave at which other nodes (numbers). handed_in: when the
+    commit was handed to the store (monotonic seconds); None: there was nothing to store. acting: actions of
+    operators in this batch, by number.
     """
 
     commit: Commit
     moment: float = 0.0
     late_before: float = 0.0
+    handed_in: float | None = None
     given_up: list[GivenUp] = field(default_factory=list)
     admitted: list[str] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)

@@ -44,6 +44,7 @@ from gateway.message import (
     Watermark,
 )
 from gateway.storage.accounts import AccountStore, ActionStore
+from gateway.storage.figures import FigureStore
 
 
 class StorageError(Exception):
@@ -225,7 +226,9 @@ class EnquiryStore(Protocol):
         """The SMS in with these numbers, of all nodes, by number."""
 
 
-class Store(EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, ActionStore, Protocol):
+class Store(
+    EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, FigureStore, ActionStore, Protocol
+):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int

@@ -8,13 +8,19 @@ a month counts once in it.
 tests/contracts runs one suite over every driver:
 
 1. `fold` adds and moves the cursor of its consumer in one commit, or does nothing: what was folded up to
-   a sequence is never folded again.
-2. `replace_day` makes the figures of a day, and who was active in it, what it is given, in one commit. The
-   figures of its week and month change by the difference; those of ACTIVE are counted anew from the days of
-   which it is still known who was active, as long as that is every day of the week or month with a figure;
-   else they only grow.
+   a sequence is never folded again. The events of the family FIGURES up to there go with it: no other
+   consumer wants them, and one that is away must not keep them.
+2. `replace_day` makes the figures of a day, and who was active in it, what it is given, in commits of at
+   most STEP rows each, so that nobody waits long: after a crash the same call does the rest. The figures of
+   its week and month change by the difference. Who was active in them is found anew from their days, as long
+   as `forget_active` was given no day behind their first one; else it only grows. ACTIVE of a day of which
+   that is forgotten stays.
 3. A figure that becomes 0 is gone.
 4. Nodes that share the store fold at the same time: what both add is there.
+5. `begin_figures` writes the BASE of a store once, whoever calls it. Where `replace_day` changes how many
+   were opened or cancelled on a day before the base or at it, the base changes by as much in the other
+   direction: BASE + opened - cancelled, of all days up to one, are the customers at the end of that day.
+6. A customer's province in a period is that of the first of his days in it, as far as a fold knows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +38,7 @@ class Measure(StrEnum):
     EVENT: what happened to customers. way; what: family/name, such as service/opened.
     ORDER: products. way; what: product; outcome: order or cancel.
     ACTIVE: customers with an SMS of theirs in the period. way: "" = any, else one that they used.
+    BASE: customers (open or suspended) when counting began, of that day.
     """
 
     UPLINK = "uplink"
@@ -39,7 +46,15 @@ class Measure(StrEnum):
     EVENT = "event"
     ORDER = "order"
     ACTIVE = "active"
+    BASE = "base"
 
+
+STEP: Final = 500
+"""Rows that one commit of replace_day looks at, at most."""
+
+OPENED: Final = "service/opened"
+CANCELLED: Final = "service/cancelled"
+"""The events that change how many customers there are."""
 
 SERVICE: Final = "service"
 """The way of what an operator or agent did for a customer (客服)."""
@@ -120,12 +135,30 @@ class FigureRow(NamedTuple):
 class FigureStore(Protocol):
     """The figures of a store, as who counts sees them."""
 
-    async def fold(self, consumer: str, sequence: int, figures: Figures) -> bool:
+    async def figures_begun(self) -> bool:
+        """Whether begin_figures has noted it."""
+
+    async def open_mobiles(self, after: str, limit: int) -> list[str]:
+        """The mobiles of customers whose account is open or suspended, those behind one, `limit` at most, in
+        order."""
+
+    async def fold(self, consumer: str, sequence: int, figures: Figures, after: int | None = None) -> bool:
         """Add figures, unless the cursor of the consumer is at `sequence` or behind it already; and move it
-        there. Gives whether it added them. Durable, in a commit of its own (rule 1)."""
+        there. Gives whether it added them. Durable, in a commit of its own (rule 1).
+
+        after: the figures are those of the events behind that one; if the cursor is behind it, some of them
+        are in the figures already, and nothing is added.
+        """
 
     async def replace_day(self, day: str, figures: Figures) -> None:
-        """Rule 2. Durable, in a commit of its own. All keys of `figures` are of that day."""
+        """Rule 2. Durable. All keys of `figures` are of that day, none is of ACTIVE or BASE."""
+
+    async def begin_figures(self, day: str, base: Mapping[str, int]) -> bool:
+        """Note that counting begins, on that day with these customers (province -> how many), unless that is
+        noted already. Gives whether it was noted now. Durable, in a commit of its own."""
+
+    async def end_figures(self, consumer: str) -> None:
+        """Counting is switched off: no event is kept for that consumer any more."""
 
     async def forget_active(self, before: str, limit: int) -> int:
         """Forget who was active in periods that ended before a day, `limit` rows at most; gives how many."""

@@ -28,6 +28,7 @@ from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from commands.model import Customer, Hidden, Order
 from gateway.message import DONE, Attempt, Delivery, Kind, PartReceipt, ProductRecord
+from gateway.storage.figures import FigureReader
 
 T = TypeVar("T")
 
@@ -184,7 +185,7 @@ class CustomerOrders(NamedTuple):
     orders: tuple[Order, ...]
 
 
-class Reader(Protocol):
+class Reader(FigureReader, Protocol):
     """A view of one store. Every call may raise StoreUnusable."""
 
     def journal_record(self, number: int) -> JournalRecord | None:

@@ -11,6 +11,7 @@ from gateway.operations.console.pages import (
     api,
     audit,
     customers,
+    health,
     login,
     messages,
     overview,
@@ -31,6 +32,7 @@ _OWN: tuple[Section, ...] = (
     audit.SECTION,
     account.SECTION,
     login.SECTION,
+    health.SECTION,
 )
 """The sections, in the order of the navigation."""
 

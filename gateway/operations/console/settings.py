@@ -1,10 +1,12 @@
 """The sections `console` and `statistics` of the configuration."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from routing.ranges import MobileRanges
 from routing.tablefile import Closed
 
 Minutes = Annotated[int, Field(gt=0, le=44_640)]
@@ -60,6 +62,11 @@ class Console(Closed):
     streams: Annotated[int, Field(ge=1, le=1_000)] = 50
     session_minutes: Minutes = 60
     session_days: Annotated[int, Field(gt=0, le=31)] = 7
+
+    @cached_property
+    def test_numbers(self) -> MobileRanges:
+        """The mobiles of `phones`."""
+        return MobileRanges(self.phones)
 
 
 class Statistics(Closed):

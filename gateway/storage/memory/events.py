@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from gateway.message import StoredEvent
+from gateway.message import FIGURES, StoredEvent
 from gateway.storage.contract import Cursor, ForgottenEvents
 
 PARKED_MOST: Final = 10_000
@@ -95,8 +95,9 @@ class EventCalls:
         gone = [number for number in oldest if number <= max(passed, events.last - most, old)]
         last = gone[-1] if gone else 0
         for name, cursor in events.cursors.items():
-            dropped[name] += sum(number > cursor.sequence for number in gone)
-            if dropped[name]:
+            theirs = [n for n in gone if (events.kept[n].family == FIGURES) == (name == FIGURES)]
+            dropped[name] += sum(number > cursor.sequence for number in theirs)
+            if dropped[name] or last > cursor.sequence:
                 events.cursors[name] = replace(
                     cursor, sequence=max(cursor.sequence, last), dropped=cursor.dropped + dropped[name]
                 )

@@ -21,7 +21,9 @@ from gateway.message import (
     Watermark,
 )
 from gateway.storage.accounts import Account, AuditEntry, Session
+from gateway.storage.figures import FigureQuery, FigureRow
 from gateway.storage.memory.events import Events
+from gateway.storage.memory.figures import Counted
 from gateway.storage.reader import (
     ENDLESS,
     JOINED_WITHIN,
@@ -86,6 +88,7 @@ class Content:
     accounts: dict[str, Account] = field(default_factory=dict)
     sessions: dict[bytes, Session] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
+    counted: Counted = field(default_factory=Counted)
     key_check: int | None = None
     run: int = 0
     in_use: bool = False
@@ -182,6 +185,12 @@ class MemoryReader:
     def orders(self) -> Iterator[CustomerOrders]:
         customers = sorted(self._content.customers.items())
         return (CustomerOrders(msisdn, each.orders) for msisdn, each in customers if each.orders)
+
+    def figures(self, query: FigureQuery) -> list[FigureRow]:
+        return self._content.counted.find(query)
+
+    def first_figure(self) -> str:
+        return self._content.counted.first()
 
     def customer(self, msisdn: str) -> Customer | None:
         return without_password(self._content.customers.get(msisdn))

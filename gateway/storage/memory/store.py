@@ -27,6 +27,7 @@ from gateway.storage.memory import actions, provinces, receipts
 from gateway.storage.memory.accounts import AccountCalls
 from gateway.storage.memory.enquiries import EnquiryCalls
 from gateway.storage.memory.events import EventCalls
+from gateway.storage.memory.figures import FigureCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
 from gateway.storage.reader import JournalRecord
 from gateway.storage.records import MATCHING
@@ -60,6 +61,7 @@ class MemoryStores:
 
 class MemoryStore(
     EventCalls,
+    FigureCalls,
     provinces.ProvinceCalls,
     receipts.ReceiptCalls,
     EnquiryCalls,

@@ -72,18 +72,25 @@ SELECT coalesce(max(sequence), 0) FROM (
 WHERE at < %s
 """
 _PASSED: Final = "SELECT coalesce(min(cursor), 0) FROM consumer WHERE node = %s"
-# The first and the last event of those up to a number, so many at most.
+# The last event of those up to a number, so many at most.
 _RANGE: Final = """
-SELECT min(sequence), max(sequence) FROM (
+SELECT max(sequence) FROM (
     SELECT sequence FROM event WHERE node = %s AND sequence <= %s ORDER BY sequence LIMIT %s) x
 """
-_LATE: Final = """
-SELECT name, %(last)s - greatest(cursor, %(first)s - 1) FROM consumer
-WHERE node = %(node)s AND cursor < %(last)s
+# Of those that go, what a consumer would have been told: those of FIGURES go to who counts alone.
+_THEIRS: Final = """
+(SELECT count(*) FROM event e WHERE e.node = %(node)s AND e.sequence > c.cursor
+    AND e.sequence <= %(last)s AND (e.family = 'figures') = (c.name = 'figures'))
 """
-_DROP: Final = """
-UPDATE consumer SET dropped = dropped + %(last)s - greatest(cursor, %(first)s - 1), cursor = %(last)s
+_LATE: Final = f"""
+SELECT name, {_THEIRS} FROM consumer c WHERE node = %(node)s AND cursor < %(last)s
+"""  # noqa: S608
+_DROP: Final = f"""
+UPDATE consumer c SET dropped = dropped + {_THEIRS}, cursor = %(last)s
 WHERE node = %(node)s AND cursor < %(last)s
+"""  # noqa: S608
+_COUNTED: Final = """
+DELETE FROM event WHERE node = %s AND sequence > %s AND sequence <= %s AND family = 'figures'
 """
 _GONE: Final = "DELETE FROM event WHERE node = %(node)s AND sequence <= %(last)s"
 
@@ -137,6 +144,14 @@ class EventNumbers:
         if self.unsure:
             self.last = await one(db, _LAST, {"node": self.node})
             self.unsure = False
+
+
+async def counted(db: Db, node: int, name: str, cursor: int, sequence: int) -> None:
+    """What the events of FIGURES behind a cursor say is in the figures: they go, and the cursor moves, in the
+    transaction of the caller."""
+    await db.execute(_COUNTED, (node, cursor, sequence))
+    await db.execute(_NEW_CONSUMER, (node, name))
+    await db.execute(_MOVE, (sequence, 0, node, name))
 
 
 class EventCalls:
@@ -214,16 +229,15 @@ class EventCalls:
             old = await one(db, _OLD, (node, limit, before))
             passed = await one(db, _PASSED, (node,))
             until = max(passed, self._events.last - most, old)
-            ends = await (await db.execute(_RANGE, (node, until, limit))).fetchone()
-            if ends is None or ends[1] is None:
+            last = await one(db, _RANGE, (node, until, limit))
+            if last is None:
                 return ForgottenEvents(0, dropped=dropped)
-            first, last = ends
-            values = {"node": node, "first": first, "last": last}
+            values = {"node": node, "last": last}
             late = await (await db.execute(_LATE, values)).fetchall()
             if late:
                 await db.execute(_DROP, values)
             gone = (await db.execute(_GONE, values)).rowcount
             dropped.update({str(name): int(count) for name, count in late})
-            return ForgottenEvents(gone, last, dropped)
+            return ForgottenEvents(gone, last, +dropped)
 
         return await self._link.apart(forget)

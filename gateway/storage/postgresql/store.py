@@ -10,12 +10,14 @@ from commands.model import LoadKeys, Result, World
 from gateway.message import OPERATOR, Commit, Expected, MobileTerminated, StoredPart, Watermark
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, RecentSms, StorageError, StoreUnusable
+from gateway.storage.folding import Cache
 from gateway.storage.postgresql import customers
 from gateway.storage.postgresql.accounts import AccountCalls
 from gateway.storage.postgresql.actions import ActionCalls
 from gateway.storage.postgresql.candidates import Candidates, find, recover
 from gateway.storage.postgresql.enquiries import EnquiryCalls
 from gateway.storage.postgresql.events import EventCalls, EventNumbers
+from gateway.storage.postgresql.figures import FigureCalls
 from gateway.storage.postgresql.link import LONG, Db, Link, Statement
 from gateway.storage.postgresql.migration import check_server, migrate
 from gateway.storage.postgresql.nodes import LEAVING, NodeCalls
@@ -67,7 +69,14 @@ _RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
 class PostgresStore(
-    EventCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, ActionCalls
+    EventCalls,
+    FigureCalls,
+    NodeCalls,
+    ProvinceCalls,
+    ReceiptCalls,
+    EnquiryCalls,
+    AccountCalls,
+    ActionCalls,
 ):
     """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
     call promises."""
@@ -77,6 +86,7 @@ class PostgresStore(
         self._link = link
         self._events = events
         self._candidates = Candidates(link.owner)
+        self._known_active = Cache()
         self._taken_in, self._taken_over = [], []
         self.run = run
         self.node = link.owner.node

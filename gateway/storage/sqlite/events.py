@@ -46,9 +46,9 @@ SELECT max(coalesce((SELECT max(sequence) FROM event), 0), coalesce((SELECT max(
 _NEW_CONSUMER = "INSERT OR IGNORE INTO consumer (name, cursor) VALUES (?, 0)"
 _CURSOR = "SELECT cursor, parked, dropped FROM consumer WHERE name = ?"
 _MOVE = "UPDATE consumer SET cursor = max(cursor, ?), parked = parked + ? WHERE name = ?"
-# The first and the last event of those up to :until, `limit` of them at most.
+# The last event of those up to :until, `limit` of them at most.
 _RANGE = """
-SELECT min(sequence), max(sequence) FROM (
+SELECT max(sequence) FROM (
     SELECT sequence FROM event WHERE sequence <= :until ORDER BY sequence LIMIT :limit)
 """
 _OLD = """
@@ -56,10 +56,16 @@ SELECT coalesce(max(sequence), 0) FROM (SELECT sequence, at FROM event ORDER BY 
 WHERE at < :before
 """
 _PASSED = "SELECT coalesce(min(cursor), 0) FROM consumer"
-_LATE = "SELECT name, :last - max(cursor, :first - 1) FROM consumer WHERE cursor < :last"
-_DROP = """
-UPDATE consumer SET dropped = dropped + :last - max(cursor, :first - 1), cursor = :last WHERE cursor < :last
+# Of those that go, what a consumer would have been told: those of FIGURES go to who counts alone.
+_THEIRS = """
+(SELECT count(*) FROM event
+    WHERE sequence > cursor AND sequence <= :last AND (family = 'figures') = (consumer.name = 'figures'))
 """
+_LATE = f"SELECT name, {_THEIRS} FROM consumer WHERE cursor < :last"  # noqa: S608
+_DROP = f"""
+UPDATE consumer SET dropped = dropped + {_THEIRS}, cursor = :last WHERE cursor < :last
+"""  # noqa: S608
+_COUNTED = "DELETE FROM event WHERE sequence > ? AND sequence <= ? AND family = 'figures'"
 
 
 def _row(event: StoredEvent, sequence: int, origin: int) -> tuple[Any, ...]:
@@ -117,6 +123,20 @@ class EventTables:
             db.execute(_COUNT_DROPPED, (gone, name))
         return gone
 
+    def end(self, name: str) -> None:
+        """There is no consumer of that name any more."""
+        self._db.execute("DELETE FROM consumer WHERE name = ?", (name,))
+
+    def cursor_of(self, name: str) -> int:
+        """Where a consumer stands, 0 where it was never asked for."""
+        row = self._db.execute(_CURSOR, (name,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def counted(self, name: str, cursor: int, sequence: int) -> None:
+        """What the events of FIGURES behind a cursor say is in the figures: they go, and the cursor moves."""
+        self._db.execute(_COUNTED, (cursor, sequence))
+        self.move(name, sequence, ())
+
     def unpark(self, name: str, sequences: Sequence[int]) -> None:
         """In the transaction that is open."""
         self._db.executemany(_TAKEN, [(name, sequence) for sequence in sequences])
@@ -131,15 +151,14 @@ class EventTables:
         old = db.execute(_OLD, {"before": before, "limit": limit}).fetchone()[0]
         passed = db.execute(_PASSED).fetchone()[0]
         values = {"until": max(passed, self.last - most, old), "limit": limit}
-        first, last = db.execute(_RANGE, values).fetchone()
+        last = db.execute(_RANGE, values).fetchone()[0]
         if last is None:
             return ForgottenEvents(0, dropped=dropped)
-        ends = {"first": first, "last": last}
-        late = Counter(dict(db.execute(_LATE, ends).fetchall()))
+        late = Counter(dict(db.execute(_LATE, {"last": last}).fetchall()))
         if late:
-            db.execute(_DROP, ends)
+            db.execute(_DROP, {"last": last})
         gone = db.execute("DELETE FROM event WHERE sequence <= ?", (last,)).rowcount
-        return ForgottenEvents(gone, last, dropped + late)
+        return ForgottenEvents(gone, last, +(dropped + late))
 
 
 class EventCalls:

@@ -39,6 +39,7 @@ from gateway.storage.sqlite.checkpoints import KEPT, Checkpoints, sync_fully
 from gateway.storage.sqlite.customers import Customers
 from gateway.storage.sqlite.enquiries import EnquiryCalls
 from gateway.storage.sqlite.events import EventCalls, EventTables
+from gateway.storage.sqlite.figures import FigureCalls, FigureTables
 from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.outgoing import Outgoing
 from gateway.storage.sqlite.provinces import ProvinceCalls
@@ -102,7 +103,9 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, ActionCalls):
+class SqliteStore(
+    EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, FigureCalls, ActionCalls
+):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     node = 0
@@ -180,6 +183,7 @@ class SqliteStore(EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, Account
         self._customers = Customers(db)
         self._outgoing = Outgoing(db)
         self._events = EventTables(db)
+        self._figures = FigureTables(db)
 
     def _draw_run(self) -> int:
         """Raises StoreUnusable at the end of the series."""

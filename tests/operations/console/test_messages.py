@@ -15,6 +15,7 @@ from gateway.operations.timeline.records import utc
 from gateway.operations.timeline.steps import Life
 from gateway.simulator.esme import Esme
 from gateway.storage.reader import Reader
+from gateway.storage.sqlite.store import SqliteStore
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.console.browser import CONSOLE, Browser, browser
 from tests.proofs.served import accepted, bind, delivered, sms, text_of, until
@@ -266,6 +267,46 @@ async def test_what_customers_write_is_no_markup(tmp_path: Path) -> None:
     assert all(page.status == 200 for page in pages)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages[0].text
     assert not any("<script>" in page.text for page in pages)
+
+
+async def test_names_of_accounts_and_what_peers_say_are_no_markup(tmp_path: Path) -> None:
+    """system_id, and the id that the peer gives: on the page, in the live part and in the API."""
+    account = {"system_id": "<i>x</i>", "password": "p", "default": True, "allow_from": ["127.0.0.0/8"]}
+    config = {**CONSOLE, "smpp": {"accounts": [account]}}
+    async with running_gateway(tmp_path, config) as gateway:
+        connecting = Esme.connect("127.0.0.1", gateway.account.port, "<i>x</i>", "p", bind="transmitter")
+        async with await connecting as esme:
+            name = await accepted(esme, sms(ALICE, "161", "KTFX"))
+            await gateway.settle()
+        visitor = operator(gateway)
+        page = await visitor.get(f"/messages/{name}")
+        async with visitor.live(f"/live/messages/{name}") as told:
+            _, data = await anext(told)
+        api = await visitor.get(f"/api/v1/messages/{name}")
+    assert "&lt;i&gt;x&lt;/i&gt;" in page.text
+    assert "<i>" not in page.text
+    assert "<i>" not in json.loads(data)["html"]
+    assert api.json["account"] == "<i>x</i>"
+    assert api.headers["content-type"] == "application/json"
+
+
+async def test_what_cannot_be_written_down_is_not_shown(tmp_path: Path) -> None:
+    """The store has no room for the audit: from then on nothing is opened."""
+    async with talking(tmp_path) as (gateway, esme):
+        name = await said(gateway, esme, ALICE, "hello there")
+        visitor, store = operator(gateway), gateway.app.store
+        assert isinstance(store, SqliteStore)
+        store._db.execute("PRAGMA max_page_count=1")
+        for _ in range(100):  # until the last page is full
+            answer = await visitor.post(f"/messages/{name}", {"reason": "r" * 200}, accept_language="en")
+            if answer.status != 200:
+                break
+            assert "hello there" in answer.text
+        store._db.execute("PRAGMA max_page_count=1000000")
+    assert answer.status == 503
+    assert "hello there" not in answer.text
+    assert ALICE not in answer.text
+    assert "written down" in answer.text
 
 
 async def test_an_sms_is_followed(tmp_path: Path) -> None:
