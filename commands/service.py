@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from commands import actions
 from commands.agreement import row_faults, sentence_faults
 from commands.dispatch import Dispatch
 from commands.handlers import HANDLED
@@ -53,7 +54,7 @@ class Commands:
         tariffs = load_tariffs(file(TARIFFS_FILE))
         sentences = Sentences.load(file(SENTENCES_FILE), tariffs.sentence_values())
         table = load_table(file(TABLE_FILE), HANDLED, sentences.by_id)
-        if faults := sentences.unused(table.uses) or list(_lacks(file, sentences)):
+        if faults := sentences.unused(table.uses | actions.SENTENCES) or list(_lacks(file, sentences)):
             raise TableError(faults)
         octets = b"".join(file(name).read_bytes() for name in FILES)
         provinces = {province.zh: province.code for province in routing.provinces.values()}
@@ -74,10 +75,23 @@ class Commands:
         """
         return self._dispatch.handle(world, understood, given)
 
+    def act(self, world: World, understood: Understood, given: Given) -> Outcome:
+        """Execute an operator's action, as `handle` does an SMS."""
+        return actions.act(world, understood, given, self.parser.is_foreign)
+
+    def lacks(self, action: str) -> list[str]:
+        """Sentences that an action needs and an operator's own file does not have. Raises KeyError."""
+        return sorted(actions.ACTIONS[action].sentences - self.sentences.by_id.keys())
+
     def draws(self, understood: Understood) -> frozenset[str]:
         """What has to be drawn before the handler runs: fetion_number, password, password_hash,
         candidates."""
-        return self.table.rows[understood.id].draws if isinstance(understood, Instruction) else frozenset()
+        if not isinstance(understood, Instruction):
+            return frozenset()
+        try:
+            return self.table.rows[understood.id].draws
+        except KeyError:  # an operator's action without a row
+            return actions.draws_of(understood.id)
 
     def render(self, reply: Reply) -> str:
         """The text of a reply, with its clause if both fit one SMS.

@@ -13,10 +13,10 @@ from random import Random, SystemRandom
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from commands.model import NO_WORDS, ServiceLimits, Words
-from commands.sensitive_words import WordList
+from commands.model import ServiceLimits
 from commands.tables import InForce, Tables
 from gateway.channels.driver import Driver, accounts_of, composer_of
+from gateway.channels.phones.driving import PhonesSide
 from gateway.channels.smpp.address_range import claim_of
 from gateway.channels.smpp.driving import SmppSide
 from gateway.clock import Clock, SteadyClock, SystemClock
@@ -25,42 +25,37 @@ from gateway.events.broker import node_of
 from gateway.events.contract import Consumer
 from gateway.events.links import LinkStates
 from gateway.events.relay import Relays
-from gateway.inbound.disclosure import Disclosure
 from gateway.inbound.guard import Guard
 from gateway.inbound.hashing import Hashing
 from gateway.inbound.intake import Intake
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
-from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
+from gateway.lifecycle import Changes, Flushing
+from gateway.message import OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
-from gateway.operations.console.building import build_console
-from gateway.operations.console.server import ConsoleServer
-from gateway.operations.console.services import Services
-from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.figures.building import build_figures
 from gateway.operations.key_of_store import open_keys
-from gateway.operations.links import LinkCommands
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
-from gateway.operations.operators import Operators
+from gateway.operations.metrics.building import Metrics
 from gateway.operations.province_log import ProvinceLog
-from gateway.operations.smpp_pdus import smpp_pdus
-from gateway.operations.status import Status, Watched
-from gateway.operations.tables import TableReloads
+from gateway.operations.telemetry.beginning import begin
+from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.receipts import Receipts
 from gateway.outbound.selection import Binds
+from gateway.processing.actions import Actions
 from gateway.processing.addressing import Accounts, Addressing, Spelling
 from gateway.processing.answers import Answers
 from gateway.processing.batch import Batches
 from gateway.processing.enquiries import Enquiries
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
-from gateway.processing.messaging import Talking, publisher, subscriptions
+from gateway.processing.messaging import Talking, publisher
 from gateway.processing.nodes import Nodes, Surroundings
 from gateway.processing.pipeline import Pipeline, Stages
 from gateway.processing.provinces import Around, Provinces, Terms
@@ -133,6 +128,9 @@ class Assembly:
         self._logger.info("tables.loaded", version=self._in_force.tables.version)
         event_log = EventLog(self._log, self._clock, self._in_force.home)
         self._links = event_log.links
+        self.metrics = Metrics(self._clock, self._in_force.home)
+        telemetry = begin(self.settings, self._node, self._clock, self.metrics.tally.spans, opened)
+        self._observers = [*self.metrics.observers, *telemetry, *self._observers]
         self.observer = together([event_log, *self._observers])
         self.store = self._open_store()
         name, store = self.settings.node.name, self.store
@@ -147,7 +145,7 @@ class Assembly:
         self._numbers = MessageNumbers(self.store.node, self.store.run)
         self._build_ways()
         self._build_pipeline(hasher)
-        self._build_lifecycle()
+        opened.callback(self.actions.close)
 
     def _open_store(self) -> Store:
         """In a file, or as one node of several."""
@@ -213,13 +211,16 @@ class Assembly:
             self._link_states.note,
             self._clock.now_ms,
         )
-        drivers = [*smpp.drivers, *self._drivers]
+        phones = self.phones = PhonesSide(settings.console.test_numbers, self._clock.now_ms)
+        drivers = [*smpp.drivers, *phones.drivers, *self._drivers]
         accounts = accounts_of(drivers)
         self._makers = {name: terms.report for name, terms in accounts.items() if terms.report is not None}
         self._accounts = Accounts(
             {name: Spelling(terms.prefix, terms.ton, terms.npi) for name, terms in accounts.items()},
             settings.smpp.default_name,
             settings.smpp.provinces,
+            phones.numbers,
+            phones.of_phones,
         )
         self.outbox = Outbox(
             self.binds, composer_of(accounts), observer, self._environment.random, self._store_soon
@@ -229,7 +230,7 @@ class Assembly:
         settle = max(SETTLE_MS, int(1000 * (timers.enquire_link + timers.response)))
         self.retransmissions = Retransmissions(
             self.store,
-            {name: terms.retransmission_ms for name, terms in accounts.items()},
+            {name: terms.retransmission_ms for name, terms in accounts.items()} | {OPERATOR: 0},
             max(int(2000 * timers.response), settle + GRAIN_MS),
             self._clock.now_ms(),
             monotonic(),
@@ -271,7 +272,7 @@ class Assembly:
         )
         exchange.enquired = self._enquiries.put
         exchange.receipts_with(self.receipts)
-        sessions = itertools.count((self.store.run << 32) + 1)
+        sessions = self._sessions = itertools.count((self.store.run << 32) + 1)
         monotonic = self._clock.monotonic
         self.channels = [driver.build(exchange, self.observer, monotonic, sessions) for driver in drivers]
         self.channel, self.links = smpp.channel, smpp.links
@@ -321,9 +322,11 @@ class Assembly:
         self._build_recovery()
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
-        batches = Batches(
-            recognition, self._build_execution(), Reports(self._numbers, self._makers), placement
+        self.actions = Actions(
+            queue, self._in_force, self._numbers, self.store, next(self._sessions), clock.monotonic
         )
+        reports = Reports(self._numbers, self._makers)
+        batches = Batches(recognition, self._build_execution(), reports, self.actions, placement)
         self._build_provinces()
         stages = Stages(
             queue,
@@ -350,7 +353,7 @@ class Assembly:
         self._rules = ServiceRules(
             limits,
             ZoneInfo(service.timezone),
-            self._read_words(),
+            read_words(self.settings.service.sensitive_words, self._log),
             tells_events=bool(self._consumers),
             provinces=self.settings.mqtt.url is not None,
         )
@@ -380,90 +383,6 @@ class Assembly:
         self._recovery = Recovery(
             self.store, self.outbox, self._keys, self._accounts, before, clock, observer
         )
-
-    def _build_lifecycle(self) -> None:
-        """What starts and stops it all, and what operators reach."""
-        nodes = self._nodes
-        operators = Operators(
-            self.store,
-            self.outbox,
-            self.binds,
-            self._clock,
-            self._recovery.readable,
-            self._changes.until,
-            None if nodes is None else nodes.owner_of,
-        )
-        links = LinkCommands(self.links)
-        watched = Watched(
-            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
-        )
-        status = Status(
-            watched,
-            self._clock,
-            self._in_force,
-            self.settings.smpp.names,
-            self._links,
-            None if nodes is None else nodes.report,
-            None if self.settings.mqtt.url is None else self.provinces.report,
-        )
-        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping)
-        pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        control = Control(
-            socket_path(self.settings.storage.path),
-            {**operators.commands, **links.commands, **tables.commands, "status": status.report},
-            {**tables.streams, **self.figures.rebuilding.streams, "pdus": pdus.stream},
-        )
-        self.console = self._build_console(status)
-        self._following = [each for each in (self.channel, self.links) if each is not None]
-        self._lifecycle = Lifecycle(
-            Parts(
-                self.binds,
-                self.queue,
-                self.outbox,
-                self.pipeline,
-                self._recovery,
-                self.channels,
-                self.events,
-                control,
-                status.rates,
-                self._enquiries,
-                self._load,
-                nodes,
-                subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
-                self._following,
-                self.console,
-                self.figures.consumer,
-            ),
-            self._changes,
-            self._log,
-            self._clock,
-            self.observer,
-            self.settings.shutdown.deadline,
-        )
-
-    def _build_console(self, status: Status) -> ConsoleServer | None:
-        """The pages and the API over HTTP."""
-        settings = self.settings
-        return build_console(
-            Services(
-                settings.console,
-                self._clock,
-                ZoneInfo(settings.service.timezone),
-                self._in_force,
-                self.store,
-                self._open_reader,
-                status.report,
-            )
-        )
-
-    def _read_words(self) -> Words:
-        """The sensitive words of the configuration. Raises TableError."""
-        path = self.settings.service.sensitive_words
-        if path is None:
-            return NO_WORDS
-        words = WordList.load(path)
-        self._logger.info("words.loaded", words=words.count, file=str(path))
-        return words
 
     def _store_soon(self) -> None:
         """The outbox has something to store."""

@@ -22,6 +22,7 @@ from gateway.operations.control import Control
 from gateway.operations.figures.consumer import FigureConsumer
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
+from gateway.operations.metrics.samples import Samples
 from gateway.operations.status import Rates
 from gateway.outbound.outbox import Outbox
 from gateway.outbound.selection import Binds
@@ -71,7 +72,7 @@ class Follows(Protocol):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What runs. subscriptions: None where nothing is received over MQTT. console: None: none is set.
-    figures: None: nothing is counted."""
+    samples: of the metrics. figures: None: nothing is counted."""
 
     binds: Binds
     queue: InboundQueue
@@ -88,6 +89,7 @@ class Parts:
     subscriptions: Starts | None = None
     following: Sequence[Follows] = ()
     console: ConsoleServer | None = None
+    samples: Samples | None = None
     figures: FigureConsumer | None = None
 
 
@@ -186,9 +188,12 @@ class Lifecycle:
     # Ticks
 
     async def _tick(self) -> None:
-        count = 0
+        count, loop, samples = 0, asyncio.get_running_loop(), self._parts.samples
         while True:
+            began = loop.time()
             await asyncio.sleep(TICK)
+            if samples is not None:
+                samples.ticked(loop.time() - began - TICK)
             count += 1
             try:
                 await self.tick(housekeeping=count % HOUSEKEEPING == 0)
@@ -202,6 +207,8 @@ class Lifecycle:
         self._log.flush()
         parts.pipeline.tick()
         parts.load.tick()
+        if parts.samples is not None:
+            parts.samples.take()
         now, now_ms = self._clock.monotonic(), self._clock.now_ms()
         due = parts.outbox.next_retry()
         if housekeeping or (due is not None and due <= now):

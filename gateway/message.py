@@ -60,9 +60,9 @@ class PartHeader:
     number: int
 
 
-OPERATOR: Final = "console-operator"
+OPERATOR: Final = "console operator"
 """Account of a journal row that is an operator's action. No peer has it: a system_id has 15 characters at
-most."""
+most, and the name of a link no blank."""
 BY: Final = "operator"
 """Key of who asked for an action in the detail of its journal row: actor, action, reason, request."""
 TABLES: Final = "tables"

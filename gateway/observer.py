@@ -13,7 +13,16 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gateway.message import Asked, EarlyReceipt, JournalEntry, MobileTerminated, PartReceipt, StoredEvent
+from gateway.message import (
+    Acted,
+    Asked,
+    Commit,
+    EarlyReceipt,
+    JournalEntry,
+    MobileTerminated,
+    PartReceipt,
+    StoredEvent,
+)
 
 
 class Remote(Protocol):
@@ -49,6 +58,9 @@ class Observer:
         self, remote: Remote, sequence: int, source: str, destination: str, reason: str, status: str
     ) -> None:
         """An SMS was answered negatively. status: the name that the protocol has for it."""
+
+    def acted(self, acted: Acted, outcome: str) -> None:
+        """An operator's action was committed. outcome: commands.model.Result."""
 
     def faulted(self, number: int, msisdn: str, instruction: str, error: Exception) -> None:
         """An SMS met a bug, or breaks a rule of the store."""
@@ -169,6 +181,20 @@ class Observer:
     def tls_unverified(self, name: str) -> None:
         """Nobody asks whether the peer is who it says."""
 
+    # The console. number: by which a visitor and the log name a bug
+
+    def console_login(self, account: str, remote: str) -> None:
+        """Somebody has logged in."""
+
+    def console_login_failed(self, account: str, remote: str, reason: str) -> None:
+        """Somebody could not log in."""
+
+    def console_refused(self, account: str, path: str, remote: str, reason: str) -> None:
+        """A request was refused that no page of ours makes. account: "" where nobody is logged in."""
+
+    def console_broken(self, number: str, path: str, error: Exception) -> None:
+        """A bug met a page."""
+
     # Events to consumers. failures: how many tries in a row failed; told for the 1st, 2nd, 4th, 8th ...
 
     def events_deferred(self, consumer: str, error: Exception, failures: int, pause: float) -> None:
@@ -210,6 +236,18 @@ class Observer:
         """A province did not answer an SMS in time, or nobody was there: its customer was told."""
 
     # The gateway itself
+
+    def committed(
+        self, commit: Commit, purposes: Sequence[str], waits: Sequence[float], seconds: float
+    ) -> None:
+        """A batch is stored and answered: told once, beside what is told of each of its SMS.
+
+        Args:
+            commit: all of it.
+            purposes: of its received SMS (commit.messages), in their order.
+            waits: seconds from the coming of each of them to its answer.
+            seconds: that the store took.
+        """
 
     def broken(self, where: str, error: Exception) -> None:
         """A bug that no SMS is known for."""
@@ -256,7 +294,10 @@ METHODS = tuple(name for name in vars(Observer) if not name.startswith("_"))
 
 
 def together(observers: Sequence[Observer]) -> Observer:
-    """One observer that tells several. One alone is given back as it is: it costs nothing more."""
+    """One observer that tells several. One alone is given back as it is: it costs nothing more.
+
+    Nor does the first one cost more in what the others do not listen to.
+    """
     if len(observers) == 1:
         return observers[0]
 
@@ -265,10 +306,17 @@ def together(observers: Sequence[Observer]) -> Observer:
             with contextlib.suppress(Exception):  # it may be what is broken
                 each.broken("observer", error)
 
-    whole = Observer()
+    whole, (first, *others) = Observer(), observers
     for name in METHODS:
-        setattr(whole, name, _Several([getattr(each, name) for each in observers], report).tell)
+        heard = [getattr(each, name) for each in others if _listens(each, name)]
+        one = getattr(first, name)
+        setattr(whole, name, _Several([one, *heard], report).tell if heard else one)
     return whole
+
+
+def _listens(observer: Observer, name: str) -> bool:
+    """Whether a method does something."""
+    return getattr(getattr(observer, name), "__func__", None) is not getattr(Observer, name)
 
 
 class _Several:

@@ -22,13 +22,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
 from argon2 import PasswordHasher
-from argon2.exceptions import HashingError
+from argon2.exceptions import HashingError, InvalidHashError, VerificationError, VerifyMismatchError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.disk import sync
+
+T = TypeVar("T")
 
 KEY_SIZE = 32
 """Octets of the key file: drawn by the operating system, no structure."""
@@ -210,13 +213,26 @@ class Hasher:
 
         Raises Busy: at once if the queue is full, or if argon2 gets no memory.
         """
+        return await self._run(self._argon2.hash, password)
+
+    async def verify(self, hashed: str, password: str) -> bool:
+        """Return whether a hash was made of a password. Raises Busy as `hash` does."""
+        return await self._run(self._verify, hashed, password)
+
+    def _verify(self, hashed: str, password: str) -> bool:
+        try:
+            return self._argon2.verify(hashed, password)
+        except (VerifyMismatchError, InvalidHashError):
+            return False
+
+    async def _run(self, function: Callable[..., T], *values: str) -> T:
         if not self._places.acquire(blocking=False):
             raise Busy("too many passwords wait to be hashed")
-        job = self._executor.submit(self._argon2.hash, password)
+        job = self._executor.submit(function, *values)
         job.add_done_callback(lambda _: self._places.release())
         try:
             return await asyncio.wrap_future(job)
-        except HashingError:
+        except (HashingError, VerificationError):
             raise Busy("a password could not be hashed") from None  # its text may hold the password
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from gateway.channels.smpp.settings import (
 )
 from gateway.events.broker import MqttSettings, Node, Provinces
 from gateway.operations.console.settings import Console, Statistics
+from gateway.operations.telemetry.settings import Telemetry
 from gateway.storage.settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -35,6 +36,8 @@ PREFIX = "FETION__"
 EMBEDDED = "(embedded defaults)"
 ENVIRONMENT = "(environment)"
 """Replace the file name in faults that belong to no file; the line of a variable is 0."""
+PHONES_ACCOUNT = "console"
+"""The account through which the phones of the console send and receive SMS."""
 
 
 def _zone(name: str) -> str:
@@ -115,6 +118,7 @@ class Settings(Closed):
     tables: TableSettings = TableSettings()
     console: Console = Console()
     statistics: Statistics = Statistics()
+    telemetry: Telemetry = Telemetry()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()
 
@@ -301,12 +305,22 @@ def _across(located: Located[Settings]) -> Iterator[Fault]:
         yield located.fault(("smpp", "accounts"), "must have at least one account, or smpp.links a link")
     yield from _accounts(located)
     yield from _links(located)
+    yield from _phones(located)
+    yield from _console(located)
     defaults = sum(each.default for each in smpp.accounts) + len(
         {each.account for each in smpp.links if each.default}
     )
     if defaults != 1 and len(smpp.names) > 1:
         reason = f"exactly one account or link must have default: true, not {defaults or 'none'}"
         yield located.fault(("smpp", "accounts"), reason)
+
+
+def _console(located: Located[Settings]) -> Iterator[Fault]:
+    console = located.value.console
+    listen = console.listen
+    if listen is not None and listen.tls is None and not (console.behind_proxy or _is_loopback(listen.host)):
+        reason = "is not loopback, where passwords would pass in the clear: set tls, or console.behind_proxy"
+        yield located.fault(("console", "listen", "host"), reason)
 
 
 def _accounts(located: Located[Settings]) -> Iterator[Fault]:
@@ -325,6 +339,21 @@ def _accounts(located: Located[Settings]) -> Iterator[Fault]:
         if exposed and account.password == SHIPPED_ACCOUNT["password"]:
             reason = f"is not loopback, where the shipped password is refused: set {dotted(row)}.password"
             yield located.fault(("smpp", "listen", "host"), reason)
+
+
+def _phones(located: Located[Settings]) -> Iterator[Fault]:
+    """Yield a fault of each account that has the name of that of the console's phones."""
+    smpp = located.value.smpp
+    if not located.value.console.phones:
+        return
+    reason = f"{PHONES_ACCOUNT!r} is the account of console.phones: give this one another name"
+    for position, account in enumerate(smpp.accounts):
+        if account.name == PHONES_ACCOUNT:
+            yield located.fault(("smpp", "accounts", position, "system_id"), reason)
+    for position, link in enumerate(smpp.links):
+        if link.account == PHONES_ACCOUNT:
+            key = "name" if link.centre is None else "centre"
+            yield located.fault(("smpp", "links", position, key), reason)
 
 
 def _links(located: Located[Settings]) -> Iterator[Fault]:

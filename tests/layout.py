@@ -59,9 +59,14 @@ ARROWS: dict[str, frozenset[str]] = {
         {
             *("gateway.channels.smpp.settings", "gateway.events.broker", "gateway.storage.settings"),
             *("routing.tablefile", "gateway.operations.console.settings"),
+            "gateway.operations.telemetry.settings",
         }
     ),
     "gateway.operations.console.settings": frozenset({"routing.ranges", "routing.tablefile"}),
+    "gateway.operations.telemetry.settings": frozenset({"routing.tablefile"}),
+    "gateway.operations.console.server": frozenset({"gateway.net"}),
+    "gateway.operations.console.guessing": frozenset({"gateway.net"}),
+    "gateway.operations.console.pace": frozenset({"gateway.net"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
     "gateway.events.broker": frozenset({"routing.tablefile"}),
     "gateway.storage.settings": frozenset({"routing.tablefile"}),
@@ -97,7 +102,12 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
-    "gateway.operations.console.server": frozenset({"uvicorn", "starlette"}),
+    "gateway.operations.console.statistics.xlsx_file": frozenset({"xlsxwriter"}),
+    "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
+    "gateway.operations.console.server": frozenset({"uvicorn"}),
+    "gateway.operations.console.http": frozenset({"uvicorn"}),
+    "gateway.operations.telemetry.exporting": frozenset({"opentelemetry"}),
+    "gateway.operations.telemetry.settings": frozenset({"pydantic"}),
     "gateway.simulator": frozenset({"yaml", "pydantic", "pydantic_core"}),
     "gateway.simulator.smpplib_handset": frozenset({"smpplib"}),
     "gateway.cli.usage": frozenset({"rapidfuzz"}),
@@ -165,6 +175,7 @@ BOUNDARIES = frozenset(
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),
         ("gateway.operations.replay", "_execute"),
+        ("gateway.operations.console.application", "_guarded"),  # a page fails, the gateway goes on
         # The tables that were read: they are not put in force.
         ("gateway.operations.tables", "_outcome"),
     }
@@ -173,6 +184,9 @@ BOUNDARIES = frozenset(
 
 KNOW_SMPP = tuple(f"gateway.{each}" for each in ("channels.smpp", "net", "smpp", "simulator", "testing"))
 """The packages that know SMPP, or speak it."""
+
+BELOW_SMPP = frozenset({"gateway.net.acceptor", "gateway.net.admission", "gateway.net.tls"})
+"""Modules of gateway.net that know sockets and no SMPP: ARROWS says who else may import them."""
 
 SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|WITH)\s+[a-zA-Z_*(]")
 """How an SQL statement begins."""

@@ -1,17 +1,19 @@
 #!/bin/sh
-# Installs what the suite runs against, where it is missing and the machine lets it (root and apt): PostgreSQL, Kannel, tshark, HAProxy;
-# and node-smpp where npm is there.
+# Installs what the suite runs against, where it is missing and the machine lets it (root and apt): PostgreSQL, Kannel, tshark, HAProxy,
+# Chromium with a Chinese font; and node-smpp where npm is there.
 # The suite starts them itself, and skips what needs one that is not there: then this says so and goes on.
 missing() {
   case $1 in
   postgresql) ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null ;;
+  chromium) ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null ;;
+  fonts-wqy-zenhei) [ ! -d /usr/share/fonts/truetype/wqy ] && [ -z "$(fc-list :lang=zh 2>/dev/null)" ] ;;
   kannel) [ ! -x /usr/sbin/bearerbox ] && ! command -v bearerbox >/dev/null ;;
   *) ! command -v "$1" >/dev/null ;;
   esac
 }
 
 wanted=
-for each in postgresql kannel tshark haproxy; do
+for each in postgresql kannel tshark haproxy chromium fonts-wqy-zenhei; do
   missing "$each" && wanted="$wanted $each"
 done
 if [ -n "$wanted" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

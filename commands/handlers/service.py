@@ -1,4 +1,4 @@
-"""Open, cancel and show the service itself."""
+"""Open, cancel, pause and show the service itself."""
 
 from commands.charging import CANCELLED, FETION, MATCHING, ORDERED
 from commands.handlers import matching, questions
@@ -105,6 +105,49 @@ def cancel_now(world: World, sender: str, given: Given) -> Outcome:
         outcome.events.append(ServiceEvent("matching", "cancelled", sender))
         outcome.facts.append(matching_fact)
     return outcome
+
+
+def cancel_at_once(world: World, understood: Instruction, given: Given) -> Outcome:
+    """Cancel Fetion without a question, also while the line is cut."""
+    customer = world.customer(understood.sender)
+    if customer is not None and customer.state is CustomerState.SUSPENDED:
+        world.edit(understood.sender).state = CustomerState.OPEN
+    return cancel_now(world, understood.sender, given)
+
+
+def suspend(world: World, understood: Instruction, given: Given) -> Outcome:
+    """The line is cut (停机): the account is kept, and does nothing until it is resumed."""
+    del given
+    sender = understood.sender
+    if open_customer(world, sender) is None:
+        raise ValueError(f"{sender} has not opened: nothing can be suspended")
+    world.edit(sender).state = CustomerState.SUSPENDED
+    return Outcome(
+        Result.DONE, [Reply(sender, "service.suspended")], [ServiceEvent("service", "suspended", sender)]
+    )
+
+
+def resume(world: World, understood: Instruction, given: Given) -> Outcome:
+    """The line works again (复机): everything is as it was before."""
+    del given
+    sender = understood.sender
+    customer = world.customer(sender)
+    if customer is None or customer.state is not CustomerState.SUSPENDED:
+        raise ValueError(f"{sender} is not suspended: nothing can be resumed")
+    world.edit(sender).state = CustomerState.OPEN
+    return Outcome(
+        Result.DONE, [Reply(sender, "service.resumed")], [ServiceEvent("service", "resumed", sender)]
+    )
+
+
+def notice(world: World, understood: Instruction, given: Given) -> Outcome:
+    """The notice of the opening once more."""
+    del given
+    customer = open_customer(world, understood.sender)
+    if customer is None:
+        raise ValueError(f"{understood.sender} has not opened: there is no notice")
+    values = {"fetion_number": customer.fetion_number}
+    return Outcome(Result.DONE, [Reply(understood.sender, "service.opened", values, Source.OPENING)])
 
 
 def cancel_declined(world: World, understood: Instruction, given: Given, question: Question) -> Outcome:

@@ -6,19 +6,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
-from commands.parser import MISUNDERSTOOD
 from commands.service import Commands
 from commands.tables import check_folder
 from gateway.cli.config import add_config, settings_of
 from gateway.cli.output import print_json
+from gateway.operations.explaining import REFUSED, is_understood, refusal, route_values, text_values
 from gateway.operations.log_lines import escaped
-from routing.table import SECOND_NUMBER_REFUSED, Routing
+from routing.table import Routing
 from routing.tablefile import TableError
 
 T = TypeVar("T")
-
-REFUSED: Final = "refused"
-"""The instruction of a text whose address or sender is refused, with --json."""
 
 
 class ExplainRoute:
@@ -39,12 +36,8 @@ class ExplainRoute:
         if args.json:
             print_json(explanation.as_dict())
             return code
-        found = explanation.as_dict()
-        rows = found.pop("considered")
-        province = routing.provinces.get(explanation.province or "")
-        home = "" if explanation.route.refused else "the home of the sender"
-        found["province"] = f"{province.code} {province.zh} {province.en}" if province else home
-        _print_table(found)
+        rows = explanation.as_dict()["considered"]
+        _print_table(route_values(routing, explanation))
         for row in rows:
             sign = "->" if row["chosen"] else "  "
             prefix = row["prefix"] or "(none)"
@@ -67,22 +60,20 @@ class ExplainText:
         folder = settings_of(args).tables.folder
         routing = _loaded(lambda: _routing(folder))
         sender = _sender(args, routing) or ""
-        customer = routing.main_number(sender)
-        route = routing.resolve(args.to)
-        for number, refused in (args.to, route.refused), (sender, customer is None and SECOND_NUMBER_REFUSED):
-            if refused:
-                if args.json:
-                    print_json({"instruction": REFUSED, "refused": refused})
-                else:
-                    sys.stderr.write(f"{number}: {refused}\n")
-                return 1
+        if refused := refusal(routing, args.to, sender):
+            number, reason = refused
+            if args.json:
+                print_json({"instruction": REFUSED, "refused": reason})
+            else:
+                sys.stderr.write(f"{number}: {reason}\n")
+            return 1
         parser = _loaded(lambda: Commands.load(routing, folder)).parser
-        explained = parser.explain(args.text, route, customer or "").as_dict()
+        explained = text_values(routing, parser, args.text, args.to, sender).as_dict()
         if args.json:
             print_json(explained)
         else:
             _print_table(explained)
-        return 1 if explained["instruction"] == MISUNDERSTOOD else 0
+        return 0 if is_understood(explained) else 1
 
 
 route: Final = ExplainRoute()

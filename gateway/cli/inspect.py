@@ -17,14 +17,12 @@ from gateway.cli.showing import (
     count,
     guarded,
     say,
-    shown,
-    state_of,
-    utc,
     waits_of,
 )
 from gateway.message import Delivery, message_id, number_of
 from gateway.operations.control import ask
 from gateway.operations.log_lines import escaped
+from gateway.operations.timeline.records import shown, state_of, utc
 from gateway.settings import Settings
 from gateway.storage.engines import open_reader
 from gateway.storage.reader import DownlinkRecord

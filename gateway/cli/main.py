@@ -225,6 +225,33 @@ COMMANDS = (
         "gateway.cli.sheets:import_",
     ),
     Entry(
+        "user add",
+        "make an account of the console; its password is asked for, or read from standard input",
+        "user add ada --role operator --province 200",
+        "gateway.cli.user:user_add",
+    ),
+    Entry("user list", "show the accounts of the console", "user list --json", "gateway.cli.user:user_list"),
+    Entry(
+        "user password",
+        "give an account another password, and log it out",
+        "user password ada",
+        "gateway.cli.user:user_password",
+    ),
+    Entry(
+        "user disable",
+        "let an account log in no more; its logins and tokens end",
+        "user disable ada",
+        "gateway.cli.user:user_disable",
+    ),
+    Entry("user enable", "let it log in again", "user enable ada", "gateway.cli.user:user_enable"),
+    Entry("user remove", "remove an account", "user remove ada", "gateway.cli.user:user_remove"),
+    Entry(
+        "user token",
+        "make a token by which a machine has the rights of an account; it is printed once",
+        "user token ada --token grafana --days 365",
+        "gateway.cli.user:user_token",
+    ),
+    Entry(
         "replay",
         "run the recorded messages through the tables of today and print what differs",
         "replay --journal var/fetion.db --tables new-tables",
@@ -251,6 +278,7 @@ GROUPS = {
     "stats": "figures by day, week and month",
     "store": "the store itself",
     "tables": "the tables: numbers, instructions, sentences, tariffs",
+    "user": "accounts of the console",
 }
 """Help for the first word of commands that have two."""
 

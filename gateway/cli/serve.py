@@ -17,6 +17,7 @@ from commands.tables import InForce, Tables
 from gateway.app import Environment, Gateway
 from gateway.channels.smpp.certificates import TlsFault
 from gateway.cli.config import add_config, settings_of
+from gateway.operations.console.server import ConsoleUnusable
 from gateway.operations.control import PathTooLong
 from gateway.operations.log_writer import CLOSING
 from gateway.operations.logs import Log, open_log
@@ -80,7 +81,7 @@ async def serve(settings: Settings, log: Log, *, new_key: bool = False) -> int:
             stored = await run_once(settings, log, Environment(new_key=new_key, in_force=in_force), stop)
         except Fenced:
             stored = await rejoin(settings, log, in_force, stop)
-    except (TableError, StorageError, KeyFileError, TlsFault, PathTooLong) as error:
+    except (TableError, StorageError, KeyFileError, TlsFault, PathTooLong, ConsoleUnusable) as error:
         return not_serving(log, error)
     except OSError as error:
         listen = settings.smpp.listen
@@ -138,7 +139,7 @@ async def rejoin(settings: Settings, log: Log, in_force: InForce, stop: asyncio.
             return await run_once(settings, log, Environment(in_force=in_force), stop)
         except Fenced:
             continue
-        except (StorageError, TableError, TlsFault) as error:
+        except (StorageError, TableError, TlsFault, ConsoleUnusable) as error:
             log.logger.warning("node.cannot_rejoin", reason=str(error), pause_s=REJOIN_EVERY)
             log.flush()
         with contextlib.suppress(TimeoutError):

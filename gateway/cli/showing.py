@@ -9,31 +9,24 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from gateway.cli.config import add_config, no_store, settings_of
 from gateway.cli.output import complain, sentence
-from gateway.message import MASKED, Delivery, Kind, message_id
+from gateway.message import message_id
 from gateway.operations.control import CommandRefused, NotRunning, ask
 from gateway.operations.log_lines import escaped
 from gateway.operations.operators import AT_ONCE
 from gateway.settings import Settings
 from gateway.simulator.hints import command
 from gateway.storage.contract import StoreUnusable
-from gateway.storage.reader import DownlinkRecord, JournalRecord
+from gateway.storage.reader import DownlinkRecord
 from routing.tablefile import TableError
 
 GLANCE: Final = 2.0
 """Seconds that the store's own answer waits for what the running gateway adds to it."""
-
-_TIMES: Final = frozenset({"at", "expires_at", "closed_at", "repeated_at"})
-_IDS: Final = {"number": "message_id", "cause": "cause_id"}
-"""Fields shown as a message id under another name."""
-_SECRET: Final = "<secret>"
-"""Replaces the text of a mobile terminated SMS that holds a password."""
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -68,49 +61,6 @@ def count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 31):
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
     return int(text)
-
-
-def shown(record: JournalRecord | DownlinkRecord) -> dict[str, Any]:
-    """Convert a record for JSON: ids and times as in the log, flags as 0 and 1."""
-    found: dict[str, Any] = {}
-    for each in fields(record):
-        key, value = each.name, getattr(record, each.name)
-        if key in _IDS:
-            found[_IDS[key]] = message_id(value)
-        elif key in _TIMES:
-            found[key] = utc(value) if value else None
-        elif isinstance(value, Delivery):
-            found[key] = state_of(value)
-        elif isinstance(value, Kind):
-            found[key] = value.name.lower()
-        elif isinstance(value, bool):
-            found[key] = int(value)
-        elif isinstance(value, bytes):
-            found[key] = value.hex()
-        else:
-            found[key] = value
-    found["text"] = text_of(record)
-    if "joined" in found.get("detail", ()):
-        joined = [message_id(number) for number in found["detail"]["joined"]]
-        found["detail"] = {**found["detail"], "joined": joined}
-    return found
-
-
-def text_of(record: JournalRecord | DownlinkRecord) -> str:
-    """Return the text, or what replaces one that nobody may see."""
-    if isinstance(record, DownlinkRecord):
-        return _SECRET if record.secret else record.text
-    return MASKED if record.hidden else record.text
-
-
-def state_of(state: Delivery) -> str:
-    """Return the word for a state: the same in commands, log and docs."""
-    return state.name.lower()
-
-
-def utc(ms: int) -> str:
-    """Format a time for programs."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Local:

@@ -19,17 +19,15 @@ from gateway.cli.showing import (
     count,
     guarded,
     say,
-    shown,
-    state_of,
-    text_of,
-    utc,
     waits_and_remotes_of,
     waits_of,
 )
-from gateway.cli.timeline import Life, Row, reason_limited, timeline, with_pauses
-from gateway.message import PART, TABLES, Delivery, message_id, number_of, short_id
+from gateway.message import TABLES, Delivery, message_id, number_of, short_id
 from gateway.operations.log_lines import escaped
 from gateway.operations.tail.selection import parse_since
+from gateway.operations.timeline.life import life_of
+from gateway.operations.timeline.records import shown, state_of, text_of, utc
+from gateway.operations.timeline.steps import Life, Step, reason_limited, timeline, with_pauses
 from gateway.settings import Settings
 from gateway.simulator.hints import tracing
 from gateway.storage.engines import open_reader
@@ -110,7 +108,7 @@ def _trace(args: argparse.Namespace, settings: Settings) -> int:
         number = _number(args.id, reader, local, settings)
         if number is None:
             return 1
-        life = _life(number, reader)
+        life = life_of(number, reader)
     if life.message is None and not life.outgoing:
         complain(
             f"{args.id}: no such SMS in {settings.storage.place}"
@@ -153,23 +151,6 @@ def _line_of(number: int, reader: Reader, local: Local) -> str:
     return "" if sms is None else "  ".join((local.whole(sms.at), *_columns(sms, "")))
 
 
-def _life(number: int, reader: Reader) -> Life:
-    """Read the whole life of the SMS with that number; a part of a long one is traced as that one."""
-    outgoing = reader.downlink(number)
-    cause = number if outgoing is None else outgoing.cause
-    message = reader.journal_record(cause)
-    if message is not None and message.outcome == PART:
-        message = reader.joined_with(message) or message
-    replies = [outgoing] if outgoing is not None else reader.caused_by(message.number if message else cause)
-    joined = message.detail.get("joined", ()) if message else ()
-    parts = [part for each in joined if (part := reader.journal_record(each)) is not None]
-    if outgoing is None:  # each part may have a receipt of its own
-        replies += [sms for each in joined for sms in reader.caused_by(each)]
-    attempts = {sms.number: reader.attempts(sms.number) for sms in replies}
-    receipts = {sms.number: reader.receipts(sms.number) for sms in replies}
-    return Life(message, parts, replies, attempts, receipts=receipts)
-
-
 def _asked(life: Life, settings: Settings) -> Life:
     """Add what only the running gateway knows."""
     waiting = [sms for sms in life.outgoing if sms.state is Delivery.WAITING]
@@ -177,7 +158,7 @@ def _asked(life: Life, settings: Settings) -> Life:
     return replace(life, waits=waits, remotes=remotes)
 
 
-def _for_programs(life: Life, rows: list[Row], home: str) -> dict[str, Any]:
+def _for_programs(life: Life, rows: list[Step], home: str) -> dict[str, Any]:
     return {
         "message": life.message and shown(life.message) | {"home_province": home},
         "parts": [shown(part) for part in life.parts],
@@ -186,7 +167,7 @@ def _for_programs(life: Life, rows: list[Row], home: str) -> dict[str, Any]:
     }
 
 
-def _print(life: Life, rows: list[Row], home: str, local: Local) -> None:
+def _print(life: Life, rows: list[Step], home: str, local: Local) -> None:
     if life.message is not None:
         _print_message(life.message, home)
     for part in life.parts:
@@ -223,7 +204,7 @@ def _print_outgoing(sms: DownlinkRecord, local: Local) -> None:
         say(f"  expires     {local.whole(sms.expires_at, sms.at)}")
 
 
-def _print_timeline(rows: list[Row], local: Local) -> None:
+def _print_timeline(rows: list[Step], local: Local) -> None:
     """Print one line per row: time, time since the row before, SMS, event; a line with the date where it or
     the offset changes."""
     last = max((row.at for row in rows), default=0)

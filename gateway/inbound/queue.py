@@ -60,7 +60,7 @@ class InboundQueue:
 
     def received(self, came: Inbound) -> None:
         """Queue an SMS, or refuse it at once."""
-        closed = self._closed(came.arrived)
+        closed = self.closed(came.arrived)
         if closed is not None:
             self.refuse(came, closed)
             return
@@ -80,12 +80,19 @@ class InboundQueue:
             return
         self.put(m)
 
+    def enter(self, m: MobileOriginated) -> None:
+        """Queue what is understood already (an operator's action): `closed` must have said None."""
+        hashing = self._hashing
+        hidden = m.understood is not None and m.understood.hidden
+        if hashing is None or not (hashing.waiting or hidden) or not hashing.takes(m):
+            self.put(m)
+
     def put(self, m: MobileOriginated) -> None:
         """Queue an SMS for the next batch."""
         self._waiting.append(m)
         self._changed()
 
-    def _closed(self, now: float) -> Refusal | None:
+    def closed(self, now: float) -> Refusal | None:
         """Return why the queue takes nothing now, or None.
 
         The refusal is returned, not raised: a shared exception would collect a traceback each time.

@@ -16,6 +16,7 @@ from gateway.clock import Clock
 from gateway.message import PART, JournalEntry, MobileTerminated, StoredEvent, message_id
 from gateway.observer import Remote
 from gateway.operations.broker_lines import BrokerLines
+from gateway.operations.console_lines import ConsoleLines
 from gateway.operations.line_template import GAP, LineTemplates
 from gateway.operations.link_lines import LinkLines
 from gateway.operations.logs import Log
@@ -60,7 +61,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(NodeLines, BrokerLines, LinkLines, NetLines, WayLines, ReceiptLines):
+class EventLog(NodeLines, BrokerLines, LinkLines, NetLines, WayLines, ReceiptLines, ConsoleLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:
@@ -77,6 +78,7 @@ class EventLog(NodeLines, BrokerLines, LinkLines, NetLines, WayLines, ReceiptLin
         self._rejections = Rate(clock)
         self._oddities = Rate(clock)
         self._strangers = Rate(clock)
+        self._visitors = Rate(clock)
         self._accepts = Rate(clock, 1, ACCEPT_PERIOD)
         self._parked = Rate(clock)
         self._unmatched = Rate(clock)

@@ -11,11 +11,12 @@ not admit.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from commands.actions import ACTIONS, instruction_of
 from commands.keys import keys_of
 from commands.model import (
     NO_WORDS,
@@ -36,7 +37,7 @@ from commands.model import (
     World,
 )
 from commands.service import Commands
-from gateway.message import PART, message_id
+from gateway.message import BY, OPERATOR, PART, message_id
 from gateway.processing.journal import told
 from gateway.storage.reader import JournalRecord
 from routing.model import Route
@@ -46,6 +47,8 @@ UNKNOWN: Final = "unknown"
 """Replaces a password, which the journal does not have."""
 LOADS: Final = 8
 """How often a handler may ask for more keys before it counts as failed, as in a batch."""
+
+Handle: TypeAlias = Callable[[World, Understood, Given], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,9 @@ class Replay:
             self.compared += 1
             return {"instruction": "", "outcome": "rejected", "reason": route.refused}
         understood = self._understood(sms, route)
+        if understood is None:
+            self.skipped["unknown action"] += 1
+            return None
         is_now = self._execute(sms, understood)
         if sms.hidden == Hidden.ATTEMPT:
             self.skipped["not stored"] += 1
@@ -110,8 +116,11 @@ class Replay:
             return None
         return None if was == is_now or was == json.loads(json.dumps(is_now)) else is_now
 
-    def _understood(self, sms: JournalRecord, route: Route) -> Understood:
-        """Parse the text of a message; without a text, return what the rest of its record tells."""
+    def _understood(self, sms: JournalRecord, route: Route) -> Understood | None:
+        """Parse the text of a message; without a text, return what the rest of its record tells. None: an
+        action of an operator that this version does not know."""
+        if sms.account == OPERATOR:
+            return _action(sms, route)
         if not sms.hidden:
             return self._commands.parser.parse(sms.text, route, sms.msisdn)
         instruction = self._commands.table.rows.get(sms.instruction)
@@ -127,7 +136,8 @@ class Replay:
 
     def _execute(self, sms: JournalRecord, understood: Understood) -> dict[str, Any]:
         try:
-            outcome = self._handle(understood, self._given(sms))
+            handle = self._commands.act if sms.account == OPERATOR else self._commands.handle
+            outcome = self._handle(handle, understood, self._given(sms))
             for reply in outcome.replies:
                 self._commands.render(reply)
         except Exception as error:  # a bug of a handler is a difference like any other
@@ -140,11 +150,11 @@ class Replay:
             self._accept(sms)
         return {"instruction": understood.id, "outcome": outcome.result.value, **told(outcome)}
 
-    def _handle(self, understood: Understood, given: Given) -> Outcome:
+    def _handle(self, handle: Handle, understood: Understood, given: Given) -> Outcome:
         self._load(keys_of(understood, given.fetion_numbers))
         for _ in range(LOADS):
             try:
-                return self._commands.handle(self._world, understood, given)
+                return handle(self._world, understood, given)
             except Missing as missing:
                 self._world.drop()
                 self._load(missing.keys)
@@ -179,11 +189,15 @@ class Replay:
         )
 
     def _accept(self, sms: JournalRecord) -> None:
+        if sms.account != OPERATOR:
+            self._note_reach(sms)
+        self._world.accept()
+        self._absorb()
+
+    def _note_reach(self, sms: JournalRecord) -> None:
         customer = self._world.edit(sms.msisdn)
         if customer.reach is None or customer.reach.spelling != sms.source:
             customer.reach = Reach(sms.account, sms.source, 0, 0)
-        self._world.accept()
-        self._absorb()
 
     def _absorb(self) -> None:
         """Do what a store does with a commit; then the world has no changes of its own."""
@@ -207,6 +221,16 @@ class Replay:
             self._numbers[msisdn] = customer.fetion_number
         if customer.fetion_number:
             self._world.holders[customer.fetion_number] = msisdn
+
+
+def _action(sms: JournalRecord, route: Route) -> Understood | None:
+    """What an operator's action is to its handler; a refused one may have been a password too many."""
+    action = sms.detail.get(BY, {}).get("action", "")
+    if action not in ACTIONS:
+        return None
+    if sms.instruction == ACTIONS[action].instruction:
+        return instruction_of(action, sms.msisdn, route)
+    return Misunderstood(sms.instruction, sms.msisdn, route, "", "")
 
 
 def _was(sms: JournalRecord) -> dict[str, Any]:

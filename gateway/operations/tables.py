@@ -1,11 +1,11 @@
 """Reloads the tables of a running gateway, and says which are in force."""
 
 import asyncio
-import contextlib
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
@@ -25,12 +25,20 @@ T = TypeVar("T")
 
 
 class TableReloads:
-    """Answers the commands about tables. stopping: whether the gateway stops."""
+    """Answers the commands about tables.
 
-    def __init__(self, in_force: InForce, log: Log, stopping: Callable[[], bool]) -> None:
+    stopping: whether the gateway stops. now_ms: the time, ms UTC. since_ms: since when the tables in force
+    are so, as far as this run knows.
+    """
+
+    def __init__(
+        self, in_force: InForce, log: Log, stopping: Callable[[], bool], now_ms: Callable[[], int]
+    ) -> None:
         self._in_force = in_force
         self._logger = log.logger
         self._stopping = stopping
+        self._now_ms = now_ms
+        self.since_ms = now_ms()
         self._reloading = False
 
     @property
@@ -56,6 +64,20 @@ class TableReloads:
         are refused the faults. An SMS that was read before is handled with the tables of then. Who goes away
         while the files are read changes nothing.
         """
+        async with aclosing(self.reading(apply=dry_run != "yes")) as lists:
+            async for items in lists:
+                yield items
+
+    async def reading(
+        self, *, apply: bool, expected: tuple[str, str] | None = None
+    ) -> AsyncGenerator[list[Item], None]:
+        """The work of reload.
+
+        Args:
+            apply: whether to put the tables in force.
+            expected: the version in force and the version of the files that somebody has seen and wants; with
+                others nothing is put in force. None: whatever the files are.
+        """
         if self._stopping():
             raise CommandRefused("the gateway is stopping: its next start reads the tables")
         if self._reloading:
@@ -71,13 +93,14 @@ class TableReloads:
                 with _sliced():
                     new, changes = await _in_thread(lambda: _read(old))
             except TableError as error:
-                if dry_run != "yes":
+                if apply:
                     self._logger.error("tables.refused", version=old.version, reason=str(error))
                 items: list[Item] = [{"refused": asdict(fault)} for fault in error.faults]
             else:
                 yield []  # whoever has asked may be gone
                 seconds = round(time.monotonic() - began, 3)
-                items = self._put_in_force(old, new, changes, seconds, apply=dry_run != "yes")
+                wanted = apply and expected in (None, (self._in_force.tables.version, new.version))
+                items = self._put_in_force(old, new, changes, seconds, apply=wanted)
         finally:
             self._reloading = False
         for begin in range(0, len(items), AT_ONCE):
@@ -92,6 +115,7 @@ class TableReloads:
         applied = apply and new.version != old.version
         if applied:
             self._in_force.tables = new
+            self.since_ms = self._now_ms()
         if apply:
             told = sum(change.more or 1 for change in changes)
             self._logger.info(
@@ -113,7 +137,7 @@ async def _in_thread(work: Callable[[], T]) -> T:
 
     def run() -> None:
         outcome = _outcome(work)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
             loop.call_soon_threadsafe(tell, outcome)
 
     threading.Thread(target=run, name="tables", daemon=True).start()
@@ -142,7 +166,7 @@ def _told(change: Change) -> Item:
     return found | ({"more": change.more} if change.more else {})
 
 
-@contextlib.contextmanager
+@contextmanager
 def _sliced() -> Iterator[None]:
     """Let threads take turns after SLICE seconds."""
     usual = sys.getswitchinterval()

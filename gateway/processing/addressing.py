@@ -1,6 +1,6 @@
 """Makes mobile terminated SMS of replies: chooses source, spelling of the destination, and account."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -31,11 +31,26 @@ class Spelling:
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """Spellings by account, the account of handsets that never wrote to us, and by province the account
-    through which SMS to its mobiles leave."""
+    through which SMS to its mobiles leave.
+
+    phones: numbers of phones of the console, None: there are none. Their SMS leave through of_phones, and
+    nobody else's do.
+    """
 
     spellings: Mapping[str, Spelling]
     default: str
     provinces: Mapping[str, str] = field(default_factory=dict)
+    phones: Container[str] | None = None
+    of_phones: str = ""
+
+    def of_stored(self, account: str, msisdn: str) -> str:
+        """The account through which an SMS leaves that an earlier run has stored for `account`."""
+        if self.phones is not None:
+            if msisdn in self.phones:
+                return self.of_phones
+            if account == self.of_phones:
+                return self.default
+        return account if account in self.spellings else self.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,8 @@ class Addressing:
         self._spellings = accounts.spellings
         self._default_account = accounts.default
         self._provinces = accounts.provinces
+        self._phones = accounts.phones
+        self._of_phones = accounts.of_phones
         self._home = home
         self._compose = compose
         self._unified = unified
@@ -81,7 +98,7 @@ class Addressing:
     def address(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
         """Make and compose the row of a reply to `m`. Raises Missing."""
         came, bind = m.came, m.came.bind
-        if reply.to == m.msisdn:
+        if reply.to == m.msisdn and (self._phones is None or self._came_right(m)):
             account, session = bind.account, bind.number
             spelling, ton, npi = came.source, came.source_ton, came.source_npi
         else:
@@ -97,15 +114,24 @@ class Addressing:
         self._compose(sms)
         return sms
 
+    def unasked(self, reply: Reply, m: MobileOriginated, world: World) -> MobileTerminated:
+        """Make and compose the row of an SMS that an operator's action `m` leads to: it leaves as one to any
+        other handset. Raises Missing."""
+        account, spelling, ton, npi = self._way_to(reply.to, world)
+        source, text = self._says(reply, m.route, m.tables, m.msisdn, world)
+        sms = self._row(reply, m.number, account, 0, source, spelling, ton, npi, text, m.at)
+        self._compose(sms)
+        return sms
+
     def notice(
         self, reply: Reply, part: StoredPart, tables: Tables, now_ms: int, world: World
     ) -> MobileTerminated:
         """Make and compose the row of an SMS to the sender of a part. Raises Missing."""
         route = _still(tables.routing, part.destination)
         source, text = self._says(reply, route, tables, part.msisdn, world)
-        sms = self._row(
-            reply, part.number, part.account, 0, source, part.source, part.ton, part.npi, text, now_ms
-        )
+        phone = self._phones is not None and part.msisdn in self._phones
+        account = self._of_phones if phone else part.account
+        sms = self._row(reply, part.number, account, 0, source, part.source, part.ton, part.npi, text, now_ms)
         self._compose(sms)
         return sms
 
@@ -163,8 +189,12 @@ class Addressing:
         return sms
 
     def _way_to(self, msisdn: str, world: World) -> tuple[str, str, int, int]:
-        """Return account, spelling, ton and npi for a handset that did not cause the SMS: the account of the
-        link for its province, else the one through which it wrote last, else the default one."""
+        """Return account, spelling, ton and npi for a handset that did not cause the SMS: that of the phones
+        for one of them, else the account of the link for its province, else the one through which it wrote
+        last, else the default one."""
+        if self._phones is not None and msisdn in self._phones:
+            spelling = self._spellings[self._of_phones]
+            return self._of_phones, spelling.prefix + msisdn, spelling.ton, spelling.npi
         customer = world.customer(msisdn)
         reach = customer.reach if customer is not None else None
         account = self._provinces.get(self._home(msisdn)) if self._provinces else None
@@ -173,6 +203,32 @@ class Addressing:
         account = account or self._default_account
         spelling = self._spellings[account]
         return account, spelling.prefix + msisdn, spelling.ton, spelling.npi
+
+    def _came_right(self, m: MobileOriginated) -> bool:
+        """Whether an SMS of a phone came from the console, and one of another handset from elsewhere: what
+        a real centre sends in the name of a phone is answered to the phone."""
+        assert self._phones is not None
+        return (m.msisdn in self._phones) is (m.came.bind.account == self._of_phones)
+
+    def note_reach(self, m: MobileOriginated, world: World) -> None:
+        """Remember the account and the spelling with which this handset writes. Raises Missing.
+
+        Not of a phone of the console: when its number is one no longer, its SMS leave as before.
+        """
+        came = m.came
+        account = came.bind.account
+        if account == self._of_phones:
+            return
+        known = world.customer(m.msisdn)
+        reach = known.reach if known is not None else None
+        if (
+            reach is None
+            or reach.spelling != came.source
+            or reach.account != account
+            or reach.ton != came.source_ton
+            or reach.npi != came.source_npi
+        ):
+            world.edit(m.msisdn).reach = Reach(account, came.source, came.source_ton, came.source_npi)
 
     def _says(self, reply: Reply, route: Route, tables: Tables, sender: str, world: World) -> tuple[str, str]:
         """Return the source address of a reply and its text. sender: who caused it."""
@@ -234,19 +290,3 @@ _SOURCES: Final[Mapping[str, Callable[[Routing, Route, str], str]]] = MappingPro
     }
 )
 """How the address is found that an SMS leaves from."""
-
-
-def note_reach(m: MobileOriginated, world: World) -> None:
-    """Remember the account and the spelling with which this handset writes. Raises Missing."""
-    came = m.came
-    account = came.bind.account
-    known = world.customer(m.msisdn)
-    reach = known.reach if known is not None else None
-    if (
-        reach is None
-        or reach.spelling != came.source
-        or reach.account != account
-        or reach.ton != came.source_ton
-        or reach.npi != came.source_npi
-    ):
-        world.edit(m.msisdn).reach = Reach(account, came.source, came.source_ton, came.source_npi)

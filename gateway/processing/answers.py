@@ -130,17 +130,21 @@ class Answers:
     def _tell(self, prepared: Prepared, now: float, now_ms: int) -> None:
         """Tell the observer the results of a batch."""
         observer = self._observer
+        purposes: list[str] = []
+        waits: list[float] = []
         try:
             for handled, entry in zip(prepared.done, prepared.commit.messages, strict=True):
-                came, route = handled.m.came, handled.m.route
-                observer.handled(
-                    entry,
-                    came.bind,
-                    route.accepts._value_,
-                    len(handled.replies),
-                    now - came.arrived,
-                    now_ms,
-                )
+                came = handled.m.came
+                purpose, wait = handled.m.route.accepts._value_, now - came.arrived
+                purposes.append(purpose)
+                waits.append(wait)
+                observer.handled(entry, came.bind, purpose, len(handled.replies), wait, now_ms)
+            if prepared.handed_in is not None:
+                observer.committed(prepared.commit, purposes, waits, now - prepared.handed_in)
+            if prepared.commit.acted:
+                outcomes = {handled.m.number: handled.result for handled in prepared.done}
+                for acted in prepared.commit.acted:
+                    observer.acted(acted, outcomes[acted.number])
             for m, number in chain(prepared.repeats, prepared.late_repeats):
                 observer.repeated(m.came.bind, m.came.sequence, m.msisdn, number)
             for handled, error in prepared.faults:

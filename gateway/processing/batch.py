@@ -5,6 +5,7 @@ them in order: the second SMS of a handset sees the changes of the first.
 """
 
 from gateway.inbound.mobile_originated import MobileOriginated
+from gateway.processing.actions import Actions
 from gateway.processing.execution import Execution
 from gateway.processing.placement import Placement
 from gateway.processing.prepared import Prepared
@@ -20,11 +21,13 @@ class Batches:
         recognition: Recognition,
         execution: Execution,
         reports: Reports,
+        actions: Actions,
         placement: Placement | None = None,
     ) -> None:
         self._recognition = recognition
         self._execution = execution
         self._reports = reports
+        self._actions = actions
         self._placement = placement
 
     async def prepare(
@@ -41,7 +44,8 @@ class Batches:
         Raises:
             StorageError: from the store.
         """
-        fresh = await self._recognition.fresh(batch, prepared, now_ms)
+        sorted_out = await self._actions.sort(batch, prepared)
+        fresh = await self._recognition.fresh(sorted_out, prepared, now_ms)
         for m in fresh if poison else ():
             m.fault = poison
         await self._execution.run(fresh, prepared, now_ms)

@@ -30,7 +30,8 @@ from gateway.inbound.guard import Guard, Limited
 from gateway.inbound.mobile_originated import MobileOriginated
 from gateway.inbound.reassembly import GivenUp
 from gateway.message import Commit, MobileTerminated
-from gateway.processing.addressing import Addressing, note_reach
+from gateway.processing.actions import note_actions
+from gateway.processing.addressing import Addressing
 from gateway.processing.fetion_numbers import FetionNumbers
 from gateway.processing.handled import Handled
 from gateway.processing.journal import (
@@ -111,6 +112,8 @@ class Execution:
             done.append(handled)
         for each in prepared.given_up:
             await self._tell_incomplete(each, world, prepared, now_ms)
+        if prepared.acting:
+            note_actions(prepared)
         commit = prepared.commit
         commit.messages = [handled.entry() for handled in done]
         commit.customers = world.changed_customers.values()
@@ -214,6 +217,8 @@ class Execution:
         try:
             handled.province = m.tables.routing.province(m.route, m.msisdn)
             handled.understood_as(understood)
+            if prepared.acting and m.number in prepared.acting:
+                return self._execute(handled, understood, world, given, prepared)
             limited = self._guard.admit(m.msisdn, handled.text, m.came.destination, m.at)
             prepared.admitted.append(m.msisdn)
             if limited is not None:
@@ -229,16 +234,21 @@ class Execution:
     ) -> LoadKeys | None:
         """Run a handler. Returns the keys to load before it can run; None when it ran or failed."""
         m, home = handled.m, handled.m.tables.home
+        acted = bool(prepared.acting) and m.number in prepared.acting
         try:
-            outcome = m.tables.commands.handle(world, understood, given)
-            note_reach(m, world)
-            handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
+            if acted:
+                outcome = m.tables.commands.act(world, understood, given)
+                handled.replies = [self._addressing.unasked(reply, m, world) for reply in outcome.replies]
+            else:
+                outcome = m.tables.commands.handle(world, understood, given)
+                self._addressing.note_reach(m, world)
+                handled.replies = [self._addressing.address(reply, m, world) for reply in outcome.replies]
             handled.result = outcome.result._value_
             handled.detail = detail_of(m, outcome, given)
             facts = [product_record(m, each, home(each.msisdn)) for each in outcome.facts]
             tells = self._rules.tells_events and outcome.events
             events = events_of(m, outcome, world, home) if tells else ()
-            if outcome.result is not _LIMITED:
+            if outcome.result is not _LIMITED and not acted:
                 exchange = exchange_of(outcome)
                 if self._guard.handled(m.msisdn, handled.text, m.came.destination, exchange, m.at):
                     prepared.counted.append(m.msisdn)
@@ -283,7 +293,8 @@ class Execution:
         world.drop()
         prepared.faults.append((handled, error))
         handled.failed(error)
-        handled.replies = self._apology(handled.m, world)
+        if handled.m.number not in prepared.acting:  # who acted is told by the page
+            handled.replies = self._apology(handled.m, world)
 
     def _apology(self, m: MobileOriginated, world: World) -> list[MobileTerminated]:
         """Compose the apology to the sender; nothing if that fails too."""

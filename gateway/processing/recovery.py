@@ -28,7 +28,7 @@ class Recovery:
     """Reads it from the store.
 
     Args:
-        accounts: of the configuration. SMS of other accounts leave through the default account.
+        accounts: of the configuration. They say where SMS of other accounts leave.
         before: SMS with a lower number are of earlier runs.
     """
 
@@ -118,11 +118,12 @@ class Recovery:
     def readable(self, rows: Iterable[MobileTerminated]) -> Iterator[MobileTerminated]:
         """Unseal rows, and park each whose seal does not open; an operator can only drop that."""
         for sms in rows:
-            if sms.account not in self._accounts.spellings:
+            account = self._accounts.of_stored(sms.account, sms.msisdn)
+            if account != sms.account:
                 if sms.kind is not Kind.SMS:  # nobody else has asked for it
                     self._outbox.drop(sms, NO_ACCOUNT, self._clock.now_ms())
                     continue
-                sms.account = self._accounts.default
+                sms.account = account
             if sms.secret:
                 name = message_id(sms.number)
                 try:

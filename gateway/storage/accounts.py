@@ -56,8 +56,12 @@ class AccountStore(Protocol):
     async def accounts(self) -> list[Account]:
         """All accounts, by name."""
 
+    async def account(self, name: str) -> Account | None:
+        """The account of that name."""
+
     async def put_account(self, account: Account) -> None:
-        """Add one, or replace the one of that name."""
+        """Add one, or replace the one of that name. The sessions of its browsers end with the same commit,
+        and its tokens where it is disabled."""
 
     async def remove_account(self, name: str) -> None:
         """Remove one, with its sessions and tokens."""
@@ -69,13 +73,16 @@ class AccountStore(Protocol):
         """All sessions and tokens of an account, the oldest first."""
 
     async def put_session(self, session: Session) -> None:
-        """Add one, or replace the one with that digest."""
+        """Add one, or replace the one with that digest. Nothing happens where its account is not there."""
+
+    async def see_session(self, digest: bytes, at: int) -> None:
+        """Note when one was used last. One that has ended stays ended."""
 
     async def end_sessions(self, digests: list[bytes]) -> None:
         """End these."""
 
     async def forget_sessions(self, now: int) -> None:
-        """Forget those whose end has come."""
+        """Forget those whose end has come: expires_at is at or before `now`."""
 
     async def note(self, entry: AuditEntry) -> None:
         """Write down what was done."""
@@ -85,7 +92,8 @@ class AccountStore(Protocol):
 
 
 class ActionStore(Protocol):
-    """Actions of operators, which a commit stores (gateway.message.Commit.acted)."""
+    """Actions of operators, which a commit stores (gateway.message.Commit.acted). `Store.forget` forgets them
+    by their time."""
 
     async def actions(self, requests: list[str]) -> dict[str, int]:
         """Which of these requests were executed, and as which SMS (number)."""

@@ -43,6 +43,7 @@ from gateway.message import (
     StoredPart,
     Watermark,
 )
+from gateway.storage.accounts import AccountStore, ActionStore
 from gateway.storage.figures import FigureStore
 
 
@@ -225,7 +226,9 @@ class EnquiryStore(Protocol):
         """The SMS in with these numbers, of all nodes, by number."""
 
 
-class Store(EventStore, FigureStore, ProvinceStore, ReceiptStore, EnquiryStore, Protocol):
+class Store(
+    EventStore, ProvinceStore, ReceiptStore, EnquiryStore, AccountStore, FigureStore, ActionStore, Protocol
+):
     """A store that is open. Every call may raise StoreFault; calls that write may raise StoreFull as well."""
 
     run: int
@@ -279,7 +282,7 @@ class Store(EventStore, FigureStore, ProvinceStore, ReceiptStore, EnquiryStore, 
 
     async def recent(self, since: int, limit: int) -> list[RecentSms]:
         """Give the last `limit` SMS that came at `since` or later and were understood as something, in
-        order."""
+        order; no actions of operators."""
 
     async def waiting(self, after: int, limit: int) -> list[MobileTerminated]:
         """Give at most `limit` SMS that wait to leave, by number, those above `after`.

@@ -61,7 +61,7 @@ CANCELLED: Final = "service/cancelled"
 SERVICE: Final = "service"
 """The way of what an operator or agent did for a customer (客服)."""
 
-WAYS: Final = ("161", "12520", "1008619", "province", "other")
+WAYS: Final = ("161", "12520", "10086", "province", "other")
 """Ways of access of an SMS, in the order of their bits in `ways`: access codes; province: the number of
 a province's system; other: whatever else the tables have."""
 

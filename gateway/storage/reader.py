@@ -13,7 +13,8 @@ Rules for a driver; tests/contracts runs one suite over every driver:
    not; what it gave, it gives once.
 4. SMS and what belongs to them come by number, product records in the order in which they were made. Where
    several nodes share the store, SMS in come by time, and by number those of one node.
-5. No reader gives a secret: the text of a hidden or secret SMS is "", in whatever form the store has it.
+5. No reader gives a secret: the text of a hidden or secret SMS is "", in whatever form the store has it, and
+   so is the password of a customer.
 6. An engine's error leaves the driver as StoreUnusable, also out of an iterator.
 7. What it gives are the values below, whatever the engine keeps.
 
@@ -21,11 +22,11 @@ Times are milliseconds since the epoch, UTC; 0: it has not happened. How a reade
 gateway.storage.engines.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
-from commands.model import Hidden, Order
+from commands.model import Customer, Hidden, Order
 from gateway.message import DONE, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.figures import FigureReader
 
@@ -38,6 +39,9 @@ REPLIES_WITHIN: Final = 1_000_000
 """An SMS out has a number above that of its cause, by less than this: what the gateway's queue holds, with
 its own replies, and more. A driver need not look further: an index on the cause would cost every SMS more
 than this search costs a trace."""
+
+SLACK_MS: Final = 600_000
+"""The times of the SMS of one node grow with their numbers; one is out of order by less than this."""
 
 JOINED_WITHIN: Final = 500_000
 """SMS in behind a part among which the rest of its long message is looked for."""
@@ -131,6 +135,42 @@ class LookedAt(NamedTuple, Generic[T]):
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which SMS a search gives.
+
+    handset: how the customer's number begins: all eleven digits or fewer, "": any. since, until: ms, from
+    then on and before then. instruction: that was understood; of an SMS out, that of its cause; "": any.
+    outcome: of an SMS in, "": any. state: of an SMS out. sees: whether the SMS of a customer (mobile) may be
+    given; None: all.
+    """
+
+    handset: str = ""
+    since: int = 0
+    until: int = ENDLESS
+    instruction: str = ""
+    outcome: str = ""
+    state: Delivery | None = None
+    sees: Callable[[str], bool] | None = None
+
+
+Position = tuple[int, ...]
+"""Where a search goes on, for any reader of that store: below which numbers, one for each node."""
+
+
+class Searched(NamedTuple, Generic[T]):
+    """A step backwards through the SMS of one direction.
+
+    found: newest first. before: where the next step begins; (): nothing that is wanted is left. at: time of
+    the oldest SMS looked at, 0: there was none. rows: how many were looked at, at most.
+    """
+
+    found: list[T]
+    before: Position
+    at: int
+    rows: int
+
+
 class ClosedDownlink(NamedTuple):
     """An SMS that was sent, failed or expired. instruction: of its cause, "" where the store has no cause."""
 
@@ -172,6 +212,15 @@ class Reader(FigureReader, Protocol):
     def to_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[DownlinkRecord]:
         """Look at the last `rows` SMS out with a number below `before`, and give those to a handset."""
 
+    def search_in(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[JournalRecord]:
+        """Look at `rows` SMS in, and give at most `limit` of those that are wanted.
+
+        before: (): begin with the newest that can be wanted (see SLACK_MS); else what the last step gave.
+        """
+
+    def search_out(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[DownlinkRecord]:
+        """The same with SMS out."""
+
     def ending(self, tail: int, bits: int, rows: int) -> list[int]:
         """Give the numbers of which the last `bits` bits are `tail`, among the last `rows` SMS in and the
         last `rows` SMS out, in order."""
@@ -193,6 +242,12 @@ class Reader(FigureReader, Protocol):
 
     def orders(self) -> Iterator[CustomerOrders]:
         """Give every customer who has ordered something, by mobile."""
+
+    def customer(self, msisdn: str) -> Customer | None:
+        """Give the customer with that mobile (11 digits), to be read only."""
+
+    def holder(self, fetion_number: str) -> str | None:
+        """Give the mobile of the customer who holds that Fetion number (9 digits)."""
 
     def close(self) -> None:
         """Let go of the store. Nothing may be called afterwards."""

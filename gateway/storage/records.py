@@ -90,3 +90,12 @@ def _fill(customer: Customer, doc: dict[str, Any]) -> None:
             setattr(customer, name, tuple((what, at) for what, at in value))
         else:
             setattr(customer, name, value)
+
+
+def without_password(customer: Customer | None) -> Customer | None:
+    """A copy of a customer for who only reads."""
+    if customer is None:
+        return None
+    copied = customer.copy()
+    copied.password = ""
+    return copied

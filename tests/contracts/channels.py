@@ -9,6 +9,8 @@ from itertools import count
 from typing import Protocol
 
 from gateway.channels.contract import Bind, Channel, Composer, Enquiry, Inbound, Loss, Receipt
+from gateway.channels.phones.channel import TEXT, PhonesBind, PhonesChannel
+from gateway.channels.phones.conversations import Conversations, PhoneSms, State
 from gateway.channels.smpp.channel import SmppChannel
 from gateway.channels.smpp.composing import Composition, SmppComposer
 from gateway.channels.smpp.terms import PeerTerms
@@ -17,9 +19,10 @@ from gateway.net.listener import BindAccount
 from gateway.observer import Observer
 from gateway.smpp.pdus import BindTransceiver, BindTransmitter, DeliverSm, SubmitSm, SubmitSmResp, Unbind
 from gateway.smpp.status import CommandStatus, name_of
+from routing.ranges import MobileRanges
 from tests.channels.memory_channel import MemoryBind, MemoryChannel, Utf16
 from tests.proofs.served import PASSWORD, PATIENCE, SYSTEM_ID
-from tests.support import GSM, NO_ACCOUNTS, Wire
+from tests.support import ALICE, GSM, NO_ACCOUNTS, Wire
 
 
 class Told:
@@ -320,13 +323,97 @@ async def running(rig: Rig) -> AsyncIterator[Rig]:
             await rig.told.until("lost", len(rig.told.binds))
 
 
+class HeldPhones(PhonesChannel):
+    """Phones that answer when they are told to; each bind is made by the test."""
+
+    async def start(self) -> dict[str, object]:
+        """Nothing yet."""
+        return {}
+
+    def submits(self, bind: PhonesBind, phone: str, to: str, text: str) -> PhoneSms:
+        """As submit(), on one bind."""
+        sms = self.conversations.add(phone, 0, to, text, State.UNDER_WAY)
+        bind.submit(sms)
+        return sms
+
+    def arrived(self, bind: PhonesBind, sms: MobileTerminated) -> None:
+        """It lies there."""
+
+
+class PhonesFar:
+    """The phones of one bind."""
+
+    def __init__(self, channel: HeldPhones, bind: PhonesBind) -> None:
+        self._channel, self._bind = channel, bind
+        self._asked: list[PhoneSms] = []
+
+    async def submits(self, source: str, to: str, text: str) -> None:
+        """Somebody writes an SMS on the page."""
+        self._asked.append(self._channel.submits(self._bind, source, to, text))
+
+    async def answered(self) -> str:
+        """What its page shows."""
+        sms = self._asked.pop(0)
+        async with asyncio.timeout(PATIENCE):
+            await self._channel.conversations.settled(sms)
+        return sms.message_id if sms.verdict is None else sms.verdict.name
+
+    async def arrives(self) -> None:
+        """It is there with the next turn of the loop."""
+        await asyncio.sleep(0)
+
+    async def answers(self, refuses: str = "", *, newest: bool = False) -> None:
+        """One of them."""
+        sms = list(self._bind.unanswered.values())[-1 if newest else 0]
+        if refuses:
+            self._bind.refused(sms, refuses, retry=refuses == "later")
+        else:
+            self._bind.taken(sms)
+
+    async def unbinds(self) -> None:
+        """Nothing."""
+
+    async def cut(self) -> None:
+        """Its bind ends."""
+        self._bind.abort("cut")
+
+
+class PhonesRig:
+    """The phones of the console."""
+
+    reads_at_once = True
+
+    def __init__(self) -> None:
+        self.told = Told()
+        self.composer = TEXT
+        loop, phones = asyncio.get_running_loop(), Conversations(MobileRanges([ALICE]))
+        self.channel = HeldPhones(phones, lambda: 0, self.told, Observer(), loop.time, count(1))
+
+    async def bind(self, *, receives: bool = True, wants: str = "") -> tuple[Bind, Far]:
+        """One more."""
+        assert not wants, "it asks for its phones"
+        bind = self.channel.bind(WINDOW, receives=receives)
+        return bind, PhonesFar(self.channel, bind)
+
+    def time_passes(self, seconds: float) -> None:
+        """It waits for nobody."""
+
+    def end(self) -> None:
+        """Nobody is left."""
+
+
 def _links() -> Rig:
     from tests.contracts.link_rig import LinkRig  # here: it imports this module
 
     return LinkRig()
 
 
-CHANNELS: Mapping[str, Callable[[], Rig]] = {"smpp": SmppRig, "links": _links, "memory": MemoryRig}
+CHANNELS: Mapping[str, Callable[[], Rig]] = {
+    "smpp": SmppRig,
+    "links": _links,
+    "phones": PhonesRig,
+    "memory": MemoryRig,
+}
 """Name -> function that makes the rig of a channel."""
 ASKING, LIMITED, TIMED = ("smpp",), ("smpp", "links"), ("smpp", "links")
 """Those whose peers can ask for handsets; those that cannot carry everything; those that wait for an answer

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.message import Commit, Delivery
 from gateway.storage.postgresql.store import PostgresStore
-from gateway.storage.reader import ENDLESS
+from gateway.storage.reader import ENDLESS, Position, Wanted
 from tests.contracts.nodes import nodes, number_of, reading
 from tests.postgresql import missing
 from tests.support import ALICE, BOB, START_MS, leaving, received
@@ -65,6 +65,31 @@ async def test_no_sms_is_passed_over(tmp_path: Path) -> None:
                     found += [each.number for each in step.found]
                     before = step.before
                 assert sorted(found) == sorted(numbers)
+
+
+async def test_a_search_over_all_nodes(tmp_path: Path) -> None:
+    """Each SMS is found once, newest first, by any number of readers one after the other: the position says
+    it all."""
+    chance = Random(5)
+    async with nodes(tmp_path, "a", "b") as both:
+        numbers = [await came(chance.choice(both), 10 * n, 7 * n) for n in range(25)]
+        for rows, limit in ((1, 1), (4, 3), (9, 2), (30, 40)):
+            found, out, before = list[int](), list[int](), Position()
+            while before or not found:
+                with reading(tmp_path) as reader:
+                    step = reader.search_in(Wanted(), before, rows, limit)
+                found += [each.number for each in step.found]
+                before = step.before
+            while before or not out:
+                with reading(tmp_path) as reader:
+                    there = reader.search_out(Wanted(), before, rows, limit)
+                out += [each.number for each in there.found]
+                before = there.before
+            assert found == numbers[::-1]
+            assert out == [number + 1 for number in found]
+        with reading(tmp_path) as reader:
+            wanted = Wanted(since=START_MS + 14, until=START_MS + 70)
+            assert [each.number for each in reader.search_in(wanted, (), 30, 30).found] == numbers[9:1:-1]
 
 
 async def test_the_journal_comes_by_time(tmp_path: Path) -> None:

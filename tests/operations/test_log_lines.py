@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.message import Asked, Delivery, EarlyReceipt, PartReceipt, StoredEvent
+from gateway.message import Acted, Asked, Commit, Delivery, EarlyReceipt, PartReceipt, StoredEvent
 from gateway.observer import METHODS
 from gateway.operations.event_log import EventLog
 from gateway.operations.log_lines import LONGEST_VALUE, PHRASES, SMS, ShortLines, columns, wants_colours
@@ -195,12 +195,14 @@ LINKS: dict[str, tuple[Any, ...]] = {
 }
 """What is told of links."""
 WAYS: dict[str, tuple[Any, ...]] = {
+    "committed": (Commit(), (), (), 0.0),
     "late": (leaving(6), Peer()),
     "moved": (leaving(6), "north"),
+    "acted": (Acted("r" * 16, 5, START_MS, "li", "unlock", "13800138000", "he called"), "done"),
     "link_resting": ("north", 30.0),
     "link_rested": ("north",),
 }
-"""What is told of ways out."""
+"""What is told of ways out, and of what operators do."""
 
 
 NET: dict[str, tuple[Any, ...]] = {
@@ -209,6 +211,10 @@ NET: dict[str, tuple[Any, ...]] = {
     "tls_refused": ("listener", "key", "gateway.key: is encrypted"),
     "tls_ending": ("listener", "smpp.example", "2027-01-01T00:00:00Z", 13),
     "tls_unverified": ("north",),
+    "console_login": ("ada", "10.0.0.1"),
+    "console_login_failed": ("ada", "10.0.0.1", "wrong name or password"),
+    "console_refused": ("ada", "/statistics", "10.0.0.1", "ada lacks the right figures"),
+    "console_broken": ("0a1b2c3d", "/statistics", ValueError("no")),
 }
 PART = PartReceipt(6, 1, 2, "13800138000", "smsc", "1F", 1, 2, Delivery.SENT, "ENROUTE", "003", 9)
 EARLY = EarlyReceipt("smsc", "1f", "", "1F", 1, Delivery.DELIVERED, "DELIVRD", "0", 1, "138", "161")
@@ -293,7 +299,8 @@ def test_every_event_has_a_sentence() -> None:
     """Each event that the event log writes has a row: no value is shown as key=value, and all is on one line
     except an exception."""
     written = all_lines()
-    assert len(written) == len(METHODS) - 1  # consumer_left: the node that has it now writes the line
+    # consumer_left: the node that has it now writes the line; committed: each SMS of it has a line already
+    assert len(written) == len(METHODS) - 2
     for event in written:
         assert event["event"] in {**SMS, **PHRASES}
         shown = ShortLines(SHANGHAI).of({key: value for key, value in event.items() if key != "exception"})

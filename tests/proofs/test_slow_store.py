@@ -204,7 +204,7 @@ async def test_it_will_never_be_known(tmp_path: Path, monkeypatch: pytest.Monkey
                 patched.setattr(store, "commit", unknown)
                 with pytest.raises(NotConnectedError):
                     await first.submit(sms(ONE, "161", "CXFX"))
-            await until(lambda: not gateway.queue._closed(gateway._clock.monotonic()), "the end of the pause")
+            await until(lambda: not gateway.queue.closed(gateway._clock.monotonic()), "the end of the pause")
             await accepted(other, sms(OTHER, "161", "KTFX"))
         await gateway.__aexit__(None, None, None)
         assert not gateway.stored

@@ -9,6 +9,7 @@ import pytest
 from commands.model import Buddy, Customer, CustomerState, LoadKeys, Order, World
 from gateway.cli.main import main
 from gateway.message import (
+    Acted,
     Asked,
     Commit,
     CompletePart,
@@ -23,9 +24,11 @@ from gateway.message import (
     Uncertain,
     Watermark,
 )
+from gateway.storage.accounts import Account, AuditEntry, Session
 from gateway.storage.contract import Store, StoreInUse, StoreUnusable
 from gateway.storage.copying import BOOLEANS, TABLES
 from gateway.storage.engines import copy_store
+from gateway.storage.figures import Amount, FigureKey, FigureQuery, Figures, Measure, PeriodKind
 from gateway.storage.postgresql.reader import PostgresReader
 from gateway.storage.postgresql.store import PostgresStore
 from gateway.storage.sqlite.reader import SqliteReader
@@ -35,6 +38,7 @@ from tests.support import ALICE, BOB, SESSIONS, START_MS, attempt_of, leaving, r
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 SPAN = 0, 2 * START_MS
+DAY = "2008-01-10"
 OF_NODES = {
     *((table, "node") for table in ("outbox", "part", "uncertain", "event", "consumer", "parked_event")),
     *(("event", "number"), ("parked_event", "number"), ("outbox", "moved"), ("customer", "revision")),
@@ -88,6 +92,7 @@ async def filled(store: Store) -> None:
         Commit(
             receipts=[PartReceipt(103, 1, 1, ALICE, "smsc", "0A", 1, 2, Delivery.DELIVERED, "DELIVRD\0")],
             outcomes={103: Delivery.DELIVERED},
+            acted=[Acted("request", 1, START_MS, "agent", "unlock", ALICE, "he asks\0")],
             early=[early, early._replace(key="c", reported=True)],
         )
     )
@@ -95,6 +100,26 @@ async def filled(store: Store) -> None:
     await store.expect(2)
     first, _ = await store.events_after(0, 2)
     await store.move_cursor("mqtt", 1, [(first, "denied")])
+    await filled_for_the_console(store)
+
+
+async def filled_for_the_console(store: Store) -> None:
+    """Figures and accounts."""
+    figures = Figures({FigureKey(DAY, Measure.UPLINK, "100", "161", "chat", "chat"): Amount(3, 4)})
+    figures.active[(DAY, ALICE)] = ("100", 1)
+    await store.fold("figures", 2, figures)
+    await store.put_account(Account("agent", "hash", "operator", "000", START_MS, disabled=True))
+    await store.put_session(Session(b"\0digest", "agent", "", START_MS, START_MS, START_MS))
+    await store.note(AuditEntry(START_MS, "agent", "login", "agent", "", "127.0.0.1"))
+
+
+async def assert_alike_for_the_console(one: Store, other: Store) -> None:
+    """Whatever they give of figures and accounts."""
+    assert await one.accounts() == await other.accounts() != []
+    assert await one.sessions("agent") == await other.sessions("agent") != []
+    assert await one.audit(1 << 60, 9) == await other.audit(1 << 60, 9) != []
+    assert await one.actions(["request"]) == await other.actions(["request"]) == {"request": 1}
+    assert await one.cursor("figures") == await other.cursor("figures")
 
 
 async def test_everything_is_copied(tmp_path: Path) -> None:
@@ -113,12 +138,16 @@ async def test_everything_is_copied(tmp_path: Path) -> None:
         assert new.attempts(102) == old.attempts(102) != []
         assert list(new.products(*SPAN)) == list(old.products(*SPAN))
         assert list(new.orders()) == list(old.orders())
+        for measure in (Measure.UPLINK, Measure.ACTIVE):
+            wanted = FigureQuery(PeriodKind.MONTH, measure, "2008-01-01", "2008-01-01")
+            assert new.figures(wanted) == old.figures(wanted) != []
     one, other = SqliteStore.open(path), PostgresStore.open(url_of(tmp_path))
     assert one.run == other.run == 3  # the copying took one
     assert one.last_event == other.last_event
     for each in (one, other):
         assert await each.key_check() == 77
         assert await each.settled() == (50, START_MS)
+    await assert_alike_for_the_console(one, other)
     assert await one.parts() == await other.parts()
     assert await one.parked_events("mqtt", 9) == await other.parked_events("mqtt", 9)
     assert await one.events_after(0, 9) == await other.events_after(0, 9)

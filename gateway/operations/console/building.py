@@ -1,32 +1,43 @@
 """Builds the console: its sections, in the order of the navigation, around the services of the gateway."""
 
-from starlette.requests import Request
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from gateway.operations.console.accounts import Users
 from gateway.operations.console.application import Application
 from gateway.operations.console.page import Section
-from gateway.operations.console.pages import customers, messages, overview, phones, statistics, tables
-from gateway.operations.console.rights import Viewer
+from gateway.operations.console.pages import (
+    account,
+    api,
+    audit,
+    customers,
+    health,
+    login,
+    messages,
+    overview,
+    phones,
+    statistics,
+    tables,
+)
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
 
-SECTIONS: tuple[Section, ...] = (
+_OWN: tuple[Section, ...] = (
     overview.SECTION,
     phones.SECTION,
     messages.SECTION,
     customers.SECTION,
     statistics.SECTION,
     tables.SECTION,
+    audit.SECTION,
+    account.SECTION,
+    login.SECTION,
+    health.SECTION,
 )
+"""The sections, in the order of the navigation."""
+
+SECTIONS: tuple[Section, ...] = (*_OWN, api.section(_OWN))
 """Everything that can be asked for."""
-
-
-class Nobody:
-    """Knows no account yet."""
-
-    async def viewer(self, request: Request) -> Viewer | None:
-        """Nobody's."""
-        del request
-        return None
 
 
 def build_console(services: Services) -> ConsoleServer | None:
@@ -34,5 +45,14 @@ def build_console(services: Services) -> ConsoleServer | None:
     listen = services.settings.listen
     if listen is None:
         return None
-    application = Application(services, SECTIONS, Nobody())
-    return ConsoleServer(application, listen, services.settings.connections)
+    application = Application(services, SECTIONS, services.sessions)
+    return ConsoleServer(application, services, listen)
+
+
+def user_commands(services: Services) -> dict[str, Callable[..., Any]]:
+    """What `fetion-gateway user` asks of a running gateway."""
+
+    def provinces() -> Mapping[str, Any]:
+        return services.in_force.tables.routing.provinces
+
+    return Users(services.store, services.clock.now_ms, provinces, services.sessions.forget).commands

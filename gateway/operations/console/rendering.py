@@ -37,6 +37,9 @@ class Rendering:
             values,
             viewer=visit.viewer,
             language=visit.language,
+            theme=visit.theme,
+            back=visit.here if visit.request.method == "GET" else visit.request.url.path,
+            logged_in=bool(visit.viewer.name),
             sections=[each for each in self._sections if each.path and self._seen(visit, each)],
             here=visit.request.url.path,
             t=lambda key, **given: self.text(visit.language, key, given),
@@ -49,7 +52,7 @@ class Rendering:
 
     @staticmethod
     def _seen(visit: Visit, section: Section) -> bool:
-        return section.right is None or visit.viewer.may(section.right)
+        return bool(visit.viewer.name) and (section.right is None or visit.viewer.may(section.right))
 
 
 def load_texts() -> dict[str, dict[str, str]]:

@@ -21,6 +21,7 @@ class Right(StrEnum):
     TABLES = "tables"
     RELOAD = "reload"  # put tables in force
     ACCOUNTS = "accounts"  # see who has an account, and what was done at the console
+    OWN = "own"  # see and change one's own account
     METRICS = "metrics"  # scrape /metrics from another machine
 
 
@@ -39,13 +40,13 @@ ROLES: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
         Role.OPERATOR: frozenset(
             {
                 *(Right.OVERVIEW, Right.PHONES, Right.MESSAGES, Right.UNMASK, Right.FIGURES, Right.EXPORT),
-                *(Right.TABLES, Right.RELOAD, Right.METRICS),
+                *(Right.TABLES, Right.RELOAD, Right.OWN, Right.METRICS),
             }
         ),
         Role.CUSTOMER_SERVICE: frozenset(
-            {Right.MESSAGES, Right.CUSTOMERS, Right.UNMASK, Right.ACT, Right.TABLES}
+            {Right.MESSAGES, Right.CUSTOMERS, Right.UNMASK, Right.ACT, Right.TABLES, Right.OWN}
         ),
-        Role.READER: frozenset({Right.OVERVIEW, Right.FIGURES, Right.TABLES, Right.METRICS}),
+        Role.READER: frozenset({Right.OVERVIEW, Right.FIGURES, Right.TABLES, Right.OWN, Right.METRICS}),
     }
 )
 """Role -> its rights."""
@@ -53,7 +54,7 @@ ROLES: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
 HEADQUARTERS: Final = "000"
 """The scope that sees every province."""
 
-OF_HEADQUARTERS: Final = frozenset({Right.RELOAD, Right.METRICS})
+OF_HEADQUARTERS: Final = frozenset({Right.RELOAD, Right.ACCOUNTS, Right.METRICS})
 """Rights that no account of a province has: they are about the gateway as a whole."""
 
 

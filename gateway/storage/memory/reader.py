@@ -1,12 +1,13 @@
 """What a store in memory holds, and its Reader."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import chain, islice
 from typing import TypeVar
 
 from commands.model import Buddy, Customer
 from gateway.message import (
+    Acted,
     Asked,
     Attempt,
     Delivery,
@@ -19,18 +20,24 @@ from gateway.message import (
     Uncertain,
     Watermark,
 )
+from gateway.storage.accounts import Account, AuditEntry, Session
 from gateway.storage.figures import FigureQuery, FigureRow
 from gateway.storage.memory.events import Events
 from gateway.storage.memory.figures import Counted
 from gateway.storage.reader import (
     ENDLESS,
     JOINED_WITHIN,
+    SLACK_MS,
     ClosedDownlink,
     CustomerOrders,
     DownlinkRecord,
     JournalRecord,
     LookedAt,
+    Position,
+    Searched,
+    Wanted,
 )
+from gateway.storage.records import without_password
 
 Sms = TypeVar("Sms", JournalRecord, MobileTerminated)
 CLOSED = (
@@ -74,9 +81,13 @@ class Content:
     posted: dict[tuple[str, str], Posted] = field(default_factory=dict)
     receipts: dict[tuple[int, int], PartReceipt] = field(default_factory=dict)
     early: dict[tuple[str, str, Delivery], EarlyReceipt] = field(default_factory=dict)
+    actions: dict[str, Acted] = field(default_factory=dict)
     expected: dict[int, Expectation] = field(default_factory=dict)
     settled: Watermark = field(default=Watermark(0, 0))
     events: Events = field(default_factory=Events)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    sessions: dict[bytes, Session] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
     counted: Counted = field(default_factory=Counted)
     key_check: int | None = None
     run: int = 0
@@ -123,6 +134,28 @@ class MemoryReader:
         step = _backwards(self._content.outbox, msisdn, before, rows)
         return LookedAt(list(map(_downlink, step.found)), *step[1:])
 
+    def search_in(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[JournalRecord]:
+        def is_wanted(sms: JournalRecord) -> bool:
+            return (
+                _matches(sms, wanted)
+                and wanted.instruction in {"", sms.instruction}
+                and wanted.outcome in {"", sms.outcome}
+            )
+
+        return _search(self._content.journal, is_wanted, wanted, before, rows, limit)
+
+    def search_out(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[DownlinkRecord]:
+        def is_wanted(sms: MobileTerminated) -> bool:
+            cause = self._content.journal.get(sms.cause)
+            return (
+                _matches(sms, wanted)
+                and wanted.instruction in {"", cause.instruction if cause else None}
+                and wanted.state in {None, sms.state}
+            )
+
+        step = _search(self._content.outbox, is_wanted, wanted, before, rows, limit)
+        return Searched(list(map(_downlink, step.found)), *step[1:])
+
     def ending(self, tail: int, bits: int, rows: int) -> list[int]:
         sms: list[int] = []
         for kept in (self._content.journal, self._content.outbox):
@@ -159,6 +192,12 @@ class MemoryReader:
     def first_figure(self) -> str:
         return self._content.counted.first()
 
+    def customer(self, msisdn: str) -> Customer | None:
+        return without_password(self._content.customers.get(msisdn))
+
+    def holder(self, fetion_number: str) -> str | None:
+        return self._content.holders.get(fetion_number)
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -171,6 +210,37 @@ def _backwards(kept: Mapping[int, Sms], msisdn: str, before: int, rows: int) -> 
     return LookedAt(
         found, step[-1].number if len(step) == rows else 0, min(sms.at for sms in step), len(step)
     )
+
+
+def _matches(sms: JournalRecord | MobileTerminated, wanted: Wanted) -> bool:
+    in_time = wanted.since <= sms.at < wanted.until
+    return in_time and sms.msisdn.startswith(wanted.handset)
+
+
+def _search(
+    kept: Mapping[int, Sms],
+    is_wanted: Callable[[Sms], bool],
+    wanted: Wanted,
+    before: Position,
+    rows: int,
+    limit: int,
+) -> Searched[Sms]:
+    begin = before[0] if before else _begin(kept, wanted.until)
+    step = [kept[number] for number in sorted(kept, reverse=True) if number < begin][:rows]
+    if not step:
+        return Searched([], (), 0, 0)
+    sees, at = wanted.sees, min(sms.at for sms in step)
+    matching = (sms for sms in step if is_wanted(sms) and (sees is None or sees(sms.msisdn)))
+    found = list(islice(matching, limit))
+    if len(found) == limit:
+        return Searched(found, (found[-1].number,), found[-1].at, len(step))
+    over = len(step) < rows or at < wanted.since - SLACK_MS
+    return Searched(found, () if over else (step[-1].number,), at, len(step))
+
+
+def _begin(kept: Mapping[int, Sms], until: int) -> int:
+    """The number below which all SMS before a time are."""
+    return max((number for number, sms in kept.items() if sms.at < until + SLACK_MS), default=-1) + 1
 
 
 def _downlink(sms: MobileTerminated) -> DownlinkRecord:

@@ -11,6 +11,7 @@ import orjson
 
 from commands.model import Hidden, LoadKeys, Result, World
 from gateway.message import (
+    OPERATOR,
     Commit,
     Delivery,
     Expected,
@@ -22,7 +23,8 @@ from gateway.message import (
 )
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
-from gateway.storage.memory import provinces, receipts
+from gateway.storage.memory import actions, provinces, receipts
+from gateway.storage.memory.accounts import AccountCalls
 from gateway.storage.memory.counting import FigureCalls
 from gateway.storage.memory.enquiries import EnquiryCalls
 from gateway.storage.memory.events import EventCalls
@@ -57,7 +59,15 @@ class MemoryStores:
         return MemoryReader(self._contents[path])
 
 
-class MemoryStore(EventCalls, FigureCalls, provinces.ProvinceCalls, receipts.ReceiptCalls, EnquiryCalls):
+class MemoryStore(
+    EventCalls,
+    FigureCalls,
+    provinces.ProvinceCalls,
+    receipts.ReceiptCalls,
+    EnquiryCalls,
+    AccountCalls,
+    actions.ActionCalls,
+):
     """Store over one Content: gateway.storage.contract says what each call does.
 
     Every call is done when it returns, so none waits for another. room: how many SMS, parts and customers it
@@ -118,6 +128,7 @@ class MemoryStore(EventCalls, FigureCalls, provinces.ProvinceCalls, receipts.Rec
         content.events.add(commit.events)
         provinces.write(content, commit)
         receipts.write(content, commit)
+        actions.write(content, commit)
         content.parts.update({part.number: replace(part) for part in commit.parts})
         for deadline, number in commit.parts_complete:
             if part := content.parts.get(number):
@@ -136,6 +147,9 @@ class MemoryStore(EventCalls, FigureCalls, provinces.ProvinceCalls, receipts.Rec
         keys = [(each.province, each.id) for each in commit.posted]
         if len(set(keys)) < len(keys) or any(key in content.posted for key in keys):
             raise Conflict(f"{self._path}: a province has sent an SMS with this id already")
+        requests = [each.request for each in commit.acted]
+        if len(set(requests)) < len(requests) or any(each in content.actions for each in requests):
+            raise Conflict(f"{self._path}: an action with this request is stored already")
         for customer in commit.customers:
             if before := content.customers.get(customer.msisdn):
                 holders.setdefault(before.fetion_number, None)
@@ -216,7 +230,7 @@ class MemoryStore(EventCalls, FigureCalls, provinces.ProvinceCalls, receipts.Rec
         for _, sms in sorted(self._content.journal.items(), reverse=True):
             if sms.at < since or len(found) == limit:
                 break
-            if sms.instruction:
+            if sms.instruction and sms.account != OPERATOR:
                 first = next(iter(sms.detail.get("replies", ())), "")
                 sentence = None if sms.outcome == Result.LIMITED else first
                 found.append(RecentSms(sms.at, sms.msisdn, sms.text, sms.destination, sentence))
@@ -300,7 +314,11 @@ class MemoryStore(EventCalls, FigureCalls, provinces.ProvinceCalls, receipts.Rec
         oldest = content.products[:limit]
         young = [each for each in oldest if each.at >= before]
         content.products[:limit] = young
-        theirs = max(provinces.forget(content, before, limit), receipts.forget(content, before, limit))
+        theirs = max(
+            provinces.forget(content, before, limit),
+            receipts.forget(content, before, limit),
+            actions.forget(content, before, limit),
+        )
         return max(len(old), len(gone), len(oldest) - len(young), theirs)
 
     def give_up(self) -> None: ...

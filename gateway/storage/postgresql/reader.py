@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import merge
-from typing import Any, Final, Self, TypeVar
+from itertools import islice
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 import orjson
 import psycopg
 
-from commands.model import Hidden
+from commands.model import Customer, Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.figures import FigureQuery, FigureRow
 from gateway.storage.postgresql import figures
-from gateway.storage.postgresql.backwards import Backwards, Row, Step
+from gateway.storage.postgresql.backwards import Backwards, Row, Step, Table, look_back, places_of
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
 from gateway.storage.postgresql.owner import FIRST_OF, LAST_OF, NODE_SHIFT, range_of
@@ -23,13 +24,17 @@ from gateway.storage.reader import (
     ENDLESS,
     JOINED_WITHIN,
     REPLIES_WITHIN,
+    SLACK_MS,
     ClosedDownlink,
     CustomerOrders,
     DownlinkRecord,
     JournalRecord,
     LookedAt,
+    Position,
+    Searched,
+    Wanted,
 )
-from gateway.storage.records import customer_of
+from gateway.storage.records import customer_of, without_password
 
 PAGE: Final = 5000
 """Rows that an iterator reads at a time: an old snapshot that is held would keep autovacuum from its work."""
@@ -76,6 +81,19 @@ ORDER BY number
 # Backwards by the key: neither table has an index on the handset, which would cost every SMS.
 _OF_HANDSET = f"{_JOURNAL} WHERE number < %s AND number >= %s AND msisdn = %s ORDER BY number DESC"
 _TO_HANDSET = f"{_OUTBOX} WHERE number < %s AND number >= %s AND msisdn = %s ORDER BY number DESC"
+# %(handset)s "" and so on: any.
+_WANTED = """
+WHERE number < %(before)s AND number >= %(low)s AND at >= %(since)s AND at < %(until)s
+    AND starts_with(msisdn, %(handset)s)"""
+_WANTED_IN = f"""{_WANTED}
+    AND %(instruction)s IN ('', instruction) AND %(outcome)s IN ('', outcome)
+ORDER BY number DESC
+"""
+_WANTED_OUT = f"""{_WANTED} AND (%(state)s::int IS NULL OR state = %(state)s)
+    AND (%(instruction)s = '' OR %(instruction)s = (
+        SELECT instruction FROM journal WHERE journal.number = outbox.cause))
+ORDER BY number DESC
+"""  # noqa: S608
 _ENDING = f"""
 SELECT x.number FROM node n CROSS JOIN LATERAL (
     SELECT number FROM {{table}} WHERE number BETWEEN {FIRST_OF} AND {LAST_OF}
@@ -99,6 +117,8 @@ _ORDER_PAGE = f"""
 SELECT {CUSTOMER_COLUMNS} FROM customer
 WHERE msisdn > %(after)s AND position('"orders":[' IN doc) > 0 ORDER BY msisdn LIMIT %(limit)s
 """  # noqa: S608
+_CUSTOMER = f"SELECT {CUSTOMER_COLUMNS} FROM customer WHERE msisdn = %s"  # noqa: S608
+_HOLDER = "SELECT msisdn FROM customer WHERE fetion_number = %s"
 
 T = TypeVar("T")
 R = TypeVar("R", JournalRecord, DownlinkRecord)
@@ -171,15 +191,59 @@ class PostgresReader:
 
     def of_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[JournalRecord]:
         """Find out where the step ends, then read those ranges of the table."""
-        step = self._backwards.step("journal", self._nodes(), before, rows)
+        step, token = self._backwards.step("journal", self._nodes(), before, rows)
         found = self._theirs(_OF_HANDSET, _journal_record, msisdn, step)
-        return LookedAt(found, step.before, step.at, step.rows)
+        return LookedAt(found, token, step.at, step.rows)
 
     def to_handset(self, msisdn: str, before: int, rows: int) -> LookedAt[DownlinkRecord]:
         """The same in the other table."""
-        step = self._backwards.step("outbox", self._nodes(), before, rows)
+        step, token = self._backwards.step("outbox", self._nodes(), before, rows)
         found = self._theirs(_TO_HANDSET, _downlink, msisdn, step)
-        return LookedAt(found, step.before, step.at, step.rows)
+        return LookedAt(found, token, step.at, step.rows)
+
+    def search_in(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[JournalRecord]:
+        """Go backwards from the place, at each node, of the latest time that is wanted."""
+        return self._search(_SEARCH_IN, wanted, before, rows, limit)
+
+    def search_out(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[DownlinkRecord]:
+        """The same in the other table."""
+        return self._search(_SEARCH_OUT, wanted, before, rows, limit)
+
+    def _search(
+        self, search: "_Search[R]", wanted: Wanted, before: Position, rows: int, limit: int
+    ) -> Searched[R]:
+        ends = {number >> NODE_SHIFT: number for number in before}
+        ends = ends or places_of(self._read, search.table, self._nodes(), wanted.until)
+        step = look_back(self._read, search.table, ends, rows)
+        values = {
+            "handset": wanted.handset,
+            "since": wanted.since,
+            "until": wanted.until,
+            "instruction": wanted.instruction,
+            "outcome": wanted.outcome,
+            "state": wanted.state,
+            "limit": limit,
+        }
+        by_node = [
+            self._first(search, {**values, "low": low, "before": end}, wanted.sees)
+            for low, end in step.ranges
+        ]
+        found = list(islice(merge(*by_node, key=lambda sms: -sms.at), limit))
+        if len(found) == limit:
+            reached = {sms.number >> NODE_SHIFT: sms.number for sms in found}
+            return Searched(found, tuple({**ends, **reached}.values()), found[-1].at, step.rows)
+        over = step.rows < rows or step.at < wanted.since - SLACK_MS
+        return Searched(found, () if over else tuple(step.ends.values()), step.at, step.rows)
+
+    def _first(
+        self, search: "_Search[R]", values: dict[str, Any], sees: Callable[[str], bool] | None
+    ) -> list[R]:
+        """Give the first records of one node. Of customers who may not be seen only the number is read."""
+        if sees is None:
+            return list(map(search.record, self._read(search.records, values)))
+        seen = (number for number, msisdn in self._read(search.handsets, values) if sees(msisdn))
+        numbers = list(islice(seen, values["limit"]))
+        return list(map(search.record, self._read(search.by_numbers, (numbers,)))) if numbers else []
 
     def _theirs(self, theirs: str, record: Callable[[Row], R], msisdn: str, step: Step) -> list[R]:
         """The SMS of a handset that a step looked at: by number where one node had them, else by time."""
@@ -238,6 +302,16 @@ class PostgresReader:
         """Search the primary key."""
         return figures.first_figure(self._read)
 
+    def customer(self, msisdn: str) -> Customer | None:
+        """Look into the table by its key."""
+        rows = self._read(_CUSTOMER, (int(msisdn),))
+        return without_password(customer_of(rows[0])) if rows else None
+
+    def holder(self, fetion_number: str) -> str | None:
+        """Look into the index of Fetion numbers."""
+        rows = self._read(_HOLDER, (int(fetion_number),))
+        return str(rows[0][0]) if rows else None
+
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
@@ -291,6 +365,35 @@ def _downlink(row: Row) -> DownlinkRecord:
     address = (number, cause, msisdn, account, source, destination, ton, npi)
     values = (*address, shown, secret, reference, at, expires_at, Delivery(state), *counts, Kind(kind))
     return DownlinkRecord(*values)
+
+
+class _Search(NamedTuple, Generic[R]):
+    """The statements of a search in one table.
+
+    records, handsets: what is wanted, whole, or number and handset only. by_numbers: some records.
+    """
+
+    table: Table
+    records: str
+    handsets: str
+    by_numbers: str
+    record: Callable[[Row], R]
+
+
+_SEARCH_IN: Final = _Search(
+    "journal",
+    f"{_JOURNAL} {_WANTED_IN} LIMIT %(limit)s",
+    f"SELECT number, msisdn FROM journal {_WANTED_IN}",  # noqa: S608
+    f"{_JOURNAL} WHERE number = ANY(%s) ORDER BY number DESC",
+    _journal_record,
+)
+_SEARCH_OUT: Final = _Search(
+    "outbox",
+    f"{_OUTBOX} {_WANTED_OUT} LIMIT %(limit)s",
+    f"SELECT number, msisdn FROM outbox {_WANTED_OUT}",  # noqa: S608
+    f"{_OUTBOX} WHERE number = ANY(%s) ORDER BY number DESC",
+    _downlink,
+)
 
 
 def _attempt(row: Row) -> Attempt:

@@ -64,6 +64,10 @@ _EARLY_END = """
 SELECT max(at) FROM (SELECT at FROM early_receipt WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
 """
 _EARLY = "DELETE FROM early_receipt WHERE at <= %(end)s"
+_ACTION_END = """
+SELECT max(at) FROM (SELECT at FROM operator_action WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
+"""
+_ACTION = "DELETE FROM operator_action WHERE at <= %(end)s"
 
 
 async def forget(db: Db, node: int, before: int, limit: int) -> int:
@@ -89,5 +93,5 @@ async def forget(db: Db, node: int, before: int, limit: int) -> int:
         values["first"] = await one(db, _FIRST, values)
         gone.append(await delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS, _RECEIPTS))
     gone += [await delete(_ASKED_END, _ASKED), await delete(_POSTED_END, _POSTED)]
-    gone.append(await delete(_EARLY_END, _EARLY))
+    gone += [await delete(_EARLY_END, _EARLY), await delete(_ACTION_END, _ACTION)]
     return max(gone)

@@ -7,11 +7,13 @@ import orjson
 import psycopg
 
 from commands.model import LoadKeys, Result, World
-from gateway.message import Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.message import OPERATOR, Commit, Expected, MobileTerminated, StoredPart, Watermark
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, RecentSms, StorageError, StoreUnusable
 from gateway.storage.folding import Cache
 from gateway.storage.postgresql import customers
+from gateway.storage.postgresql.accounts import AccountCalls
+from gateway.storage.postgresql.actions import ActionCalls
 from gateway.storage.postgresql.candidates import Candidates, find, recover
 from gateway.storage.postgresql.enquiries import EnquiryCalls
 from gateway.storage.postgresql.events import EventCalls, EventNumbers
@@ -42,14 +44,14 @@ SELECT greatest((SELECT settled_at FROM node WHERE number = %s),
 _MATCHING_ENDS: Final = "SELECT min(msisdn), max(msisdn) FROM customer WHERE matching = 1"
 _MATCHING: Final = "SELECT msisdn FROM customer WHERE matching = 1 AND msisdn >= %s ORDER BY msisdn LIMIT %s"
 # Backwards from the end of the journal of this node: its numbers grow with time, and `at` has no index.
-_RECENT: Final = """
+_RECENT: Final = f"""
 SELECT at, msisdn, text, destination, outcome, detail FROM journal
 WHERE number > coalesce((
         SELECT number FROM journal WHERE number BETWEEN %(first)s AND %(last)s AND at < %(since)s
         ORDER BY number DESC LIMIT 1), %(first)s - 1)
-    AND number <= %(last)s AND instruction != ''
+    AND number <= %(last)s AND instruction != '' AND account != '{OPERATOR}'
 ORDER BY number DESC LIMIT %(limit)s
-"""
+"""  # noqa: S608
 _WAITING: Final = f"""
 SELECT {LEAVING} FROM outbox WHERE node = %s AND state = 0 AND number > %s AND NOT moved
 ORDER BY number LIMIT %s
@@ -66,7 +68,16 @@ UPDATE outbox SET repeat = TRUE WHERE node = %s AND state = 0 AND NOT repeat AND
 _RECOVERED: Final = "UPDATE node SET recovered = TRUE WHERE number = %s"
 
 
-class PostgresStore(EventCalls, FigureCalls, NodeCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls):
+class PostgresStore(
+    EventCalls,
+    FigureCalls,
+    NodeCalls,
+    ProvinceCalls,
+    ReceiptCalls,
+    EnquiryCalls,
+    AccountCalls,
+    ActionCalls,
+):
     """Store in one schema of a database: gateway.storage.contract and gateway.storage.nodes say what each
     call promises."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.message import Commit
-from gateway.storage.postgresql import answered, candidates, customers, events, provinces, receipts
+from gateway.storage.postgresql import actions, answered, candidates, customers, events, provinces, receipts
 from gateway.storage.postgresql.link import Statement
 from gateway.storage.postgresql.owner import Owner
 from gateway.storage.postgresql.rows import (
@@ -117,6 +117,7 @@ def statements(commit: Commit, owner: Owner, numbers: events.EventNumbers) -> It
         yield events.inserting(commit.events, numbers)
     yield from provinces.statements(commit)
     yield from receipts.statements(commit)
+    yield from actions.statements(commit)
     yield from candidates.statements(commit, node)
     if owner.shared:
         yield from answered.statements(commit, node)

@@ -2,27 +2,34 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 import orjson
 
-from commands.model import Hidden
+from commands.model import Customer, Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
+from gateway.storage.bisection import first_behind
 from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.figures import FigureQuery, FigureRow
 from gateway.storage.reader import (
     ENDLESS,
     JOINED_WITHIN,
     REPLIES_WITHIN,
+    SLACK_MS,
     ClosedDownlink,
     CustomerOrders,
     DownlinkRecord,
     JournalRecord,
     LookedAt,
+    Position,
+    Searched,
+    Wanted,
 )
-from gateway.storage.records import customer_of
+from gateway.storage.records import customer_of, without_password
 from gateway.storage.sqlite import figures
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
 from gateway.storage.sqlite.outgoing import waiting
@@ -75,6 +82,20 @@ _OUTBOX_STEP = """
 SELECT min(number), min(at), count(*)
 FROM (SELECT number, at FROM outbox WHERE number < ? ORDER BY number DESC LIMIT ?)
 """
+# :handset "" and so on: any.
+_WANTED = """
+WHERE number < :before AND number >= :low AND at >= :since AND at < :until
+    AND substr(msisdn, 1, length(:handset)) = :handset"""
+_WANTED_IN = f"""{_WANTED}
+    AND (:instruction = '' OR instruction = :instruction) AND (:outcome = '' OR outcome = :outcome)
+ORDER BY number DESC
+"""
+_WANTED_OUT = f"""{_WANTED} AND (:state IS NULL OR state = :state)
+    AND (:instruction = '' OR :instruction = (SELECT instruction FROM journal WHERE number = cause))
+ORDER BY number DESC
+"""  # noqa: S608
+_JOURNAL_FROM = "SELECT number, at FROM journal WHERE number >= ? ORDER BY number LIMIT 1"
+_OUTBOX_FROM = "SELECT number, at FROM outbox WHERE number >= ? ORDER BY number LIMIT 1"
 _JOURNAL_ENDING = """
 SELECT number FROM (SELECT number FROM journal ORDER BY number DESC LIMIT ?) WHERE number & ? = ?
 """
@@ -96,8 +117,13 @@ _ORDER_PAGE = """
 SELECT msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching FROM customer
 WHERE msisdn > :after AND json_extract(doc, '$.orders') IS NOT NULL ORDER BY msisdn LIMIT :limit
 """
+_CUSTOMER = """
+SELECT msisdn, fetion_number, state, account, spelling, ton, npi, doc, matching FROM customer WHERE msisdn = ?
+"""
+_HOLDER = "SELECT msisdn FROM customer WHERE fetion_number = ?"
 
 T = TypeVar("T")
+S = TypeVar("S", JournalRecord, DownlinkRecord)
 Row = tuple[Any, ...]
 
 
@@ -166,6 +192,63 @@ class SqliteReader:
         found = list(map(record, self._read(theirs, (before, low, msisdn))))
         return LookedAt(found, low if count == rows else 0, at, count)
 
+    def search_in(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[JournalRecord]:
+        """Go backwards from the place of the latest time that is wanted."""
+        return self._search(_SEARCH_IN, wanted, before, rows, limit)
+
+    def search_out(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[DownlinkRecord]:
+        """The same in the other table."""
+        return self._search(_SEARCH_OUT, wanted, before, rows, limit)
+
+    def _begin(self, first: str, until: int) -> int:
+        """Find the number below which all SMS before a time are."""
+        if until == ENDLESS:
+            return ENDLESS
+
+        def probe(number: int) -> tuple[int, int] | None:
+            rows = self._read(first, (number,))
+            return (rows[0][0], rows[0][1]) if rows else None
+
+        return first_behind(probe, 0, ENDLESS, until + SLACK_MS)
+
+    def _search(
+        self, search: "_Search[S]", wanted: Wanted, before: Position, rows: int, limit: int
+    ) -> Searched[S]:
+        begin = before[0] if before else self._begin(search.place, wanted.until)
+        [(low, at, count)] = self._read(search.step, (begin, rows))
+        if low is None:
+            return Searched([], (), 0, 0)
+        values = {
+            "before": begin,
+            "low": low,
+            "handset": wanted.handset,
+            "since": wanted.since,
+            "until": wanted.until,
+            "instruction": wanted.instruction,
+            "outcome": wanted.outcome,
+            "state": wanted.state,
+            "limit": limit,
+        }
+        if wanted.sees is None:
+            found = list(map(search.record, self._read(search.records, values)))
+        else:
+            found = self._seen(search, values, wanted.sees, limit)
+        if len(found) == limit:
+            return Searched(found, (found[-1].number,), found[-1].at, count)
+        over = count < rows or at < wanted.since - SLACK_MS
+        return Searched(found, () if over else (low,), at, count)
+
+    def _seen(
+        self, search: "_Search[S]", values: dict[str, Any], sees: Callable[[str], bool], limit: int
+    ) -> list[S]:
+        """Give the first records of customers who may be seen. Of the others only the number is read."""
+        try:
+            with closing(self._db.execute(search.handsets, values)) as rows:
+                numbers = list(islice((number for number, msisdn in rows if sees(msisdn)), limit))
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        return [search.record(row) for number in numbers for row in self._read(search.by_number, (number,))]
+
     def ending(self, tail: int, bits: int, rows: int) -> list[int]:
         """Go backwards through the keys of both tables."""
         values = (rows, (1 << bits) - 1, tail)
@@ -208,11 +291,24 @@ class SqliteReader:
         """Search the primary key."""
         return figures.first_figure(self._read)
 
+    def customer(self, msisdn: str) -> Customer | None:
+        """Look into the table by its key."""
+        rows = self._read(_CUSTOMER, (int(msisdn),))
+        return without_password(customer_of(rows[0])) if rows else None
+
+    def holder(self, fetion_number: str) -> str | None:
+        """Look into the index of Fetion numbers."""
+        rows = self._read(_HOLDER, (int(fetion_number),))
+        return str(rows[0][0]) if rows else None
+
     def _read(self, statement: str, values: Sequence[Any] | dict[str, int]) -> list[Row]:
         try:
             return self._db.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise StoreUnusable(f"{self._path}: the store cannot be read: {error}") from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> StoreUnusable:
+        return StoreUnusable(f"{self._path}: the store cannot be read: {error}")
 
     def _paged(
         self, statement: str, record: Callable[[Row], T], begin: int = 0, end: int = ENDLESS
@@ -249,6 +345,39 @@ def _downlink(row: Row) -> DownlinkRecord:
     left = (reference, at, expires_at, Delivery(state), *counts, bool(repeat), session, Kind(kind))
     values = (*address, text, bool(secret), *left)
     return DownlinkRecord(*values)
+
+
+class _Search(NamedTuple, Generic[S]):
+    """The statements of a search in one table.
+
+    place: where a time is. step: how far a step goes. records, handsets: what is wanted, whole, or number and
+    handset only. by_number: one record.
+    """
+
+    place: str
+    step: str
+    records: str
+    handsets: str
+    by_number: str
+    record: Callable[[Row], S]
+
+
+_SEARCH_IN: Final = _Search(
+    _JOURNAL_FROM,
+    _JOURNAL_STEP,
+    f"{_JOURNAL} {_WANTED_IN} LIMIT :limit",
+    f"SELECT number, msisdn FROM journal {_WANTED_IN}",  # noqa: S608
+    _JOURNAL_RECORD,
+    _journal_record,
+)
+_SEARCH_OUT: Final = _Search(
+    _OUTBOX_FROM,
+    _OUTBOX_STEP,
+    f"{_OUTBOX} {_WANTED_OUT} LIMIT :limit",
+    f"SELECT number, msisdn FROM outbox {_WANTED_OUT}",  # noqa: S608
+    _DOWNLINK,
+    _downlink,
+)
 
 
 def _attempt(row: Row) -> Attempt:

@@ -47,6 +47,10 @@ _EARLY_END = """
 SELECT max(at) FROM (SELECT at FROM early_receipt WHERE at < :before ORDER BY at LIMIT :limit)
 """
 _EARLY = "DELETE FROM early_receipt WHERE at <= :end"
+_ACTION_END = """
+SELECT max(at) FROM (SELECT at FROM operator_action WHERE at < :before ORDER BY at LIMIT :limit)
+"""
+_ACTION = "DELETE FROM operator_action WHERE at <= :end"
 
 
 def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
@@ -69,6 +73,6 @@ def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
     values["first"] = db.execute(_FIRST, values).fetchone()[0]
     gone += [delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS, _RECEIPTS), delete(_PRODUCT_END, _PRODUCT)]
     gone += [delete(_ASKED_END, _ASKED), delete(_POSTED_END, _POSTED)]
-    gone.append(delete(_EARLY_END, _EARLY))
+    gone += [delete(_EARLY_END, _EARLY), delete(_ACTION_END, _ACTION)]
     db.execute("COMMIT")
     return max(gone)

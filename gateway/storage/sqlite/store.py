@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from commands.model import LoadKeys, World
-from gateway.message import Commit, Expected, MobileTerminated, StoredPart, Watermark
+from gateway.message import OPERATOR, Commit, Expected, MobileTerminated, StoredPart, Watermark
 from gateway.message_numbers import RUNS
 from gateway.storage.contract import (
     Candidate,
@@ -31,6 +31,9 @@ from gateway.storage.contract import (
     StoreInUse,
     StoreUnusable,
 )
+from gateway.storage.sqlite.accounts import AccountCalls
+from gateway.storage.sqlite.actions import ActionCalls
+from gateway.storage.sqlite.actions import write as write_actions
 from gateway.storage.sqlite.candidates import Candidates
 from gateway.storage.sqlite.checkpoints import KEPT, Checkpoints, sync_fully
 from gateway.storage.sqlite.customers import Customers
@@ -62,14 +65,14 @@ SELECT (SELECT min(msisdn) FROM customer WHERE matching = 1),
     (SELECT max(msisdn) FROM customer WHERE matching = 1)
 """
 _MATCHING = "SELECT msisdn FROM customer WHERE matching = 1 AND msisdn >= ? ORDER BY msisdn LIMIT ?"
-_RECENT = """
+_RECENT = f"""
 SELECT at, msisdn, text, destination,
     CASE WHEN outcome = 'limited' THEN NULL ELSE ifnull(detail ->> '$.replies[0]', '') END
 FROM journal
 WHERE number > ifnull((SELECT number FROM journal WHERE at < ? ORDER BY number DESC LIMIT 1), 0)
-    AND instruction != ''
+    AND instruction != '' AND account != '{OPERATOR}'
 ORDER BY number DESC LIMIT ?
-"""
+"""  # noqa: S608
 _PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SET_KEY_CHECK = """
 INSERT INTO meta VALUES ('key_check', ?)
@@ -100,7 +103,9 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> StoreUnusable:
     return StoreUnusable(f"{path}: {reason}: storage.url must name the store of a gateway, or a new file")
 
 
-class SqliteStore(EventCalls, FigureCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls):
+class SqliteStore(
+    EventCalls, ProvinceCalls, ReceiptCalls, EnquiryCalls, AccountCalls, FigureCalls, ActionCalls
+):
     """Store on one SQLite file; see gateway.storage.contract for what each call promises."""
 
     node = 0
@@ -339,6 +344,7 @@ class SqliteStore(EventCalls, FigureCalls, ProvinceCalls, ReceiptCalls, EnquiryC
             self._events.write(commit.events)
         write_provinces(db, commit)
         write_receipts(db, commit)
+        write_actions(db, commit)
         self._candidates.write(commit)
         if commit.settled is not None:
             number, at = commit.settled

@@ -5,24 +5,33 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
+from argon2 import PasswordHasher
 from starlette.requests import Request
 
+from gateway.operations.console.api.document import document
+from gateway.operations.console.building import SECTIONS
 from gateway.operations.console.rights import HEADQUARTERS, Role, Viewer
+from gateway.storage.accounts import Account
 from gateway.testing import RunningGateway
+from tests.operations.console.schemas import answer_faults
 
 CONSOLE: Mapping[str, Any] = {"console": {"listen": {"host": "127.0.0.1", "port": 0}}}
 """Section of the configuration of a gateway with a console on a free port."""
 PATIENCE = 10.0
+DESCRIPTION: Final = document(SECTIONS, "1.0")
+"""Of the API: each answer that a test gets must be as it says."""
+PASSWORD = "correct horse battery"
 
 
 class Cast:
     """Knows whoever a test says: takes the place of Application.visitors."""
 
-    async def viewer(self, request: Request) -> Viewer | None:
+    async def viewer(self, request: Request, *, used: bool = True) -> Viewer | None:
         """The viewer that the cookie names."""
+        del used
         name, _, rest = request.cookies.get("cast", "").partition("|")
         role, _, province = rest.partition("|")
         return Viewer(name, Role(role), province) if name else None
@@ -84,7 +93,11 @@ class Browser:
             asyncio.timeout(PATIENCE),
             self._opened(method, path, headers, body) as (status, got, reader),
         ):
-            return Answer(status, got, _unchunked(await reader.read(), got))
+            answer = Answer(status, got, _unchunked(await reader.read(), got))
+        if path.startswith("/api/"):
+            wrong = answer_faults(DESCRIPTION, method, path, status, answer.json)
+            assert not wrong, wrong
+        return answer
 
     @contextlib.asynccontextmanager
     async def _opened(
@@ -106,6 +119,22 @@ class Browser:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+
+async def logged_in(
+    gateway: RunningGateway, role: Role = Role.ADMINISTRATOR, province: str = HEADQUARTERS, name: str = "ada"
+) -> Browser:
+    """A browser in which somebody has logged in, by the login page, with an account made for it."""
+    console = gateway.app.console
+    assert console is not None, "the configuration wants CONSOLE"
+    services = console.application.services
+    hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    await services.store.put_account(Account(name, hashed, role.value, province, services.clock.now_ms()))
+    visitor = Browser(console.port)
+    answer = await visitor.post("/login", {"name": name, "password": PASSWORD})
+    assert answer.status == 303, answer.text
+    visitor.cookie = answer.headers["set-cookie"].partition(";")[0]
+    return visitor
 
 
 def browser(gateway: RunningGateway, role: Role | None = None, province: str = HEADQUARTERS) -> Browser:

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commands.model import Hidden, Result
-from gateway.cli.showing import Local, utc
-from gateway.cli.timeline import FORWARDED, Life, Row, reason_limited, timeline, with_pauses
+from gateway.cli.showing import Local
 from gateway.cli.trace import _print_timeline
 from gateway.inbound.guard import Limited
 from gateway.message import FIRST_KEPT, LAST_KEPT, Answer, Attempt, Delivery, Kind, PartReceipt
+from gateway.operations.timeline.records import utc
+from gateway.operations.timeline.steps import FORWARDED, Life, Step, reason_limited, timeline, with_pauses
 from gateway.outbound.attempts import LATE, TWICE
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
@@ -42,12 +43,12 @@ def outgoing(**changed: Any) -> DownlinkRecord:
     return replace(made, **(usual | changed))
 
 
-def rows_of(sms: DownlinkRecord, *attempts: Attempt, wait: tuple[str, int] = ("why", 0)) -> list[Row]:
+def rows_of(sms: DownlinkRecord, *attempts: Attempt, wait: tuple[str, int] = ("why", 0)) -> list[Step]:
     """The timeline of an SMS out alone."""
     return timeline(Life(None, (), [sms], {sms.number: attempts}, {sms.number: wait}), LIMITS)
 
 
-def events(rows: list[Row]) -> list[str]:
+def events(rows: list[Step]) -> list[str]:
     """What happened."""
     return [row.event for row in rows]
 
@@ -122,7 +123,7 @@ def test_one_that_waits() -> None:
 
 def test_pauses_between_rows() -> None:
     """From a row with a time to the next one with a time."""
-    rows = [Row(at, 1, "e", "") for at in (100, 150, 150, 0)]
+    rows = [Step(at, 1, "e", "") for at in (100, 150, 150, 0)]
     assert [pause for _, pause in with_pauses(rows)] == [None, 50, 0, None]
 
 
@@ -171,9 +172,9 @@ def test_times_on_both_sides_of_a_change_of_the_clocks(capsys: pytest.CaptureFix
     """Half past two comes twice: the first one stands under an offset of its own, as does a time to come."""
     first, until = 1_792_888_200_000, 1_806_197_400_000  # 2026-10-25 02:30 and 2027-03-28 03:30, in Berlin
     rows = [
-        Row(first, 1, "received", "in summer"),
-        Row(first + 3_600_000, 1, "attempt", "in winter"),
-        Row(0, 1, "waiting", "till", until),
+        Step(first, 1, "received", "in summer"),
+        Step(first + 3_600_000, 1, "attempt", "in winter"),
+        Step(0, 1, "waiting", "till", until),
     ]
     _print_timeline(rows, Local("Europe/Berlin"))
     said = [line.strip() for line in capsys.readouterr().out.splitlines()]

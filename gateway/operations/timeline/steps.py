@@ -1,15 +1,16 @@
-"""The timeline of one SMS: what the store keeps of it and of what it caused, in order of time. Pure."""
+"""The steps of one SMS: what the store keeps of it and of what it caused, in order of time. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from commands.model import Result
-from gateway.cli.showing import state_of, utc
 from gateway.message import (
+    BY,
     DONE,
     FIRST_KEPT,
     LAST_KEPT,
+    OPERATOR,
     PART,
     TABLES,
     Answer,
@@ -21,6 +22,7 @@ from gateway.message import (
     message_id,
     short_id,
 )
+from gateway.operations.timeline.records import state_of, utc
 from gateway.outbound.attempts import LATE, TWICE
 from gateway.outbound.waiting import moved_to
 from gateway.settings import LimitSettings
@@ -87,7 +89,7 @@ class Life:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Step:
     """Something that happened to an SMS. at: ms; 0: now, or it is not known when. until: ms; 0: open. more:
     for programs."""
 
@@ -109,7 +111,7 @@ class Row:
         return head | ({"until": utc(self.until)} if self.until else {}) | dict(self.more)
 
 
-def timeline(life: Life, limits: LimitSettings) -> list[Row]:
+def timeline(life: Life, limits: LimitSettings) -> list[Step]:
     """Return the rows of an SMS and of what it caused; those without a time come last."""
     rows = [row for part in life.parts for row in _part(part, life)]
     if life.message is not None:
@@ -129,19 +131,21 @@ def reason_limited(sms: JournalRecord | JournalEntry, limits: LimitSettings) -> 
     return (_GUARD.get(guard) or _SILENT.get(silent, _SILENT[""])).format(limits)
 
 
-def _part(part: JournalRecord, life: Life) -> Iterator[Row]:
+def _part(part: JournalRecord, life: Life) -> Iterator[Step]:
     whole = life.message
     joined = f", joined into {short_id(message_id(whole.number))}" if whole is not None else ""
-    yield Row(
+    yield Step(
         part.at, part.number, "part", f"a part came on {_place(part, life)}{joined}", more=_came(part, life)
     )
     yield from _repeated(part)
 
 
-def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator[Row]:
+def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator[Step]:
     whole = f", the last of {sms.parts} parts" if sms.parts > 1 else ""
     text = f"{sms.source} > {sms.destination} on {_place(sms, life)}{whole}"
-    yield Row(sms.at, sms.number, "received", text, more=_came(sms, life))
+    if sms.account == OPERATOR:
+        text = asked_by(sms)
+    yield Step(sms.at, sms.number, "received", text, more=_came(sms, life))
     code = f", code {sms.code}" if sms.code != DONE else ""
     why = reason_limited(sms, limits) or str(sms.detail.get("error", "") or sms.detail.get("reason", ""))
     if sms.outcome == PART:
@@ -151,29 +155,36 @@ def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator
     text = f"{sms.instruction or '-'}: {sms.outcome}{code}{f'; {why}' if why else ''}"
     version = sms.detail.get(TABLES, "")
     more = {"instruction": sms.instruction, "outcome": sms.outcome, "code": sms.code, "tables": version}
-    yield Row(sms.at, sms.number, "executed", text, more=more)
+    yield Step(sms.at, sms.number, "executed", text, more=more)
     for event in sms.detail.get("events", ()):
-        yield Row(sms.at, sms.number, "event", f"{event['event']} of {event['msisdn']}")
+        yield Step(sms.at, sms.number, "event", f"{event['event']} of {event['msisdn']}")
     yield from _repeated(sms)
 
 
-def _repeated(sms: JournalRecord) -> Iterator[Row]:
+def asked_by(sms: JournalRecord) -> str:
+    """Say who wanted an operator's action, what it was, and why."""
+    by = sms.detail.get(BY, {})
+    what, why = by.get("action", "-"), by.get("reason", "-")
+    return f"{by.get('actor', '-')} at the console: {what} {sms.msisdn}: {why}"
+
+
+def _repeated(sms: JournalRecord) -> Iterator[Step]:
     if sms.repeated_at:
         text = "it came again (a retransmission): recognised, not executed again; only the last time is kept"
-        yield Row(sms.repeated_at, sms.number, "repeated", text)
+        yield Step(sms.repeated_at, sms.number, "repeated", text)
 
 
-def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
+def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Step]:
     attempts = life.attempts.get(sms.number, ())
     parts = "1 part" if sms.parts == 1 else f"{sms.parts} parts"
     way = f"{sms.source} > {sms.destination}, {parts}, through account {sms.account}"
-    yield Row(sms.at, sms.number, "stored", f"{_KINDS[sms.kind]}{way}")
+    yield Step(sms.at, sms.number, "stored", f"{_KINDS[sms.kind]}{way}")
     if sms.repeat and not any(map(_may_have_arrived, attempts)):
         first = attempts[0].left_at if attempts else sms.closed_at
         text = "its gateway ended before it was closed: it may have left earlier"
         if len(attempts) < sms.attempts - (sms.state is Delivery.WAITING):
             text = "it may have left earlier: its gateway ended meanwhile, or an attempt had no response"
-        yield Row(first, sms.number, "restart", text)
+        yield Step(first, sms.number, "restart", text)
     known, account = 0, sms.account
     for each in attempts:
         account = moved_to(each.waited, account)
@@ -204,23 +215,23 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Row]:
     elif sms.state is Delivery.PARKED:
         yield _parked(sms, last)
     else:
-        yield Row(sms.closed_at, sms.number, state_of(sms.state), _STATES[sms.state].format(sms))
+        yield Step(sms.closed_at, sms.number, state_of(sms.state), _STATES[sms.state].format(sms))
 
 
-def _attempt(sms: DownlinkRecord, each: Attempt, account: str) -> Iterator[Row]:
+def _attempt(sms: DownlinkRecord, each: Attempt, account: str) -> Iterator[Step]:
     """The beginning of an attempt, and its end, unless that is the end of the SMS too."""
     more = {"attempt": each.ordinal, **_on(account, each.session, each.remote)}
     waited = f"; before it: {each.waited}" if each.waited else ""
     text = f"attempt {each.ordinal} leaves on {_session(each.session, each.remote)}{waited}"
-    yield Row(each.left_at, sms.number, "attempt", text, more=more)
+    yield Step(each.left_at, sms.number, "attempt", text, more=more)
     if each.result is Answer.OK and each.status == TWICE:
         text = f"attempt {each.ordinal}: {_ANSWERS[each.result]} too: {TWICE}"
-        yield Row(each.at, sms.number, "twice", text, more=more | {"result": each.result.value})
+        yield Step(each.at, sms.number, "twice", text, more=more | {"result": each.result.value})
     if each.result is not Answer.OK:
         part = f"part {each.part} of {sms.parts}: " if sms.parts > 1 else ""
         text = f"attempt {each.ordinal}: {part}{_ANSWERS[each.result].format(each)}"
         more = more | {"result": each.result.value, "status": each.status, "part": each.part}
-        yield Row(each.at, sms.number, each.result.value, text, more=more)
+        yield Step(each.at, sms.number, each.result.value, text, more=more)
 
 
 def _may_have_arrived(each: Attempt) -> bool:
@@ -233,7 +244,7 @@ def _closed_late(sms: DownlinkRecord, each: Attempt) -> bool:
     return each.status == LATE and each.part == sms.parts
 
 
-def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life, account: str) -> Row:
+def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life, account: str) -> Step:
     remote = (
         last.remote if last is not None and last.result is Answer.OK else life.remotes.get(sms.session, "")
     )
@@ -244,10 +255,10 @@ def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life, a
         parts += ", after the response timer"
     more = {"attempt": ordinal, **_on(account, sms.session, remote), "result": Answer.OK.value}
     text = f"attempt {ordinal}{session}, account {account}: {_ANSWERS[Answer.OK]}{parts}{named}"
-    return Row(sms.closed_at, sms.number, state_of(Delivery.SENT), text, more=more)
+    return Step(sms.closed_at, sms.number, state_of(Delivery.SENT), text, more=more)
 
 
-def _receipt(sms: DownlinkRecord, part: PartReceipt) -> Iterator[Row]:
+def _receipt(sms: DownlinkRecord, part: PartReceipt) -> Iterator[Step]:
     """What the receipts of a part say so far."""
     which = f"part {part.part} of {part.parts}, " if part.parts > 1 else ""
     named = f"{which}which the peer calls {part.remote_id or 'nothing'}"
@@ -261,40 +272,40 @@ def _receipt(sms: DownlinkRecord, part: PartReceipt) -> Iterator[Row]:
     }
     if part.receipted_at:
         text = f"receipt of {named}: {part.said or '-'}{error}"
-        yield Row(part.receipted_at, sms.number, "receipt", text, more=more)
+        yield Step(part.receipted_at, sms.number, "receipt", text, more=more)
     elif part.until:
         text = f"no receipt has come of {named}: it is waited for"
-        yield Row(0, sms.number, "receipt", text, part.until, more)
+        yield Step(0, sms.number, "receipt", text, part.until, more)
     else:
         why = part.error or "only failures are told"
-        yield Row(0, sms.number, "receipt", f"no receipt has come of {named}: {why}", more=more)
+        yield Step(0, sms.number, "receipt", f"no receipt has come of {named}: {why}", more=more)
 
 
-def _receipted(sms: DownlinkRecord, life: Life) -> Row:
+def _receipted(sms: DownlinkRecord, life: Life) -> Step:
     """What its receipts say of the whole."""
     parts = life.receipts.get(sms.number, ())
     at = max((part.receipted_at for part in parts), default=0)
-    return Row(at, sms.number, state_of(sms.state), _STATES[sms.state])
+    return Step(at, sms.number, state_of(sms.state), _STATES[sms.state])
 
 
-def _waiting(sms: DownlinkRecord, known: int, wait: tuple[str, int]) -> Iterator[Row]:
+def _waiting(sms: DownlinkRecord, known: int, wait: tuple[str, int]) -> Iterator[Step]:
     if sms.attempts > known:
         text = f"attempt {sms.attempts} has begun; its answer is not known yet"
-        yield Row(0, sms.number, "attempt", text, more={"attempt": sms.attempts})
+        yield Step(0, sms.number, "attempt", text, more={"attempt": sms.attempts})
     reason, until = wait
-    yield Row(0, sms.number, state_of(sms.state), reason, until)
+    yield Step(0, sms.number, state_of(sms.state), reason, until)
 
 
-def _parked(sms: DownlinkRecord, last: Attempt | None) -> Row:
+def _parked(sms: DownlinkRecord, last: Attempt | None) -> Step:
     name = message_id(sms.number)
     text = (
         f"{sms.error}; fetion-gateway outbox retry {name} sends it once more,"
         f" fetion-gateway outbox drop {name} gives it up"
     )
-    return Row(last.at if last else 0, sms.number, state_of(sms.state), text)
+    return Step(last.at if last else 0, sms.number, state_of(sms.state), text)
 
 
-def _gap(sms: DownlinkRecord, first: int, last: int, at: int) -> Iterator[Row]:
+def _gap(sms: DownlinkRecord, first: int, last: int, at: int) -> Iterator[Step]:
     """Attempts of which the store keeps nothing."""
     if first > last:
         return
@@ -302,7 +313,7 @@ def _gap(sms: DownlinkRecord, first: int, last: int, at: int) -> Iterator[Row]:
     why = "the gateway ended before the answer, or an earlier version sent it"
     if first > FIRST_KEPT:
         why = f"a store keeps the first {FIRST_KEPT} and the last {LAST_KEPT}"
-    yield Row(at, sms.number, "attempts", f"{which}: not known ({why})")
+    yield Step(at, sms.number, "attempts", f"{which}: not known ({why})")
 
 
 def _place(sms: JournalRecord, life: Life) -> str:
@@ -316,7 +327,8 @@ def _session(number: int, remote: str) -> str:
 
 def _came(sms: JournalRecord, life: Life) -> dict[str, Any]:
     on = _on(sms.account, sms.session, life.remotes.get(sms.session, ""))
-    return on | {"sequence": sms.sequence}
+    by = {BY: dict(sms.detail[BY])} if BY in sms.detail else {}
+    return on | {"sequence": sms.sequence} | by
 
 
 def _on(account: str, session: int, remote: str) -> dict[str, Any]:
@@ -324,7 +336,7 @@ def _on(account: str, session: int, remote: str) -> dict[str, Any]:
     return {"account": account, "session": session or None, "remote": remote or None}
 
 
-def with_pauses(rows: Iterable[Row]) -> Iterator[tuple[Row, int | None]]:
+def with_pauses(rows: Iterable[Step]) -> Iterator[tuple[Step, int | None]]:
     """Give each row with the time (ms) since the one before; None for the first and where a time lacks."""
     before = 0
     for row in rows:

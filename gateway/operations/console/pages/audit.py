@@ -1,0 +1,37 @@
+"""The section audit of the console: who has an account, and what was done."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from gateway.operations.console.page import Page, Section, Visit
+from gateway.operations.console.rights import Right
+
+ROWS: Final = 100
+NEWEST: Final = (1 << 63) - 1
+MOBILE: Final = 11
+"""Digits of a mobile, the middle four of which are hidden."""
+
+
+async def show(visit: Visit) -> Response:
+    """Accounts, and the last entries; with ?before= older ones."""
+    store = visit.services.store
+    said = visit.request.query_params.get("before", "")
+    before = int(said) if said.isascii() and said.isdigit() and len(said) <= len(str(NEWEST)) else NEWEST
+    found = await store.audit(min(before, NEWEST), ROWS)
+    rows = [
+        entry._asdict() | {"at": visit.time(entry.at), "subject": masked(entry.subject)} for _, entry in found
+    ]
+    older = found[-1][0] if len(found) == ROWS else 0
+    first = before == NEWEST
+    accounts = await store.accounts() if first else []
+    return visit.page("audit.html", rows=rows, older=older, accounts=accounts, first=first)
+
+
+def masked(subject: str) -> str:
+    """A mobile without its middle digits; everything else as it is."""
+    mobile = subject.isascii() and subject.isdigit() and len(subject) == MOBILE
+    return f"{subject[:3]}****{subject[7:]}" if mobile else subject
+
+
+SECTION = Section("audit", "/audit", Right.ACCOUNTS, (Page("/audit", show, Right.ACCOUNTS),))

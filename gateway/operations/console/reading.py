@@ -1,0 +1,59 @@
+"""Reads the store for pages, in threads: a few readings at a time, and a bounded number that wait."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+from gateway.operations.console.refused import Refused
+from gateway.storage.contract import StoreUnusable
+from gateway.storage.reader import Reader
+
+T = TypeVar("T")
+
+THREADS: Final = 2
+"""Readings at a time: more would take the processor from SMS."""
+WAITING: Final = 16
+"""Readings that wait for one of these threads at most."""
+
+
+class Reading:
+    """Runs functions with a Reader of their own. It is used in the event loop."""
+
+    def __init__(self, open_reader: Callable[[], Reader]) -> None:
+        self._open_reader = open_reader
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="console-read")
+        self._places = threading.BoundedSemaphore(THREADS + WAITING)
+
+    async def read(self, function: Callable[[Reader], T]) -> T:
+        """Return what a function gives for a Reader, which is opened for it, in a thread, and then closed.
+
+        Raises Refused 503 if too many wait, and if the store cannot be read now.
+        """
+        if not self._places.acquire(blocking=False):
+            reason = "too many pages read the store at this moment: try again in some seconds"
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+        try:
+            job = self._executor.submit(self._run, function)
+        except RuntimeError as error:  # closed
+            self._places.release()
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the gateway stops") from error
+        # A visitor who goes away frees the place only when his reading has ended.
+        job.add_done_callback(lambda _: self._places.release())
+        try:
+            return await asyncio.wrap_future(job)
+        except StoreUnusable as error:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"the store cannot be read: {error}") from error
+
+    def close(self) -> None:
+        """Begin no reading any more; what is being read ends by itself."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, function: Callable[[Reader], T]) -> T:
+        reader = self._open_reader()
+        try:
+            return function(reader)
+        finally:
+            reader.close()

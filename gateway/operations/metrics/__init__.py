@@ -1,0 +1,1 @@
+"""Metrics: what the gateway counts while it works, and how monitoring systems read it."""

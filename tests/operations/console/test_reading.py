@@ -1,0 +1,53 @@
+"""Pages read the store in threads, few at a time."""
+
+import asyncio
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gateway.operations.console.reading import THREADS, WAITING, Reading
+from gateway.operations.console.refused import Refused
+from gateway.storage.contract import StoreUnusable
+from gateway.storage.engines import open_reader
+from gateway.testing import running_gateway
+from tests.operations.console.browser import CONSOLE
+
+
+async def test_a_page_reads_the_store(tmp_path: Path) -> None:
+    """A function gets a Reader, in another thread."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        reading = Reading(lambda: open_reader(gateway.app.settings.storage.path))
+        read = await reading.read(lambda reader: (reader.count_waiting(), threading.current_thread()))
+        reading.close()
+    assert read[0] == 0
+    assert read[1] is not threading.main_thread()
+
+
+async def test_a_store_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    """It is a refusal with the reason, no bug."""
+    reading = Reading(lambda: open_reader(tmp_path / "none.db"))
+    with pytest.raises(Refused, match=r"none\.db") as refused:
+        await reading.read(lambda reader: reader.count_waiting())
+    reading.close()
+    assert refused.value.status == 503
+    assert isinstance(refused.value.__cause__, StoreUnusable)
+
+
+async def test_too_many_readings_are_refused() -> None:
+    """Only so many run and wait; the next one is refused at once, and a place that is free is given again."""
+    gate = threading.Event()
+    nothing: Any = SimpleNamespace(close=lambda: None)
+    reading = Reading(lambda: nothing)
+    held = [asyncio.ensure_future(reading.read(lambda _: gate.wait(10))) for _ in range(THREADS + WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(Refused, match="too many"):
+        await reading.read(lambda _: None)
+    gate.set()
+    assert all(await asyncio.gather(*held))
+    assert await reading.read(lambda _: "free") == "free"
+    reading.close()
+    with pytest.raises(Refused, match="stops"):
+        await reading.read(lambda _: None)

@@ -1,0 +1,197 @@
+"""Ten million SMS in a year and 31 provinces: how long every page of the statistics takes, how large the
+figures are, and how fast they are folded."""
+
+import itertools
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from commands.tables import Tables
+from gateway.operations.console.rights import Role
+from gateway.operations.console.statistics.asking import MOST
+from gateway.operations.console.statistics.catalogue import load_catalogue
+from gateway.storage.contract import Store
+from gateway.storage.figures import Amount, FigureKey, Figures, PeriodKind, begin_of
+from gateway.testing import running_gateway
+from tests.operations.console.browser import CONSOLE, Browser, browser
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+TODAY = date(2007, 6, 1)
+"""Of the clock of a gateway under test."""
+DAYS = 365
+SMS = 10_000_000
+CUSTOMERS = 100_000
+ACTIVE_DAYS = 14
+"""Days of which the proof writes who was active: no page reads it, and it says how large a day is."""
+EVENT = 256
+"""SMS of one event: the largest batch."""
+FOLDS = 400
+WAYS = ("161", "12520", "10086", "province")
+EVENTS = {
+    "service.open": "service/opened",
+    "service.cancel": "service/cancelled",
+    "buddy.add": "buddy/asked",
+    "voice.invite": "voice/invited",
+}
+OUTCOMES = ("done", "refused", "usage", "failed", "asked")
+WITHIN = 1.0
+"""Seconds for a page."""
+
+
+class Traffic:
+    """SMS of random customers, always the same: provinces and instructions are used unequally."""
+
+    def __init__(self) -> None:
+        tables = Tables.load()
+        self._random = Random(31)
+        provinces = [code for code in tables.routing.provinces if code != "000"]
+        self._instructions = [*tables.commands.table.rows, ""]
+        self._homes = self._random.choices(provinces, _falling(len(provinces)), k=CUSTOMERS)
+
+    def figures(self, day: str, count: int) -> Figures:
+        """What that many SMS of a day add."""
+        pick, figures = self._random.choices, Figures()
+        customers = self._random.choices(range(CUSTOMERS), k=count)
+        ways = pick(range(len(WAYS)), (50, 40, 8, 2), k=count)
+        whats = pick(self._instructions, _falling(len(self._instructions)), k=count)
+        outcomes = pick(OUTCOMES, (85, 6, 3, 1, 5), k=count)
+        for customer, way, what, outcome in zip(customers, ways, whats, outcomes, strict=True):
+            home = self._homes[customer]
+            keys = [("uplink", what, outcome), ("downlink", "", "sent")]
+            if outcome == "done" and what in EVENTS:
+                keys.append(("event", EVENTS[what], ""))
+            for measure, *rest in keys:
+                key = FigureKey(day, measure, home, WAYS[way], *rest)
+                known = figures.amounts.get(key, Amount(0, 0))
+                figures.amounts[key] = Amount(known.times + 1, known.parts + 1)
+            mobile = (day, f"138{customer:08}")
+            figures.active[mobile] = (home, figures.active.get(mobile, ("", 0))[1] | 1 << way)
+        return figures
+
+
+def fill(path: Path, traffic: Traffic) -> None:
+    """Write a year of figures, as folding leaves them: each day is like that weekday's of the week before."""
+    weekdays = [traffic.figures("", SMS // DAYS) for _ in range(7)]
+    with closing(sqlite3.connect(path)) as db, db:
+        for kind in PeriodKind:
+            periods: dict[str, list[Figures]] = {}
+            for number in range(DAYS, 0, -1):
+                day = TODAY - timedelta(days=number)
+                periods.setdefault(begin_of(kind, day).isoformat(), []).append(weekdays[day.weekday()])
+            for period, days in periods.items():
+                active = _active(days)
+                if kind is PeriodKind.DAY and period >= f"{TODAY - timedelta(days=ACTIVE_DAYS)}":
+                    rows = sorted((kind, period, int(mobile), *each) for mobile, each in active.items())
+                    db.executemany("INSERT INTO active_customer VALUES (?, ?, ?, ?, ?)", rows)
+                amounts = sorted((*key, times, times) for key, times in _amounts(days, active).items())
+                db.executemany(
+                    "INSERT INTO figure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [(kind, measure, period, *rest) for _, measure, *rest in amounts],
+                )
+
+
+def sizes(path: Path) -> Iterator[str]:
+    """How large the two tables are."""
+    with closing(sqlite3.connect(path)) as db:
+        for table in ("figure", "active_customer"):
+            (rows,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+            (octets,) = db.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (table,)).fetchone()
+            yield f"{table}: {rows:,} rows, {octets / 1e6:,.0f} MB, {octets / rows:.0f} octets each"
+
+
+def _active(days: Sequence[Figures]) -> dict[str, tuple[str, int]]:
+    """Who was active in some days, and by which ways (bits)."""
+    active: dict[str, tuple[str, int]] = {}
+    for figures in {id(each): each for each in days}.values():
+        for (_, mobile), (home, ways) in figures.active.items():
+            active[mobile] = (home, active.get(mobile, ("", 0))[1] | ways)
+    return active
+
+
+def _amounts(days: Sequence[Figures], active: Mapping[str, tuple[str, int]]) -> Counter[FigureKey]:
+    """The figures of some days together."""
+    times: Counter[FigureKey] = Counter()
+    for figures in days:
+        for key, amount in figures.amounts.items():
+            times[key] += amount.times
+    for home, ways in active.values():
+        times[FigureKey("", "active", home, "", "", "")] += 1
+        for bit, way in enumerate(WAYS):
+            if ways >> bit & 1:
+                times[FigureKey("", "active", home, way, "", "")] += 1
+    return times
+
+
+def _falling(count: int) -> Sequence[float]:
+    """Weights of which the first is the greatest."""
+    return [1 / (place + 2) for place in range(count)]
+
+
+def say(line: str) -> None:
+    """What the proof has measured."""
+    sys.stdout.write(f"{line}\n")
+
+
+async def test_ten_million_sms(tmp_path: Path) -> None:
+    """Every page, file and API answer within a second, of every report, in every kind of period."""
+    traffic = Traffic()
+    async with running_gateway(tmp_path, CONSOLE):
+        """It makes the store."""
+    began = time.monotonic()
+    fill(tmp_path / "fetion.db", traffic)
+    say(f"{SMS:,} SMS of {DAYS} days written in {time.monotonic() - began:.0f} s")
+    for line in sizes(tmp_path / "fetion.db"):
+        say(line)
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        store = gateway.app.store
+        await _fold_events(store, traffic)
+        slowest = [await _timed(browser(gateway, Role.OPERATOR), path) for path in _paths()]
+        slowest.sort(reverse=True)
+        for seconds, path in slowest[:8]:
+            say(f"{1000 * seconds:6.0f} ms  {path}")
+        say(f"{len(slowest)} addresses, {1000 * slowest[len(slowest) // 2][0]:.0f} ms in the middle")
+    assert slowest[0][0] < WITHIN, slowest[0]
+
+
+async def _fold_events(store: Store, traffic: Traffic) -> None:
+    """Fold events as they come from the batch, of today."""
+    events = [traffic.figures(TODAY.isoformat(), EVENT) for _ in range(FOLDS)]
+    began = time.monotonic()
+    for number, figures in enumerate(events):
+        assert await store.fold("scale", number + 1, figures)
+    seconds = time.monotonic() - began
+    say(f"{FOLDS / seconds:,.0f} events of {EVENT} SMS folded a second: {EVENT * FOLDS / seconds:,.0f} SMS")
+
+
+async def _timed(visitor: Browser, path: str) -> tuple[float, str]:
+    began = time.monotonic()
+    answer = await visitor.get(path)
+    assert answer.status == 200, (path, answer.text)
+    return time.monotonic() - began, path
+
+
+def _paths() -> Iterator[str]:
+    """Every report in its longest range, for the network and a province, and narrowed."""
+    catalogue = load_catalogue()
+    yield from (f"/statistics?figure={name}" for name in catalogue.key)
+    yield "/statistics?province=200"
+    for report, (kind, most) in itertools.product(catalogue.reports, MOST.items()):
+        days = {PeriodKind.DAY: most - 1, PeriodKind.WEEK: 364, PeriodKind.MONTH: 364}[kind]
+        asked = f"period={kind.value}&from={TODAY - timedelta(days=days)}&to={TODAY}"
+        yield f"/statistics/{report.id}?period={kind.value}"
+        yield f"/statistics/{report.id}?{asked}"
+        yield f"/statistics/{report.id}?{asked}&province=200"
+        if report.filters:
+            yield f"/statistics/{report.id}?{asked}&way=161"
+        yield f"/statistics/{report.id}/csv?{asked}"
+        yield f"/statistics/{report.id}/xlsx?{asked}"
+        yield f"/api/v1/statistics/{report.id}?{asked}"
