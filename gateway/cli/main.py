@@ -185,7 +185,7 @@ COMMANDS = (
     Entry(
         "stats show",
         "print figures by day, week, month, province, instruction or way of access",
-        "stats --by month --json",
+        "stats show --by month --json",
         "gateway.cli.stats:show",
     ),
     Entry(
