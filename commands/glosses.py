@@ -44,6 +44,10 @@ class Glosses:
         """What the sender of an instruction asks for; None for a chat message and what is no instruction."""
         return self._instructions.get(understood.id) if isinstance(understood, Instruction) else None
 
+    def of_row(self, name: str) -> str | None:
+        """What the sender of an instruction asks for; None for a row that takes any text."""
+        return self._instructions.get(name)
+
     def of_sms(self, text: str) -> str | None:
         """What an SMS of the service says, with its values; None for what is no sentence of ours.
 

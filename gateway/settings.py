@@ -27,6 +27,7 @@ from gateway.channels.smpp.settings import (
 )
 from gateway.events.broker import MqttSettings, Node, Provinces
 from gateway.operations.console.settings import Console, Statistics
+from gateway.operations.telemetry.settings import Telemetry
 from gateway.storage.settings import Storage
 from routing.tablefile import Closed, Fault, KeyPath, Located, TableError, dotted, read
 
@@ -117,6 +118,7 @@ class Settings(Closed):
     tables: TableSettings = TableSettings()
     console: Console = Console()
     statistics: Statistics = Statistics()
+    telemetry: Telemetry = Telemetry()
     logging: Logging = Logging()
     shutdown: Shutdown = Shutdown()
 
@@ -304,12 +306,21 @@ def _across(located: Located[Settings]) -> Iterator[Fault]:
     yield from _accounts(located)
     yield from _links(located)
     yield from _phones(located)
+    yield from _console(located)
     defaults = sum(each.default for each in smpp.accounts) + len(
         {each.account for each in smpp.links if each.default}
     )
     if defaults != 1 and len(smpp.names) > 1:
         reason = f"exactly one account or link must have default: true, not {defaults or 'none'}"
         yield located.fault(("smpp", "accounts"), reason)
+
+
+def _console(located: Located[Settings]) -> Iterator[Fault]:
+    console = located.value.console
+    listen = console.listen
+    if listen is not None and listen.tls is None and not (console.behind_proxy or _is_loopback(listen.host)):
+        reason = "is not loopback, where passwords would pass in the clear: set tls, or console.behind_proxy"
+        yield located.fault(("console", "listen", "host"), reason)
 
 
 def _accounts(located: Located[Settings]) -> Iterator[Fault]:

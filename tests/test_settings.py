@@ -241,7 +241,7 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
             "FETION__",
             "1",
             "unknown key; known: console, limits, logging, mqtt, node, provinces, service, shutdown, smpp,"
-            " statistics, storage, tables",
+            " statistics, storage, tables, telemetry",
         ),
     ],
 )

@@ -20,6 +20,7 @@ from gateway.cli.config import add_config, load_settings
 from gateway.cli.output import print_json
 from gateway.cli.progress import SILENT, Shown, progress
 from gateway.clock import SystemClock
+from gateway.operations.console.server import faults_of as console_faults
 from gateway.operations.control import path_fault, socket_path
 from gateway.settings import Settings
 from gateway.storage.engines import obstacle
@@ -96,7 +97,11 @@ def warnings_of(settings: Located[Settings], tables: Tables) -> Iterator[Fault]:
 
 def tls_faults(settings: Located[Settings]) -> Iterator[Fault]:
     """Yield the settings of TLS whose files cannot be used."""
-    for key, reason in faults_of(settings.value.smpp, SystemClock().now_ms()):
+    now_ms = SystemClock().now_ms()
+    for key, reason in (
+        *faults_of(settings.value.smpp, now_ms),
+        *console_faults(settings.value.console, now_ms),
+    ):
         yield settings.fault(key, reason)
 
 

@@ -21,9 +21,11 @@ from random import Random
 from typing import Final
 
 from gateway.app import Environment, Gateway
+from gateway.cli.demo_console import console_settings, visitor
 from gateway.cli.demo_folder import KEY, STORE, DemoFolder, demo_folder
 from gateway.message import MASKED, PART, JournalEntry, MobileTerminated, message_id
 from gateway.observer import Observer, Remote
+from gateway.operations.console.server import ConsoleUnusable
 from gateway.operations.control import PathTooLong
 from gateway.operations.logs import open_log
 from gateway.operations.timeline.steps import reason_limited
@@ -46,7 +48,10 @@ from gateway.storage.contract import StorageError
 from routing.tablefile import TableError
 
 _LISTEN: Final = "FETION__SMPP__LISTEN__"
-"""Beginning of the variables that a demo obeys: where it listens."""
+"""Beginning of the variables that say where a demo listens."""
+
+_OBEYED: Final = (_LISTEN, "FETION__CONSOLE__LISTEN")
+"""The same, and where its console does."""
 
 _ANOTHER: Final = "13600136000"
 """A handset for a second terminal."""
@@ -75,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     """See gateway.cli.main.Command."""
     try:
         return asyncio.run(_demo(args))
-    except (TableError, KeyFileError, StorageError) as error:
+    except (TableError, KeyFileError, StorageError, ConsoleUnusable) as error:
         say(f"the gateway does not start: {error}", sys.stderr)
     except PathTooLong:
         folder = tempfile.gettempdir()
@@ -99,15 +104,15 @@ def _port_in_use() -> str:
 def demo_settings(folder: Path, log_file: Path, *, free_port: bool) -> Settings:
     """Return the embedded defaults, with store and key in `folder` and JSON lines in `log_file`.
 
-    Of the environment only the address to listen on counts. Raises TableError for a wrong one.
+    Of the environment only the addresses to listen on count. Raises TableError for a wrong one.
     """
-    settings = load(None, {name: value for name, value in os.environ.items() if name.startswith(_LISTEN)})
+    settings = load(None, {name: value for name, value in os.environ.items() if name.startswith(_OBEYED)})
     listen = settings.smpp.listen.model_copy(update={"port": 0} if free_port else {})
     storage = {"url": f"sqlite:///{folder / STORE}", "key_file": folder / KEY}
     return settings.model_copy(
         update={
             "smpp": settings.smpp.model_copy(update={"listen": listen}),
-            "console": settings.console.model_copy(update={"listen": None}),
+            "console": console_settings(settings.console, free_port=free_port),
             "storage": settings.storage.model_copy(update=storage),
             "logging": settings.logging.model_copy(update={"file": log_file, "format": "json"}),
         }
@@ -257,7 +262,7 @@ class _Demo:
         for handset in centre.handsets.values():
             handset.mailbox.unread.clear()
         config = self._folder.write_config(self._gateway.settings, self._where.port)
-        self._window.say(self._addresses(config))
+        self._window.say(self._addresses(config, await visitor(self._gateway)))
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(self._read(centre), name="keyboard")
             reason = await centre.esme.wait_lost()
@@ -282,11 +287,12 @@ class _Demo:
         finally:
             signal.signal(signal.SIGTTIN, before)
 
-    def _addresses(self, config: Path) -> str:
+    def _addresses(self, config: Path, console: str) -> str:
         where, call = self._where, command()
+        page = f"\n  pages  {console}" if console else ""
         return f"""
 The gateway is up, and this window shows every SMS. Ctrl-C stops it.
-  SMPP   {where.host}:{where.port}  system_id {where.system_id}  password {where.password}
+  SMPP   {where.host}:{where.port}  system_id {where.system_id}  password {where.password}{page}
   log    {self._folder.log}; its folder is gone at the end
 In another terminal:
   {call} handset send --config {config} --from {_ANOTHER} --to 161 KTFX

@@ -183,6 +183,18 @@ COMMANDS = (
         "gateway.cli.settle",
     ),
     Entry(
+        "stats show",
+        "print figures by day, week, month, province, instruction or way of access",
+        "stats --by month --json",
+        "gateway.cli.stats:show",
+    ),
+    Entry(
+        "stats rebuild",
+        "count days again from the records of the store, and replace their figures",
+        "stats rebuild --from 2007-03-01 --to 2007-03-31",
+        "gateway.cli.stats:rebuild",
+    ),
+    Entry(
         "store migrate",
         "copy the SQLite store into an empty one on PostgreSQL, and check the copy",
         "store migrate --to postgresql://fetion@db/fetion",
@@ -213,6 +225,33 @@ COMMANDS = (
         "gateway.cli.sheets:import_",
     ),
     Entry(
+        "user add",
+        "make an account of the console; its password is asked for, or read from standard input",
+        "user add ada --role operator --province 200",
+        "gateway.cli.user:user_add",
+    ),
+    Entry("user list", "show the accounts of the console", "user list --json", "gateway.cli.user:user_list"),
+    Entry(
+        "user password",
+        "give an account another password, and log it out",
+        "user password ada",
+        "gateway.cli.user:user_password",
+    ),
+    Entry(
+        "user disable",
+        "let an account log in no more; its logins and tokens end",
+        "user disable ada",
+        "gateway.cli.user:user_disable",
+    ),
+    Entry("user enable", "let it log in again", "user enable ada", "gateway.cli.user:user_enable"),
+    Entry("user remove", "remove an account", "user remove ada", "gateway.cli.user:user_remove"),
+    Entry(
+        "user token",
+        "make a token by which a machine has the rights of an account; it is printed once",
+        "user token ada --token grafana --days 365",
+        "gateway.cli.user:user_token",
+    ),
+    Entry(
         "replay",
         "run the recorded messages through the tables of today and print what differs",
         "replay --journal var/fetion.db --tables new-tables",
@@ -236,11 +275,16 @@ GROUPS = {
     "mqtt": "the broker",
     "outbox": "the SMS that wait to leave",
     "scenario": "scripted handsets",
+    "stats": "figures by day, week and month",
     "store": "the store itself",
     "tables": "the tables: numbers, instructions, sentences, tariffs",
+    "user": "accounts of the console",
 }
 """Help for the first word of commands that have two."""
 
+
+IMPLIED = {"stats": "show"}
+"""What the first word of two means where an option or nothing follows it."""
 
 SILENT = frozenset({"serve", "demo"})
 """Commands that work without standard output, or say themselves what is missing."""
@@ -255,7 +299,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if reason := refusal(sys.platform):
         sys.stderr.write(f"{reason}\n")
         return 2
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = _whole(list(sys.argv[1:] if argv is None else argv))
     replace_unencodable(sys.stdout)
     try:
         parser = build_parser(words)
@@ -281,6 +325,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             _leave_output()
         return 1
     return code
+
+
+def _whole(words: list[str]) -> list[str]:
+    """The words of a command line with the one that they leave out (IMPLIED)."""
+    first, rest = words[:1], words[1:]
+    if first and first[0] in IMPLIED and (not rest or rest[0].startswith("--")) and rest != ["--help"]:
+        return [*first, IMPLIED[first[0]], *rest]
+    return words
 
 
 def _occupy_standard_descriptors() -> None:

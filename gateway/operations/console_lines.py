@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from gateway.message import Acted, message_id
 from gateway.observer import Observer
 
 LONGEST: int = 200
@@ -47,6 +48,18 @@ class ConsoleLines(Observer):
                 reason=reason,
                 suppressed=suppressed,
             )
+
+    def acted(self, acted: Acted, outcome: str) -> None:
+        """console.acted: who did what for whom, and why."""
+        self._log.info(
+            "console.acted",
+            message_id=message_id(acted.number),
+            msisdn=acted.msisdn,
+            action=acted.action,
+            actor=acted.actor,
+            outcome=outcome,
+            reason=acted.reason,
+        )
 
     def console_broken(self, number: str, path: str, error: Exception) -> None:
         """console.fault, with the exception."""

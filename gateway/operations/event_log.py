@@ -15,7 +15,6 @@ from gateway.channels.contract import CannotSend
 from gateway.clock import Clock
 from gateway.message import PART, JournalEntry, MobileTerminated, StoredEvent, message_id
 from gateway.observer import Remote
-from gateway.operations.action_lines import ActionLines
 from gateway.operations.broker_lines import BrokerLines
 from gateway.operations.console_lines import ConsoleLines
 from gateway.operations.line_template import GAP, LineTemplates
@@ -62,9 +61,7 @@ class Rate:
         return suppressed
 
 
-class EventLog(
-    NodeLines, BrokerLines, LinkLines, NetLines, WayLines, ReceiptLines, ActionLines, ConsoleLines
-):
+class EventLog(NodeLines, BrokerLines, LinkLines, NetLines, WayLines, ReceiptLines, ConsoleLines):
     """Writes the lines. home: returns the province code of a mobile."""
 
     def __init__(self, log: Log, clock: Clock, home: Callable[[str], str]) -> None:

@@ -1,22 +1,29 @@
 """Phones of the console in conversations, with one another and with handsets of a real SMS centre."""
 
+import asyncio
 import re
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.channels.phones.channel import LONGEST, UNDER_WAY, Fault, NotSubmitted
+from gateway.channels.phones.channel import LONGEST, UNDER_WAY, Fault, NotSubmitted, PhonesChannel
 from gateway.channels.phones.conversations import KEPT, Conversations, PhoneSms, State
 from gateway.channels.phones.conversations import PHONES as MOST_PHONES
 from gateway.errors import Verdict
 from gateway.message import number_of
+from gateway.observer import Observer
 from gateway.storage.engines import open_reader
+from gateway.storage.figures import PeriodKind
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 from gateway.testing import RunningGateway, running_gateway
 from routing.ranges import MobileRanges
 from tests.channels.phones import ANN, BEN, PHONES, channel_of, gets, writes
+from tests.contracts.channels import Told
+from tests.operations.figures.counts import stored as counted
+from tests.operations.figures.test_gateway import folded
 from tests.support import ALICE
 
 
@@ -57,23 +64,12 @@ async def test_with_a_real_handset(tmp_path: Path) -> None:
         await writes(gateway, ANN, f"HY#{ALICE}")
         question = await alice.expect(ANN)
         await alice.send("是", to=question.sender)
-        await gets(gateway, ANN, "好友")
+        await gets(gateway, ANN, "同意了您的申请")
         await writes(gateway, ANN, "你好 Alice", to=f"12520{ALICE}")
         said = await alice.expect("你好 Alice")
         await alice.send("你好 Ann", to=said.sender)
         heard = await gets(gateway, ANN, "你好 Ann")
     assert heard.other.endswith(ALICE)
-
-
-async def test_two_phones(tmp_path: Path) -> None:
-    """Phones write to each other, also while nobody looks."""
-    async with running_gateway(tmp_path, PHONES) as gateway:
-        for phone in (ANN, BEN):
-            await writes(gateway, phone, "KTFX")
-        await writes(gateway, ANN, f"HY#{BEN}")
-        question = await gets(gateway, BEN, ANN)
-        await writes(gateway, BEN, "是", to=question.other)
-        await gets(gateway, ANN, "好友")
 
 
 async def test_no_way_changes(tmp_path: Path) -> None:
@@ -93,7 +89,7 @@ async def test_no_way_changes(tmp_path: Path) -> None:
     async with running_gateway(tmp_path) as gateway:
         real, ben = await gateway.handset(ANN), await gateway.handset(BEN)
         await real.send("是", to=question.other)
-        await ben.expect("好友")  # never wrote through a centre: the default account
+        await ben.expect("同意了您的申请")  # never wrote through a centre: the default account
         await ben.send("你好", to=f"12520{ANN}")
         await real.expect("你好")
 
@@ -153,7 +149,7 @@ async def test_it_stops_while_an_sms_is_under_way(tmp_path: Path) -> None:
         channel.submit(ANN, "161", "KTFX")
     async with running_gateway(tmp_path, PHONES) as gateway:
         again = await writes(gateway, ANN, "HYLB")
-        await gets(gateway, ANN, "好友")
+        await gets(gateway, ANN, "还没有飞信好友")
     assert again.state is State.SENT
 
 
@@ -173,6 +169,20 @@ async def test_a_password(tmp_path: Path) -> None:
     assert password not in logged
     assert password not in repr(reply)
     assert not in_files(tmp_path, password)
+
+
+async def test_they_count_in_no_figure(tmp_path: Path) -> None:
+    """Figures have what a real handset did, and nothing of a phone, whose home is another province."""
+    async with running_gateway(tmp_path, PHONES) as gateway:
+        alice = await gateway.handset(ALICE)
+        await alice.send("KTFX", to="161")
+        await alice.expect("飞信")
+        for text in ("KTFX", "KTFXJY", "是", "BZ", "??"):
+            await writes(gateway, ANN, text)
+        await folded(gateway)
+        with closing(open_reader(gateway.app.settings.storage.path)) as reader:
+            found = counted(reader, PeriodKind.DAY)
+    assert {province for _, _, province, *_ in found} == {"100"}
 
 
 async def test_rejected(tmp_path: Path) -> None:
@@ -199,18 +209,20 @@ async def test_rejected(tmp_path: Path) -> None:
         (ANN, "161", "half \ud83d", Fault.UNREADABLE),
     ],
 )
-async def test_not_submitted(tmp_path: Path, phone: str, to: str, text: str, fault: Fault) -> None:
+async def test_not_submitted(phone: str, to: str, text: str, fault: Fault) -> None:
     """What no phone can send does not leave, and is not shown."""
-    async with running_gateway(tmp_path, PHONES) as gateway:
-        channel = channel_of(gateway)
-        with pytest.raises(NotSubmitted) as refused:
-            channel.submit(phone, to, text)
-        assert refused.value.fault is fault
-        assert channel.conversations.used == []
+    told, loop = Told(), asyncio.get_running_loop()
+    conversations = Conversations(MobileRanges([ANN]))
+    channel = PhonesChannel(conversations, lambda: 0, told, Observer(), loop.time, count(1))
+    await channel.start()
+    with pytest.raises(NotSubmitted) as refused:
+        channel.submit(phone, to, text)
+    assert refused.value.fault is fault
+    assert conversations.used == []
+    assert told.named("received") == []
 
 
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "😀👨‍👩‍👧", "字" * 60])
-async def test_any_text_arrives(tmp_path: Path, text: str) -> None:
+async def test_any_text_arrives(tmp_path: Path) -> None:
     """HTML, emoji, a long text: the other phone gets what was typed."""
     async with running_gateway(tmp_path, PHONES) as gateway:
         for phone in (ANN, BEN):
@@ -218,10 +230,11 @@ async def test_any_text_arrives(tmp_path: Path, text: str) -> None:
         await writes(gateway, ANN, f"HY#{BEN}")
         question = await gets(gateway, BEN, ANN)
         await writes(gateway, BEN, "是", to=question.other)
-        await gets(gateway, ANN, "好友")
-        await writes(gateway, ANN, text, to=f"12520{BEN}")
-        got = await gets(gateway, BEN, re.escape(text))
-    assert got.other.endswith(ANN)
+        await gets(gateway, ANN, "同意了您的申请")
+        for text in ("<script>alert(1)</script>", "😀👨‍👩‍👧", "字" * 60):
+            await writes(gateway, ANN, text, to=f"12520{BEN}")
+            got = await gets(gateway, BEN, re.escape(text))
+            assert got.other.endswith(ANN)
 
 
 async def test_the_longest_text(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,19 +10,22 @@ from hypothesis import strategies as st
 
 from gateway.message import Commit, Delivery, JournalEntry
 from gateway.storage.contract import Store
-from gateway.storage.reader import SLACK_MS, Position, Reader, Searched, Wanted
+from gateway.storage.reader import SLACK_MS, DownlinkRecord, JournalRecord, Position, Reader, Searched, Wanted
 from tests.contracts.engines import ENGINES, opening, put
 from tests.support import ALICE, BOB, START_MS, leaving, received
 
 MINUTE = 60_000
 
 
-def came(number: int, at: int, msisdn: str = ALICE, **changed: str) -> JournalEntry:
+def came(
+    number: int, at: int, msisdn: str = ALICE, instruction: str = "", outcome: str = "done"
+) -> JournalEntry:
     """An SMS in, so many ms after the start."""
-    return received(number, at=START_MS + at)._replace(msisdn=msisdn, **changed)
+    sms = received(number, at=START_MS + at)
+    return sms._replace(msisdn=msisdn, instruction=instruction, outcome=outcome)
 
 
-def numbers(step: Searched[Any]) -> list[int]:
+def numbers(step: Searched[JournalRecord] | Searched[DownlinkRecord]) -> list[int]:
     """Of what a step found."""
     return [sms.number for sms in step.found]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.message import Asked, Commit, Delivery, EarlyReceipt, PartReceipt, StoredEvent
+from gateway.message import Acted, Asked, Commit, Delivery, EarlyReceipt, PartReceipt, StoredEvent
 from gateway.observer import METHODS
 from gateway.operations.event_log import EventLog
 from gateway.operations.log_lines import LONGEST_VALUE, PHRASES, SMS, ShortLines, columns, wants_colours
@@ -195,12 +195,14 @@ LINKS: dict[str, tuple[Any, ...]] = {
 }
 """What is told of links."""
 WAYS: dict[str, tuple[Any, ...]] = {
+    "committed": (Commit(), (), (), 0.0),
     "late": (leaving(6), Peer()),
     "moved": (leaving(6), "north"),
+    "acted": (Acted("r" * 16, 5, START_MS, "li", "unlock", "13800138000", "he called"), "done"),
     "link_resting": ("north", 30.0),
     "link_rested": ("north",),
 }
-"""What is told of ways out."""
+"""What is told of ways out, and of what operators do."""
 
 
 NET: dict[str, tuple[Any, ...]] = {
@@ -231,9 +233,6 @@ def test_a_long_outcome_stands_apart(outcome: str, latency: float) -> None:
     assert re.search(rf" {outcome} +\d", line), line
 
 
-COMMITS: dict[str, tuple[Any, ...]] = {"committed": (Commit(), (), (), 0.0)}
-
-
 def all_lines() -> list[dict[str, Any]]:
     """What the logs write when they are told everything that an observer can hear."""
     stream = io.BytesIO()
@@ -243,7 +242,7 @@ def all_lines() -> list[dict[str, Any]]:
     fault, peer, sms = ValueError("no"), Peer(), leaving(6)
     event = StoredEvent(0, 1, "13800138000", "", "", "service", "opened", 1, event_id="e")
     arguments: dict[str, tuple[Any, ...]] = {
-        **(LINKS | COMMITS),
+        **LINKS,
         **WAYS,
         **NET,
         **RECEIPTS,

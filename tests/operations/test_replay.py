@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,9 @@ import commands.service
 from commands.model import Hidden, ServiceLimits
 from commands.service import Commands
 from gateway.cli.main import main
+from gateway.message import BY
 from gateway.operations.replay import Replay
+from gateway.processing.operator_bind import Action
 from gateway.simulator.demo import SCENARIO, converse
 from gateway.storage.engines import open_reader
 from gateway.storage.reader import JournalRecord
@@ -97,6 +100,23 @@ async def test_what_the_journal_does_not_hold(tmp_path: Path) -> None:
     assert list(run.run([*journal(tmp_path / "fetion.db"), machine])) == []
     assert run.compared == 8
     assert run.skipped == {"part": 1, "no mobile": 1, "not stored": 1}
+
+
+async def test_actions_of_operators_are_executed_again(tmp_path: Path) -> None:
+    """With the SMS around them: what they changed matters to these. One that nobody knows now is skipped."""
+    async with running_gateway(tmp_path) as gateway, await bind(gateway.account.port) as esme:
+        act = gateway.app.actions.act
+        await act(Action("r1", "li", "open", ALICE, "called"))
+        await accepted(esme, sms(ALICE, "161", "NC#1"))
+        for place, action in enumerate(("suspend", "open", "resume", *["reset_password"] * 6, "cancel")):
+            await act(Action(f"s{place}", "li", action, ALICE, "called"))
+        await accepted(esme, sms(ALICE, "161", "CXFX"))
+        await gateway.settle()
+    run = replay()
+    rows = list(journal(tmp_path / "fetion.db"))
+    unknown = replace(rows[0], detail={**rows[0].detail, BY: {"action": "promote"}})
+    assert list(run.run([*rows, unknown])) == []
+    assert (run.compared, run.skipped) == (13, {"unknown action": 1})
 
 
 @pytest.fixture

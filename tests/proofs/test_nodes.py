@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -14,11 +15,13 @@ import pytest
 from gateway.app import Gateway
 from gateway.cli.status import screen
 from gateway.clock import SystemClock
-from gateway.message import message_id
+from gateway.message import OPERATOR, message_id
 from gateway.operations.control import CommandRefused
 from gateway.operations.operators import Operators
+from gateway.processing.operator_bind import Action
 from gateway.simulator.errors import BindRefusedError
 from gateway.storage.contract import StoreFault
+from gateway.storage.engines import open_reader
 from gateway.storage.nodes import Equal, Fenced, TakenOver
 from gateway.storage.postgresql.store import PostgresStore
 from tests.ports import free_port
@@ -309,3 +312,28 @@ def test_the_screen_has_a_line_for_each_node() -> None:
         "east, number 1 (this one): live, 6 s left; 2 binds that receive",
         "west, number 2: not live; 0 binds that receive",
     ]
+
+
+async def test_an_operators_action_happens_once_on_two_nodes(tmp_path: Path) -> None:
+    """The same requests at both at the same time: each is one row, one SMS, and one answer for both.
+
+    What changes a customer meets the other node as Stale; what is refused changes nothing and meets it as a
+    Conflict.
+    """
+    async with two(tmp_path) as (east, west):
+        for action in ("open", "resend_notice", "unlock", "suspend"):
+            both = [
+                node.actions.act(Action(f"{action}-{place}", "li", action, ALICE, "called"))
+                for place in range(6)
+                for node in (east, west)
+            ]
+            done = await asyncio.gather(*both)
+            numbers = [each.number for each in done]
+            assert numbers[::2] == numbers[1::2]
+            assert [done[place].again + done[place + 1].again for place in range(0, 12, 2)] == [1] * 6
+    with closing(open_reader(url_of(tmp_path))) as reader:
+        rows = [row for row in reader.journal() if row.account == OPERATOR]
+        sent = [sms.cause for sms in reader.waiting(100)]
+    assert Counter(row.outcome for row in rows) == {"done": 8, "refused": 16}
+    assert len(rows) == len({row.number for row in rows}) == 24
+    assert sorted(sent) == sorted(row.number for row in rows if row.outcome == "done")

@@ -8,6 +8,7 @@ from gateway.operations.console.application import Application
 from gateway.operations.console.page import Section
 from gateway.operations.console.pages import (
     account,
+    api,
     audit,
     customers,
     health,
@@ -21,7 +22,7 @@ from gateway.operations.console.pages import (
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.console.services import Services
 
-SECTIONS: tuple[Section, ...] = (
+_OWN: tuple[Section, ...] = (
     overview.SECTION,
     phones.SECTION,
     messages.SECTION,
@@ -33,6 +34,9 @@ SECTIONS: tuple[Section, ...] = (
     login.SECTION,
     health.SECTION,
 )
+"""The sections, in the order of the navigation."""
+
+SECTIONS: tuple[Section, ...] = (*_OWN, api.section(_OWN))
 """Everything that can be asked for."""
 
 

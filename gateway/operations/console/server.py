@@ -9,6 +9,7 @@ import contextlib
 import errno
 import socket
 import ssl
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -17,11 +18,12 @@ from uvicorn.server import ServerState
 
 from gateway.net.acceptor import Acceptor
 from gateway.net.admission import Admission, ConnectionLimits, address_of
-from gateway.net.tls import Contexts, ServerFiles, TlsFault, Told
+from gateway.net.tls import Contexts, ServerFiles, TlsFault, Told, load
 from gateway.operations.console.application import Application, fixed_headers
 from gateway.operations.console.http import Connection
 from gateway.operations.console.services import Services
 from gateway.operations.console.settings import Console, ConsoleListen
+from routing.tablefile import KeyPath
 
 HANDSHAKE_SECONDS: Final = 10.0
 CLOSING_SECONDS: Final = 1.0
@@ -61,6 +63,13 @@ class ConsoleServer:
         self._tls = contexts_of(listen, services.observer)
 
     @property
+    def url(self) -> str:
+        """Where browsers find it."""
+        scheme = "http" if self._listen.tls is None else "https"
+        host = self._listen.host
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
     def connections(self) -> int:
         """How many are open."""
         return len(self._connections)
@@ -80,9 +89,7 @@ class ConsoleServer:
             ) from error
         if self._tls is not None:
             self._tls.tell()
-        scheme = "http" if self._listen.tls is None else "https"
-        shown = f"[{host}]" if ":" in host else host
-        return {"console": f"{scheme}://{shown}:{self.port}"}
+        return {"console": self.url}
 
     def follow(self, now_ms: int, *, again: bool = False) -> None:
         """Read the certificate when its files have changed."""
@@ -171,6 +178,21 @@ def limits_of(settings: Console) -> ConnectionLimits:
     most = settings.connections
     share = most if settings.behind_proxy else max(most // SHARE, 10)
     return ConnectionLimits(most, share, most)
+
+
+def faults_of(settings: Console, now_ms: int) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the settings of TLS whose files cannot be used, each with the reason."""
+    tls = None if settings.listen is None else settings.listen.tls
+    if tls is None:
+        return
+    place = ("console", "listen", "tls")
+    try:
+        own = load(ServerFiles(tls.cert, tls.key)).own
+    except TlsFault as fault:
+        yield (*place, fault.key), str(fault)
+    else:
+        if own is not None and (reason := own.fault(now_ms)):
+            yield (*place, "cert"), f"{tls.cert}: {reason}"
 
 
 def contexts_of(listen: ConsoleListen, told: Told) -> Contexts | None:

@@ -9,13 +9,16 @@ from commands.tables import InForce
 from gateway.channels.phones.channel import PhonesChannel
 from gateway.clock import Clock
 from gateway.observer import Observer
+from gateway.operations.console.customers.agents import Agents
+from gateway.operations.console.messages.lives import Lives
+from gateway.operations.console.overview.boards import Boards
+from gateway.operations.console.phones.hints import Hints
 from gateway.operations.console.places import Places
 from gateway.operations.console.reading import Reading
 from gateway.operations.console.sessions import Clocks, Sessions
 from gateway.operations.console.settings import Console as ConsoleSettings
 from gateway.operations.console.tables.service import TableService
 from gateway.operations.metrics.building import Metrics
-from gateway.processing.actions import Actions
 from gateway.secrets import HashCost
 from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
@@ -28,9 +31,11 @@ class Services:
     """The gateway as the console sees it.
 
     open_reader: opens a Reader of the store, to be used in one thread and closed. status: what
-    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. actions: executes what
-    agents do for customers. phones: None: no number is for phones of the page. sessions: who is logged in.
-    streams: places of live pages. counting: figures are counted (statistics.enabled).
+    `fetion-gateway status` reports. hash_cost: of passwords; None for the usual one. agents: what the
+    section of customers needs. phones: None: no number is for phones of the page. hints:
+    what they can write. sessions: who is logged in.
+    streams: places of live pages. boards: of the overview. lives: what
+    happened to single SMS. counting: figures are counted (statistics.enabled).
     """
 
     settings: ConsoleSettings
@@ -42,13 +47,16 @@ class Services:
     status: Callable[[], Awaitable[dict[str, Any]]]
     observer: Observer
     hash_cost: HashCost | None
+    agents: Agents
+    lives: Lives
     metrics: Metrics
-    actions: Actions
     phones: PhonesChannel | None
     tables: TableService
     counting: bool = True
+    hints: Hints = field(default_factory=Hints)
     sessions: Sessions = field(init=False)
     streams: Places = field(init=False)
+    boards: Boards = field(init=False)
     _reading: Reading = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +64,7 @@ class Services:
         self.sessions = Sessions(self.store, self.settings, clocks, self.observer, self.hash_cost)
         self.streams = Places(self.settings.streams)
         self._reading = Reading(self.open_reader)
+        self.boards = Boards(self.metrics, self.clock, self.zone, self.in_force, self.read)
 
     async def read(self, function: Callable[[Reader], T]) -> T:
         """Return what a function gives for a Reader, in a thread of its own.

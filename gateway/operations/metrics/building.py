@@ -9,6 +9,7 @@ from gateway.operations.metrics.exposition import Exposition
 from gateway.operations.metrics.gauges import Gauges
 from gateway.operations.metrics.latest import Latest
 from gateway.operations.metrics.samples import Samples
+from gateway.operations.metrics.snapshot import Snapshot, Snapshots
 from gateway.operations.metrics.tally import Tally
 from gateway.operations.status import Status, Watched
 
@@ -23,6 +24,7 @@ class Metrics:
         self.latest = Latest(clock.now_ms)
         self.samples = Samples(self.tally, clock.monotonic)
         self.exposition = Exposition(self.tally, self.latest, self.samples)
+        self.snapshots = Snapshots(self.tally, self.latest, self.samples, clock)
         self._clock = clock
 
     @property
@@ -33,3 +35,7 @@ class Metrics:
     def watch(self, parts: Watched, status: Status, load: Load) -> None:
         """Read these parts."""
         self.gauges = Gauges(parts, status, load, self._clock)
+
+    async def snapshot(self) -> Snapshot:
+        """The gateway as it is."""
+        return await self.snapshots.take(self.gauges)

@@ -20,7 +20,7 @@ LAGS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Totals at a time (monotonic seconds). waits: state of the histogram of round trips."""
+    """Totals at a time (monotonic seconds). waits: counts of the histogram of round trips."""
 
     at: float
     came: int
@@ -63,7 +63,7 @@ class Samples:
         now, tally, samples = self._monotonic(), self._tally, self._samples
         if samples and now - samples[-1].at < EVERY:
             return
-        samples.append(Sample(now, tally.total_came, tally.total_left, tally.round_trip.state()))
+        samples.append(Sample(now, tally.total_came, tally.total_left, tuple(tally.round_trip.counts)))
         self.worst_lag, self._late = self._late, 0.0
         if self._count % DETAIL_EVERY == 0:
             self._details.append((now, dict(tally.came), dict(tally.left)))
@@ -76,7 +76,7 @@ class Samples:
             self._monotonic(),
             self._tally.total_came,
             self._tally.total_left,
-            self._tally.round_trip.state(),
+            tuple(self._tally.round_trip.counts),
         )
         since = next((each for each in samples if each.at >= now.at - seconds), samples[-1])
         return _between(since, now)

@@ -23,6 +23,7 @@ HAPPENED: Mapping[str, str] = {
     "fetion_store_failures": "store_failures",
     "fetion_province_refusals": "province_refusals",
     "fetion_province_silences": "province_silences",
+    "fetion_console_logins_failed": "logins_failed",
     "fetion_bugs": "bugs",
 }
 """Metric -> what Tally calls it."""
@@ -53,6 +54,8 @@ def counted(tally: Tally, latest: Latest) -> Iterator[Value]:
     for name, event in HAPPENED.items():
         yield name, (), tally.happened[event]
     yield "fetion_retries", (), tally.retries
+    for state, number in tally.spans.items():
+        yield "fetion_spans", (state,), number
     for event, number in latest.counts.items():
         yield "fetion_alarms", (event,), number
 

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from commands.model import Result
 from gateway.message import (
+    BY,
     DONE,
     FIRST_KEPT,
     LAST_KEPT,
+    OPERATOR,
     PART,
     TABLES,
     Answer,
@@ -141,6 +143,8 @@ def _part(part: JournalRecord, life: Life) -> Iterator[Step]:
 def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator[Step]:
     whole = f", the last of {sms.parts} parts" if sms.parts > 1 else ""
     text = f"{sms.source} > {sms.destination} on {_place(sms, life)}{whole}"
+    if sms.account == OPERATOR:
+        text = asked_by(sms)
     yield Step(sms.at, sms.number, "received", text, more=_came(sms, life))
     code = f", code {sms.code}" if sms.code != DONE else ""
     why = reason_limited(sms, limits) or str(sms.detail.get("error", "") or sms.detail.get("reason", ""))
@@ -155,6 +159,13 @@ def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator
     for event in sms.detail.get("events", ()):
         yield Step(sms.at, sms.number, "event", f"{event['event']} of {event['msisdn']}")
     yield from _repeated(sms)
+
+
+def asked_by(sms: JournalRecord) -> str:
+    """Say who wanted an operator's action, what it was, and why."""
+    by = sms.detail.get(BY, {})
+    what, why = by.get("action", "-"), by.get("reason", "-")
+    return f"{by.get('actor', '-')} at the console: {what} {sms.msisdn}: {why}"
 
 
 def _repeated(sms: JournalRecord) -> Iterator[Step]:
@@ -316,7 +327,8 @@ def _session(number: int, remote: str) -> str:
 
 def _came(sms: JournalRecord, life: Life) -> dict[str, Any]:
     on = _on(sms.account, sms.session, life.remotes.get(sms.session, ""))
-    return on | {"sequence": sms.sequence}
+    by = {BY: dict(sms.detail[BY])} if BY in sms.detail else {}
+    return on | {"sequence": sms.sequence} | by
 
 
 def _on(account: str, session: int, remote: str) -> dict[str, Any]:

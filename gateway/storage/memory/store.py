@@ -25,9 +25,9 @@ from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.memory import actions, provinces, receipts
 from gateway.storage.memory.accounts import AccountCalls
+from gateway.storage.memory.counting import FigureCalls
 from gateway.storage.memory.enquiries import EnquiryCalls
 from gateway.storage.memory.events import EventCalls
-from gateway.storage.memory.figures import FigureCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
 from gateway.storage.reader import JournalRecord
 from gateway.storage.records import MATCHING
@@ -314,7 +314,11 @@ class MemoryStore(
         oldest = content.products[:limit]
         young = [each for each in oldest if each.at >= before]
         content.products[:limit] = young
-        theirs: int = max(each.forget(content, before, limit) for each in (provinces, receipts, actions))
+        theirs = max(
+            provinces.forget(content, before, limit),
+            receipts.forget(content, before, limit),
+            actions.forget(content, before, limit),
+        )
         return max(len(old), len(gone), len(oldest) - len(young), theirs)
 
     def give_up(self) -> None: ...

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
 import orjson
 import psycopg
@@ -81,18 +81,18 @@ ORDER BY number
 # Backwards by the key: neither table has an index on the handset, which would cost every SMS.
 _OF_HANDSET = f"{_JOURNAL} WHERE number < %s AND number >= %s AND msisdn = %s ORDER BY number DESC"
 _TO_HANDSET = f"{_OUTBOX} WHERE number < %s AND number >= %s AND msisdn = %s ORDER BY number DESC"
-# %(handset)s "" and so on: any. Without a bound, LIMIT is NULL.
+# %(handset)s "" and so on: any.
 _WANTED = """
 WHERE number < %(before)s AND number >= %(low)s AND at >= %(since)s AND at < %(until)s
     AND starts_with(msisdn, %(handset)s)"""
-_SEARCH_IN = f"""{_JOURNAL} {_WANTED}
+_WANTED_IN = f"""{_WANTED}
     AND %(instruction)s IN ('', instruction) AND %(outcome)s IN ('', outcome)
-ORDER BY number DESC LIMIT %(limit)s
+ORDER BY number DESC
 """
-_SEARCH_OUT = f"""{_OUTBOX} {_WANTED} AND (%(state)s::int IS NULL OR state = %(state)s)
+_WANTED_OUT = f"""{_WANTED} AND (%(state)s::int IS NULL OR state = %(state)s)
     AND (%(instruction)s = '' OR %(instruction)s = (
         SELECT instruction FROM journal WHERE journal.number = outbox.cause))
-ORDER BY number DESC LIMIT %(limit)s
+ORDER BY number DESC
 """  # noqa: S608
 _ENDING = f"""
 SELECT x.number FROM node n CROSS JOIN LATERAL (
@@ -203,26 +203,18 @@ class PostgresReader:
 
     def search_in(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[JournalRecord]:
         """Go backwards from the place, at each node, of the latest time that is wanted."""
-        return self._search("journal", _SEARCH_IN, _journal_record, wanted, before, (rows, limit))
+        return self._search(_SEARCH_IN, wanted, before, rows, limit)
 
     def search_out(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[DownlinkRecord]:
         """The same in the other table."""
-        return self._search("outbox", _SEARCH_OUT, _downlink, wanted, before, (rows, limit))
+        return self._search(_SEARCH_OUT, wanted, before, rows, limit)
 
     def _search(
-        self,
-        table: Table,
-        statement: str,
-        record: Callable[[Row], R],
-        wanted: Wanted,
-        before: Position,
-        most: tuple[int, int],
+        self, search: "_Search[R]", wanted: Wanted, before: Position, rows: int, limit: int
     ) -> Searched[R]:
-        """most: rows to look at, and SMS to give."""
-        rows, limit = most
         ends = {number >> NODE_SHIFT: number for number in before}
-        ends = ends or places_of(self._read, table, self._nodes(), wanted.until)
-        step = look_back(self._read, table, ends, rows)
+        ends = ends or places_of(self._read, search.table, self._nodes(), wanted.until)
+        step = look_back(self._read, search.table, ends, rows)
         values = {
             "handset": wanted.handset,
             "since": wanted.since,
@@ -230,10 +222,10 @@ class PostgresReader:
             "instruction": wanted.instruction,
             "outcome": wanted.outcome,
             "state": wanted.state,
-            "limit": limit if wanted.sees is None else None,
+            "limit": limit,
         }
         by_node = [
-            self._seen(statement, {**values, "low": low, "before": end}, record, wanted)
+            self._first(search, {**values, "low": low, "before": end}, wanted.sees)
             for low, end in step.ranges
         ]
         found = list(islice(merge(*by_node, key=lambda sms: -sms.at), limit))
@@ -243,11 +235,15 @@ class PostgresReader:
         over = step.rows < rows or step.at < wanted.since - SLACK_MS
         return Searched(found, () if over else tuple(step.ends.values()), step.at, step.rows)
 
-    def _seen(
-        self, statement: str, values: dict[str, Any], record: Callable[[Row], R], wanted: Wanted
-    ) -> Iterator[R]:
-        found, sees = map(record, self._read(statement, values)), wanted.sees
-        return found if sees is None else (sms for sms in found if sees(sms.msisdn))
+    def _first(
+        self, search: "_Search[R]", values: dict[str, Any], sees: Callable[[str], bool] | None
+    ) -> list[R]:
+        """Give the first records of one node. Of customers who may not be seen only the number is read."""
+        if sees is None:
+            return list(map(search.record, self._read(search.records, values)))
+        seen = (number for number, msisdn in self._read(search.handsets, values) if sees(msisdn))
+        numbers = list(islice(seen, values["limit"]))
+        return list(map(search.record, self._read(search.by_numbers, (numbers,)))) if numbers else []
 
     def _theirs(self, theirs: str, record: Callable[[Row], R], msisdn: str, step: Step) -> list[R]:
         """The SMS of a handset that a step looked at: by number where one node had them, else by time."""
@@ -369,6 +365,35 @@ def _downlink(row: Row) -> DownlinkRecord:
     address = (number, cause, msisdn, account, source, destination, ton, npi)
     values = (*address, shown, secret, reference, at, expires_at, Delivery(state), *counts, Kind(kind))
     return DownlinkRecord(*values)
+
+
+class _Search(NamedTuple, Generic[R]):
+    """The statements of a search in one table.
+
+    records, handsets: what is wanted, whole, or number and handset only. by_numbers: some records.
+    """
+
+    table: Table
+    records: str
+    handsets: str
+    by_numbers: str
+    record: Callable[[Row], R]
+
+
+_SEARCH_IN: Final = _Search(
+    "journal",
+    f"{_JOURNAL} {_WANTED_IN} LIMIT %(limit)s",
+    f"SELECT number, msisdn FROM journal {_WANTED_IN}",  # noqa: S608
+    f"{_JOURNAL} WHERE number = ANY(%s) ORDER BY number DESC",
+    _journal_record,
+)
+_SEARCH_OUT: Final = _Search(
+    "outbox",
+    f"{_OUTBOX} {_WANTED_OUT} LIMIT %(limit)s",
+    f"SELECT number, msisdn FROM outbox {_WANTED_OUT}",  # noqa: S608
+    f"{_OUTBOX} WHERE number = ANY(%s) ORDER BY number DESC",
+    _downlink,
+)
 
 
 def _attempt(row: Row) -> Attempt:

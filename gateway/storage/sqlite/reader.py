@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -85,11 +86,11 @@ FROM (SELECT number, at FROM outbox WHERE number < ? ORDER BY number DESC LIMIT 
 _WANTED = """
 WHERE number < :before AND number >= :low AND at >= :since AND at < :until
     AND substr(msisdn, 1, length(:handset)) = :handset"""
-_SEARCH_IN = f"""{_JOURNAL} {_WANTED}
+_WANTED_IN = f"""{_WANTED}
     AND (:instruction = '' OR instruction = :instruction) AND (:outcome = '' OR outcome = :outcome)
 ORDER BY number DESC
 """
-_SEARCH_OUT = f"""{_OUTBOX} {_WANTED} AND (:state IS NULL OR state = :state)
+_WANTED_OUT = f"""{_WANTED} AND (:state IS NULL OR state = :state)
     AND (:instruction = '' OR :instruction = (SELECT instruction FROM journal WHERE number = cause))
 ORDER BY number DESC
 """  # noqa: S608
@@ -193,15 +194,11 @@ class SqliteReader:
 
     def search_in(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[JournalRecord]:
         """Go backwards from the place of the latest time that is wanted."""
-        begin = before[0] if before else self._begin(_JOURNAL_FROM, wanted.until)
-        step = self._read(_JOURNAL_STEP, (begin, rows))[0]
-        return self._search(_SEARCH_IN, _journal_record, wanted, (begin, rows, *step), limit)
+        return self._search(_SEARCH_IN, wanted, before, rows, limit)
 
     def search_out(self, wanted: Wanted, before: Position, rows: int, limit: int) -> Searched[DownlinkRecord]:
         """The same in the other table."""
-        begin = before[0] if before else self._begin(_OUTBOX_FROM, wanted.until)
-        step = self._read(_OUTBOX_STEP, (begin, rows))[0]
-        return self._search(_SEARCH_OUT, _downlink, wanted, (begin, rows, *step), limit)
+        return self._search(_SEARCH_OUT, wanted, before, rows, limit)
 
     def _begin(self, first: str, until: int) -> int:
         """Find the number below which all SMS before a time are."""
@@ -215,19 +212,14 @@ class SqliteReader:
         return first_behind(probe, 0, ENDLESS, until + SLACK_MS)
 
     def _search(
-        self,
-        statement: str,
-        record: Callable[[Row], S],
-        wanted: Wanted,
-        step: tuple[int, int, int | None, int, int],
-        limit: int,
+        self, search: "_Search[S]", wanted: Wanted, before: Position, rows: int, limit: int
     ) -> Searched[S]:
-        """step: where it begins, how many rows were asked for; the lowest number, the time, the rows."""
-        before, rows, low, at, count = step
+        begin = before[0] if before else self._begin(search.place, wanted.until)
+        [(low, at, count)] = self._read(search.step, (begin, rows))
         if low is None:
             return Searched([], (), 0, 0)
         values = {
-            "before": before,
+            "before": begin,
             "low": low,
             "handset": wanted.handset,
             "since": wanted.since,
@@ -235,33 +227,27 @@ class SqliteReader:
             "instruction": wanted.instruction,
             "outcome": wanted.outcome,
             "state": wanted.state,
+            "limit": limit,
         }
-        found = self._first(statement, values, record, wanted.sees, limit)
+        if wanted.sees is None:
+            found = list(map(search.record, self._read(search.records, values)))
+        else:
+            found = self._seen(search, values, wanted.sees, limit)
         if len(found) == limit:
             return Searched(found, (found[-1].number,), found[-1].at, count)
         over = count < rows or at < wanted.since - SLACK_MS
         return Searched(found, () if over else (low,), at, count)
 
-    def _first(
-        self,
-        statement: str,
-        values: dict[str, Any],
-        record: Callable[[Row], S],
-        sees: Callable[[str], bool] | None,
-        limit: int,
+    def _seen(
+        self, search: "_Search[S]", values: dict[str, Any], sees: Callable[[str], bool], limit: int
     ) -> list[S]:
-        """Give the first records of customers who may be seen. The rows behind them are not read."""
-        found: list[S] = []
+        """Give the first records of customers who may be seen. Of the others only the number is read."""
         try:
-            with closing(self._db.execute(statement, values)) as rows:
-                for each in map(record, rows):
-                    if sees is None or sees(each.msisdn):
-                        found.append(each)
-                        if len(found) == limit:
-                            break
+            with closing(self._db.execute(search.handsets, values)) as rows:
+                numbers = list(islice((number for number, msisdn in rows if sees(msisdn)), limit))
         except sqlite3.Error as error:
             raise self._unusable(error) from error
-        return found
+        return [search.record(row) for number in numbers for row in self._read(search.by_number, (number,))]
 
     def ending(self, tail: int, bits: int, rows: int) -> list[int]:
         """Go backwards through the keys of both tables."""
@@ -359,6 +345,39 @@ def _downlink(row: Row) -> DownlinkRecord:
     left = (reference, at, expires_at, Delivery(state), *counts, bool(repeat), session, Kind(kind))
     values = (*address, text, bool(secret), *left)
     return DownlinkRecord(*values)
+
+
+class _Search(NamedTuple, Generic[S]):
+    """The statements of a search in one table.
+
+    place: where a time is. step: how far a step goes. records, handsets: what is wanted, whole, or number and
+    handset only. by_number: one record.
+    """
+
+    place: str
+    step: str
+    records: str
+    handsets: str
+    by_number: str
+    record: Callable[[Row], S]
+
+
+_SEARCH_IN: Final = _Search(
+    _JOURNAL_FROM,
+    _JOURNAL_STEP,
+    f"{_JOURNAL} {_WANTED_IN} LIMIT :limit",
+    f"SELECT number, msisdn FROM journal {_WANTED_IN}",  # noqa: S608
+    _JOURNAL_RECORD,
+    _journal_record,
+)
+_SEARCH_OUT: Final = _Search(
+    _OUTBOX_FROM,
+    _OUTBOX_STEP,
+    f"{_OUTBOX} {_WANTED_OUT} LIMIT :limit",
+    f"SELECT number, msisdn FROM outbox {_WANTED_OUT}",  # noqa: S608
+    _DOWNLINK,
+    _downlink,
+)
 
 
 def _attempt(row: Row) -> Attempt:

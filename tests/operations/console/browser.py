@@ -5,19 +5,24 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from argon2 import PasswordHasher
 from starlette.requests import Request
 
+from gateway.operations.console.api.document import document
+from gateway.operations.console.building import SECTIONS
 from gateway.operations.console.rights import HEADQUARTERS, Role, Viewer
 from gateway.storage.accounts import Account
 from gateway.testing import RunningGateway
+from tests.operations.console.schemas import answer_faults
 
 CONSOLE: Mapping[str, Any] = {"console": {"listen": {"host": "127.0.0.1", "port": 0}}}
 """Section of the configuration of a gateway with a console on a free port."""
 PATIENCE = 10.0
+DESCRIPTION: Final = document(SECTIONS, "1.0")
+"""Of the API: each answer that a test gets must be as it says."""
 PASSWORD = "correct horse battery"
 
 
@@ -88,7 +93,11 @@ class Browser:
             asyncio.timeout(PATIENCE),
             self._opened(method, path, headers, body) as (status, got, reader),
         ):
-            return Answer(status, got, _unchunked(await reader.read(), got))
+            answer = Answer(status, got, _unchunked(await reader.read(), got))
+        if path.startswith("/api/"):
+            wrong = answer_faults(DESCRIPTION, method, path, status, answer.json)
+            assert not wrong, wrong
+        return answer
 
     @contextlib.asynccontextmanager
     async def _opened(

@@ -1,6 +1,7 @@
 """The section tables: every value with its provenance, the explain boxes, and the reload."""
 
 import asyncio
+import fcntl
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 
 from commands.tables import HANDLING, Tables
 from gateway.operations.console.rights import Role
+from gateway.operations.console.services import Services
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.console.browser import CONSOLE, Answer, Browser, browser
 from tests.operations.swapped import write_version
+from tests.operations.test_tables_waiting import standing
 
 ENGLISH = {"accept_language": "en"}
 
@@ -172,6 +175,12 @@ async def test_what_is_typed_is_logged_nowhere(gateway: RunningGateway) -> None:
     assert b"s3cr3tXY" not in stored
 
 
+def services_of(gateway: RunningGateway) -> Services:
+    """What the pages of a gateway use."""
+    assert gateway.app.console is not None
+    return gateway.app.console.application.services
+
+
 def form_in(answer: Answer) -> dict[str, str]:
     """The hidden fields of the reload's form."""
     return dict(re.findall(r'<input type="hidden" name="(was|version)" value="([^"]+)"', answer.text))
@@ -231,6 +240,21 @@ async def test_two_people_at_once(gateway: RunningGateway) -> None:
     assert sorted(each.status for each in both) == [303, 409]
 
 
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETLEASE"), reason="leases of files are Linux's")
+async def test_a_disk_that_hangs(gateway: RunningGateway) -> None:
+    """Who asks hears of it; the tables stay in force, and their pages are shown all the while."""
+    operator, tables = browser(gateway, Role.OPERATOR), services_of(gateway).tables
+    write_version(gateway.folder / "tables", "B")
+    form, tables.patience = form_in(await operator.get("/tables/reload")), 0.2
+    with standing(gateway.folder / "tables" / "appendix8.yaml"):
+        for answer in (await operator.get("/tables/reload", **ENGLISH), await post(operator, form)):
+            assert answer.status == 503
+            assert "has not answered for 0.2 s" in answer.text
+        assert (await operator.get("/tables/appendix8")).status == 200
+    tables.patience = 60
+    assert (await post(operator, form)).status == 303
+
+
 async def test_faulty_files_stay_out_of_force(gateway: RunningGateway) -> None:
     """The page names file, line and key, before and after the form is sent."""
     operator, before = browser(gateway, Role.OPERATOR), gateway.app._in_force.tables.version
@@ -263,7 +287,7 @@ async def test_who_may_not_reload(gateway: RunningGateway) -> None:
 async def test_forms_that_no_page_sends(gateway: RunningGateway) -> None:
     """Too long, or no text: refused, and nothing is put in force."""
     operator = browser(gateway, Role.OPERATOR)
-    assert (await post(operator, {}, "x" * 5000)).status == 413
+    assert (await post(operator, {}, "x" * 20_000)).status == 413
     assert (await operator.post("/tables/reload", {"reason": "x"}, sec_fetch_site="cross-site")).status == 403
     assert (await post(operator, {})).status == 409
 

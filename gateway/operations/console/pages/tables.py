@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
@@ -30,8 +30,6 @@ from gateway.operations.console.tables.views import (
 )
 from gateway.operations.control import Item
 from gateway.operations.log_lines import escaped
-from gateway.storage.accounts import AuditEntry
-from gateway.storage.contract import StorageError
 from routing.ported import FILE as PORTED
 
 PAGE_ROWS: Final = 200
@@ -39,8 +37,8 @@ PAGE_ROWS: Final = 200
 SHOWN_CHANGES: Final = 500
 LONGEST_FIND: Final = 100
 LONGEST_REASON: Final = 200
-LONGEST_FORM: Final = 4096
-"""Octets of a form."""
+LONGEST_FORM: Final = 16_384
+"""Octets of the form of a reload."""
 _MOBILE: Final = re.compile(r"\b(1\d{2})\d{4}(\d{4})\b")
 
 Explains = Callable[[Tables, Viewer, Mapping[str, str]], dict[str, Any]]
@@ -155,7 +153,7 @@ async def preview(visit: Visit) -> Response:
 
 async def reload(visit: Visit) -> Response:
     """Put the files in force that the visitor has seen."""
-    form = await form_of(visit)
+    form = await visit.form()
     was, version, reason = (form.get(name, "").strip() for name in ("was", "version", "reason"))
     service = visit.services.tables
     seen = await service.preview()
@@ -165,24 +163,11 @@ async def reload(visit: Visit) -> Response:
         return _reload_page(visit, seen, HTTPStatus.CONFLICT, "tables.moved", reason)
     if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
         return _reload_page(visit, seen, HTTPStatus.BAD_REQUEST, "tables.reason_wanted", reason)
-    await _note(visit, version, reason)
+    await visit.note("tables.reload", version, reason)  # first: what cannot be written down is not done
     done = await service.reload(was, version)
     if not done.applied and was != version:
         return _reload_page(visit, done, HTTPStatus.CONFLICT, "tables.moved", reason)
     return RedirectResponse(f"/tables?reloaded={version}", HTTPStatus.SEE_OTHER)
-
-
-async def _note(visit: Visit, version: str, reason: str) -> None:
-    """Write down who asks for it, before it is done: what cannot be written down is not done."""
-    client = visit.request.client
-    remote = "" if client is None else client.host
-    now = visit.services.clock.now_ms()
-    entry = AuditEntry(now, visit.viewer.name, "tables.reload", version, reason, remote)
-    try:
-        await visit.services.store.note(entry)
-    except StorageError as error:
-        wrong = "the store is failing, the reload could not be written down and was not done: try again later"
-        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, wrong) from error
 
 
 def _reload_page(
@@ -224,20 +209,6 @@ def _local(visit: Visit, ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, UTC).astimezone(visit.services.zone):%Y-%m-%d %H:%M:%S}"
 
 
-async def form_of(visit: Visit) -> dict[str, str]:
-    """The fields of a form. Raises Refused 413 for one that is too long, 400 for one that is not UTF-8."""
-    octets = b""
-    async for chunk in visit.request.stream():
-        octets += chunk
-        if len(octets) > LONGEST_FORM:
-            reason = f"the form has more than {LONGEST_FORM} octets: shorten the reason"
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
-    try:
-        return dict(parse_qsl(octets.decode(), keep_blank_values=True, errors="strict", max_num_fields=20))
-    except ValueError as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the form is no UTF-8 text: send it from the page") from error
-
-
 SECTION = Section(
     "tables",
     "/tables",
@@ -246,7 +217,7 @@ SECTION = Section(
         Page("/tables", show, Right.TABLES),
         Page("/tables/explain", explain, Right.TABLES),
         Page("/tables/reload", preview, Right.RELOAD),
-        Page("/tables/reload", reload, Right.RELOAD, method="POST"),
+        Page("/tables/reload", reload, Right.RELOAD, method="POST", body=LONGEST_FORM),
         Page("/tables/{name}", show_one, Right.TABLES),
     ),
 )

@@ -14,7 +14,6 @@ from gateway.operations.control import CommandRefused, Item
 from gateway.operations.tables import TableReloads
 
 PATIENCE: Final = 60.0
-"""Seconds that the files may take to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,14 @@ class Reloaded:
 
 @dataclass(slots=True)
 class TableService:
-    """The tables of the gateway, for pages and API. Used in the event loop."""
+    """The tables of the gateway, for pages and API. Used in the event loop.
+
+    patience: seconds that the files may take to be read.
+    """
 
     in_force: InForce
     reloads: TableReloads
+    patience: float = PATIENCE
     _shown: tuple[tuple[str, ...], Sequence[ShownTable]] = field(init=False, default=((), ()))
     _showing: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _reloading: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
@@ -69,7 +72,7 @@ class TableService:
         items: list[Item] = []
         try:
             async with (
-                asyncio.timeout(PATIENCE),
+                asyncio.timeout(self.patience),
                 self._reloading,  # who comes second waits, and then sees what the first did
                 aclosing(self.reloads.reading(apply=apply, expected=expected)) as lists,
             ):
@@ -79,7 +82,7 @@ class TableService:
         except CommandRefused as refused:
             raise Refused(HTTPStatus.CONFLICT, str(refused)) from refused
         except TimeoutError as error:
-            reason = f"the disk of the tables has not answered for {PATIENCE:g} s: see tables.folder"
+            reason = f"the disk of the tables has not answered for {self.patience:g} s: see tables.folder"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
         faults = [item["refused"] for item in items if "refused" in item]
         if faults:

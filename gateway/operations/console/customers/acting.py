@@ -1,0 +1,99 @@
+"""An agent asks for an action: what came is checked, written down, and executed; its row is read."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from commands.actions import ACTIONS
+from gateway.errors import Refusal, Verdict
+from gateway.message import BY, message_id
+from gateway.operations.console.customers.saying import refused
+from gateway.operations.console.page import Visit
+from gateway.processing.operator_bind import Action, Executed, NotKnown
+from gateway.storage.contract import StorageError
+from gateway.storage.reader import JournalRecord
+
+LONGEST_REASON: Final = 200
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be shown: write one line of text")
+    return text
+
+
+def _known(name: str) -> str:
+    if name not in ACTIONS:
+        raise ValueError(f"no action has this name; there are {', '.join(ACTIONS)}")
+    return name
+
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_REASON),
+    AfterValidator(_one_line),
+]
+
+
+class Wanted(BaseModel):
+    """What is asked for. request: drawn by who asks, 16 to 64 letters, digits, - or _."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    action: Annotated[str, AfterValidator(_known)]
+    reason: Reason
+    request: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_-]{16,64}$")]
+
+
+class Opening(BaseModel):
+    """Why a number is opened."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of an action. row: None where the journal has forgotten it. again: it was executed before."""
+
+    wanted: Wanted
+    message_id: str
+    row: JournalRecord | None
+    again: bool
+
+    @property
+    def outcome(self) -> str:
+        """commands.model.Result; "" where the row is gone."""
+        return "" if self.row is None else self.row.outcome
+
+
+async def note(visit: Visit, action: str, msisdn: str, reason: str) -> None:
+    """Write into the audit what is about to be done. Raises Refused 503: without it nothing is done."""
+    try:
+        await visit.note(action, msisdn, reason)
+    except StorageError as error:
+        raise refused(visit, HTTPStatus.SERVICE_UNAVAILABLE, "no_audit") from error
+
+
+async def act(visit: Visit, wanted: Wanted, msisdn: str) -> Came:
+    """Execute an action. Raises Refused where it was not executed, or nobody knows."""
+    await note(visit, wanted.action, msisdn, wanted.reason)
+    action = Action(wanted.request, visit.viewer.name, wanted.action, msisdn, wanted.reason, visit.remote)
+    try:
+        executed = await visit.services.agents.actions.act(action)
+    except Refusal as refusal:
+        lacks = refusal.verdict is Verdict.OPERATION_NOT_ALLOWED
+        status = HTTPStatus.CONFLICT if lacks else HTTPStatus.SERVICE_UNAVAILABLE
+        raise refused(visit, status, "not_executed", reason=refusal.reason) from refusal
+    except NotKnown as unknown:
+        raise refused(visit, HTTPStatus.GATEWAY_TIMEOUT, "not_known") from unknown
+    return await _came(visit, wanted, msisdn, executed)
+
+
+async def _came(visit: Visit, wanted: Wanted, msisdn: str, executed: Executed) -> Came:
+    row = await visit.services.read(lambda reader: reader.journal_record(executed.number))
+    asked_for = "" if row is None else row.detail.get(BY, {}).get("action")
+    if row is not None and (row.msisdn != msisdn or asked_for != wanted.action):
+        raise refused(visit, HTTPStatus.CONFLICT, "request_used")
+    return Came(wanted, message_id(executed.number), row, executed.again)

@@ -1,0 +1,1 @@
+"""What the section messages of the console is made of."""
