@@ -69,18 +69,7 @@ class Gateway(Assembly):
             None if nodes is None else nodes.owner_of,
         )
         links = LinkCommands(self.links)
-        watched = Watched(
-            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
-        )
-        status = Status(
-            watched,
-            self._clock,
-            self._in_force,
-            self.settings.smpp.names,
-            self._links,
-            None if nodes is None else nodes.report,
-            None if self.settings.mqtt.url is None else self.provinces.report,
-        )
+        watched, status = self._status(links)
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
         self.metrics.watch(watched, status, self._load)
@@ -111,6 +100,7 @@ class Gateway(Assembly):
                 self._following,
                 self.console,
                 self.metrics.samples,
+                self.figures.consumer,
             ),
             self._changes,
             self._log,
@@ -118,6 +108,22 @@ class Gateway(Assembly):
             self.observer,
             self.settings.shutdown.deadline,
         )
+
+    def _status(self, links: LinkCommands) -> tuple[Watched, Status]:
+        """What is reported of this gateway."""
+        watched = Watched(
+            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
+        )
+        status = Status(
+            watched,
+            self._clock,
+            self._in_force,
+            self.settings.smpp.names,
+            self._links,
+            None if self._nodes is None else self._nodes.report,
+            None if self.settings.mqtt.url is None else self.provinces.report,
+        )
+        return watched, status
 
     def _services(
         self, status: Status, tables: TableService, operators: Operators, opened: contextlib.AsyncExitStack

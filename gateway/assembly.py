@@ -32,7 +32,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
 from gateway.lifecycle import Changes, Flushing
-from gateway.message import FIGURES, OPERATOR
+from gateway.message import OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.event_log import EventLog
@@ -174,9 +174,8 @@ class Assembly:
             self._log,
             self.observer,
         )
-        self.figures.rebuilding.place = lambda: self.events.place(FIGURES)
         self.events = Relays(
-            [*self._consumers, *self.figures.consumers],
+            self._consumers,
             self.store,
             self._clock,
             random,
@@ -324,7 +323,7 @@ class Assembly:
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
         self.actions = Actions(
-            queue, self._in_force, self._numbers, self.store, self._sessions.__next__, clock.monotonic
+            queue, self._in_force, self._numbers, self.store, next(self._sessions), clock.monotonic
         )
         reports = Reports(self._numbers, self._makers)
         batches = Batches(recognition, self._build_execution(), reports, self.actions, placement)
@@ -393,7 +392,9 @@ class Assembly:
         """A batch is done."""
         self._changes.note()
         self._load.measure()
-        self.events.wake()
+        if self._consumers:
+            self.events.wake()
+        self.figures.wake()
         self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:
