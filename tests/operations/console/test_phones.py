@@ -14,7 +14,7 @@ from gateway.operations.console.rights import Role
 from gateway.testing import running_gateway
 from tests.channels.phones import ANN, BEN, PHONES, gets, writes
 from tests.operations.console.browser import CONSOLE, browser
-from tests.support import ALICE
+from tests.support import ALICE, REFUSED_SECOND, SECOND, operators_tables
 
 JIANGSU, GUANGDONG = "250", "200"
 """Provinces: the home of the phones, and another one."""
@@ -118,6 +118,24 @@ async def test_a_province_plays_its_own(tmp_path: Path) -> None:
         assert [each.status for each in answers] == [403] * len(answers)
         reader = await browser(gateway, Role.READER).get(f"/phones/{ANN}")
         assert reader.status == 403
+        assert gateway.app.binds.totals()[0] == 0
+
+
+async def test_a_second_number_is_nobodys_phone(tmp_path: Path) -> None:
+    """It would write in the name of the customer whose main number counts for it."""
+    operators_tables(tmp_path / "tables")
+    settings = {
+        "console": {**PHONES["console"], "phones": [SECOND, REFUSED_SECOND, ANN]},
+        "tables": {"folder": str(tmp_path / "tables")},
+    }
+    async with running_gateway(tmp_path, settings) as gateway:
+        operator = browser(gateway, Role.OPERATOR)
+        for number in (SECOND, REFUSED_SECOND):
+            page = await operator.get(f"/phones/{number}", accept_language="en")
+            assert (page.status, "second number" in page.text) == (403, True)
+            api = f"/api/v1/phones/{number}/messages"
+            assert (await operator.post_json(api, {"to": "161", "text": "KTFX"})).status == 403
+        assert (await operator.get(f"/phones/{ANN}")).status == 200
         assert gateway.app.binds.totals()[0] == 0
 
 
