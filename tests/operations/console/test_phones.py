@@ -122,10 +122,11 @@ async def test_a_province_plays_its_own(tmp_path: Path) -> None:
 
 
 async def test_a_second_number_is_nobodys_phone(tmp_path: Path) -> None:
-    """It would write in the name of the customer whose main number counts for it."""
+    """It would write in the name of the customer whose main number counts for it. Of a range that is too long
+    for a list, a number may be typed."""
     operators_tables(tmp_path / "tables")
     settings = {
-        "console": {**PHONES["console"], "phones": [SECOND, REFUSED_SECOND, ANN]},
+        "console": {**PHONES["console"], "phones": [SECOND, REFUSED_SECOND, f"{ANN}-13912399999"]},
         "tables": {"folder": str(tmp_path / "tables")},
     }
     async with running_gateway(tmp_path, settings) as gateway:
@@ -135,7 +136,10 @@ async def test_a_second_number_is_nobodys_phone(tmp_path: Path) -> None:
             assert (page.status, "second number" in page.text) == (403, True)
             api = f"/api/v1/phones/{number}/messages"
             assert (await operator.post_json(api, {"to": "161", "text": "KTFX"})).status == 403
-        assert (await operator.get(f"/phones/{ANN}")).status == 200
+        assert (await operator.get("/phones/13912399999")).status == 200
+        choose = (await operator.get("/phones", accept_language="en")).text
+        assert f"Or another test number (of {2 + 99999 - 45600 + 1})" in choose
+        assert choose.count('type="checkbox"') == 100
         assert gateway.app.binds.totals()[0] == 0
 
 
