@@ -15,6 +15,11 @@ SEARCHED: Final[dict[str, Any]] = {
 }
 _TIME: Final[dict[str, Any]] = {"type": ["string", "null"], "format": "date-time"}
 _WORDS: Final = ("message_id", "direction", "from", "to", "instruction", "result", "home_province")
+_OF_ONE: Final = (
+    *("account", "access_code", "sub_code", "number_province", "tables"),
+    *("kind", "remote_id", "error"),
+)
+"""Those of an SMS in, and those of an SMS out."""
 FOUND: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
@@ -43,8 +48,9 @@ _LINKS: Final[dict[str, Any]] = {
 ONE: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        **{name: {"type": "string"} for name in _WORDS},
-        "at": _TIME,
+        **{name: {"type": "string"} for name in (*_WORDS, *_OF_ONE)},
+        **{name: {"type": "integer"} for name in ("parts", "code", "attempts")},
+        **dict.fromkeys(("at", "expires_at", "closed_at"), _TIME),
         "causes": _LINKS,
         "effects": _LINKS,
         "timeline": {
