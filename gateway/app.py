@@ -1,10 +1,28 @@
-"""One gateway as its embedding program sees it: it starts, runs and stops."""
+"""One gateway as its embedding program sees it: it starts, runs and stops.
+
+What operators reach is built here, around the parts of gateway.assembly.
+"""
 
 import contextlib
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from gateway.assembly import Assembly, Environment
+from gateway.inbound.disclosure import Disclosure
+from gateway.lifecycle import Lifecycle, Parts
+from gateway.operations.console.building import build_console, user_commands
+from gateway.operations.console.customers.agents import Agents
+from gateway.operations.console.messages.lives import Lives
+from gateway.operations.console.services import Services
+from gateway.operations.console.tables.service import TableService
+from gateway.operations.control import Control, socket_path
+from gateway.operations.links import LinkCommands
+from gateway.operations.operators import Operators
+from gateway.operations.smpp_pdus import smpp_pdus
+from gateway.operations.status import Status, Watched
+from gateway.operations.tables import TableReloads
 from gateway.operations.words import read_words
+from gateway.processing.messaging import subscriptions
 from gateway.storage.nodes import Fenced
 from routing.tablefile import TableError
 
@@ -24,6 +42,7 @@ class Gateway(Assembly):
         """Build and start."""
         async with contextlib.AsyncExitStack() as opened:
             await self._build(opened)
+            self._build_operations(opened)
             await self._recover()
             self._opened = opened.pop_all()
         try:
@@ -36,6 +55,100 @@ class Gateway(Assembly):
             await self._opened.aclose()
             raise
         return self
+
+    def _build_operations(self, opened: contextlib.AsyncExitStack) -> None:
+        """What starts and stops it all, and what operators reach."""
+        nodes = self._nodes
+        operators = Operators(
+            self.store,
+            self.outbox,
+            self.binds,
+            self._clock,
+            self._recovery.readable,
+            self._changes.until,
+            None if nodes is None else nodes.owner_of,
+        )
+        links = LinkCommands(self.links)
+        watched, status = self._status(links)
+        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
+        pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
+        self.metrics.watch(watched, status, self._load)
+        services = self._services(status, TableService(self._in_force, tables), operators, opened)
+        self.console = build_console(services)
+        commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
+        control = Control(
+            socket_path(self.settings.storage.path),
+            {**commands, "status": status.report},
+            {**tables.streams, **self.figures.rebuilding.streams, "pdus": pdus.stream},
+        )
+        self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
+        self._lifecycle = Lifecycle(
+            Parts(
+                self.binds,
+                self.queue,
+                self.outbox,
+                self.pipeline,
+                self._recovery,
+                self.channels,
+                self.events,
+                control,
+                status.rates,
+                self._enquiries,
+                self._load,
+                nodes,
+                subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
+                self._following,
+                self.console,
+                self.metrics.samples,
+                self.figures.consumer,
+            ),
+            self._changes,
+            self._log,
+            self._clock,
+            self.observer,
+            self.settings.shutdown.deadline,
+        )
+
+    def _status(self, links: LinkCommands) -> tuple[Watched, Status]:
+        """What is reported of this gateway."""
+        watched = Watched(
+            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
+        )
+        status = Status(
+            watched,
+            self._clock,
+            self._in_force,
+            self.settings.smpp.names,
+            self._links,
+            None if self._nodes is None else self._nodes.report,
+            None if self.settings.mqtt.url is None else self.provinces.report,
+        )
+        return watched, status
+
+    def _services(
+        self, status: Status, tables: TableService, operators: Operators, opened: contextlib.AsyncExitStack
+    ) -> Services:
+        """What the console needs of the gateway."""
+        settings = self.settings
+        services = Services(
+            settings.console,
+            self._clock,
+            ZoneInfo(settings.service.timezone),
+            self._in_force,
+            self.store,
+            self._open_reader,
+            status.report,
+            self.observer,
+            self._environment.hash_cost,
+            Agents(self.actions, self._rules.limits, self._keys),
+            Lives(operators, self._clock, settings.limits),
+            self.metrics,
+            self.phones.channel,
+            tables,
+            counting=settings.statistics.enabled,
+        )
+        opened.callback(services.close)
+        return services
 
     async def __aexit__(self, _kind: object, error: object, _traceback: object) -> None:
         """Stop in order (gateway.lifecycle); at once where another node has taken the work of this one."""

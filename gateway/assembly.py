@@ -25,35 +25,23 @@ from gateway.events.broker import node_of
 from gateway.events.contract import Consumer
 from gateway.events.links import LinkStates
 from gateway.events.relay import Relays
-from gateway.inbound.disclosure import Disclosure
 from gateway.inbound.guard import Guard
 from gateway.inbound.hashing import Hashing
 from gateway.inbound.intake import Intake
 from gateway.inbound.queue import InboundQueue
 from gateway.inbound.reassembly import Reassembly
 from gateway.inbound.retransmissions import GRAIN_MS, SETTLE_MS, Retransmissions
-from gateway.lifecycle import Changes, Flushing, Lifecycle, Parts
-from gateway.message import FIGURES, OPERATOR
+from gateway.lifecycle import Changes, Flushing
+from gateway.message import OPERATOR
 from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
-from gateway.operations.console.building import build_console, user_commands
-from gateway.operations.console.customers.agents import Agents
-from gateway.operations.console.messages.lives import Lives
-from gateway.operations.console.services import Services
-from gateway.operations.console.tables.service import TableService
-from gateway.operations.control import Control, socket_path
 from gateway.operations.event_log import EventLog
 from gateway.operations.figures.building import build_figures
 from gateway.operations.key_of_store import open_keys
-from gateway.operations.links import LinkCommands
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
 from gateway.operations.metrics.building import Metrics
-from gateway.operations.operators import Operators
 from gateway.operations.province_log import ProvinceLog
-from gateway.operations.smpp_pdus import smpp_pdus
-from gateway.operations.status import Status, Watched
-from gateway.operations.tables import TableReloads
 from gateway.operations.telemetry.beginning import begin
 from gateway.operations.words import read_words
 from gateway.outbound.backups import backups_of
@@ -67,7 +55,7 @@ from gateway.processing.batch import Batches
 from gateway.processing.enquiries import Enquiries
 from gateway.processing.exchange import Exchange
 from gateway.processing.execution import Execution, ServiceRules
-from gateway.processing.messaging import Talking, publisher, subscriptions
+from gateway.processing.messaging import Talking, publisher
 from gateway.processing.nodes import Nodes, Surroundings
 from gateway.processing.pipeline import Pipeline, Stages
 from gateway.processing.provinces import Around, Provinces, Terms
@@ -158,7 +146,6 @@ class Assembly:
         self._build_ways()
         self._build_pipeline(hasher)
         opened.callback(self.actions.close)
-        self._build_lifecycle(opened)
 
     def _open_store(self) -> Store:
         """In a file, or as one node of several."""
@@ -187,9 +174,8 @@ class Assembly:
             self._log,
             self.observer,
         )
-        self.figures.rebuilding.place = lambda: self.events.place(FIGURES)
         self.events = Relays(
-            [*self._consumers, *self.figures.consumers],
+            self._consumers,
             self.store,
             self._clock,
             random,
@@ -337,7 +323,7 @@ class Assembly:
         self._build_nodes()
         placement = None if self._nodes is None else self._nodes.placement
         self.actions = Actions(
-            queue, self._in_force, self._numbers, self.store, self._sessions.__next__, clock.monotonic
+            queue, self._in_force, self._numbers, self.store, next(self._sessions), clock.monotonic
         )
         reports = Reports(self._numbers, self._makers)
         batches = Batches(recognition, self._build_execution(), reports, self.actions, placement)
@@ -398,94 +384,6 @@ class Assembly:
             self.store, self.outbox, self._keys, self._accounts, before, clock, observer
         )
 
-    def _build_lifecycle(self, opened: contextlib.AsyncExitStack) -> None:
-        """What starts and stops it all, and what operators reach."""
-        nodes = self._nodes
-        operators = Operators(
-            self.store,
-            self.outbox,
-            self.binds,
-            self._clock,
-            self._recovery.readable,
-            self._changes.until,
-            None if nodes is None else nodes.owner_of,
-        )
-        links = LinkCommands(self.links)
-        watched = Watched(
-            self.binds, self.queue, self.outbox, self.pipeline, self.events, self._log, links.report
-        )
-        status = Status(
-            watched,
-            self._clock,
-            self._in_force,
-            self.settings.smpp.names,
-            self._links,
-            None if nodes is None else nodes.report,
-            None if self.settings.mqtt.url is None else self.provinces.report,
-        )
-        tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
-        pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        self.metrics.watch(watched, status, self._load)
-        services = self._services(status, TableService(self._in_force, tables), operators, opened)
-        self.console = build_console(services)
-        commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
-        control = Control(
-            socket_path(self.settings.storage.path),
-            {**commands, "status": status.report},
-            {**tables.streams, **self.figures.rebuilding.streams, "pdus": pdus.stream},
-        )
-        self._following = [each for each in (self.channel, self.links, self.console) if each is not None]
-        self._lifecycle = Lifecycle(
-            Parts(
-                self.binds,
-                self.queue,
-                self.outbox,
-                self.pipeline,
-                self._recovery,
-                self.channels,
-                self.events,
-                control,
-                status.rates,
-                self._enquiries,
-                self._load,
-                nodes,
-                subscriptions(self._talking, self.store, self.provinces, nodes, self._work.set),
-                self._following,
-                self.console,
-                self.metrics.samples,
-            ),
-            self._changes,
-            self._log,
-            self._clock,
-            self.observer,
-            self.settings.shutdown.deadline,
-        )
-
-    def _services(
-        self, status: Status, tables: TableService, operators: Operators, opened: contextlib.AsyncExitStack
-    ) -> Services:
-        """What the console needs of the gateway."""
-        settings = self.settings
-        services = Services(
-            settings.console,
-            self._clock,
-            ZoneInfo(settings.service.timezone),
-            self._in_force,
-            self.store,
-            self._open_reader,
-            status.report,
-            self.observer,
-            self._environment.hash_cost,
-            Agents(self.actions, self._rules.limits, self._keys),
-            Lives(operators, self._clock, settings.limits),
-            self.metrics,
-            self.phones.channel,
-            tables,
-            counting=settings.statistics.enabled,
-        )
-        opened.callback(services.close)
-        return services
-
     def _store_soon(self) -> None:
         """The outbox has something to store."""
         self.pipeline.close_soon()
@@ -494,7 +392,9 @@ class Assembly:
         """A batch is done."""
         self._changes.note()
         self._load.measure()
-        self.events.wake()
+        if self._consumers:
+            self.events.wake()
+        self.figures.wake()
         self._flushing.worked(idle=self.pipeline.idle)
 
     async def _recover(self) -> None:

@@ -19,6 +19,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.observer import Observer
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.control import Control
+from gateway.operations.figures.consumer import FigureConsumer
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
 from gateway.operations.metrics.samples import Samples
@@ -71,7 +72,7 @@ class Follows(Protocol):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What runs. subscriptions: None where nothing is received over MQTT. console: None: none is set.
-    samples: of the metrics."""
+    samples: of the metrics. figures: None: nothing is counted."""
 
     binds: Binds
     queue: InboundQueue
@@ -89,6 +90,7 @@ class Parts:
     following: Sequence[Follows] = ()
     console: ConsoleServer | None = None
     samples: Samples | None = None
+    figures: FigureConsumer | None = None
 
 
 class Changes:
@@ -158,6 +160,9 @@ class Lifecycle:
         await parts.pipeline.started.wait()
         parts.enquiries.start()
         parts.events.start()
+        if parts.figures is not None:
+            parts.figures.start()
+            opened.push_async_callback(parts.figures.close)
         await parts.control.start()
         opened.callback(parts.control.close)
         said: dict[str, object] = {}
@@ -293,6 +298,8 @@ class Lifecycle:
         await self._until(lambda: not self._connections())
         await self._until(lambda: pipeline.idle)
         await parts.events.close(TELLING)
+        if parts.figures is not None:
+            await parts.figures.close(TELLING)
 
     async def end(self) -> None:
         """End the tasks; the pipeline's behind the commit that is under way, however long the engine works at

@@ -60,9 +60,9 @@ class PartHeader:
     number: int
 
 
-OPERATOR: Final = "console-operator"
+OPERATOR: Final = "console operator"
 """Account of a journal row that is an operator's action. No peer has it: a system_id has 15 characters at
-most."""
+most, and the name of a link no blank."""
 BY: Final = "operator"
 """Key of who asked for an action in the detail of its journal row: actor, action, reason, request."""
 TABLES: Final = "tables"
@@ -98,11 +98,6 @@ class JournalEntry(NamedTuple):
     detail: Mapping[str, object] | None
     digest: bytes
     hidden: str
-
-    @property
-    def acted(self) -> bool:
-        """Whether it is no SMS but an operator's action."""
-        return self.account == OPERATOR
 
     @property
     def table_version(self) -> str:

@@ -66,6 +66,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.operations.telemetry.settings": frozenset({"routing.tablefile"}),
     "gateway.operations.console.server": frozenset({"gateway.net"}),
     "gateway.operations.console.guessing": frozenset({"gateway.net"}),
+    "gateway.operations.console.pace": frozenset({"gateway.net"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
     "gateway.events.broker": frozenset({"routing.tablefile"}),
     "gateway.storage.settings": frozenset({"routing.tablefile"}),
@@ -169,6 +170,7 @@ BOUNDARIES = frozenset(
         ("gateway.processing.pipeline", "_work_for_provinces"),  # what is due is refused or dropped
         ("gateway.processing.pipeline", "_step"),
         ("gateway.processing.figures", "note"),  # counting: no SMS fails by it
+        ("gateway.operations.figures.consumer", "_run"),  # a bug of it: the events come again
         ("gateway.processing.enquiries", "_run"),  # who asks hears that it failed
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),

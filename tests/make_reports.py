@@ -21,7 +21,7 @@ Every report is asked for at `/statistics/REPORT`, as a file at `/statistics/REP
 | `period` | `day` (default), `week` (from Monday), `month` |
 | `from`, `to` | days such as 2026-11-01; a month may be 2026-11. Periods count as a whole |
 | `province` | code of a province; `000` is the whole network. An account of a province gets its own only |
-| `way` | `161`, `12520`, `1008619`, `province`, `other`, `service` (customer service); where a report says so |
+| `way` | `161`, `12520`, `1008619`, `province`, `other`, `service` (an agent); where a report says so |
 | `instruction` | its id in appendix 8; `-` for SMS in which none was understood; where a report says so |
 | `table` | of a CSV file: `period` (default), `province`, `way`, `instruction`, `definitions` |
 
@@ -31,7 +31,7 @@ NOTES = """- A period that goes on (today, this week, this month) is marked and 
   machines); a period in which counting began is marked, and the next one is not compared with it.
 - Customers who were active are told apart: who was active on two days of a month counts once in that month.
   So days do not add up to a month, and provinces are ranked by the last complete period.
-- A customer belongs to the province of his mobile's home. "Home unknown" is a row of its own in rankings and a
+- A customer belongs to the province of his mobile's home. "Home unknown" is a row of its own in rankings, and
   part of the whole network.
 - Percent are "-" where the figure before was 0.
 - CSV is UTF-8 with a byte order mark, by RFC 4180; a text that a spreadsheet would take for a formula begins

@@ -183,6 +183,18 @@ COMMANDS = (
         "gateway.cli.settle",
     ),
     Entry(
+        "stats show",
+        "print figures by day, week, month, province, instruction or way of access",
+        "stats --by month --json",
+        "gateway.cli.stats:show",
+    ),
+    Entry(
+        "stats rebuild",
+        "count days again from the records of the store, and replace their figures",
+        "stats rebuild --from 2007-03-01 --to 2007-03-31",
+        "gateway.cli.stats:rebuild",
+    ),
+    Entry(
         "store migrate",
         "copy the SQLite store into an empty one on PostgreSQL, and check the copy",
         "store migrate --to postgresql://fetion@db/fetion",
@@ -263,12 +275,16 @@ GROUPS = {
     "mqtt": "the broker",
     "outbox": "the SMS that wait to leave",
     "scenario": "scripted handsets",
+    "stats": "figures by day, week and month",
     "store": "the store itself",
     "tables": "the tables: numbers, instructions, sentences, tariffs",
     "user": "accounts of the console",
 }
 """Help for the first word of commands that have two."""
 
+
+IMPLIED = {"stats": "show"}
+"""What the first word of two means where an option or nothing follows it."""
 
 SILENT = frozenset({"serve", "demo"})
 """Commands that work without standard output, or say themselves what is missing."""
@@ -283,7 +299,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if reason := refusal(sys.platform):
         sys.stderr.write(f"{reason}\n")
         return 2
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = _whole(list(sys.argv[1:] if argv is None else argv))
     replace_unencodable(sys.stdout)
     try:
         parser = build_parser(words)
@@ -309,6 +325,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             _leave_output()
         return 1
     return code
+
+
+def _whole(words: list[str]) -> list[str]:
+    """The words of a command line with the one that they leave out (IMPLIED)."""
+    first, rest = words[:1], words[1:]
+    if first and first[0] in IMPLIED and (not rest or rest[0].startswith("--")) and rest != ["--help"]:
+        return [*first, IMPLIED[first[0]], *rest]
+    return words
 
 
 def _occupy_standard_descriptors() -> None:

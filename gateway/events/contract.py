@@ -25,10 +25,7 @@ The relay, one for each consumer:
     first; once it is taken, what waits behind it follows in order, and only then new events of that topic.
     It stays parked until it is taken. Order holds within a topic, and among topics that are not held.
 14. An event of the family PROVINCE has the text of an SMS and one receiver: it is given to consumers with
-    topics only (rule 6). One of the family FIGURES is given to consumers that count only (Counting), and
-    nothing else is given to those. Others are done with it unseen.
-15. A consumer that counts stores its cursor itself, in `take`, and may be given events again that lie behind
-    it. It is asked no more often than it says, but at the stop, and is told how many events went untaken.
+    topics only (rule 6). Others are done with it unseen.
 """
 
 from collections.abc import Sequence
@@ -75,18 +72,6 @@ class TopicConsumer(Consumer, Protocol):
 
     def topic(self, event: StoredEvent) -> str:
         """What an event belongs to: if one of a topic is refused, the next ones of that topic wait. Pure."""
-
-
-@runtime_checkable
-class Counting(Consumer, Protocol):
-    """One that counts the events of the family FIGURES (rule 15)."""
-
-    @property
-    def every(self) -> float:
-        """Seconds between two of its takes, at least."""
-
-    def lost(self, count: int) -> None:
-        """So many events went before it took them."""
 
 
 @runtime_checkable

@@ -9,7 +9,6 @@ time. While a consumer is away its relay holds what it has read, and asks the st
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from math import inf
 from random import Random
 from typing import Final
 
@@ -17,7 +16,6 @@ from gateway.clock import Clock
 from gateway.events.contract import (
     MOST,
     Consumer,
-    Counting,
     RefusedEvent,
     Running,
     StoredEvent,
@@ -26,7 +24,7 @@ from gateway.events.contract import (
 )
 from gateway.events.parking import Parking
 from gateway.events.pauses import RETRY_MOST, pause
-from gateway.message import FIGURES, PROVINCE
+from gateway.message import PROVINCE
 from gateway.observer import Observer
 from gateway.storage.contract import EventStore, StorageError
 
@@ -97,8 +95,6 @@ class Relay:
         self._failures = 0
         self._failing_since = 0.0
         self._running = consumer if isinstance(consumer, Running) else None
-        self._counting = consumer if isinstance(consumer, Counting) else None
-        self._taken_at = -inf
         self._parking = (
             Parking(consumer, store, clock, random, observer) if isinstance(consumer, TopicConsumer) else None
         )
@@ -120,8 +116,6 @@ class Relay:
     def drop(self, last: int, count: int) -> None:
         """The events up to `last` are gone, `count` of which were not taken."""
         self.dropped += count
-        if self._counting and count:
-            self._counting.lost(count)
         self.place = max(self.place, last)
         self._read = [event for event in self._read if event.sequence > last]
         self._stored = max(self._stored, last)
@@ -169,7 +163,6 @@ class Relay:
         if not self._read:
             self._news.clear()
             if self.place < self._store.last_event:
-                await self._rest()
                 await self._read_on()
                 if not self._read:  # they were deleted; drop() is about to say so
                     await self._wait(self._news, FORGET_EVERY)
@@ -191,13 +184,6 @@ class Relay:
         if self._parking:
             await self._parking.begin()
         self._known = True
-
-    async def _rest(self) -> None:
-        """Let events gather for a consumer that counts."""
-        if self._counting and not self._stop.is_set():
-            left = self._taken_at + self._counting.every - self._clock.monotonic()
-            if left > 0:
-                await self._wait(self._stop, left)
 
     async def _read_on(self) -> None:
         """As many as the consumer takes at once, page by page."""
@@ -226,10 +212,10 @@ class Relay:
         events = self._read[:most]
         if not events:  # they went while the consumer was away
             return
-        free = self._theirs(events)
-        behind: list[RefusedEvent] = []
         if self._parking:
-            free, behind = self._parking.split(free)
+            free, behind = self._parking.split(events)
+        else:
+            free, behind = [event for event in events if event.family != PROVINCE], []
         refused = [*behind, *(await self._consumer.take(free) if free else ())]
         self._succeeded(len(events))
         self._read = [event for event in self._read if event.sequence > events[-1].sequence]
@@ -237,15 +223,6 @@ class Relay:
         if self._parking:
             self._parking.note(refused)
         self.place = max(self.place, events[-1].sequence)
-        if self._counting and free:
-            self._stored, self._taken_at = self.place, self._clock.monotonic()
-
-    def _theirs(self, events: list[StoredEvent]) -> list[StoredEvent]:
-        """Those that this consumer is given at all (rule 14)."""
-        if self._counting:
-            return [event for event in events if event.family == FIGURES]
-        hidden = {FIGURES} if self._parking else {FIGURES, PROVINCE}
-        return [event for event in events if event.family not in hidden]
 
     async def _follow(self) -> None:
         """Store the cursor when that is due, or when nothing comes until then."""
@@ -353,10 +330,6 @@ class Relays:
     def backlog(self) -> Mapping[str, int]:
         """How many events wait, by consumer."""
         return {relay.name: relay.backlog for relay in self._relays}
-
-    def place(self, name: str) -> int:
-        """The last event that a consumer is done with."""
-        return next((relay.place for relay in self._relays if relay.name == name), 0)
 
     @property
     def counts(self) -> Mapping[str, tuple[int, int]]:

@@ -39,7 +39,7 @@ class Actions:
     """Takes actions, and knows them again in a batch.
 
     Args:
-        session: draws the number of a bind.
+        session: number of the bind that all actions have in the journal.
         monotonic: gives the time of the gateway's clock (seconds).
     """
 
@@ -49,7 +49,7 @@ class Actions:
         in_force: InForce,
         numbers: MessageNumbers,
         store: Store,
-        session: Callable[[], int],
+        session: int,
         monotonic: Callable[[], float],
     ) -> None:
         self._queue = queue
@@ -89,7 +89,7 @@ class Actions:
         closed = FULL if len(self._open) >= MOST else self._queue.closed(now)
         if closed is not None:
             raise Refusal(closed.verdict, closed.reason)
-        bind = OperatorBind(action, self._session(), self._over)
+        bind = OperatorBind(action, self._session, self._over)
         self._open[action.request] = bind
         self._queue.enter(self._message(bind, tables, now))
         return bind

@@ -8,7 +8,7 @@ A bug fails only the SMS that meets it: each hop has a boundary that catches wha
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -207,14 +207,14 @@ class Pipeline:
         self._asked_at, self._stalled = self._clock.monotonic(), False
         try:
             await self._tend()
-            looks = self._nodes is not None and self._nodes.due
+            nodes = self._nodes if self._nodes is not None and self._nodes.due else None
             await self._work(self._queue.take(BATCH, self._retransmissions.expecting))
-            if looks:
-                await self._look()
+            if nodes is not None:
+                await self._beside(nodes.look())
             if self._provinces.due and self._clock.monotonic() >= self._provinces_from:
                 await self._work_for_provinces()
             if self._upkeep.forgets_now:
-                await self._forget()
+                await self._beside(self._upkeep.forget())
         except Fenced:
             raise
         except StorageError as error:
@@ -449,22 +449,13 @@ class Pipeline:
             if self._provinces.due:
                 self._wake.set()
 
-    async def _forget(self) -> None:
+    async def _beside(self, step: Awaitable[None]) -> None:
+        """Forget what is old, or see what other nodes do, and take or give SMS."""
         try:
-            await self._upkeep.forget()
+            await step
         except Fenced:
             raise
         except StorageError as error:  # SMS may well be stored all the same
-            self._note_failure(error, 0.0)
-
-    async def _look(self) -> None:
-        """See what other nodes do, and take or give SMS."""
-        assert self._nodes is not None
-        try:
-            await self._nodes.look()
-        except Fenced:
-            raise
-        except StorageError as error:  # as above
             self._note_failure(error, 0.0)
 
     async def close(self) -> bool:

@@ -51,7 +51,7 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
 BOOLEANS: Final = frozenset({"secret", "blocked", "complete", "trial", "repeat", "reported", "disabled"})
 """Columns that say yes or no."""
 
-KEPT: Final = frozenset({"run", "settled", "settled_at", "key_check"})
+KEPT: Final = frozenset({"run", "settled", "settled_at", "key_check", "figures_begun", "active_from"})
 """Keys of `meta` that belong to every engine."""
 
 Progress = Callable[[str, int, int], None]

@@ -7,9 +7,9 @@ a month counts once in it.
 
 tests/contracts runs one suite over every driver:
 
-1. `fold` adds and moves the cursor of its consumer in one commit, or does nothing: what was folded up to
-   a sequence is never folded again. The events of the family FIGURES up to there go with it: no other
-   consumer wants them, and one that is away must not keep them.
+1. Events of the family FIGURES (gateway.message) have a series of their own: no call of EventStore gives
+   them, counts them or keeps others for them. `fold` adds figures, deletes the events that say so, and moves
+   a cursor, in one commit, or does nothing: what was folded is never folded again.
 2. `replace_day` makes the figures of a day, and who was active in it, what it is given, in commits of at
    most STEP rows each, so that nobody waits long: after a crash the same call does the rest. The figures of
    its week and month change by the difference. Who was active in them is found anew from their days, as long
@@ -28,6 +28,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
+
+from gateway.message import StoredEvent
 
 
 class Measure(StrEnum):
@@ -59,7 +61,7 @@ CANCELLED: Final = "service/cancelled"
 SERVICE: Final = "service"
 """The way of what an operator or agent did for a customer (客服)."""
 
-WAYS: Final = ("161", "12520", "1008619", "province", "other")
+WAYS: Final = ("161", "12520", "10086", "province", "other")
 """Ways of access of an SMS, in the order of their bits in `ways`: access codes; province: the number of
 a province's system; other: whatever else the tables have."""
 
@@ -135,6 +137,16 @@ class FigureRow(NamedTuple):
 class FigureStore(Protocol):
     """The figures of a store, as who counts sees them."""
 
+    @property
+    def last_counted(self) -> int:
+        """Sequence of the last event of the family FIGURES, 0 at first. A look, not a read of the disk."""
+
+    async def counted_after(self, sequence: int, limit: int) -> list[StoredEvent]:
+        """The events of the family FIGURES behind that one, in order, `limit` at most."""
+
+    async def folded(self, consumer: str) -> int:
+        """The last of them that a consumer has folded."""
+
     async def figures_begun(self) -> bool:
         """Whether begin_figures has noted it."""
 
@@ -157,8 +169,9 @@ class FigureStore(Protocol):
         """Note that counting begins, on that day with these customers (province -> how many), unless that is
         noted already. Gives whether it was noted now. Durable, in a commit of its own."""
 
-    async def end_figures(self, consumer: str) -> None:
-        """Counting is switched off: no event is kept for that consumer any more."""
+    async def forget_counted(self, consumer: str, most: int, limit: int) -> int:
+        """Delete the oldest events of the family FIGURES beyond `most`, `limit` at most, as if they were
+        folded; gives how many. Durable, in a commit of its own."""
 
     async def forget_active(self, before: str, limit: int) -> int:
         """Forget who was active in periods that ended before a day, `limit` rows at most; gives how many."""

@@ -16,11 +16,14 @@ from gateway.errors import Verdict
 from gateway.message import number_of
 from gateway.observer import Observer
 from gateway.storage.engines import open_reader
+from gateway.storage.figures import PeriodKind
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 from gateway.testing import RunningGateway, running_gateway
 from routing.ranges import MobileRanges
 from tests.channels.phones import ANN, BEN, PHONES, channel_of, gets, writes
 from tests.contracts.channels import Told
+from tests.operations.figures.counts import stored as counted
+from tests.operations.figures.test_gateway import folded
 from tests.support import ALICE
 
 
@@ -61,7 +64,7 @@ async def test_with_a_real_handset(tmp_path: Path) -> None:
         await writes(gateway, ANN, f"HY#{ALICE}")
         question = await alice.expect(ANN)
         await alice.send("是", to=question.sender)
-        await gets(gateway, ANN, "好友")
+        await gets(gateway, ANN, "同意了您的申请")
         await writes(gateway, ANN, "你好 Alice", to=f"12520{ALICE}")
         said = await alice.expect("你好 Alice")
         await alice.send("你好 Ann", to=said.sender)
@@ -86,7 +89,7 @@ async def test_no_way_changes(tmp_path: Path) -> None:
     async with running_gateway(tmp_path) as gateway:
         real, ben = await gateway.handset(ANN), await gateway.handset(BEN)
         await real.send("是", to=question.other)
-        await ben.expect("好友")  # never wrote through a centre: the default account
+        await ben.expect("同意了您的申请")  # never wrote through a centre: the default account
         await ben.send("你好", to=f"12520{ANN}")
         await real.expect("你好")
 
@@ -146,7 +149,7 @@ async def test_it_stops_while_an_sms_is_under_way(tmp_path: Path) -> None:
         channel.submit(ANN, "161", "KTFX")
     async with running_gateway(tmp_path, PHONES) as gateway:
         again = await writes(gateway, ANN, "HYLB")
-        await gets(gateway, ANN, "好友")
+        await gets(gateway, ANN, "还没有飞信好友")
     assert again.state is State.SENT
 
 
@@ -166,6 +169,20 @@ async def test_a_password(tmp_path: Path) -> None:
     assert password not in logged
     assert password not in repr(reply)
     assert not in_files(tmp_path, password)
+
+
+async def test_they_count_in_no_figure(tmp_path: Path) -> None:
+    """Figures have what a real handset did, and nothing of a phone, whose home is another province."""
+    async with running_gateway(tmp_path, PHONES) as gateway:
+        alice = await gateway.handset(ALICE)
+        await alice.send("KTFX", to="161")
+        await alice.expect("飞信")
+        for text in ("KTFX", "KTFXJY", "是", "BZ", "??"):
+            await writes(gateway, ANN, text)
+        await folded(gateway)
+        with closing(open_reader(gateway.app.settings.storage.path)) as reader:
+            found = counted(reader, PeriodKind.DAY)
+    assert {province for _, _, province, *_ in found} == {"100"}
 
 
 async def test_rejected(tmp_path: Path) -> None:
@@ -213,7 +230,7 @@ async def test_any_text_arrives(tmp_path: Path) -> None:
         await writes(gateway, ANN, f"HY#{BEN}")
         question = await gets(gateway, BEN, ANN)
         await writes(gateway, BEN, "是", to=question.other)
-        await gets(gateway, ANN, "好友")
+        await gets(gateway, ANN, "同意了您的申请")
         for text in ("<script>alert(1)</script>", "😀👨‍👩‍👧", "字" * 60):
             await writes(gateway, ANN, text, to=f"12520{BEN}")
             got = await gets(gateway, BEN, re.escape(text))

@@ -4,13 +4,15 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from commands.model import Customer, CustomerState
 from gateway.message import FIGURES, Commit, StoredEvent
-from gateway.storage.contract import Cursor, Store
+from gateway.storage.contract import Conflict, Store
 from gateway.storage.figures import (
     STEP,
     Amount,
@@ -24,10 +26,12 @@ from gateway.storage.figures import (
 )
 from gateway.storage.reader import Reader
 from tests.contracts.engines import Engine, opening, put
+from tests.contracts.test_store_events import event as event_of_buddy
 from tests.contracts.test_store_events import fill
-from tests.support import ALICE, BOB
+from tests.support import ALICE, BOB, received
 
 FIRST, LAST = "2000-01-01", "2100-01-01"
+LATE = 1 << 60
 DAY = "2007-02-28"  # a Wednesday: its week ends in the next month
 NEXT = "2007-03-01"
 
@@ -62,13 +66,13 @@ async def test_a_fold_adds_once_and_moves_its_cursor(store: Store, reader: Reade
     assert await store.fold("figures", 4, figures)
     assert not await store.fold("figures", 4, figures)
     assert not await store.fold("figures", 3, figures)
-    assert (await store.cursor("figures")).sequence == 4
+    assert await store.folded("figures") == 4
     assert of(reader, "uplink", "day", "period") == {(DAY,): (2, 3), (NEXT,): (1, 1)}
     assert of(reader, "uplink", "week", "period") == {("2007-02-26",): (3, 4)}
     assert of(reader, "uplink", "month", "period") == {("2007-02-01",): (2, 3), (NEXT,): (1, 1)}
     assert await store.fold("figures", 9, Figures({uplink(): Amount(1, 1)}))
     assert of(reader, "uplink", "day", "period") == {(DAY,): (3, 4), (NEXT,): (1, 1)}
-    assert (await store.cursor("figures")).sequence == 9
+    assert await store.folded("figures") == 9
 
 
 async def test_a_fold_outlives_the_process(engine: Engine, tmp_path: Path) -> None:
@@ -308,18 +312,49 @@ async def test_a_fold_of_events_of_which_some_are_folded(store: Store, reader: R
     assert of(reader, "uplink") == {(): (2, 2)}
 
 
-async def test_events_of_figures_go_with_their_fold(store: Store) -> None:
-    """Whatever others have passed; theirs stay. What is dropped counts for who would have been told."""
-    of_figures = StoredEvent(1, 0, "", "", "", FIGURES, "counted", 0, {"n": []})
-    await fill(store, 2)
-    await put(store, Commit(events=[of_figures]))
-    await fill(store, 1)
-    await put(store, Commit(events=[replace(of_figures), replace(of_figures)]))
-    for name in ("figures", "mqtt"):
-        await store.cursor(name)
-    await store.fold("figures", 5, Figures())
-    assert [each.sequence for each in await store.events_after(0, 10)] == [1, 2, 4, 6]
-    assert (await store.forget_events(0, 0, 10)).dropped == {"mqtt": 3, "figures": 1}
-    assert (await store.cursor("mqtt"), await store.cursor("figures")) == (Cursor(6, 0, 3), Cursor(6, 0, 1))
-    await store.end_figures("figures")
-    assert await store.cursor("figures") == Cursor()
+def counted(at: int) -> StoredEvent:
+    """What a commit adds."""
+    return StoredEvent(at, 0, "", "", "", FIGURES, "counted", 0, {"n": [at]})
+
+
+async def test_events_of_figures_have_a_series_of_their_own(engine: Engine, tmp_path: Path) -> None:
+    """Nobody else is given them, nor has their numbers; they go with their fold, and outlive the process."""
+    async with opening(engine, tmp_path) as store:
+        await fill(store, 2)
+        await put(store, Commit(events=[counted(1)]))
+        await fill(store, 1)
+        await put(store, Commit(events=[counted(2), event_of_buddy(4), counted(3)]))
+        assert (store.last_event, store.last_counted) == (4, 3)
+        assert [each.sequence for each in await store.events_after(0, 10)] == [1, 2, 3, 4]
+        assert [(each.sequence, each.at) for each in await store.counted_after(1, 10)] == [(2, 2), (3, 3)]
+        await store.move_cursor("mqtt", 4)
+        assert (await store.forget_events(LATE, 0, 10)).gone == 4
+        assert len(await store.counted_after(0, 10)) == 3
+        await store.fold("figures", 2, Figures())
+    async with opening(engine, tmp_path) as store:
+        assert (store.last_event, store.last_counted, await store.folded("figures")) == (4, 3, 2)
+        assert [each.sequence for each in await store.counted_after(0, 10)] == [3]
+        await store.fold("figures", 3, Figures())
+    async with opening(engine, tmp_path) as store:
+        await put(store, Commit(events=[counted(4)]))
+        assert [each.sequence for each in await store.counted_after(0, 10)] == [4]
+
+
+async def test_too_many_events_of_figures_lose_the_oldest(store: Store) -> None:
+    """Step by step, as if they were folded."""
+    await put(store, Commit(events=[counted(n) for n in range(1, 8)]))
+    assert await store.forget_counted("figures", 9, 10) == 0
+    assert await store.forget_counted("figures", 3, 3) == 3
+    assert await store.forget_counted("figures", 3, 3) == 1
+    assert await store.forget_counted("figures", 3, 3) == 0
+    assert [each.sequence for each in await store.counted_after(0, 10)] == [5, 6, 7]
+    assert await store.folded("figures") == 4
+
+
+async def test_a_batch_that_is_not_stored_counts_nothing(store: Store) -> None:
+    """Its event is not there, and its number is the next one's."""
+    await put(store, Commit(messages=[received(1)], events=[counted(1)]))
+    with pytest.raises(Conflict):
+        await put(store, Commit(messages=[received(1)], events=[counted(2)]))
+    await put(store, Commit(messages=[received(2)], events=[counted(3)]))
+    assert [(each.sequence, each.at) for each in await store.counted_after(0, 9)] == [(1, 1), (2, 3)]

@@ -48,6 +48,7 @@ ANSWERS: Final[Mapping[str, int]] = MappingProxyType(
         r"\S*fetion-gateway outbox (retry|drop)\b": 1,  # nothing is parked here
         r"\S*fetion-gateway links (pause|resume)\b": 1,  # there is no link here
         r"fetion-gateway outbox list --limt": 2,  # how wrong usage is told
+        r"\S*fetion-gateway user (?!list)": 1,  # nobody types a password here, and there is no account
         r"\S*fetion-gateway store migrate\b": 1,  # the store is in use; see tests/cli/test_postgresql.py
     }
 )

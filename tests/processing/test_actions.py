@@ -13,7 +13,7 @@ from commands.model import Customer, CustomerState, LoadKeys, World
 from gateway.errors import Refusal
 from gateway.message import BY, OPERATOR, Commit
 from gateway.processing.actions import MOST
-from gateway.processing.operator_bind import Action, Executed
+from gateway.processing.operator_bind import Action, Executed, NotKnown
 from gateway.storage.contract import StoreFault
 from gateway.storage.engines import open_reader
 from gateway.storage.reader import JournalRecord
@@ -120,6 +120,32 @@ async def test_a_crash_between_commit_and_answer(tmp_path: Path) -> None:
     async with running_gateway(tmp_path) as gateway:
         done = await gateway.app.actions.act(wanted("open", request="one"))
     assert done == Executed(stored[0].acted[0].number, again=True)
+
+
+async def test_a_store_that_does_not_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows until it does; then the same request gives what came of the first one."""
+    monkeypatch.setattr("gateway.processing.actions.PATIENCE", 0.05)
+    going, returning = asyncio.Event(), asyncio.Event()
+
+    class Slow(SqliteStore):
+        async def commit(self, commit: Commit) -> None:
+            if commit.acted:
+                going.set()
+                await returning.wait()
+            await super().commit(commit)
+
+    def opening(path: Path) -> SqliteStore:
+        return Slow.open(path)
+
+    async with running_gateway(tmp_path, open_store=opening) as gateway:
+        with pytest.raises(NotKnown, match="send the same request again"):
+            await gateway.app.actions.act(wanted("open", request="one"))
+        assert going.is_set()
+        monkeypatch.undo()
+        later = asyncio.create_task(gateway.app.actions.act(wanted("open", request="one")))
+        returning.set()
+        assert (await later).again is True
+    assert len(rows(tmp_path / "fetion.db", "SELECT * FROM outbox")) == 1
 
 
 async def test_every_action_and_its_states(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The ASGI application of the console: every route passes here, and is refused without its right."""
 
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from importlib import resources
@@ -8,7 +9,7 @@ from typing import Final, Protocol
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
@@ -16,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.operations.console.api.errors import other_methods
 from gateway.operations.console.hosts import Hosts, same_origin
+from gateway.operations.console.pace import Pace
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
 from gateway.operations.console.rendering import LANGUAGES, Rendering
 from gateway.operations.console.rights import Role, Viewer
@@ -45,6 +47,7 @@ HEADERS: Final = (
 """Of every answer that does not say otherwise."""
 HSTS: Final = ("strict-transport-security", "max-age=31536000")
 """Where browsers come by TLS: never ask this host without it."""
+CLOSE: Final = {"connection": "close"}
 STATIC: Final = "/static"
 API: Final = "/api/"
 PACKAGE: Final = "gateway.operations.console"
@@ -67,6 +70,7 @@ class Application:
         self.services = services
         self._rendering = Rendering(sections)
         self._hosts = Hosts(services.settings)
+        self._pace = Pace(time.monotonic)
         self._fixed = fixed_headers(secure=services.sessions.secure)
         routes: list[BaseRoute] = [
             Route(page.path, self._endpoint(page), methods=[page.method]) for page in self.pages
@@ -81,10 +85,15 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         answer = _Answer(self._fixed, scope["path"], send)
-        request = HTTPConnection(scope)
+        request = Request(scope)
+        remote = self.services.sessions.remote(request)
+        if not self._pace.allows(remote):
+            await PlainTextResponse("too many requests\n", HTTPStatus.TOO_MANY_REQUESTS, CLOSE)(
+                scope, receive, answer.send
+            )
+            return
         server = scope.get("server") or ("", None)
         if not self._hosts.knows(request.headers.getlist("host"), server[0]):
-            remote = self.services.sessions.remote(Request(scope))
             self.services.observer.console_refused("", scope["path"], remote, "foreign host")
             reason = "this host is not known here: name it in console.names\n"
             await PlainTextResponse(reason, HTTPStatus.MISDIRECTED_REQUEST)(scope, receive, answer.send)

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from random import Random
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
 from gateway.clock import Clock
 from gateway.observer import Observer
-from gateway.operations.figures.consumer import NAME, FigureConsumer
+from gateway.operations.figures.consumer import FigureConsumer
 from gateway.operations.figures.rebuild import Rebuilding
 from gateway.operations.logs import Log
 from gateway.processing.figures import Counting
@@ -32,16 +33,14 @@ class FigureParts:
     counting: Counting | None = None
     consumer: FigureConsumer | None = None
 
-    @property
-    def consumers(self) -> list[FigureConsumer]:
-        """Who is to be told of commits."""
-        return [] if self.consumer is None else [self.consumer]
+    def wake(self) -> None:
+        """A commit is done."""
+        if self.consumer is not None:
+            self.consumer.wake()
 
     async def begin(self) -> None:
         """At a start, before any SMS: count the customers there are, once. Raises StorageError."""
-        if self.counting is None:
-            await self.store.end_figures(NAME)
-        elif not await self.store.figures_begun():
+        if self.counting is not None and not await self.store.figures_begun():
             base = await base_of(self.store, self.counting.home)
             await self.store.begin_figures(self.today().isoformat(), base)
 
@@ -81,7 +80,8 @@ def build_figures(
 
     if not settings.statistics.enabled:
         return FigureParts(store, today, Rebuilding(store, open_reader, counting, settings, today, None))
-    consumer = FigureConsumer(store, today, settings.statistics.active_days, incomplete)
+    active_days = settings.statistics.active_days
+    consumer = FigureConsumer(store, today, active_days, incomplete, Random(), observer)
     live = Counting(in_force, zone, excluded, lambda error: observer.broken("figures", error))
     rebuilding = Rebuilding(store, open_reader, counting, settings, today, consumer)
     return FigureParts(store, today, rebuilding, live, consumer)

@@ -1,23 +1,33 @@
-"""The consumer of the family FIGURES: sums what commits add, and folds it into the figures of the store."""
+"""Sums what commits add, and folds it into the figures of the store: one task beside the batches."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, timedelta
+from random import Random
 from typing import Final
 
-from gateway.events.contract import MOST, RefusedEvent
+from gateway.events.pauses import pause
+from gateway.events.relay import wait
 from gateway.message import StoredEvent
+from gateway.observer import Observer
 from gateway.processing.figures import add
 from gateway.storage.contract import StorageError, Store
 from gateway.storage.figures import STEP, Figures
 
 NAME: Final = "figures"
 EVERY: Final = 0.5
-"""Seconds between two takes: figures are that late, and a commit of theirs is as rare."""
-TIDY_FIRST: Final = 60.0
+"""Seconds between two rounds: figures are that late, and their commits as rare."""
+IDLE: Final = 10.0
+"""Seconds after which it looks whether it has taken over what another node left."""
+PAGE: Final = 100
+"""Events that are read at once."""
+MOST: Final = 1000
+"""Events of one round."""
+WAITING: Final = 1_000_000
+"""Events that may wait to be folded; beyond them the oldest go."""
 TIDY_EVERY: Final = 3600.0
-"""Seconds from the start to the first look for who was active too long ago, and between two looks."""
+"""Seconds between two looks for who was active too long ago."""
 FORGOTTEN: Final = 1000
 """Rows that one step forgets."""
 STEP_PAUSE: Final = 0.1
@@ -27,18 +37,21 @@ TOUCHED: Final = 100
 
 
 class FigureConsumer:
-    """Counts. active_days: for which it is kept who was active. today: gives the day of the service.
+    """Counts, from start() to close(). active_days: for which it is kept who was active. today: gives the day
+    of the service. incomplete: hears how many commits are counted in no figure.
 
     folding: held while figures are written: who replaces a day holds it too. touched: day -> the last event
-    that changed its figures since the start.
+    that changed its figures since the start. place: the last event that is folded.
     """
 
-    name = NAME
-    most = MOST
-    every = EVERY
-
     def __init__(
-        self, store: Store, today: Callable[[], date], active_days: int, incomplete: Callable[[int], None]
+        self,
+        store: Store,
+        today: Callable[[], date],
+        active_days: int,
+        incomplete: Callable[[int], None],
+        random: Random,
+        observer: Observer,
     ) -> None:
         self.folding = asyncio.Lock()
         self.touched: dict[str, int] = {}
@@ -47,15 +60,56 @@ class FigureConsumer:
         self._today = today
         self._active_days = active_days
         self._incomplete = incomplete
+        self._random = random
+        self._observer = observer
+        self._news = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._failures = 0
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def take(self, events: Sequence[StoredEvent]) -> Sequence[RefusedEvent]:
-        """Fold them, so many at a time that nobody waits long. Raises StorageError."""
-        left = list(events)
-        while left:
+    def start(self) -> None:
+        """Begin with what is in the store."""
+        self._tasks = [
+            asyncio.create_task(self._run(), name="figures"),
+            asyncio.create_task(self._keep_tidy(), name="old figures"),
+        ]
+
+    def wake(self) -> None:
+        """A commit is done."""
+        self._news.set()
+
+    async def close(self, seconds: float = 0) -> None:
+        """Fold what is there, and end within so many seconds; the next start folds the rest."""
+        self._stop.set()
+        self._news.set()
+        tasks, self._tasks = self._tasks, []
+        try:
+            if tasks and seconds:
+                await asyncio.wait(tasks[:1], timeout=seconds)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def backlog(self) -> int:
+        """How many commits are not in the figures yet."""
+        return max(0, self._store.last_counted - self.place)
+
+    async def catch_up(self, most: int | None = None) -> None:
+        """Fold what is there, so many events at most. Raises StorageError."""
+        self.place = await self._store.folded(NAME)
+        left = self._store.last_counted if most is None else most
+        while left > 0 and (events := await self._store.counted_after(self.place, min(PAGE, left))):
+            left -= len(events)
+            await self.take(events)
+
+    async def take(self, events: list[StoredEvent]) -> None:
+        """Fold events, so many at a time that nobody waits long. Raises StorageError."""
+        while events:
             async with self.folding:
-                left = await self._fold_some(left)
+                events = await self._fold_some(events)
             await asyncio.sleep(0)  # the store need not have waited: others have their turn
-        return ()
 
     async def _fold_some(self, events: list[StoredEvent]) -> list[StoredEvent]:
         """Fold the first of these events. Gives those that are left."""
@@ -66,49 +120,64 @@ class FigureConsumer:
             if len(figures.active) >= STEP:
                 break
         first, last = events[0].sequence, events[count - 1].sequence
-        if await self._store.fold(self.name, last, figures, first - 1):
-            self._note({key.day for key in figures.amounts}, last)
+        if await self._store.fold(NAME, last, figures, first - 1):
+            for day in {key.day for key in figures.amounts}:
+                self.touched.pop(day, None)
+                self.touched[day] = last
+            while len(self.touched) > TOUCHED:
+                del self.touched[next(iter(self.touched))]
             self.place = last
             return events[count:]
         # After a fault some were folded, and nobody heard of it.
-        self.place = (await self._store.cursor(self.name)).sequence
+        self.place = await self._store.folded(NAME)
         return [event for event in events if event.sequence > self.place]
 
-    def _note(self, days: set[str], last: int) -> None:
-        for day in days:
-            self.touched.pop(day, None)
-            self.touched[day] = last
-        while len(self.touched) > TOUCHED:
-            del self.touched[next(iter(self.touched))]
+    async def _run(self) -> None:
+        """Round after round, until the stop."""
+        while True:
+            try:
+                self._news.clear()
+                await self.catch_up(MOST)
+                self._succeeded()
+            except StorageError as error:
+                await self._failed(error, self._observer.events_deferred)
+            except Exception as error:  # the boundary for bugs in counting
+                await self._failed(error, self._observer.events_broken)
+            if self._stop.is_set() and (self._failures or not self.backlog):
+                return
+            await wait(self._stop, EVERY)  # events gather
+            if not self.backlog:
+                await wait(self._news, IDLE)
 
-    def lost(self, count: int) -> None:
-        """So many commits are counted in no figure."""
-        self._incomplete(count)
+    async def _failed(self, error: Exception, tell: Callable[[str, Exception, int, float], None]) -> None:
+        self._failures += 1
+        seconds = pause(self._random, self._failures)
+        if self._failures & (self._failures - 1) == 0:  # 1, 2, 4, 8 ...: it may last for days
+            tell(NAME, error, self._failures, seconds)
+        await wait(self._stop, seconds)
 
-    async def catch_up(self) -> None:
-        """Fold what is there, where no gateway runs. Raises StorageError."""
-        self.place = (await self._store.cursor(self.name)).sequence
-        while events := await self._store.events_after(self.place, MOST):
-            await self.take([event for event in events if event.family == NAME])
-            self.place = events[-1].sequence
+    def _succeeded(self) -> None:
+        if self._failures:
+            self._observer.events_resumed(NAME, self._failures, 0.0)
+            self._failures = 0
 
-    # Beside the events
+    # What is old
 
-    async def ready(self) -> None:
-        """At any time."""
-
-    async def run(self) -> None:
-        """Forget, now and then, who was active too long ago."""
-        await asyncio.sleep(TIDY_FIRST)
+    async def _keep_tidy(self) -> None:
         while True:
             with contextlib.suppress(StorageError):  # told by those who need the store; this has time
                 await self.tidy()
             await asyncio.sleep(TIDY_EVERY)
 
     async def tidy(self) -> None:
-        """One such look. Raises StorageError."""
-        before = (self._today() - timedelta(days=self._active_days)).isoformat()
+        """Forget who was active too long ago, and what waits beyond the bound. Raises StorageError."""
         gone = FORGOTTEN
+        while gone >= FORGOTTEN:
+            gone = await self._store.forget_counted(NAME, WAITING, FORGOTTEN)
+            if gone:
+                self._incomplete(gone)
+            await asyncio.sleep(STEP_PAUSE)
+        before, gone = (self._today() - timedelta(days=self._active_days)).isoformat(), FORGOTTEN
         while gone >= FORGOTTEN:
             gone = await self._store.forget_active(before, FORGOTTEN)
             await asyncio.sleep(STEP_PAUSE)

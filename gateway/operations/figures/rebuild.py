@@ -112,7 +112,7 @@ def possible(reader: Reader, first: str, last: str, today: date, zone: ZoneInfo,
 class Rebuilding:
     """Answers `stats rebuild`, in a running gateway or without one.
 
-    consumer: None where nothing is counted. place: the last event that is folded, or is none of FIGURES.
+    consumer: None where nothing is counted.
     """
 
     def __init__(
@@ -132,7 +132,6 @@ class Rebuilding:
         self._today = today
         self._consumer = consumer
         self._busy = False
-        self.place: Callable[[], int] = lambda: 0 if consumer is None else consumer.place
 
     @property
     def streams(self) -> Mapping[str, Stream]:
@@ -175,7 +174,7 @@ class Rebuilding:
     async def _rebuild(self, day: str, consumer: FigureConsumer) -> AsyncIterator[list[Item]]:
         span = day_span(day, self._zone)
         for _ in range(TRIES):
-            async for items in self._folded():
+            async for items in self._folded(consumer):
                 yield items
             mark = consumer.touched.get(day, 0)
             progress = Progress()
@@ -188,7 +187,7 @@ class Rebuilding:
             finally:
                 progress.stopped = True
                 await asyncio.wait((counting,))
-            async for items in self._folded():
+            async for items in self._folded(consumer):
                 yield items
             if await self._replaced(day, figures, mark, consumer):
                 yield [{"day": day, "records": progress.records, "done": True}]
@@ -203,10 +202,10 @@ class Rebuilding:
                 await self._store.replace_day(day, figures)
             return same
 
-    async def _folded(self) -> AsyncIterator[list[Item]]:
+    async def _folded(self, consumer: FigureConsumer) -> AsyncIterator[list[Item]]:
         """Wait until everything that is committed now is folded."""
-        last = self._store.last_event
-        while self.place() < last:
+        last = self._store.last_counted
+        while consumer.place < last:
             yield []
             await asyncio.sleep(LOOK_EVERY)
 

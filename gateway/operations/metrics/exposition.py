@@ -1,7 +1,8 @@
 """Renders all metrics in the text formats of Prometheus and OpenMetrics, once per scrape."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from prometheus_client import ProcessCollector
@@ -17,40 +18,52 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from gateway.operations.metrics.gauges import Now
-from gateway.operations.metrics.histogram import Histogram
 from gateway.operations.metrics.latest import Latest
 from gateway.operations.metrics.names import METRICS, Metric, Sort
 from gateway.operations.metrics.samples import Samples
 from gateway.operations.metrics.tally import Tally
-from gateway.operations.metrics.values import counted, histograms, measured
+from gateway.operations.metrics.values import Value, counted, histograms, measured
+
+Sizes = tuple[Sequence[float], Sequence[int], float]
+"""Bounds, cumulative counts and sum of a histogram."""
 
 
 class Exposition:
-    """Writes what was counted."""
+    """Writes what was counted: values are read in the event loop, text is made in a thread, one at a time."""
 
     def __init__(self, tally: Tally, latest: Latest, samples: Samples) -> None:
         self._tally = tally
         self._latest = latest
         self._samples = samples
         self._process = ProcessCollector(namespace="fetion", registry=None)
+        self._one = asyncio.Lock()
 
-    def render(self, now: Now, accept: str) -> tuple[str, bytes]:
+    async def render(self, now: Now, accept: str) -> tuple[str, bytes]:
         """The content type and the text for what a monitoring system accepts (its header Accept)."""
+        async with self._one:
+            values = [*counted(self._tally, self._latest), *measured(now)]
+            sizes = {
+                name: (each.bounds, each.cumulative, each.total)
+                for name, each in histograms(self._tally, self._samples).items()
+            }
+            return await asyncio.to_thread(self._text, values, sizes, accept)
+
+    def _text(self, values: Sequence[Value], sizes: Mapping[str, Sizes], accept: str) -> tuple[str, bytes]:
         encode, content_type = choose_encoder(accept)
         registry = CollectorRegistry()
-        registry.register(_Once(chain(self._families(now), self._process.collect())))
+        registry.register(_Once(chain(_families(values, sizes), self._process.collect())))
         return content_type, encode(registry)
 
-    def _families(self, now: Now) -> Iterator[Family]:
-        found: dict[str, list[tuple[tuple[str, ...], float]]] = defaultdict(list)
-        for name, labels, value in chain(counted(self._tally, self._latest), measured(now)):
-            found[name].append((labels, value))
-        sizes = histograms(self._tally, self._samples)
-        for metric in METRICS:
-            if metric.sort is Sort.HISTOGRAM:
-                yield _histogram(metric, sizes[metric.name])
-            else:
-                yield _family(metric, found[metric.name])
+
+def _families(values: Sequence[Value], sizes: Mapping[str, Sizes]) -> Iterator[Family]:
+    found: dict[str, list[tuple[tuple[str, ...], float]]] = defaultdict(list)
+    for name, labels, value in values:
+        found[name].append((labels, value))
+    for metric in METRICS:
+        if metric.sort is Sort.HISTOGRAM:
+            yield _histogram(metric, *sizes[metric.name])
+        else:
+            yield _family(metric, found[metric.name])
 
 
 class _Once:
@@ -76,9 +89,8 @@ def _family(metric: Metric, values: Iterable[tuple[tuple[str, ...], float]]) -> 
     return family
 
 
-def _histogram(metric: Metric, sizes: Histogram) -> Family:
+def _histogram(metric: Metric, bounds: Sequence[float], cumulative: Sequence[int], total: float) -> Family:
     family = HistogramMetricFamily(metric.name, metric.help)
-    bounds = [*(repr(float(bound)) for bound in sizes.bounds), "+Inf"]
-    counts = map(float, sizes.cumulative)
-    family.add_metric((), list(zip(bounds, counts, strict=True)), sizes.total)
+    names = [*(repr(float(bound)) for bound in bounds), "+Inf"]
+    family.add_metric((), list(zip(names, map(float, cumulative), strict=True)), total)
     return family

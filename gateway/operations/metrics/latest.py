@@ -55,6 +55,7 @@ ALARMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "parked": ("sms.parked", "{0.number:016x}: {0.error}"),
         "faulted": ("sms.failed", "{0:016x}"),
         "broken": ("gateway.fault", "{0}: {1.__class__.__name__}"),
+        "console_broken": ("console.fault", "{0} {1}: {2.__class__.__name__}"),
         "link_up": ("link.up", "{1} {2}"),
         "link_resting": ("link.resting", "{0}: {1:g} s"),
         "tls_refused": ("tls.refused", "{0}: {2}"),

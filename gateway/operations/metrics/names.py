@@ -72,6 +72,7 @@ METRICS: Final = (
     Metric("fetion_spans", C, "Spans for OpenTelemetry, by what became of them", ("state",)),
     Metric("fetion_log_lines_lost", C, "Lines of the log that were lost"),
     Metric("fetion_clock_ahead_seconds", G, "By how much the machine's clock has gone back"),
+    Metric("fetion_console_logins_failed", C, "Logins at the console that were refused"),
     Metric("fetion_alarms", C, "What an operator wants to know of, by the event of the log", ("alarm",)),
     Metric("fetion_bugs", C, "Bugs that were met"),
     Metric("fetion_ready", G, "Whether /readyz says yes: 1 or 0"),

@@ -134,6 +134,16 @@ class Tally(Observer):
         del where, error
         self.happened["bugs"] += 1
 
+    def console_broken(self, number: str, path: str, error: Exception) -> None:
+        """A bug that a page has met."""
+        del number, path, error
+        self.happened["bugs"] += 1
+
+    def console_login_failed(self, account: str, remote: str, reason: str) -> None:
+        """Somebody who could not log in at the console."""
+        del account, remote, reason
+        self.happened["logins_failed"] += 1
+
     def incomplete(self, source: str, destination: str, parts: int) -> None:
         """A long message that was given up."""
         del source, destination, parts

@@ -23,6 +23,7 @@ HAPPENED: Mapping[str, str] = {
     "fetion_store_failures": "store_failures",
     "fetion_province_refusals": "province_refusals",
     "fetion_province_silences": "province_silences",
+    "fetion_console_logins_failed": "logins_failed",
     "fetion_bugs": "bugs",
 }
 """Metric -> what Tally calls it."""

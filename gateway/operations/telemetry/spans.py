@@ -94,10 +94,8 @@ def _out(sms: MobileTerminated, now: float, now_ms: int) -> Span:
     end = sms.closed_at or now_ms
     events = [("committed", sms.at)]
     if sms.attempts:
-        left = int(now_ms - (now - sms.handed_over) * 1000)
-        events.append(
-            ("left", max(sms.at, min(end, left)))
-        )  # what an earlier run sent has no time in this one
+        left = int(now_ms - (now - sms.handed_over) * 1000)  # of an earlier run: not known, so bounded
+        events.append(("left", max(sms.at, min(end, left))))
     events.append(("answered" if not sms.error else "given_up", end))
     return Span(
         "sms.out",

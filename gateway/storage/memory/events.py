@@ -15,7 +15,8 @@ ORIGIN_BITS: Final = 48
 
 @dataclass(slots=True)
 class Events:
-    """The events that are there, who has taken which, and what was refused for good.
+    """The events that are there, who has taken which, and what was refused for good; counted, folded: those
+    of the family FIGURES.
 
     origin: stands in the ids of the events that are added from now on.
     """
@@ -25,6 +26,9 @@ class Events:
     kept: dict[int, StoredEvent] = field(default_factory=dict)
     cursors: dict[str, Cursor] = field(default_factory=dict)
     parked: dict[str, dict[int, tuple[StoredEvent, str]]] = field(default_factory=dict)
+    last_counted: int = 0
+    counted: dict[int, StoredEvent] = field(default_factory=dict)
+    folded: dict[str, int] = field(default_factory=dict)
 
     def opened(self) -> None:
         """From now on ids differ from those of other openings."""
@@ -33,10 +37,22 @@ class Events:
     def add(self, events: Sequence[StoredEvent]) -> None:
         """Number them behind the last one."""
         for event in events:
+            if event.family == FIGURES:
+                self.last_counted += 1
+                self.counted[self.last_counted] = replace(
+                    event, data=dict(event.data), sequence=self.last_counted
+                )
+                continue
             self.last += 1
             self.kept[self.last] = replace(
                 event, data=dict(event.data), sequence=self.last, event_id=f"{self.origin:012x}-{self.last}"
             )
+
+    def fold(self, consumer: str, sequence: int) -> None:
+        """They are in the figures."""
+        self.folded[consumer] = sequence
+        for number in [n for n in self.counted if n <= sequence]:
+            del self.counted[number]
 
 
 class EventCalls:
@@ -95,9 +111,8 @@ class EventCalls:
         gone = [number for number in oldest if number <= max(passed, events.last - most, old)]
         last = gone[-1] if gone else 0
         for name, cursor in events.cursors.items():
-            theirs = [n for n in gone if (events.kept[n].family == FIGURES) == (name == FIGURES)]
-            dropped[name] += sum(number > cursor.sequence for number in theirs)
-            if dropped[name] or last > cursor.sequence:
+            dropped[name] += sum(number > cursor.sequence for number in gone)
+            if dropped[name]:
                 events.cursors[name] = replace(
                     cursor, sequence=max(cursor.sequence, last), dropped=cursor.dropped + dropped[name]
                 )

@@ -2,13 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-from commands.model import CustomerState
-from gateway.message import FIGURES
 from gateway.storage import folding
-from gateway.storage.contract import Cursor
 from gateway.storage.figures import (
     STEP,
     Amount,
@@ -20,10 +16,6 @@ from gateway.storage.figures import (
     PeriodKind,
 )
 from gateway.storage.folding import DAY, LONGER, Activity, Changes, RowKey
-from gateway.storage.memory.events import Events
-
-if TYPE_CHECKING:
-    from gateway.storage.memory.reader import Content
 
 
 @dataclass(slots=True)
@@ -145,51 +137,3 @@ class Counted:
         others = {Measure.ACTIVE, Measure.BASE}
         days = (key.period for key in self.rows if key.kind == DAY and key.measure not in others)
         return min(days, default="")
-
-
-class FigureCalls:
-    """The calls; the rest of the store is MemoryStore."""
-
-    _events: Events
-    _content: "Content"
-
-    @property
-    def _counted(self) -> Counted:
-        return self._content.counted
-
-    async def figures_begun(self) -> bool:
-        return bool(self._counted.begun)
-
-    async def open_mobiles(self, after: str, limit: int) -> list[str]:
-        open_ = {CustomerState.OPEN, CustomerState.SUSPENDED}
-        customers = sorted(self._content.customers.items())
-        return [msisdn for msisdn, each in customers if each.state in open_ and msisdn > after][:limit]
-
-    async def fold(self, consumer: str, sequence: int, figures: Figures, after: int | None = None) -> bool:
-        cursor = self._events.cursors.setdefault(consumer, Cursor())
-        if cursor.sequence >= sequence or (after is not None and cursor.sequence > after):
-            return False
-        self._events.cursors[consumer] = replace(cursor, sequence=sequence)
-        self._counted.add(figures)
-        for number in [n for n, event in self._events.kept.items() if event.family == FIGURES]:
-            if number <= sequence:
-                del self._events.kept[number]
-        return True
-
-    async def end_figures(self, consumer: str) -> None:
-        self._events.cursors.pop(consumer, None)
-
-    async def begin_figures(self, day: str, base: Mapping[str, int]) -> bool:
-        if self._counted.begun:
-            return False
-        self._counted.begun = day
-        measure = Measure.BASE.value
-        amounts = {FigureKey(day, measure, each, "", "", ""): Amount(n, 0) for each, n in base.items()}
-        self._counted.add(Figures(amounts))
-        return True
-
-    async def replace_day(self, day: str, figures: Figures) -> None:
-        self._counted.replace(day, figures)
-
-    async def forget_active(self, before: str, limit: int) -> int:
-        return self._counted.forget(before, limit)

@@ -25,9 +25,9 @@ from gateway.message_numbers import RUNS
 from gateway.storage.contract import Candidate, Conflict, RecentSms, StoreFull, StoreInUse, StoreUnusable
 from gateway.storage.memory import actions, provinces, receipts
 from gateway.storage.memory.accounts import AccountCalls
+from gateway.storage.memory.counting import FigureCalls
 from gateway.storage.memory.enquiries import EnquiryCalls
 from gateway.storage.memory.events import EventCalls
-from gateway.storage.memory.figures import FigureCalls
 from gateway.storage.memory.reader import CLOSED, Content, Expectation, MemoryReader
 from gateway.storage.reader import JournalRecord
 from gateway.storage.records import MATCHING

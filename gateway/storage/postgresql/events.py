@@ -1,5 +1,8 @@
 """The events of a store on PostgreSQL: written with the commit that caused them, read by relays, deleted.
 
+Events of the family FIGURES are numbered apart, and have the negative of their number in the table: whoever
+asks for others does not meet them.
+
 Each node has events of its own, which it numbers one after the other: its one connection commits in one
 order, so a sequence without gaps is the order of its commits. No deleted number comes again: whatever deletes
 an event leaves a cursor at its number or behind it. The id of an event stays when the event moves to another
@@ -14,7 +17,7 @@ from typing import Any, Final
 import orjson
 import psycopg
 
-from gateway.message import StoredEvent
+from gateway.message import FIGURES, StoredEvent
 from gateway.storage.contract import Cursor, ForgottenEvents
 from gateway.storage.postgresql.candidates import one
 from gateway.storage.postgresql.link import Db, Link, Statement
@@ -61,6 +64,24 @@ _LAST: Final = """
 SELECT greatest(coalesce((SELECT max(sequence) FROM event WHERE node = %(node)s), 0),
     coalesce((SELECT max(cursor) FROM consumer WHERE node = %(node)s), 0))
 """
+_COUNTED: Final = f"""
+SELECT {_NAMES} FROM event WHERE node = %s AND sequence < %s ORDER BY sequence DESC LIMIT %s
+"""  # noqa: S608
+_LAST_COUNTED: Final = """
+SELECT greatest(coalesce((SELECT -min(sequence) FROM event WHERE node = %(node)s), 0),
+    coalesce((SELECT max(value) FROM meta WHERE key LIKE 'folded ' || %(node)s::text || ' %%'), 0), 0)
+"""
+_OLDEST_COUNTED: Final = """
+SELECT min(sequence), count(*) FROM (
+    SELECT sequence FROM event WHERE node = %s AND sequence BETWEEN %s AND -1
+    ORDER BY sequence DESC LIMIT %s) x
+"""
+_FOLDED: Final = "SELECT coalesce((SELECT value FROM meta WHERE key = %s), 0)"
+_SET_FOLDED: Final = """
+INSERT INTO meta VALUES (%s, %s)
+ON CONFLICT (key) DO UPDATE SET value = greatest(meta.value, excluded.value)
+"""
+_GONE_COUNTED: Final = "DELETE FROM event WHERE node = %s AND sequence BETWEEN %s AND -1"
 _NEW_CONSUMER: Final = "INSERT INTO consumer (node, name) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _CURSOR: Final = "SELECT cursor, parked, dropped FROM consumer WHERE node = %s AND name = %s"
 _MOVE: Final = """
@@ -68,31 +89,24 @@ UPDATE consumer SET cursor = greatest(cursor, %s), parked = parked + %s WHERE no
 """
 _OLD: Final = """
 SELECT coalesce(max(sequence), 0) FROM (
-    SELECT sequence, at FROM event WHERE node = %s ORDER BY sequence LIMIT %s) x
+    SELECT sequence, at FROM event WHERE node = %s AND sequence > 0 ORDER BY sequence LIMIT %s) x
 WHERE at < %s
 """
 _PASSED: Final = "SELECT coalesce(min(cursor), 0) FROM consumer WHERE node = %s"
-# The last event of those up to a number, so many at most.
+# The first and the last event of those up to a number, so many at most.
 _RANGE: Final = """
-SELECT max(sequence) FROM (
-    SELECT sequence FROM event WHERE node = %s AND sequence <= %s ORDER BY sequence LIMIT %s) x
+SELECT min(sequence), max(sequence) FROM (
+    SELECT sequence FROM event WHERE node = %s AND sequence BETWEEN 1 AND %s ORDER BY sequence LIMIT %s) x
 """
-# Of those that go, what a consumer would have been told: those of FIGURES go to who counts alone.
-_THEIRS: Final = """
-(SELECT count(*) FROM event e WHERE e.node = %(node)s AND e.sequence > c.cursor
-    AND e.sequence <= %(last)s AND (e.family = 'figures') = (c.name = 'figures'))
-"""
-_LATE: Final = f"""
-SELECT name, {_THEIRS} FROM consumer c WHERE node = %(node)s AND cursor < %(last)s
-"""  # noqa: S608
-_DROP: Final = f"""
-UPDATE consumer c SET dropped = dropped + {_THEIRS}, cursor = %(last)s
+_LATE: Final = """
+SELECT name, %(last)s - greatest(cursor, %(first)s - 1) FROM consumer
 WHERE node = %(node)s AND cursor < %(last)s
-"""  # noqa: S608
-_COUNTED: Final = """
-DELETE FROM event WHERE node = %s AND sequence > %s AND sequence <= %s AND family = 'figures'
 """
-_GONE: Final = "DELETE FROM event WHERE node = %(node)s AND sequence <= %(last)s"
+_DROP: Final = """
+UPDATE consumer SET dropped = dropped + %(last)s - greatest(cursor, %(first)s - 1), cursor = %(last)s
+WHERE node = %(node)s AND cursor < %(last)s
+"""
+_GONE: Final = "DELETE FROM event WHERE node = %(node)s AND sequence BETWEEN 1 AND %(last)s"
 
 
 def _row(event: StoredEvent, node: int, sequence: int, event_id: tuple[int, int]) -> dict[str, Any]:
@@ -112,7 +126,7 @@ def _event(row: Sequence[Any]) -> StoredEvent:
     at, cause, msisdn, fetion_number, province, family, name, version = fields
     data = orjson.loads(text) if text else {}
     return StoredEvent(
-        at, cause, msisdn, fetion_number, province, family, name, version, data, sequence,
+        at, cause, msisdn, fetion_number, province, family, name, version, data, abs(sequence),
         f"{origin:012x}-{number or sequence}",
     )  # fmt: skip
 
@@ -122,9 +136,16 @@ def _id(event_id: str) -> tuple[int, int]:
     return int(origin, 16), int(number)
 
 
-def inserting(events: Sequence[StoredEvent], node: int, first: int, origin: int) -> Statement:
-    """The statement that stores events of a node under the numbers from `first` on."""
-    rows = [_row(event, node, number, (origin, 0)) for number, event in enumerate(events, first)]
+def inserting(events: Sequence[StoredEvent], numbers: "EventNumbers") -> Statement:
+    """The statement that stores events of a node under the numbers behind those that it has."""
+    last, counted, rows = numbers.last, numbers.last_counted, []
+    for event in events:
+        if event.family == FIGURES:
+            counted += 1
+            rows.append(_row(event, numbers.node, -counted, (numbers.origin, 0)))
+        else:
+            last += 1
+            rows.append(_row(event, numbers.node, last, (numbers.origin, 0)))
     return _EVENTS, (recordset(rows),)
 
 
@@ -134,6 +155,8 @@ class EventNumbers:
     def __init__(self, db: psycopg.Connection[tuple[Any, ...]], node: int) -> None:
         row = db.execute(_LAST, {"node": node}).fetchone()
         self.last: int = row[0] if row else 0
+        row = db.execute(_LAST_COUNTED, {"node": node}).fetchone()
+        self.last_counted: int = row[0] if row else 0
         self.origin = secrets.randbits(ORIGIN_BITS)
         self.node = node
         self.unsure = False
@@ -143,15 +166,43 @@ class EventNumbers:
         """Ask the server where that is needed."""
         if self.unsure:
             self.last = await one(db, _LAST, {"node": self.node})
+            self.last_counted = await one(db, _LAST_COUNTED, {"node": self.node})
             self.unsure = False
 
+    def stored(self, events: Sequence[StoredEvent]) -> None:
+        """These are committed."""
+        counted = sum(event.family == FIGURES for event in events)
+        self.last += len(events) - counted
+        self.last_counted += counted
 
-async def counted(db: Db, node: int, name: str, cursor: int, sequence: int) -> None:
-    """What the events of FIGURES behind a cursor say is in the figures: they go, and the cursor moves, in the
-    transaction of the caller."""
-    await db.execute(_COUNTED, (node, cursor, sequence))
-    await db.execute(_NEW_CONSUMER, (node, name))
-    await db.execute(_MOVE, (sequence, 0, node, name))
+
+# The family FIGURES
+
+
+async def counted_after(link: Link, node: int, sequence: int, limit: int) -> list[StoredEvent]:
+    """A search of the primary key."""
+    return [_event(row) for row in await link.read(_COUNTED, (node, -sequence, limit))]
+
+
+def _key(node: int, consumer: str) -> str:
+    return f"folded {node} {consumer}"
+
+
+async def folded(db: Db, node: int, consumer: str) -> int:
+    """Where a consumer stands."""
+    return int(await one(db, _FOLDED, (_key(node, consumer),)))
+
+
+async def fold(db: Db, node: int, consumer: str, sequence: int) -> None:
+    """In the transaction of the caller: its cursor, and the events that it is done with."""
+    await db.execute(_GONE_COUNTED, (node, -sequence))
+    await db.execute(_SET_FOLDED, (_key(node, consumer), sequence))
+
+
+async def oldest_counted(db: Db, node: int, beyond: int, limit: int) -> tuple[int, int]:
+    """The last of the oldest ones up to a number, and how many they are."""
+    row = await (await db.execute(_OLDEST_COUNTED, (node, -beyond, limit))).fetchone()
+    return (-row[0], int(row[1])) if row and row[1] else (0, 0)
 
 
 class EventCalls:
@@ -229,15 +280,16 @@ class EventCalls:
             old = await one(db, _OLD, (node, limit, before))
             passed = await one(db, _PASSED, (node,))
             until = max(passed, self._events.last - most, old)
-            last = await one(db, _RANGE, (node, until, limit))
-            if last is None:
+            ends = await (await db.execute(_RANGE, (node, until, limit))).fetchone()
+            if ends is None or ends[1] is None:
                 return ForgottenEvents(0, dropped=dropped)
-            values = {"node": node, "last": last}
+            first, last = ends
+            values = {"node": node, "first": first, "last": last}
             late = await (await db.execute(_LATE, values)).fetchall()
             if late:
                 await db.execute(_DROP, values)
             gone = (await db.execute(_GONE, values)).rowcount
             dropped.update({str(name): int(count) for name, count in late})
-            return ForgottenEvents(gone, last, +dropped)
+            return ForgottenEvents(gone, last, dropped)
 
         return await self._link.apart(forget)

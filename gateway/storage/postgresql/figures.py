@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from gateway.message import StoredEvent
 from gateway.storage import folding
 from gateway.storage.figures import (
     STEP,
@@ -22,7 +23,7 @@ from gateway.storage.figures import (
 )
 from gateway.storage.folding import DAY, LONGER, Activity, Cache, Changes
 from gateway.storage.postgresql.candidates import one
-from gateway.storage.postgresql.events import EventNumbers, counted
+from gateway.storage.postgresql.events import EventNumbers, counted_after, fold, folded, oldest_counted
 from gateway.storage.postgresql.link import Db, Link
 from gateway.storage.postgresql.rows import recordset
 
@@ -75,10 +76,6 @@ _SET_META: Final = """
 INSERT INTO meta VALUES (%s, %s)
 ON CONFLICT (key) DO UPDATE SET value = greatest(meta.value, excluded.value)
 """
-_CURSOR: Final = """
-SELECT coalesce((SELECT cursor FROM consumer WHERE node = %s AND name = %s), 0)
-"""
-_END: Final = "DELETE FROM consumer WHERE node = %s AND name = %s"
 _OPEN: Final = """
 SELECT msisdn FROM customer WHERE msisdn > %s AND state IN ('open', 'suspended') ORDER BY msisdn LIMIT %s
 """
@@ -193,6 +190,20 @@ class FigureCalls:
 
         return await self._link.apart(whole)
 
+    @property
+    def last_counted(self) -> int:
+        """As this gateway numbered them."""
+        return self._events.last_counted
+
+    async def counted_after(self, sequence: int, limit: int) -> list[StoredEvent]:
+        """Of this node."""
+        return await counted_after(self._link, self._events.node, sequence, limit)
+
+    async def folded(self, consumer: str) -> int:
+        """A row of meta."""
+        async with self._link.turn() as db:
+            return await folded(db, self._events.node, consumer)
+
     async def figures_begun(self) -> bool:
         """A row of meta."""
         return bool((await self._link.read(_META, (BEGUN,)))[0][0])
@@ -206,10 +217,10 @@ class FigureCalls:
         node, cache = self._events.node, self._known_active
 
         async def work(db: Db) -> Changes | None:
-            cursor = await one(db, _CURSOR, (node, consumer))
+            cursor = await folded(db, node, consumer)
             if cursor >= sequence or (after is not None and cursor > after):
                 return None
-            await counted(db, node, consumer, cursor, sequence)
+            await fold(db, node, consumer, sequence)
             return await _add(db, figures, cache)
 
         try:
@@ -253,13 +264,17 @@ class FigureCalls:
             after = await self._in_turn(partial(_replace_active, day=day, wanted=wanted, after=after))
         self._known_active.clear()
 
-    async def end_figures(self, consumer: str) -> None:
+    async def forget_counted(self, consumer: str, most: int, limit: int) -> int:
         """In a transaction of its own."""
+        node = self._events.node
 
-        async def work(db: Db) -> None:
-            await db.execute(_END, (self._events.node, consumer))
+        async def work(db: Db) -> int:
+            last, count = await oldest_counted(db, node, self._events.last_counted - most, limit)
+            if count:
+                await fold(db, node, consumer, last)
+            return count
 
-        await self._link.apart(work)
+        return await self._in_turn(work)
 
     async def forget_active(self, before: str, limit: int) -> int:
         """In a transaction of its own, one kind of period after the other."""

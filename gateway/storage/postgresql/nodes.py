@@ -117,6 +117,7 @@ class NodeCalls:
 
         def stored(result: tuple[list[TakenOver], int]) -> None:
             self._events.last, self._events.unsure = result[1], False
+            self._events.last_counted = work.counted
             self._taken_over = []
 
         taken, _ = await self._link.apart(take, stored)

@@ -148,10 +148,10 @@ class PostgresStore(
 
         async def write(db: Db) -> list[Statement]:
             await events.make_sure(db)
-            return list(statements(commit, owner, events.last + 1, events.origin))
+            return list(statements(commit, owner, events))
 
         def stored() -> None:
-            events.last += len(commit.events)
+            events.stored(commit.events)
 
         await self._link.commit(write, stored, commit.settled)
 

@@ -46,12 +46,12 @@ UPDATE part SET node = %(me)s
 WHERE number IN (SELECT number FROM part WHERE node = %(node)s ORDER BY number LIMIT %(limit)s)
 """
 _TOLD: Final = """
-DELETE FROM event WHERE node = %(node)s
+DELETE FROM event WHERE node = %(node)s AND sequence > 0
     AND sequence <= (SELECT min(cursor) FROM consumer WHERE node = %(node)s)
 """
 _REACH: Final = """
 SELECT coalesce(max(sequence), 0) FROM (
-    SELECT sequence FROM event WHERE node = %(node)s ORDER BY sequence LIMIT %(limit)s) x
+    SELECT sequence FROM event WHERE node = %(node)s AND sequence > 0 ORDER BY sequence LIMIT %(limit)s) x
 """
 _FIELDS: Final = "origin, at, cause, msisdn, fetion_number, province, family, name, version, data"
 # In the order in which they happened. One that was refused is told once more.
@@ -61,7 +61,8 @@ WITH parked AS (
         SELECT consumer, sequence FROM parked_event WHERE node = %(node)s ORDER BY sequence LIMIT %(limit)s)
     RETURNING sequence, {_FIELDS}, number
 ), untold AS (
-    DELETE FROM event WHERE node = %(node)s AND sequence <= %(reach)s RETURNING sequence, {_FIELDS}, number
+    DELETE FROM event WHERE node = %(node)s AND sequence BETWEEN 1 AND %(reach)s
+    RETURNING sequence, {_FIELDS}, number
 ), every AS (
     SELECT DISTINCT ON (sequence) * FROM (SELECT * FROM parked UNION ALL SELECT * FROM untold) x
     ORDER BY sequence
@@ -70,6 +71,17 @@ INSERT INTO event (node, sequence, {_FIELDS}, number)
 SELECT %(me)s, %(last)s + row_number() OVER (ORDER BY sequence), {_FIELDS},
     CASE WHEN number = 0 THEN sequence ELSE number END
 FROM every
+"""  # noqa: S608
+# What a commit adds to the figures (gateway.storage.postgresql.events).
+_COUNTED: Final = f"""
+WITH theirs AS (
+    DELETE FROM event WHERE node = %(node)s AND sequence IN (
+        SELECT sequence FROM event WHERE node = %(node)s AND sequence < 0
+        ORDER BY sequence DESC LIMIT %(limit)s)
+    RETURNING sequence, {_FIELDS}, number
+)
+INSERT INTO event (node, sequence, {_FIELDS}, number)
+SELECT %(me)s, -%(counted)s - row_number() OVER (ORDER BY sequence DESC), {_FIELDS}, number FROM theirs
 """  # noqa: S608
 # The sequence of the node goes on behind what is deleted here.
 _CURSORS: Final = "UPDATE consumer SET cursor = greatest(cursor, %(reach)s) WHERE node = %(node)s"
@@ -87,18 +99,21 @@ class TakeOver:
         self._node = node
         self._candidates = candidates
         self._events = events
+        self.counted = 0  # the last event of the family FIGURES, when it has run
 
     async def run(self, db: Db, until: int, limit: int) -> tuple[list[TakenOver], int]:
         """See SharedStore.take_over. Gives also the number of the last event."""
         await db.execute(_END_STANDING, (self._node,))
         await self._events.make_sure(db)
         self._events.unsure = True  # until it is known that this is stored
-        last, taken = self._events.last, list[TakenOver]()
+        last, counted, taken = self._events.last, self._events.last_counted, list[TakenOver]()
         for row in await (await db.execute(_OVER, (self._node,))).fetchall():
             each = await self._take(db, row, until, {"limit": limit, "last": last})
             last += each.events
+            counted += await self._take_counted(db, each.number, counted, limit)
             if each.sms or each.parts or each.events or each.candidates:
                 taken.append(each)
+        self.counted = counted
         return taken, last
 
     async def _take(self, db: Db, row: tuple[Any, ...], until: int, values: dict[str, int]) -> TakenOver:
@@ -116,6 +131,11 @@ class TakeOver:
             events=await self._take_events(db, values),
             candidates=await self._candidates.expect_of(db, node, values["limit"]),
         )
+
+    async def _take_counted(self, db: Db, node: int, counted: int, limit: int) -> int:
+        """What commits of a node add to the figures. Gives how many events that were."""
+        values = {"me": self._node, "node": node, "counted": counted, "limit": limit}
+        return (await db.execute(_COUNTED, values)).rowcount
 
     async def _take_events(self, db: Db, values: dict[str, int]) -> int:
         await db.execute(_TOLD, values)

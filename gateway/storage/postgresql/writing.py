@@ -88,8 +88,8 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE m.value = %s
 """
 
 
-def statements(commit: Commit, owner: Owner, first_event: int, origin: int) -> Iterator[Statement]:
-    """Every statement of a commit, in order. first_event, origin: of its events (EventNumbers).
+def statements(commit: Commit, owner: Owner, numbers: events.EventNumbers) -> Iterator[Statement]:
+    """Every statement of a commit, in order. numbers: of its events.
 
     Rows that other nodes may change too are locked in the order of their keys.
     """
@@ -114,7 +114,7 @@ def statements(commit: Commit, owner: Owner, first_event: int, origin: int) -> I
         yield _ATTEMPTS, (recordset(list(latest.values())),)
     yield from _rare(commit, node)
     if commit.events:
-        yield events.inserting(commit.events, node, first_event, origin)
+        yield events.inserting(commit.events, numbers)
     yield from provinces.statements(commit)
     yield from receipts.statements(commit)
     yield from actions.statements(commit)

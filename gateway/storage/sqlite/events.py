@@ -1,8 +1,9 @@
 """The events of an SQLite store: written with the commit that caused them, read by relays, then deleted.
 
 The store numbers events itself, one after the other: the one connection commits in one order, so a sequence
-without gaps is the order of commits. No deleted number comes again: whatever deletes an event leaves a cursor
-at its number or behind it.
+without gaps is the order of commits. Events of the family FIGURES are numbered apart, and have the negative
+of their number in the table: whoever asks for others does not meet them. No deleted number comes again:
+whatever deletes an event leaves a cursor at its number or behind it.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from gateway.message import StoredEvent
+from gateway.message import FIGURES, StoredEvent
 from gateway.storage.contract import Cursor, ForgottenEvents
 
 T = TypeVar("T")
@@ -43,29 +44,38 @@ _COUNT_DROPPED = "UPDATE consumer SET dropped = dropped + ? WHERE name = ?"
 _LAST = """
 SELECT max(coalesce((SELECT max(sequence) FROM event), 0), coalesce((SELECT max(cursor) FROM consumer), 0))
 """
+COUNTED = f"SELECT {_COLUMNS} FROM event WHERE sequence < ? ORDER BY sequence DESC LIMIT ?"  # noqa: S608
+_LAST_COUNTED = """
+SELECT max(coalesce((SELECT -min(sequence) FROM event), 0),
+    coalesce((SELECT max(value) FROM meta WHERE key LIKE 'folded %'), 0))
+"""
+_OLDEST_COUNTED = """
+SELECT min(sequence), count(*) FROM (
+    SELECT sequence FROM event WHERE sequence BETWEEN ? AND -1 ORDER BY sequence DESC LIMIT ?)
+"""
+_FOLDED = "SELECT coalesce((SELECT value FROM meta WHERE key = 'folded ' || ?), 0)"
+_SET_FOLDED = """
+INSERT INTO meta VALUES ('folded ' || ?, ?)
+ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)
+"""
 _NEW_CONSUMER = "INSERT OR IGNORE INTO consumer (name, cursor) VALUES (?, 0)"
 _CURSOR = "SELECT cursor, parked, dropped FROM consumer WHERE name = ?"
 _MOVE = "UPDATE consumer SET cursor = max(cursor, ?), parked = parked + ? WHERE name = ?"
-# The last event of those up to :until, `limit` of them at most.
+# The first and the last event of those up to :until, `limit` of them at most.
 _RANGE = """
-SELECT max(sequence) FROM (
-    SELECT sequence FROM event WHERE sequence <= :until ORDER BY sequence LIMIT :limit)
+SELECT min(sequence), max(sequence) FROM (
+    SELECT sequence FROM event WHERE sequence BETWEEN 1 AND :until ORDER BY sequence LIMIT :limit)
 """
 _OLD = """
-SELECT coalesce(max(sequence), 0) FROM (SELECT sequence, at FROM event ORDER BY sequence LIMIT :limit)
+SELECT coalesce(max(sequence), 0) FROM (
+    SELECT sequence, at FROM event WHERE sequence > 0 ORDER BY sequence LIMIT :limit)
 WHERE at < :before
 """
 _PASSED = "SELECT coalesce(min(cursor), 0) FROM consumer"
-# Of those that go, what a consumer would have been told: those of FIGURES go to who counts alone.
-_THEIRS = """
-(SELECT count(*) FROM event
-    WHERE sequence > cursor AND sequence <= :last AND (family = 'figures') = (consumer.name = 'figures'))
+_LATE = "SELECT name, :last - max(cursor, :first - 1) FROM consumer WHERE cursor < :last"
+_DROP = """
+UPDATE consumer SET dropped = dropped + :last - max(cursor, :first - 1), cursor = :last WHERE cursor < :last
 """
-_LATE = f"SELECT name, {_THEIRS} FROM consumer WHERE cursor < :last"  # noqa: S608
-_DROP = f"""
-UPDATE consumer SET dropped = dropped + {_THEIRS}, cursor = :last WHERE cursor < :last
-"""  # noqa: S608
-_COUNTED = "DELETE FROM event WHERE sequence > ? AND sequence <= ? AND family = 'figures'"
 
 
 def _row(event: StoredEvent, sequence: int, origin: int) -> tuple[Any, ...]:
@@ -76,11 +86,12 @@ def _row(event: StoredEvent, sequence: int, origin: int) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _event(row: Sequence[Any]) -> StoredEvent:
+def event_of(row: Sequence[Any]) -> StoredEvent:
+    """The event of a row of _COLUMNS."""
     sequence, origin, at, cause, msisdn, fetion_number, province, family, name, version, text = row
     data = orjson.loads(text) if text else {}
     return StoredEvent(
-        at, cause, msisdn, fetion_number, province, family, name, version, data, sequence,
+        at, cause, msisdn, fetion_number, province, family, name, version, data, abs(sequence),
         f"{origin:012x}-{sequence}",
     )  # fmt: skip
 
@@ -92,22 +103,45 @@ class EventTables:
         self._db = db
         self._origin = secrets.randbits(ORIGIN_BITS)
         self.last: int = db.execute(_LAST).fetchone()[0]
-        self._written = self.last
+        self.last_counted: int = max(0, db.execute(_LAST_COUNTED).fetchone()[0])
+        self._written, self._written_counted = self.last, self.last_counted
 
     def write(self, events: Sequence[StoredEvent]) -> None:
         """Number them behind the last one and insert them, in the transaction that is open."""
-        first = self.last + 1
-        rows = [_row(event, number, self._origin) for number, event in enumerate(events, first)]
+        told, counted, rows = self.last, self.last_counted, []
+        for event in events:
+            if event.family == FIGURES:
+                counted += 1
+                rows.append(_row(event, -counted, self._origin))
+            else:
+                told += 1
+                rows.append(_row(event, told, self._origin))
         self._db.executemany(_EVENT, rows)
-        self._written = self.last + len(rows)
+        self._written, self._written_counted = told, counted
 
     def committed(self) -> None:
         """What was written is there for good."""
-        self.last = self._written
+        self.last, self.last_counted = self._written, self._written_counted
 
     def rolled_back(self) -> None:
         """What was written is not there."""
-        self._written = self.last
+        self._written, self._written_counted = self.last, self.last_counted
+
+    def folded(self, consumer: str) -> int:
+        """Where a consumer of the family FIGURES stands."""
+        return int(self._db.execute(_FOLDED, (consumer,)).fetchone()[0])
+
+    def fold(self, consumer: str, sequence: int) -> None:
+        """In the transaction that is open: its cursor, and the events that it is done with."""
+        self._db.execute("DELETE FROM event WHERE sequence BETWEEN ? AND -1", (-sequence,))
+        self._db.execute(_SET_FOLDED, (consumer, sequence))
+
+    def forget_counted(self, consumer: str, most: int, limit: int) -> int:
+        """In the transaction that is open: the oldest ones beyond so many."""
+        last, count = self._db.execute(_OLDEST_COUNTED, (most - self.last_counted, limit)).fetchone()
+        if count:
+            self.fold(consumer, -last)
+        return int(count)
 
     def move(self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]]) -> int:
         """In the transaction that is open: the cursor, and what was refused; how many parked ones went."""
@@ -123,20 +157,6 @@ class EventTables:
             db.execute(_COUNT_DROPPED, (gone, name))
         return gone
 
-    def end(self, name: str) -> None:
-        """There is no consumer of that name any more."""
-        self._db.execute("DELETE FROM consumer WHERE name = ?", (name,))
-
-    def cursor_of(self, name: str) -> int:
-        """Where a consumer stands, 0 where it was never asked for."""
-        row = self._db.execute(_CURSOR, (name,)).fetchone()
-        return 0 if row is None else int(row[0])
-
-    def counted(self, name: str, cursor: int, sequence: int) -> None:
-        """What the events of FIGURES behind a cursor say is in the figures: they go, and the cursor moves."""
-        self._db.execute(_COUNTED, (cursor, sequence))
-        self.move(name, sequence, ())
-
     def unpark(self, name: str, sequences: Sequence[int]) -> None:
         """In the transaction that is open."""
         self._db.executemany(_TAKEN, [(name, sequence) for sequence in sequences])
@@ -151,14 +171,15 @@ class EventTables:
         old = db.execute(_OLD, {"before": before, "limit": limit}).fetchone()[0]
         passed = db.execute(_PASSED).fetchone()[0]
         values = {"until": max(passed, self.last - most, old), "limit": limit}
-        last = db.execute(_RANGE, values).fetchone()[0]
+        first, last = db.execute(_RANGE, values).fetchone()
         if last is None:
             return ForgottenEvents(0, dropped=dropped)
-        late = Counter(dict(db.execute(_LATE, {"last": last}).fetchall()))
+        ends = {"first": first, "last": last}
+        late = Counter(dict(db.execute(_LATE, ends).fetchall()))
         if late:
-            db.execute(_DROP, {"last": last})
-        gone = db.execute("DELETE FROM event WHERE sequence <= ?", (last,)).rowcount
-        return ForgottenEvents(gone, last, +(dropped + late))
+            db.execute(_DROP, ends)
+        gone = db.execute("DELETE FROM event WHERE sequence BETWEEN 1 AND ?", (last,)).rowcount
+        return ForgottenEvents(gone, last, dropped + late)
 
 
 class EventCalls:
@@ -188,7 +209,7 @@ class EventCalls:
 
     async def events_after(self, sequence: int, limit: int) -> list[StoredEvent]:
         """A search of the primary key."""
-        return [_event(row) for row in await self._read(_AFTER, (sequence, limit))]
+        return [event_of(row) for row in await self._read(_AFTER, (sequence, limit))]
 
     async def cursor(self, name: str) -> Cursor:
         """A row of the table consumer, made where there is none."""
@@ -206,7 +227,7 @@ class EventCalls:
 
     async def parked_events(self, name: str, limit: int, after: int = 0) -> list[tuple[StoredEvent, str]]:
         """A search of the primary key."""
-        return [(_event(row[:-1]), row[-1]) for row in await self._read(_PARKED, (name, after, limit))]
+        return [(event_of(row[:-1]), row[-1]) for row in await self._read(_PARKED, (name, after, limit))]
 
     async def unpark_events(self, name: str, sequences: Sequence[int]) -> None:
         """In a commit of its own."""

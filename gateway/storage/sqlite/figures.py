@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from gateway.message import StoredEvent
 from gateway.storage import folding
 from gateway.storage.figures import (
     STEP,
@@ -19,7 +20,7 @@ from gateway.storage.figures import (
     PeriodKind,
 )
 from gateway.storage.folding import DAY, LONGER, Activity, Cache, Changes
-from gateway.storage.sqlite.events import EventTables
+from gateway.storage.sqlite.events import COUNTED, EventTables, event_of
 
 T = TypeVar("T")
 
@@ -211,6 +212,20 @@ class FigureCalls:
     async def _read(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         raise NotImplementedError
 
+    @property
+    def last_counted(self) -> int:
+        """As the tables count."""
+        return self._events.last_counted
+
+    async def counted_after(self, sequence: int, limit: int) -> list[StoredEvent]:
+        """A search of the primary key."""
+        return [event_of(row) for row in await self._read(COUNTED, (-sequence, limit))]
+
+    async def folded(self, consumer: str) -> int:
+        """A row of meta."""
+        rows = await self._read(_META, (f"folded {consumer}",))
+        return int(rows[0][0]) if rows else 0
+
     async def figures_begun(self) -> bool:
         """A row of meta."""
         return bool(await self._read(_META, (BEGUN,)))
@@ -223,10 +238,10 @@ class FigureCalls:
         """In a commit of its own, with the cursor."""
 
         def work() -> Changes | None:
-            cursor = self._events.cursor_of(consumer)
+            cursor = self._events.folded(consumer)
             if cursor >= sequence or (after is not None and cursor > after):
                 return None
-            self._events.counted(consumer, cursor, sequence)
+            self._events.fold(consumer, sequence)
             return self._figures.add(figures)
 
         try:
@@ -257,9 +272,9 @@ class FigureCalls:
             await asyncio.sleep(0)
         tables.cache.clear()
 
-    async def end_figures(self, consumer: str) -> None:
+    async def forget_counted(self, consumer: str, most: int, limit: int) -> int:
         """In a commit of its own."""
-        await self._write_apart(lambda: self._events.end(consumer))
+        return await self._write_apart(lambda: self._events.forget_counted(consumer, most, limit))
 
     async def forget_active(self, before: str, limit: int) -> int:
         """In a commit of its own."""

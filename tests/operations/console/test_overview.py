@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from gateway.operations.console.refused import Refused
 from gateway.operations.console.rendering import load_texts
 from gateway.operations.console.rights import HEADQUARTERS, Role
+from gateway.storage.contract import StorageError
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.console.browser import CONSOLE, browser
 from tests.support import ALICE
@@ -140,6 +142,33 @@ async def test_what_a_peer_says_is_escaped(tmp_path: Path) -> None:
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html
     assert "\x1b" not in html
+
+
+async def test_a_store_that_cannot_be_read(tmp_path: Path) -> None:
+    """What only the store knows is shown as not known; the rest is there."""
+
+    async def read(function: object) -> Any:
+        del function
+        raise Refused(503, "the store cannot be read")
+
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        assert gateway.app.console is not None
+        gateway.app.console.application.services.boards._read = read
+        html = await page(gateway)
+    assert shown(html, "parked") == shown(html, "oldest") == "Not known"
+    assert shown(html, "outbox") == "0 of 100,000"
+
+
+async def test_faults_and_alarms_are_shown(tmp_path: Path) -> None:
+    """A full outbox makes it not ready, with the reason; a failure of the store is an alarm."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        gateway.app.observer.storage_failed(StorageError("the disk of the store is full"), 1, 0.1)
+        gateway.app.outbox.depth = gateway.app.outbox.limit
+        html = await page(gateway)
+        gateway.app.outbox.depth = 0
+    assert shown(html, "ready") == "Not ready"
+    assert "is a receiver bound?" in html
+    assert "the disk of the store is full" in html
 
 
 def test_every_text_is_in_both_languages() -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.operations.figures.consumer import EVERY
 from gateway.storage.engines import open_reader
-from gateway.storage.figures import PeriodKind
+from gateway.storage.figures import Figures, PeriodKind
 from gateway.storage.reader import Reader
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.figures.counts import Count, Counts, stored
@@ -18,9 +18,10 @@ ALICE, BOB = "13800138000", "13900000002"
 
 async def folded(gateway: RunningGateway) -> None:
     """Wait until all that is stored is in the figures."""
-    app = gateway.app
+    consumer = gateway.app.figures.consumer
+    assert consumer is not None
     await gateway.settle()
-    await until(lambda: app.events.place("figures") >= app.store.last_event, "figures")
+    await until(lambda: not consumer.backlog, "figures")
 
 
 def count(gateway: RunningGateway, reader: Reader) -> Count:
@@ -67,9 +68,14 @@ async def test_a_fold_is_rare(tmp_path: Path) -> None:
     """However many commits there are, one fold each half second; a stop folds the rest."""
     async with running_gateway(tmp_path) as gateway:
         alice = await gateway.handset(ALICE)
-        folds = []
+        folds: list[int] = []
         fold = gateway.app.store.fold
-        gateway.app.store.fold = lambda *values: folds.append(values) or fold(*values)  # type: ignore[method-assign]
+
+        async def noted(name: str, sequence: int, figures: Figures, after: int | None = None) -> bool:
+            folds.append(sequence)
+            return await fold(name, sequence, figures, after)
+
+        gateway.app.store.fold = noted  # type: ignore[method-assign,assignment]
         for _ in range(10):
             await alice.send("KTFX", "161")
             await gateway.settle()

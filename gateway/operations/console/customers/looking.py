@@ -94,8 +94,9 @@ def _failed(sms: JournalRecord) -> bool:
 
 
 def _opened(sms: JournalRecord, customer: Customer) -> bool:
-    """Whether an SMS opened Fetion: the time of the opening is that of the batch."""
-    return customer.opened_at > 0 and sms.at == customer.opened_at and sms.outcome == Result.DONE
+    """Whether an SMS opened Fetion as it is open now: the time of the opening is that of the batch."""
+    events = (event["event"] for event in sms.detail.get("events", ()))
+    return customer.opened_at > 0 and sms.at == customer.opened_at and "service/opened" in events
 
 
 def _way(sms: JournalRecord) -> str:

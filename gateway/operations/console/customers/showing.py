@@ -84,6 +84,7 @@ class Showing:
             "outcome": sms.outcome,
             "code": sms.code,
             "replies": list(sms.detail.get("replies", ())),
+            "action": str(by.get("action", "")),
             "actor": str(by.get("actor", "")),
             "reason": str(by.get("reason", "")),
         }

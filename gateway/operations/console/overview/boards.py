@@ -7,7 +7,7 @@ from gateway.clock import Clock
 from gateway.operations.console.overview.board import Board, Text, by_province, put_counts, put_rates
 from gateway.operations.console.overview.infrastructure import put_infrastructure
 from gateway.operations.console.overview.waiting import Read, WaitingLooks
-from gateway.operations.console.rights import Viewer
+from gateway.operations.console.rights import HEADQUARTERS, Viewer
 from gateway.operations.console.tiles import TileGrid
 from gateway.operations.metrics.building import Metrics
 from gateway.operations.metrics.snapshot import Snapshot
@@ -50,4 +50,9 @@ class Boards:
         values = dict.fromkeys(seen, 0) | {
             code: value for code, value in by_province(snapshot).items() if code in seen
         }
-        board.tiles = self._grid.tiles(seen, values, language)
+        board.tiles = self._grid.tiles(seen, values, language, figures_of)
+
+
+def figures_of(province: str) -> str:
+    """Where the figures of a province are; who sees the overview sees them too."""
+    return "/statistics" if province == HEADQUARTERS else f"/statistics?province={province}"

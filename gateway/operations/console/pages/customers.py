@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from commands.actions import ACTIONS
 from commands.parser import MOBILE_DIGITS
 from gateway.operations.console.customers.acting import Came, Opening, Wanted, act, note
 from gateway.operations.console.customers.bodies import LONGEST, sent
@@ -13,6 +14,7 @@ from gateway.operations.console.customers.looking import look
 from gateway.operations.console.customers.numbers import key_of, msisdn_of, typed
 from gateway.operations.console.customers.saying import refused
 from gateway.operations.console.customers.showing import Showing
+from gateway.operations.console.messages.wording import Wording
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
 from gateway.operations.console.rights import Right
 
@@ -120,6 +122,8 @@ async def _page(visit: Visit, msisdn: str, *, opened: bool = False, came: Came |
         came=None if came is None else showing.came(came),
         request_id=secrets.token_hex(16),
         answers=ANSWERS,
+        known=tuple(ACTIONS),
+        wording=Wording(visit.text, visit.language, visit.services.zone, visit.services.in_force.tables),
     )
 
 
@@ -127,7 +131,7 @@ _ROW: Final = {
     "type": "object",
     "properties": {
         **{each: {"type": "string"} for each in ("message_id", "at", "way", "instruction", "outcome")},
-        **{each: {"type": "string"} for each in ("actor", "reason")},
+        **{each: {"type": "string"} for each in ("action", "actor", "reason")},
         "code": {"type": "integer"},
         "replies": {"type": "array", "items": {"type": "string"}},
     },

@@ -43,7 +43,7 @@ async def metrics(visit: Visit) -> Response:
         raise Refused(HTTPStatus.FORBIDDEN if visit.viewer.name else HTTPStatus.UNAUTHORIZED, reason)
     service = visit.services.metrics
     accept = visit.request.headers.get("accept", "")
-    content_type, text = service.exposition.render(await service.gauges.read(), accept)
+    content_type, text = await service.exposition.render(await service.gauges.read(), accept)
     return Response(text, headers={"content-type": content_type})
 
 

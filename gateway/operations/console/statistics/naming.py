@@ -29,7 +29,7 @@ class Names:
 
     def way(self, way: str) -> str:
         """A way of access."""
-        if way in {"161", "12520", "1008619"} or way not in {*WAYS, SERVICE}:
+        if way in {"161", "12520", "10086"} or way not in {*WAYS, SERVICE}:
             return way
         return self.say(f"way_{way}")
 

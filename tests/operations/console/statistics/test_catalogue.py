@@ -6,8 +6,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from commands.tables import Tables
 from gateway.operations.console.rendering import load_texts
 from gateway.operations.console.statistics.catalogue import Report, load_catalogue
+from gateway.storage.figures import WAYS
 from tests.make_reports import PAGE, text_of
 
 GOOD = """
@@ -87,3 +89,10 @@ def test_texts_are_in_both_languages() -> None:
         assert set(both) == {"zh", "en"}, key
         placeholders = [sorted(each.split("}")[0] for each in text.split("{")[1:]) for text in both.values()]
         assert placeholders[0] == placeholders[1], key
+
+
+def test_ways_are_access_codes_of_the_tables() -> None:
+    """An SMS to one of our main numbers counts under that number."""
+    resolve = Tables.load().resolve
+    codes = {resolve(number).access_code for number in ("161", "12520", "10086", "100861912345")}
+    assert codes == {way for way in WAYS if way.isdigit()}

@@ -1,0 +1,46 @@
+"""How often one address may ask: what a page costs, it costs in the loop in which SMS pass."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.net.admission import address_of, group_of
+
+PER_SECOND: Final = 50.0
+"""Requests that an address may send in the long run."""
+BURST: Final = 200.0
+"""Requests that it may send at once."""
+MOST: Final = 10_000
+"""Addresses that are remembered; beyond that the one that asked longest ago is forgotten."""
+
+
+@dataclass(slots=True)
+class _Held:
+    left: float
+    at: float
+
+
+class Pace:
+    """A bucket of requests for each address. now: seconds. This machine itself is not limited."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._held: OrderedDict[str, _Held] = OrderedDict()
+
+    def allows(self, remote: str) -> bool:
+        """Count a request. Gives whether it may be answered."""
+        address = address_of(remote)
+        if address is not None and address.is_loopback:
+            return True
+        now, group = self._now(), group_of(address)
+        held = self._held.pop(group, _Held(BURST, now))
+        held.left = min(BURST, held.left + PER_SECOND * (now - held.at))
+        held.at = now
+        allowed = held.left >= 1
+        if allowed:
+            held.left -= 1
+        self._held[group] = held
+        if len(self._held) > MOST:
+            self._held.popitem(last=False)
+        return allowed
