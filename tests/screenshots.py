@@ -15,7 +15,6 @@ from tests.browsing.sample import ALICE, settle_in
 from tests.test_architecture import ROOT
 
 FOLDER: Final = ROOT / "docs" / "images"
-QUALITY: Final = 75
 ANN, BEN = "13802880000", "13802880001"
 CONFIG: Final = {"console": {"listen": {"host": "127.0.0.1", "port": 0}, "phones": [f"{ANN}-{BEN}"]}}
 LANGUAGE: Final = {"light": "zh", "dark": "en"}
@@ -82,8 +81,8 @@ async def shoot() -> None:
                         answer = await page.goto(where + path)
                         assert answer is not None
                         assert answer.ok, (path, answer.status)
-                        file = FOLDER / f"{name}-{theme}-{width}.jpg"
-                        await page.screenshot(path=file, type="jpeg", quality=QUALITY)
+                        file = FOLDER / f"{name}-{theme}-{width}.png"
+                        await page.screenshot(path=file)
                     await context.close()
 
 
