@@ -174,12 +174,11 @@ async def test_hashes_verify() -> None:
 
 
 async def test_verify() -> None:
-    """The password of a hash, and no other; what is no hash is no password's."""
+    """The password of a hash, and no other; no hash is that of no password."""
     hasher = Hasher(CHEAP)
     hashed = await hasher.hash("fetion16")
     assert await hasher.verify(hashed, "fetion16")
     assert not await hasher.verify(hashed, "fetion17")
-    assert not await hasher.verify("$argon2id$nonsense", "fetion16")
     assert not await hasher.verify("", "")
     hasher.close()
 
