@@ -36,8 +36,8 @@ async def enter(page: Page, gateway: RunningGateway, role: Role, province: str =
 
 
 async def test_a_morning_of_an_operator(tmp_path: Path, real_browser: Browser) -> None:
-    """He logs in, texts KTFX on a phone, follows that SMS, opens the figures of his province and exports them;
-    the figures of another province are not for him."""
+    """He logs in, texts KTFX on a phone, follows that SMS, opens the figures of his province and exports
+    them; the figures of another province are not for him."""
     async with running_gateway(tmp_path, CONFIG) as gateway:
         await settle_in(gateway)
         context = await new_context(real_browser)
