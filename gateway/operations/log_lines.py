@@ -108,6 +108,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "words.loaded": ("{words} words of {file}",),
     "words.refused": ("{reason}",),
     "key.replaced": ("{file}: {consequence}",),
+    "figures.incomplete": ("{commits} commits are counted in no figure: {remedy}",),
     "clock.jumped": ("the machine's clock was put forward by {seconds} s, or the machine stood still",),
     "clock.behind": ("the machine's clock went back by {seconds} s",),
     "clock.caught_up": ("the machine's clock is right again",),

@@ -97,9 +97,10 @@ class FigureConsumer:
         return max(0, self._store.last_counted - self.place)
 
     async def catch_up(self, most: int | None = None) -> None:
-        """Fold what is there, so many events at most. Raises StorageError."""
+        """Fold what is there, so many events at most. What comes meanwhile is for the next time. Raises
+        StorageError."""
         self.place = await self._store.folded(NAME)
-        left = self._store.last_counted if most is None else most
+        left = self.backlog if most is None else min(most, self.backlog)
         while left > 0 and (events := await self._store.counted_after(self.place, min(PAGE, left))):
             left -= len(events)
             await self.take(events)

@@ -1,5 +1,6 @@
 """A gateway that counts: SMS, events and products on their way, in the figures soon after."""
 
+import time
 from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -56,12 +57,14 @@ async def test_what_is_counted(tmp_path: Path) -> None:
         await gateway.settle()
         await gateway.advance(days=29, hours=11, minutes=59, seconds=59)
         await bob.send("QXFX", to="12520")
+        question = await bob.expect("取消飞信")
+        await bob.send("是", question.sender)
         await gateway.advance(seconds=2)
         await alice.send("帮助" * 60, "161")
         found = await check(gateway, tmp_path)
     assert found["event", "2007-06-01", "100", "161", "service/opened", ""][0] >= 1
     assert {key[1] for key in found} == {"2007-06-01", "2007-06-30", "2007-07-01"}
-    assert sum(times for key, (times, _) in found.items() if key[:4:3] == ("uplink", "12520")) == 1
+    assert sum(times for key, (times, _) in found.items() if key[:4:3] == ("uplink", "12520")) == 2
 
 
 async def test_a_fold_is_rare(tmp_path: Path) -> None:
@@ -76,11 +79,11 @@ async def test_a_fold_is_rare(tmp_path: Path) -> None:
             return await fold(name, sequence, figures, after)
 
         gateway.app.store.fold = noted  # type: ignore[method-assign,assignment]
+        began = time.monotonic()
         for _ in range(10):
             await alice.send("KTFX", "161")
             await gateway.settle()
-        assert len(folds) <= 2
-        assert EVERY == 0.5
+        assert len(folds) <= 2 + (time.monotonic() - began) / EVERY
     assert len(folds) >= 1
     with closing(open_reader(tmp_path / "fetion.db")) as reader:
         assert sum(row[0] for key, row in stored(reader, PeriodKind.DAY).items() if key[0] == "uplink") == 10

@@ -220,7 +220,7 @@ async def test_xlsx(counted: RunningGateway) -> None:
     assert book.sheetnames[1:] == ["Definitions", "Province", "Instruction", "Way of access"]
     rows = list(book.worksheets[0].iter_rows(values_only=True))
     assert rows[2][:6] == (LAST, LAST, LAST, "yes", 1240, 1243)
-    told = dict(list(book["Definitions"].iter_rows(values_only=True, max_col=2)))
+    told = {str(row[0]): row[1] for row in book["Definitions"].iter_rows(values_only=True)}
     assert told["Report"] == "SMS from customers"
     assert told["Province"] == "Whole network"
     assert (told["From"], told["To"]) == (BEFORE, TODAY)
