@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help run test test-long servers lint format bench conformance picture recordings schemas lock
+.PHONY: help run test test-long servers lint format bench conformance picture recordings screenshots schemas lock
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make conformance    write docs/smpp-conformance.md anew"
 	@echo "make picture        draw the picture of docs/architecture.md anew"
 	@echo "make recordings     record the demo anew: docs/recordings"
+	@echo "make screenshots    photograph the pages of the console anew: docs/images (needs Chromium)"
 	@echo "make schemas        write the JSON Schemas of MQTT payloads anew"
 	@echo "make lock           write requirements.lock anew (needs uv)"
 
@@ -67,6 +68,9 @@ picture: $(READY)
 
 recordings: $(READY)
 	@$(BIN)/python -m tests.recordings
+
+screenshots: $(READY)
+	@$(BIN)/python -m tests.screenshots
 
 schemas: $(READY)
 	@$(BIN)/python -m tests.make_schemas

@@ -78,6 +78,7 @@ def record(recording: Recording) -> str:
             "LC_ALL": recording.locale,
             "NO_COLOR": "" if recording.colours else "1",
             "FETION__SMPP__LISTEN__PORT": str(port),
+            "FETION__CONSOLE__LISTEN": "null",  # its password differs from run to run
             "TMPDIR": folder,
             "PATH": "",  # the command is named by its path then
         }

@@ -173,6 +173,16 @@ async def test_hashes_verify() -> None:
     assert PasswordHasher().verify(one, "fetion16")
 
 
+async def test_verify() -> None:
+    """The password of a hash, and no other; no hash is that of no password."""
+    hasher = Hasher(CHEAP)
+    hashed = await hasher.hash("fetion16")
+    assert await hasher.verify(hashed, "fetion16")
+    assert not await hasher.verify(hashed, "fetion17")
+    assert not await hasher.verify("", "")
+    hasher.close()
+
+
 async def test_the_line_of_passwords_is_bounded() -> None:
     """Beyond the workers and the waiting ones Busy comes at once; a place is free again afterwards."""
     hasher = Hasher(HashCost(passes=4, memory_kib=16 * 1024, lanes=1), workers=1, waiting=1)

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from gateway.storage.figures import Amount, FigureKey, Figures, PeriodKind, begi
 from gateway.testing import running_gateway
 from tests.operations.console.browser import CONSOLE, Browser, browser
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 TODAY = date(2007, 6, 1)
 """Of the clock of a gateway under test."""
@@ -79,24 +79,52 @@ class Traffic:
 
 
 def fill(path: Path, traffic: Traffic) -> None:
-    """Write a year of figures, as folding leaves them: each day is like that weekday's of the week before."""
+    """Write a year of figures, as folding leaves them: each day is like that weekday of every week."""
     weekdays = [traffic.figures("", SMS // DAYS) for _ in range(7)]
+    active: dict[frozenset[int], Counter[FigureKey]] = {}
     with closing(sqlite3.connect(path)) as db, db:
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000"):
+            db.execute(f"PRAGMA {pragma}")
         for kind in PeriodKind:
-            periods: dict[str, list[Figures]] = {}
+            periods: dict[str, list[int]] = {}
             for number in range(DAYS, 0, -1):
                 day = TODAY - timedelta(days=number)
-                periods.setdefault(begin_of(kind, day).isoformat(), []).append(weekdays[day.weekday()])
+                periods.setdefault(begin_of(kind, day).isoformat(), []).append(day.weekday())
             for period, days in periods.items():
-                active = _active(days)
-                if kind is PeriodKind.DAY and period >= f"{TODAY - timedelta(days=ACTIVE_DAYS)}":
-                    rows = sorted((kind, period, int(mobile), *each) for mobile, each in active.items())
-                    db.executemany("INSERT INTO active_customer VALUES (?, ?, ?, ?, ?)", rows)
-                amounts = sorted((*key, times, times) for key, times in _amounts(days, active).items())
+                if (told := frozenset(days)) not in active:
+                    active[told] = _active([weekdays[day] for day in told])
+                times = active[told] + _amounts([weekdays[day] for day in days])
                 db.executemany(
                     "INSERT INTO figure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [(kind, measure, period, *rest) for _, measure, *rest in amounts],
+                    [(kind, key[1], period, *key[2:], count, count) for key, count in sorted(times.items())],
                 )
+        for number in range(ACTIVE_DAYS, 0, -1):
+            day = TODAY - timedelta(days=number)
+            there = weekdays[day.weekday()].active.items()
+            rows = sorted(("day", day.isoformat(), int(mobile), *each) for (_, mobile), each in there)
+            db.executemany("INSERT INTO active_customer VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def _active(days: Sequence[Figures]) -> Counter[FigureKey]:
+    """Customers who were active in these days, each once; by way too."""
+    active: dict[str, tuple[str, int]] = {}
+    for figures in days:
+        for (_, mobile), (home, ways) in figures.active.items():
+            active[mobile] = (home, active.get(mobile, ("", 0))[1] | ways)
+    times: Counter[FigureKey] = Counter()
+    for home, ways in active.values():
+        for way in ("", *(way for bit, way in enumerate(WAYS) if ways >> bit & 1)):
+            times[FigureKey("", "active", home, way, "", "")] += 1
+    return times
+
+
+def _amounts(days: Sequence[Figures]) -> Counter[FigureKey]:
+    """The figures of some days together."""
+    times: Counter[FigureKey] = Counter()
+    for figures in days:
+        for key, amount in figures.amounts.items():
+            times[key] += amount.times
+    return times
 
 
 def sizes(path: Path) -> Iterator[str]:
@@ -106,29 +134,6 @@ def sizes(path: Path) -> Iterator[str]:
             (rows,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
             (octets,) = db.execute("SELECT sum(pgsize) FROM dbstat WHERE name = ?", (table,)).fetchone()
             yield f"{table}: {rows:,} rows, {octets / 1e6:,.0f} MB, {octets / rows:.0f} octets each"
-
-
-def _active(days: Sequence[Figures]) -> dict[str, tuple[str, int]]:
-    """Who was active in some days, and by which ways (bits)."""
-    active: dict[str, tuple[str, int]] = {}
-    for figures in {id(each): each for each in days}.values():
-        for (_, mobile), (home, ways) in figures.active.items():
-            active[mobile] = (home, active.get(mobile, ("", 0))[1] | ways)
-    return active
-
-
-def _amounts(days: Sequence[Figures], active: Mapping[str, tuple[str, int]]) -> Counter[FigureKey]:
-    """The figures of some days together."""
-    times: Counter[FigureKey] = Counter()
-    for figures in days:
-        for key, amount in figures.amounts.items():
-            times[key] += amount.times
-    for home, ways in active.values():
-        times[FigureKey("", "active", home, "", "", "")] += 1
-        for bit, way in enumerate(WAYS):
-            if ways >> bit & 1:
-                times[FigureKey("", "active", home, way, "", "")] += 1
-    return times
 
 
 def _falling(count: int) -> Sequence[float]:
@@ -156,8 +161,8 @@ async def test_ten_million_sms(tmp_path: Path) -> None:
         await _fold_events(store, traffic)
         slowest = [await _timed(browser(gateway, Role.OPERATOR), path) for path in _paths()]
         slowest.sort(reverse=True)
-        for seconds, path in slowest[:8]:
-            say(f"{1000 * seconds:6.0f} ms  {path}")
+        for seconds, cpu, path in slowest[:8]:
+            say(f"{1000 * seconds:6.0f} ms, {1000 * cpu:.0f} of the processor: {path}")
         say(f"{len(slowest)} addresses, {1000 * slowest[len(slowest) // 2][0]:.0f} ms in the middle")
     assert slowest[0][0] < WITHIN, slowest[0]
 
@@ -172,11 +177,12 @@ async def _fold_events(store: Store, traffic: Traffic) -> None:
     say(f"{FOLDS / seconds:,.0f} events of {EVENT} SMS folded a second: {EVENT * FOLDS / seconds:,.0f} SMS")
 
 
-async def _timed(visitor: Browser, path: str) -> tuple[float, str]:
-    began = time.monotonic()
+async def _timed(visitor: Browser, path: str) -> tuple[float, float, str]:
+    """Seconds, seconds of the processor."""
+    began, used = time.monotonic(), time.process_time()
     answer = await visitor.get(path)
     assert answer.status == 200, (path, answer.text)
-    return time.monotonic() - began, path
+    return time.monotonic() - began, time.process_time() - used, path
 
 
 def _paths() -> Iterator[str]:

@@ -11,6 +11,7 @@ from gateway.operations.console.rights import HEADQUARTERS, Role
 from gateway.operations.console.sessions import (
     DAY_MS,
     LONGEST_PASSWORD,
+    NAME,
     SECRET_OCTETS,
     digest_of,
 )
@@ -32,7 +33,6 @@ WEAK: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Why a password is not taken."""
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
 _HASH: Final = re.compile(r"\$argon2id\$[!-~]{20,300}")
 
 
@@ -82,7 +82,7 @@ class Users:
 
     async def add(self, name: str, role: str, province: str, hashed: str) -> str:
         """Add one. hashed: argon2id."""
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise AccountFault(
                 f"{name!r} is no name: up to 32 small letters, digits and . _ -, a letter or digit first"
             )
@@ -123,7 +123,7 @@ class Users:
         account = await self._account(name)
         if account.disabled:
             raise AccountFault(f"{name} is disabled: user enable {name}")
-        if not _NAME.fullmatch(token):
+        if not NAME.fullmatch(token):
             raise AccountFault(
                 f"{token!r} is no name of a token: small letters, digits and . _ -, a letter or digit first"
             )

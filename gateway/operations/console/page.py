@@ -88,6 +88,8 @@ class Visit:
         try:
             text = (await self.request.body()).decode("ascii")
             pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MOST)
+            if any("\0" in value for _, value in pairs):  # not every store keeps it
+                raise ValueError("NUL")
         except ValueError as error:
             raise Refused(HTTPStatus.BAD_REQUEST, "the form is not encoded as a browser does it") from error
         return dict(pairs)

@@ -4,6 +4,7 @@ The secret of either is 256 random bits. The store has a digest of it. What the 
 believed for some seconds, so that a page does not cost a reading for each of its requests.
 """
 
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
@@ -39,6 +40,8 @@ LONGEST_PASSWORD: Final = 256
 SECRET_OCTETS: Final = 32
 LONGEST_SECRET: Final = 100
 BEARER: Final = "bearer "
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}", re.ASCII)
+"""What an account, or a token, may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,7 @@ class Sessions:
             reason = f"too many failures: try again in {ceil(pause)} s"
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, reason)
         self._guesses.failed(name, remote)
-        account = await self._store.account(name)
+        account = await self._store.account(name) if NAME.fullmatch(name) else None
         right = await self._verify(account.password if account else "", password)
         if account is None or account.disabled or not right:
             self._observer.console_login_failed(name, remote, "wrong name or password")

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Final
 
 from prometheus_client import ProcessCollector
 from prometheus_client.core import (
@@ -24,6 +25,7 @@ from gateway.operations.metrics.samples import Samples
 from gateway.operations.metrics.tally import Tally
 from gateway.operations.metrics.values import Value, counted, histograms, measured
 
+OPEN: Final = "application/openmetrics-text"
 Sizes = tuple[Sequence[float], Sequence[int], float]
 """Bounds, cumulative counts and sum of a histogram."""
 
@@ -49,7 +51,8 @@ class Exposition:
             return await asyncio.to_thread(self._text, values, sizes, accept)
 
     def _text(self, values: Sequence[Value], sizes: Mapping[str, Sizes], accept: str) -> tuple[str, bytes]:
-        encode, content_type = choose_encoder(accept)
+        # The library fails on versions that are no numbers: it is told one of two that it knows.
+        encode, content_type = choose_encoder(f"{OPEN}; version=1.0.0" if OPEN in accept else "")
         registry = CollectorRegistry()
         registry.register(_Once(chain(_families(values, sizes), self._process.collect())))
         return content_type, encode(registry)

@@ -121,16 +121,22 @@ class Browser:
                 await writer.wait_closed()
 
 
-async def logged_in(
-    gateway: RunningGateway, role: Role = Role.ADMINISTRATOR, province: str = HEADQUARTERS, name: str = "ada"
-) -> Browser:
-    """A browser in which somebody has logged in, by the login page, with an account made for it."""
+async def add_account(gateway: RunningGateway, role: Role, province: str, name: str) -> int:
+    """Make an account whose password is PASSWORD; gives the port of the console."""
     console = gateway.app.console
     assert console is not None, "the configuration wants CONSOLE"
     services = console.application.services
     hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     await services.store.put_account(Account(name, hashed, role.value, province, services.clock.now_ms()))
-    visitor = Browser(console.port)
+    return console.port
+
+
+async def logged_in(
+    gateway: RunningGateway, role: Role = Role.ADMINISTRATOR, province: str = HEADQUARTERS, name: str = "ada"
+) -> Browser:
+    """A browser in which somebody has logged in, by the login page, with an account made for it."""
+    port = await add_account(gateway, role, province, name)
+    visitor = Browser(port)
     answer = await visitor.post("/login", {"name": name, "password": PASSWORD})
     assert answer.status == 303, answer.text
     visitor.cookie = answer.headers["set-cookie"].partition(";")[0]

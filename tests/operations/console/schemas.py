@@ -15,11 +15,12 @@ TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 }
 KEYWORDS: Final = frozenset(
     {
-        *("type", "properties", "required", "items", "enum", "description", "additionalProperties", "anyOf"),
+        *("type", "properties", "required", "items", "enum", "description", "additionalProperties"),
+        *("anyOf", "oneOf"),
         *("format", "pattern", "minimum", "maximum"),
     }
 )
-"""What the schemas of the API are made of. `faults` checks those of the first line."""
+"""What the schemas of the API are made of. `faults` checks those of the first two lines."""
 METHODS: Final = frozenset({"get", "post", "put", "delete", "patch", "head", "options", "trace"})
 OPERATION: Final = frozenset(
     {"operationId", "tags", "summary", "description", "parameters", "requestBody", "responses", "security"}
@@ -32,6 +33,8 @@ def faults(schema: Mapping[str, Any], value: Any, at: str = "answer") -> Iterato
         yield f"{at}: schema with {unknown}"
     if "anyOf" in schema and all(any(faults(each, value, at)) for each in schema["anyOf"]):
         yield f"{at}: is nothing of anyOf"
+    if "oneOf" in schema and sum(not any(faults(each, value, at)) for each in schema["oneOf"]) != 1:
+        yield f"{at}: is not one of oneOf"
     if "enum" in schema and value not in schema["enum"]:
         yield f"{at}: {value!r} is none of {schema['enum']}"
     if not _has_type(schema, value):
@@ -96,7 +99,9 @@ def _of_operation(
     if len({each[:2] for each in given}) != len(given) or {each[1] for each in given} - {"path", "query"}:
         yield f"its parameters are {given}"
     for status, answer in operation["responses"].items():
-        if not re.fullmatch(r"[1-5]\d\d|default", status) or not ({"description", "$ref"} & answer.keys()):
+        if not re.fullmatch(r"[1-5](\d\d|XX)|default", status) or not (
+            {"description", "$ref"} & answer.keys()
+        ):
             yield f"its response {status} lacks a description"
     schemes = document["components"]["securitySchemes"]
     for each in operation.get("security", document["security"]):
@@ -120,7 +125,7 @@ def _of_schema(schema: Mapping[str, Any]) -> Iterator[str]:
         yield f"a schema has the type {names}"
     if set(schema.get("required", ())) - schema.get("properties", {}).keys():
         yield f"a schema wants {schema['required']}, and describes {list(schema.get('properties', {}))}"
-    for each in (*schema.get("properties", {}).values(), *schema.get("anyOf", ())):
+    for each in (*schema.get("properties", {}).values(), *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         yield from _of_schema(each)
     if "items" in schema:
         yield from _of_schema(schema["items"])
@@ -144,7 +149,7 @@ def _found(document: Any, reference: str) -> Any:
 
 def answer_faults(document: Mapping[str, Any], method: str, path: str, status: int, value: Any) -> list[str]:
     """Where an answer of the API is not as its description says. path: as it was asked for."""
-    if status == 200:
+    if 200 <= status < 300:
         schema = answer_schema(document, method.lower(), path)
     else:
         schema = document["components"]["schemas"]["Error"]
@@ -157,6 +162,7 @@ def answer_schema(document: Mapping[str, Any], method: str, path: str) -> Mappin
     for known, item in document["paths"].items():
         form = re.escape(known).replace(r"\{", "{").replace(r"\}", "}")
         if method in item and re.fullmatch(re.sub(r"{\w+}", "[^/]+", form), path):
-            content = item[method]["responses"]["200"]["content"]
+            answers = item[method]["responses"]
+            content = (answers.get("200") or answers["2XX"])["content"]
             return dict(content["application/json"]["schema"])
     raise AssertionError(f"{method} {path} is not described")

@@ -10,8 +10,11 @@ from gateway.operations.console.api.document import operations
 from gateway.operations.console.building import SECTIONS
 from gateway.operations.console.rights import ROLES, Right, Role
 from gateway.testing import RunningGateway, running_gateway
+from tests.channels.small_centre import SmallCentre
+from tests.channels.test_links import link
 from tests.operations.console.browser import CONSOLE, DESCRIPTION, Browser, browser
 from tests.operations.console.schemas import answer_faults, openapi_faults
+from tests.proofs.served import until
 
 
 @pytest.fixture
@@ -95,6 +98,18 @@ async def test_answers_are_as_described(gateway: RunningGateway) -> None:
         "/api/v1/explain/text?text=KTFX&destination=0",
     ):
         await checked(who, path)
+
+
+async def test_links_are_as_described(tmp_path: Path) -> None:
+    """Bound and paused ones, on their own and in the status."""
+    async with SmallCentre() as centre:
+        links = [link(centre, bind="pair"), link(centre, name="south", paused=True)]
+        async with running_gateway(tmp_path, {**CONSOLE, "smpp": {"links": links}}) as gateway:
+            await until(lambda: len(gateway.app.binds.all()) == 2, "the pair")
+            who = browser(gateway, Role.OPERATOR)
+            found = (await checked(who, "/api/v1/links"))["links"]
+            assert [each["name"] for each in found] == ["north", "north", "south"]
+            assert len((await checked(who, "/api/v1/status"))["links"]) == 3
 
 
 async def test_tables_are_told_whole(gateway: RunningGateway) -> None:

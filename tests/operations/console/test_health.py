@@ -84,6 +84,17 @@ async def test_both_formats(tmp_path: Path) -> None:
     assert {family.name for family in parse(answer.text)} == set(plain)
 
 
+@pytest.mark.parametrize(
+    "accept", ["application/openmetrics-text; version=x", "text/plain; version=.", ";;,=", "*/*"]
+)
+async def test_odd_wishes(tmp_path: Path, accept: str) -> None:
+    """A header Accept that means nothing gets metrics all the same."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        answer = await browser(gateway).get("/metrics", accept=accept)
+    assert answer.status == 200
+    assert "fetion_ready 1.0" in answer.text
+
+
 async def test_labels_are_bounded_and_name_nobody(tmp_path: Path) -> None:
     """However many handsets write, the number of series stays; no label holds a number of a handset."""
     async with running_gateway(tmp_path, CONSOLE) as gateway:

@@ -232,13 +232,13 @@ async def test_what_there_is_not(tmp_path: Path) -> None:
         store, visitor = gateway.app.store, operator(gateway)
         assert await store.forget(gateway.clock.now_ms() - 1_000, 1_000)
         wrong = await visitor.get("/messages/17", accept_language="en")
-        unknown = await visitor.get("/messages/00000001ffffffff", accept_language="en")
+        unknown = await visitor.get("/messages/7fffffffffffffff", accept_language="en")
         gone = await visitor.get(f"/messages/{old}", accept_language="en")
         api = await visitor.get("/api/v1/messages/17", accept_language="en")
     assert [each.status for each in (wrong, unknown, gone, api)] == [404] * 4
     assert "16 hexadecimal digits" in wrong.text
     assert "never answered" in unknown.text
-    assert "deleted" in gone.text
+    assert "older than all that are kept" in gone.text
     assert "16 hexadecimal digits" in api.json["error"]
 
 

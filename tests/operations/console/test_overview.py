@@ -63,7 +63,8 @@ async def test_headquarters_see_everything(tmp_path: Path) -> None:
     assert shown(html, "ready") == "Ready"
     assert shown(html, "outbox") == "0 of 100,000"
     assert shown(html, "parked") == "0"
-    assert html.count("data-province=") == 31 + 1
+    assert html.count("data-province=") == 31 + 1  # the last one: home unknown
+    assert "Home unknown" in html
     assert "138****8000" in html
     assert "999139****9000" in html
     assert ALICE not in html

@@ -14,7 +14,7 @@ from gateway.operations.console.rights import Role
 from gateway.testing import running_gateway
 from tests.channels.phones import ANN, BEN, PHONES, gets, writes
 from tests.operations.console.browser import CONSOLE, browser
-from tests.support import ALICE
+from tests.support import ALICE, REFUSED_SECOND, SECOND, operators_tables
 
 JIANGSU, GUANGDONG = "250", "200"
 """Provinces: the home of the phones, and another one."""
@@ -60,7 +60,7 @@ async def test_live(tmp_path: Path) -> None:
     assert {each["phone"] for _, each in seen} == {ANN}
     assert seen[0][1]["text"] == "earlier"
     assert ("KTFX", "sent") in [(each["text"], each["state"]) for _, each in seen]
-    assert (answer.status, answer.json["state"]) == (202, "sent")
+    assert (answer.status, answer.json["state"]) == (200, "sent")
     ids = {each["message_id"] for _, each in seen if each["number"] == answer.json["number"]}
     assert answer.json["message_id"] in ids
 
@@ -118,6 +118,28 @@ async def test_a_province_plays_its_own(tmp_path: Path) -> None:
         assert [each.status for each in answers] == [403] * len(answers)
         reader = await browser(gateway, Role.READER).get(f"/phones/{ANN}")
         assert reader.status == 403
+        assert gateway.app.binds.totals()[0] == 0
+
+
+async def test_a_second_number_is_nobodys_phone(tmp_path: Path) -> None:
+    """It would write in the name of the customer whose main number counts for it. Of a range that is too long
+    for a list, a number may be typed."""
+    operators_tables(tmp_path / "tables")
+    settings = {
+        "console": {**PHONES["console"], "phones": [SECOND, REFUSED_SECOND, f"{ANN}-13912399999"]},
+        "tables": {"folder": str(tmp_path / "tables")},
+    }
+    async with running_gateway(tmp_path, settings) as gateway:
+        operator = browser(gateway, Role.OPERATOR)
+        for number in (SECOND, REFUSED_SECOND):
+            page = await operator.get(f"/phones/{number}", accept_language="en")
+            assert (page.status, "second number" in page.text) == (403, True)
+            api = f"/api/v1/phones/{number}/messages"
+            assert (await operator.post_json(api, {"to": "161", "text": "KTFX"})).status == 403
+        assert (await operator.get("/phones/13912399999")).status == 200
+        choose = (await operator.get("/phones", accept_language="en")).text
+        assert f"Or another test number (of {2 + 99999 - 45600 + 1})" in choose
+        assert choose.count('type="checkbox"') == 100
         assert gateway.app.binds.totals()[0] == 0
 
 

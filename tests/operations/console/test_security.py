@@ -159,6 +159,8 @@ async def test_bodies_are_bounded(tmp_path: Path) -> None:
         form = {"content_type": "application/x-www-form-urlencoded", "sec_fetch_site": "same-origin"}
         assert (await visitor._ask("POST", "/login", form, b"name=%ff")).status == 400
         assert (await visitor._ask("POST", "/login", form, b"a=&" * 600)).status == 400
+        assert (await visitor._ask("POST", "/login", form, b"name=a%00")).status == 400
+        assert (await visitor.post("/login", {"name": "飞信 ' OR 1=1 --", "password": "x"})).status == 401
 
 
 NO_REQUESTS: Final = (

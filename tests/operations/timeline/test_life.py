@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.message import PART, Commit, Delivery
+from gateway.message import PART, Commit, Delivery, PartReceipt
 from gateway.operations.timeline.life import FORWARDING, is_over, life_again, life_of, record_in
+from gateway.operations.timeline.steps import Life
 from gateway.storage.sqlite.reader import SqliteReader
 from gateway.storage.sqlite.store import SqliteStore
 from tests.contracts.test_reader_trace import part, whole
+from tests.operations.timeline.test_steps import outgoing
 from tests.support import ALICE, BOB, START_MS, attempt_of, leaving, received
 
 
@@ -34,6 +36,14 @@ async def test_it_is_read_again(tmp_path: Path) -> None:
         assert record_in(again, 3) == reader.downlink(3)
         assert record_in(again, 4) is None
     await store.close()
+
+
+def test_a_receipt_is_waited_for() -> None:
+    """An SMS that was sent is not over before its receipts have come, or their time is up."""
+    sms = outgoing()
+    awaited = PartReceipt(2, 1, 1, ALICE, "smsc", "7", START_MS, until=START_MS + 1)
+    assert not is_over(Life(None, (), [sms], {}, receipts={2: [awaited]}))
+    assert is_over(Life(None, (), [sms], {}, receipts={2: [awaited._replace(until=0)]}))
 
 
 @pytest.mark.parametrize("instruction", [FORWARDING, "open"])

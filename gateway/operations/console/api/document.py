@@ -117,7 +117,8 @@ def _described(operation: Operation) -> dict[str, Any]:
         "tags": [operation.section],
         "summary": page.summary,
         "responses": {
-            "200": _answer(page),
+            # A POST may answer 201 or 202 too.
+            "200" if page.method == "GET" else "2XX": _answer(page),
             **{str(each): {"$ref": f"#/components/responses/Error{each}"} for each in operation.errors},
         },
     }

@@ -11,6 +11,7 @@ DECIMAL: Final[Mapping[str, Any]] = {"type": "number"}
 FLAG: Final[Mapping[str, Any]] = {"type": "boolean"}
 OBJECT: Final[Mapping[str, Any]] = {"type": "object"}
 MAYBE_TEXT: Final[Mapping[str, Any]] = {"type": ["string", "null"]}
+MAYBE_DECIMAL: Final[Mapping[str, Any]] = {"type": ["number", "null"]}
 
 
 def record(properties: Mapping[str, Any], *optional: str) -> dict[str, Any]:
@@ -65,7 +66,17 @@ READ: Final = record(
     *("normalised", "suggestion", "reason", "refused", "arguments", "rule"),
 )
 OUTBOX: Final = record({"depth": NUMBER, "in_flight": NUMBER, "limit": NUMBER, "full": FLAG})
-LINK: Final = record({"name": TEXT, "mode": TEXT, "state": TEXT, "remote": MAYBE_TEXT, "reason": MAYBE_TEXT})
+LINK: Final = record(
+    {
+        **dict.fromkeys(("name", "centre", "mode", "state"), TEXT),
+        "session": {"type": ["integer", "null"]},
+        "remote": MAYBE_TEXT,
+        "bound_s": MAYBE_DECIMAL,
+        "failures": NUMBER,
+        "reason": {**MAYBE_TEXT, "description": "why it is not bound, or rests"},
+        "next_try_s": MAYBE_DECIMAL,
+    }
+)
 STATUS: Final = record(
     {
         "version": TEXT,

@@ -1,5 +1,6 @@
 """The overviews of all visitors: one for each scope and language, from one snapshot, while it is fresh."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
@@ -37,16 +38,21 @@ class Boards:
         board = self._made.get(key)
         if board is None:
             board = self._made[key] = Board()
-            self._put_provinces(board, snapshot, viewer, language)
+            self._put_provinces(board, snapshot, viewer, language, text)
             put_counts(board, snapshot, text, viewer.sees)
             if viewer.sees_all:
                 put_rates(board, snapshot, text)
                 put_infrastructure(board, snapshot, waiting, self._zone, text)
         return board
 
-    def _put_provinces(self, board: Board, snapshot: Snapshot, viewer: Viewer, language: str) -> None:
+    def _put_provinces(
+        self, board: Board, snapshot: Snapshot, viewer: Viewer, language: str, text: Text
+    ) -> None:
         provinces = self._in_force.tables.routing.provinces
         seen = {code: each for code, each in provinces.items() if viewer.sees(code)}
+        if HEADQUARTERS in seen:  # no customer has his home there: it stands for a home that nobody knows
+            unknown = text("home_unknown")
+            seen[HEADQUARTERS] = replace(seen[HEADQUARTERS], zh=unknown, en=unknown)
         values = dict.fromkeys(seen, 0) | {
             code: value for code, value in by_province(snapshot).items() if code in seen
         }

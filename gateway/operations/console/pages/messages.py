@@ -29,7 +29,7 @@ from gateway.operations.console.streams import stream
 from gateway.operations.timeline.records import utc
 from gateway.operations.timeline.steps import Life
 from gateway.storage.contract import StorageError
-from gateway.storage.reader import Reader
+from gateway.storage.reader import ENDLESS, Reader, Wanted
 
 REASON: Final = 200
 """Characters of a reason at most."""
@@ -155,9 +155,8 @@ def _shown(visit: Visit, life: Life, number: int, *, opened: bool = False) -> Sh
 
 
 def _is_gone(reader: Reader, number: int) -> bool:
-    """Whether an SMS is older than all that are kept."""
-    oldest = next(iter(reader.journal()), None)
-    return oldest is not None and number < oldest.number
+    """Whether an SMS is older than all that are kept of its node."""
+    return not reader.search_in(Wanted(), (min(number + 1, ENDLESS),), 1, 1).rows
 
 
 def _sight(visit: Visit) -> Sight:

@@ -151,7 +151,7 @@ async def api_send(visit: Visit) -> Response:
         raise Refused(HTTPStatus.BAD_REQUEST, "to and text must be strings")
     sms = await submit(visit, visit.request.path_params["number"], to, text)
     await _answered(visit, sms)
-    return JSONResponse(shown(visit, sms), HTTPStatus.ACCEPTED)
+    return JSONResponse(shown(visit, sms))
 
 
 async def _answered(visit: Visit, sms: PhoneSms) -> None:
@@ -239,8 +239,12 @@ SECTION = Section(
             Kind.API,
             "POST",
             BODY_MOST,
-            summary=f'Send an SMS, {{"to": number, "text": text}}, of {LONGEST} characters at most.',
-            parameters=NUMBER,
+            summary="Send an SMS from a phone. The answer says how far it is within two seconds.",
+            parameters={
+                **NUMBER,
+                "to": "the number that it is sent to, as text: 161, 12520, somebody's number behind 12520",
+                "text": f"what it says, {LONGEST} characters at most",
+            },
             answer=SMS,
         ),
     ),

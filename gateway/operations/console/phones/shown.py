@@ -12,7 +12,7 @@ from routing.ranges import MobileRanges
 
 STATUS: Final = {
     Fault.NO_PHONE: HTTPStatus.NOT_FOUND,
-    Fault.BUSY: HTTPStatus.TOO_MANY_REQUESTS,
+    Fault.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
     Fault.STOPPING: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Status of an answer, by what keeps an SMS from its phone; of all others 400."""
@@ -54,7 +54,7 @@ def playable(visit: Visit, number: str) -> str:
         raise Refused(HTTPStatus.FORBIDDEN, visit.text("phones.foreign", number=number))
     if tables.msisdn(number) != number or (tables.main_number and tables.main_number(number) != number):
         # It would write in the name of another number, which may be a customer's.
-        raise Refused(HTTPStatus.CONFLICT, visit.text("phones.second", number=number))
+        raise Refused(HTTPStatus.FORBIDDEN, visit.text("phones.second", number=number))
     return number
 
 

@@ -16,9 +16,9 @@ from gateway.operations.console.statistics.periods import Span, shifted
 from gateway.storage.figures import SERVICE, WAYS, PeriodKind, begin_of
 
 MOST: Final[Mapping[PeriodKind, int]] = MappingProxyType(
-    {PeriodKind.DAY: 190, PeriodKind.WEEK: 110, PeriodKind.MONTH: 120}
+    {PeriodKind.DAY: 100, PeriodKind.WEEK: 60, PeriodKind.MONTH: 60}
 )
-"""Periods that a page shows at most: half a year of days, two years of weeks, ten of months."""
+"""Periods that a page shows at most: a quarter of days, a year of weeks, five of months."""
 USUAL: Final[Mapping[PeriodKind, int]] = MappingProxyType(
     {PeriodKind.DAY: 31, PeriodKind.WEEK: 13, PeriodKind.MONTH: 13}
 )

@@ -17,6 +17,7 @@ PARAMETERS_TOLD: Final[Mapping[str, str]] = {
     "instruction": "id of an instruction; - for SMS in which none was understood",
 }
 _TEXT: Final = {"type": "string"}
+_TEXT_OR_NULL: Final = {"type": ["string", "null"]}
 _NUMBER: Final = {"type": ["number", "null"]}
 _VALUES: Final = {
     "type": "object",
@@ -56,8 +57,9 @@ ANSWER: Final[Mapping[str, Any]] = {
     "type": "object",
     "properties": {
         "report": {"type": "object", "properties": _DESCRIBED},
-        **dict.fromkeys(("period", "from", "to", "province", "way", "instruction"), _TEXT),
-        "first_figure": {"type": ["string", "null"]},
+        **dict.fromkeys(("period", "from", "to", "province"), _TEXT),
+        **dict.fromkeys(("way", "instruction"), _TEXT_OR_NULL),
+        "first_figure": _TEXT_OR_NULL,
         "rows": {
             "type": "array",
             "items": {
@@ -71,7 +73,7 @@ ANSWER: Final[Mapping[str, Any]] = {
             },
         },
         "total": _VALUES,
-        "comparison": {"oneOf": [_CHANGE, {"type": "null"}]},
+        "comparison": {**_CHANGE, "type": ["object", "null"]},
         "provinces": _PARTS,
         "breakdown": {"type": "object", "additionalProperties": _PARTS},
     },

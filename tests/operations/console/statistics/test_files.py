@@ -33,7 +33,7 @@ def test_csv_keeps_what_it_got(header: list[str], rows: list[list[Cell]]) -> Non
                 assert int(shown) == cell
             else:
                 assert not shown.startswith(DANGEROUS)
-                assert shown.removeprefix("'") == (cell or "").removeprefix("'")
+                assert shown.removeprefix("'") == str(cell or "").removeprefix("'")
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")'])

@@ -14,6 +14,7 @@ from gateway.operations.console.statistics.catalogue import load_catalogue
 from gateway.storage.figures import Amount, FigureKey, Figures
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.console.browser import CONSOLE, browser
+from tests.operations.figures.test_gateway import folded
 
 # The clock of a gateway under test begins on 2007-06-01, a Friday.
 FIRST, BEFORE, LAST, TODAY = "2007-05-20", "2007-05-30", "2007-05-31", "2007-06-01"
@@ -220,7 +221,7 @@ async def test_xlsx(counted: RunningGateway) -> None:
     assert book.sheetnames[1:] == ["Definitions", "Province", "Instruction", "Way of access"]
     rows = list(book.worksheets[0].iter_rows(values_only=True))
     assert rows[2][:6] == (LAST, LAST, LAST, "yes", 1240, 1243)
-    told = dict(list(book["Definitions"].iter_rows(values_only=True, max_col=2)))
+    told = {str(row[0]): row[1] for row in book["Definitions"].iter_rows(values_only=True)}
     assert told["Report"] == "SMS from customers"
     assert told["Province"] == "Whole network"
     assert (told["From"], told["To"]) == (BEFORE, TODAY)
@@ -239,3 +240,24 @@ async def test_without_any_figure(tmp_path: Path) -> None:
         answer = (await visitor.get("/api/v1/statistics/customers")).json
         assert answer["first_figure"] is None
         assert {value for row in answer["rows"] for value in row["values"].values()} == {None}
+
+
+async def test_an_sms_is_in_the_reports(tmp_path: Path) -> None:
+    """Opened by an SMS to 161 and one to 10086: customers, ways, who was active, what was answered."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        for mobile, base in (("13800138000", "161"), ("13900000002", "10086")):
+            phone = await gateway.handset(mobile)
+            await phone.send("KTFX", base)
+        await folded(gateway)
+        visitor = browser(gateway, Role.READER)
+        asked = f"from={TODAY}&to={TODAY}"
+        (row,) = (await visitor.get(f"/api/v1/statistics/customers?{asked}")).json["rows"]
+        assert row["values"] == {"opened": 2, "cancelled": 0, "net": 2, "registered": 2}
+        (row,) = (await visitor.get(f"/api/v1/statistics/opened-by-way?{asked}")).json["rows"]
+        assert (row["values"]["short"], row["values"]["hotline"], row["values"]["other"]) == (1, 1, 0)
+        (row,) = (await visitor.get(f"/api/v1/statistics/active?{asked}")).json["rows"]
+        assert (row["values"]["active"], row["values"]["hotline"]) == (2, 1)
+        (row,) = (await visitor.get(f"/api/v1/statistics/downlink?{asked}")).json["rows"]
+        assert row["values"]["sent"] == row["values"]["messages"] >= 2
+        month = (await visitor.get("/api/v1/statistics/customers?period=month")).json["rows"][-1]
+        assert (month["complete"], month["values"]["registered"]) == (False, 2)
