@@ -12,6 +12,7 @@ import pytest
 
 from gateway.message import Commit, Delivery, Uncertain, Watermark
 from gateway.storage.contract import StoreFault
+from gateway.storage.figures import Figures
 from gateway.storage.nodes import Fenced, SharedStore, TakenOver
 from gateway.storage.postgresql.link import Db
 from gateway.storage.postgresql.store import PostgresStore
@@ -28,6 +29,7 @@ from tests.contracts.nodes import (
     sms,
 )
 from tests.contracts.test_nodes import event, part
+from tests.contracts.test_store_figures import counted
 from tests.postgresql import missing, schema_of, shared, url_of
 from tests.storage.test_postgresql import in_doubt, waits_for_a_lock
 from tests.support import START_MS, attempt_of, leaving
@@ -423,3 +425,22 @@ async def test_the_number_of_a_node_is_freed(tmp_path: Path) -> None:
         await whole(b)
         assert on_server(tmp_path, statement) == [(a.node,)]
         assert [each.name for each in await b.nodes()] == ["", "b"]
+
+
+async def test_what_a_node_has_not_counted_yet(tmp_path: Path) -> None:
+    """It is counted by the node that takes over, once, in steps; both number theirs on."""
+    async with nodes(tmp_path, "a", "b") as (a, b):
+        await a.commit(Commit(events=[counted(1), event(1), counted(2), counted(3)]))
+        await b.commit(Commit(events=[counted(9)]))
+        await a.fold("figures", 1, Figures())
+        end_lease(tmp_path, a.node)
+        for _ in range(3):
+            await b.take_over(UNTIL, 1)
+        assert [(each.sequence, each.at) for each in await b.counted_after(0, 9)] == [(1, 9), (2, 2), (3, 3)]
+        await b.commit(Commit(events=[counted(10)]))
+        assert b.last_counted == 4
+        assert await b.fold("figures", 4, Figures(), 0)
+    async with nodes(tmp_path, "a") as (a,):
+        await a.commit(Commit(events=[counted(4)]))
+        [again] = await a.counted_after(await a.folded("figures"), 9)
+        assert again.at == 4

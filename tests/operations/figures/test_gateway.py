@@ -87,3 +87,29 @@ async def test_a_fold_is_rare(tmp_path: Path) -> None:
     assert len(folds) >= 1
     with closing(open_reader(tmp_path / "fetion.db")) as reader:
         assert sum(row[0] for key, row in stored(reader, PeriodKind.DAY).items() if key[0] == "uplink") == 10
+
+
+async def test_test_numbers_count_in_nothing(tmp_path: Path) -> None:
+    """Nor do the SMS to them, or what they lead to; others do."""
+    async with running_gateway(tmp_path, {"console": {"phones": [ALICE]}}) as gateway:
+        alice, bob = await gateway.handset(ALICE), await gateway.handset(BOB)
+        await alice.send("KTFX", "161")
+        await bob.send("KTFX", "161")
+        await folded(gateway)
+    with closing(open_reader(tmp_path / "fetion.db")) as reader:
+        found = stored(reader, PeriodKind.DAY)
+    assert {key[0]: times for key, (times, _) in found.items()} == {
+        "uplink": 1,
+        "downlink": 1,
+        "event": 1,
+        "order": 1,
+        "active": 1,
+    }
+
+
+async def test_without_statistics(tmp_path: Path) -> None:
+    """Nothing is counted, and nothing waits for it."""
+    async with running_gateway(tmp_path, {"statistics": {"enabled": False}}) as gateway:
+        await (await gateway.handset(ALICE)).send("KTFX", "161")
+        await gateway.settle()
+        assert gateway.app.store.last_counted == 0
