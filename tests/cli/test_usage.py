@@ -14,7 +14,7 @@ LINES = {
     "": (": the following arguments are required: COMMAND", ""),
     "nonsense": (": unknown command 'nonsense'", ""),
     "chec": (": unknown command 'chec'", "did you mean check? "),
-    "lsit": (": unknown command 'lsit'", "did you mean outbox list? "),
+    "lsit": (": unknown command 'lsit'", "did you mean user list? "),
     "--versoin": (": unknown option '--versoin'", "did you mean --version? "),
     "explain": (" explain: the following arguments are required: COMMAND", ""),
     "explain txt": (" explain: unknown command 'txt'", "did you mean text? "),
