@@ -10,8 +10,10 @@ from starlette.requests import Request
 
 from gateway.operations.console.hosts import remote_of
 from gateway.operations.console.http import PIPELINED_MOST, Connection
+from gateway.operations.console.rights import Role, Viewer
+from gateway.storage.contract import StoreFault
 from gateway.testing import RunningGateway, running_gateway
-from tests.operations.console.browser import CONSOLE
+from tests.operations.console.browser import CONSOLE, PASSWORD, Browser, browser, logged_in
 
 HOST: Final = b"host: localhost\r\n"
 POST: Final = b"POST /login HTTP/1.1\r\n" + HOST + b"sec-fetch-site: same-origin\r\n"
@@ -107,3 +109,57 @@ def test_a_proxy_that_adds_a_header() -> None:
     headers = [(b"x-forwarded-for", b"127.0.0.1"), (b"x-forwarded-for", b"198.51.100.7")]
     request = Request({"type": "http", "headers": headers, "client": ("10.0.0.1", 5)})
     assert remote_of(request, behind_proxy=True) == "198.51.100.7"
+
+
+async def test_an_answer_names_no_place_of_this_machine(tmp_path: Path) -> None:
+    """Of a store that cannot be used the log says which and why; a visitor, who may be anybody, does not
+    learn it."""
+
+    class Broken:
+        """Cannot ask the store who somebody is."""
+
+        async def viewer(self, request: Request, *, used: bool = True) -> Viewer | None:
+            del request, used
+            raise StoreFault(f"{tmp_path}/gateway.db: disk I/O error")
+
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        console, path = gateway.app.console, gateway.app.settings.storage.path
+        assert console is not None
+        ada = browser(gateway, Role.ADMINISTRATOR)
+        away = path.rename(tmp_path / "away")
+        answers = [await ada.get(each) for each in ("/messages", "/api/v1/messages")]
+        away.rename(path)
+        console.application.visitors = Broken()
+        answers += [await ada.get(each) for each in ("/login", "/api/v1/messages", "/live/overview")]
+        assert [each.status for each in answers] == [503] * 5
+        assert not [each.text for each in answers if str(tmp_path) in each.text or "disk" in each.text]
+        log = gateway.log_file().read_text("utf-8")
+    assert "disk I/O error" in log
+    assert f"{path}: " in log
+
+
+def everything_in(folder: Path) -> bytes:
+    """All that stands in its files."""
+    return b"".join(each.read_bytes() for each in folder.rglob("*") if each.is_file())
+
+
+async def test_a_password_in_the_wrong_field(tmp_path: Path) -> None:
+    """Typed as the name, or rightly: the log has neither; the store has no secret of a session."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        ada = await logged_in(gateway)
+        await Browser(ada.port).post("/login", {"name": PASSWORD, "password": PASSWORD})
+        await Browser(ada.port).post("/login", {"name": "ada", "password": "Wrong Secret 1"})
+        log = gateway.log_file().read_text("utf-8")
+        secret = ada.cookie.partition("=")[2]
+    kept = everything_in(tmp_path)
+    assert '"console.login_failed"' in log
+    assert '"account":"ada"' in log
+    for each in (PASSWORD, "Wrong Secret 1", secret):
+        assert each.encode() not in kept
+
+
+async def test_an_empty_token_is_none(tmp_path: Path) -> None:
+    """A cookie counts beside it, so it is asked where the request comes from."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        ada = await logged_in(gateway)
+        assert (await ada._ask("POST", "/account/end", {"authorization": ""}, b"session=00")).status == 403
