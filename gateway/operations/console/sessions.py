@@ -24,6 +24,7 @@ from gateway.operations.console.rights import Role, Viewer
 from gateway.operations.console.settings import Console
 from gateway.secrets import Busy, HashCost, Hasher
 from gateway.storage.accounts import Account, AccountStore, AuditEntry, Session
+from gateway.storage.contract import StorageError
 
 COOKIE: Final = "fetion_session"
 BELIEVED: Final = 5.0
@@ -212,8 +213,12 @@ class Sessions:
             reason = f"too many failures: try again in {ceil(pause)} s"
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, reason)
         self._guesses.failed(name, remote)
-        account = await self._store.account(name) if NAME.fullmatch(name) else None
-        right = await self._verify(account.password if account else "", password)
+        try:
+            account = await self._store.account(name) if NAME.fullmatch(name) else None
+            right = await self._verify(account.password if account else "", password)
+        except (Refused, StorageError):
+            self._guesses.taken_back(name, remote)
+            raise
         if account is None or account.disabled or not right:
             self._observer.console_login_failed(_told(name), remote, "wrong name or password")
             raise Refused(HTTPStatus.UNAUTHORIZED, "the name or the password is wrong")
