@@ -158,9 +158,12 @@ class Application:
                     visit.request = await bounded(request, page.body)
                 return await page.endpoint(visit)
             except Refused as refused:
+                if isinstance(refused.__cause__, StorageError):
+                    self._tell(page, visit, refused.__cause__)
                 return self._refuse(page, visit, refused.status, str(refused))
             except StorageError as error:
-                reason = f"the store cannot be used now: {error}"
+                self._tell(page, visit, error)
+                reason = "the store cannot be used now: try again in some seconds; the log says why"
                 return self._refuse(page, visit, HTTPStatus.SERVICE_UNAVAILABLE, reason)
 
         return answer
@@ -189,6 +192,10 @@ class Application:
         if not viewer.may(page.right):
             return self._forbid(page, visit, f"{viewer.name} lacks the right {page.right.value}")
         return None
+
+    def _tell(self, page: Page, visit: Visit, error: StorageError) -> None:
+        """Say in the log why the store could not be used: visitors are not told places of this machine."""
+        self.services.observer.console_refused(visit.viewer.name, page.path, visit.remote, str(error))
 
     def _forbid(self, page: Page, visit: Visit, reason: str) -> Response:
         self.services.observer.console_refused(visit.viewer.name, page.path, visit.remote, reason)
@@ -252,7 +259,7 @@ def sent_by_us(request: Request) -> bool:
     """Whether a request that changes something comes from a page of ours, or from a machine with a token."""
     if "sec-fetch-site" in request.headers or "origin" in request.headers:
         return same_origin(request)
-    return "authorization" in request.headers
+    return request.headers.get("authorization", "") != ""  # without one a cookie counts
 
 
 def language_of(request: Request) -> str:

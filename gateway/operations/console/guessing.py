@@ -78,6 +78,16 @@ class Guesses:
                 self._known[key].count -= 1
                 self._known[key].next = 0.0
 
+    def taken_back(self, name: str, remote: str) -> None:
+        """Nobody has looked at the password: what `failed` had noted is no failure. A pause that has begun
+        stays: others may have failed meanwhile."""
+        for key in _keys(name, remote):
+            failures = self._known.get(key)
+            if failures is not None and failures.count > 0:
+                failures.count -= 1
+                if failures.count < RULES[key[0]].free:
+                    failures.next = 0.0
+
 
 def _keys(name: str, remote: str) -> tuple[tuple[str, str], ...]:
     name, group = name[:LONGEST_NAME], group_of(address_of(remote))

@@ -50,7 +50,8 @@ def same_origin(request: HTTPConnection) -> bool:
 
 
 def remote_of(request: HTTPConnection, *, behind_proxy: bool) -> str:
-    """The address of the browser. Behind a proxy it is what that proxy has added last."""
-    if behind_proxy and (said := request.headers.get("x-forwarded-for")):
-        return said.rpartition(",")[2].strip()[:LONGEST_ADDRESS]
+    """The address of the browser. Behind a proxy it is what that proxy has added last: to
+    a header of the browser's, or as another one."""
+    if behind_proxy and (said := request.headers.getlist("x-forwarded-for")):
+        return said[-1].rpartition(",")[2].strip()[:LONGEST_ADDRESS]
     return request.client.host if request.client else ""

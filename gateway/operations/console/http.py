@@ -25,6 +25,8 @@ BETWEEN: Final = 4
 """Octets of a header beside its name and value."""
 PIPELINED_MOST: Final = 8
 """Requests that may wait for the one before, on one connection."""
+UNREAD_MOST: Final = 1_048_576
+"""Octets of a body that are passed over after its request was answered without them."""
 
 
 class Owner(Protocol):
@@ -55,8 +57,9 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
         self._in_head = True
-        self._head = 0  # octets that came since the last head was whole
+        self._head = 0  # octets that came since the last head, or part of a body
         self._counted = 0  # octets of the head that is being read
+        self._unread = 0  # octets of a body that nobody wants
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """It must send a request soon."""
@@ -76,20 +79,17 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """What comes of heads is counted."""
-        if self._in_head:
-            self._head += len(data)
+        """What comes of heads is counted, and what comes in a body beside it: names of chunks, trailers."""
+        self._head += len(data)
         super().data_received(data)
         closing = self.transport is None or self.transport.is_closing()
-        if closing:
-            return
-        if self._in_head and self._head > HEAD_MOST:
+        if not closing and self._head > HEAD_MOST:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        elif len(self.pipeline) > PIPELINED_MOST:
-            self.abort()
 
     def on_message_begin(self) -> None:
         """The first octet of a request."""
+        if len(self.pipeline) >= PIPELINED_MOST:
+            raise ValueError("too many requests wait")  # the parser gives up: send_400_response
         super().on_message_begin()
         self._in_head = True
         self._counted = 0
@@ -108,10 +108,19 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The body follows."""
         self._in_head = False
-        self._head = 0
+        self._head = self._unread = 0
         super().on_headers_complete()
         self._owner.busy(self)
         self._expect(BODY_SECONDS)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of it."""
+        super().on_body(body)
+        self._head = 0
+        if self.cycle.response_complete:
+            self._unread += len(body)
+            if self._unread > UNREAD_MOST:
+                self.abort()
 
     def on_message_complete(self) -> None:
         """The application works; it has bounds of its own."""
@@ -151,6 +160,11 @@ class Connection(HttpToolsProtocol):
             raise ValueError("the head is too large")  # the parser gives up: send_400_response
 
     def _refuse(self, status: HTTPStatus) -> None:
+        """Answer and close. While another answer is under way, or waits, this one would be taken for it."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self.pipeline or (answering and self.cycle.response_started):
+            self.abort()
+            return
         body = f"{status.value} {status.phrase}\n".encode()
         lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
         lines += [name + b": " + value for name, value in self._fixed]

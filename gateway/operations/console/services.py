@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from commands.tables import InForce
@@ -24,6 +24,9 @@ from gateway.storage.contract import Store
 from gateway.storage.reader import Reader
 
 T = TypeVar("T")
+
+SHARE: Final = 4
+"""One account has at most this part of all live pages."""
 
 
 @dataclass(slots=True)
@@ -62,7 +65,8 @@ class Services:
     def __post_init__(self) -> None:
         clocks = Clocks(self.clock.now_ms, self.clock.monotonic)
         self.sessions = Sessions(self.store, self.settings, clocks, self.observer, self.hash_cost)
-        self.streams = Places(self.settings.streams)
+        most = self.settings.streams
+        self.streams = Places(most, max(most // SHARE, 1))
         self._reading = Reading(self.open_reader)
         self.boards = Boards(self.metrics, self.clock, self.zone, self.in_force, self.read)
 

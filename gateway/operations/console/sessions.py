@@ -24,6 +24,7 @@ from gateway.operations.console.rights import Role, Viewer
 from gateway.operations.console.settings import Console
 from gateway.secrets import Busy, HashCost, Hasher
 from gateway.storage.accounts import Account, AccountStore, AuditEntry, Session
+from gateway.storage.contract import StorageError
 
 COOKIE: Final = "fetion_session"
 BELIEVED: Final = 5.0
@@ -208,14 +209,18 @@ class Sessions:
         """The account, if the password is right. Takes as long for a name that nobody has. Raises Refused."""
         pause = self._guesses.pause(name, remote)
         if pause > 0:
-            self._observer.console_login_failed(name, remote, "too many failures")
+            self._observer.console_login_failed(_told(name), remote, "too many failures")
             reason = f"too many failures: try again in {ceil(pause)} s"
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, reason)
         self._guesses.failed(name, remote)
-        account = await self._store.account(name) if NAME.fullmatch(name) else None
-        right = await self._verify(account.password if account else "", password)
+        try:
+            account = await self._store.account(name) if NAME.fullmatch(name) else None
+            right = await self._verify(account.password if account else "", password)
+        except (Refused, StorageError):
+            self._guesses.taken_back(name, remote)
+            raise
         if account is None or account.disabled or not right:
-            self._observer.console_login_failed(name, remote, "wrong name or password")
+            self._observer.console_login_failed(_told(name), remote, "wrong name or password")
             raise Refused(HTTPStatus.UNAUTHORIZED, "the name or the password is wrong")
         self._guesses.succeeded(name, remote)
         return account
@@ -257,6 +262,11 @@ class Sessions:
 
     async def _note(self, account: str, action: str, subject: str, remote: str) -> None:
         await self._store.note(AuditEntry(self._clocks.now_ms(), account, action, subject, "", remote))
+
+
+def _told(name: str) -> str:
+    """A name for the log; "" for what can be none: many a password is typed into the field of the name."""
+    return name if NAME.fullmatch(name) else ""
 
 
 def digest_of(secret: str) -> bytes:

@@ -28,18 +28,19 @@ def stream(visit: Visit, events: Events) -> Response:
     The generator is closed when the browser goes away or reads too slowly, when the visitor has logged out or
     lost the right, and at the stop of the gateway. Where too many streams are open the answer is 503.
     """
-    return _Stream(_lines(visit, events), visit.services.streams)
+    return _Stream(_lines(visit, events), visit.services.streams, visit.viewer.name)
 
 
 class _Stream(StreamingResponse):
-    def __init__(self, lines: AsyncGenerator[str, None], places: Places) -> None:
+    def __init__(self, lines: AsyncGenerator[str, None], places: Places, holder: str) -> None:
         super().__init__(lines, media_type=MEDIA_TYPE)
         self._lines = lines
         self._places = places
+        self._holder = holder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, if there is a place."""
-        with self._places.one() as place:
+        with self._places.one(self._holder) as place:
             if place:
                 async with contextlib.aclosing(self._lines):
                     await super().__call__(scope, receive, send)

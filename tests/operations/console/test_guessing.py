@@ -46,6 +46,19 @@ def test_one_address_guesses_many_names() -> None:
     assert guesses.pause("another", HERE) > 0
 
 
+def test_what_nobody_looked_at_is_no_failure() -> None:
+    """While too many log in, or the store cannot be used, nobody is shut out by trying again."""
+    guesses = Guesses(Time())
+    for _ in range(100):
+        guesses.failed("ada", HERE)
+        guesses.taken_back("ada", HERE)
+    assert guesses.pause("ada", HERE) == 0
+    for _ in range(6):
+        guesses.failed("ada", HERE)
+    guesses.taken_back("ada", HERE)
+    assert guesses.pause("ada", HERE) > 0
+
+
 def test_they_are_forgotten() -> None:
     """After an hour without a failure."""
     time = Time()

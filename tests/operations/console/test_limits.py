@@ -155,6 +155,21 @@ async def test_too_many_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             await until(lambda: ticker.open == 1, "the stream")
 
 
+async def test_one_account_leaves_streams_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of all is the most that it has open; somebody else still gets one."""
+    async with (
+        ticking(tmp_path, monkeypatch, streams=8) as (gateway, ticker),
+        contextlib.AsyncExitStack() as held,
+    ):
+        ada, ben = await logged_in(gateway), await logged_in(gateway, name="ben")
+        for _ in range(2):
+            await held.enter_async_context(ada.live("/live/ticks"))
+        await until(lambda: ticker.open == 2, "the streams")
+        assert (await ada.get("/live/ticks")).status == 503
+        await held.enter_async_context(ben.live("/live/ticks"))
+        await until(lambda: ticker.open == 3, "the stream")
+
+
 async def test_who_does_not_read_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream does not wait for ever for a browser that reads nothing, and keeps little for it."""
     monkeypatch.setattr(http, "WRITE_SECONDS", 0.1)

@@ -9,6 +9,7 @@ from gateway.operations.console.pages.login import local
 from gateway.operations.console.rights import Role
 from gateway.operations.console.sessions import digest_of
 from gateway.operations.control import ask
+from gateway.secrets import Busy, Hasher
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.console.browser import CONSOLE, PASSWORD, Browser, logged_in
 
@@ -142,6 +143,20 @@ async def test_many_guesses_at_once_are_many(tmp_path: Path) -> None:
         statuses = await asyncio.gather(*tries)
         assert statuses.count(401) == 5
         assert statuses.count(429) == 4
+
+
+async def test_who_was_not_looked_at_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While too many log in the right password is refused as often as it is tried, and then it is right."""
+
+    async def busy(*given: object) -> bool:
+        raise Busy(len(given))
+
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        await logged_in(gateway)
+        with monkeypatch.context() as while_busy:
+            while_busy.setattr(Hasher, "verify", busy)
+            assert [await log_in(users(gateway)) for _ in range(8)] == [503] * 8
+        assert await log_in(users(gateway)) == 303
 
 
 async def test_a_password_is_changed(tmp_path: Path) -> None:
