@@ -321,6 +321,12 @@ def _console(located: Located[Settings]) -> Iterator[Fault]:
     if listen is not None and listen.tls is None and not (console.behind_proxy or _is_loopback(listen.host)):
         reason = "is not loopback, where passwords would pass in the clear: set tls, or console.behind_proxy"
         yield located.fault(("console", "listen", "host"), reason)
+    smpp = located.value.smpp.listen
+    if listen is not None and listen.port == smpp.port != 0 and listen.host == smpp.host:
+        yield located.fault(("console", "listen", "port"), "is smpp.listen.port: take another one")
+    if listen is not None and console.streams >= console.connections:
+        reason = "must be below console.connections: live pages would leave no connection for others"
+        yield located.fault(("console", "streams"), reason)
 
 
 def _accounts(located: Located[Settings]) -> Iterator[Fault]:

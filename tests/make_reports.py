@@ -70,7 +70,7 @@ def _report(report: Report) -> Iterator[str]:
     ground = "Attested" if report.ground == "attested" else "Ours"
     narrowed = f" Narrowed by {', '.join(report.filters)}." if report.filters else ""
     apart = f" Told apart by {', '.join(report.breakdown)}." if report.breakdown else ""
-    yield f"{ground}: {report.source}.{narrowed}{apart}"
+    yield f"{ground}: {report.source.en}.{narrowed}{apart}"
     yield ""
     yield "| column | definition |"
     yield "|---|---|"

@@ -1,5 +1,6 @@
 """Configuration: defaults, file, environment, and how every mistake is named."""
 
+import json
 import re
 from pathlib import Path
 
@@ -237,6 +238,12 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
         ("FETION__SMPP__ACCOUNTS__SMSC__PASSWORD", "a", "there is no place for it in smpp.accounts"),
         ("FETION__SMPP__ACCOUNTS__0__PASSWORD", "ninechars", "must be 1 to 8 printable ASCII characters"),
         ("FETION__SMPP__TIMERS", "[", "is not YAML"),
+        ("FETION__CONSOLE__LISTEN__PORT", "2775", "is smpp.listen.port: take another one"),
+        (
+            "FETION__CONSOLE__STREAMS",
+            "200",
+            "must be below console.connections: live pages would leave no connection for others",
+        ),
         (
             "FETION__",
             "1",
@@ -248,6 +255,15 @@ def test_items_of_lists_and_maps_in_the_environment(tmp_path: Path) -> None:
 def test_faults_of_the_environment_name_the_variable(name: str, value: str, reason: str) -> None:
     """An unknown or wrong variable is a fault of that variable."""
     assert faults_of(ROOT / "config.yaml", {name: value}) == [f"{ENVIRONMENT}: {name}: {reason}"]
+
+
+@pytest.mark.parametrize("name", ["https://x", "x:8161", "x/y", "", "*", "a b", "a..b", "::1", "ab:80"])
+def test_a_name_of_the_console_is_a_host(name: str) -> None:
+    """A URL or a port is told apart by `check`: with it no request would ever name the console."""
+    (fault,) = faults_of(ROOT / "config.yaml", {"FETION__CONSOLE__NAMES": json.dumps([name])})
+    assert f"console.names[0]: {name!r} is no name of a host: without scheme, port and path" in fault
+    fine = json.dumps(["console.example.net", "Console", "192.0.2.1", "[2001:db8::1]", "a_b.example."])
+    assert len(load(ROOT / "config.yaml", {"FETION__CONSOLE__NAMES": fine}).console.names) == 5
 
 
 def test_what_a_variable_lacks_is_its_fault() -> None:

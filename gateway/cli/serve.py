@@ -24,7 +24,7 @@ from gateway.operations.logs import Log, open_log
 from gateway.secrets import KeyFileError
 from gateway.settings import Settings
 from gateway.simulator.hints import command
-from gateway.storage.contract import StorageError
+from gateway.storage.contract import StorageError, StoreFault
 from gateway.storage.nodes import Fenced
 from routing.tablefile import TableError
 
@@ -112,7 +112,7 @@ async def run_once(settings: Settings, log: Log, environment: Environment, stop:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        greet(settings, gateway.port)
+        await greet(settings, gateway)
         stopped = asyncio.create_task(stop.wait(), name="stop")
         failed = asyncio.create_task(gateway.failed(), name="failed")
         await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
@@ -148,12 +148,22 @@ async def rejoin(settings: Settings, log: Log, in_force: InForce, stop: asyncio.
     return True
 
 
-def greet(settings: Settings, port: int) -> None:
+async def greet(settings: Settings, gateway: Gateway) -> None:
     """Where the log goes to a file and somebody looks at a terminal, say there that the gateway is up."""
     if settings.logging.file is not None and sys.stderr is not None and sys.stderr.isatty():
-        where = f"{settings.smpp.listen.host}:{port}"
+        where = f"{settings.smpp.listen.host}:{gateway.port}"
         follow = f"{command()} tail {shlex.quote(str(settings.logging.file))}"
         sys.stderr.write(f"listens on {where}; Ctrl-C stops it; its log, in another terminal: {follow}\n")
+        if gateway.console is not None:
+            sys.stderr.write(f"console: {gateway.console.url}{await without_account(gateway)}\n")
+
+
+async def without_account(gateway: Gateway) -> str:
+    """How to make the first account of the console; "" where there is one, or the store cannot say."""
+    with contextlib.suppress(StoreFault):
+        if not await gateway.store.accounts():
+            return f"; nobody has an account yet: {command()} user add NAME --role administrator"
+    return ""
 
 
 def not_serving(log: Log, reason: object) -> int:

@@ -107,8 +107,16 @@ def _show(args: argparse.Namespace, settings: Settings) -> int:
     elif rows:
         print_columns([name.upper() for name in header], [[_cell(each) for each in row] for row in rows])
     else:
-        say("no figures of these days")
+        say(_nothing(args, settings))
     return 0
+
+
+def _nothing(args: argparse.Namespace, settings: Settings) -> str:
+    """Why there may be no line. Raises TableError."""
+    code = args.province
+    if code is not None and code not in Tables.load(settings.tables.folder).routing.provinces:
+        return f"no figures of these days, and no province {code} in the tables: tables show provinces"
+    return "no figures of these days" + ("" if settings.statistics.enabled else ": statistics.enabled is false")
 
 
 def _cell(value: object) -> str:

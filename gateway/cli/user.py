@@ -91,6 +91,8 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
     if args.json:
         for each in found:
             print_json(each | {"created_at": utc(each["created_at"])})
+    elif not found:
+        sys.stdout.write("nobody has an account: user add NAME --role administrator makes the first\n")
     else:
         print_columns(_COLUMNS, [_row(each) for each in found])
     return 0

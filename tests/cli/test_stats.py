@@ -94,7 +94,9 @@ async def test_figures_of_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["stats", "--by", "instruction", *span, *config]) == 0
     assert "service.open" in capsys.readouterr().out
     assert main(["stats", "--by", "province", *span, "--province", "999", *config]) == 0
-    assert "no figures" in capsys.readouterr().out
+    assert "no figures of these days, and no province 999 in the tables" in capsys.readouterr().out
+    assert main(["stats", "--from", "2001-01-01", "--to", "2001-01-02", "--province", "200", *config]) == 0
+    assert capsys.readouterr().out == "no figures of these days\n"
 
 
 async def test_a_rebuild_beside_the_gateway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

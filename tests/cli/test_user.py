@@ -61,6 +61,7 @@ async def test_accounts_without_a_gateway(
     config = write_config(tmp_path)
     async with inside(config):
         pass
+    assert "user add NAME --role administrator" in (await ask(capsys, config, "user", "list"))[1]
     types(monkeypatch, PASSWORD)
     assert (await ask(capsys, config, "user", "add", "ada", "--role", "reader"))[0] == 0
     types(monkeypatch, f"{PASSWORD}!")

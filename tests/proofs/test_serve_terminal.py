@@ -18,9 +18,12 @@ def test_it_says_where_it_listens(tmp_path: Path) -> None:
     """The command in the line works as it stands; Ctrl-C ends with 0."""
     port = str(free_port())
     environ = {"FETION__SMPP__LISTEN__PORT": port, "FETION__LOGGING__FILE": "the log"}
+    environ["FETION__CONSOLE__LISTEN"] = "{port: 0}"
     with Terminal(SERVE, 200, environ, tmp_path) as terminal:
         terminal.until("listens on 127.0.0.1:" + port)
         terminal.until("the log'")
+        terminal.until("console: http://127.0.0.1:")
+        terminal.until("user add NAME --role administrator")
         (follow,) = re.findall(r"in another terminal: (.*?)\r?\n", terminal.text + "\n")
         shown = subprocess.run(
             ["/bin/sh", "-c", f"{follow} --no-follow"],

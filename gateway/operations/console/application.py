@@ -204,7 +204,7 @@ class Application:
     def _refuse(self, page: Page, visit: Visit, status: int, reason: str) -> Response:
         if page.kind is Kind.API:
             return JSONResponse({"error": reason}, status)
-        return visit.page("refused.html", status, reason=reason)
+        return visit.page("refused.html", status, reason=reason, missing=status == HTTPStatus.NOT_FOUND)
 
 
 class _Answer:

@@ -1,8 +1,9 @@
 """The sections `console` and `statistics` of the configuration."""
 
+import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
@@ -26,6 +27,21 @@ def _range(text: str) -> str:
     return text
 
 
+_NAME: Final = re.compile(
+    r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|\[[0-9a-f:.]+]", re.ASCII | re.IGNORECASE
+)
+
+
+def _host(text: str) -> str:
+    """A name of DNS or an address, as the header `Host` has it without its port."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            f"{text!r} is no name of a host: without scheme, port and path, such as console.example.net"
+        )
+    return text
+
+
+HostName = Annotated[str, AfterValidator(_host)]
 PhoneRange = Annotated[str, AfterValidator(_range)]
 
 
@@ -55,7 +71,7 @@ class Console(Closed):
     """
 
     listen: ConsoleListen | None = ConsoleListen()
-    names: tuple[str, ...] = ()
+    names: tuple[HostName, ...] = ()
     behind_proxy: bool = False
     phones: tuple[PhoneRange, ...] = ()
     connections: Annotated[int, Field(ge=10, le=10_000)] = 200

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator
 
@@ -15,11 +15,19 @@ MISSING: Final = "needs OpenTelemetry: pip install 'fetion-gateway[otel]', or se
 def _endpoint(text: str) -> str:
     """The URL to which spans are sent, with its path."""
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_port(parts):
         raise ValueError(f"{text!r} is no URL of a collector: write http://host:4318")
     if not is_installed():
         raise ValueError(MISSING)
     return text if parts.path.strip("/") else text.rstrip("/") + PATH
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port is one, or is left out."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def is_installed() -> bool:

@@ -166,7 +166,7 @@ def test_ids() -> None:
     assert (other.trace_id, other.span_id) != (here.trace_id, here.span_id)
 
 
-@pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://x", "http://"])
+@pytest.mark.parametrize("endpoint", ["collector:4318", "ftp://x", "http://", "http://x:99999", "http://x:a"])
 def test_wrong_endpoints(tmp_path: Path, endpoint: str) -> None:
     """An endpoint that is no URL is a fault of the configuration, with what to write."""
     with pytest.raises(TableError, match=r"telemetry\.endpoint: .* is no URL of a collector: write http://"):

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import resources
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.storage.figures import SERVICE, WAYS, Measure
 from routing.tablefile import Closed
@@ -24,6 +24,14 @@ class Words(Closed):
     def of(self, language: str) -> str:
         """In one of them."""
         return self.zh if language == "zh" else self.en
+
+
+def _in_both(value: Any) -> Any:
+    """What is only names is the same in both languages."""
+    return {"zh": value, "en": value} if isinstance(value, str) else value
+
+
+Source: TypeAlias = Annotated[Words, BeforeValidator(_in_both)]
 
 
 class Count(Closed):
@@ -94,7 +102,7 @@ class Report(Closed):
     id: Id
     title: Words
     ground: Literal["attested", "ours"]
-    source: str
+    source: Source
     filters: tuple[Dimension, ...]
     breakdown: tuple[Dimension, ...]
     chart: Annotated[tuple[Id, ...], Field(min_length=1, max_length=4)]

@@ -123,7 +123,7 @@ def _described(report: Report, language: str) -> dict[str, Any]:
         "id": report.id,
         "title": report.title.of(language),
         "ground": report.ground,
-        "source": report.source,
+        "source": report.source.of(language),
         "filters": list(report.filters),
         "columns": [
             {

@@ -52,7 +52,7 @@ class Overall:
                     "title": report.title.of(language),
                     "link": address(report.id, {"province": self._province}),
                     "ground": report.ground,
-                    "source": report.source,
+                    "source": report.source.of(names.language),
                 }
                 for report in self._catalogue.reports
             ],

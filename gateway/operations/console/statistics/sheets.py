@@ -40,7 +40,7 @@ def explanation(result: Result, names: Names) -> Sheet:
         where = f"{question.scope.province} {names.province(question.scope.province)}"
     rows: list[list[Cell]] = [
         [say("report"), report.title.of(names.language)],
-        [say("ground"), f"{say(report.ground)}: {report.source}"],
+        [say("ground"), f"{say(report.ground)}: {report.source.of(names.language)}"],
         [say("period"), say(f"unit_{question.span.kind.value}")],
         [say("from"), question.span.first.isoformat()],
         [say("to"), question.span.last_day.isoformat()],

@@ -52,7 +52,7 @@ class Showing:
             "parts": self._parts(),
             "files": list(self._files()) if self._exports else [],
             "ground": report.ground,
-            "source": report.source,
+            "source": report.source.of(language),
         }
 
     def _choices(self) -> Any:
