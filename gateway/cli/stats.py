@@ -170,6 +170,9 @@ async def _told(items: AsyncGenerator[dict[str, Any], None], args: argparse.Name
                 wanted, kept, ended = item["days"], item["kept"], item["days"] == 0
             elif "day" in item:
                 list(shown.step(f"{item['day']}  {item['records']} records"))
+            if item.get("gone"):  # its records, while it was counted
+                wanted, kept = wanted - 1, kept + 1
+                ended = done == wanted
             if item.get("done"):
                 done += 1
                 ended = done == wanted
