@@ -116,7 +116,9 @@ def _nothing(args: argparse.Namespace, settings: Settings) -> str:
     code = args.province
     if code is not None and code not in Tables.load(settings.tables.folder).routing.provinces:
         return f"no figures of these days, and no province {code} in the tables: tables show provinces"
-    return "no figures of these days" + ("" if settings.statistics.enabled else ": statistics.enabled is false")
+    return "no figures of these days" + (
+        "" if settings.statistics.enabled else ": statistics.enabled is false"
+    )
 
 
 def _cell(value: object) -> str:
@@ -178,6 +180,9 @@ async def _told(items: AsyncGenerator[dict[str, Any], None], args: argparse.Name
                 wanted, kept, ended = item["days"], item["kept"], item["days"] == 0
             elif "day" in item:
                 list(shown.step(f"{item['day']}  {item['records']} records"))
+            if item.get("gone"):  # its records, while it was counted
+                wanted, kept = wanted - 1, kept + 1
+                ended = done == wanted
             if item.get("done"):
                 done += 1
                 ended = done == wanted

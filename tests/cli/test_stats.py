@@ -4,12 +4,17 @@ import asyncio
 import csv
 import io
 import json
+from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli.main import main
+from gateway.operations.figures.table import table
+from gateway.storage.engines import open_reader
+from gateway.storage.figures import PeriodKind, begin_of
 from gateway.storage.sqlite.store import SqliteStore
 from gateway.testing import RunningGateway, running_gateway
 from tests.proofs.served import until
@@ -155,3 +160,24 @@ def test_no_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["stats"], ["stats", "rebuild"]):
         assert main([*words, "--config", str(config)]) == 1
         assert "there is no store" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("end", ["2007-12-31", "2007-11-28", "2008-02-29", "2007-03-01"])
+def test_the_periods_that_are_shown(end: str, tmp_path: Path) -> None:
+    """31 days, 13 weeks, 12 months up to the last one, whatever day that is; early dates have fewer."""
+    last = date.fromisoformat(end)
+    path = tmp_path / "fetion.db"
+    store = SqliteStore.open(path)
+    store._db.executemany(
+        "INSERT INTO figure VALUES (?, 'uplink', ?, '100', '161', '', 'done', 1, 1)",
+        {
+            (kind.value, begin_of(kind, last - timedelta(days=ago)).isoformat())
+            for kind in PeriodKind
+            for ago in range(500)
+        },
+    )
+    store.release()
+    with closing(open_reader(path)) as reader:
+        for by, count in (("day", 31), ("week", 13), ("month", 12)):
+            assert len(table(reader, by, last, None, end, None)[1]) == count
+            assert table(reader, by, last, None, "0001-01-05", None)[1] == []

@@ -10,9 +10,9 @@ from typing import TypeVar
 import psycopg
 import pytest
 
-from gateway.message import Commit, Delivery, Uncertain, Watermark
+from gateway.message import FIGURES, Commit, Delivery, StoredEvent, Uncertain, Watermark
 from gateway.storage.contract import StoreFault
-from gateway.storage.figures import Figures
+from gateway.storage.figures import Amount, FigureKey, Figures
 from gateway.storage.nodes import Fenced, SharedStore, TakenOver
 from gateway.storage.postgresql.link import Db
 from gateway.storage.postgresql.store import PostgresStore
@@ -29,7 +29,6 @@ from tests.contracts.nodes import (
     sms,
 )
 from tests.contracts.test_nodes import event, part
-from tests.contracts.test_store_figures import counted
 from tests.postgresql import missing, schema_of, shared, url_of
 from tests.storage.test_postgresql import in_doubt, waits_for_a_lock
 from tests.support import START_MS, attempt_of, leaving
@@ -427,20 +426,36 @@ async def test_the_number_of_a_node_is_freed(tmp_path: Path) -> None:
         assert [each.name for each in await b.nodes()] == ["", "b"]
 
 
-async def test_what_a_node_has_not_counted_yet(tmp_path: Path) -> None:
-    """It is counted by the node that takes over, once, in steps; both number theirs on."""
+def counted_as(n: int) -> StoredEvent:
+    """What a commit adds to the figures."""
+    return StoredEvent(START_MS, 0, "", "", "", FIGURES, "counted", 0, {"n": n})
+
+
+def figures(times: int) -> Figures:
+    """So many SMS."""
+    return Figures({FigureKey("2007-03-01", "uplink", "100", "161", "", "done"): Amount(times, times)})
+
+
+async def test_what_commits_add_to_the_figures_is_taken_over_once(tmp_path: Path) -> None:
+    """In steps, behind what the node has itself; a node that folded a part has not that part taken; one that
+    comes back counts on."""
     async with nodes(tmp_path, "a", "b") as (a, b):
-        await a.commit(Commit(events=[counted(1), event(1), counted(2), counted(3)]))
-        await b.commit(Commit(events=[counted(9)]))
-        await a.fold("figures", 1, Figures())
+        for n in range(5):
+            await a.commit(Commit(events=[counted_as(n)]))
+        await b.commit(Commit(events=[counted_as(9)]))
+        assert await a.fold("figures", 2, figures(2), 0)
+        late = await a.counted_after(2, 9)
         end_lease(tmp_path, a.node)
-        for _ in range(3):
-            await b.take_over(UNTIL, 1)
-        assert [(each.sequence, each.at) for each in await b.counted_after(0, 9)] == [(1, 9), (2, 2), (3, 3)]
-        await b.commit(Commit(events=[counted(10)]))
-        assert b.last_counted == 4
-        assert await b.fold("figures", 4, Figures(), 0)
-    async with nodes(tmp_path, "a") as (a,):
-        await a.commit(Commit(events=[counted(4)]))
-        [again] = await a.counted_after(await a.folded("figures"), 9)
-        assert again.at == 4
+        for _ in range(4):
+            await b.take_over(UNTIL, 2)
+        with pytest.raises(Fenced):
+            await a.fold("figures", late[-1].sequence, figures(3), 2)
+        taken = await b.counted_after(0, 9)
+        assert [each.data["n"] for each in taken] == [9, 2, 3, 4]
+        assert b.last_counted == taken[-1].sequence == 4
+        assert await b.fold("figures", 4, figures(4), 0)
+        async with nodes(tmp_path, "a") as (again,):
+            await again.commit(Commit(events=[counted_as(7)]))
+            [event] = await again.counted_after(await again.folded("figures"), 9)
+            assert await again.fold("figures", event.sequence, figures(1), event.sequence - 1)
+            assert again.last_counted == await again.folded("figures")

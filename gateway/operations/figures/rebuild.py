@@ -189,6 +189,9 @@ class Rebuilding:
                 await asyncio.wait((counting,))
             async for items in self._folded(consumer):
                 yield items
+            if not (await asyncio.to_thread(self._possible, day, day)).days:
+                yield [{"day": day, "records": progress.records, "gone": True}]  # retention was there first
+                return
             if await self._replaced(day, figures, mark, consumer):
                 yield [{"day": day, "records": progress.records, "done": True}]
                 return

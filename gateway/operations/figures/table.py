@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from types import MappingProxyType
 from typing import Final
 
@@ -90,8 +90,12 @@ def table(
 
 
 def _begin(form: Form, end: date) -> date:
-    days = {PeriodKind.DAY: 1, PeriodKind.WEEK: 7, PeriodKind.MONTH: 28}[form.kind]
-    return end - timedelta(days=days * (form.shown - 1))
+    """A day of the first of the periods that are shown, of which `end` is in the last."""
+    if form.kind is PeriodKind.MONTH:
+        months = max(12, end.year * 12 + end.month - form.shown)
+        return date(months // 12, months % 12 + 1, 1)
+    days = (form.shown - 1) * (7 if form.kind is PeriodKind.WEEK else 1)
+    return date.fromordinal(max(1, end.toordinal() - days))
 
 
 def _values(

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from gateway.operations.console.statistics.catalogue import Column, Count, Net, Report
 from gateway.operations.console.statistics.periods import Span, pieces
-from gateway.storage.figures import FigureQuery, FigureReader, FigureRow, Measure
+from gateway.storage.figures import FigureQuery, FigureReader, FigureRow, Measure, PeriodKind
 
 Value: TypeAlias = int | float | None
 Values: TypeAlias = dict[str, Value]
@@ -74,12 +74,12 @@ def _limits(count: Count, scope: Scope) -> dict[str, tuple[str, ...]]:
 def counted(reader: FigureReader, report: Report, spans: Iterable[Span], scope: Scope, by: str) -> Counts:
     """The counts of all columns that are counts, summed over spans, told apart by one dimension.
 
-    by: period, province, way or what; "" for none.
+    by: period, province, way or what; "" for none. Not of BASE, which belongs to no period: see base_of.
     """
     found: Counts = {}
     by_measure: dict[Measure, dict[str, Count]] = {}
     for column in report.columns:
-        if column.count is not None:
+        if column.count is not None and column.count.measure is not Measure.BASE:
             by_measure.setdefault(column.count.measure, {})[column.id] = column.count
     wanted = [_Wanted(measure, counts, scope, by) for measure, counts in by_measure.items()]
     for span in spans:
@@ -102,6 +102,23 @@ def _add(found: Counts, wanted: _Wanted, reader: FigureReader, span: Span, *, to
         values = found.setdefault(row.keys[0] if told else "", {})
         for name in wanted.columns(row):
             values[name] = values.get(name, 0) + (row.parts if wanted.of[name] else row.times)
+
+
+def base_of(reader: FigureReader, report: Report, scope: Scope, by: str) -> Counts:
+    """The columns of BASE, which is added whichever day is asked for (gateway.storage.figures, rule 5).
+
+    by: province, or "" for none.
+    """
+    counts = {
+        column.id: column.count
+        for column in report.columns
+        if column.count is not None and column.count.measure is Measure.BASE
+    }
+    found: Counts = {}
+    if counts:
+        whole = Span(PeriodKind.MONTH, date.min, date.max)
+        _add(found, _Wanted(Measure.BASE, counts, scope, by), reader, whole, told=bool(by))
+    return found
 
 
 def over(reader: FigureReader, report: Report, first: date, last: date, scope: Scope, by: str = "") -> Counts:

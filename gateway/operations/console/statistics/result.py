@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from gateway.operations.console.statistics.asking import EARLIEST, Question
+from gateway.operations.console.statistics.asking import Question
 from gateway.operations.console.statistics.catalogue import Report
 from gateway.operations.console.statistics.counting import (
     Counts,
     Scope,
     Value,
     Values,
+    base_of,
     count_of,
     counted,
     net_of,
@@ -149,7 +150,9 @@ def _runs_until(reader: FigureReader, report: Report, last: date, scope: Scope, 
     """The running columns at the end of a day."""
     if not _runs(report, {}):
         return {}
-    counts = over(reader, report, EARLIEST, last, scope, by)
+    counts = over(reader, report, date.min, last, scope, by)
+    for key, of_key in base_of(reader, report, scope, by).items():
+        counts[key] = counts.get(key, {}) | of_key
     return {key: _runs(report, of_key) for key, of_key in counts.items()}
 
 

@@ -13,6 +13,7 @@ from gateway.operations.console.statistics.catalogue import load_catalogue
 from gateway.operations.console.statistics.counting import Scope
 from gateway.operations.console.statistics.periods import DAY, Span, following, pieces, shifted
 from gateway.operations.console.statistics.result import answer, change_of
+from gateway.operations.figures.table import registered
 from gateway.storage.figures import Amount, FigureKey, FigureQuery, FigureRow, Figures, PeriodKind, begin_of
 from gateway.storage.memory.figures import Counted
 
@@ -221,3 +222,21 @@ def test_periods_follow_one_another(kind: PeriodKind, day: date, count: int) -> 
     assert shifted(kind, shifted(kind, begin, count), -count) == begin
     assert span.before.last_day + DAY == begin
     assert len(span.before) == count
+
+
+def test_registered_customers_before_the_base() -> None:
+    """Days before counting began were rebuilt: the pages say of them what `stats` says."""
+    figures = Figures()
+    begun, opened = TODAY - 2 * DAY, TODAY - 20 * DAY
+    figures.amounts[FigureKey(begun.isoformat(), "base", "100", "", "", "")] = Amount(10, 0)
+    figures.amounts[FigureKey(opened.isoformat(), "event", "100", "161", "service/opened", "")] = Amount(3, 0)
+    reader = Figured([], figures)
+    for kind in PeriodKind:
+        span = Span(kind, begin_of(kind, opened), begin_of(kind, TODAY))
+        question = Question(span, Scope(), TODAY)
+        result = answer(reader, CATALOGUE.by_id["customers"], question)
+        periods = [row.begin.isoformat() for row in result.rows]
+        shown = {row.begin.isoformat(): row.values["registered"] for row in result.rows}
+        assert shown == registered(reader, kind, periods, {})
+        assert set(shown.values()) == {13}
+        assert [part.values["registered"] for part in result.ranking] == [13]
