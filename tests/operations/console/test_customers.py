@@ -71,8 +71,10 @@ async def test_an_agent_unlocks_a_customer(tmp_path: Path) -> None:
         assert "Nothing was done twice" in again.text
         audit = [entry for _, entry in await gateway.app.store.audit(1 << 62, 10)]
     assert [(each.account, each.action, each.subject, each.reason) for each in audit] == [
-        ("somebody", "unlock", ALICE, "called, <b>angry</b>")
-    ] * 2
+        ("somebody", "unlock", ALICE, "called, <b>angry</b>"),
+        ("somebody", "unlock", ALICE, "called, <b>angry</b>"),
+        ("somebody", "searched", ALICE, ""),
+    ]
 
 
 async def test_the_number_is_masked_until_it_is_opened(tmp_path: Path) -> None:
@@ -86,8 +88,9 @@ async def test_the_number_is_masked_until_it_is_opened(tmp_path: Path) -> None:
         assert ALICE not in no_reason.text
         shown = await browser(gateway, AGENT).post(f"{address}/opened", {"reason": "calls back"}, **EN)
         assert ALICE in shown.text
-        (entry,) = [each for _, each in await gateway.app.store.audit(1 << 62, 10)]
+        entry, searched = [each for _, each in await gateway.app.store.audit(1 << 62, 10)]
     assert (entry.action, entry.subject, entry.reason) == ("opened", ALICE, "calls back")
+    assert (searched.action, searched.subject) == ("searched", ALICE)
 
 
 async def test_a_province_sees_and_acts_on_its_own_only(tmp_path: Path) -> None:
@@ -111,7 +114,8 @@ async def test_a_province_sees_and_acts_on_its_own_only(tmp_path: Path) -> None:
         unknown = await foreign.post("/customers", {"number": "111111111"})
         assert {each.status for each in [*answers, unknown]} == {404}
         assert answers[0].text == answers[1].text == unknown.text
-        assert await gateway.app.store.audit(1 << 62, 10) == []
+        noted = [each.action for _, each in await gateway.app.store.audit(1 << 62, 10)]
+        assert noted == ["searched"]  # by the own province
         assert (await foreign.get(address[:-4])).status == 404
         mine = await browser(gateway, AGENT, home).get(f"/api/v1/customers/{ALICE}")
     assert (mine.json["msisdn"], mine.json["state"]) == (MASKED, "open")
