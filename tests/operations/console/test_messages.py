@@ -123,7 +123,10 @@ async def test_a_search_does_not_unmask(tmp_path: Path) -> None:
         name = await said(gateway, esme, ALICE, "KTFX")
         visitor, foreign = operator(gateway), operator(gateway, GUANGDONG)
         narrower = [await visitor.get(f"/api/v1/messages?handset={ALICE[:4]}{digit}") for digit in range(10)]
-        pages = [await visitor.get(f"/messages?handset={ALICE[:7]}"), await visitor.get("/messages?handset=138")]
+        pages = [
+            await visitor.get(f"/messages?handset={ALICE[:7]}"),
+            await visitor.get("/messages?handset=138"),
+        ]
         nothing = await gateway.app.store.audit(1 << 62, 10)
         await visitor.get(f"/messages?handset={quote('+86' + ALICE)}")
         await found(visitor, f"handset={ALICE}&before={name}")

@@ -98,7 +98,7 @@ def written(position: Position) -> str:
 
 
 def _handset(text: str, tables: Tables) -> str:
-    """A whole number in any form becomes its eleven digits, a second one the main one; the first three stay."""
+    """A whole number in any form becomes its 11 digits, a second one the main one; the first three stay."""
     mobile = tables.msisdn(text) if text else None
     if mobile:
         main = tables.main_number(mobile) if tables.main_number else mobile
