@@ -23,8 +23,8 @@ STATES: Final[Mapping[str, Delivery]] = {state_of(each): each for each in Delive
 _NODES: Final = 128
 """Numbers that a position has at most: there are no more nodes (gateway.message_numbers)."""
 _PREFIX: Final = re.compile(r"[0-9]{1,3}")
-"""What a masked number shows of its beginning (gateway.operations.console.masks): a search by more digits would
-tell the masked ones, one after the other."""
+"""What a masked number shows of its beginning (gateway.operations.console.masks): a search by more digits
+would tell the masked ones, one after the other."""
 _INSTRUCTION: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 _LONGEST: Final = 100
 """Characters of a value that a sentence repeats."""
