@@ -1,4 +1,5 @@
-"""Actions of operators in memory, and what is forgotten with them: gateway.storage.accounts.ActionStore says what the call does."""
+"""Actions of operators in memory, and what is forgotten with them. gateway.storage.accounts.ActionStore says
+what the call does."""
 
 from gateway.message import Commit
 from gateway.storage.memory.reader import Content
