@@ -158,10 +158,10 @@ class Application:
                     visit.request = await bounded(request, page.body)
                 return await page.endpoint(visit)
             except Refused as refused:
-                return self._refuse(page, visit, refused.status, str(refused))
+                return self._refuse(page, visit, refused.status, reason_for(visit.viewer, refused))
             except StorageError as error:
-                reason = f"the store cannot be used now: {error}"
-                return self._refuse(page, visit, HTTPStatus.SERVICE_UNAVAILABLE, reason)
+                failed = Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the store cannot be used now", str(error))
+                return self._refuse(page, visit, failed.status, reason_for(visit.viewer, failed))
 
         return answer
 
@@ -219,6 +219,11 @@ class _Answer:
             known = {name.lower() for name, _ in headers}
             message["headers"] = [*headers, *(each for each in self._fixed if each[0] not in known)]
         await self._send(message)
+
+
+def reason_for(viewer: Viewer, refused: Refused) -> str:
+    """What a visitor reads. Paths and addresses of our machines are for headquarters."""
+    return f"{refused}: {refused.detail}" if refused.detail and viewer.sees_all else str(refused)
 
 
 def fixed_headers(*, secure: bool) -> list[tuple[bytes, bytes]]:

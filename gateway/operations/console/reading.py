@@ -45,7 +45,8 @@ class Reading:
         try:
             return await asyncio.wrap_future(job)
         except StoreUnusable as error:
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, f"the store cannot be read: {error}") from error
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            raise Refused(status, "the store cannot be read", str(error)) from error
 
     def close(self) -> None:
         """Begin no reading any more; what is being read ends by itself."""
