@@ -22,14 +22,15 @@ service.timezone, amounts in fen. No file holds the text of an SMS. The columns 
     segments           number of SMS; for a downlink message those that were sent
 
 An uplink message is one record, with the fee of all its SMS; a message that never became complete has no
-record. A downlink message belongs to the day on which it was closed, everything else to the day of its
-arrival. month.csv has the fee of each product for each calendar month that ended on one of the days
+record, nor has what an operator did for a customer, who sent nothing. Test numbers have no records at all. A
+downlink message belongs to the day on which it was closed, everything else to the day of its arrival.
+month.csv has the fee of each product for each calendar month that ended on one of the days
 (commands.charging). It is made from the orders in the customers' records, so it needs no old records.
 """
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -39,7 +40,7 @@ from zoneinfo import ZoneInfo
 
 from commands.charging import FETION, month_fee, month_start
 from commands.tariffs import Tariffs
-from gateway.message import DONE, PART, Delivery, Kind, message_id
+from gateway.message import DONE, OPERATOR, PART, Delivery, Kind, message_id
 from gateway.storage.reader import Reader
 from routing.table import Routing
 
@@ -105,16 +106,28 @@ class Span:
 
 
 class Records:
-    """Makes the charging records of some days. free_hours: hours for which a first order is free."""
+    """Makes the charging records of some days.
+
+    Args:
+        free_hours: hours for which a first order is free.
+        tests: test numbers, which nobody is charged for.
+    """
 
     def __init__(
-        self, reader: Reader, routing: Routing, tariffs: Tariffs, span: Span, free_hours: int
+        self,
+        reader: Reader,
+        routing: Routing,
+        tariffs: Tariffs,
+        span: Span,
+        free_hours: int,
+        tests: Container[str] = (),
     ) -> None:
         self._reader = reader
         self._routing = routing
         self._tariffs = tariffs
         self._span = span
         self._free_hours = free_hours
+        self._tests = tests
 
     def write(self, out: Path, watch: Watch | None = None) -> dict[str, int]:
         """Write the files into a folder, which is made if it does not exist.
@@ -138,7 +151,7 @@ class Records:
     def uplink(self) -> Iterator[Record]:
         """Yield one record per message from a handset on these days; a long message is one."""
         for sms in self._reader.journal(self._span.begin, self._span.end):
-            if sms.outcome == PART:
+            if sms.outcome == PART or sms.account == OPERATOR or sms.msisdn in self._tests:
                 continue
             yield self._message(
                 sms.number,
@@ -160,7 +173,7 @@ class Records:
     def downlink(self) -> Iterator[Record]:
         """Yield one record per SMS of ours that was closed on these days."""
         for sms, instruction in self._reader.closed(self._span.begin, self._span.end):
-            if sms.kind is not Kind.SMS:
+            if sms.kind is not Kind.SMS or sms.msisdn in self._tests:
                 continue  # a receipt is of no customer
             yield self._message(
                 sms.number,
@@ -183,6 +196,8 @@ class Records:
     def products(self) -> Iterator[Record]:
         """Yield one record per order and per cancellation on these days."""
         for order in self._reader.products(self._span.begin, self._span.end):
+            if order.msisdn in self._tests:
+                continue
             fee = self._tariffs.month.get(order.product, 0)
             yield {
                 "record_id": message_id(order.cause),
@@ -204,6 +219,8 @@ class Records:
             return
         zone = self._span.zone
         for msisdn, orders in self._reader.orders():
+            if msisdn in self._tests:
+                continue
             for year, month in months:
                 begin, end = month_start(year, month, zone), month_start(year, month + 1, zone)
                 ran = {o.product for o in orders if o.since < end and not 0 < o.ended <= begin}

@@ -74,7 +74,8 @@ def settle(settings: Settings, first: date, last: date, out: Path, shown: Shown)
     with closing(open_reader(settings.storage.url)) as reader:
         folder = settings.tables.folder
         tariffs = load_tariffs(path_of(TARIFFS, folder))
-        records = Records(reader, Routing.load(folder), tariffs, span, settings.limits.free_hours)
+        tests = settings.console.test_numbers
+        records = Records(reader, Routing.load(folder), tariffs, span, settings.limits.free_hours, tests)
         return records.write(out, shown.step)
 
 

@@ -58,7 +58,8 @@ class Actions:
         self._store = store
         self._session = session
         self._monotonic = monotonic
-        self._open: dict[str, OperatorBind] = {}  # by request: in the queue, or in a batch
+        # By request: in the queue, in a batch, or in one of which nobody knows whether it is stored.
+        self._open: dict[str, OperatorBind] = {}
 
     async def act(self, action: Action) -> Executed:
         """Execute an action, unless its request was executed before.
@@ -70,6 +71,8 @@ class Actions:
         first = bind is None
         if bind is None:
             bind = self._enqueue(action)
+        elif bind.answer.done():
+            bind = self._ask_again(action)
         try:
             async with asyncio.timeout(PATIENCE):
                 answer = await asyncio.shield(bind.answer)
@@ -79,6 +82,14 @@ class Actions:
             return answer if first else Executed(answer.number, again=True)
         raise answer
 
+    def _ask_again(self, action: Action) -> OperatorBind:
+        """Enqueue an action of which nobody knew whether it is stored: its batch will find out. A batch that
+        still has it is committed before that one. Raises NotKnown."""
+        try:
+            return self._enqueue(action)
+        except Refusal:
+            raise NotKnown(NOT_KNOWN) from None
+
     def _enqueue(self, action: Action) -> OperatorBind:
         tables, now = self._in_force.tables, self._monotonic()
         if lacking := tables.commands.lacks(action.action):
@@ -86,7 +97,8 @@ class Actions:
                 Verdict.OPERATION_NOT_ALLOWED,
                 f"replies/zh.yaml in force lacks {', '.join(lacking)}: add what the shipped one has",
             )
-        closed = FULL if len(self._open) >= MOST else self._queue.closed(now)
+        waiting = sum(not each.answer.done() for each in self._open.values())
+        closed = FULL if waiting >= MOST else self._queue.closed(now)
         if closed is not None:
             raise Refusal(closed.verdict, closed.reason)
         bind = OperatorBind(action, self._session, self._over)

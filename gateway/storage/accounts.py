@@ -85,7 +85,7 @@ class AccountStore(Protocol):
         """Forget those whose end has come: expires_at is at or before `now`."""
 
     async def note(self, entry: AuditEntry) -> None:
-        """Write down what was done."""
+        """Write down what was done. `Store.forget` forgets it by its time."""
 
     async def audit(self, before: int, limit: int) -> list[tuple[int, AuditEntry]]:
         """What was done, the newest first: with its number, those below `before`."""

@@ -37,7 +37,7 @@ def _url(url: str) -> str:
 
 
 class Retention(Closed):
-    """journal_days: days after which messages, closed SMS and product records are deleted."""
+    """journal_days: days after which messages, closed SMS, product records and the audit are deleted."""
 
     journal_days: Annotated[int, Field(gt=0)] = 90
 

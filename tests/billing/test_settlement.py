@@ -13,7 +13,16 @@ import pytest
 from commands.model import Customer, CustomerState, Hidden, Order
 from gateway.billing.settlement import COLUMNS, Span
 from gateway.cli.main import main
-from gateway.message import Commit, Delivery, Kind, MobileTerminated, PartReceipt, ProductRecord, message_id
+from gateway.message import (
+    OPERATOR,
+    Commit,
+    Delivery,
+    Kind,
+    MobileTerminated,
+    PartReceipt,
+    ProductRecord,
+    message_id,
+)
 from gateway.settings import load
 from gateway.simulator.handset import Centre
 from gateway.storage.sqlite import reader as sqlite_reader
@@ -123,6 +132,35 @@ def test_uplink(config: Path, tmp_path: Path) -> None:
         *("IIC", "chat", "161"),
         "100",
     )
+
+
+def test_an_operators_action_is_no_uplink(tmp_path: Path) -> None:
+    """The customer sent nothing, so he pays for no SMS. Orders, and SMS to him, have their records."""
+    path = write_config(tmp_path, storage={"retention": {"journal_days": 100_000}})
+    store = store_at(load(path, {}).storage.path)
+    commit = some_days()
+    commit.messages[2] = commit.messages[2]._replace(account=OPERATOR)
+    at_once(store.commit(commit))
+    store.release()
+    assert settle(path, tmp_path / "out", "2007-03-01", "2007-03-03") == 0
+    uplink = column(records(tmp_path / "out", "uplink"), "record_id")
+    assert uplink == [(message_id(each),) for each in (6, 7, 8)]
+    assert len(records(tmp_path / "out", "downlink")) == 3
+    assert len(records(tmp_path / "out", "product")) == 2
+
+
+def test_phones_of_the_console_are_not_charged(tmp_path: Path) -> None:
+    """They count in no figure, and in no file."""
+    more = {"console": {"phones": [BOB]}, "storage": {"retention": {"journal_days": 100_000}}}
+    path = write_config(tmp_path, **more)
+    store = store_at(load(path, {}).storage.path)
+    commit = some_days()
+    commit.messages[2] = commit.messages[2]._replace(msisdn=BOB, source=BOB)
+    at_once(store.commit(commit))
+    store.release()
+    assert settle(path, tmp_path / "out", "2007-03-01", "2007-03-31") == 0
+    found = {name: {row["msisdn"] for row in records(tmp_path / "out", name)} for name in COLUMNS}
+    assert found == {"uplink": {ALICE, "10658000"}, "downlink": set(), "product": {ALICE}, "month": {ALICE}}
 
 
 def test_downlink(config: Path, tmp_path: Path) -> None:

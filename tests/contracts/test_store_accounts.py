@@ -89,3 +89,17 @@ async def test_the_audit_is_read_backwards(engine: Engine, tmp_path: Path) -> No
         older = await store.audit(newest[-1][0], 10)
         assert [each for _, each in older] == [entry._replace(at=START_MS + 1), entry]
         assert await store.audit(older[-1][0], 10) == []
+
+
+async def test_the_audit_is_forgotten_by_its_time(store: Store) -> None:
+    """Some at a time; what comes later has other numbers."""
+    entry = AuditEntry(START_MS, "ada", "searched", "13800138000", "", "127.0.0.1")
+    for at in range(5):
+        await store.note(entry._replace(at=START_MS + at))
+    (last, newest), *_ = await store.audit(1 << 62, 1)
+    while await store.forget(START_MS + 4, 2) >= 2:
+        pass
+    assert await store.audit(1 << 62, 10) == [(last, newest)]
+    await store.note(entry._replace(at=START_MS + 5))
+    [(number, _), _] = await store.audit(1 << 62, 10)
+    assert number > last

@@ -14,7 +14,7 @@ from gateway.errors import Refusal
 from gateway.message import BY, OPERATOR, Commit
 from gateway.processing.actions import MOST
 from gateway.processing.operator_bind import Action, Executed, NotKnown
-from gateway.storage.contract import StoreFault
+from gateway.storage.contract import InDoubt, StoreFault
 from gateway.storage.engines import open_reader
 from gateway.storage.reader import JournalRecord
 from gateway.storage.sqlite.store import SqliteStore
@@ -146,6 +146,43 @@ async def test_a_store_that_does_not_return(tmp_path: Path, monkeypatch: pytest.
         returning.set()
         assert (await later).again is True
     assert len(rows(tmp_path / "fetion.db", "SELECT * FROM outbox")) == 1
+
+
+@pytest.mark.parametrize("written", [False, True])
+async def test_a_commit_in_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, written: bool) -> None:
+    """Nobody knows whether it is stored. The same request finds out, and does not for ever hear that nobody
+    knows; those in doubt keep no others out."""
+    most = doubts = 2
+    monkeypatch.setattr("gateway.processing.actions.MOST", most)
+
+    class Doubtful(SqliteStore):
+        async def commit(self, commit: Commit) -> None:
+            nonlocal doubts
+            if not commit.acted or not doubts:
+                await super().commit(commit)
+                return
+            if written:
+                await super().commit(commit)
+            doubts -= len(commit.acted)
+            raise InDoubt("somebody else has it")
+
+    def opening(path: Path) -> SqliteStore:
+        return Doubtful.open(path)
+
+    async with running_gateway(tmp_path, open_store=opening) as gateway:
+        act = gateway.app.actions.act
+        requests = [f"r{place}" for place in range(most)]
+        while doubts:
+            one = wanted("open", request=requests[doubts - 1])
+            for _ in range(2):  # the second time the store is not used
+                with pytest.raises(NotKnown):
+                    await act(one)
+            await gateway.advance(minutes=2)
+        done = [await act(wanted("open", request=each)) for each in requests]
+        assert {each.again for each in done} == {True}
+        outcomes = [record(gateway, each).outcome for each in done]
+    assert sorted(outcomes) == ["done", *["refused"] * (most - 1)]
+    assert len(rows(tmp_path / "fetion.db", "SELECT * FROM operator_action")) == most
 
 
 async def test_every_action_and_its_states(tmp_path: Path) -> None:

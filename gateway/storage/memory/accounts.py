@@ -46,10 +46,11 @@ class AccountCalls:
         await self.end_sessions([each.digest for each in self._sessions() if each.expires_at <= now])
 
     async def note(self, entry: AuditEntry) -> None:
-        self._content.audit.append(entry)
+        self._content.audit[self._content.audited] = entry
+        self._content.audited += 1
 
     async def audit(self, before: int, limit: int) -> list[tuple[int, AuditEntry]]:
-        numbered = list(enumerate(self._content.audit, 1))[: max(before - 1, 0)]
+        numbered = [(number, entry) for number, entry in self._content.audit.items() if number < before]
         return numbered[::-1][:limit]
 
     def _sessions(self) -> list[Session]:

@@ -1,4 +1,5 @@
-"""Actions of operators in memory: gateway.storage.accounts.ActionStore says what the call does."""
+"""Actions of operators in memory, and what is forgotten with them. gateway.storage.accounts.ActionStore says
+what the call does."""
 
 from gateway.message import Commit
 from gateway.storage.memory.reader import Content
@@ -10,11 +11,14 @@ def write(content: Content, commit: Commit) -> None:
 
 
 def forget(content: Content, before: int, limit: int) -> int:
-    """Forget what is old; how many went."""
+    """Forget what is old, the audit too; how many went of the kind of which most did."""
     old = sorted((each.at, each.request) for each in content.actions.values() if each.at < before)[:limit]
     for _, request in old:
         del content.actions[request]
-    return len(old)
+    entries = sorted((each.at, number) for number, each in content.audit.items() if each.at < before)[:limit]
+    for _, number in entries:
+        del content.audit[number]
+    return max(len(old), len(entries))
 
 
 class ActionCalls:

@@ -87,7 +87,8 @@ class Content:
     events: Events = field(default_factory=Events)
     accounts: dict[str, Account] = field(default_factory=dict)
     sessions: dict[bytes, Session] = field(default_factory=dict)
-    audit: list[AuditEntry] = field(default_factory=list)
+    audit: dict[int, AuditEntry] = field(default_factory=dict)
+    audited: int = 1  # number of the next entry
     counted: Counted = field(default_factory=Counted)
     key_check: int | None = None
     run: int = 0

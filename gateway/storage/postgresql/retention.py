@@ -68,6 +68,10 @@ _ACTION_END = """
 SELECT max(at) FROM (SELECT at FROM operator_action WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
 """
 _ACTION = "DELETE FROM operator_action WHERE at <= %(end)s"
+_AUDIT_END = """
+SELECT max(at) FROM (SELECT at FROM console_audit WHERE at < %(before)s ORDER BY at LIMIT %(limit)s) x
+"""
+_AUDIT = "DELETE FROM console_audit WHERE at <= %(end)s"
 
 
 async def forget(db: Db, node: int, before: int, limit: int) -> int:
@@ -94,4 +98,5 @@ async def forget(db: Db, node: int, before: int, limit: int) -> int:
         gone.append(await delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS, _RECEIPTS))
     gone += [await delete(_ASKED_END, _ASKED), await delete(_POSTED_END, _POSTED)]
     gone += [await delete(_EARLY_END, _EARLY), await delete(_ACTION_END, _ACTION)]
+    gone += [await delete(_AUDIT_END, _AUDIT)]
     return max(gone)

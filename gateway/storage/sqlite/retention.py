@@ -51,6 +51,10 @@ _ACTION_END = """
 SELECT max(at) FROM (SELECT at FROM operator_action WHERE at < :before ORDER BY at LIMIT :limit)
 """
 _ACTION = "DELETE FROM operator_action WHERE at <= :end"
+_AUDIT_END = """
+SELECT max(at) FROM (SELECT at FROM console_audit WHERE at < :before ORDER BY at LIMIT :limit)
+"""
+_AUDIT = "DELETE FROM console_audit WHERE at <= :end"
 
 
 def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
@@ -74,5 +78,6 @@ def forget(db: sqlite3.Connection, before: int, limit: int) -> int:
     gone += [delete(_OUTBOX_END, _OUTBOX, _ATTEMPTS, _RECEIPTS), delete(_PRODUCT_END, _PRODUCT)]
     gone += [delete(_ASKED_END, _ASKED), delete(_POSTED_END, _POSTED)]
     gone += [delete(_EARLY_END, _EARLY), delete(_ACTION_END, _ACTION)]
+    gone += [delete(_AUDIT_END, _AUDIT)]
     db.execute("COMMIT")
     return max(gone)

@@ -11,7 +11,7 @@ from gateway.message import Commit
 from gateway.operations.console.rights import Role
 from gateway.testing import RunningGateway, running_gateway
 from tests.operations.console.browser import CONSOLE, Answer, browser
-from tests.support import ALICE
+from tests.support import ALICE, BOB
 
 AGENT = Role.CUSTOMER_SERVICE
 MASKED = f"{ALICE[:3]}****{ALICE[7:]}"
@@ -71,8 +71,10 @@ async def test_an_agent_unlocks_a_customer(tmp_path: Path) -> None:
         assert "Nothing was done twice" in again.text
         audit = [entry for _, entry in await gateway.app.store.audit(1 << 62, 10)]
     assert [(each.account, each.action, each.subject, each.reason) for each in audit] == [
-        ("somebody", "unlock", ALICE, "called, <b>angry</b>")
-    ] * 2
+        ("somebody", "unlock", ALICE, "called, <b>angry</b>"),
+        ("somebody", "unlock", ALICE, "called, <b>angry</b>"),
+        ("somebody", "searched", ALICE, ""),
+    ]
 
 
 async def test_the_number_is_masked_until_it_is_opened(tmp_path: Path) -> None:
@@ -86,8 +88,35 @@ async def test_the_number_is_masked_until_it_is_opened(tmp_path: Path) -> None:
         assert ALICE not in no_reason.text
         shown = await browser(gateway, AGENT).post(f"{address}/opened", {"reason": "calls back"}, **EN)
         assert ALICE in shown.text
-        (entry,) = [each for _, each in await gateway.app.store.audit(1 << 62, 10)]
+        entry, searched = [each for _, each in await gateway.app.store.audit(1 << 62, 10)]
     assert (entry.action, entry.subject, entry.reason) == ("opened", ALICE, "calls back")
+    assert (searched.action, searched.subject) == ("searched", ALICE)
+
+
+async def test_a_number_in_a_reason_is_masked(tmp_path: Path) -> None:
+    """Whoever wrote it: on the customer's page, in the timeline, in the audit and for machines, however it is
+    grouped. Who opens the customer sees his number there too, and no other one."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        await opened(gateway)
+        agent, path = browser(gateway, AGENT), f"/api/v1/customers/{ALICE}"
+        spaced = f"{BOB[:3]} {BOB[3:7]} {BOB[7:]}"
+        wanted = {"action": "suspend", "reason": f"{ALICE} lost it, call {spaced}", "request": "r" * 16}
+        done = await agent.post_json(f"{path}/actions", wanted)
+        address, page = await page_of(gateway, ALICE)
+        name = done.json["message_id"]
+        masked = [
+            page,
+            await agent.get(path),
+            await agent.get(f"/messages/{name}"),
+            await agent.get(f"/api/v1/messages/{name}"),
+            await browser(gateway, Role.ADMINISTRATOR).get("/audit"),
+        ]
+        shown = await agent.post(f"{address}/opened", {"reason": "calls back"}, **EN)
+    for answer in masked:
+        assert "lost it" in answer.text
+        assert (ALICE in answer.text, spaced in answer.text) == (False, False)
+    assert f"{ALICE} lost it" in shown.text
+    assert spaced not in shown.text
 
 
 async def test_a_province_sees_and_acts_on_its_own_only(tmp_path: Path) -> None:
@@ -111,7 +140,8 @@ async def test_a_province_sees_and_acts_on_its_own_only(tmp_path: Path) -> None:
         unknown = await foreign.post("/customers", {"number": "111111111"})
         assert {each.status for each in [*answers, unknown]} == {404}
         assert answers[0].text == answers[1].text == unknown.text
-        assert await gateway.app.store.audit(1 << 62, 10) == []
+        noted = [each.action for _, each in await gateway.app.store.audit(1 << 62, 10)]
+        assert noted == ["searched"]  # by the own province
         assert (await foreign.get(address[:-4])).status == 404
         mine = await browser(gateway, AGENT, home).get(f"/api/v1/customers/{ALICE}")
     assert (mine.json["msisdn"], mine.json["state"]) == (MASKED, "open")

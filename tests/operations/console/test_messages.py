@@ -116,6 +116,28 @@ async def test_the_search(tmp_path: Path) -> None:
     assert {row["to"] for row in out} == {"138****8000"}
 
 
+async def test_a_search_does_not_unmask(tmp_path: Path) -> None:
+    """Digits that are masked cannot be searched for one by one; whole numbers can, and the audit has each,
+    also those that a search by `before` or for a number of another province names."""
+    async with talking(tmp_path) as (gateway, esme):
+        name = await said(gateway, esme, ALICE, "KTFX")
+        visitor, foreign = operator(gateway), operator(gateway, GUANGDONG)
+        narrower = [await visitor.get(f"/api/v1/messages?handset={ALICE[:4]}{digit}") for digit in range(10)]
+        pages = [
+            await visitor.get(f"/messages?handset={ALICE[:7]}"),
+            await visitor.get("/messages?handset=138"),
+        ]
+        nothing = await gateway.app.store.audit(1 << 62, 10)
+        await visitor.get(f"/messages?handset={quote('+86' + ALICE)}")
+        await found(visitor, f"handset={ALICE}&before={name}")
+        assert await found(foreign, f"handset={ALICE}") == []
+        noted = [(each.action, each.subject) for _, each in await gateway.app.store.audit(1 << 62, 10)]
+    assert {answer.status for answer in narrower} == {400}
+    assert [page.status for page in pages] == [400, 200]
+    assert nothing == []
+    assert noted == [("searched", ALICE)] * 3
+
+
 async def test_pages_go_on(tmp_path: Path) -> None:
     """`before` of one answer, and the link of one page, lead to the next; each SMS comes once."""
     async with talking(tmp_path) as (gateway, esme):

@@ -33,6 +33,7 @@ async def test_a_store_that_cannot_be_read_is_said(tmp_path: Path) -> None:
         await reading.read(lambda reader: reader.count_waiting())
     reading.close()
     assert refused.value.status == 503
+    assert "none.db" not in str(refused.value)
     assert isinstance(refused.value.__cause__, StoreUnusable)
 
 

@@ -12,6 +12,7 @@ from gateway.message import BY, OPERATOR, message_id
 from gateway.operations.console.customers.acting import Came
 from gateway.operations.console.customers.looking import Seen
 from gateway.operations.console.customers.numbers import masked
+from gateway.operations.console.masks import masking, masking_texts
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 
 _NEVER_AGAIN: Final = (FOR_GOOD // 2) * DAY
@@ -76,6 +77,7 @@ class Showing:
     def instruction(self, sms: JournalRecord) -> dict[str, Any]:
         """An SMS of the customer, or an action for him, without its text."""
         by: Mapping[str, Any] = sms.detail.get(BY, {})
+        own = {sms.msisdn} if self.opened else set[str]()
         return {
             "message_id": message_id(sms.number),
             "at": self.at(sms.at),
@@ -86,7 +88,7 @@ class Showing:
             "replies": list(sms.detail.get("replies", ())),
             "action": str(by.get("action", "")),
             "actor": str(by.get("actor", "")),
-            "reason": str(by.get("reason", "")),
+            "reason": masking_texts(own)(str(by.get("reason", ""))),
         }
 
     def lost(self, sms: DownlinkRecord) -> dict[str, Any]:
@@ -95,7 +97,7 @@ class Showing:
             "message_id": message_id(sms.number),
             "at": self.at(sms.at),
             "state": sms.state.name.lower(),
-            "error": sms.error,
+            "error": masking({sms.msisdn} if self.opened else ())(sms.error),
         }
 
     def came(self, came: Came) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from gateway.operations.console.messages.query import OUTCOMES, STATES
 
 SEARCHED: Final[dict[str, Any]] = {
-    "handset": "the customer's mobile, or how it begins",
+    "handset": "the customer's mobile (the audit keeps that it was searched for), or its first 1 to 3 digits",
     "from": "from this time on: RFC 3339; without offset in service.timezone",
     "to": "before this time",
     "instruction": "id of an instruction (of an SMS out: that of its cause)",

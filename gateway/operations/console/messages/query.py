@@ -22,7 +22,9 @@ STATES: Final[Mapping[str, Delivery]] = {state_of(each): each for each in Delive
 
 _NODES: Final = 128
 """Numbers that a position has at most: there are no more nodes (gateway.message_numbers)."""
-_PREFIX: Final = re.compile(r"[0-9]{1,10}")
+_PREFIX: Final = re.compile(r"[0-9]{1,3}")
+"""What a masked number shows of its beginning (gateway.operations.console.masks): a search by more digits
+would tell the masked ones, one after the other."""
 _INSTRUCTION: Final = re.compile(r"[a-z][a-z0-9_.]{0,63}")
 _LONGEST: Final = 100
 """Characters of a value that a sentence repeats."""
@@ -45,6 +47,11 @@ class Query:
     direction: str
     wanted: Wanted
     before: Position
+
+    @property
+    def whole_number(self) -> str:
+        """The mobile that is asked for; "": none, or only how it begins."""
+        return "" if _PREFIX.fullmatch(self.wanted.handset) else self.wanted.handset
 
 
 def query_of(given: Mapping[str, str], tables: Tables, zone: ZoneInfo) -> Query:
@@ -91,7 +98,7 @@ def written(position: Position) -> str:
 
 
 def _handset(text: str, tables: Tables) -> str:
-    """A whole number in any form becomes its eleven digits, a second one the main one; fewer digits stay."""
+    """A whole number in any form becomes its 11 digits, a second one the main one; the first three stay."""
     mobile = tables.msisdn(text) if text else None
     if mobile:
         main = tables.main_number(mobile) if tables.main_number else mobile

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from gateway.message import TABLES, message_id
+from gateway.message import OPERATOR, TABLES, message_id
 from gateway.operations.console.masks import Mask, masking, masking_texts
 from gateway.operations.timeline.life import is_over, record_in
 from gateway.operations.timeline.records import state_of, utc
@@ -105,9 +105,10 @@ def shown_sms(
     ids = frozenset(map(message_id, numbers))
     mask: Mask = str if opened and sight.everything else masking(own, ids)
     hides = bool(sms.secret if isinstance(sms, DownlinkRecord) else sms.hidden)
-    text = None
-    if opened and not hides:
-        text = sms.text if sight.everything else masking_texts(own)(sms.text)
+    words: Mask = str if opened and sight.everything else masking_texts(own)
+    by = {each.number for each in incoming if each.account == OPERATOR}  # its steps have what somebody wrote
+    steps = with_pauses(timeline(life, limits))
+    text = words(sms.text) if opened and not hides else None
     causes = [_link(each, sight, mask) for each in incoming if each.number != number]
     effects = [_link(each, sight, mask) for each in life.outgoing if each.number != number]
     return ShownSms(
@@ -115,7 +116,7 @@ def shown_sms(
         _facts(sms, sight, mask),
         causes,
         effects,
-        [_step(step, pause, mask) for step, pause in with_pauses(timeline(life, limits))],
+        [_step(step, pause, words if step.number in by else mask) for step, pause in steps],
         is_over(life),
         hides,
         text,

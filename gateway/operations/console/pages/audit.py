@@ -4,6 +4,7 @@ from typing import Final
 
 from starlette.responses import Response
 
+from gateway.operations.console.masks import masking_texts
 from gateway.operations.console.page import Page, Section, Visit
 from gateway.operations.console.rights import Right
 
@@ -19,8 +20,11 @@ async def show(visit: Visit) -> Response:
     said = visit.request.query_params.get("before", "")
     before = int(said) if said.isascii() and said.isdigit() and len(said) <= len(str(NEWEST)) else NEWEST
     found = await store.audit(min(before, NEWEST), ROWS)
+    mask = masking_texts()  # of reasons, which may name a number
     rows = [
-        entry._asdict() | {"at": visit.time(entry.at), "subject": masked(entry.subject)} for _, entry in found
+        entry._asdict()
+        | {"at": visit.time(entry.at), "subject": masked(entry.subject), "reason": mask(entry.reason)}
+        for _, entry in found
     ]
     older = found[-1][0] if len(found) == ROWS else 0
     first = before == NEWEST

@@ -18,6 +18,8 @@ from gateway.operations.console.messages.wording import Wording
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
 from gateway.operations.console.rights import Right
 
+SEARCHED_FOR: Final = "searched"
+"""The action in the audit: who tries many numbers learns what is masked."""
 ANSWERS: Final = ("free", "charges", "cancel", "who", "password", "protected", "voice")
 """Standard answers, in their order: keys of texts/customers.yaml."""
 
@@ -31,6 +33,7 @@ async def find(visit: Visit) -> Response:
     """Look a customer up: to his page, whose address does not tell his number."""
     number = (await visit.form()).get("number", "")
     msisdn = await _held(visit, number)
+    await note(visit, SEARCHED_FOR, msisdn, "")
     key = key_of(visit.services.agents.keys, msisdn)
     return RedirectResponse(f"/customers/{key}", HTTPStatus.SEE_OTHER)
 
@@ -61,6 +64,7 @@ async def do(visit: Visit) -> Response:
 async def api_show(visit: Visit) -> Response:
     """A customer as JSON, his number masked."""
     msisdn = await _held(visit, visit.request.path_params["number"])
+    await note(visit, SEARCHED_FOR, msisdn, "")
     return JSONResponse(await _customer(visit, msisdn, Showing(visit.services.zone, _now(visit))))
 
 

@@ -34,7 +34,8 @@ from gateway.storage.reader import ENDLESS, Reader, Wanted
 REASON: Final = 200
 """Characters of a reason at most."""
 OPENED: Final = "opened"
-"""The action in the audit."""
+SEARCHED_FOR: Final = "searched"
+"""Actions in the audit."""
 
 
 async def find(visit: Visit) -> Response:
@@ -165,6 +166,10 @@ def _sight(visit: Visit) -> Sight:
 
 
 async def _search(visit: Visit, query: Query) -> Results:
+    """Search. Who asks for a whole number learns what is masked where he tries many: each time is written
+    down. Raises StorageError where it cannot be."""
+    if query.whole_number:
+        await visit.note(SEARCHED_FOR, query.whole_number)
     home, viewer = visit.services.in_force.home, visit.viewer
     sees = None if viewer.sees_all else viewer.sees
     return await visit.services.read(lambda reader: search(reader, query, home, sees))

@@ -46,8 +46,11 @@ def test_a_handset(text: str) -> None:
 
 
 def test_the_beginning_of_a_number() -> None:
-    """Fewer digits."""
-    assert wanted(handset="1380013").handset == "1380013"
+    """As many digits as a masked number shows: more would tell the masked ones, one after the other."""
+    assert wanted(handset="138").handset == "138"
+    for digits in range(4, 11):
+        with pytest.raises(Unclear):
+            wanted(handset=ALICE[:digits])
 
 
 def test_times() -> None:
