@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http import HTTPStatus
 from typing import Final, TypeVar
 
+from gateway.operations.console.budget import Budget
 from gateway.operations.console.refused import Refused
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.reader import Reader
@@ -22,21 +25,28 @@ WAITING: Final = 16
 class Reading:
     """Runs functions with a Reader of their own. It is used in the event loop."""
 
-    def __init__(self, open_reader: Callable[[], Reader]) -> None:
+    def __init__(self, open_reader: Callable[[], Reader], now: Callable[[], float] = time.monotonic) -> None:
         self._open_reader = open_reader
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="console-read")
         self._places = threading.BoundedSemaphore(THREADS + WAITING)
+        self._budget = Budget(now)
 
-    async def read(self, function: Callable[[Reader], T]) -> T:
+    async def read(self, function: Callable[[Reader], T], *, paced: bool = False) -> T:
         """Return what a function gives for a Reader, which is opened for it, in a thread, and then closed.
 
+        paced: it may compute for long: it waits while such readings have taken more than their share.
         Raises Refused 503 if too many wait, and if the store cannot be read now.
         """
         if not self._places.acquire(blocking=False):
             reason = "too many pages read the store at this moment: try again in some seconds"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
         try:
-            job = self._executor.submit(self._run, function)
+            if paced:
+                await self._budget.turn()
+            job = self._executor.submit(self._run, function, paced)
+        except asyncio.CancelledError:
+            self._places.release()
+            raise
         except RuntimeError as error:  # closed
             self._places.release()
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the gateway stops") from error
@@ -52,9 +62,11 @@ class Reading:
         """Begin no reading any more; what is being read ends by itself."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, function: Callable[[Reader], T]) -> T:
-        reader = self._open_reader()
+    def _run(self, function: Callable[[Reader], T], paced: bool) -> T:
+        began = time.thread_time()
         try:
-            return function(reader)
+            with closing(self._open_reader()) as reader:
+                return function(reader)
         finally:
-            reader.close()
+            if paced:
+                self._budget.spend(time.thread_time() - began)

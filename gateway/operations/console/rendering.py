@@ -1,6 +1,7 @@
 """Templates and texts: how a page becomes HTML, in Chinese or English."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -22,14 +23,7 @@ class Rendering:
 
     def __init__(self, sections: Sequence[Section]) -> None:
         self._sections = sections
-        self._texts = load_texts()
-        self._templates = Environment(
-            loader=PackageLoader(_PACKAGE),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates, self._texts = shipped()
 
     def page(self, visit: Visit, template: str, status: int, values: Mapping[str, Any]) -> Response:
         """Render a template."""
@@ -53,6 +47,25 @@ class Rendering:
     @staticmethod
     def _seen(visit: Visit, section: Section) -> bool:
         return bool(visit.viewer.name) and (section.right is None or visit.viewer.may(section.right))
+
+
+@cache
+def shipped() -> tuple[Environment, Mapping[str, Mapping[str, str]]]:
+    """Templates and texts of the package, the same for every gateway of a process.
+
+    All templates are compiled here: at the first request that would stop SMS for a tenth of a second.
+    """
+    templates = Environment(
+        loader=PackageLoader(_PACKAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    for name in templates.list_templates():
+        templates.get_template(name)
+    return templates, load_texts()
 
 
 def load_texts() -> dict[str, dict[str, str]]:

@@ -70,12 +70,12 @@ class Services:
         self._reading = Reading(self.open_reader)
         self.boards = Boards(self.metrics, self.clock, self.zone, self.in_force, self.read)
 
-    async def read(self, function: Callable[[Reader], T]) -> T:
-        """Return what a function gives for a Reader, in a thread of its own.
+    async def read(self, function: Callable[[Reader], T], *, paced: bool = False) -> T:
+        """Return what a function gives for a Reader, in a thread of its own. paced: it may compute for long.
 
         Raises Refused 503 if too many wait, and if the store cannot be read now.
         """
-        return await self._reading.read(function)
+        return await self._reading.read(function, paced=paced)
 
     def close(self) -> None:
         """Begin no reading any more, and hash no password."""

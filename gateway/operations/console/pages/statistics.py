@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
@@ -24,6 +24,7 @@ from gateway.operations.console.statistics.showing import Showing
 from gateway.operations.console.statistics.summary import summary
 from gateway.operations.console.statistics.xlsx_file import xlsx_of
 from gateway.operations.console.tiles import TileGrid
+from gateway.storage.reader import Reader
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV: Final = "text/csv; charset=utf-8"
@@ -46,21 +47,27 @@ class StatisticsPages:
             reason = _say(visit)("bad_figure", allowed=", ".join(self._catalogue.key))
             raise Refused(HTTPStatus.BAD_REQUEST, reason)
         today = _today(visit)
-        found = await visit.services.read(
-            lambda reader: summary(reader, self._catalogue, scope, chosen, today)
-        )
-        shown = Overall(found, self._catalogue, _names(visit), self._grid, scope)
-        return visit.page("statistics.html", enabled=visit.services.counting, **shown.values())
+
+        def work(reader: Reader) -> Response:
+            found = summary(reader, self._catalogue, scope, chosen, today)
+            shown = Overall(found, self._catalogue, _names(visit), self._grid, scope)
+            return visit.page("statistics.html", enabled=visit.services.counting, **shown.values())
+
+        return await visit.services.read(work, paced=True)
 
     async def report(self, visit: Visit) -> Response:
         """A report."""
         report = self._report(visit)
         question = self._asking(visit).question(report, visit.request.query_params.multi_items())
-        result = await visit.services.read(lambda reader: answer(reader, report, question))
         viewer = visit.viewer
         exports = viewer.may(Right.EXPORT)
-        showing = Showing(result, _names(visit), self._grid, sees_all=viewer.sees_all, exports=exports)
-        return visit.page("statistics_report.html", enabled=visit.services.counting, **showing.values())
+
+        def work(reader: Reader) -> Response:
+            result = answer(reader, report, question)
+            showing = Showing(result, _names(visit), self._grid, sees_all=viewer.sees_all, exports=exports)
+            return visit.page("statistics_report.html", enabled=visit.services.counting, **showing.values())
+
+        return await visit.services.read(work, paced=True)
 
     async def csv(self, visit: Visit) -> Response:
         """A table of a report as CSV."""
@@ -84,8 +91,11 @@ class StatisticsPages:
         """A report, for machines."""
         report = self._report(visit)
         question = self._asking(visit).question(report, visit.request.query_params.multi_items())
-        result = await visit.services.read(lambda reader: answer(reader, report, question))
-        return JSONResponse(json_of(result, visit.language))
+
+        def work(reader: Reader) -> Response:
+            return JSONResponse(json_of(answer(reader, report, question), visit.language))
+
+        return await visit.services.read(work, paced=True)
 
     async def _file(
         self,
@@ -100,12 +110,12 @@ class StatisticsPages:
         question = self._asking(visit).question(report, asked)
         names = _names(visit)
 
-        def work(reader: Any) -> bytes:
+        def work(reader: Reader) -> bytes:
             result = answer(reader, report, question)
             first, *others = sheets_of(result, names)
             return write([first, explanation(result, names), *others])
 
-        content = await visit.services.read(work)
+        content = await visit.services.read(work, paced=True)
         name = f"{report.id}_{_file_name(question)}.{ending}"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type=media, headers=headers)

@@ -1,6 +1,6 @@
 """The figures behind the columns of a report: what is read from the store, and what is made of it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
@@ -32,7 +32,9 @@ class Scope:
 class _Wanted:
     """The columns of one measure, by what tells them apart."""
 
-    def __init__(self, measure: Measure, counts: Mapping[str, Count], scope: Scope, by: str) -> None:
+    def __init__(
+        self, measure: Measure, counts: Mapping[str, Count], scope: Scope, by: Sequence[str]
+    ) -> None:
         self.measure = measure
         self.of = {name: count.of == "parts" for name, count in counts.items()}
         self._limits = {name: _limits(count, scope) for name, count in counts.items()}
@@ -44,9 +46,9 @@ class _Wanted:
             limits = {limit.get(dimension) for limit in self._limits.values()}
             if None not in limits:
                 self.only[dimension] = tuple(sorted({value for limit in limits for value in limit or ()}))
-            if dimension != by and len(limits) > 1:
+            if dimension not in by and len(limits) > 1:
                 apart.append(dimension)
-        self.by = (*((by,) if by else ()), *apart)
+        self.by = (*by, *apart)
 
     def columns(self, row: FigureRow) -> Iterator[str]:
         """The columns that a row counts in."""
@@ -76,20 +78,28 @@ def counted(reader: FigureReader, report: Report, spans: Iterable[Span], scope: 
 
     by: period, province, way or what; "" for none. Not of BASE, which belongs to no period: see base_of.
     """
-    found: Counts = {}
+    return counted_apart(reader, report, spans, scope, (by,))[by]
+
+
+def counted_apart(
+    reader: FigureReader, report: Report, spans: Iterable[Span], scope: Scope, dimensions: Sequence[str]
+) -> dict[str, Counts]:
+    """The same told apart by each of several dimensions, read at once."""
+    found: dict[str, Counts] = {dimension: {} for dimension in dimensions}
     by_measure: dict[Measure, dict[str, Count]] = {}
     for column in report.columns:
         if column.count is not None and column.count.measure is not Measure.BASE:
             by_measure.setdefault(column.count.measure, {})[column.id] = column.count
+    by = [dimension for dimension in dimensions if dimension]
     wanted = [_Wanted(measure, counts, scope, by) for measure, counts in by_measure.items()]
     for span in spans:
         for each in wanted:
             if all(each.only.values()):  # else no figure can count
-                _add(found, each, reader, span, told=bool(by))
+                _add(found, each, reader, span)
     return found
 
 
-def _add(found: Counts, wanted: _Wanted, reader: FigureReader, span: Span, *, told: bool) -> None:
+def _add(found: Mapping[str, Counts], wanted: _Wanted, reader: FigureReader, span: Span) -> None:
     query = FigureQuery(
         span.kind,
         wanted.measure,
@@ -99,9 +109,11 @@ def _add(found: Counts, wanted: _Wanted, reader: FigureReader, span: Span, *, to
         wanted.by,
     )
     for row in reader.figures(query):
-        values = found.setdefault(row.keys[0] if told else "", {})
-        for name in wanted.columns(row):
-            values[name] = values.get(name, 0) + (row.parts if wanted.of[name] else row.times)
+        columns = [*wanted.columns(row)]
+        for place, (dimension, counts) in enumerate(found.items()):
+            values = counts.setdefault(row.keys[place] if dimension else "", {})
+            for name in columns:
+                values[name] = values.get(name, 0) + (row.parts if wanted.of[name] else row.times)
 
 
 def base_of(reader: FigureReader, report: Report, scope: Scope, by: str) -> Counts:

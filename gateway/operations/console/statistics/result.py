@@ -14,11 +14,12 @@ from gateway.operations.console.statistics.counting import (
     base_of,
     count_of,
     counted,
+    counted_apart,
     net_of,
     over,
     values_of,
 )
-from gateway.operations.console.statistics.periods import DAY, Span, following, label_of, shifted
+from gateway.operations.console.statistics.periods import DAY, Span, following, label_of, pieces, shifted
 from gateway.storage.figures import FigureReader
 
 
@@ -100,9 +101,7 @@ def answer(reader: FigureReader, report: Report, question: Question) -> Result:
         ranking = parts_of(report, ranking_of(reader, report, question, ranked))
     breakdown: dict[str, list[PartRow]] = {}
     if sums and first_figure:
-        for dimension in report.breakdown:
-            by = "what" if dimension == "instruction" else dimension
-            breakdown[dimension] = parts_of(report, _sums(reader, report, question, by))
+        breakdown = _breakdown(reader, report, question)
     comparison = None
     if complete is not None and first_figure:
         comparison = _comparison(reader, report, question, complete, rows, first_figure)
@@ -178,6 +177,20 @@ def _sums(reader: FigureReader, report: Report, question: Question, by: str) -> 
     span = question.span
     counts = over(reader, report, span.first, span.last_day, question.scope, by)
     return {key: values_of(report, of_key) for key, of_key in counts.items()}
+
+
+def _breakdown(reader: FigureReader, report: Report, question: Question) -> dict[str, list[PartRow]]:
+    """The rows of each dimension of a report."""
+    if not report.breakdown:
+        return {}
+    by = {("what" if each == "instruction" else each): each for each in report.breakdown}
+    span = question.span
+    spans = pieces(span.first, span.last_day)
+    found = counted_apart(reader, report, spans, question.scope, tuple(by))
+    return {
+        by[column]: parts_of(report, {key: values_of(report, of_key) for key, of_key in counts.items()})
+        for column, counts in found.items()
+    }
 
 
 def parts_of(report: Report, found: Mapping[str, Values]) -> list[PartRow]:

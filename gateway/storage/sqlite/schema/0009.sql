@@ -1,6 +1,7 @@
 -- Schema 9. Figures, accounts of the console, actions of operators (gateway.storage.figures, accounts; gateway.message.Acted).
 
 -- kind: day, week or month. period: its first day, YYYY-MM-DD in service.timezone. The other columns: gateway.storage.figures.
+-- The order of the key is that of gateway.storage.figures.ORDER.
 CREATE TABLE figure (
     kind TEXT NOT NULL,
     measure TEXT NOT NULL,
@@ -11,7 +12,7 @@ CREATE TABLE figure (
     outcome TEXT NOT NULL,
     count INTEGER NOT NULL,
     parts INTEGER NOT NULL,
-    PRIMARY KEY (kind, measure, period, province, way, what, outcome)
+    PRIMARY KEY (kind, measure, period, outcome, way, what, province)
 ) WITHOUT ROWID;
 
 -- Which customers were active in a period. ways: a bit for each way of access that he used (gateway.storage.figures).
