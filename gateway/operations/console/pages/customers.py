@@ -112,10 +112,12 @@ async def _customer(visit: Visit, msisdn: str, showing: Showing) -> dict[str, An
 
 async def _page(visit: Visit, msisdn: str, *, opened: bool = False, came: Came | None = None) -> Response:
     showing = Showing(visit.services.zone, _now(visit), opened)
+    key = key_of(visit.services.agents.keys, msisdn)
     return visit.page(
         "customer.html",
+        back=f"/customers/{key}",
         customer=await _customer(visit, msisdn, showing),
-        key=key_of(visit.services.agents.keys, msisdn),
+        key=key,
         opened=opened,
         may_act=visit.viewer.may(Right.ACT),
         may_open=visit.viewer.may(Right.UNMASK),
