@@ -79,7 +79,7 @@ def pages_of(gateway: RunningGateway) -> tuple[str, ...]:
     return (
         f"/messages/{asked}",
         f"/messages?handset={ALICE}&result=done",
-        "/statistics?figure=active.any",
+        "/statistics?figure=active.active",
         "/statistics/uplink?period=day&province=200",
         "/statistics/uplink?period=week",
         "/statistics/uplink?period=month",

@@ -112,12 +112,11 @@ async def _customer(visit: Visit, msisdn: str, showing: Showing) -> dict[str, An
 
 async def _page(visit: Visit, msisdn: str, *, opened: bool = False, came: Came | None = None) -> Response:
     showing = Showing(visit.services.zone, _now(visit), opened)
-    key = key_of(visit.services.agents.keys, msisdn)
     return visit.page(
         "customer.html",
-        back=f"/customers/{key}",
+        back=f"/customers/{visit.request.path_params['key']}",
         customer=await _customer(visit, msisdn, showing),
-        key=key,
+        key=key_of(visit.services.agents.keys, msisdn),
         opened=opened,
         may_act=visit.viewer.may(Right.ACT),
         may_open=visit.viewer.may(Right.UNMASK),
