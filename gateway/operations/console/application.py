@@ -181,7 +181,7 @@ class Application:
     def _refusal(self, page: Page, viewer: Viewer | None, visit: Visit) -> Response | None:
         """Why a visitor may not have a page; None: it may."""
         if page.method != "GET" and not sent_by_us(visit.request):
-            return self._forbid(page, visit, "the request came from another site")
+            return self._forbid(page, visit, "foreign_site")
         if page.right is None:
             return None
         if viewer is None:
@@ -190,16 +190,19 @@ class Application:
                 return RedirectResponse(f"{LOGIN}?next={back}", HTTPStatus.SEE_OTHER)
             return self._refuse(page, visit, HTTPStatus.UNAUTHORIZED, "log in, or send a token")
         if not viewer.may(page.right):
-            return self._forbid(page, visit, f"{viewer.name} lacks the right {page.right.value}")
+            return self._forbid(page, visit, "lacks", name=viewer.name, right=page.right.value)
         return None
 
     def _tell(self, page: Page, visit: Visit, error: StorageError) -> None:
         """Say in the log why the store could not be used: visitors are not told places of this machine."""
         self.services.observer.console_refused(visit.viewer.name, page.path, visit.remote, str(error))
 
-    def _forbid(self, page: Page, visit: Visit, reason: str) -> Response:
+    def _forbid(self, page: Page, visit: Visit, key: str, **values: str) -> Response:
+        """Refuse, with a text of base.yaml; the log and programs have it in English."""
+        reason = self._rendering.text("en", f"base.{key}", values)
         self.services.observer.console_refused(visit.viewer.name, page.path, visit.remote, reason)
-        return self._refuse(page, visit, HTTPStatus.FORBIDDEN, reason)
+        said = reason if page.kind is Kind.API else visit.text(f"base.{key}", **values)
+        return self._refuse(page, visit, HTTPStatus.FORBIDDEN, said)
 
     def _refuse(self, page: Page, visit: Visit, status: int, reason: str) -> Response:
         if page.kind is Kind.API:

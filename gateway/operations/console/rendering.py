@@ -26,13 +26,14 @@ class Rendering:
         self._templates, self._texts = shipped()
 
     def page(self, visit: Visit, template: str, status: int, values: Mapping[str, Any]) -> Response:
-        """Render a template."""
+        """Render a template. back: where a switch of language or colours leads: to the page itself; what was
+        sent to it has no address, the page then says one."""
         html = self._templates.get_template(template).render(
-            values,
+            {key: value for key, value in values.items() if key != "back"},
             viewer=visit.viewer,
             language=visit.language,
             theme=visit.theme,
-            back=visit.here if visit.request.method == "GET" else visit.request.url.path,
+            back=values.get("back") or (visit.here if visit.request.method == "GET" else "/"),
             logged_in=bool(visit.viewer.name),
             sections=[each for each in self._sections if each.path and self._seen(visit, each)],
             here=visit.request.url.path,

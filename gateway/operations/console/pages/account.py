@@ -62,7 +62,7 @@ async def _page(visit: Visit, why: str = "", status: int = 200) -> Response:
         for each in found
     ]
     rights = sorted(visit.viewer.rights)
-    return visit.page("account.html", status, rows=rows, why=why, rights=rights)
+    return visit.page("account.html", status, back=PATH, rows=rows, why=why, rights=rights)
 
 
 SECTION = Section(

@@ -118,6 +118,7 @@ async def _page(visit: Visit, msisdn: str, *, opened: bool = False, came: Came |
     showing = Showing(visit.services.zone, _now(visit), opened)
     return visit.page(
         "customer.html",
+        back=f"/customers/{visit.request.path_params['key']}",
         customer=await _customer(visit, msisdn, showing),
         key=key_of(visit.services.agents.keys, msisdn),
         opened=opened,

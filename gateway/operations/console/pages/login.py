@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 
@@ -61,7 +62,8 @@ async def prefer(visit: Visit) -> Response:
 
 
 def _form(visit: Visit, after: str, why: str = "", name: str = "", status: int = 200) -> Response:
-    return visit.page("login.html", status, after=after, why=why, name=name[:64])
+    back = f"{LOGIN}?{urlencode({'next': after})}"
+    return visit.page("login.html", status, back=back, after=after, why=why, name=name[:64])
 
 
 def with_session(visit: Visit, response: Response, secret: str) -> Response:

@@ -209,7 +209,9 @@ def _found(
 
 
 def _page(visit: Visit, sms: ShownSms, status: int = HTTPStatus.OK, why: str = "") -> Response:
-    return visit.page("messages_one.html", status, why=why, most=REASON, **_values(visit, sms))
+    return visit.page(
+        "messages_one.html", status, back=visit.request.url.path, why=why, most=REASON, **_values(visit, sms)
+    )
 
 
 def _values(visit: Visit, sms: ShownSms) -> dict[str, Any]:

@@ -111,8 +111,10 @@ async def live(visit: Visit) -> Response:
 
 
 async def _changes(visit: Visit, numbers: list[str]) -> AsyncGenerator[tuple[str, Any], None]:
-    """All that is kept first: what came between the page and its stream is in it."""
+    """The run of the gateway, by which a page sees that numbers count anew; then all that is kept: what came
+    between the page and its stream is in it."""
     conversations, seen = channel_of(visit).conversations, 0
+    yield "run", visit.services.store.run
     with conversations.watched() as event:
         while True:
             event.clear()
@@ -193,6 +195,7 @@ async def _show(
         "phone.html",
         status,
         phones=phones,
+        back=address(numbers),
         address=address(numbers),
         live=f"/live/phones?{urlencode([('number', each) for each in numbers])}",
         hints=await visit.services.hints.of(visit.services.in_force.tables),

@@ -177,6 +177,7 @@ def _reload_page(
     return visit.page(
         "reload.html",
         status,
+        back="/tables/reload",
         reloaded=reloaded,
         changes=shown,
         more=reloaded.count - sum(change.get("more", 1) for change in reloaded.changes[:SHOWN_CHANGES]),

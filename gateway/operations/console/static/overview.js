@@ -1,5 +1,7 @@
 // Keeps the overview up to date: texts, curves, rows and tiles of the page that the server has made.
 
+import { follow } from "./live.js";
+
 const TONES = ["good", "bad", "warn"];
 
 function tone(element, name) {
@@ -48,6 +50,7 @@ function showRows(rows) {
     } else {
       const none = rowOf([[body.dataset.none, ""]]);
       none.firstChild.colSpan = body.parentElement.tHead.rows[0].cells.length;
+      none.className = "nothing";
       none.firstChild.className = "muted";
       body.replaceChildren(none);
     }
@@ -67,14 +70,12 @@ function showTiles(tiles) {
   }
 }
 
-const state = document.getElementById("live");
-const source = new EventSource("/live/overview");
-source.addEventListener("overview", (event) => {
+function show(event) {
   const board = JSON.parse(event.data);
   showTexts(board.texts, board.tones);
   showCurves(board.curves);
   showRows(board.rows);
   showTiles(board.tiles);
-  setText(state, state.dataset.live);
-});
-source.addEventListener("error", () => setText(state, state.dataset.still));
+}
+
+follow("/live/overview", { overview: show }, document.getElementById("live"));

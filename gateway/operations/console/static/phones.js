@@ -1,4 +1,5 @@
 // Makes the page of phones live: SMS come by themselves, and an SMS is sent without a new page.
+import { follow } from "./live.js";
 
 const phones = document.querySelector(".phones");
 const template = document.getElementById("sms");
@@ -103,10 +104,16 @@ for (const phone of phones.children) {
   down(phone);
 }
 
-const events = new EventSource(phones.dataset.live);
-events.addEventListener("sms", (event) => show(JSON.parse(event.data)));
-events.addEventListener("open", () => { state.textContent = state.dataset.on; });
-events.addEventListener("error", () => { state.textContent = state.dataset.off; });
-// A page that is left closes its stream at once: its place is free for another one.
-addEventListener("pagehide", () => events.close());
-addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+let known = "";
+// After a restart the gateway has forgotten the SMS of its phones, and their numbers count anew.
+function begin(event) {
+  if (known && known !== event.data) {
+    for (const phone of phones.children) {
+      phone.querySelector("ol").replaceChildren();
+      phone.querySelector(".nothing").hidden = false;
+    }
+  }
+  known = event.data;
+}
+
+follow(phones.dataset.live, { run: begin, sms: (event) => show(JSON.parse(event.data)) }, state);
