@@ -129,7 +129,7 @@ def base_of(reader: FigureReader, report: Report, scope: Scope, by: str) -> Coun
     found: Counts = {}
     if counts:
         whole = Span(PeriodKind.MONTH, date.min, date.max)
-        _add(found, _Wanted(Measure.BASE, counts, scope, by), reader, whole, told=bool(by))
+        _add({by: found}, _Wanted(Measure.BASE, counts, scope, [by] if by else []), reader, whole)
     return found
 
 
