@@ -1,5 +1,6 @@
 """Templates and texts: how a page becomes HTML, in Chinese or English."""
 
+import time
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Final
@@ -15,12 +16,14 @@ _PACKAGE: Final = "gateway.operations.console"
 
 
 class Rendering:
-    """Immutable. Every value is escaped; a name that a template uses and nobody gave is an error.
+    """Every value is escaped; a name that a template uses and nobody gave is an error.
 
-    The texts stand in texts/*.yaml: `key: {zh: ..., en: ...}`; the key of a text is FILE.KEY.
+    The texts stand in texts/*.yaml: `key: {zh: ..., en: ...}`; the key of a text is FILE.KEY. spent: seconds
+    that were spent here since the start.
     """
 
     def __init__(self, sections: Sequence[Section]) -> None:
+        self.spent = 0.0
         self._sections = sections
         self._texts = load_texts()
         self._templates = Environment(
@@ -33,6 +36,7 @@ class Rendering:
 
     def page(self, visit: Visit, template: str, status: int, values: Mapping[str, Any]) -> Response:
         """Render a template."""
+        begin = time.monotonic()
         html = self._templates.get_template(template).render(
             values,
             viewer=visit.viewer,
@@ -44,6 +48,7 @@ class Rendering:
             here=visit.request.url.path,
             t=lambda key, **given: self.text(visit.language, key, given),
         )
+        self.spent += time.monotonic() - begin
         return HTMLResponse(html, status)
 
     def text(self, language: str, key: str, values: Mapping[str, object]) -> str:
