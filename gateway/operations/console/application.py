@@ -1,5 +1,6 @@
 """The ASGI application of the console: every route passes here, and is refused without its right."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.operations.console.api.errors import other_methods
 from gateway.operations.console.hosts import Hosts, same_origin
-from gateway.operations.console.pace import Pace
+from gateway.operations.console.pace import Pace, Turns
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
 from gateway.operations.console.rendering import LANGUAGES, Rendering
 from gateway.operations.console.rights import Role, Viewer
@@ -71,6 +72,7 @@ class Application:
         self._rendering = Rendering(sections)
         self._hosts = Hosts(services.settings)
         self._pace = Pace(time.monotonic)
+        self._turns = Turns(time.monotonic, lambda: self._rendering.spent)
         self._fixed = fixed_headers(secure=services.sessions.secure)
         routes: list[BaseRoute] = [
             Route(page.path, self._endpoint(page), methods=[page.method]) for page in self.pages
@@ -148,6 +150,7 @@ class Application:
                 request, NOBODY, self.services, self._rendering, language_of(request), theme_of(request)
             )
             try:
+                await self._turn(page)
                 viewer = await self.visitors.viewer(request)
                 visit.viewer = viewer or NOBODY
                 visit.still = self._still(page, request, visit.viewer)
@@ -167,6 +170,17 @@ class Application:
                 return self._refuse(page, visit, HTTPStatus.SERVICE_UNAVAILABLE, reason)
 
         return answer
+
+    async def _turn(self, page: Page) -> None:
+        """Wait until a request may begin. What watches the gateway does not wait. Raises Refused 503."""
+        if page.kind is Kind.API and page.right is None:
+            return
+        wait = self._turns.wait()
+        if wait is None:
+            reason = "too many pages are asked for at this moment: try again in some seconds"
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+        if wait > 0:
+            await asyncio.sleep(wait)
 
     def _still(self, page: Page, request: Request, viewer: Viewer) -> Callable[[], Awaitable[bool]]:
         async def still() -> bool:

@@ -13,6 +13,37 @@ BURST: Final = 200.0
 """Requests that it may send at once."""
 MOST: Final = 10_000
 """Addresses that are remembered; beyond that the one that asked longest ago is forgotten."""
+SLACK: Final = 0.05
+"""Seconds of work that pages may have done at once after a quiet time."""
+LEAST: Final = 0.005
+"""Seconds that a request counts as, beside what it is drawn with."""
+TIMES: Final = 2.0
+"""Seconds that must pass for each second of drawing: so long the loop is for SMS."""
+LONGEST: Final = 10.0
+"""Seconds that a request waits for its turn at most."""
+
+
+class Turns:
+    """When requests may begin, so that many at once do not keep SMS waiting. It is for all visitors together.
+
+    now: seconds. spent: seconds that the loop has drawn pages since the start.
+    """
+
+    def __init__(self, now: Callable[[], float], spent: Callable[[], float]) -> None:
+        self._now = now
+        self._spent = spent
+        self._counted = 0.0
+        self._free = 0.0
+
+    def wait(self) -> float | None:
+        """Count a request. Gives the seconds until it may begin; None: too many wait, it is not counted."""
+        now, spent = self._now(), self._spent()
+        self._free = max(self._free, now - SLACK) + TIMES * (spent - self._counted)
+        self._counted = spent
+        if self._free - now > LONGEST:
+            return None
+        self._free += LEAST
+        return max(0.0, self._free - now)
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Templates and texts: how a page becomes HTML, in Chinese or English."""
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -16,18 +17,25 @@ _PACKAGE: Final = "gateway.operations.console"
 
 
 class Rendering:
-    """Immutable. Every value is escaped; a name that a template uses and nobody gave is an error.
+    """Every value is escaped; a name that a template uses and nobody gave is an error.
 
-    The texts stand in texts/*.yaml: `key: {zh: ..., en: ...}`; the key of a text is FILE.KEY.
+    The texts stand in texts/*.yaml: `key: {zh: ..., en: ...}`; the key of a text is FILE.KEY. spent: seconds
+    that were spent here since the start.
     """
 
     def __init__(self, sections: Sequence[Section]) -> None:
+        self.spent = 0.0
         self._sections = sections
         self._templates, self._texts = shipped()
 
     def page(self, visit: Visit, template: str, status: int, values: Mapping[str, Any]) -> Response:
+<<<<<<< HEAD
         """Render a template. back: where a switch of language or colours leads: to the page itself; what was
         sent to it has no address, the page then says one."""
+=======
+        """Render a template."""
+        begin = time.monotonic()
+>>>>>>> wt-r1
         html = self._templates.get_template(template).render(
             {key: value for key, value in values.items() if key != "back"},
             viewer=visit.viewer,
@@ -39,6 +47,7 @@ class Rendering:
             here=visit.request.url.path,
             t=lambda key, **given: self.text(visit.language, key, given),
         )
+        self.spent += time.monotonic() - begin
         return HTMLResponse(html, status)
 
     def text(self, language: str, key: str, values: Mapping[str, object]) -> str:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operations.console.pace import BURST, MOST, PER_SECOND, Pace
+from gateway.operations.console.pace import BURST, LEAST, LONGEST, MOST, PER_SECOND, SLACK, TIMES, Pace, Turns
 
 
 class Time:
@@ -52,3 +52,30 @@ def test_few_are_remembered() -> None:
     for n in range(MOST + 100):
         pace.allows(f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}")
     assert len(pace._held) == MOST
+
+
+def test_requests_take_turns() -> None:
+    """Some begin at once, the others one after the other; after a quiet time some begin at once again."""
+    time = Time()
+    turns = Turns(time, lambda: 0.0)
+    time.now = 100.0
+    waits = [turns.wait() or 0.0 for _ in range(30)]
+    assert waits.count(0.0) == round(SLACK / LEAST)
+    assert waits == sorted(waits)
+    time.now += 1
+    assert turns.wait() == 0.0
+
+
+def test_what_pages_cost_is_waited_for() -> None:
+    """For each second of drawing the next ones wait two, and a crowd is refused rather than kept."""
+    time, spent = Time(), Time()
+    turns = Turns(time, spent)
+    time.now = 100.0
+    assert turns.wait() == 0.0
+    spent.now += 1.0
+    wait = turns.wait() or 0.0
+    assert TIMES - SLACK <= wait <= TIMES
+    spent.now += LONGEST
+    assert turns.wait() is None
+    time.now += wait + TIMES * LONGEST + 1
+    assert turns.wait() == 0.0
