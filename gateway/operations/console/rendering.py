@@ -29,13 +29,9 @@ class Rendering:
         self._templates, self._texts = shipped()
 
     def page(self, visit: Visit, template: str, status: int, values: Mapping[str, Any]) -> Response:
-<<<<<<< HEAD
         """Render a template. back: where a switch of language or colours leads: to the page itself; what was
         sent to it has no address, the page then says one."""
-=======
-        """Render a template."""
         begin = time.monotonic()
->>>>>>> wt-r1
         html = self._templates.get_template(template).render(
             {key: value for key, value in values.items() if key != "back"},
             viewer=visit.viewer,
