@@ -261,3 +261,5 @@ async def test_an_sms_is_in_the_reports(tmp_path: Path) -> None:
         assert row["values"]["sent"] == row["values"]["messages"] >= 2
         month = (await visitor.get("/api/v1/statistics/customers?period=month")).json["rows"][-1]
         assert (month["complete"], month["values"]["registered"]) == (False, 2)
+        # No day is over yet: who looks is led to the reports.
+        assert f"统计从 {TODAY} 开始" in (await visitor.get("/statistics")).text
