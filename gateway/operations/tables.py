@@ -1,23 +1,20 @@
 """Reloads the tables of a running gateway, and says which are in force."""
 
 import asyncio
-import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
 from commands.tables import InForce, Tables
 from gateway.operations.control import Command, CommandRefused, Item, Stream
 from gateway.operations.logs import Log
+from gateway.operations.slices import Slices
 from gateway.tables.differences import Change, differences
 from routing.tablefile import TableError
 
-SLICE: Final = 0.0001
-"""Seconds after which the thread that reads tables lets the loop go on. With the usual 5 ms each statement of
-the store, which lets other threads run, would cost the loop as much."""
 AT_ONCE: Final = 200
 """Changes that are sent together."""
 
@@ -90,7 +87,7 @@ class TableReloads:
             yield [{"reading": True}]  # at once: the client need not wait in doubt
             old, began = self._in_force.tables, time.monotonic()
             try:
-                with _sliced():
+                with Slices().short():
                     new, changes = await _in_thread(lambda: _read(old))
             except TableError as error:
                 if apply:
@@ -164,14 +161,3 @@ def _told(change: Change) -> Item:
     cells = {column: {"was": was, "is": is_now} for column, (was, is_now) in change.cells.items()}
     found: Item = {"table": change.table, "row": change.row, "kind": change.kind, "cells": cells}
     return found | ({"more": change.more} if change.more else {})
-
-
-@contextmanager
-def _sliced() -> Iterator[None]:
-    """Let threads take turns after SLICE seconds."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(SLICE)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)

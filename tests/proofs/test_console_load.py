@@ -20,8 +20,8 @@ from tests.proofs.served import Served, serving, write_config
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
-ROUNDS = 5
-COUNT = 6_000
+ROUNDS = 3
+COUNT = 30_000
 """Round trips of a round: some seconds."""
 WINDOW = 100
 FIRST = 13_500_000_000

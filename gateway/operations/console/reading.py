@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from gateway.operations.console.budget import Budget
 from gateway.operations.console.refused import Refused
+from gateway.operations.slices import Slices
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.reader import Reader
 
@@ -30,6 +31,7 @@ class Reading:
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="console-read")
         self._places = threading.BoundedSemaphore(THREADS + WAITING)
         self._budget = Budget(now)
+        self._slices = Slices()
 
     async def read(self, function: Callable[[Reader], T], *, paced: bool = False) -> T:
         """Return what a function gives for a Reader, which is opened for it, in a thread, and then closed.
@@ -65,7 +67,7 @@ class Reading:
     def _run(self, function: Callable[[Reader], T], paced: bool) -> T:
         began = time.thread_time()
         try:
-            with closing(self._open_reader()) as reader:
+            with self._slices.short(), closing(self._open_reader()) as reader:
                 return function(reader)
         finally:
             if paced:

@@ -1,6 +1,7 @@
 """Pages read the store in threads, few at a time."""
 
 import asyncio
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,3 +53,13 @@ async def test_too_many_readings_are_refused() -> None:
     reading.close()
     with pytest.raises(Refused, match="stops"):
         await reading.read(lambda _: None)
+
+
+async def test_the_loop_waits_little_for_a_reading() -> None:
+    """Turns of threads are short while one reads."""
+    nothing: Any = SimpleNamespace(close=lambda: None)
+    reading = Reading(lambda: nothing)
+    usual = sys.getswitchinterval()
+    assert await reading.read(lambda _: sys.getswitchinterval()) < usual / 10
+    assert sys.getswitchinterval() == usual
+    reading.close()
