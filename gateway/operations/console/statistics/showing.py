@@ -191,9 +191,13 @@ def cells(report: Report, values: Values) -> list[str]:
 def chart_of(
     report: Report, columns: Sequence[str], rows: Sequence[PeriodRow], kind: PeriodKind, language: str
 ) -> Chart:
-    """The trend of some columns: bars for weeks and months, lines for days."""
+    """The trend of some columns: bars for weeks and months, lines for days.
+
+    A line ends at the last day that is over: what the running day has so far would look like a fall.
+    """
     titles = [report.by_id[name].title.of(language) for name in columns]
-    values = [[row.values[name] for row in rows] for name in columns]
+    over = any(row.complete for row in rows) and kind is PeriodKind.DAY
+    values = [[row.values[name] if row.complete or not over else None for row in rows] for name in columns]
     return chart(titles, values, [row.label for row in rows], language, bars=kind is not PeriodKind.DAY)
 
 

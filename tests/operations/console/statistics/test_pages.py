@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -112,6 +113,17 @@ async def test_it_is_narrowed_and_drilled(counted: RunningGateway) -> None:
     assert link in month.text
     assert "province=200" in month.text
     assert (await visitor.get(link.replace("&amp;", "&"))).status == 200
+
+
+async def test_a_line_ends_with_the_last_day_that_is_over(counted: RunningGateway) -> None:
+    """The day that goes on is in the table; the only day of a trend is drawn as it is."""
+    visitor = browser(counted, Role.READER)
+    page = (await visitor.get(f"/statistics/uplink?period=day&{JUNE}")).text
+    assert TODAY in page
+    lines = [each.split() for each in re.findall(r'class="line-1" points="([^"]*)"', page)]
+    assert [len(points) for points in lines] == [2]
+    alone = (await visitor.get(f"/statistics/uplink?period=day&from={TODAY}&to={TODAY}")).text
+    assert 'class="line-1" points="' in alone
 
 
 async def test_a_province_sees_itself_only(counted: RunningGateway) -> None:
