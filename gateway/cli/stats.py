@@ -116,7 +116,9 @@ def _nothing(args: argparse.Namespace, settings: Settings) -> str:
     code = args.province
     if code is not None and code not in Tables.load(settings.tables.folder).routing.provinces:
         return f"no figures of these days, and no province {code} in the tables: tables show provinces"
-    return "no figures of these days" + ("" if settings.statistics.enabled else ": statistics.enabled is false")
+    return "no figures of these days" + (
+        "" if settings.statistics.enabled else ": statistics.enabled is false"
+    )
 
 
 def _cell(value: object) -> str:

@@ -96,7 +96,12 @@ _LEFT_OUT: Final = "{suppressed} more left out before"
 
 PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
     "gateway.starting": ("store {store}",),
-    "gateway.ready": ("listens on {host}:{smpp_port}", "links {links}", "console {console}", "{waiting} SMS wait"),
+    "gateway.ready": (
+        "listens on {host}:{smpp_port}",
+        "links {links}",
+        "console {console}",
+        "{waiting} SMS wait",
+    ),
     "gateway.stopping": ("{binds} bound", "{waiting} SMS wait"),
     "gateway.stop_deadline": ("shutdown.deadline is over", "{in_flight} SMS are not answered"),
     "gateway.commit_outlasts_deadline": ("the last commit takes longer than shutdown.deadline",),
