@@ -200,7 +200,7 @@ async def test_no_phones(tmp_path: Path) -> None:
         page = await operator.get("/phones", accept_language="en")
         api = await operator.get("/api/v1/phones")
         one = await operator.get(f"/phones/{ANN}")
-    assert "Set console.phones" in page.text
+    assert "The operator sets console.phones" in page.text
     assert api.json == {"phones": [], "total": 0}
     assert one.status == 404
 
