@@ -21,7 +21,7 @@ from tests.proofs.served import Served, serving, write_config
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 ROUNDS = 3
-COUNT = 30_000
+COUNT = 20_000
 """Round trips of a round: some seconds."""
 WINDOW = 100
 FIRST = 13_500_000_000
