@@ -66,6 +66,7 @@ ARROWS: dict[str, frozenset[str]] = {
     "gateway.operations.telemetry.settings": frozenset({"routing.tablefile"}),
     "gateway.operations.console.server": frozenset({"gateway.net"}),
     "gateway.operations.console.guessing": frozenset({"gateway.net"}),
+    "gateway.operations.console.certificates": frozenset({"gateway.net", "routing.tablefile"}),
     "gateway.operations.console.pace": frozenset({"gateway.net"}),
     "gateway.channels.smpp.settings": frozenset({"gateway.events.broker", "routing.tablefile"}),
     "gateway.events.broker": frozenset({"routing.tablefile"}),

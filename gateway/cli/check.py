@@ -20,7 +20,7 @@ from gateway.cli.config import add_config, load_settings
 from gateway.cli.output import print_json
 from gateway.cli.progress import SILENT, Shown, progress
 from gateway.clock import SystemClock
-from gateway.operations.console.server import faults_of as console_faults
+from gateway.operations.console.certificates import faults_of as console_faults
 from gateway.operations.control import path_fault, socket_path
 from gateway.settings import Settings
 from gateway.storage.engines import obstacle

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
@@ -18,12 +17,11 @@ from uvicorn.server import ServerState
 
 from gateway.net.acceptor import Acceptor
 from gateway.net.admission import Admission, ConnectionLimits, address_of
-from gateway.net.tls import Contexts, ServerFiles, TlsFault, Told, load
 from gateway.operations.console.application import Application, fixed_headers
+from gateway.operations.console.certificates import contexts_of
 from gateway.operations.console.http import Connection
 from gateway.operations.console.services import Services
 from gateway.operations.console.settings import Console, ConsoleListen
-from routing.tablefile import KeyPath
 
 HANDSHAKE_SECONDS: Final = 10.0
 CLOSING_SECONDS: Final = 1.0
@@ -178,28 +176,3 @@ def limits_of(settings: Console) -> ConnectionLimits:
     most = settings.connections
     share = most if settings.behind_proxy else max(most // SHARE, 10)
     return ConnectionLimits(most, share, most)
-
-
-def faults_of(settings: Console, now_ms: int) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the settings of TLS whose files cannot be used, each with the reason."""
-    tls = None if settings.listen is None else settings.listen.tls
-    if tls is None:
-        return
-    place = ("console", "listen", "tls")
-    try:
-        own = load(ServerFiles(tls.cert, tls.key)).own
-    except TlsFault as fault:
-        yield (*place, fault.key), str(fault)
-    else:
-        if own is not None and (reason := own.fault(now_ms)):
-            yield (*place, "cert"), f"{tls.cert}: {reason}"
-
-
-def contexts_of(listen: ConsoleListen, told: Told) -> Contexts | None:
-    """The context of TLS; None: there is none. Raises TlsFault, which names the setting."""
-    if listen.tls is None:
-        return None
-    try:
-        return Contexts("console", ServerFiles(listen.tls.cert, listen.tls.key), told)
-    except TlsFault as fault:
-        raise TlsFault(fault.key, f"console.listen.tls.{fault.key}: {fault}") from None
