@@ -44,7 +44,10 @@ REFUSED: Final = (
     "/statistics/uplink?period=hour",
 )
 """Pages that say why there is nothing."""
-VARIANTS: Final = ((False, WIDE, WIDE[0] // 2, "zh"), (True, NARROW, SMALLEST, "en"))
+VARIANTS: Final = (
+    pytest.param(False, WIDE, WIDE[0] // 2, "zh", marks=pytest.mark.long),
+    (True, NARROW, SMALLEST, "en"),
+)
 """Dark, size, another width (200 % zoom; the smallest window), language."""
 
 
@@ -120,6 +123,7 @@ def is_fault(said: ConsoleMessage) -> bool:
     return said.type == "error" and "server responded" not in said.text
 
 
+@pytest.mark.long
 async def test_the_keyboard_reaches_everything(filled: Filled, real_browser: Browser) -> None:
     """Tab comes to whatever can be used, and one sees where it is."""
     faults: list[str] = []

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, Page
 
 from gateway.operations.console.rights import Role
@@ -51,6 +52,7 @@ async def test_a_conversation(tmp_path: Path, real_browser: Browser) -> None:
     assert life.startswith("/messages/")
 
 
+@pytest.mark.long
 async def test_everybody_can_use_it(tmp_path: Path, real_browser: Browser) -> None:
     """axe-core finds nothing serious, it is no wider than its window, and the keyboard reaches everything."""
     async with running_gateway(tmp_path, PHONES) as gateway:

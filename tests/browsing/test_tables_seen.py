@@ -33,8 +33,9 @@ async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
 
 @pytest.mark.parametrize(
     ("dark", "size", "language"),
-    [(True, NARROW, "zh"), pytest.param(False, WIDE, "en", marks=pytest.mark.long)],
+    [(True, NARROW, "zh"), (False, WIDE, "en")],
 )
+@pytest.mark.long
 async def test_everybody_can_use_them(
     gateway: RunningGateway, real_browser: Browser, dark: bool, size: tuple[int, int], language: str
 ) -> None:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
@@ -113,6 +114,11 @@ class AnswersFirst(MortalStore):
         """Say that it is durable. It is not."""
         self._late = True
 
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """What the gateway commits beside batches begins behind them."""
+        self._catch_up()
+        return super()._transaction()
+
     async def close(self) -> None:
         """Orderly all the same."""
         self._catch_up()
@@ -170,6 +176,11 @@ class LateNotingStore(NotingStore):
     def sync(self) -> None:
         """Say that it is durable. It is not."""
         self._late = True
+
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """What the gateway commits beside batches begins behind them."""
+        self._catch_up()
+        return super()._transaction()
 
     async def close(self) -> None:
         """Orderly all the same."""
