@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import _GeneratorContextManager
 from enum import IntEnum
 from pathlib import Path
 from typing import NoReturn
@@ -114,7 +114,7 @@ class AnswersFirst(MortalStore):
         """Say that it is durable. It is not."""
         self._late = True
 
-    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+    def _transaction(self) -> _GeneratorContextManager[sqlite3.Connection]:
         """What the gateway commits beside batches begins behind them."""
         self._catch_up()
         return super()._transaction()
@@ -177,7 +177,7 @@ class LateNotingStore(NotingStore):
         """Say that it is durable. It is not."""
         self._late = True
 
-    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+    def _transaction(self) -> _GeneratorContextManager[sqlite3.Connection]:
         """What the gateway commits beside batches begins behind them."""
         self._catch_up()
         return super()._transaction()
