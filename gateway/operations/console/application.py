@@ -144,7 +144,7 @@ class Application:
         response = await answer(Request(scope, receive))
         await response(scope, receive, send)
 
-    def _endpoint(self, page: Page):  # type: ignore[no-untyped-def]
+    def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             visit = Visit(
                 request, NOBODY, self.services, self._rendering, language_of(request), theme_of(request)
