@@ -72,7 +72,7 @@ class Gateway(Assembly):
         watched, status = self._status(links)
         tables = TableReloads(self._in_force, self._log, lambda: self.queue.stopping, self._clock.now_ms)
         pdus = smpp_pdus(self._smpp, self.settings, Disclosure(self._in_force), self._clock.now_ms)
-        self.metrics.watch(watched, status, self._load)
+        self.metrics.watch(watched, status, self._load, self.figures.waiting)
         services = self._services(status, TableService(self._in_force, tables), operators, opened)
         self.console = build_console(services)
         commands = {**operators.commands, **links.commands, **tables.commands, **user_commands(services)}
@@ -100,6 +100,7 @@ class Gateway(Assembly):
                 self._following,
                 self.console,
                 self.metrics.samples,
+                self.metrics.loop_time,
                 self.figures.consumer,
             ),
             self._changes,

@@ -37,6 +37,7 @@ from gateway.message_numbers import MessageNumbers
 from gateway.observer import Observer, together
 from gateway.operations.event_log import EventLog
 from gateway.operations.figures.building import build_figures
+from gateway.operations.figures.consumer import Pace
 from gateway.operations.key_of_store import open_keys
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
@@ -173,6 +174,7 @@ class Assembly:
             self._clock,
             self._log,
             self.observer,
+            Pace(lambda: self.metrics.loop_time.busy, self._clock.monotonic),
         )
         self.events = Relays(
             self._consumers,

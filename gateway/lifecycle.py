@@ -22,6 +22,7 @@ from gateway.operations.control import Control
 from gateway.operations.figures.consumer import FigureConsumer
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
+from gateway.operations.loop_time import LoopTime
 from gateway.operations.metrics.samples import Samples
 from gateway.operations.status import Rates
 from gateway.outbound.outbox import Outbox
@@ -72,7 +73,7 @@ class Follows(Protocol):
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What runs. subscriptions: None where nothing is received over MQTT. console: None: none is set.
-    samples: of the metrics. figures: None: nothing is counted."""
+    samples, loop_time: of the metrics. figures: None: nothing is counted."""
 
     binds: Binds
     queue: InboundQueue
@@ -90,6 +91,7 @@ class Parts:
     following: Sequence[Follows] = ()
     console: ConsoleServer | None = None
     samples: Samples | None = None
+    loop_time: LoopTime | None = None
     figures: FigureConsumer | None = None
 
 
@@ -188,12 +190,15 @@ class Lifecycle:
     # Ticks
 
     async def _tick(self) -> None:
-        count, loop, samples = 0, asyncio.get_running_loop(), self._parts.samples
+        count, loop = 0, asyncio.get_running_loop()
+        samples, loop_time = self._parts.samples, self._parts.loop_time
         while True:
             began = loop.time()
             await asyncio.sleep(TICK)
             if samples is not None:
                 samples.ticked(loop.time() - began - TICK)
+            if loop_time is not None:
+                loop_time.tick()
             count += 1
             try:
                 await self.tick(housekeeping=count % HOUSEKEEPING == 0)

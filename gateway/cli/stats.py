@@ -20,6 +20,7 @@ from gateway.clock import SystemClock
 from gateway.observer import Observer
 from gateway.operations.control import NotRunning, follow
 from gateway.operations.figures.building import build_figures
+from gateway.operations.figures.consumer import UNHURRIED
 from gateway.operations.figures.rebuild import NotRebuilt
 from gateway.operations.figures.table import BY, table
 from gateway.operations.logs import open_log
@@ -159,6 +160,7 @@ async def _alone(args: argparse.Namespace, settings: Settings) -> AsyncGenerator
             SystemClock(),
             log,
             Observer(),
+            UNHURRIED,
         )
         await parts.begin()
         if parts.consumer is not None:

@@ -61,10 +61,11 @@ Known = Mapping[int, Activity]
 @dataclass(slots=True)
 class Changes:
     """What is to be written. rows: differences of figures. active: (kind, period, mobile) -> what it is to be
-    from now on, None: not active."""
+    from now on, None: not active. customers: (kind, period, province, ways) -> how many more there are."""
 
     rows: dict[RowKey, Amount] = field(default_factory=dict)
     active: dict[tuple[str, str, int], Activity | None] = field(default_factory=dict)
+    customers: dict[tuple[str, str, str, int], int] = field(default_factory=dict)
 
     def add(self, key: RowKey, times: int, parts: int = 0) -> None:
         """Change a figure by so much."""
@@ -73,6 +74,10 @@ class Changes:
 
     def differences(self) -> list[tuple[RowKey, Amount]]:
         """Those that are not 0, in the order of their keys."""
+        for (kind, period, province, ways), times in self.customers.items():
+            for way in _COMBINATIONS[ways]:
+                self.add(RowKey(kind, _ACTIVE, period, province, way, "", ""), times)
+        self.customers.clear()
         return sorted((key, amount) for key, amount in self.rows.items() if amount != (0, 0))
 
     def active_in(self, kind: str, period: str) -> dict[int, Activity]:
@@ -90,10 +95,13 @@ class Changes:
         if was == now:
             return
         self.active[kind, period, msisdn] = now
-        for activity, times in ((was, -1), (now, 1)):
-            if activity is not None:
-                for way in _COMBINATIONS[activity.ways]:
-                    self.add(RowKey(kind, _ACTIVE, period, activity.province, way, "", ""), times)
+        customers = self.customers
+        if was is not None:
+            before = (kind, period, *was)
+            customers[before] = customers.get(before, 0) - 1
+        if now is not None:
+            after = (kind, period, *now)
+            customers[after] = customers.get(after, 0) + 1
 
 
 def begin(kind: PeriodKind, day: str) -> str:

@@ -20,9 +20,9 @@ from tests.proofs.served import Served, serving, write_config
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
-ROUNDS = 3
-COUNT = 20_000
-"""Round trips of a round: some seconds."""
+ROUNDS = 5
+COUNT = 40_000
+"""Round trips of a round: about four seconds."""
 WINDOW = 100
 FIRST = 13_500_000_000
 PHONE = "13900000000"

@@ -169,7 +169,9 @@ async def test_ten_million_sms(tmp_path: Path) -> None:
         slowest.sort(reverse=True)
         for cpu, seconds, path in slowest[:8]:
             say(f"{1000 * seconds:6.0f} ms, {1000 * cpu:.0f} of the processor: {path}")
-        say(f"{len(slowest)} addresses, {1000 * slowest[len(slowest) // 2][0]:.0f} ms of it in the middle")
+        middle, longest = slowest[len(slowest) // 2][0], max(seconds for _, seconds, _ in slowest)
+        say(f"{len(slowest)} addresses: {1000 * middle:.0f} ms of the processor in the middle")
+        say(f"the longest answer, one asked right after the other: {1000 * longest:.0f} ms")
     assert slowest[0][0] < WITHIN, slowest[0]
 
 

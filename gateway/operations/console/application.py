@@ -72,7 +72,9 @@ class Application:
         self._rendering = Rendering(sections)
         self._hosts = Hosts(services.settings)
         self._pace = Pace(time.monotonic)
-        self._turns = Turns(time.monotonic, lambda: self._rendering.spent)
+        self._turns = Turns(
+            time.monotonic, lambda: self._rendering.spent, lambda: services.metrics.loop_time.busy
+        )
         self._fixed = fixed_headers(secure=services.sessions.secure)
         routes: list[BaseRoute] = [
             Route(page.path, self._endpoint(page), methods=[page.method]) for page in self.pages

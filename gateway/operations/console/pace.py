@@ -19,6 +19,8 @@ LEAST: Final = 0.005
 """Seconds that a request counts as, beside what it is drawn with."""
 TIMES: Final = 2.0
 """Seconds that must pass for each second of drawing: so long the loop is for SMS."""
+WHEN_BUSY: Final = 10.0
+"""How many times longer LEAST and TIMES are while the event loop is busy."""
 LONGEST: Final = 10.0
 """Seconds that a request waits for its turn at most."""
 
@@ -26,23 +28,26 @@ LONGEST: Final = 10.0
 class Turns:
     """When requests may begin, so that many at once do not keep SMS waiting. It is for all visitors together.
 
-    now: seconds. spent: seconds that the loop has drawn pages since the start.
+    now: seconds. spent: seconds that the loop has drawn pages since the start. busy: whether the loop is.
     """
 
-    def __init__(self, now: Callable[[], float], spent: Callable[[], float]) -> None:
+    def __init__(
+        self, now: Callable[[], float], spent: Callable[[], float], busy: Callable[[], bool]
+    ) -> None:
         self._now = now
         self._spent = spent
+        self._busy = busy
         self._counted = 0.0
         self._free = 0.0
 
     def wait(self) -> float | None:
         """Count a request. Gives the seconds until it may begin; None: too many wait, it is not counted."""
-        now, spent = self._now(), self._spent()
-        self._free = max(self._free, now - SLACK) + TIMES * (spent - self._counted)
+        now, spent, factor = self._now(), self._spent(), WHEN_BUSY if self._busy() else 1.0
+        self._free = max(self._free, now - SLACK) + factor * TIMES * (spent - self._counted)
         self._counted = spent
         if self._free - now > LONGEST:
             return None
-        self._free += LEAST
+        self._free += factor * LEAST
         return max(0.0, self._free - now)
 
 

@@ -24,13 +24,18 @@ WAITING: Final = 16
 
 
 class Reading:
-    """Runs functions with a Reader of their own. It is used in the event loop."""
+    """Runs functions with a Reader of their own. It is used in the event loop. busy: whether that is."""
 
-    def __init__(self, open_reader: Callable[[], Reader], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        open_reader: Callable[[], Reader],
+        busy: Callable[[], bool],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._open_reader = open_reader
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="console-read")
         self._places = threading.BoundedSemaphore(THREADS + WAITING)
-        self._budget = Budget(now)
+        self._budget = Budget(now, busy)
         self._slices = Slices()
 
     async def read(self, function: Callable[[Reader], T], *, paced: bool = False) -> T:

@@ -67,7 +67,7 @@ class Services:
         self.sessions = Sessions(self.store, self.settings, clocks, self.observer, self.hash_cost)
         most = self.settings.streams
         self.streams = Places(most, max(most // SHARE, 1))
-        self._reading = Reading(self.open_reader)
+        self._reading = Reading(self.open_reader, lambda: self.metrics.loop_time.busy)
         self.boards = Boards(self.metrics, self.clock, self.zone, self.in_force, self.read)
 
     async def read(self, function: Callable[[Reader], T], *, paced: bool = False) -> T:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from commands.tables import InForce
 from gateway.clock import Clock
 from gateway.observer import Observer
-from gateway.operations.figures.consumer import FigureConsumer
+from gateway.operations.figures.consumer import FigureConsumer, Pace
 from gateway.operations.figures.rebuild import Rebuilding
 from gateway.operations.logs import Log
 from gateway.processing.figures import Counting
@@ -38,6 +38,10 @@ class FigureParts:
         if self.consumer is not None:
             self.consumer.wake()
 
+    def waiting(self) -> int:
+        """Commits that are in no figure yet."""
+        return 0 if self.consumer is None else self.consumer.backlog
+
     async def begin(self) -> None:
         """At a start, before any SMS: count the customers there are, once. Raises StorageError."""
         if self.counting is not None and not await self.store.figures_begun():
@@ -63,6 +67,7 @@ def build_figures(
     clock: Clock,
     log: Log,
     observer: Observer,
+    pace: Pace,
 ) -> FigureParts:
     """For a gateway."""
     zone = ZoneInfo(settings.service.timezone)
@@ -81,7 +86,7 @@ def build_figures(
     if not settings.statistics.enabled:
         return FigureParts(store, today, Rebuilding(store, open_reader, counting, settings, today, None))
     active_days = settings.statistics.active_days
-    consumer = FigureConsumer(store, today, active_days, incomplete, Random(), observer)
+    consumer = FigureConsumer(store, today, active_days, incomplete, Random(), observer, pace)
     live = Counting(in_force, zone, excluded, lambda error: observer.broken("figures", error))
     rebuilding = Rebuilding(store, open_reader, counting, settings, today, consumer)
     return FigureParts(store, today, rebuilding, live, consumer)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 from typing import Final
@@ -28,6 +29,10 @@ FOLDED: Final = 200
 """Customers with which a fold ends: on SQLite it takes 3 to 7 ms, for which SMS wait."""
 WAITING: Final = 1_000_000
 """Events that may wait to be folded; beyond them the oldest go."""
+SHARE: Final = 0.25
+"""Part of the time that folding may take."""
+SHARE_WHEN_BUSY: Final = 0.03
+"""The same while the event loop is busy: SMS come first, and figures are late then."""
 TIDY_EVERY: Final = 3600.0
 """Seconds between two looks for who was active too long ago."""
 FORGOTTEN: Final = 1000
@@ -36,6 +41,23 @@ STEP_PAUSE: Final = 0.1
 """Seconds between two such steps."""
 TOUCHED: Final = 100
 """Days of which it is remembered which event changed them last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much time folding may take. busy: whether the event loop is. monotonic: seconds."""
+
+    busy: Callable[[], bool]
+    monotonic: Callable[[], float]
+
+    def rest(self, began: float) -> float:
+        """Seconds to pause behind a fold that began then."""
+        share = SHARE_WHEN_BUSY if self.busy() else SHARE
+        return (self.monotonic() - began) * (1 / share - 1)
+
+
+UNHURRIED: Final = Pace(lambda: False, lambda: 0.0)
+"""For whom no SMS waits."""
 
 
 class FigureConsumer:
@@ -54,6 +76,7 @@ class FigureConsumer:
         incomplete: Callable[[int], None],
         random: Random,
         observer: Observer,
+        pace: Pace,
     ) -> None:
         self.folding = asyncio.Lock()
         self.touched: dict[str, int] = {}
@@ -64,6 +87,7 @@ class FigureConsumer:
         self._incomplete = incomplete
         self._random = random
         self._observer = observer
+        self._pace = pace
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
         self._failures = 0
@@ -110,9 +134,11 @@ class FigureConsumer:
     async def take(self, events: list[StoredEvent]) -> None:
         """Fold events, so many at a time that nobody waits long. Raises StorageError."""
         while events:
+            began = self._pace.monotonic()
             async with self.folding:
                 events = await self._fold_some(events)
             await asyncio.sleep(0)  # the store need not have waited: others have their turn
+            await wait(self._stop, self._pace.rest(began))
 
     async def _fold_some(self, events: list[StoredEvent]) -> list[StoredEvent]:
         """Fold the first of these events. Gives those that are left."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from gateway.clock import SteadyClock
 from gateway.observer import Observer
 from gateway.operations.load import Load
+from gateway.operations.loop_time import LoopTime
 from gateway.operations.metrics.exposition import Exposition
 from gateway.operations.metrics.gauges import Gauges
 from gateway.operations.metrics.latest import Latest
@@ -23,6 +24,7 @@ class Metrics:
         self.tally = Tally(home)
         self.latest = Latest(clock.now_ms)
         self.samples = Samples(self.tally, clock.monotonic)
+        self.loop_time = LoopTime()
         self.exposition = Exposition(self.tally, self.latest, self.samples)
         self.snapshots = Snapshots(self.tally, self.latest, self.samples, clock)
         self._clock = clock
@@ -32,9 +34,9 @@ class Metrics:
         """Who hears what happens."""
         return self.tally, self.latest
 
-    def watch(self, parts: Watched, status: Status, load: Load) -> None:
-        """Read these parts."""
-        self.gauges = Gauges(parts, status, load, self._clock)
+    def watch(self, parts: Watched, status: Status, load: Load, uncounted: Callable[[], int]) -> None:
+        """Read these parts. uncounted: gives the commits that are in no figure yet."""
+        self.gauges = Gauges(parts, status, load, self.loop_time, uncounted, self._clock)
 
     async def snapshot(self) -> Snapshot:
         """The gateway as it is."""

@@ -1,12 +1,13 @@
 """What is read of the running gateway when somebody asks: no cost while nobody does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.clock import SteadyClock
 from gateway.inbound.queue import QUEUE
 from gateway.operations.load import Load
+from gateway.operations.loop_time import LoopTime
 from gateway.operations.status import Status, Watched, faults_of
 
 STANDSTILL: Final = 30.0
@@ -36,8 +37,9 @@ class Binds:
 @dataclass(frozen=True, slots=True)
 class Now:
     """The gateway at this moment. status: of gateway.operations.status. faults: why it is not ready, empty:
-    it is. standing: whether the pipeline stands still. load: 0 idle, 1 congested. ahead_s: seconds by which
-    the gateway's clock is ahead of the machine's, which has gone back."""
+    it is. standing: whether the pipeline stands still. load: 0 idle, 1 congested. loop: part of its time that
+    the event loop computes. uncounted: commits that are in no figure yet. ahead_s: seconds by which the
+    gateway's clock is ahead of the machine's, which has gone back."""
 
     status: Mapping[str, Any]
     faults: list[str]
@@ -46,6 +48,8 @@ class Now:
     queue: int
     queue_limit: int
     load: float
+    loop: float
+    uncounted: int
     ahead_s: float
     lost: int
 
@@ -53,10 +57,20 @@ class Now:
 class Gauges:
     """Reads the parts of one gateway. Nothing waits for the store."""
 
-    def __init__(self, parts: Watched, status: Status, load: Load, clock: SteadyClock) -> None:
+    def __init__(
+        self,
+        parts: Watched,
+        status: Status,
+        load: Load,
+        loop_time: LoopTime,
+        uncounted: Callable[[], int],
+        clock: SteadyClock,
+    ) -> None:
         self._parts = parts
         self._status = status
         self._load = load
+        self._loop_time = loop_time
+        self._uncounted = uncounted
         self._clock = clock
 
     @property
@@ -75,6 +89,8 @@ class Gauges:
             len(self._parts.queue),
             QUEUE,
             self._load.percent / 100,
+            self._loop_time.ratio,
+            self._uncounted(),
             max(0.0, self._clock.ahead_s),
             self._parts.log.lost,
         )

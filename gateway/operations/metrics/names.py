@@ -50,6 +50,8 @@ METRICS: Final = (
     Metric("fetion_queue_depth", G, "SMS from handsets that wait for a batch"),
     Metric("fetion_queue_limit", G, "SMS in the queue at which new SMS are refused"),
     Metric("fetion_load_ratio", G, "How busy the gateway is: 0 idle, 1 congested"),
+    Metric("fetion_event_loop_busy_ratio", G, "Part of its time that the event loop computes"),
+    Metric("fetion_figures_waiting", G, "Commits that are not in the figures of the statistics yet"),
     Metric("fetion_binds", G, "Live binds: receiving, those that take SMS now; other", ("state",)),
     Metric("fetion_account_binds", G, "Live binds of each account", ("account",)),
     Metric("fetion_window_used", G, "PDUs that wait for an answer", ("account", "direction")),

@@ -70,6 +70,8 @@ def measured(now: Now) -> Iterator[Value]:
     yield "fetion_queue_depth", (), now.queue
     yield "fetion_queue_limit", (), now.queue_limit
     yield "fetion_load_ratio", (), now.load
+    yield "fetion_event_loop_busy_ratio", (), now.loop
+    yield "fetion_figures_waiting", (), now.uncounted
     yield "fetion_store_up", (), not store["failures"]
     yield "fetion_store_failing_seconds", (), store["failing_s"]
     yield "fetion_log_lines_lost", (), now.lost

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.operations.console.budget import LONGEST, OWED, SAVED, SHARE, Budget
+from gateway.operations.console.budget import BUSY, OWED, QUIET, Bounds, Budget
 from gateway.operations.console.reading import THREADS, WAITING, Reading
 
 
@@ -21,42 +21,59 @@ class Clock:
         return self.now
 
 
-def test_what_is_saved_is_used_at_once_and_then_a_share() -> None:
+def is_quiet() -> bool:
+    """The event loop is not busy."""
+    return False
+
+
+@pytest.mark.parametrize("bounds", [QUIET, BUSY])
+def test_what_is_saved_is_used_at_once_and_then_a_share(bounds: Bounds) -> None:
     """Nobody waits until it is used; then as long as the share takes to pay what is owed."""
     clock = Clock()
-    budget = Budget(clock)
-    budget.spend(SAVED)
+    budget = Budget(clock, lambda: bounds is BUSY)
+    budget.spend(bounds.saved)
     assert budget.delay() == 0
     budget.spend(0.02)
-    assert budget.delay() == pytest.approx(0.02 / SHARE)
-    clock.now += 0.02 / SHARE + 1e-6
+    assert budget.delay() == pytest.approx(0.02 / bounds.share)
+    clock.now += 0.02 / bounds.share + 1e-6
     assert budget.delay() == 0
 
 
-def test_waiting_has_bounds() -> None:
-    """No reading waits longer than LONGEST, and soon nothing is owed any more, however much was used."""
+@pytest.mark.parametrize("bounds", [QUIET, BUSY])
+def test_waiting_has_bounds(bounds: Bounds) -> None:
+    """No reading waits too long, and soon nothing is owed any more, however much was used."""
     clock = Clock()
-    budget = Budget(clock)
+    budget = Budget(clock, lambda: bounds is BUSY)
     for _ in range(100):
         budget.spend(10)
-    assert budget.delay() == LONGEST
-    clock.now += OWED / SHARE + 1e-6
+    assert budget.delay() == bounds.longest
+    clock.now += OWED / bounds.share + 1e-6
     assert budget.delay() == 0
 
 
 def test_not_more_is_saved_than_that() -> None:
     """After a night as after a minute."""
     clock = Clock()
-    budget = Budget(clock)
+    budget = Budget(clock, is_quiet)
     clock.now += 86_400
-    budget.spend(SAVED + 0.01)
+    budget.spend(QUIET.saved + 0.01)
+    assert budget.delay() > 0
+
+
+def test_what_was_saved_is_gone_when_the_loop_gets_busy() -> None:
+    """SMS come first from that moment on."""
+    busy = False
+    budget = Budget(Clock(), lambda: busy)
+    assert budget.delay() == 0
+    busy = True
+    budget.spend(BUSY.saved + 0.01)
     assert budget.delay() > 0
 
 
 async def test_only_long_readings_wait_and_are_counted() -> None:
     """A short one is read at once while long ones wait; one that is cancelled in its wait frees its place."""
     nothing: Any = SimpleNamespace(close=lambda: None)
-    reading = Reading(lambda: nothing, Clock())
+    reading = Reading(lambda: nothing, is_quiet, Clock())
 
     def busy(_: object) -> str:
         end = time.thread_time() + 0.05
@@ -66,7 +83,7 @@ async def test_only_long_readings_wait_and_are_counted() -> None:
 
     assert await reading.read(busy) == "long"
     assert reading._budget.delay() == 0
-    reading._budget.spend(SAVED + OWED)
+    reading._budget.spend(QUIET.saved + OWED)
     assert reading._budget.delay() > 0
     waiting = [asyncio.ensure_future(reading.read(busy, paced=True)) for _ in range(THREADS + WAITING - 1)]
     await asyncio.sleep(0)
@@ -83,8 +100,8 @@ async def test_only_long_readings_wait_and_are_counted() -> None:
 async def test_a_long_reading_is_charged() -> None:
     """By the time of the processor that it used."""
     nothing: Any = SimpleNamespace(close=lambda: None)
-    reading = Reading(lambda: nothing, Clock())
-    reading._budget.spend(SAVED)
+    reading = Reading(lambda: nothing, is_quiet, Clock())
+    reading._budget.spend(QUIET.saved)
 
     def busy(_: object) -> None:
         end = time.thread_time() + 0.05

@@ -1,9 +1,21 @@
 """How often one address may ask."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operations.console.pace import BURST, LEAST, LONGEST, MOST, PER_SECOND, SLACK, TIMES, Pace, Turns
+from gateway.operations.console.pace import (
+    BURST,
+    LEAST,
+    LONGEST,
+    MOST,
+    PER_SECOND,
+    SLACK,
+    TIMES,
+    WHEN_BUSY,
+    Pace,
+    Turns,
+)
 
 
 class Time:
@@ -57,7 +69,7 @@ def test_few_are_remembered() -> None:
 def test_requests_take_turns() -> None:
     """Some begin at once, the others one after the other; after a quiet time some begin at once again."""
     time = Time()
-    turns = Turns(time, lambda: 0.0)
+    turns = Turns(time, lambda: 0.0, lambda: False)
     time.now = 100.0
     waits = [turns.wait() or 0.0 for _ in range(30)]
     assert waits.count(0.0) == round(SLACK / LEAST)
@@ -69,7 +81,7 @@ def test_requests_take_turns() -> None:
 def test_what_pages_cost_is_waited_for() -> None:
     """For each second of drawing the next ones wait two, and a crowd is refused rather than kept."""
     time, spent = Time(), Time()
-    turns = Turns(time, spent)
+    turns = Turns(time, spent, lambda: False)
     time.now = 100.0
     assert turns.wait() == 0.0
     spent.now += 1.0
@@ -79,3 +91,16 @@ def test_what_pages_cost_is_waited_for() -> None:
     assert turns.wait() is None
     time.now += wait + TIMES * LONGEST + 1
     assert turns.wait() == 0.0
+
+
+def test_fewer_begin_while_the_loop_is_busy() -> None:
+    """A request counts as more then, and so does what it costs."""
+    time, spent = Time(), Time()
+    turns = Turns(time, spent, lambda: True)
+    time.now = 100.0
+    assert turns.wait() == 0.0
+    time.now += SLACK
+    assert turns.wait() == 0.0
+    assert turns.wait() == pytest.approx(WHEN_BUSY * LEAST)
+    spent.now += 0.1
+    assert turns.wait() == pytest.approx(WHEN_BUSY * (TIMES * 0.1 + 2 * LEAST))

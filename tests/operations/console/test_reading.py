@@ -20,7 +20,7 @@ from tests.operations.console.browser import CONSOLE
 async def test_a_page_reads_the_store(tmp_path: Path) -> None:
     """A function gets a Reader, in another thread."""
     async with running_gateway(tmp_path, CONSOLE) as gateway:
-        reading = Reading(lambda: open_reader(gateway.app.settings.storage.path))
+        reading = Reading(lambda: open_reader(gateway.app.settings.storage.path), bool)
         read = await reading.read(lambda reader: (reader.count_waiting(), threading.current_thread()))
         reading.close()
     assert read[0] == 0
@@ -29,7 +29,7 @@ async def test_a_page_reads_the_store(tmp_path: Path) -> None:
 
 async def test_a_store_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     """It is a refusal with the reason, no bug."""
-    reading = Reading(lambda: open_reader(tmp_path / "none.db"))
+    reading = Reading(lambda: open_reader(tmp_path / "none.db"), bool)
     with pytest.raises(Refused, match="the log says why") as refused:
         await reading.read(lambda reader: reader.count_waiting())
     reading.close()
@@ -42,7 +42,7 @@ async def test_too_many_readings_are_refused() -> None:
     """Only so many run and wait; the next one is refused at once, and a place that is free is given again."""
     gate = threading.Event()
     nothing: Any = SimpleNamespace(close=lambda: None)
-    reading = Reading(lambda: nothing)
+    reading = Reading(lambda: nothing, bool)
     held = [asyncio.ensure_future(reading.read(lambda _: gate.wait(10))) for _ in range(THREADS + WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(Refused, match="too many"):
@@ -58,7 +58,7 @@ async def test_too_many_readings_are_refused() -> None:
 async def test_the_loop_waits_little_for_a_reading() -> None:
     """Turns of threads are short while one reads."""
     nothing: Any = SimpleNamespace(close=lambda: None)
-    reading = Reading(lambda: nothing)
+    reading = Reading(lambda: nothing, bool)
     usual = sys.getswitchinterval()
     assert await reading.read(lambda _: sys.getswitchinterval()) < usual / 10
     assert sys.getswitchinterval() == usual

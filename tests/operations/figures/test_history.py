@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from commands.tables import InForce
 from gateway.message import OPERATOR, PART, Commit, Delivery, Kind, ProductRecord
 from gateway.observer import Observer
-from gateway.operations.figures.consumer import MOST, NAME, FigureConsumer
+from gateway.operations.figures.consumer import MOST, NAME, UNHURRIED, FigureConsumer
 from gateway.operations.figures.rebuild import Rebuilding
 from gateway.processing.figures import Counting
 from gateway.settings import Settings, load
@@ -81,7 +81,9 @@ class History:
 
     def restart(self) -> None:
         """Another process."""
-        self.consumer = FigureConsumer(self.store, lambda: TODAY, 400, lambda _: None, Random(1), Observer())
+        self.consumer = FigureConsumer(
+            self.store, lambda: TODAY, 400, lambda _: None, Random(1), Observer(), UNHURRIED
+        )
         self.faults = 0
         fold = type(self.store).fold
 

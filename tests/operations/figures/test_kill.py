@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from gateway.observer import Observer
-from gateway.operations.figures.consumer import FigureConsumer
+from gateway.operations.figures.consumer import UNHURRIED, FigureConsumer
 from gateway.storage.figures import FigureQuery, Measure, PeriodKind
 from gateway.storage.sqlite.reader import SqliteReader
 from gateway.storage.sqlite.store import SqliteStore
@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 from commands.tables import InForce
 from gateway.message import Commit
 from gateway.observer import Observer
-from gateway.operations.figures.consumer import FigureConsumer
+from gateway.operations.figures.consumer import UNHURRIED, FigureConsumer
 from gateway.processing.figures import Counting
 from gateway.storage.sqlite.store import SqliteStore
 from tests.support import START_MS, received, tables
@@ -34,7 +34,7 @@ from tests.support import START_MS, received, tables
 async def run():
     store = SqliteStore.open(Path(sys.argv[1]))
     counting = Counting(InForce(tables()), ZoneInfo("Asia/Shanghai"))
-    consumer = FigureConsumer(store, lambda: date(2026, 1, 1), 400, print, Random(1), Observer())
+    consumer = FigureConsumer(store, lambda: date(2026, 1, 1), 400, print, Random(1), Observer(), UNHURRIED)
     number = store.run << 32
     print("ready", flush=True)
     while True:
@@ -82,6 +82,8 @@ def test_killed_at_random_points(tmp_path: Path) -> None:
 
 async def _fold(path: Path) -> None:
     store = SqliteStore.open(path)
-    await FigureConsumer(store, lambda: date(2026, 1, 1), 400, print, Random(1), Observer()).catch_up()
+    await FigureConsumer(
+        store, lambda: date(2026, 1, 1), 400, print, Random(1), Observer(), UNHURRIED
+    ).catch_up()
     assert (store.last_counted, await store.counted_after(0, 1)) == (await store.folded("figures"), [])
     await store.close()
