@@ -104,6 +104,10 @@ class Visit:
         """Render a template, which gets these values, `viewer`, `language` and `t` (texts)."""
         return self.rendering.page(self, template, status, values)
 
+    async def drawn(self, template: str, status: int = 200, **values: Any) -> Response:
+        """The same beside the event loop, for pages that may be large. Raises Refused 503: too many wait."""
+        return await self.services.compute(lambda: self.page(template, status, **values))
+
     def text(self, key: str, **values: object) -> str:
         """A text of gateway/operations/console/texts in the visitor's language."""
         return self.rendering.text(self.language, key, values)

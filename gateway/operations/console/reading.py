@@ -1,4 +1,4 @@
-"""Reads the store for pages, in threads: a few readings at a time, and a bounded number that wait."""
+"""Reads the store for pages and draws them, in threads: a few at a time, and a bounded number that wait."""
 
 import asyncio
 import threading
@@ -18,9 +18,9 @@ from gateway.storage.reader import Reader
 T = TypeVar("T")
 
 THREADS: Final = 2
-"""Readings at a time: more would take the processor from SMS."""
+"""Readings and drawings at a time: more would take the processor from SMS."""
 WAITING: Final = 16
-"""Readings that wait for one of these threads at most."""
+"""How many of them wait for one of these threads at most."""
 
 
 class Reading:
@@ -41,11 +41,27 @@ class Reading:
     async def read(self, function: Callable[[Reader], T], *, paced: bool = False) -> T:
         """Return what a function gives for a Reader, which is opened for it, in a thread, and then closed.
 
-        paced: it may compute for long: it waits while such readings have taken more than their share.
+        paced: it may compute for long: it waits while such work has taken more than its share.
         Raises Refused 503 if too many wait, and if the store cannot be read now.
         """
+
+        def reading() -> T:
+            with closing(self._open_reader()) as reader:
+                return function(reader)
+
+        try:
+            return await self.compute(reading, paced=paced)
+        except StoreUnusable as error:
+            reason = "the store cannot be read now: try again in some seconds; the log says why"
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+
+    async def compute(self, function: Callable[[], T], *, paced: bool = True) -> T:
+        """Return what a function gives, in one of these threads. paced: as of read.
+
+        Raises Refused 503 if too many wait.
+        """
         if not self._places.acquire(blocking=False):
-            reason = "too many pages read the store at this moment: try again in some seconds"
+            reason = "too many pages are asked for at this moment: try again in some seconds"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
         try:
             if paced:
@@ -59,21 +75,17 @@ class Reading:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the gateway stops") from error
         # A visitor who goes away frees the place only when his reading has ended.
         job.add_done_callback(lambda _: self._places.release())
-        try:
-            return await asyncio.wrap_future(job)
-        except StoreUnusable as error:
-            reason = "the store cannot be read now: try again in some seconds; the log says why"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+        return await asyncio.wrap_future(job)
 
     def close(self) -> None:
         """Begin no reading any more; what is being read ends by itself."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, function: Callable[[Reader], T], paced: bool) -> T:
+    def _run(self, function: Callable[[], T], paced: bool) -> T:
         began = time.thread_time()
         try:
-            with self._slices.short(), closing(self._open_reader()) as reader:
-                return function(reader)
+            with self._slices.short():
+                return function()
         finally:
             if paced:
                 self._budget.spend(time.thread_time() - began)

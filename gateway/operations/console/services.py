@@ -77,6 +77,13 @@ class Services:
         """
         return await self._reading.read(function, paced=paced)
 
+    async def compute(self, function: Callable[[], T]) -> T:
+        """Return what a function gives, in a thread: what would keep the event loop for long.
+
+        Raises Refused 503 if too many wait.
+        """
+        return await self._reading.compute(function)
+
     def close(self) -> None:
         """Begin no reading any more, and hash no password."""
         self._reading.close()

@@ -188,7 +188,9 @@ def section(others: Sequence[Section]) -> Section:
             each.id: json.dumps(each.page.answer, indent=2, ensure_ascii=False) if each.page.answer else ""
             for each in operations(described)
         }
-        return visit.page("docs.html", operations=operations(described), schemas=schemas, errors=ERRORS)
+        return await visit.drawn(
+            "docs.html", operations=operations(described), schemas=schemas, errors=ERRORS
+        )
 
     found = Section("api", "/docs", None, (*_described(index, openapi), Page("/docs", docs, None), *ASKED))
     described.append(found)

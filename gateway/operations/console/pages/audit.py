@@ -29,7 +29,7 @@ async def show(visit: Visit) -> Response:
     older = found[-1][0] if len(found) == ROWS else 0
     first = before == NEWEST
     accounts = await store.accounts() if first else []
-    return visit.page("audit.html", rows=rows, older=older, accounts=accounts, first=first)
+    return await visit.drawn("audit.html", rows=rows, older=older, accounts=accounts, first=first)
 
 
 def masked(subject: str) -> str:

@@ -116,7 +116,7 @@ async def _customer(visit: Visit, msisdn: str, showing: Showing) -> dict[str, An
 
 async def _page(visit: Visit, msisdn: str, *, opened: bool = False, came: Came | None = None) -> Response:
     showing = Showing(visit.services.zone, _now(visit), opened)
-    return visit.page(
+    return await visit.drawn(
         "customer.html",
         back=f"/customers/{visit.request.path_params['key']}",
         customer=await _customer(visit, msisdn, showing),

@@ -49,13 +49,13 @@ async def find(visit: Visit) -> Response:
         query = query_of(given, visit.services.in_force.tables, visit.services.zone)
     except Unclear as unclear:
         why = visit.text(f"messages.{unclear.key}", value=unclear.value)
-        return _found(visit, fields, None, HTTPStatus.BAD_REQUEST, wrong=unclear.field, why=why)
-    return _found(visit, fields, await _search(visit, query))
+        return await _found(visit, fields, None, HTTPStatus.BAD_REQUEST, wrong=unclear.field, why=why)
+    return await _found(visit, fields, await _search(visit, query))
 
 
 async def show(visit: Visit) -> Response:
     """One SMS, with its numbers masked."""
-    return _page(visit, await _seen(visit, await _life(visit)))
+    return await _page(visit, await _seen(visit, await _life(visit)))
 
 
 async def show_opened(visit: Visit) -> Response:
@@ -64,12 +64,12 @@ async def show_opened(visit: Visit) -> Response:
     sms = await _seen(visit, await _life(visit))
     reason = (await visit.form()).get("reason", "").strip()
     if not 0 < len(reason) <= REASON:
-        return _page(visit, sms, HTTPStatus.BAD_REQUEST, visit.text("messages.bad_reason", most=REASON))
+        return await _page(visit, sms, HTTPStatus.BAD_REQUEST, visit.text("messages.bad_reason", most=REASON))
     try:
         await visit.note(OPENED, message_id(number), reason)
     except StorageError as error:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, visit.text("messages.not_noted")) from error
-    return _page(visit, await _seen(visit, await _life(visit), opened=True))
+    return await _page(visit, await _seen(visit, await _life(visit), opened=True))
 
 
 async def follow(visit: Visit) -> Response:
@@ -175,7 +175,7 @@ async def _search(visit: Visit, query: Query) -> Results:
     return await visit.services.read(lambda reader: search(reader, query, home, sees))
 
 
-def _found(
+async def _found(
     visit: Visit,
     fields: Mapping[str, str],
     results: Results | None,
@@ -191,7 +191,7 @@ def _found(
         if results.before:
             asked = {name: value for name, value in fields.items() if value}
             older = "?" + urlencode({**asked, "before": written(results.before)})
-    return visit.page(
+    return await visit.drawn(
         "messages.html",
         status,
         fields=fields,
@@ -208,8 +208,8 @@ def _found(
     )
 
 
-def _page(visit: Visit, sms: ShownSms, status: int = HTTPStatus.OK, why: str = "") -> Response:
-    return visit.page(
+async def _page(visit: Visit, sms: ShownSms, status: int = HTTPStatus.OK, why: str = "") -> Response:
+    return await visit.drawn(
         "messages_one.html", status, back=visit.request.url.path, why=why, most=REASON, **_values(visit, sms)
     )
 

@@ -17,7 +17,7 @@ EVERY: Final = 1.0
 
 async def show(visit: Visit) -> Response:
     """The page itself."""
-    return visit.page("overview.html", board=await board_of(visit))
+    return await visit.drawn("overview.html", board=await board_of(visit))
 
 
 async def live(visit: Visit) -> Response:

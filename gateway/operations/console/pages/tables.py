@@ -87,7 +87,7 @@ async def show(visit: Visit) -> Response:
     service = visit.services.tables
     shown = await service.shown()
     tables = service.in_force.tables
-    return visit.page(
+    return await visit.drawn(
         "tables.html",
         tables=shown,
         version=tables.version,
@@ -104,7 +104,7 @@ async def show_one(visit: Visit) -> Response:
     table = await table_named(visit)
     rows = matching(table, chosen.find, chosen.provenance)
     begin = (chosen.page - 1) * PAGE_ROWS
-    return visit.page(
+    return await visit.drawn(
         "table.html",
         table=table,
         rows=rows[begin : begin + PAGE_ROWS],
@@ -132,7 +132,7 @@ async def explain(visit: Visit) -> Response:
         except Refused as refused:
             wrong, status = str(refused), HTTPStatus(refused.status)
     considered = values.pop("considered", [])
-    return visit.page(
+    return await visit.drawn(
         "explain.html",
         status,
         box=box,
@@ -148,7 +148,7 @@ async def explain(visit: Visit) -> Response:
 
 async def preview(visit: Visit) -> Response:
     """What a reload would change."""
-    return _reload_page(visit, await visit.services.tables.preview(), HTTPStatus.OK)
+    return await _reload_page(visit, await visit.services.tables.preview(), HTTPStatus.OK)
 
 
 async def reload(visit: Visit) -> Response:
@@ -158,23 +158,23 @@ async def reload(visit: Visit) -> Response:
     service = visit.services.tables
     seen = await service.preview()
     if seen.faults:
-        return _reload_page(visit, seen, HTTPStatus.CONFLICT, "tables.refused", reason)
+        return await _reload_page(visit, seen, HTTPStatus.CONFLICT, "tables.refused", reason)
     if (seen.was, seen.version) != (was, version):
-        return _reload_page(visit, seen, HTTPStatus.CONFLICT, "tables.moved", reason)
+        return await _reload_page(visit, seen, HTTPStatus.CONFLICT, "tables.moved", reason)
     if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
-        return _reload_page(visit, seen, HTTPStatus.BAD_REQUEST, "tables.reason_wanted", reason)
+        return await _reload_page(visit, seen, HTTPStatus.BAD_REQUEST, "tables.reason_wanted", reason)
     await visit.note("tables.reload", version, reason)  # first: what cannot be written down is not done
     done = await service.reload(was, version)
     if not done.applied and was != version:
-        return _reload_page(visit, done, HTTPStatus.CONFLICT, "tables.moved", reason)
+        return await _reload_page(visit, done, HTTPStatus.CONFLICT, "tables.moved", reason)
     return RedirectResponse(f"/tables?reloaded={version}", HTTPStatus.SEE_OTHER)
 
 
-def _reload_page(
+async def _reload_page(
     visit: Visit, reloaded: Reloaded, status: HTTPStatus, problem: str = "", reason: str = ""
 ) -> Response:
     shown = [_masked(change) for change in reloaded.changes[:SHOWN_CHANGES]]
-    return visit.page(
+    return await visit.drawn(
         "reload.html",
         status,
         back="/tables/reload",
