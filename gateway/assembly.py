@@ -68,7 +68,7 @@ from gateway.processing.resends import Resends
 from gateway.processing.upkeep import Upkeep
 from gateway.secrets import HashCost, Hasher, generate_password
 from gateway.settings import Settings
-from gateway.storage.contract import Store
+from gateway.storage.contract import StorageError, Store
 from gateway.storage.engines import open_reader, open_store
 from gateway.storage.nodes import SharedStore
 from gateway.storage.reader import Reader
@@ -133,7 +133,7 @@ class Assembly:
         telemetry = begin(self.settings, self._node, self._clock, self.metrics.tally.spans, opened)
         self._observers = [*self.metrics.observers, *telemetry, *self._observers]
         self.observer = together([event_log, *self._observers])
-        self.store = self._open_store()
+        self.store = await self._open_store()
         name, store = self.settings.node.name, self.store
         self._shared = store if name is not None and isinstance(store, SharedStore) else None
         opened.push_async_callback(self.store.close)
@@ -148,12 +148,18 @@ class Assembly:
         self._build_pipeline(hasher)
         opened.callback(self.actions.close)
 
-    def _open_store(self) -> Store:
-        """In a file, or as one node of several."""
+    async def _open_store(self) -> Store:
+        """In a file; or as one node of several, beside the loop: a server may take its time."""
         storage, node, opener = self.settings.storage, self.settings.node, self._environment.open_store
         if storage.in_file:
             return opener(storage.path)
-        return opener(storage.url, node.name or "", node.lease)
+        opening = asyncio.create_task(asyncio.to_thread(opener, storage.url, node.name or "", node.lease))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StorageError):  # nobody waits for it any more
+                await (await opening).close()
+            raise
 
     def _build_relays(self, opened: contextlib.AsyncExitStack) -> None:
         """Who is told what happens."""

@@ -10,6 +10,7 @@ from shutil import copy
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from gateway.app import Gateway
@@ -62,6 +63,28 @@ async def two(folder: Path, **account: Any) -> AsyncIterator[tuple[Gateway, Gate
         logs = [folder / name / "gateway.log" for name in ("east", "west")]
         await until(lambda: all("node.joined" in events(log) for log in logs), "the other node")
         yield east, west
+
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM node%'"
+
+
+async def test_a_start_leaves_the_loop_to_others(tmp_path: Path) -> None:
+    """Another gateway in the same loop may be about to release the rows that the start waits for."""
+    server, schema = shared(), schema_of(tmp_path)
+    async with inside(node(tmp_path, "east")):
+        (tmp_path / "key").mkdir()
+        copy(tmp_path / "east" / "fetion.key", tmp_path / "key")
+        with psycopg.connect(server.url(schema)) as other:
+            other.execute("SELECT FROM node FOR UPDATE")
+
+            async def start() -> None:
+                async with inside(node(tmp_path, "west")):
+                    pass
+
+            west = asyncio.create_task(start())
+            await until(lambda: server.execute(_WAITING)[0][0] or west.done(), "the start to wait")
+            other.rollback()
+            await west
 
 
 async def test_a_reply_leaves_at_the_node_whose_receiver_asks_for_it(tmp_path: Path) -> None:
