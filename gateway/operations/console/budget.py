@@ -16,8 +16,8 @@ class Bounds(NamedTuple):
     longest: float
 
 
-QUIET: Final = Bounds(share=0.5, saved=0.5, longest=0.3)
-BUSY: Final = Bounds(share=0.03, saved=0.05, longest=1.0)
+QUIET: Final = Bounds(share=0.25, saved=0.5, longest=0.3)
+BUSY: Final = Bounds(share=0.03, saved=0.05, longest=3.0)
 """While the event loop is busy: SMS come first."""
 OWED: Final = 1.0
 """Seconds that are owed at most."""
