@@ -35,8 +35,8 @@ MARKUP: Final = (
 WORKED_OUT: Final = str(7777 * 7)
 """What a page has on it where the text of somebody was taken for a template."""
 EVERYTHING: Final = "".join(MARKUP)
-REASON: Final = f"{EVERYTHING[:150]}{TURNED}"
-"""Ends as EVERYTHING does, and is no longer than the reason of an action may be."""
+REASON: Final = "".join(MARKUP[:3])[:200]
+"""As long as the reason of an action may be."""
 LONGEST: Final = NAME + 10_000 * "W"
 CONFIG: Final[Mapping[str, Any]] = {
     **PHONES,
