@@ -1,6 +1,7 @@
 """What somebody hostile writes wherever a gateway takes something from a stranger, and how to see in a
 browser that it stays text."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +10,8 @@ from urllib.parse import quote
 from playwright.async_api import ConsoleMessage, Dialog, Page, Request
 
 from gateway.simulator.handset import Account, Centre
-from gateway.smpp.pdus import BindTransceiver, Pdu, SubmitSm
+from gateway.smpp.pdu import Pdu
+from gateway.smpp.pdus import BindTransceiver, SubmitSm
 from gateway.testing import RunningGateway
 from tests.browsing.rig import OVERFLOW
 from tests.browsing.sample import ALICE, BOB
@@ -90,6 +92,12 @@ def write_tables(folder: Path, shipped: Path) -> None:
     (folder / "appendix8.yaml").write_text(text.replace(ground, f"ground: '{written}'"), "utf-8")
 
 
+async def centre_of(gateway: RunningGateway) -> Centre:
+    """Bind under a name that nobody good has."""
+    where = Account(gateway.account.host, gateway.account.port, SYSTEM_ID, "fetion16")
+    return await Centre.connect(where, [ALICE, BOB])
+
+
 async def plant(gateway: RunningGateway) -> tuple[str, ...]:
     """Everything that a stranger can write: addresses, names, texts, passwords, of handsets and of binds.
 
@@ -100,15 +108,19 @@ async def plant(gateway: RunningGateway) -> tuple[str, ...]:
     await writes(gateway, BEN, "KTFX")
     await writes(gateway, ANN, f"HY#{BEN}#{NAME}")
     worst = [(await writes(gateway, ANN, EVERYTHING)).message_id]
-    where = Account(gateway.account.host, gateway.account.port, SYSTEM_ID, "fetion16")
-    async with await Centre.connect(where, [ALICE, BOB]) as centre:
+    async with await centre_of(gateway) as centre:
         alice = centre.handsets[ALICE]
         for text in ("KTFX", f"NC#{NAME}", f"P{NAME}"):
             await alice.send(text, "161")
         worst.append(await alice.send(EVERYTHING, "161"))
         worst.append(await alice.send(LONGEST, "161"))
-        worst.append(await alice.send(EVERYTHING, f"12520{BOB}"))
-        await gateway.settle()
+        bob = centre.handsets[BOB]
+        await bob.send("KTFX", "161")
+        await alice.send(f"HY#{BOB}#{NAME}", "161")
+        question = await bob.expect(re.escape(NAME))
+        await bob.send("是", question.sender)
+        worst.append(await alice.send(MARKUP[1], f"12520{BOB}"))
+        await bob.expect(re.escape(MARKUP[1]))
     await refused(gateway, BindTransceiver(system_id=NAME + "'\"{{1}}", password=NAME, sequence_number=1))
     for source, destination in ((NAME, "161"), (ALICE, "16' q x='<u q>"), ("<svg q>", NAME)):
         sms = SubmitSm(
