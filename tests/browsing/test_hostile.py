@@ -88,7 +88,7 @@ async def test_what_is_stored_stays_text(
     ids = await plant(gateway)
     page, watcher, where = await watched(real_browser, gateway, language)
     customer = await act(page, where, watcher)
-    for number in ids[-2:]:
+    for number in ids[1:3]:
         await open_text(page, where, watcher, number)
     for path in (*SHOWING, customer, f"/messages/{ids[0]}", f"/phones/{ANN}?with={BEN}"):
         await watcher.opens(path)
