@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.channels.contract import CannotSend, Enquiry, Told
+from gateway.channels.contract import CannotSend
+from gateway.channels.local import LocalBind
 from gateway.errors import Refusal, Verdict
 from gateway.message import OPERATOR, MobileTerminated, number_of
 
@@ -47,47 +48,19 @@ class Executed:
 Answer = Executed | Refusal | NotKnown
 
 
-class OperatorBind:
-    """Stands where an SMS has its bind (gateway.channels.contract.Bind), for one action. Nothing leaves here.
+class OperatorBind(LocalBind):
+    """Stands where an SMS has its bind, for one action. Nothing leaves here.
 
     over: called when nothing more will be done with the action.
     """
 
-    __slots__ = (
-        "account",
-        "action",
-        "answer",
-        "held",
-        "held_answers",
-        "if_unanswered",
-        "link",
-        "messages_in",
-        "messages_out",
-        "number",
-        "over",
-        "peer",
-        "reply_on",
-        "response_timeout",
-    )
+    __slots__ = ("action", "answer", "over")
 
     def __init__(self, action: Action, number: int, over: Callable[["OperatorBind"], None]) -> None:
+        super().__init__(number, OPERATOR, action.remote, response_timeout=PATIENCE, if_unanswered="wait")
         self.action = action
         self.answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.over = over
-        self.number = number
-        self.account = OPERATOR
-        self.link = ""
-        self.reply_on = 0
-        self.peer = action.remote
-        self.response_timeout = PATIENCE
-        self.messages_in = self.messages_out = 0
-        self.if_unanswered = "wait"
-        self.held = self.held_answers = 0
-
-    @property
-    def receipts(self) -> None:
-        """None are asked for."""
-        return
 
     @property
     def closed(self) -> bool:
@@ -103,26 +76,6 @@ class OperatorBind:
     def room(self) -> int:
         """None."""
         return 0
-
-    @property
-    def mark(self) -> int:
-        """Every answer is read at once."""
-        return 0
-
-    def has_read(self, mark: int, moment: float) -> bool:
-        """It has."""
-        del mark, moment
-        return True
-
-    def asks_for(self, msisdn: str) -> int | None:
-        """For nobody."""
-        del msisdn
-        return None
-
-    def given_id(self, message_id: str, origin: object = None) -> str:
-        """The same."""
-        del origin
-        return message_id
 
     def accept(self, origin: object, message_id: str) -> None:
         """The action is executed and stored."""
@@ -144,9 +97,6 @@ class OperatorBind:
         del reason
         if not self.answer.done():
             self.answer.set_result(NotKnown(NOT_KNOWN))
-
-    def tell(self, enquiry: Enquiry, told: Told) -> None:
-        """Nobody asks."""
 
     def send(self, sms: MobileTerminated, now: float) -> None:
         """Nothing leaves here. Raises CannotSend."""

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Final
 
-from gateway.channels.contract import ChannelOwner, Enquiry, Inbound, Loss, Told
+from gateway.channels.contract import ChannelOwner, Inbound, Loss
+from gateway.channels.local import LocalBind
 from gateway.channels.phones.conversations import Conversations, PhoneSms, State
 from gateway.errors import Verdict
 from gateway.message import MobileTerminated, message_id
@@ -23,6 +24,8 @@ UNDER_WAY: Final = 10
 """SMS of one phone that may wait for their answer."""
 WINDOW: Final = 100
 """SMS that may be unanswered on the bind."""
+RESPONSE_TIMEOUT: Final = 60.0
+"""Seconds after which an SMS to a phone counts as unanswered."""
 _UCS2: Final = 8
 _DIALLED: Final = frozenset("0123456789+*#")
 _LONGEST_NUMBER: Final = 21
@@ -74,23 +77,15 @@ class Text:
 TEXT: Final = Text()
 
 
-class PhonesBind:
-    """A Bind (gateway.channels.contract)."""
-
-    account: str = PHONES_ACCOUNT
-    link: str = ""
-    peer: str = "console"
-    reply_on: int = 0
-    response_timeout: float = 60.0
-    if_unanswered: str = "repeat"
-    receipts = None
-    mark: int = 0
+class PhonesBind(LocalBind):
+    """The phones of a page, as one bind."""
 
     def __init__(self, channel: "PhonesChannel", number: int, window: int, *, receives: bool) -> None:
-        self.number = number
+        super().__init__(
+            number, PHONES_ACCOUNT, "console", response_timeout=RESPONSE_TIMEOUT, if_unanswered="repeat"
+        )
         self.receives = receives
         self.closed = False
-        self.messages_in = self.messages_out = self.held = self.held_answers = 0
         self.waiting: dict[int, PhoneSms] = {}  # came from phones and are not answered, by serial
         self.unanswered: dict[int, MobileTerminated] = {}  # by number, oldest first
         self._channel = channel
@@ -103,21 +98,6 @@ class PhonesBind:
         """Free places of the window."""
         return self._window - len(self.unanswered)
 
-    def has_read(self, mark: int, moment: float) -> bool:
-        """A phone reads at once."""
-        del mark, moment
-        return True
-
-    def asks_for(self, msisdn: str) -> int | None:
-        """For nobody in particular: its account has the SMS of phones and no others."""
-        del msisdn
-        return None
-
-    def given_id(self, message_id: str, origin: object = None) -> str:
-        """As it is."""
-        del origin
-        return message_id
-
     def accept(self, origin: object, message_id: str) -> None:
         """Sent."""
         self._queued.append((self._answer, (origin, State.SENT, message_id, None)))
@@ -126,9 +106,6 @@ class PhonesBind:
         """Failed."""
         self._queued.append((self._answer, (origin, State.FAILED, "", verdict)))
         return verdict.name
-
-    def tell(self, enquiry: Enquiry, told: Told) -> None:
-        """A phone asks nothing."""
 
     def send(self, sms: MobileTerminated, now: float) -> None:
         """To its phone."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
@@ -11,16 +11,15 @@ from gateway.errors import Refusal, Verdict
 from gateway.message import BY, message_id
 from gateway.operations.console.customers.saying import refused
 from gateway.operations.console.page import Visit
+from gateway.operations.console.reasons import LONGEST_REASON, is_reason
 from gateway.processing.operator_bind import Action, Executed, NotKnown
 from gateway.storage.contract import StorageError
 from gateway.storage.reader import JournalRecord
 
-LONGEST_REASON: Final = 200
 
-
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("has characters that cannot be shown: write one line of text")
+def _reason(text: str) -> str:
+    if not is_reason(text):
+        raise ValueError(f"is no reason: write one line of 1 to {LONGEST_REASON} characters that can be seen")
     return text
 
 
@@ -33,7 +32,7 @@ def _known(name: str) -> str:
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_REASON),
-    AfterValidator(_one_line),
+    AfterValidator(_reason),
 ]
 
 

@@ -24,6 +24,7 @@ from gateway.operations.console.messages.searching import PER_PAGE, Results, sea
 from gateway.operations.console.messages.showing import ShownSms, Sight, shown_sms
 from gateway.operations.console.messages.wording import Wording
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
+from gateway.operations.console.reasons import LONGEST_REASON, is_reason
 from gateway.operations.console.rights import Right
 from gateway.operations.console.streams import stream
 from gateway.operations.timeline.records import utc
@@ -31,8 +32,6 @@ from gateway.operations.timeline.steps import Life
 from gateway.storage.contract import StorageError
 from gateway.storage.reader import ENDLESS, Reader, Wanted
 
-REASON: Final = 200
-"""Characters of a reason at most."""
 OPENED: Final = "opened"
 SEARCHED_FOR: Final = "searched"
 """Actions in the audit."""
@@ -63,8 +62,9 @@ async def show_opened(visit: Visit) -> Response:
     number = _number(visit, visit.request.path_params["id"])
     sms = await _seen(visit, await _life(visit))
     reason = (await visit.form()).get("reason", "").strip()
-    if not 0 < len(reason) <= REASON:
-        return await _page(visit, sms, HTTPStatus.BAD_REQUEST, visit.text("messages.bad_reason", most=REASON))
+    if not is_reason(reason):
+        why = visit.text("messages.bad_reason", most=LONGEST_REASON)
+        return await _page(visit, sms, HTTPStatus.BAD_REQUEST, why)
     try:
         await visit.note(OPENED, message_id(number), reason)
     except StorageError as error:
@@ -132,7 +132,9 @@ def _number(visit: Visit, text: str) -> int:
     try:
         return number_of(text)
     except ValueError as error:
-        raise Refused(HTTPStatus.NOT_FOUND, visit.text("messages.bad_id", value=text[:REASON])) from error
+        raise Refused(
+            HTTPStatus.NOT_FOUND, visit.text("messages.bad_id", value=text[:LONGEST_REASON])
+        ) from error
 
 
 async def _life(visit: Visit) -> Life:
@@ -210,7 +212,12 @@ async def _found(
 
 async def _page(visit: Visit, sms: ShownSms, status: int = HTTPStatus.OK, why: str = "") -> Response:
     return await visit.drawn(
-        "messages_one.html", status, back=visit.request.url.path, why=why, most=REASON, **_values(visit, sms)
+        "messages_one.html",
+        status,
+        back=visit.request.url.path,
+        why=why,
+        most=LONGEST_REASON,
+        **_values(visit, sms),
     )
 
 

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from commands.tables import Tables
 from gateway.operations.console.page import Page, Section, Visit
+from gateway.operations.console.reasons import LONGEST_REASON, is_reason
 from gateway.operations.console.refused import Refused
 from gateway.operations.console.rights import Right, Viewer
 from gateway.operations.console.tables.explained import (
@@ -36,7 +37,6 @@ PAGE_ROWS: Final = 200
 """Rows on one page of a table."""
 SHOWN_CHANGES: Final = 500
 LONGEST_FIND: Final = 100
-LONGEST_REASON: Final = 200
 LONGEST_FORM: Final = 16_384
 """Octets of the form of a reload."""
 _MOBILE: Final = re.compile(r"\b(1\d{2})\d{4}(\d{4})\b")
@@ -161,7 +161,7 @@ async def reload(visit: Visit) -> Response:
         return await _reload_page(visit, seen, HTTPStatus.CONFLICT, "tables.refused", reason)
     if (seen.was, seen.version) != (was, version):
         return await _reload_page(visit, seen, HTTPStatus.CONFLICT, "tables.moved", reason)
-    if not reason or len(reason) > LONGEST_REASON or not reason.isprintable():
+    if not is_reason(reason):
         return await _reload_page(visit, seen, HTTPStatus.BAD_REQUEST, "tables.reason_wanted", reason)
     await visit.note("tables.reload", version, reason)  # first: what cannot be written down is not done
     done = await service.reload(was, version)
