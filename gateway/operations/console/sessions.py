@@ -79,6 +79,7 @@ class Sessions:
         self._hasher = Hasher(cost, workers=1, waiting=8)
         self._guesses = Guesses(clocks.monotonic)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._changes = 0  # of accounts and sessions: what was read before one is not remembered behind it
         self._nobodys = ""
 
     @property
@@ -147,6 +148,7 @@ class Sessions:
 
     def forget(self, name: str) -> None:
         """An account has changed: ask the store again."""
+        self._changes += 1
         for digest in [key for key, known in self._known.items() if known.account.name == name]:
             del self._known[digest]
 
@@ -180,11 +182,15 @@ class Sessions:
         if known is not None and now < known.until:
             return known
         self._known.pop(digest, None)
+        changes = self._changes
         session = await self._store.session(digest)
         account = session and await self._store.account(session.account)
         if session is None or account is None:
             return None
-        known = self._known[digest] = _Known(session, account, now + BELIEVED)
+        known = _Known(session, account, now + BELIEVED)
+        if changes != self._changes:
+            return known
+        self._known[digest] = known
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return known
@@ -257,6 +263,7 @@ class Sessions:
     async def _end(self, digests: list[bytes]) -> None:
         if digests:
             await self._store.end_sessions(digests)
+            self._changes += 1
         for digest in digests:
             self._known.pop(digest, None)
 

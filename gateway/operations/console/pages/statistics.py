@@ -28,6 +28,8 @@ from gateway.storage.reader import Reader
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV: Final = "text/csv; charset=utf-8"
+EXPORTED: Final = "exported"
+"""Action in the audit. Its subject is the name of the file: report, period, days and province."""
 
 
 class StatisticsPages:
@@ -117,6 +119,7 @@ class StatisticsPages:
 
         content = await visit.services.read(work, paced=True)
         name = f"{report.id}_{_file_name(question)}.{ending}"
+        await visit.note(EXPORTED, name)  # what cannot be written down does not leave
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type=media, headers=headers)
 
