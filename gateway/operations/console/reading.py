@@ -45,8 +45,7 @@ class Reading:
         Raises Refused 503 if too many wait, and if the store cannot be read now.
         """
         if not self._places.acquire(blocking=False):
-            reason = "too many pages read the store at this moment: try again in some seconds"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.too_many_read")
         try:
             if paced:
                 await self._budget.turn()
@@ -56,14 +55,13 @@ class Reading:
             raise
         except RuntimeError as error:  # closed
             self._places.release()
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the gateway stops") from error
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.stopping") from error
         # A visitor who goes away frees the place only when his reading has ended.
         job.add_done_callback(lambda _: self._places.release())
         try:
             return await asyncio.wrap_future(job)
         except StoreUnusable as error:
-            reason = "the store cannot be read now: try again in some seconds; the log says why"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.not_readable") from error
 
     def close(self) -> None:
         """Begin no reading any more; what is being read ends by itself."""

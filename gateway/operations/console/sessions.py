@@ -216,8 +216,7 @@ class Sessions:
         pause = self._guesses.pause(name, remote)
         if pause > 0:
             self._observer.console_login_failed(_told(name), remote, "too many failures")
-            reason = f"too many failures: try again in {ceil(pause)} s"
-            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, reason)
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "login.later", seconds=ceil(pause))
         self._guesses.failed(name, remote)
         try:
             account = await self._store.account(name) if NAME.fullmatch(name) else None
@@ -227,7 +226,7 @@ class Sessions:
             raise
         if account is None or account.disabled or not right:
             self._observer.console_login_failed(_told(name), remote, "wrong name or password")
-            raise Refused(HTTPStatus.UNAUTHORIZED, "the name or the password is wrong")
+            raise Refused(HTTPStatus.UNAUTHORIZED, "login.wrong")
         self._guesses.succeeded(name, remote)
         return account
 
@@ -238,15 +237,13 @@ class Sessions:
                 hashed, password = "", ""
             return await self._hasher.verify(hashed or self._nobodys, password)
         except Busy as error:
-            reason = "too many people log in at this moment: try again in some seconds"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "login.busy") from error
 
     async def _hash(self, password: str) -> str:
         try:
             return await self._hasher.hash(password)
         except Busy as error:
-            reason = "too many people log in at this moment: try again in some seconds"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "login.busy") from error
 
     # Sessions
 
