@@ -33,6 +33,7 @@ from gateway.storage.reader import ENDLESS, Reader, Wanted
 
 REASON: Final = 200
 """Characters of a reason at most."""
+API: Final = "/api/"
 OPENED: Final = "opened"
 SEARCHED_FOR: Final = "searched"
 """Actions in the audit."""
@@ -153,7 +154,9 @@ async def _seen(visit: Visit, life: Life, *, opened: bool = False) -> ShownSms:
 
 
 def _shown(visit: Visit, life: Life, number: int, *, opened: bool = False) -> ShownSms | None:
-    return shown_sms(life, number, _sight(visit), visit.services.lives.limits, opened=opened)
+    language = "en" if visit.request.url.path.startswith(API) else visit.language
+    limits = visit.services.lives.limits
+    return shown_sms(life, number, _sight(visit), limits, opened=opened, language=language)
 
 
 def _is_gone(reader: Reader, number: int) -> bool:
