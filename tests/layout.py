@@ -103,6 +103,8 @@ LIBRARIES: dict[str, frozenset[str]] = {
     "gateway.storage.postgresql": frozenset({"orjson", "psycopg"}),
     "gateway.operations.control": frozenset({"orjson"}),
     "gateway.operations.console": frozenset({"starlette", "jinja2", "yaml", "pydantic"}),
+    "gateway.operations.phrases": frozenset({"yaml"}),
+    "gateway.operations.timeline": frozenset({"yaml"}),
     "gateway.operations.console.statistics.xlsx_file": frozenset({"xlsxwriter"}),
     "gateway.operations.metrics.exposition": frozenset({"prometheus_client"}),
     "gateway.operations.console.server": frozenset({"uvicorn"}),

@@ -232,6 +232,12 @@ COMMANDS = (
     ),
     Entry("user list", "show the accounts of the console", "user list --json", "gateway.cli.user:user_list"),
     Entry(
+        "user change",
+        "give an account another role or province, and log it out",
+        "user change ada --role reader --province 200",
+        "gateway.cli.user:user_change",
+    ),
+    Entry(
         "user password",
         "give an account another password, and log it out",
         "user password ada",

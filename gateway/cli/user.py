@@ -1,4 +1,4 @@
-"""`user add|list|password|disable|enable|remove|token`: accounts of the console (docs/console.md).
+"""`user add|list|change|password|disable|enable|remove|token`: accounts of the console (docs/console.md).
 
 A running gateway is asked over its control socket, and what an account has lost ends at once. Without one the
 store is opened. A password is typed, or is the first line of standard input; only its hash leaves this
@@ -168,6 +168,17 @@ def _of_account(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _of_change(parser: argparse.ArgumentParser) -> None:
+    roles = [each.value for each in Role]
+    parser.add_argument("--role", default="", choices=roles, help="what it may do (default: as it is)")
+    parser.add_argument(
+        "--province",
+        default="",
+        metavar="CODE",
+        help=f"the only province that it sees, {HEADQUARTERS} for all (default: as it is)",
+    )
+
+
 def _of_token(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token", required=True, metavar="NAME", help="what the token is called")
     parser.add_argument("--days", default="365", metavar="N", help="for how long it is valid (default: 365)")
@@ -179,6 +190,12 @@ user_add = UserCommand(
     _of_account,
     lambda args: {"role": args.role, "province": args.province, **_hashed(args)},
     "{name} may log in",
+)
+user_change = UserCommand(
+    "change",
+    _of_change,
+    lambda args: {"role": args.role, "province": args.province},
+    "{name} is changed, and is logged out; its tokens have the new rights",
 )
 user_password = UserCommand("password", _nothing, _hashed, "{name} has another password, and is logged out")
 user_disable = UserCommand("disable", _nothing, lambda _: {}, "{name} is disabled, and is logged out")

@@ -15,6 +15,7 @@ from gateway.operations.slices import Slices
 from gateway.tables.differences import Change, differences
 from routing.tablefile import TableError
 
+STOPPING: Final = "the gateway is stopping: its next start reads the tables"
 AT_ONCE: Final = 200
 """Changes that are sent together."""
 
@@ -76,7 +77,7 @@ class TableReloads:
                 others nothing is put in force. None: whatever the files are.
         """
         if self._stopping():
-            raise CommandRefused("the gateway is stopping: its next start reads the tables")
+            raise CommandRefused(STOPPING)
         if self._reloading:
             raise CommandRefused(
                 "another reload is under way: wait for its end; if it has none, the disk of the tables does"
@@ -108,7 +109,7 @@ class TableReloads:
     ) -> list[Item]:
         """Swap the tables, unless it is only asked what would change. Says it."""
         if self._stopping():
-            raise CommandRefused("the gateway is stopping: its next start reads the tables")
+            raise CommandRefused(STOPPING)
         applied = apply and new.version != old.version
         if applied:
             self._in_force.tables = new

@@ -37,6 +37,19 @@ async def test_accounts_of_a_running_gateway(
         _, out, _ = await ask(capsys, config, "user", "list")
         assert out.splitlines()[0].split()[:4] == ["NAME", "ROLE", "PROVINCE", "STATE"]
         assert out.splitlines()[1].split()[-1] == "grafana"
+        change = ("user", "change", "ada")
+        assert (await ask(capsys, config, *change, "--role", "reader"))[0] == 0
+        assert (await ask(capsys, config, *change, "--province", "000"))[0] == 0
+        account = json.loads((await ask(capsys, config, "user", "list", "--json"))[1])
+        assert (account["role"], account["province"], account["tokens"]) == ("reader", "000", ["grafana"])
+        for options, reason in (
+            ((), "nothing would change: give --role, --province or both"),
+            (("--province", "999"), "is no province of the tables"),
+        ):
+            code, _, err = await ask(capsys, config, *change, *options)
+            assert (code, reason in err) == (1, True)
+        code, _, err = await ask(capsys, config, "user", "change", "bob", "--role", "reader")
+        assert (code, "there is no account 'bob'" in err) == (1, True)
         assert (await ask(capsys, config, "user", "disable", "ada"))[0] == 0
         assert await gateway.store.sessions("ada") == []
         code, _, err = await ask(capsys, config, "user", "token", "ada", "--token", "grafana")
@@ -47,7 +60,8 @@ async def test_accounts_of_a_running_gateway(
         assert (code, "there is no account 'ada'" in err) == (1, True)
         actions = [entry.action for _, entry in await gateway.store.audit(1 << 62, 100)]
         assert actions[::-1] == [
-            *("account added", "token", "account disabled", "account enabled", "account removed")
+            *("account added", "token", "account changed", "account changed"),
+            *("account disabled", "account enabled", "account removed"),
         ]
     written = json.dumps(lines(tmp_path / "gateway.log"))
     assert PASSWORD not in written
@@ -66,9 +80,12 @@ async def test_accounts_without_a_gateway(
     assert (await ask(capsys, config, "user", "add", "ada", "--role", "reader"))[0] == 0
     types(monkeypatch, f"{PASSWORD}!")
     assert (await ask(capsys, config, "user", "password", "ada"))[0] == 0
+    change = ("user", "change", "ada", "--role", "operator", "--province", "200")
+    assert (await ask(capsys, config, *change))[0] == 0
     async with inside(config) as gateway:
         account = await gateway.store.account("ada")
         assert account is not None
+        assert (account.role, account.province) == ("operator", "200")
         assert account.password.startswith("$argon2id$")
 
 

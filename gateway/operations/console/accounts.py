@@ -58,6 +58,7 @@ class Users:
         return {
             "user_list": self.list,
             "user_add": self.add,
+            "user_change": self.change,
             "user_password": self.password,
             "user_disable": self.disable,
             "user_enable": self.enable,
@@ -86,16 +87,23 @@ class Users:
             raise AccountFault(
                 f"{name!r} is no name: up to 32 small letters, digits and . _ -, a letter or digit first"
             )
-        if role not in set(Role):
-            raise AccountFault(f"there is no role {role!r}: {', '.join(Role)}")
-        if province != HEADQUARTERS and province not in self.provinces():
-            raise AccountFault(
-                f"{province!r} is no province of the tables: its code, or {HEADQUARTERS} for headquarters"
-            )
+        self._check(role, province)
         if await self.store.account(name) is not None:
             raise AccountFault(f"{name} is there already: user password gives it another password")
         account = Account(name, _checked(hashed), role, province, self.now_ms())
         return await self._put(account, "account added", f"{role} {province}")
+
+    async def change(self, name: str, role: str, province: str) -> str:
+        """Give it another role, another province, or both; "" leaves one as it is.
+
+        Its browsers are logged out; a token has the rights of the account, so it has the new ones.
+        """
+        if not role and not province:
+            raise AccountFault("nothing would change: give --role, --province or both")
+        account = await self._account(name)
+        account = account._replace(role=role or account.role, province=province or account.province)
+        self._check(account.role, account.province)
+        return await self._put(account, "account changed", f"{account.role} {account.province}")
 
     async def password(self, name: str, hashed: str) -> str:
         """Set a password; its browsers are logged out."""
@@ -139,6 +147,15 @@ class Users:
         await self.store.put_session(Session(digest_of(secret), name, token, now, now, ends))
         await self._note("token", name, token)
         return secret
+
+    def _check(self, role: str, province: str) -> None:
+        """Raises AccountFault for a role or a province that there is not."""
+        if role not in set(Role):
+            raise AccountFault(f"there is no role {role!r}: {', '.join(Role)}")
+        if province != HEADQUARTERS and province not in self.provinces():
+            raise AccountFault(
+                f"{province!r} is no province of the tables: its code, or {HEADQUARTERS} for headquarters"
+            )
 
     async def _account(self, name: str) -> Account:
         account = await self.store.account(name)

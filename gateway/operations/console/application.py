@@ -19,7 +19,8 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.operations.console.api.errors import other_methods
 from gateway.operations.console.hosts import Hosts, same_origin
 from gateway.operations.console.pace import Pace, Turns
-from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
+from gateway.operations.console.page import Kind, Page, Section, Visit
+from gateway.operations.console.refused import Refused, Said
 from gateway.operations.console.rendering import LANGUAGES, Rendering
 from gateway.operations.console.rights import Role, Viewer
 from gateway.operations.console.services import Services
@@ -92,15 +93,14 @@ class Application:
         request = Request(scope)
         remote = self.services.sessions.remote(request)
         if not self._pace.allows(remote):
-            await PlainTextResponse("too many requests\n", HTTPStatus.TOO_MANY_REQUESTS, CLOSE)(
-                scope, receive, answer.send
-            )
+            said = self._plain(request, "too_fast")
+            await PlainTextResponse(said, HTTPStatus.TOO_MANY_REQUESTS, CLOSE)(scope, receive, answer.send)
             return
         server = scope.get("server") or ("", None)
         if not self._hosts.knows(request.headers.getlist("host"), server[0]):
             self.services.observer.console_refused("", scope["path"], remote, "foreign host")
-            reason = "this host is not known here: name it in console.names\n"
-            await PlainTextResponse(reason, HTTPStatus.MISDIRECTED_REQUEST)(scope, receive, answer.send)
+            said = self._plain(request, "foreign_host")
+            await PlainTextResponse(said, HTTPStatus.MISDIRECTED_REQUEST)(scope, receive, answer.send)
             return
         await self._guarded(scope, receive, answer)
 
@@ -138,8 +138,8 @@ class Application:
     async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """No page has that path."""
 
-        async def missing(visit: Visit) -> Response:
-            raise Refused(HTTPStatus.NOT_FOUND, visit.text("base.missing"))
+        async def missing(_: Visit) -> Response:
+            raise Refused(HTTPStatus.NOT_FOUND, "base.missing")
 
         kind = Kind.API if scope["path"].startswith(API) else Kind.PAGE
         answer = self._endpoint(Page(scope["path"], missing, None, kind))
@@ -165,11 +165,10 @@ class Application:
             except Refused as refused:
                 if isinstance(refused.__cause__, StorageError):
                     self._tell(page, visit, refused.__cause__)
-                return self._refuse(page, visit, refused.status, str(refused))
+                return self._refuse(page, visit, refused)
             except StorageError as error:
                 self._tell(page, visit, error)
-                reason = "the store cannot be used now: try again in some seconds; the log says why"
-                return self._refuse(page, visit, HTTPStatus.SERVICE_UNAVAILABLE, reason)
+                return self._refuse(page, visit, Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.no_store"))
 
         return answer
 
@@ -179,8 +178,7 @@ class Application:
             return
         wait = self._turns.wait()
         if wait is None:
-            reason = "too many pages are asked for at this moment: try again in some seconds"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.too_many")
         if wait > 0:
             await asyncio.sleep(wait)
 
@@ -204,26 +202,38 @@ class Application:
             if page.kind is Kind.PAGE:
                 back = quote(visit.here if page.method == "GET" else "/")
                 return RedirectResponse(f"{LOGIN}?next={back}", HTTPStatus.SEE_OTHER)
-            return self._refuse(page, visit, HTTPStatus.UNAUTHORIZED, "log in, or send a token")
+            return self._refuse(page, visit, Refused(HTTPStatus.UNAUTHORIZED, "base.log_in"))
         if not viewer.may(page.right):
-            return self._forbid(page, visit, "lacks", name=viewer.name, right=page.right.value)
+            lacks = Said(f"base.right_{page.right}")
+            return self._forbid(page, visit, "lacks", name=viewer.name, right=lacks)
         return None
 
     def _tell(self, page: Page, visit: Visit, error: StorageError) -> None:
         """Say in the log why the store could not be used: visitors are not told places of this machine."""
         self.services.observer.console_refused(visit.viewer.name, page.path, visit.remote, str(error))
 
-    def _forbid(self, page: Page, visit: Visit, key: str, **values: str) -> Response:
-        """Refuse, with a text of base.yaml; the log and programs have it in English."""
-        reason = self._rendering.text("en", f"base.{key}", values)
-        self.services.observer.console_refused(visit.viewer.name, page.path, visit.remote, reason)
-        said = reason if page.kind is Kind.API else visit.text(f"base.{key}", **values)
-        return self._refuse(page, visit, HTTPStatus.FORBIDDEN, said)
+    def _forbid(self, page: Page, visit: Visit, key: str, **values: object) -> Response:
+        """Refuse, with a text of base.yaml; the log has it too."""
+        refused = Refused(HTTPStatus.FORBIDDEN, f"base.{key}", **values)
+        observer = self.services.observer
+        observer.console_refused(visit.viewer.name, page.path, visit.remote, refused.said(self._english))
+        return self._refuse(page, visit, refused)
 
-    def _refuse(self, page: Page, visit: Visit, status: int, reason: str) -> Response:
+    def _refuse(self, page: Page, visit: Visit, refused: Refused) -> Response:
+        """Say why; programs are told in English."""
         if page.kind is Kind.API:
-            return JSONResponse({"error": reason}, status)
-        return visit.page("refused.html", status, reason=reason, missing=status == HTTPStatus.NOT_FOUND)
+            return JSONResponse({"error": refused.said(self._english)}, refused.status)
+        missing = refused.status == HTTPStatus.NOT_FOUND
+        reason = refused.said(visit.text)
+        return visit.page("refused.html", refused.status, reason=reason, missing=missing)
+
+    def _english(self, key: str, **values: object) -> str:
+        return self._rendering.text("en", key, values)
+
+    def _plain(self, request: Request, key: str) -> str:
+        """A text of base.yaml as a line, for answers that need no template."""
+        language = "en" if request.url.path.startswith(API) else language_of(request)
+        return f"{self._rendering.text(language, f'base.{key}', {})}\n"
 
 
 class _Answer:
@@ -257,15 +267,14 @@ async def bounded(request: Request, most: int) -> Request:
     """Read a body. Gives a request that has it. Raises Refused for one that is longer, or not a length."""
     said = request.headers.get("content-length", "0")
     if not (said.isascii() and said.isdigit()):
-        raise Refused(HTTPStatus.BAD_REQUEST, "content-length is no number")
-    reason = f"longer than {most} octets: send less"
+        raise Refused(HTTPStatus.BAD_REQUEST, "base.bad_length")
     if int(said[:20]) > most:
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "base.too_large", most=most)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "base.too_large", most=most)
     whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def receive() -> Message:

@@ -83,15 +83,14 @@ class Visit:
         """
         kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/x-www-form-urlencoded":
-            reason = "send a form: content-type application/x-www-form-urlencoded"
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, reason)
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "base.no_form")
         try:
             text = (await self.request.body()).decode("ascii")
             pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MOST)
             if any("\0" in value for _, value in pairs):  # not every store keeps it
                 raise ValueError("NUL")
         except ValueError as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, "the form is not encoded as a browser does it") from error
+            raise Refused(HTTPStatus.BAD_REQUEST, "base.bad_form") from error
         return dict(pairs)
 
     async def note(self, action: str, subject: str, reason: str = "") -> None:

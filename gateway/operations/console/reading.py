@@ -52,8 +52,7 @@ class Reading:
         try:
             return await self.compute(reading, paced=paced)
         except StoreUnusable as error:
-            reason = "the store cannot be read now: try again in some seconds; the log says why"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.not_readable") from error
 
     async def compute(self, function: Callable[[], T], *, paced: bool = True) -> T:
         """Return what a function gives, in one of these threads. paced: as of read.
@@ -61,8 +60,7 @@ class Reading:
         Raises Refused 503 if too many wait.
         """
         if not self._places.acquire(blocking=False):
-            reason = "too many pages are asked for at this moment: try again in some seconds"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason)
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.too_many_read")
         try:
             if paced:
                 await self._budget.turn()
@@ -72,7 +70,7 @@ class Reading:
             raise
         except RuntimeError as error:  # closed
             self._places.release()
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the gateway stops") from error
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.stopping") from error
         # A visitor who goes away frees the place only when his reading has ended.
         job.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(job)

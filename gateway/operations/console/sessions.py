@@ -79,6 +79,7 @@ class Sessions:
         self._hasher = Hasher(cost, workers=1, waiting=8)
         self._guesses = Guesses(clocks.monotonic)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._changes = 0  # of accounts and sessions: what was read before one is not remembered behind it
         self._nobodys = ""
 
     @property
@@ -147,6 +148,7 @@ class Sessions:
 
     def forget(self, name: str) -> None:
         """An account has changed: ask the store again."""
+        self._changes += 1
         for digest in [key for key, known in self._known.items() if known.account.name == name]:
             del self._known[digest]
 
@@ -180,11 +182,15 @@ class Sessions:
         if known is not None and now < known.until:
             return known
         self._known.pop(digest, None)
+        changes = self._changes
         session = await self._store.session(digest)
         account = session and await self._store.account(session.account)
         if session is None or account is None:
             return None
-        known = self._known[digest] = _Known(session, account, now + BELIEVED)
+        known = _Known(session, account, now + BELIEVED)
+        if changes != self._changes:
+            return known
+        self._known[digest] = known
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return known
@@ -210,8 +216,7 @@ class Sessions:
         pause = self._guesses.pause(name, remote)
         if pause > 0:
             self._observer.console_login_failed(_told(name), remote, "too many failures")
-            reason = f"too many failures: try again in {ceil(pause)} s"
-            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, reason)
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "login.later", seconds=ceil(pause))
         self._guesses.failed(name, remote)
         try:
             account = await self._store.account(name) if NAME.fullmatch(name) else None
@@ -221,7 +226,7 @@ class Sessions:
             raise
         if account is None or account.disabled or not right:
             self._observer.console_login_failed(_told(name), remote, "wrong name or password")
-            raise Refused(HTTPStatus.UNAUTHORIZED, "the name or the password is wrong")
+            raise Refused(HTTPStatus.UNAUTHORIZED, "login.wrong")
         self._guesses.succeeded(name, remote)
         return account
 
@@ -232,15 +237,13 @@ class Sessions:
                 hashed, password = "", ""
             return await self._hasher.verify(hashed or self._nobodys, password)
         except Busy as error:
-            reason = "too many people log in at this moment: try again in some seconds"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "login.busy") from error
 
     async def _hash(self, password: str) -> str:
         try:
             return await self._hasher.hash(password)
         except Busy as error:
-            reason = "too many people log in at this moment: try again in some seconds"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "login.busy") from error
 
     # Sessions
 
@@ -257,6 +260,7 @@ class Sessions:
     async def _end(self, digests: list[bytes]) -> None:
         if digests:
             await self._store.end_sessions(digests)
+            self._changes += 1
         for digest in digests:
             self._known.pop(digest, None)
 

@@ -28,15 +28,17 @@ def stream(visit: Visit, events: Events) -> Response:
     The generator is closed when the browser goes away or reads too slowly, when the visitor has logged out or
     lost the right, and at the stop of the gateway. Where too many streams are open the answer is 503.
     """
-    return _Stream(_lines(visit, events), visit.services.streams, visit.viewer.name)
+    full = visit.text("base.too_many_live")
+    return _Stream(_lines(visit, events), visit.services.streams, visit.viewer.name, full)
 
 
 class _Stream(StreamingResponse):
-    def __init__(self, lines: AsyncGenerator[str, None], places: Places, holder: str) -> None:
+    def __init__(self, lines: AsyncGenerator[str, None], places: Places, holder: str, full: str) -> None:
         super().__init__(lines, media_type=MEDIA_TYPE)
         self._lines = lines
         self._places = places
         self._holder = holder
+        self._full = full
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, if there is a place."""
@@ -46,7 +48,7 @@ class _Stream(StreamingResponse):
                     await super().__call__(scope, receive, send)
                 return
         # An EventSource does not come again by itself after this status: the page stays as it is.
-        full = PlainTextResponse("too many live pages are open: close some", HTTPStatus.SERVICE_UNAVAILABLE)
+        full = PlainTextResponse(self._full, HTTPStatus.SERVICE_UNAVAILABLE)
         await full(scope, receive, send)
 
 

@@ -23,51 +23,14 @@ from gateway.message import (
     short_id,
 )
 from gateway.operations.timeline.records import state_of, utc
+from gateway.operations.timeline.sentences import Sentence, Told, Words, named, texts, written
 from gateway.outbound.attempts import LATE, TWICE
 from gateway.outbound.waiting import moved_to
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
 
-FORWARDED: Final = (
-    "it goes to the system of the province over MQTT, which may answer (docs/province-system.md)"
-)
-_MINUTE: Final = "more than limits.instructions_per_minute ({0.instructions_per_minute}) in this minute"
-_GUARD: Final[Mapping[str, str]] = {
-    "tell": f"{_MINUTE}: not executed, the handset was told",
-    "silence": f"no reply: {_MINUTE}, and the handset was told already",
-    "circle": "no reply: the same text got the same answer limits.same_text ({0.same_text}) times within"
-    " limits.same_text_minutes ({0.same_text_minutes}): a message loop",
-}
-"""By detail.limited, a value of gateway.inbound.guard.Limited: why an SMS was not handled."""
-_HELPED: Final = "help was sent less than limits.help_period ({0.help_period} s) ago"
-_SILENT: Final[Mapping[str, str]] = {
-    "help": f"no reply: the same {_HELPED}, or ten other ones were",
-    "machine": "no reply: a machine wrote the text, and two machines would answer each other without end",
-    "": f"no reply: {_HELPED}, or a machine wrote the text",
-}
-"""By detail.silent (commands.model.Outcome); earlier versions did not keep it."""
-
-_ANSWERS: Final[Mapping[Answer, str]] = {
-    Answer.OK: "accepted",
-    Answer.REFUSED: "refused with {0.status}",
-    Answer.TIMEOUT: "no response in time: it may have been delivered",
-    Answer.LOST: "the session was lost without a response ({0.status}): it may have been delivered",
-}
-_STATES: Final[Mapping[Delivery, str]] = {
-    Delivery.FAILED: "given up: {0.error}",
-    Delivery.EXPIRED: "given up: not delivered before it expired",
-    Delivery.DELIVERED: "the handset has it, as its receipts say",
-    Delivery.UNDELIVERED: "the handset does not have it whole, as its receipts say",
-}
-
-
 _TAKEN: Final = (Delivery.SENT, Delivery.DELIVERED, Delivery.UNDELIVERED)
 """States of an SMS that the peer took whole."""
-_KINDS: Final[Mapping[Kind, str]] = {
-    Kind.SMS: "",
-    Kind.RECEIPT: "receipt, ",
-    Kind.ACKNOWLEDGEMENT: "receipt as of its receiver, ",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +53,20 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happened to an SMS. at: ms; 0: now, or it is not known when. until: ms; 0: open. more:
-    for programs."""
+    """Something that happened to an SMS. at: ms; 0: now, or it is not known when. told: what it says. until:
+    ms; 0: open. more: for programs."""
 
     at: int
     number: int
     event: str
-    text: str
+    told: Told
     until: int = 0
     more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """What it says, in English."""
+        return str(written(self.told))
 
     def for_programs(self) -> dict[str, Any]:
         """Return the row for --json."""
@@ -122,69 +90,83 @@ def timeline(life: Life, limits: LimitSettings) -> list[Step]:
 
 
 def reason_limited(sms: JournalRecord | JournalEntry, limits: LimitSettings) -> str:
-    """Say why an SMS in was limited; "" where it was not."""
+    """Say in English why an SMS in was limited; "" where it was not."""
+    return str(written(_limited(sms, limits)))
+
+
+def _limited(sms: JournalRecord | JournalEntry, limits: LimitSettings) -> Told:
+    """Earlier versions kept neither detail.limited (gateway.inbound.guard.Limited) nor detail.silent."""
     if sms.outcome != Result.LIMITED:
         return ""
     detail = sms.detail or {}
-    guard = str(detail.get("limited", ""))
-    silent = str(detail.get("silent", ""))
-    return (_GUARD.get(guard) or _SILENT.get(silent, _SILENT[""])).format(limits)
+    for key in (f"limited_{detail.get('limited', '')}", f"silent_{detail.get('silent', '')}"):
+        if key in texts():
+            return Sentence(key, limits=limits)
+    return Sentence("silent", limits=limits)
 
 
 def _part(part: JournalRecord, life: Life) -> Iterator[Step]:
     whole = life.message
-    joined = f", joined into {short_id(message_id(whole.number))}" if whole is not None else ""
-    yield Step(
-        part.at, part.number, "part", f"a part came on {_place(part, life)}{joined}", more=_came(part, life)
-    )
+    joined = Sentence("joined", id=short_id(message_id(whole.number))) if whole is not None else ""
+    told = Sentence("part", place=_place(part, life), joined=joined)
+    yield Step(part.at, part.number, "part", told, more=_came(part, life))
     yield from _repeated(part)
 
 
 def _incoming(sms: JournalRecord, life: Life, limits: LimitSettings) -> Iterator[Step]:
-    whole = f", the last of {sms.parts} parts" if sms.parts > 1 else ""
-    text = f"{sms.source} > {sms.destination} on {_place(sms, life)}{whole}"
+    whole = Sentence("whole", parts=sms.parts) if sms.parts > 1 else ""
+    told = Sentence(
+        "received", source=sms.source, destination=sms.destination, place=_place(sms, life), whole=whole
+    )
     if sms.account == OPERATOR:
-        text = asked_by(sms)
-    yield Step(sms.at, sms.number, "received", text, more=_came(sms, life))
-    code = f", code {sms.code}" if sms.code != DONE else ""
-    why = reason_limited(sms, limits) or str(sms.detail.get("error", "") or sms.detail.get("reason", ""))
-    if sms.outcome == PART:
-        why = "it waits for the others, or they never came"
-    if sms.instruction == "province" and sms.outcome == Result.DONE:
-        why = FORWARDED
-    text = f"{sms.instruction or '-'}: {sms.outcome}{code}{f'; {why}' if why else ''}"
+        told = _asked_by(sms)
+    yield Step(sms.at, sms.number, "received", told, more=_came(sms, life))
     version = sms.detail.get(TABLES, "")
     more = {"instruction": sms.instruction, "outcome": sms.outcome, "code": sms.code, "tables": version}
-    yield Step(sms.at, sms.number, "executed", text, more=more)
+    yield Step(sms.at, sms.number, "executed", _executed(sms, limits), more=more)
     for event in sms.detail.get("events", ()):
-        yield Step(sms.at, sms.number, "event", f"{event['event']} of {event['msisdn']}")
+        told = Sentence("event", event=named("event", event["event"]), msisdn=event["msisdn"])
+        yield Step(sms.at, sms.number, "event", told)
     yield from _repeated(sms)
 
 
-def asked_by(sms: JournalRecord) -> str:
+def _executed(sms: JournalRecord, limits: LimitSettings) -> Sentence:
+    """Say what came of an SMS, and why."""
+    code = Sentence("code", code=sms.code) if sms.code != DONE else ""
+    kept = Words(str(sms.detail.get("error", "") or sms.detail.get("reason", "")))
+    why: Told = _limited(sms, limits) or kept
+    if sms.outcome == PART:
+        why = Sentence("awaited")
+    if sms.instruction == "province" and sms.outcome == Result.DONE:
+        why = Sentence("forwarded")
+    return Sentence(
+        "executed",
+        instruction=sms.instruction or "-",
+        outcome=named("outcome", sms.outcome),
+        code=code,
+        why=Sentence("why", why=why) if why else "",
+    )
+
+
+def _asked_by(sms: JournalRecord) -> Sentence:
     """Say who wanted an operator's action, what it was, and why."""
     by = sms.detail.get(BY, {})
-    what, why = by.get("action", "-"), by.get("reason", "-")
-    return f"{by.get('actor', '-')} at the console: {what} {sms.msisdn}: {why}"
+    actor, what, why = (str(by.get(each, "-")) for each in ("actor", "action", "reason"))
+    return Sentence("asked_by", actor=actor, what=named("action", what), msisdn=sms.msisdn, why=why)
 
 
 def _repeated(sms: JournalRecord) -> Iterator[Step]:
     if sms.repeated_at:
-        text = "it came again (a retransmission): recognised, not executed again; only the last time is kept"
-        yield Step(sms.repeated_at, sms.number, "repeated", text)
+        yield Step(sms.repeated_at, sms.number, "repeated", Sentence("repeated"))
 
 
 def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Step]:
     attempts = life.attempts.get(sms.number, ())
-    parts = "1 part" if sms.parts == 1 else f"{sms.parts} parts"
-    way = f"{sms.source} > {sms.destination}, {parts}, through account {sms.account}"
-    yield Step(sms.at, sms.number, "stored", f"{_KINDS[sms.kind]}{way}")
+    yield Step(sms.at, sms.number, "stored", _stored(sms))
     if sms.repeat and not any(map(_may_have_arrived, attempts)):
         first = attempts[0].left_at if attempts else sms.closed_at
-        text = "its gateway ended before it was closed: it may have left earlier"
-        if len(attempts) < sms.attempts - (sms.state is Delivery.WAITING):
-            text = "it may have left earlier: its gateway ended meanwhile, or an attempt had no response"
-        yield Step(first, sms.number, "restart", text)
+        meanwhile = len(attempts) < sms.attempts - (sms.state is Delivery.WAITING)
+        yield Step(first, sms.number, "restart", Sentence("restart_meanwhile" if meanwhile else "restart"))
     known, account = 0, sms.account
     for each in attempts:
         account = moved_to(each.waited, account)
@@ -215,23 +197,45 @@ def _outgoing(sms: DownlinkRecord, life: Life) -> Iterator[Step]:
     elif sms.state is Delivery.PARKED:
         yield _parked(sms, last)
     else:
-        yield Step(sms.closed_at, sms.number, state_of(sms.state), _STATES[sms.state].format(sms))
+        yield Step(sms.closed_at, sms.number, state_of(sms.state), _ended(sms))
+
+
+def _stored(sms: DownlinkRecord) -> Sentence:
+    return Sentence(
+        "stored",
+        kind="" if sms.kind is Kind.SMS else Sentence(f"kind_{sms.kind.name.lower()}"),
+        source=sms.source,
+        destination=sms.destination,
+        parts=Sentence("one_part") if sms.parts == 1 else Sentence("many_parts", parts=sms.parts),
+        account=sms.account,
+    )
+
+
+def _ended(sms: DownlinkRecord) -> Sentence:
+    """Say how an SMS ended, that was not sent or whose receipts have come."""
+    return Sentence(f"state_{state_of(sms.state)}", error=Words(sms.error))
+
+
+def _answer(each: Attempt) -> Sentence:
+    return Sentence(f"answer_{each.result.value}", status=Words(each.status))
 
 
 def _attempt(sms: DownlinkRecord, each: Attempt, account: str) -> Iterator[Step]:
     """The beginning of an attempt, and its end, unless that is the end of the SMS too."""
     more = {"attempt": each.ordinal, **_on(account, each.session, each.remote)}
-    waited = f"; before it: {each.waited}" if each.waited else ""
-    text = f"attempt {each.ordinal} leaves on {_session(each.session, each.remote)}{waited}"
-    yield Step(each.left_at, sms.number, "attempt", text, more=more)
+    waited = Sentence("waited", reasons=Words(each.waited)) if each.waited else ""
+    told = Sentence(
+        "attempt", ordinal=each.ordinal, session=_session(each.session, each.remote), waited=waited
+    )
+    yield Step(each.left_at, sms.number, "attempt", told, more=more)
     if each.result is Answer.OK and each.status == TWICE:
-        text = f"attempt {each.ordinal}: {_ANSWERS[each.result]} too: {TWICE}"
-        yield Step(each.at, sms.number, "twice", text, more=more | {"result": each.result.value})
+        told = Sentence("attempt_twice", ordinal=each.ordinal, answer=_answer(each))
+        yield Step(each.at, sms.number, "twice", told, more=more | {"result": each.result.value})
     if each.result is not Answer.OK:
-        part = f"part {each.part} of {sms.parts}: " if sms.parts > 1 else ""
-        text = f"attempt {each.ordinal}: {part}{_ANSWERS[each.result].format(each)}"
+        part = Sentence("part_of", part=each.part, parts=sms.parts) if sms.parts > 1 else ""
+        told = Sentence("attempt_ended", ordinal=each.ordinal, part=part, answer=_answer(each))
         more = more | {"result": each.result.value, "status": each.status, "part": each.part}
-        yield Step(each.at, sms.number, each.result.value, text, more=more)
+        yield Step(each.at, sms.number, each.result.value, told, more=more)
 
 
 def _may_have_arrived(each: Attempt) -> bool:
@@ -248,21 +252,26 @@ def _sent(sms: DownlinkRecord, ordinal: int, last: Attempt | None, life: Life, a
     remote = (
         last.remote if last is not None and last.result is Answer.OK else life.remotes.get(sms.session, "")
     )
-    session = f" on {_session(sms.session, remote)}" if sms.session else ""
-    named = f", which calls it {sms.remote_id}" if sms.remote_id else ""
-    parts = f", all {sms.parts} parts" if sms.parts > 1 else ""
-    if last is not None and last.status == LATE:
-        parts += ", after the response timer"
+    told = Sentence(
+        "attempt_sent",
+        ordinal=ordinal,
+        session=Sentence("on_session", session=_session(sms.session, remote)) if sms.session else "",
+        account=account,
+        answer=Sentence("answer_ok"),
+        parts=Sentence("all_parts", parts=sms.parts) if sms.parts > 1 else "",
+        late=Sentence("late") if last is not None and last.status == LATE else "",
+        named=Sentence("named", id=sms.remote_id) if sms.remote_id else "",
+    )
     more = {"attempt": ordinal, **_on(account, sms.session, remote), "result": Answer.OK.value}
-    text = f"attempt {ordinal}{session}, account {account}: {_ANSWERS[Answer.OK]}{parts}{named}"
-    return Step(sms.closed_at, sms.number, state_of(Delivery.SENT), text, more=more)
+    return Step(sms.closed_at, sms.number, state_of(Delivery.SENT), told, more=more)
 
 
 def _receipt(sms: DownlinkRecord, part: PartReceipt) -> Iterator[Step]:
     """What the receipts of a part say so far."""
-    which = f"part {part.part} of {part.parts}, " if part.parts > 1 else ""
-    named = f"{which}which the peer calls {part.remote_id or 'nothing'}"
-    error = f", error {part.error}" if part.error else ""
+    name: Told = part.remote_id or Sentence("nothing")
+    of = Sentence("of_one", id=name)
+    if part.parts > 1:
+        of = Sentence("of_part", part=part.part, parts=part.parts, id=name)
     more = {
         "part": part.part,
         "remote_id": part.remote_id,
@@ -271,58 +280,56 @@ def _receipt(sms: DownlinkRecord, part: PartReceipt) -> Iterator[Step]:
         "error": part.error,
     }
     if part.receipted_at:
-        text = f"receipt of {named}: {part.said or '-'}{error}"
-        yield Step(part.receipted_at, sms.number, "receipt", text, more=more)
+        error = Sentence("receipt_error", error=Words(part.error)) if part.error else ""
+        told = Sentence("receipt", of=of, said=part.said or "-", error=error)
+        yield Step(part.receipted_at, sms.number, "receipt", told, more=more)
     elif part.until:
-        text = f"no receipt has come of {named}: it is waited for"
-        yield Step(0, sms.number, "receipt", text, part.until, more)
+        yield Step(0, sms.number, "receipt", Sentence("receipt_awaited", of=of), part.until, more)
     else:
-        why = part.error or "only failures are told"
-        yield Step(0, sms.number, "receipt", f"no receipt has come of {named}: {why}", more=more)
+        why = Words(part.error) or Sentence("only_failures")
+        yield Step(0, sms.number, "receipt", Sentence("receipt_none", of=of, why=why), more=more)
 
 
 def _receipted(sms: DownlinkRecord, life: Life) -> Step:
     """What its receipts say of the whole."""
     parts = life.receipts.get(sms.number, ())
     at = max((part.receipted_at for part in parts), default=0)
-    return Step(at, sms.number, state_of(sms.state), _STATES[sms.state])
+    return Step(at, sms.number, state_of(sms.state), _ended(sms))
 
 
 def _waiting(sms: DownlinkRecord, known: int, wait: tuple[str, int]) -> Iterator[Step]:
     if sms.attempts > known:
-        text = f"attempt {sms.attempts} has begun; its answer is not known yet"
-        yield Step(0, sms.number, "attempt", text, more={"attempt": sms.attempts})
+        told = Sentence("unanswered", ordinal=sms.attempts)
+        yield Step(0, sms.number, "attempt", told, more={"attempt": sms.attempts})
     reason, until = wait
-    yield Step(0, sms.number, state_of(sms.state), reason, until)
+    yield Step(0, sms.number, state_of(sms.state), Words(reason), until)
 
 
 def _parked(sms: DownlinkRecord, last: Attempt | None) -> Step:
-    name = message_id(sms.number)
-    text = (
-        f"{sms.error}; fetion-gateway outbox retry {name} sends it once more,"
-        f" fetion-gateway outbox drop {name} gives it up"
-    )
-    return Step(last.at if last else 0, sms.number, state_of(sms.state), text)
+    told = Sentence("parked", error=Words(sms.error), id=message_id(sms.number))
+    return Step(last.at if last else 0, sms.number, state_of(sms.state), told)
 
 
 def _gap(sms: DownlinkRecord, first: int, last: int, at: int) -> Iterator[Step]:
     """Attempts of which the store keeps nothing."""
     if first > last:
         return
-    which = f"attempt {first}" if first == last else f"attempts {first} to {last}"
-    why = "the gateway ended before the answer, or an earlier version sent it"
+    why = Sentence("gap_ended")
     if first > FIRST_KEPT:
-        why = f"a store keeps the first {FIRST_KEPT} and the last {LAST_KEPT}"
-    yield Step(at, sms.number, "attempts", f"{which}: not known ({why})")
+        why = Sentence("gap_most", first=FIRST_KEPT, last=LAST_KEPT)
+    told = Sentence("gap_one" if first == last else "gap_many", first=first, last=last, why=why)
+    yield Step(at, sms.number, "attempts", told)
 
 
-def _place(sms: JournalRecord, life: Life) -> str:
+def _place(sms: JournalRecord, life: Life) -> Sentence:
     session = _session(sms.session, life.remotes.get(sms.session, ""))
-    return f"account {sms.account}, {session}, sequence {sms.sequence}"
+    return Sentence("place", account=sms.account, session=session, sequence=sms.sequence)
 
 
-def _session(number: int, remote: str) -> str:
-    return f"session {number} ({remote})" if remote else f"session {number}"
+def _session(number: int, remote: str) -> Sentence:
+    if remote:
+        return Sentence("session_from", number=number, remote=remote)
+    return Sentence("session", number=number)
 
 
 def _came(sms: JournalRecord, life: Life) -> dict[str, Any]:

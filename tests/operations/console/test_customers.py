@@ -234,4 +234,4 @@ async def test_who_may(tmp_path: Path) -> None:
         gateway.app.queue.stopping = True
         late = await browser(gateway, AGENT).post(f"{address}/actions", form, **EN)
         assert late.status == 503
-        assert "Not executed: stopping" in late.text
+        assert "Not executed: the gateway stops" in late.text

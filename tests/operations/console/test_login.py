@@ -1,17 +1,22 @@
 """Logging in and out over real sockets: sessions, tokens, guessing."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
 
+from gateway.operations.console import streams
 from gateway.operations.console.pages.login import local
 from gateway.operations.console.rights import Role
 from gateway.operations.console.sessions import digest_of
 from gateway.operations.control import ask
 from gateway.secrets import Busy, Hasher
+from gateway.storage.accounts import Account
+from gateway.storage.contract import Store
 from gateway.testing import RunningGateway, running_gateway
-from tests.operations.console.browser import CONSOLE, PASSWORD, Browser, logged_in
+from tests.operations.console.browser import CONSOLE, PASSWORD, PATIENCE, Browser, logged_in
 
 
 def cookie_of(set_cookie: str) -> str:
@@ -30,6 +35,15 @@ async def log_in(visitor: Browser, name: str = "ada", password: str = PASSWORD) 
 def later(gateway: RunningGateway, seconds: int) -> None:
     """Put the clock forward."""
     gateway.clock.move_to(gateway.clock.now_ms() + 1000 * seconds)
+
+
+class Slow:
+    """A store that has read an account, and not given it yet."""
+
+    def __init__(self, store: Store, account: Callable[[str], Awaitable[Account | None]]) -> None:
+        self.session = store.session
+        self.account = account
+        self.see_session = store.see_session
 
 
 def users(gateway: RunningGateway) -> Browser:
@@ -225,6 +239,62 @@ async def test_tokens_are_for_machines(tmp_path: Path) -> None:
         assert (await machine.get("/statistics", authorization=bearer)).status == 303
 
 
+async def test_a_right_that_was_taken_away_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the next request: browsers are logged out, open live pages end, a token has the new rights."""
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.02)
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        socket = gateway.app.settings.storage.path
+        ada = await logged_in(gateway, Role.OPERATOR)
+        secret = await ask(socket, "user_token", name="ada", token="grafana", days="30")
+        machine, bearer = users(gateway), f"Bearer {secret}"
+        for path in ("/", "/messages"):
+            assert (await ada.get(path)).status == 200, path
+            assert (await machine.get(path, authorization=bearer)).status == 200, path
+        async with ada.live("/live/overview") as events:
+            await anext(events)
+            await ask(socket, "user_change", name="ada", role="reader", province="200")
+            assert (await ada.get("/messages")).status == 303
+            assert (await machine.get("/messages", authorization=bearer)).status == 403
+            assert (await machine.get("/", authorization=bearer)).status == 200
+            async with asyncio.timeout(PATIENCE):
+                assert [name async for name, _ in events if name == "end"] == []
+        assert await log_in(ada) == 303
+        assert (await ada.get("/messages")).status == 403
+        assert (await gateway.app.store.audit(1 << 62, 10))[1][1].reason == "reader 200"
+
+
+async def test_what_was_read_before_a_change_is_not_believed_behind_it(tmp_path: Path) -> None:
+    """A request that reads an account while it changes leaves nothing for the requests that follow."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        await logged_in(gateway, Role.OPERATOR)
+        socket = gateway.app.settings.storage.path
+        secret = await ask(socket, "user_token", name="ada", token="grafana", days="30")
+        console = gateway.app.console
+        assert console is not None
+        sessions = console.application.services.sessions
+        request = Request({"type": "http", "headers": [(b"authorization", f"Bearer {secret}".encode())]})
+        store, read = gateway.app.store, asyncio.Event()
+        account_of = store.account
+
+        async def slow(name: str) -> Account | None:
+            found = await account_of(name)
+            read.set()
+            await changed.wait()
+            return found
+
+        changed = asyncio.Event()
+        sessions._store = Slow(store, slow)  # type: ignore[assignment]
+        asking = asyncio.create_task(sessions.viewer(request))
+        await read.wait()
+        sessions._store = store
+        await ask(socket, "user_change", name="ada", role="reader", province="")
+        changed.set()
+        await asking
+        viewer = await sessions.viewer(request)
+        assert viewer is not None
+        assert viewer.role is Role.READER
+
+
 @pytest.mark.parametrize(
     ("path", "place"),
     [
@@ -252,3 +322,24 @@ async def test_language_and_theme(tmp_path: Path) -> None:
         page = (await visitor.get("/login", accept_language="zh")).text
         assert '<html lang="en" data-theme="dark">' in page
         assert "<h1>Log in</h1>" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "labels", "other"),
+    [
+        ("zh", ("切换到深色", "切换到浅色", "跟随系统颜色"), 'lang="en">English</button>'),
+        ("en", ("Switch to dark", "Switch to light", "Follow the system"), 'lang="zh-CN">中文</button>'),
+    ],
+)
+async def test_a_switch_says_what_it_does(
+    tmp_path: Path, language: str, labels: tuple[str, str, str], other: str
+) -> None:
+    """Its words are its accessible name; pressing it does that. A language is named in itself."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        visitor = users(gateway)
+        for label, value in zip(labels, ("dark", "light", ""), strict=True):
+            page = (await visitor.get("/login", accept_language=language)).text
+            assert f'<button class="quiet" name="theme" value="{value}">{label}</button>' in page
+            assert other in page
+            answer = await visitor.post("/preferences", {"theme": value, "back": "/login"})
+            visitor.cookie = cookie_of(answer.headers["set-cookie"])

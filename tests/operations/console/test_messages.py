@@ -351,7 +351,7 @@ async def test_an_sms_is_followed(tmp_path: Path) -> None:
         over = await visitor.get(f"/messages/{name}")
     assert f'data-live="/live/messages/{name}"' in page.text
     assert not waits["over"]
-    assert "no receiver" in waits["html"]
+    assert "没有接收短信的连接" in waits["html"]
     assert moved[-1] == ("end", {})
     assert moved[-2][1]["over"]
     assert ALICE not in waits["html"] + moved[-2][1]["html"]

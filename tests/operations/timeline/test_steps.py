@@ -13,7 +13,8 @@ from gateway.cli.trace import _print_timeline
 from gateway.inbound.guard import Limited
 from gateway.message import FIRST_KEPT, LAST_KEPT, Answer, Attempt, Delivery, Kind, PartReceipt
 from gateway.operations.timeline.records import utc
-from gateway.operations.timeline.steps import FORWARDED, Life, Step, reason_limited, timeline, with_pauses
+from gateway.operations.timeline.sentences import texts
+from gateway.operations.timeline.steps import Life, Step, reason_limited, timeline, with_pauses
 from gateway.outbound.attempts import LATE, TWICE
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
@@ -230,7 +231,7 @@ def test_an_sms_for_a_province_says_who_answers(outcome: Result, told: bool) -> 
     life = Life(incoming(instruction="province", outcome=outcome), [], [], {})
     [executed] = [row.text for row in timeline(life, LIMITS) if row.event == "executed"]
     assert executed.startswith(f"province: {outcome}")
-    assert (FORWARDED in executed) is told
+    assert (texts()["forwarded"]["en"] in executed) is told
 
 
 def test_a_late_response_is_told_with_its_attempt() -> None:

@@ -27,11 +27,12 @@ def _refusing(path: str, kind: Kind, methods: set[str]) -> Page:
     allowed = ", ".join(sorted(methods))
 
     async def refuse(visit: Visit) -> Response:
-        reason = f"this address takes {allowed}"
         if kind is Kind.API:
-            response: Response = JSONResponse({"error": reason}, HTTPStatus.METHOD_NOT_ALLOWED)
+            body = {"error": f"this address takes {allowed}"}
+            response: Response = JSONResponse(body, HTTPStatus.METHOD_NOT_ALLOWED)
         else:
-            response = visit.page("refused.html", HTTPStatus.METHOD_NOT_ALLOWED, reason=reason)
+            reason = visit.text("base.no_method", methods=allowed)
+            response = visit.page("refused.html", HTTPStatus.METHOD_NOT_ALLOWED, reason=reason, missing=False)
         response.headers["allow"] = allowed
         return response
 

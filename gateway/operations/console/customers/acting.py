@@ -2,19 +2,27 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from commands.actions import ACTIONS
 from gateway.errors import Refusal, Verdict
 from gateway.message import BY, message_id
-from gateway.operations.console.customers.saying import refused
 from gateway.operations.console.page import Visit
 from gateway.operations.console.reasons import LONGEST_REASON, is_reason
+from gateway.operations.console.refused import Refused, Said
 from gateway.processing.operator_bind import Action, Executed, NotKnown
 from gateway.storage.contract import StorageError
 from gateway.storage.reader import JournalRecord
+
+_TOLD: Final = frozenset(
+    {
+        *(Verdict.QUEUE_FULL, Verdict.OUTBOX_FULL, Verdict.STOPPING),
+        *(Verdict.STORE_FULL, Verdict.STORE_FAULT),
+    }
+)
+"""Verdicts that texts/customers.yaml has words for."""
 
 
 def _reason(text: str) -> str:
@@ -72,7 +80,7 @@ async def note(visit: Visit, action: str, msisdn: str, reason: str) -> None:
     try:
         await visit.note(action, msisdn, reason)
     except StorageError as error:
-        raise refused(visit, HTTPStatus.SERVICE_UNAVAILABLE, "no_audit") from error
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "customers.no_audit") from error
 
 
 async def act(visit: Visit, wanted: Wanted, msisdn: str) -> Came:
@@ -82,17 +90,24 @@ async def act(visit: Visit, wanted: Wanted, msisdn: str) -> Came:
     try:
         executed = await visit.services.agents.actions.act(action)
     except Refusal as refusal:
-        lacks = refusal.verdict is Verdict.OPERATION_NOT_ALLOWED
-        status = HTTPStatus.CONFLICT if lacks else HTTPStatus.SERVICE_UNAVAILABLE
-        raise refused(visit, status, "not_executed", reason=refusal.reason) from refusal
+        raise _not_executed(visit, wanted, refusal.verdict) from refusal
     except NotKnown as unknown:
-        raise refused(visit, HTTPStatus.GATEWAY_TIMEOUT, "not_known") from unknown
+        raise Refused(HTTPStatus.GATEWAY_TIMEOUT, "customers.not_known") from unknown
     return await _came(visit, wanted, msisdn, executed)
+
+
+def _not_executed(visit: Visit, wanted: Wanted, verdict: Verdict) -> Refused:
+    if verdict is Verdict.OPERATION_NOT_ALLOWED:
+        lacking = visit.services.in_force.tables.commands.lacks(wanted.action)
+        return Refused(HTTPStatus.CONFLICT, "customers.lacking", lacking=", ".join(lacking))
+    word = verdict.name.lower() if verdict in _TOLD else "other"
+    reason = Said(f"customers.verdict_{word}")
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "customers.not_executed", reason=reason)
 
 
 async def _came(visit: Visit, wanted: Wanted, msisdn: str, executed: Executed) -> Came:
     row = await visit.services.read(lambda reader: reader.journal_record(executed.number))
     asked_for = "" if row is None else row.detail.get(BY, {}).get("action")
     if row is not None and (row.msisdn != msisdn or asked_for != wanted.action):
-        raise refused(visit, HTTPStatus.CONFLICT, "request_used")
+        raise Refused(HTTPStatus.CONFLICT, "customers.request_used")
     return Came(wanted, message_id(executed.number), row, executed.again)

@@ -6,8 +6,9 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.operations.console.customers.saying import is_api, refused
-from gateway.operations.console.page import Refused, Visit
+from gateway.operations.console.customers.saying import is_api
+from gateway.operations.console.page import Visit
+from gateway.operations.console.refused import Refused
 
 LONGEST: Final = 16_384
 """Octets of a body."""
@@ -24,12 +25,13 @@ async def sent(visit: Visit, model: type[M]) -> M:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         field = str(first["loc"][0]) if first["loc"] else ""
         if not is_api(visit) and field in model.model_fields:
-            raise refused(visit, HTTPStatus.BAD_REQUEST, f"wrong_{field}") from None
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{field or 'the body'}: {first['msg']}") from None
+            raise Refused(HTTPStatus.BAD_REQUEST, f"customers.wrong_{field}") from None
+        place = field or "the body"
+        raise Refused(HTTPStatus.BAD_REQUEST, "customers.wrong", field=place, why=first["msg"]) from None
 
 
 async def _json(visit: Visit) -> Any:
     try:
         return json.loads(await visit.request.body())
     except (ValueError, RecursionError) as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the body is no JSON: send an object") from error
+        raise Refused(HTTPStatus.BAD_REQUEST, "customers.no_json") from error

@@ -8,6 +8,7 @@ from gateway.message import OPERATOR, TABLES, message_id
 from gateway.operations.console.masks import Mask, masking, masking_texts
 from gateway.operations.timeline.life import is_over, record_in
 from gateway.operations.timeline.records import state_of, utc
+from gateway.operations.timeline.sentences import written
 from gateway.operations.timeline.steps import Life, Step, timeline, with_pauses
 from gateway.settings import LimitSettings
 from gateway.storage.reader import DownlinkRecord, JournalRecord
@@ -92,9 +93,16 @@ class Sight:
 
 
 def shown_sms(
-    life: Life, number: int, sight: Sight, limits: LimitSettings, *, opened: bool = False
+    life: Life,
+    number: int,
+    sight: Sight,
+    limits: LimitSettings,
+    *,
+    opened: bool = False,
+    language: str = "en",
 ) -> ShownSms | None:
-    """Show the SMS with that number; None where there is none that the viewer may see."""
+    """Show the SMS with that number; None where there is none that the viewer may see. language: of what its
+    steps say."""
     sms = record_in(life, number)
     if sms is None or not sight.sees(sms.msisdn):
         return None
@@ -116,7 +124,7 @@ def shown_sms(
         _facts(sms, sight, mask),
         causes,
         effects,
-        [_step(step, pause, words if step.number in by else mask) for step, pause in steps],
+        [_step(step, pause, words if step.number in by else mask, language) for step, pause in steps],
         is_over(life),
         hides,
         text,
@@ -174,5 +182,6 @@ def _link(sms: JournalRecord | DownlinkRecord, sight: Sight, mask: Mask) -> Link
     return Link(message_id(sms.number), way, result, sight.sees(sms.msisdn))
 
 
-def _step(step: Step, pause: int | None, mask: Mask) -> ShownStep:
-    return ShownStep(step.at, pause, message_id(step.number), step.event, mask(step.text), step.until)
+def _step(step: Step, pause: int | None, mask: Mask, language: str) -> ShownStep:
+    text = mask(written(step.told, language))
+    return ShownStep(step.at, pause, message_id(step.number), step.event, text, step.until)

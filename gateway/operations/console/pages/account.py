@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from gateway.operations.console.accounts import weakness
 from gateway.operations.console.page import Page, Refused, Section, Visit
-from gateway.operations.console.pages.login import WHY, with_session
+from gateway.operations.console.pages.login import with_session
 from gateway.operations.console.rights import Right
 from gateway.operations.console.sessions import digest_of
 
@@ -30,7 +30,7 @@ async def change(visit: Visit) -> Response:
     try:
         secret = await sessions.change_password(visit.request, visit.viewer.name, old, new)
     except Refused as refused:
-        why = visit.text(WHY.get(HTTPStatus(refused.status), "login.busy"))
+        why = refused.said(visit.text)
         return await _page(visit, why, refused.status)
     return with_session(visit, RedirectResponse(PATH, HTTPStatus.SEE_OTHER), secret)
 
@@ -41,7 +41,7 @@ async def end(visit: Visit) -> Response:
     try:
         digest = bytes.fromhex(form.get("session", ""))
     except ValueError as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, "session is not hexadecimal") from error
+        raise Refused(HTTPStatus.BAD_REQUEST, "account.bad_session") from error
     await visit.services.sessions.end(visit.viewer.name, [digest])
     return RedirectResponse(PATH, HTTPStatus.SEE_OTHER)
 

@@ -12,10 +12,10 @@ from gateway.operations.console.customers.acting import Came, Opening, Wanted, a
 from gateway.operations.console.customers.bodies import LONGEST, sent
 from gateway.operations.console.customers.looking import look
 from gateway.operations.console.customers.numbers import key_of, msisdn_of, typed
-from gateway.operations.console.customers.saying import refused
 from gateway.operations.console.customers.showing import Showing
 from gateway.operations.console.messages.wording import Wording
-from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
+from gateway.operations.console.page import Kind, Page, Section, Visit
+from gateway.operations.console.refused import Refused, Said
 from gateway.operations.console.rights import Right
 
 SEARCHED_FOR: Final = "searched"
@@ -47,7 +47,8 @@ async def unmask(visit: Visit) -> Response:
     """A customer with his number; that is written down first."""
     msisdn = _of_address(visit)
     if not visit.viewer.may(Right.CUSTOMERS):
-        raise Refused(HTTPStatus.FORBIDDEN, f"{visit.viewer.name} lacks the right {Right.CUSTOMERS.value}")
+        lacks = Said(f"base.right_{Right.CUSTOMERS}")
+        raise Refused(HTTPStatus.FORBIDDEN, "base.lacks", name=visit.viewer.name, right=lacks)
     opening = await sent(visit, Opening)
     await note(visit, "opened", msisdn, opening.reason)
     return await _page(visit, msisdn, opened=True)
@@ -84,7 +85,7 @@ def _seen(visit: Visit, msisdn: str | None, key: str) -> str:
     """The mobile, if the viewer sees the province of its home. Raises Refused 404, with the same text for
     somebody else's customer as for a number that nobody has."""
     if msisdn is None or not visit.viewer.sees(visit.services.in_force.home(msisdn)):
-        raise refused(visit, HTTPStatus.NOT_FOUND, key)
+        raise Refused(HTTPStatus.NOT_FOUND, f"customers.{key}")
     return msisdn
 
 

@@ -36,11 +36,8 @@ async def readyz(visit: Visit) -> Response:
 async def metrics(visit: Visit) -> Response:
     """The metrics, for this machine, or whoever has the right."""
     if not is_near(visit) and not visit.viewer.may(Right.METRICS):
-        reason = (
-            "metrics are for this machine: from elsewhere send a token of an account of headquarters with the"
-            f" right {Right.METRICS.value}"
-        )
-        raise Refused(HTTPStatus.FORBIDDEN if visit.viewer.name else HTTPStatus.UNAUTHORIZED, reason)
+        status = HTTPStatus.FORBIDDEN if visit.viewer.name else HTTPStatus.UNAUTHORIZED
+        raise Refused(status, "base.metrics", right=Right.METRICS.value)
     service = visit.services.metrics
     accept = visit.request.headers.get("accept", "")
     content_type, text = await service.exposition.render(await service.gauges.read(), accept)

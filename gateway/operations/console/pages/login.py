@@ -11,12 +11,6 @@ from gateway.operations.console.page import Page, Refused, Section, Visit
 from gateway.operations.console.rendering import LANGUAGES
 
 YEAR: Final = 365 * 86_400
-WHY: Final = {
-    HTTPStatus.UNAUTHORIZED: "login.wrong",
-    HTTPStatus.TOO_MANY_REQUESTS: "login.later",
-    HTTPStatus.SERVICE_UNAVAILABLE: "login.busy",
-}
-"""Status of a login that failed -> text."""
 
 
 async def show(visit: Visit) -> Response:
@@ -31,7 +25,7 @@ async def enter(visit: Visit) -> Response:
     try:
         secret = await visit.services.sessions.log_in(visit.request, name, form.get("password", ""))
     except Refused as refused:
-        why = visit.text(WHY.get(HTTPStatus(refused.status), "login.busy"))
+        why = refused.said(visit.text)
         return _form(visit, after, why, name, refused.status)
     return with_session(visit, RedirectResponse(after, HTTPStatus.SEE_OTHER), secret)
 

@@ -32,6 +32,7 @@ from gateway.operations.timeline.steps import Life
 from gateway.storage.contract import StorageError
 from gateway.storage.reader import ENDLESS, Reader, Wanted
 
+API: Final = "/api/"
 OPENED: Final = "opened"
 SEARCHED_FOR: Final = "searched"
 """Actions in the audit."""
@@ -41,7 +42,7 @@ async def find(visit: Visit) -> Response:
     """The form, and what a search found."""
     given = visit.request.query_params
     if name := given.get("id", "").strip():
-        number = _number(visit, name)
+        number = _number(name)
         return RedirectResponse(f"/messages/{message_id(number)}", HTTPStatus.SEE_OTHER)
     fields = {name: given.get(name, "") for name in FIELDS}
     try:
@@ -59,7 +60,7 @@ async def show(visit: Visit) -> Response:
 
 async def show_opened(visit: Visit) -> Response:
     """The same with numbers and text, after it was written down who wanted that and why."""
-    number = _number(visit, visit.request.path_params["id"])
+    number = _number(visit.request.path_params["id"])
     sms = await _seen(visit, await _life(visit))
     reason = (await visit.form()).get("reason", "").strip()
     if not is_reason(reason):
@@ -68,13 +69,13 @@ async def show_opened(visit: Visit) -> Response:
     try:
         await visit.note(OPENED, message_id(number), reason)
     except StorageError as error:
-        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, visit.text("messages.not_noted")) from error
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "messages.not_noted") from error
     return await _page(visit, await _seen(visit, await _life(visit), opened=True))
 
 
 async def follow(visit: Visit) -> Response:
     """Tell of one SMS while it moves: `life` (JSON: html, over) at each change, then `end`."""
-    number = _number(visit, visit.request.path_params["id"])
+    number = _number(visit.request.path_params["id"])
     await _seen(visit, await _life(visit))
     return stream(visit, _told(visit, number))
 
@@ -96,8 +97,9 @@ async def find_api(visit: Visit) -> Response:
     try:
         query = query_of(given, visit.services.in_force.tables, visit.services.zone)
     except Unclear as unclear:
-        why = visit.rendering.text("en", f"messages.{unclear.key}", {"value": unclear.value})
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{unclear.field}: {why}") from unclear
+        key, values = f"messages.{unclear.key}", {"value": unclear.value}
+        why = visit.rendering.text("en", key, values)
+        raise Refused(HTTPStatus.BAD_REQUEST, "messages.wrong", field=unclear.field, why=why) from unclear
     results = await _search(visit, query)
     mask = masking()
     found = [
@@ -127,34 +129,34 @@ async def show_api(visit: Visit) -> Response:
     return JSONResponse((await _seen(visit, await _life(visit))).for_programs())
 
 
-def _number(visit: Visit, text: str) -> int:
+def _number(text: str) -> int:
     """Read a message id. Raises Refused."""
     try:
         return number_of(text)
     except ValueError as error:
-        raise Refused(
-            HTTPStatus.NOT_FOUND, visit.text("messages.bad_id", value=text[:LONGEST_REASON])
-        ) from error
+        raise Refused(HTTPStatus.NOT_FOUND, "messages.bad_id", value=text[:LONGEST_REASON]) from error
 
 
 async def _life(visit: Visit) -> Life:
-    number = _number(visit, visit.request.path_params["id"])
+    number = _number(visit.request.path_params["id"])
     return await visit.services.lives.read(number, visit.services.read)
 
 
 async def _seen(visit: Visit, life: Life, *, opened: bool = False) -> ShownSms:
     """The SMS of the path, as this viewer may see it. Raises Refused: there is none, or none for it."""
-    number = _number(visit, visit.request.path_params["id"])
+    number = _number(visit.request.path_params["id"])
     sms = _shown(visit, life, number, opened=opened)
     if sms is not None:
         return sms
     gone = await visit.services.read(lambda reader: _is_gone(reader, number))
     key = "messages.gone" if gone else "messages.unknown_id"
-    raise Refused(HTTPStatus.NOT_FOUND, visit.text(key, value=message_id(number)))
+    raise Refused(HTTPStatus.NOT_FOUND, key, value=message_id(number))
 
 
 def _shown(visit: Visit, life: Life, number: int, *, opened: bool = False) -> ShownSms | None:
-    return shown_sms(life, number, _sight(visit), visit.services.lives.limits, opened=opened)
+    language = "en" if visit.request.url.path.startswith(API) else visit.language
+    limits = visit.services.lives.limits
+    return shown_sms(life, number, _sight(visit), limits, opened=opened, language=language)
 
 
 def _is_gone(reader: Reader, number: int) -> bool:

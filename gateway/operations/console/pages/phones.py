@@ -92,11 +92,11 @@ async def send(visit: Visit) -> Response:
     numbers, form = _numbers(visit), await visit.form()
     number, to, text = form.get("phone", numbers[0]), form.get("to", ""), form.get("text", "")
     if number not in numbers:
-        raise Refused(HTTPStatus.BAD_REQUEST, visit.text("phones.fault_no_phone"))
+        raise Refused(HTTPStatus.BAD_REQUEST, "phones.fault_no_phone")
     try:
         sms = await submit(visit, number, to, text)
     except Refused as refused:
-        typed = {"phone": number, "to": to, "text": text, "fault": str(refused)}
+        typed = {"phone": number, "to": to, "text": text, "fault": refused.said(visit.text)}
         return await _show(visit, numbers, typed, refused.status)
     await _answered(visit, sms)
     return RedirectResponse(f"{address(numbers)}#phone-{number}", HTTPStatus.SEE_OTHER)
@@ -106,7 +106,7 @@ async def live(visit: Visit) -> Response:
     """Each SMS of the phones that were asked for, when it is new or its state changes."""
     numbers = [playable(visit, each) for each in _some(visit.request.query_params.getlist("number"))]
     if not numbers:
-        raise Refused(HTTPStatus.BAD_REQUEST, visit.text("phones.fault_no_phone"))
+        raise Refused(HTTPStatus.BAD_REQUEST, "phones.fault_no_phone")
     return stream(visit, _changes(visit, numbers))
 
 
@@ -148,9 +148,9 @@ async def api_send(visit: Visit) -> Response:
         said = json.loads(await visit.request.body())
         to, text = said["to"], said["text"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, 'send JSON: {"to": "161", "text": "KTFX"}') from error
+        raise Refused(HTTPStatus.BAD_REQUEST, "phones.no_json") from error
     if not (isinstance(to, str) and isinstance(text, str)):
-        raise Refused(HTTPStatus.BAD_REQUEST, "to and text must be strings")
+        raise Refused(HTTPStatus.BAD_REQUEST, "phones.no_texts")
     sms = await submit(visit, visit.request.path_params["number"], to, text)
     await _answered(visit, sms)
     return JSONResponse(shown(visit, sms))

@@ -28,6 +28,8 @@ from gateway.storage.reader import Reader
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV: Final = "text/csv; charset=utf-8"
+EXPORTED: Final = "exported"
+"""Action in the audit. Its subject is the name of the file: report, period, days and province."""
 
 
 class StatisticsPages:
@@ -44,8 +46,8 @@ class StatisticsPages:
         scope = Scope(asking.province(asked.get("province", "")))
         chosen = asked.get("figure", self._catalogue.key[0])
         if chosen not in self._catalogue.key:
-            reason = _say(visit)("bad_figure", allowed=", ".join(self._catalogue.key))
-            raise Refused(HTTPStatus.BAD_REQUEST, reason)
+            allowed = ", ".join(self._catalogue.key)
+            raise Refused(HTTPStatus.BAD_REQUEST, "statistics.bad_figure", allowed=allowed)
         today = _today(visit)
 
         def work(reader: Reader) -> Response:
@@ -74,7 +76,7 @@ class StatisticsPages:
         asking = self._asking(visit)
         asked = asking.parameters(visit.request.query_params.multi_items(), (*PARAMETERS, "table"))
         table = asked.pop("table", "period")
-        write = partial(_csv, table, _say(visit))
+        write = partial(_csv, table)
         return await self._file(visit, asked.items(), write, CSV, "csv")
 
     async def xlsx(self, visit: Visit) -> Response:
@@ -117,14 +119,15 @@ class StatisticsPages:
 
         content = await visit.services.read(work, paced=True)
         name = f"{report.id}_{_file_name(question)}.{ending}"
+        await visit.note(EXPORTED, name)  # what cannot be written down does not leave
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type=media, headers=headers)
 
     def _report(self, visit: Visit) -> Report:
         found = self._catalogue.by_id.get(visit.request.path_params["report"])
         if found is None:
-            reason = _say(visit)("unknown_report", allowed=", ".join(self._catalogue.by_id))
-            raise Refused(HTTPStatus.NOT_FOUND, reason)
+            allowed = ", ".join(self._catalogue.by_id)
+            raise Refused(HTTPStatus.NOT_FOUND, "statistics.unknown_report", allowed=allowed)
         return found
 
     def _asking(self, visit: Visit) -> Asking:
@@ -132,12 +135,12 @@ class StatisticsPages:
         return Asking(_say(visit), visit.viewer, provinces, _today(visit))
 
 
-def _csv(table: str, say: Callable[..., str], sheets: list[Sheet]) -> bytes:
+def _csv(table: str, sheets: list[Sheet]) -> bytes:
     for sheet in sheets:
         if sheet.name == table:
             return csv_of(sheet)
     allowed = ", ".join(sheet.name for sheet in sheets)
-    raise Refused(HTTPStatus.BAD_REQUEST, say("bad_table", allowed=allowed))
+    raise Refused(HTTPStatus.BAD_REQUEST, "statistics.bad_table", allowed=allowed)
 
 
 def _file_name(question: Question) -> str:

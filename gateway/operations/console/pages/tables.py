@@ -57,11 +57,11 @@ class Chosen:
         """What a request asks for. Raises Refused."""
         provenance = query.get("provenance", "")
         if provenance and provenance not in PROVENANCES:
-            reason = f"provenance is none of {', '.join(PROVENANCES)}: choose one, or leave it out"
-            raise Refused(HTTPStatus.BAD_REQUEST, reason)
+            allowed = ", ".join(PROVENANCES)
+            raise Refused(HTTPStatus.BAD_REQUEST, "tables.bad_provenance", allowed=allowed)
         page = query.get("page", "1")
         if not (page.isascii() and page.isdigit() and int(page[:6]) > 0 and len(page) <= 6):
-            raise Refused(HTTPStatus.BAD_REQUEST, "page is no number from 1 to 999999: correct it")
+            raise Refused(HTTPStatus.BAD_REQUEST, "tables.bad_page")
         return cls(provenance, asked(query, "find", LONGEST_FIND, wanted=False), int(page))
 
     def address(self, page: int) -> str:
@@ -76,10 +76,8 @@ async def table_named(visit: Visit) -> ShownTable:
         if each.key == name:
             return each
     if name in KEYS:
-        raise Refused(
-            HTTPStatus.NOT_FOUND, f"{name} is not in force: it is optional, put it into tables.folder"
-        )
-    raise Refused(HTTPStatus.NOT_FOUND, f"there is no table of this name; there are: {', '.join(KEYS)}")
+        raise Refused(HTTPStatus.NOT_FOUND, "tables.optional", name=name)
+    raise Refused(HTTPStatus.NOT_FOUND, "tables.no_table", allowed=", ".join(KEYS))
 
 
 async def show(visit: Visit) -> Response:
@@ -130,7 +128,7 @@ async def explain(visit: Visit) -> Response:
         try:
             values = boxes[box](visit.services.in_force.tables, visit.viewer, query)
         except Refused as refused:
-            wrong, status = str(refused), HTTPStatus(refused.status)
+            wrong, status = refused.said(visit.text), HTTPStatus(refused.status)
     considered = values.pop("considered", [])
     return await visit.drawn(
         "explain.html",

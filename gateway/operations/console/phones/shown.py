@@ -36,7 +36,7 @@ def channel_of(visit: Visit) -> PhonesChannel:
     """The channel. Raises Refused where the configuration has no phones."""
     channel = visit.services.phones
     if channel is None:
-        raise Refused(HTTPStatus.NOT_FOUND, visit.text("phones.none"))
+        raise Refused(HTTPStatus.NOT_FOUND, "phones.none")
     return channel
 
 
@@ -49,12 +49,12 @@ def playable(visit: Visit, number: str) -> str:
     """The number, if this viewer may be its phone. Raises Refused."""
     tables = visit.services.in_force.tables
     if number not in numbers_of(visit):
-        raise Refused(HTTPStatus.NOT_FOUND, visit.text("phones.fault_no_phone"))
+        raise Refused(HTTPStatus.NOT_FOUND, "phones.fault_no_phone")
     if not visit.viewer.sees(visit.services.in_force.home(number)):
-        raise Refused(HTTPStatus.FORBIDDEN, visit.text("phones.foreign", number=number))
+        raise Refused(HTTPStatus.FORBIDDEN, "phones.foreign", number=number)
     if tables.msisdn(number) != number or (tables.main_number and tables.main_number(number) != number):
         # It would write in the name of another number, which may be a customer's.
-        raise Refused(HTTPStatus.FORBIDDEN, visit.text("phones.second", number=number))
+        raise Refused(HTTPStatus.FORBIDDEN, "phones.second", number=number)
     return number
 
 
@@ -88,12 +88,8 @@ async def submit(visit: Visit, number: str, to: str, text: str) -> PhoneSms:
     try:
         return channel_of(visit).submit(number, to, text)
     except NotSubmitted as why:
-        raise Refused(STATUS.get(why.fault, HTTPStatus.BAD_REQUEST), fault_text(visit, why.fault)) from why
-
-
-def fault_text(visit: Visit, fault: Fault) -> str:
-    """What the page says of it."""
-    return visit.text(f"phones.fault_{fault.name.lower()}", most=LONGEST)
+        status = STATUS.get(why.fault, HTTPStatus.BAD_REQUEST)
+        raise Refused(status, f"phones.fault_{why.fault.name.lower()}", most=LONGEST) from why
 
 
 def shown(visit: Visit, sms: PhoneSms) -> dict[str, Any]:

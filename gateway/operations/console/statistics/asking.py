@@ -8,7 +8,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
-from gateway.operations.console.page import Refused
+from gateway.operations.console.refused import Refused, Said
 from gateway.operations.console.rights import HEADQUARTERS, Viewer
 from gateway.operations.console.statistics.catalogue import Report
 from gateway.operations.console.statistics.counting import Scope
@@ -90,7 +90,7 @@ class Asking:
         if code != HEADQUARTERS and code not in self._provinces:
             raise self._wrong("bad_province")
         if not viewer.sees(code):
-            raise Refused(HTTPStatus.FORBIDDEN, self._say("foreign", province=viewer.province))
+            raise Refused(HTTPStatus.FORBIDDEN, "statistics.foreign", province=viewer.province)
         return None if code == HEADQUARTERS else code
 
     def _kind(self, text: str) -> PeriodKind:
@@ -112,7 +112,7 @@ class Asking:
             raise self._wrong("backwards")
         span = Span(kind, begin, end)
         if len(span) > most:
-            raise self._wrong("too_long", most=most, unit=self._say(f"unit_{kind.value}"))
+            raise self._wrong("too_long", most=most, unit=Said(f"statistics.unit_{kind.value}"))
         return span
 
     def _begin(self, kind: PeriodKind, name: str, text: str) -> date:
@@ -149,4 +149,4 @@ class Asking:
         return instruction
 
     def _wrong(self, key: str, **values: object) -> Refused:
-        return Refused(HTTPStatus.BAD_REQUEST, self._say(key, **values))
+        return Refused(HTTPStatus.BAD_REQUEST, f"statistics.{key}", **values)

@@ -18,9 +18,9 @@ def asked(query: Mapping[str, str], name: str, longest: int, *, wanted: bool = T
     """A parameter. Raises Refused 400 for one that is too long, or missing although it is wanted."""
     given = query.get(name, "")
     if len(given) > longest:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{name} has more than {longest} characters: shorten it")
+        raise Refused(HTTPStatus.BAD_REQUEST, "tables.long_parameter", name=name, longest=longest)
     if wanted and not given:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{name} is missing: give it")
+        raise Refused(HTTPStatus.BAD_REQUEST, "tables.no_parameter", name=name)
     return given
 
 
@@ -52,10 +52,9 @@ def _sender(tables: Tables, viewer: Viewer, query: Mapping[str, str]) -> str:
         return ""
     msisdn = tables.msisdn(given)
     if msisdn is None:
-        reason = f"sender is no mobile number ({tables.routing.numbers.mobile}): correct it or leave it out"
-        raise Refused(HTTPStatus.BAD_REQUEST, reason)
+        wanted = tables.routing.numbers.mobile
+        raise Refused(HTTPStatus.BAD_REQUEST, "tables.bad_sender", wanted=wanted)
     # Where a mobile was ported to is a fact about a customer: a province learns it of its own ones only.
     if not viewer.sees(tables.home(tables.routing.main_number(msisdn) or msisdn)):
-        reason = "sender is no customer of your province: leave it out, or give one of your own"
-        raise Refused(HTTPStatus.FORBIDDEN, reason)
+        raise Refused(HTTPStatus.FORBIDDEN, "tables.foreign_sender")
     return msisdn

@@ -11,7 +11,7 @@ from commands.tables import InForce
 from gateway.operations.console.refused import Refused
 from gateway.operations.console.tables.views import ShownTable, shown_tables
 from gateway.operations.control import CommandRefused, Item
-from gateway.operations.tables import TableReloads
+from gateway.operations.tables import STOPPING, TableReloads
 
 PATIENCE: Final = 60.0
 
@@ -80,10 +80,11 @@ class TableService:
                 async for some in lists:
                     items += some
         except CommandRefused as refused:
-            raise Refused(HTTPStatus.CONFLICT, str(refused)) from refused
+            key = "tables.stopping" if str(refused) == STOPPING else "tables.under_way"
+            raise Refused(HTTPStatus.CONFLICT, key) from refused
         except TimeoutError as error:
-            reason = f"the disk of the tables has not answered for {self.patience:g} s: see tables.folder"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+            seconds = f"{self.patience:g}"
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "tables.no_disk", seconds=seconds) from error
         faults = [item["refused"] for item in items if "refused" in item]
         if faults:
             return Reloaded(was, faults=faults)

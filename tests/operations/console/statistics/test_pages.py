@@ -275,3 +275,22 @@ async def test_an_sms_is_in_the_reports(tmp_path: Path) -> None:
         assert (month["complete"], month["values"]["registered"]) == (False, 2)
         # No day is over yet: who looks is led to the reports.
         assert f"统计从 {TODAY} 开始" in (await visitor.get("/statistics")).text
+
+
+async def test_the_audit_has_each_file(counted: RunningGateway) -> None:
+    """Who took which report, of which days and province; not what was refused, or only looked at."""
+    visitor = browser(counted, Role.OPERATOR, "200")
+    for path, status in (
+        (f"csv?{JUNE}", 200),
+        ("xlsx?period=month&from=2007-05-01&to=2007-05-31", 200),
+        (f"csv?{JUNE}&table=nothing", 400),
+        (f"csv?{JUNE}&province=100", 403),
+    ):
+        assert (await visitor.get(f"/statistics/uplink/{path}")).status == status, path
+    for path in (f"/statistics/uplink?{JUNE}", f"/api/v1/statistics/uplink?{JUNE}"):
+        assert (await visitor.get(path)).status == 200, path
+    found = [entry for _, entry in await counted.app.store.audit(1 << 62, 10)]
+    assert [(each.account, each.action, each.subject, each.remote) for each in found[::-1]] == [
+        ("somebody", "exported", "uplink_day_2007-05-30_2007-06-01_200.csv", "127.0.0.1"),
+        ("somebody", "exported", "uplink_month_2007-05-01_2007-05-31_200.xlsx", "127.0.0.1"),
+    ]
