@@ -14,6 +14,7 @@ import yaml
 from gateway.operations.metrics.names import METRICS, PROCESS, Metric, Sort
 
 ROOT = Path(__file__).parents[2]
+ALERTS_TEST = ROOT / "deploy" / "prometheus" / "alerts_test.yaml"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "fetion-gateway.json"
 PAGE = ROOT / "docs" / "metrics.md"
@@ -75,12 +76,13 @@ def test_alert(rule: dict[str, Any]) -> None:
 
 
 def test_alerts_have_names_of_their_own() -> None:
-    """No two alerts have the same name; promtool, where it is there, takes the file."""
+    """No two alerts have the same name; promtool, where it is there, takes the file, and its tests."""
     names = [rule["alert"] for rule in rules()]
     assert len(set(names)) == len(names)
     promtool = shutil.which("promtool")
     if promtool is not None:
         subprocess.run([promtool, "check", "rules", str(ALERTS)], check=True, timeout=60)
+        subprocess.run([promtool, "test", "rules", str(ALERTS_TEST)], check=True, timeout=60)
 
 
 def test_dashboard() -> None:

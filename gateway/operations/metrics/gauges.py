@@ -9,6 +9,7 @@ from gateway.inbound.queue import QUEUE
 from gateway.operations.load import Load
 from gateway.operations.loop_time import LoopTime
 from gateway.operations.status import Status, Watched, faults_of
+from gateway.settings import PHONES_ACCOUNT
 
 STANDSTILL: Final = 30.0
 """Seconds after which a step of the pipeline counts as standing still: a store that does not return."""
@@ -26,7 +27,7 @@ class Window:
 
 @dataclass(slots=True)
 class Binds:
-    """Live binds by account, those that take SMS and those that only bring them, and windows by account."""
+    """Live binds by account, those that take SMS of customers and all others, and windows by account."""
 
     by_account: dict[str, int] = field(default_factory=dict)
     receiving: int = 0
@@ -103,7 +104,7 @@ class Gauges:
         found, now = Binds(), self._clock.monotonic()
         for bind in self._parts.binds.all():
             found.by_account[bind.account] = found.by_account.get(bind.account, 0) + 1
-            if bind.receives:
+            if bind.receives and bind.account != PHONES_ACCOUNT:  # no SMS to a customer leaves there
                 found.receiving += 1
             else:
                 found.other += 1

@@ -14,6 +14,7 @@ from gateway.operations.metrics.gauges import STANDSTILL
 from gateway.operations.metrics.names import METRICS, PROCESS, Sort
 from gateway.storage.memory import MemoryStores
 from gateway.testing import RunningGateway, running_gateway
+from tests.channels.phones import PHONES
 from tests.operations.console.browser import CONSOLE, browser
 from tests.support import ALICE
 
@@ -46,6 +47,14 @@ async def converse(gateway: RunningGateway) -> None:
     with pytest.raises(Exception, match="ESME_RINVDSTADR"):
         await alice.send("KTFX", "999")
     await gateway.settle()
+
+
+async def test_phones_of_the_console_take_no_sms_of_customers(tmp_path: Path) -> None:
+    """While nobody else is bound, nothing is: the alert FetionNoBind goes by that."""
+    async with running_gateway(tmp_path, PHONES) as gateway:
+        assert values((await scraped(gateway))["fetion_binds"]) == {("receiving",): 0, ("other",): 1}
+        await gateway.handset(ALICE)
+        assert values((await scraped(gateway))["fetion_binds"]) == {("receiving",): 1, ("other",): 1}
 
 
 async def test_metrics_say_what_happened(tmp_path: Path) -> None:
