@@ -193,6 +193,9 @@ class MemoryReader:
     def first_figure(self) -> str:
         return self._content.counted.first()
 
+    def incomplete_days(self, first: str, last: str) -> list[str]:
+        return self._content.counted.incomplete(first, last)
+
     def customer(self, msisdn: str) -> Customer | None:
         return without_password(self._content.customers.get(msisdn))
 

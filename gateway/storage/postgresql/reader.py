@@ -12,7 +12,7 @@ from commands.model import Customer, Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.figures import FigureQuery, FigureRow
-from gateway.storage.postgresql import figures
+from gateway.storage.postgresql import figures, marks
 from gateway.storage.postgresql.backwards import Backwards, Row, Step, Table, look_back, places_of
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
@@ -301,6 +301,10 @@ class PostgresReader:
     def first_figure(self) -> str:
         """Search the primary key."""
         return figures.first_figure(self._read)
+
+    def incomplete_days(self, first: str, last: str) -> list[str]:
+        """See gateway.storage.postgresql.marks."""
+        return marks.incomplete_days(self._read, first, last)
 
     def customer(self, msisdn: str) -> Customer | None:
         """Look into the table by its key."""

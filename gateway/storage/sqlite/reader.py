@@ -30,7 +30,7 @@ from gateway.storage.reader import (
     Wanted,
 )
 from gateway.storage.records import customer_of, without_password
-from gateway.storage.sqlite import figures
+from gateway.storage.sqlite import figures, marks
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
 from gateway.storage.sqlite.outgoing import waiting
 from gateway.storage.sqlite.receipts import OF_SMS, part_receipt
@@ -290,6 +290,10 @@ class SqliteReader:
     def first_figure(self) -> str:
         """Search the primary key."""
         return figures.first_figure(self._read)
+
+    def incomplete_days(self, first: str, last: str) -> list[str]:
+        """See gateway.storage.sqlite.marks."""
+        return marks.incomplete_days(self._read, first, last)
 
     def customer(self, msisdn: str) -> Customer | None:
         """Look into the table by its key."""
