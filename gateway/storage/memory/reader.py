@@ -178,7 +178,8 @@ class MemoryReader:
         for sms in self._content.leaving(*CLOSED):
             if begin <= sms.closed_at < end:
                 cause = self._content.journal.get(sms.cause)
-                yield ClosedDownlink(_downlink(sms), cause.instruction if cause else "")
+                told = (cause.instruction, cause.msisdn) if cause else ("", "")
+                yield ClosedDownlink(_downlink(sms), *told)
 
     def products(self, begin: int, end: int) -> Iterator[ProductRecord]:
         return (each for each in tuple(self._content.products) if begin <= each.at < end)

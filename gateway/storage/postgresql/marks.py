@@ -58,9 +58,10 @@ async def state(db: Db, day: str) -> DayState:
     """Where a day stands. Events first: what is folded behind this look has changed `touched` by the next."""
     rows = await (await db.execute(_COUNTED, (LOOKED_AT + 1,))).fetchall()
     waits = len(rows) > LOOKED_AT or any(is_of(data, day) for (data,) in rows)
-    keys = [touched_of(day), mark_of(day)]
-    found = dict(await (await db.execute(_VALUES, (keys,))).fetchall())
-    return DayState(*(found.get(key, 0) for key in keys), waits)
+    touched, marked = touched_of(day), mark_of(day)
+    values = await (await db.execute(_VALUES, ([touched, marked],))).fetchall()
+    found = {str(key): int(value) for key, value in values}
+    return DayState(found.get(touched, 0), found.get(marked, 0), waits)
 
 
 async def touch(db: Db, days: Iterable[str]) -> None:

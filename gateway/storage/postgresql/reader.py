@@ -104,7 +104,10 @@ _JOURNAL_PAGE = f"""{_JOURNAL}
 WHERE number > %(after)s AND number <= %(last)s AND at >= %(begin)s AND at < %(end)s
 ORDER BY number LIMIT %(limit)s
 """
-_CLOSED_PAGE = f"""{_OUTBOX}
+_WITH_SENDER = f"""{_OUTBOX.removesuffix("FROM outbox")}
+    , coalesce((SELECT msisdn FROM journal WHERE journal.number = outbox.cause), '')
+FROM outbox"""
+_CLOSED_PAGE = f"""{_WITH_SENDER}
 WHERE number > %(after)s AND state IN (1, 2, 3, 5, 6) AND closed_at >= %(begin)s AND closed_at < %(end)s
 ORDER BY number LIMIT %(limit)s
 """
@@ -407,7 +410,7 @@ def _attempt(row: Row) -> Attempt:
 
 
 def _closed_downlink(row: Row) -> ClosedDownlink:
-    return ClosedDownlink(_downlink(row), row[-1])
+    return ClosedDownlink(_downlink(row[:-1]), row[-2], row[-1])
 
 
 def _product(row: Row) -> ProductRecord:

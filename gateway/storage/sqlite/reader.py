@@ -105,7 +105,10 @@ SELECT number FROM (SELECT number FROM outbox ORDER BY number DESC LIMIT ?) WHER
 _JOURNAL_PAGE = (
     f"{_JOURNAL} WHERE number > :after AND at >= :begin AND at < :end ORDER BY number LIMIT :limit"
 )
-_CLOSED_PAGE = f"""{_OUTBOX}
+_WITH_SENDER = f"""{_OUTBOX.removesuffix("FROM outbox")}
+    , coalesce((SELECT msisdn FROM journal WHERE number = cause), '')
+FROM outbox"""
+_CLOSED_PAGE = f"""{_WITH_SENDER}
 WHERE number > :after AND state IN (1, 2, 3, 5, 6) AND closed_at >= :begin AND closed_at < :end
 ORDER BY number LIMIT :limit
 """
@@ -391,7 +394,7 @@ def _attempt(row: Row) -> Attempt:
 
 
 def _closed_downlink(row: Row) -> ClosedDownlink:
-    return ClosedDownlink(_downlink(row), row[-1])
+    return ClosedDownlink(_downlink(row[:-1]), row[-2], row[-1])
 
 
 def _product(row: Row) -> ProductRecord:
