@@ -3,7 +3,8 @@
 The rules, which docs/statistics.md explains: an SMS in counts when it is handled, so a part that waits for
 others does not, and the SMS that they make counts with its parts. An SMS out counts when it is over, and as
 "sent" whatever receipts say of it later. What an operator did counts as events and products, not as an SMS.
-Test numbers count in nothing, nor does an SMS that one of theirs led to. The province is the home of the customer whom it concerns.
+Test numbers count in nothing, nor does an SMS that one of theirs led to. The province is the home of the
+customer whom it concerns.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -172,8 +172,8 @@ class Searched(NamedTuple, Generic[T]):
 
 
 class ClosedDownlink(NamedTuple):
-    """An SMS that was sent, failed or expired. instruction, sender: of its cause (the mobile of who sent that),
-    "" where the store has no cause."""
+    """An SMS that was sent, failed or expired. instruction: of its cause. sender: who sent that.
+    Both "" where the store has no cause."""
 
     sms: DownlinkRecord
     instruction: str

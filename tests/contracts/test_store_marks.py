@@ -81,12 +81,18 @@ async def test_who_was_active_changes_a_day(store: Store) -> None:
     assert not await store.replace_day(DAY, Figures(), state)
 
 
+async def begun(store: Store, reader: Reader, figures: Figures) -> asyncio.Future[bool]:
+    """A replacement of which something is committed, or that is over."""
+    work = asyncio.ensure_future(store.replace_day(DAY, figures))
+    while not work.done() and not reader.incomplete_days(FIRST, LAST):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    return work
+
+
 async def test_a_day_is_marked_while_it_is_replaced(store: Store, reader: Reader) -> None:
     """That takes several commits: who ends between them leaves the mark, and the next one does the rest."""
     figures = drawn(Random(1), DAY, range(13_900_000_000, 13_900_000_000 + 3 * STEP))
-    work = asyncio.ensure_future(store.replace_day(DAY, figures))
-    while not work.done() and not reader.incomplete_days(FIRST, LAST):
-        await asyncio.sleep(0)
+    work = await begun(store, reader, figures)
     if not work.done():  # a store in memory does it in one step
         work.cancel()
         await asyncio.wait((work,))
@@ -99,9 +105,7 @@ async def test_a_day_is_marked_while_it_is_replaced(store: Store, reader: Reader
 async def test_a_fold_while_a_day_is_replaced(store: Store, reader: Reader) -> None:
     """The day is marked still, and counted again it is right."""
     figures = drawn(Random(1), DAY, range(13_900_000_000, 13_900_000_000 + 3 * STEP))
-    work = asyncio.ensure_future(store.replace_day(DAY, figures))
-    while not work.done() and not reader.incomplete_days(FIRST, LAST):
-        await asyncio.sleep(0)
+    work = await begun(store, reader, figures)
     if not work.done():
         await store.fold("figures", 1, ONE)
         assert not await work

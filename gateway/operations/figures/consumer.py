@@ -62,8 +62,8 @@ UNHURRIED: Final = Pace(lambda: False, lambda: 0.0)
 
 class FigureConsumer:
     """Counts, from start() to close(). active_days: for which it is kept who was active. today: gives the day
-    of the service. incomplete: hears how many commits are counted in no figure, and of which days. most: events
-    that may wait.
+    of the service. incomplete: hears how many commits are counted in no figure, and of which days. most: how
+    many events may wait.
 
     folding: held while figures are written: who replaces a day holds it too. place: the last event that is
     folded.
@@ -197,7 +197,9 @@ class FigureConsumer:
 
     async def tidy(self) -> None:
         """Forget who was active too long ago, and what waits beyond the bound. Raises StorageError."""
-        while await self._drop_some():
+        gone = DROPPED
+        while gone >= DROPPED:
+            gone = await self._drop_some()
             await asyncio.sleep(STEP_PAUSE)
         before, gone = (self._today() - timedelta(days=self._active_days)).isoformat(), FORGOTTEN
         while gone >= FORGOTTEN:

@@ -1,4 +1,4 @@
-"""Rebuilds by itself the days that are marked: whose figures may not be complete, and whose records are there.
+"""Rebuilds by itself the days that are marked: whose figures may not be complete.
 
 A day is rebuilt when it has been over for a while, all commits are folded, and the event loop is not busy. Of
 several nodes one does it.

@@ -115,7 +115,7 @@ def possible(reader: Reader, first: str, last: str, today: date, zone: ZoneInfo,
 class Rebuilding:
     """Answers `stats rebuild`, in a running gateway or without one.
 
-    consumer: None where nothing is counted.
+    consumer: None where nothing is counted. looks: how often it looks whether other nodes have folded a day.
     """
 
     def __init__(
@@ -126,6 +126,7 @@ class Rebuilding:
         settings: Settings,
         today: Callable[[], date],
         consumer: FigureConsumer | None,
+        looks: int = LOOKS,
     ) -> None:
         self._store = store
         self._open_reader = open_reader
@@ -134,6 +135,7 @@ class Rebuilding:
         self._journal_days = settings.storage.retention.journal_days
         self._today = today
         self._consumer = consumer
+        self._looks = looks
         self._busy = False
 
     @property
@@ -210,7 +212,7 @@ class Rebuilding:
         while consumer.place < last:
             yield []
             await asyncio.sleep(LOOK_EVERY)
-        for _ in range(LOOKS):
+        for _ in range(self._looks):
             if not (await self._store.day_state(day)).waits:
                 return
             yield []

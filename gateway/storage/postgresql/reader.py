@@ -106,7 +106,7 @@ ORDER BY number LIMIT %(limit)s
 """
 _WITH_SENDER = f"""{_OUTBOX.removesuffix("FROM outbox")}
     , coalesce((SELECT msisdn FROM journal WHERE journal.number = outbox.cause), '')
-FROM outbox"""
+FROM outbox"""  # noqa: S608
 _CLOSED_PAGE = f"""{_WITH_SENDER}
 WHERE number > %(after)s AND state IN (1, 2, 3, 5, 6) AND closed_at >= %(begin)s AND closed_at < %(end)s
 ORDER BY number LIMIT %(limit)s

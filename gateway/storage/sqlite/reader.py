@@ -107,7 +107,7 @@ _JOURNAL_PAGE = (
 )
 _WITH_SENDER = f"""{_OUTBOX.removesuffix("FROM outbox")}
     , coalesce((SELECT msisdn FROM journal WHERE number = cause), '')
-FROM outbox"""
+FROM outbox"""  # noqa: S608
 _CLOSED_PAGE = f"""{_WITH_SENDER}
 WHERE number > :after AND state IN (1, 2, 3, 5, 6) AND closed_at >= :begin AND closed_at < :end
 ORDER BY number LIMIT :limit
