@@ -96,7 +96,6 @@ class Figures:
     amounts: dict[FigureKey, Amount] = field(default_factory=dict)
     active: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
 
-
     def days(self) -> list[str]:
         """The days that they change, in order."""
         return sorted({key.day for key in self.amounts} | {day for day, _ in self.active})

@@ -92,9 +92,7 @@ def table(
     return header, [[key, *(lines[key].get(name, 0) for name in form.columns)] for key in sorted(lines)]
 
 
-def incomplete(
-    reader: FigureReader, by: str, today: date, first: str | None, last: str | None
-) -> list[str]:
+def incomplete(reader: FigureReader, by: str, today: date, first: str | None, last: str | None) -> list[str]:
     """The days whose figures may not be complete, of those that a table shows; of all before too where it
     says how many customers there are, to which all days add."""
     form = BY[by]
