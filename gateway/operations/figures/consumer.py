@@ -45,10 +45,12 @@ STEP_PAUSE: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much time folding may take. busy: whether the event loop is. monotonic: seconds."""
+    """How much time folding may take. busy: whether the event loop is. monotonic: seconds. most: how many
+    events may wait."""
 
     busy: Callable[[], bool]
     monotonic: Callable[[], float]
+    most: int = WAITING
 
     def rest(self, began: float) -> float:
         """Seconds to pause behind a fold that began then."""
@@ -62,8 +64,7 @@ UNHURRIED: Final = Pace(lambda: False, lambda: 0.0)
 
 class FigureConsumer:
     """Counts, from start() to close(). active_days: for which it is kept who was active. today: gives the day
-    of the service. incomplete: hears how many commits are counted in no figure, and of which days. most: how
-    many events may wait.
+    of the service. incomplete: hears how many commits are counted in no figure, and of which days.
 
     folding: held while figures are written: who replaces a day holds it too. place: the last event that is
     folded.
@@ -78,7 +79,6 @@ class FigureConsumer:
         random: Random,
         observer: Observer,
         pace: Pace,
-        most: int = WAITING,
     ) -> None:
         self.folding = asyncio.Lock()
         self.place = 0
@@ -89,7 +89,6 @@ class FigureConsumer:
         self._random = random
         self._observer = observer
         self._pace = pace
-        self._most = most
         self._news = asyncio.Event()
         self._stop = asyncio.Event()
         self._failures = 0
@@ -209,7 +208,7 @@ class FigureConsumer:
     async def _drop_some(self) -> int:
         """Drop the oldest events beyond the bound, and mark their days. Gives how many."""
         async with self.folding:
-            place, beyond = await self._store.folded(NAME), self._store.last_counted - self._most
+            place, beyond = await self._store.folded(NAME), self._store.last_counted - self._pace.most
             if place >= beyond:
                 return 0
             events = await self._store.counted_after(place, min(DROPPED, beyond - place))

@@ -97,7 +97,13 @@ class History:
     def restart(self) -> None:
         """Another process."""
         self.consumer = FigureConsumer(
-            self.store, lambda: TODAY, 400, lambda *_: None, Random(1), Observer(), UNHURRIED, self.most
+            self.store,
+            lambda: TODAY,
+            400,
+            lambda *_: None,
+            Random(1),
+            Observer(),
+            replace(UNHURRIED, most=self.most),
         )
         self.faults = 0
         fold = type(self.store).fold
