@@ -193,6 +193,21 @@ async def test_what_a_test_number_causes_counts_in_nothing(tmp_path: Path) -> No
         assert figures_of(tmp_path) == before
 
 
+async def test_a_rebuild_of_the_day_after_its_cause() -> None:
+    """The SMS of a test number came before midnight; what it led to was over behind it."""
+    history = await history_of_days(3)
+    await history.consumer.catch_up()
+    cause = received(100, source=TEST_PHONE, at=NOON)
+    sms = replace(leaving(101, MOBILES[1]), cause=100)
+    await history.store.commit(Commit(messages=[cause], outgoing=[replace(sms)]))
+    sms.state, sms.closed_at, sms.parts_done = Delivery.SENT, NOON + DAY_MS, 1
+    await history.store.commit(Commit(closed=[sms]))
+    async for _ in history.rebuilding().run("2007-03-02", "2007-03-02"):
+        pass
+    found = stored(history.stores.open_reader(PLACE), PeriodKind.DAY)
+    assert {key[0] for key in found if key[1] == "2007-03-02"} == {"uplink", "active"}
+
+
 async def test_what_a_test_number_caused_before_a_restart() -> None:
     """An SMS that waited for its handset meanwhile counts in nothing; one that a customer caused does."""
     history = History("Asia/Shanghai")
