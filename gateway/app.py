@@ -101,7 +101,7 @@ class Gateway(Assembly):
                 self.console,
                 self.metrics.samples,
                 self.metrics.loop_time,
-                self.figures.consumer,
+                self.figures,
             ),
             self._changes,
             self._log,

@@ -19,7 +19,7 @@ from gateway.inbound.queue import InboundQueue
 from gateway.observer import Observer
 from gateway.operations.console.server import ConsoleServer
 from gateway.operations.control import Control
-from gateway.operations.figures.consumer import FigureConsumer
+from gateway.operations.figures.building import FigureParts
 from gateway.operations.load import Load
 from gateway.operations.logs import Log
 from gateway.operations.loop_time import LoopTime
@@ -92,7 +92,7 @@ class Parts:
     console: ConsoleServer | None = None
     samples: Samples | None = None
     loop_time: LoopTime | None = None
-    figures: FigureConsumer | None = None
+    figures: FigureParts | None = None
 
 
 class Changes:

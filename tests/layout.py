@@ -174,6 +174,7 @@ BOUNDARIES = frozenset(
         ("gateway.processing.pipeline", "_step"),
         ("gateway.processing.figures", "note"),  # counting: no SMS fails by it
         ("gateway.operations.figures.consumer", "_run"),  # a bug of it: the events come again
+        ("gateway.operations.figures.mending", "_run"),  # a bug of it: the days stay marked
         ("gateway.processing.enquiries", "_run"),  # who asks hears that it failed
         ("gateway.lifecycle", "_tick"),
         ("gateway.observer", "tell"),

@@ -172,7 +172,7 @@ class Records:
 
     def downlink(self) -> Iterator[Record]:
         """Yield one record per SMS of ours that was closed on these days."""
-        for sms, instruction in self._reader.closed(self._span.begin, self._span.end):
+        for sms, instruction, _ in self._reader.closed(self._span.begin, self._span.end):
             if sms.kind is not Kind.SMS or sms.msisdn in self._tests:
                 continue  # a receipt is of no customer
             yield self._message(

@@ -22,7 +22,7 @@ from gateway.operations.control import NotRunning, follow
 from gateway.operations.figures.building import build_figures
 from gateway.operations.figures.consumer import UNHURRIED
 from gateway.operations.figures.rebuild import NotRebuilt
-from gateway.operations.figures.table import BY, table
+from gateway.operations.figures.table import BY, incomplete, spans_of, table
 from gateway.operations.logs import open_log
 from gateway.settings import Settings
 from gateway.storage.contract import StoreFault
@@ -30,6 +30,8 @@ from gateway.storage.engines import open_reader, open_store
 
 LASTING: Final = 86_400.0
 """Seconds that a rebuild may take."""
+TOLD: Final = 10
+"""Times of days without complete figures that are told of."""
 
 
 class Show:
@@ -100,6 +102,7 @@ def _show(args: argparse.Namespace, settings: Settings) -> int:
     today = datetime.now(ZoneInfo(settings.service.timezone)).date()
     with closing(open_reader(settings.storage.url)) as reader:
         header, rows = table(reader, args.by, today, args.first, args.last, args.province)
+        days = spans_of(incomplete(reader, args.by, today, args.first, args.last))
     if args.json:
         for row in rows:
             print_json(dict(zip(header, row, strict=True)))
@@ -109,7 +112,14 @@ def _show(args: argparse.Namespace, settings: Settings) -> int:
         print_columns([name.upper() for name in header], [[_cell(each) for each in row] for row in rows])
     else:
         say(_nothing(args, settings))
+    if days:  # beside the figures: JSON and CSV are for machines
+        sys.stderr.write(f"fetion-gateway: figures of these days may not be complete: {_some(days)}\n")
     return 0
+
+
+def _some(days: list[str]) -> str:
+    more = f", and {len(days) - TOLD} times more" if len(days) > TOLD else ""
+    return ", ".join(days[:TOLD]) + more
 
 
 def _nothing(args: argparse.Namespace, settings: Settings) -> str:

@@ -3,7 +3,8 @@
 The rules, which docs/statistics.md explains: an SMS in counts when it is handled, so a part that waits for
 others does not, and the SMS that they make counts with its parts. An SMS out counts when it is over, and as
 "sent" whatever receipts say of it later. What an operator did counts as events and products, not as an SMS.
-Test numbers count in nothing. The province is the home of the customer whom it concerns.
+Test numbers count in nothing, nor does an SMS that one of theirs led to. The province is the home of the
+customer whom it concerns.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +33,7 @@ ACTIVE: Final = "a"
 """Keys of their data: [day, measure, province, way, what, outcome, times, parts] each, and [day, province,
 {mobile: ways}] each."""
 MOST: Final = 20_000
-"""Addresses, and mobiles, that are remembered with their way or home."""
+"""Addresses, and mobiles, that are remembered with their way or home; SMS of test numbers."""
 OUTCOMES: Final[Mapping[Delivery, str]] = {
     Delivery.SENT: "sent",
     Delivery.DELIVERED: "sent",
@@ -79,6 +80,8 @@ class Uplink(Protocol):
 class Downlink(Protocol):
     """An SMS out that is over: gateway.message.MobileTerminated, and the DownlinkRecord of a Reader."""
 
+    @property
+    def cause(self) -> int: ...
     @property
     def msisdn(self) -> str: ...
     @property
@@ -143,6 +146,11 @@ def add(figures: Figures, data: Mapping[str, Any]) -> None:
             active[day, msisdn] = first, before | ways
 
 
+def days_of(data: Mapping[str, Any]) -> set[str]:
+    """The days that an event adds to."""
+    return {row[0] for key in (AMOUNTS, ACTIVE) for row in data.get(key, ())}
+
+
 def _raised(error: Exception) -> None:
     raise error
 
@@ -169,6 +177,7 @@ class Counting:
         self._span = Span("", 0, 0)
         self._ways: dict[str, str] = {}
         self._homes: dict[str, str | None] = {}
+        self._of_tests: dict[int, None] = {}
 
     def note(self, commit: Commit, now_ms: int) -> None:
         """Add to a commit the event that says what it adds, if it adds anything. The last step before it is
@@ -208,6 +217,7 @@ class Counting:
                 span = self._span = day_at(at, self._zone)
             province = homes[msisdn] if msisdn in homes else self._home(msisdn)
             if province is None:
+                self.leave_out(m.number)
                 continue
             destination = m.destination
             if m.account == OPERATOR:
@@ -237,8 +247,9 @@ class Counting:
     def downlinks(self, tally: Tally, closed: Iterable[Downlink]) -> None:
         """SMS out that are over. Receipts are none."""
         span, amounts, homes, ways_known = self._span, tally.amounts, self._homes, self._ways
+        of_tests = self._of_tests
         for m in closed:
-            if m.kind is not _SMS:
+            if m.kind is not _SMS or (of_tests and m.cause in of_tests):
                 continue
             at, msisdn, source = m.closed_at, m.msisdn, m.source
             if not span.begin <= at < span.end:
@@ -268,6 +279,17 @@ class Counting:
     def ways_of(self, messages: Iterable[Uplink]) -> dict[int, str]:
         """The ways of SMS in, by number."""
         return {m.number: SERVICE if m.account == OPERATOR else self._way(m.destination) for m in messages}
+
+    @property
+    def leaves_out_some(self) -> bool:
+        """Whether there are test numbers."""
+        return self._excluded is not None
+
+    def leave_out(self, number: int) -> None:
+        """What this SMS leads to counts in nothing: a test number sent it."""
+        if len(self._of_tests) >= MOST:
+            del self._of_tests[next(iter(self._of_tests))]
+        self._of_tests[number] = None
 
     def home(self, msisdn: str) -> str | None:
         """The province that a mobile counts in; None: in none."""

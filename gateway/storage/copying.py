@@ -9,6 +9,8 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
+from gateway.storage.marks import MARK, UNCOUNTED
+
 Row = tuple[Any, ...]
 
 TABLES: Final[Mapping[str, str]] = MappingProxyType(
@@ -53,6 +55,8 @@ BOOLEANS: Final = frozenset({"secret", "blocked", "complete", "trial", "repeat",
 
 KEPT: Final = frozenset({"run", "settled", "settled_at", "key_check", "figures_begun", "active_from"})
 """Keys of `meta` that belong to every engine."""
+KEPT_ALIKE: Final = (MARK, UNCOUNTED)
+"""What others of them begin with."""
 
 Progress = Callable[[str, int, int], None]
 """Told how many rows of how many of a table are copied, or compared."""

@@ -14,13 +14,18 @@ tests/contracts runs one suite over every driver:
    most STEP rows each, so that nobody waits long: after a crash the same call does the rest. The figures of
    its week and month change by the difference. Who was active in them is found anew from their days, as long
    as `forget_active` was given no day behind their first one; else it only grows. ACTIVE of a day of which
-   that is forgotten stays.
+   that is forgotten stays. The day is marked (rule 7) from the first of these commits to the last.
 3. A figure that becomes 0 is gone.
 4. Nodes that share the store fold at the same time: what both add is there.
 5. `begin_figures` writes the BASE of a store once, whoever calls it. Where `replace_day` changes how many
    were opened or cancelled on a day before the base or at it, the base changes by as much in the other
    direction: BASE + opened - cancelled, of all days up to one, are the customers at the end of that day.
 6. A customer's province in a period is that of the first of his days in it, as far as a fold knows.
+7. A day is marked where its figures may not be complete, until `replace_day` has put right ones in their
+   place. `replace_day` takes a DayState that was read before the day was counted, and leaves the mark where
+   anything changed the day since, at whatever node: else what was counted and what is folded meanwhile would
+   be the same SMS twice, or none. A node that counts nothing has a note of the first such day; that day and
+   those behind it are marked by `settle_uncounted`, and are not complete before that either.
 """
 
 from collections.abc import Mapping, Sequence
@@ -90,6 +95,22 @@ class Figures:
 
     amounts: dict[FigureKey, Amount] = field(default_factory=dict)
     active: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+
+    def days(self) -> list[str]:
+        """The days that they change, in order."""
+        return sorted({key.day for key in self.amounts} | {day for day, _ in self.active})
+
+
+class DayState(NamedTuple):
+    """Where the figures of a day stand. touched: changes with each fold, of any node, that changes them.
+
+    mark: 0: they are complete; else it changes with each marking. waits: commits of that day may not be
+    folded yet, at some node.
+    """
+
+    touched: int
+    mark: int
+    waits: bool
 
 
 class PeriodKind(StrEnum):
@@ -165,16 +186,40 @@ class FigureStore(Protocol):
         are in the figures already, and nothing is added.
         """
 
-    async def replace_day(self, day: str, figures: Figures) -> None:
-        """Rule 2. Durable. All keys of `figures` are of that day, none is of ACTIVE or BASE."""
+    async def day_state(self, day: str) -> DayState:
+        """Where a day stands, as far as it is committed."""
+
+    async def replace_day(self, day: str, figures: Figures, state: DayState | None = None) -> bool:
+        """Rules 2 and 7. Durable. All keys of `figures` are of that day, none is of ACTIVE or BASE.
+
+        state: what `day_state` gave before the day was counted; None: whatever it is now. Gives whether the
+        figures are right: False where the day has changed meanwhile, and must be counted again. Nothing was
+        replaced then, or the day is marked.
+        """
+
+    async def mark_days(self, days: Sequence[str]) -> None:
+        """Rule 7. Durable, in a commit of its own."""
+
+    async def marked_days(self) -> list[str]:
+        """The days that are marked, in order."""
+
+    async def note_uncounted(self, day: str) -> None:
+        """This node counts nothing from that day on, unless an earlier day is noted. Durable."""
+
+    async def settle_uncounted(self, today: str, *, counting: bool) -> None:
+        """Mark the days before today of which a node counts nothing. Durable, in a commit of its own.
+
+        counting: this node counts from now on: today is marked too where it had a note, which goes. That of a
+        node that gave its work back goes as well.
+        """
 
     async def begin_figures(self, day: str, base: Mapping[str, int]) -> bool:
         """Note that counting begins, on that day with these customers (province -> how many), unless that is
         noted already. Gives whether it was noted now. Durable, in a commit of its own."""
 
-    async def forget_counted(self, consumer: str, most: int, limit: int) -> int:
-        """Delete the oldest events of the family FIGURES beyond `most`, `limit` at most, as if they were
-        folded; gives how many. Durable, in a commit of its own."""
+    async def drop_counted(self, consumer: str, sequence: int, days: Sequence[str]) -> int:
+        """Delete the events of the family FIGURES up to a sequence, as if they were folded, and mark their
+        days; gives how many. Durable, in a commit of its own."""
 
     async def forget_active(self, before: str, limit: int) -> int:
         """Forget who was active in periods that ended before a day, `limit` rows at most; gives how many."""
@@ -188,3 +233,6 @@ class FigureReader(Protocol):
 
     def first_figure(self) -> str:
         """The first day that has a figure, "" where there is none."""
+
+    def incomplete_days(self, first: str, last: str) -> list[str]:
+        """The days from one to another, both included, whose figures may not be complete, in order."""

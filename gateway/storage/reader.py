@@ -172,10 +172,12 @@ class Searched(NamedTuple, Generic[T]):
 
 
 class ClosedDownlink(NamedTuple):
-    """An SMS that was sent, failed or expired. instruction: of its cause, "" where the store has no cause."""
+    """An SMS that was sent, failed or expired. instruction: of its cause. sender: who sent that.
+    Both "" where the store has no cause."""
 
     sms: DownlinkRecord
     instruction: str
+    sender: str
 
 
 class CustomerOrders(NamedTuple):

@@ -104,6 +104,25 @@ async def test_figures_of_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "no figures of these days\n"
 
 
+async def test_days_that_are_not_complete(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the figures that they touch; the registered customers add up all days before."""
+    async with running_gateway(tmp_path) as gateway:
+        await fill(gateway)
+        await gateway.app.store.mark_days(["2007-06-01", "2007-06-02", "2007-07-15"])
+    config, said = ["--config", str(tmp_path / "config.yaml")], "figures of these days may not be complete"
+    told = {
+        ("--to", "2007-06-30"): "2007-06-01 - 2007-06-02",
+        ("--by", "month", "--to", "2007-07-01"): "2007-06-01 - 2007-06-02, 2007-07-15",
+        ("--by", "way", "--from", "2007-06-02", "--to", "2007-06-30"): "2007-06-02",
+        ("--by", "day", "--from", "2007-06-03", "--to", "2007-06-03"): "2007-06-01 - 2007-06-02",
+    }
+    for words, days in told.items():
+        assert main(["stats", *words, "--csv", *config]) == 0
+        assert capsys.readouterr().err == f"fetion-gateway: {said}: {days}\n"
+    assert main(["stats", "--by", "way", "--from", "2007-06-03", "--to", "2007-07-14", *config]) == 0
+    assert capsys.readouterr().err == ""
+
+
 async def test_a_rebuild_beside_the_gateway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Days that are over are counted again; today's are kept."""
     async with running_gateway(tmp_path) as gateway:

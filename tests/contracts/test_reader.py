@@ -119,7 +119,7 @@ async def test_a_secret_is_not_read(store: Store, reader: Reader) -> None:
     await put(store, Commit(outgoing=[sms]))
     [waiting] = reader.waiting(10)
     await close(store, sms, Delivery.FAILED)
-    [(closed, _)] = reader.closed(0, 2 * START_MS)
+    [(closed, *_)] = reader.closed(0, 2 * START_MS)
     for found in (waiting, closed):
         assert (found.secret, found.text) == (True, "")
         assert b"sealed octets" not in asdict(found).values()
@@ -180,7 +180,9 @@ async def test_closed_sms_of_a_time(store: Store, reader: Reader) -> None:
     assert waits.state is Delivery.WAITING
 
     def found(begin: int, end: int) -> list[tuple[int, Delivery, str]]:
-        return [(sms.number, sms.state, instruction) for sms, instruction in reader.closed(begin, end)]
+        closed = [*reader.closed(begin, end)]
+        assert [each.sender for each in closed] == [ALICE if each.instruction else "" for each in closed]
+        return [(sms.number, sms.state, instruction) for sms, instruction, _ in closed]
 
     of_all = [
         (11, Delivery.FAILED, "service.open"),

@@ -340,17 +340,6 @@ async def test_events_of_figures_have_a_series_of_their_own(engine: Engine, tmp_
         assert [each.sequence for each in await store.counted_after(0, 10)] == [4]
 
 
-async def test_too_many_events_of_figures_lose_the_oldest(store: Store) -> None:
-    """Step by step, as if they were folded."""
-    await put(store, Commit(events=[counted(n) for n in range(1, 8)]))
-    assert await store.forget_counted("figures", 9, 10) == 0
-    assert await store.forget_counted("figures", 3, 3) == 3
-    assert await store.forget_counted("figures", 3, 3) == 1
-    assert await store.forget_counted("figures", 3, 3) == 0
-    assert [each.sequence for each in await store.counted_after(0, 10)] == [5, 6, 7]
-    assert await store.folded("figures") == 4
-
-
 async def test_a_batch_that_is_not_stored_counts_nothing(store: Store) -> None:
     """Its event is not there, and its number is the next one's."""
     await put(store, Commit(messages=[received(1)], events=[counted(1)]))

@@ -43,7 +43,7 @@ def left(reader: Reader) -> tuple[list[int], list[int], list[int]]:
     """Numbers of SMS in, of closed SMS out, and of the causes of product records."""
     return (
         [sms.number for sms in reader.journal()],
-        [sms.number for sms, _ in reader.closed(0, LATER)],
+        [sms.number for sms, *_ in reader.closed(0, LATER)],
         [each.cause for each in reader.products(0, LATER)],
     )
 

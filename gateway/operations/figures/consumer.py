@@ -12,7 +12,7 @@ from gateway.events.pauses import pause
 from gateway.events.relay import wait
 from gateway.message import StoredEvent
 from gateway.observer import Observer
-from gateway.processing.figures import add
+from gateway.processing.figures import add, days_of
 from gateway.storage.contract import StorageError, Store
 from gateway.storage.figures import Figures
 
@@ -37,18 +37,20 @@ TIDY_EVERY: Final = 3600.0
 """Seconds between two looks for who was active too long ago."""
 FORGOTTEN: Final = 1000
 """Rows that one step forgets."""
+DROPPED: Final = 200
+"""Events that one step drops."""
 STEP_PAUSE: Final = 0.1
 """Seconds between two such steps."""
-TOUCHED: Final = 100
-"""Days of which it is remembered which event changed them last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much time folding may take. busy: whether the event loop is. monotonic: seconds."""
+    """How much time folding may take. busy: whether the event loop is. monotonic: seconds. most: how many
+    events may wait."""
 
     busy: Callable[[], bool]
     monotonic: Callable[[], float]
+    most: int = WAITING
 
     def rest(self, began: float) -> float:
         """Seconds to pause behind a fold that began then."""
@@ -62,10 +64,10 @@ UNHURRIED: Final = Pace(lambda: False, lambda: 0.0)
 
 class FigureConsumer:
     """Counts, from start() to close(). active_days: for which it is kept who was active. today: gives the day
-    of the service. incomplete: hears how many commits are counted in no figure.
+    of the service. incomplete: hears how many commits are counted in no figure, and of which days.
 
-    folding: held while figures are written: who replaces a day holds it too. touched: day -> the last event
-    that changed its figures since the start. place: the last event that is folded.
+    folding: held while figures are written: who replaces a day holds it too. place: the last event that is
+    folded.
     """
 
     def __init__(
@@ -73,13 +75,12 @@ class FigureConsumer:
         store: Store,
         today: Callable[[], date],
         active_days: int,
-        incomplete: Callable[[int], None],
+        incomplete: Callable[[int, list[str]], None],
         random: Random,
         observer: Observer,
         pace: Pace,
     ) -> None:
         self.folding = asyncio.Lock()
-        self.touched: dict[str, int] = {}
         self.place = 0
         self._store = store
         self._today = today
@@ -150,11 +151,6 @@ class FigureConsumer:
                 break
         first, last = events[0].sequence, events[count - 1].sequence
         if await self._store.fold(NAME, last, figures, first - 1):
-            for day in {key.day for key in figures.amounts}:
-                self.touched.pop(day, None)
-                self.touched[day] = last
-            while len(self.touched) > TOUCHED:
-                del self.touched[next(iter(self.touched))]
             self.place = last
             return events[count:]
         # After a fault some were folded, and nobody heard of it.
@@ -200,13 +196,26 @@ class FigureConsumer:
 
     async def tidy(self) -> None:
         """Forget who was active too long ago, and what waits beyond the bound. Raises StorageError."""
-        gone = FORGOTTEN
-        while gone >= FORGOTTEN:
-            gone = await self._store.forget_counted(NAME, WAITING, FORGOTTEN)
-            if gone:
-                self._incomplete(gone)
+        gone = DROPPED
+        while gone >= DROPPED:
+            gone = await self._drop_some()
             await asyncio.sleep(STEP_PAUSE)
         before, gone = (self._today() - timedelta(days=self._active_days)).isoformat(), FORGOTTEN
         while gone >= FORGOTTEN:
             gone = await self._store.forget_active(before, FORGOTTEN)
             await asyncio.sleep(STEP_PAUSE)
+
+    async def _drop_some(self) -> int:
+        """Drop the oldest events beyond the bound, and mark their days. Gives how many."""
+        async with self.folding:
+            place, beyond = await self._store.folded(NAME), self._store.last_counted - self._pace.most
+            if place >= beyond:
+                return 0
+            events = await self._store.counted_after(place, min(DROPPED, beyond - place))
+            if not events:
+                return 0
+            days = sorted(set[str]().union(*(days_of(event.data) for event in events)))
+            gone = await self._store.drop_counted(NAME, events[-1].sequence, days)
+        if gone:
+            self._incomplete(gone, days)
+        return gone

@@ -1,12 +1,12 @@
 """Counts days again from the records of the store, with the tables of today, and replaces their figures.
 
-A day is counted in a thread by a Reader. Its figures are replaced only if no event that changes them was
-folded meanwhile; else it is counted again. Figures of days whose records are gone stay.
+A day is counted in a thread by a Reader. Its figures are replaced only if nothing of it was committed
+meanwhile, at whatever node; else it is counted again. Figures of days whose records are gone stay.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -27,6 +27,8 @@ SLICE: Final = 50
 """Records between two turns of other threads."""
 LOOK_EVERY: Final = 0.2
 """Seconds between two reports of how far it is."""
+LOOKS: Final = 150
+"""How often it looks whether other nodes have folded what they have of a day."""
 TRIES: Final = 5
 """How often a day is counted, while late SMS change it."""
 
@@ -72,7 +74,8 @@ def recount(reader: Reader, counting: Counting, span: Span, progress: Progress) 
 
     counting.begin()
     counting.uplinks(tally, uplinks())
-    counting.downlinks(tally, (closed.sms for closed in counted(reader.closed(begin, end))))
+    closed = counted(reader.closed(begin, end))
+    counting.downlinks(tally, (each.sms for each in closed if counting.home(each.sender) is not None))
     for number in causes - ways.keys():  # of an SMS just before midnight
         if (sms := reader.journal_record(number)) is not None:
             ways.update(counting.ways_of([sms]))
@@ -112,7 +115,7 @@ def possible(reader: Reader, first: str, last: str, today: date, zone: ZoneInfo,
 class Rebuilding:
     """Answers `stats rebuild`, in a running gateway or without one.
 
-    consumer: None where nothing is counted.
+    consumer: None where nothing is counted. looks: how often it looks whether other nodes have folded a day.
     """
 
     def __init__(
@@ -123,6 +126,7 @@ class Rebuilding:
         settings: Settings,
         today: Callable[[], date],
         consumer: FigureConsumer | None,
+        looks: int = LOOKS,
     ) -> None:
         self._store = store
         self._open_reader = open_reader
@@ -131,6 +135,7 @@ class Rebuilding:
         self._journal_days = settings.storage.retention.journal_days
         self._today = today
         self._consumer = consumer
+        self._looks = looks
         self._busy = False
 
     @property
@@ -148,7 +153,7 @@ class Rebuilding:
         except StorageError as error:
             raise CommandRefused(f"the store: {error}: days that were told of are rebuilt") from error
 
-    async def run(self, first: str, last: str) -> AsyncIterator[list[Item]]:
+    async def run(self, first: str, last: str) -> AsyncGenerator[list[Item], None]:
         """Rebuild days, one after the other; tells how far it is. Raises NotRebuilt, StorageError."""
         for text in (first, last):
             _check(text)
@@ -158,6 +163,7 @@ class Rebuilding:
             raise NotRebuilt("another rebuild is under way: wait for its end")
         self._busy = True
         try:
+            await self._store.settle_uncounted(self._today().isoformat(), counting=True)
             yield [{"reading": True}]
             days = await asyncio.to_thread(self._possible, first, last)
             yield [{"days": len(days.days), "kept": days.kept}]
@@ -174,9 +180,9 @@ class Rebuilding:
     async def _rebuild(self, day: str, consumer: FigureConsumer) -> AsyncIterator[list[Item]]:
         span = day_span(day, self._zone)
         for _ in range(TRIES):
-            async for items in self._folded(consumer):
+            async for items in self._folded(day, consumer):
                 yield items
-            mark = consumer.touched.get(day, 0)
+            state = await self._store.day_state(day)
             progress = Progress()
             counting = asyncio.ensure_future(asyncio.to_thread(self._recount, span, progress))
             try:
@@ -187,30 +193,34 @@ class Rebuilding:
             finally:
                 progress.stopped = True
                 await asyncio.wait((counting,))
-            async for items in self._folded(consumer):
+            async for items in self._folded(day, consumer):
                 yield items
             if not (await asyncio.to_thread(self._possible, day, day)).days:
                 yield [{"day": day, "records": progress.records, "gone": True}]  # retention was there first
                 return
-            if await self._replaced(day, figures, mark, consumer):
+            async with consumer.folding:
+                replaced = await self._store.replace_day(day, figures, state)
+            if replaced:
                 yield [{"day": day, "records": progress.records, "done": True}]
                 return
         raise NotRebuilt(f"{day}: SMS of that day still come to an end: try again later")
 
-    async def _replaced(self, day: str, figures: Figures, mark: int, consumer: FigureConsumer) -> bool:
-        """Replace the figures of a day, unless an event that changes them was folded since `mark`."""
-        async with consumer.folding:
-            same = consumer.touched.get(day, 0) == mark
-            if same:
-                await self._store.replace_day(day, figures)
-            return same
-
-    async def _folded(self, consumer: FigureConsumer) -> AsyncIterator[list[Item]]:
-        """Wait until everything that is committed now is folded."""
+    async def _folded(self, day: str, consumer: FigureConsumer) -> AsyncIterator[list[Item]]:
+        """Wait until everything that is committed now is folded; of that day at the other nodes too. Raises
+        NotRebuilt."""
         last = self._store.last_counted
         while consumer.place < last:
             yield []
             await asyncio.sleep(LOOK_EVERY)
+        for _ in range(self._looks):
+            if not (await self._store.day_state(day)).waits:
+                return
+            yield []
+            await asyncio.sleep(LOOK_EVERY)
+        raise NotRebuilt(
+            f"{day}: commits of that day are not in the figures yet: try again when fetion_figures_waiting is"
+            " 0 at every node; of a node that is away, when another one has taken over its work"
+        )
 
     def _recount(self, span: Span, progress: Progress) -> Figures:
         with closing(self._open_reader()) as reader:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -53,6 +53,10 @@ _COLUMNS: Final[Mapping[str, Column]] = MappingProxyType(
     }
 )
 REGISTERED: Final = "registered"
+_LONGEST: Final[Mapping[PeriodKind, int]] = MappingProxyType(
+    {PeriodKind.DAY: 1, PeriodKind.WEEK: 7, PeriodKind.MONTH: 31}
+)
+"""Days of the longest period of a kind."""
 _BOTH: Final = ("received", "received_parts", "sent", "failed", "opened", "cancelled")
 _PERIOD: Final = (*_BOTH, "active", REGISTERED)
 BY: Final[Mapping[str, Form]] = MappingProxyType(
@@ -73,8 +77,7 @@ def table(
 ) -> tuple[list[str], list[list[Cell]]]:
     """Give the header of a table, and its lines in order. first, last: days; None: the latest there are."""
     form = BY[by]
-    end = date.fromisoformat(last) if last else today
-    begin = date.fromisoformat(first) if first else _begin(form, end)
+    begin, end = _shown(form, today, first, last)
     span = (begin_of(form.kind, begin).isoformat(), begin_of(form.kind, end).isoformat())
     home: dict[str, Sequence[str]] = {} if province is None else {"province": (province,)}
     lines: dict[str, dict[str, int]] = defaultdict(dict)
@@ -87,6 +90,39 @@ def table(
             lines[key][REGISTERED] = value
     header = [form.column if form.column != "what" else "instruction", *form.columns]
     return header, [[key, *(lines[key].get(name, 0) for name in form.columns)] for key in sorted(lines)]
+
+
+def incomplete(reader: FigureReader, by: str, today: date, first: str | None, last: str | None) -> list[str]:
+    """The days whose figures may not be complete, of those that a table shows; of all before too where it
+    says how many customers there are, to which all days add."""
+    form = BY[by]
+    begin, end = _shown(form, today, first, last)
+    since = begin_of(form.kind, begin).isoformat()
+    if REGISTERED in form.columns:
+        since = min(since, reader.first_figure() or since)
+    until = today
+    if end < today:
+        behind = begin_of(form.kind, end) + timedelta(days=_LONGEST[form.kind])
+        until = min(today, begin_of(form.kind, behind) - timedelta(days=1))
+    return reader.incomplete_days(since, until.isoformat())
+
+
+def spans_of(days: Sequence[str]) -> list[str]:
+    """Days in order, successive ones as one span: 2007-03-01 - 2007-03-05."""
+    spans: list[list[str]] = []
+    for day in days:
+        before = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
+        if spans and spans[-1][-1] == before:
+            spans[-1][1:] = [day]
+        else:
+            spans.append([day])
+    return [" - ".join(span) for span in spans]
+
+
+def _shown(form: Form, today: date, first: str | None, last: str | None) -> tuple[date, date]:
+    """A day of the first period that is shown, and one of the last."""
+    end = date.fromisoformat(last) if last else today
+    return (date.fromisoformat(first) if first else _begin(form, end)), end
 
 
 def _begin(form: Form, end: date) -> date:

@@ -1,11 +1,13 @@
 """The calls of gateway.storage.figures.FigureStore on a store in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from json import dumps
 
 from commands.model import CustomerState
 from gateway.message import StoredEvent
-from gateway.storage.figures import Amount, FigureKey, Figures, Measure
+from gateway.storage.figures import Amount, DayState, FigureKey, Figures, Measure
+from gateway.storage.marks import is_of, settled
 from gateway.storage.memory.events import Events
 from gateway.storage.memory.figures import Counted
 from gateway.storage.memory.reader import Content
@@ -46,14 +48,37 @@ class FigureCalls:
             return False
         self._events.fold(consumer, sequence)
         self._counted.add(figures)
+        self._counted.touched.update(figures.days())
         return True
 
-    async def forget_counted(self, consumer: str, most: int, limit: int) -> int:
+    async def drop_counted(self, consumer: str, sequence: int, days: Sequence[str]) -> int:
         events = self._events
-        old = [n for n in events.counted if n <= events.last_counted - most][:limit]
-        if old:
-            events.fold(consumer, old[-1])
-        return len(old)
+        gone = len([n for n in events.counted if n <= sequence])
+        if gone:
+            events.fold(consumer, sequence)
+            self._counted.mark(days)
+        return gone
+
+    async def day_state(self, day: str) -> DayState:
+        counted = self._counted
+        waits = any(is_of(dumps(event.data), day) for event in self._events.counted.values())
+        return DayState(counted.touched[day], counted.marks.get(day, 0), waits)
+
+    async def mark_days(self, days: Sequence[str]) -> None:
+        self._counted.mark(days)
+
+    async def marked_days(self) -> list[str]:
+        return sorted(self._counted.marks)
+
+    async def note_uncounted(self, day: str) -> None:
+        self._counted.uncounted = min(day, self._counted.uncounted or day)
+
+    async def settle_uncounted(self, today: str, *, counting: bool) -> None:
+        counted = self._counted
+        if not counted.uncounted:
+            return
+        days, counted.uncounted = settled(counted.uncounted, today, over=counting)
+        counted.mark(days)
 
     async def begin_figures(self, day: str, base: Mapping[str, int]) -> bool:
         if self._counted.begun:
@@ -64,8 +89,12 @@ class FigureCalls:
         self._counted.add(Figures(amounts))
         return True
 
-    async def replace_day(self, day: str, figures: Figures) -> None:
+    async def replace_day(self, day: str, figures: Figures, state: DayState | None = None) -> bool:
+        if state is not None and (state.waits or await self.day_state(day) != state):
+            return False
         self._counted.replace(day, figures)
+        self._counted.marks.pop(day, None)
+        return True
 
     async def forget_active(self, before: str, limit: int) -> int:
         return self._counted.forget(before, limit)

@@ -1,6 +1,6 @@
 """Figures of a store in memory: gateway.storage.figures says what each call does."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,17 +16,33 @@ from gateway.storage.figures import (
     PeriodKind,
 )
 from gateway.storage.folding import DAY, LONGER, Activity, Changes, RowKey
+from gateway.storage.marks import days_between
 
 
 @dataclass(slots=True)
 class Counted:
     """The figures, and by kind, period and mobile who was active. begun, forgotten: days, "" where there is
-    none."""
+    none. uncounted: the same: from which day on nothing is counted."""
 
     rows: dict[RowKey, Amount] = field(default_factory=dict)
     active: dict[tuple[str, str, int], Activity] = field(default_factory=dict)
     begun: str = ""
     forgotten: str = ""
+    marks: dict[str, int] = field(default_factory=dict)
+    marking: int = 0
+    touched: Counter[str] = field(default_factory=Counter)
+    uncounted: str = ""
+
+    def mark(self, days: Iterable[str]) -> None:
+        """Rule 7."""
+        for day in days:
+            self.marking += 1
+            self.marks[day] = self.marking
+
+    def incomplete(self, first: str, last: str) -> list[str]:
+        """What a Reader gives."""
+        noted = days_between(max(first, self.uncounted), last) if self.uncounted else []
+        return sorted({day for day in self.marks if first <= day <= last} | {*noted})
 
     def add(self, figures: Figures) -> None:
         """Add them."""

@@ -178,7 +178,8 @@ class MemoryReader:
         for sms in self._content.leaving(*CLOSED):
             if begin <= sms.closed_at < end:
                 cause = self._content.journal.get(sms.cause)
-                yield ClosedDownlink(_downlink(sms), cause.instruction if cause else "")
+                told = (cause.instruction, cause.msisdn) if cause else ("", "")
+                yield ClosedDownlink(_downlink(sms), *told)
 
     def products(self, begin: int, end: int) -> Iterator[ProductRecord]:
         return (each for each in tuple(self._content.products) if begin <= each.at < end)
@@ -192,6 +193,9 @@ class MemoryReader:
 
     def first_figure(self) -> str:
         return self._content.counted.first()
+
+    def incomplete_days(self, first: str, last: str) -> list[str]:
+        return self._content.counted.incomplete(first, last)
 
     def customer(self, msisdn: str) -> Customer | None:
         return without_password(self._content.customers.get(msisdn))

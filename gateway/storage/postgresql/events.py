@@ -71,11 +71,6 @@ _LAST_COUNTED: Final = """
 SELECT greatest(coalesce((SELECT -min(sequence) FROM event WHERE node = %(node)s), 0),
     coalesce((SELECT max(value) FROM meta WHERE key LIKE 'folded ' || %(node)s::text || ' %%'), 0), 0)
 """
-_OLDEST_COUNTED: Final = """
-SELECT min(sequence), count(*) FROM (
-    SELECT sequence FROM event WHERE node = %s AND sequence BETWEEN %s AND -1
-    ORDER BY sequence DESC LIMIT %s) x
-"""
 _FOLDED: Final = "SELECT coalesce((SELECT value FROM meta WHERE key = %s), 0)"
 _SET_FOLDED: Final = """
 INSERT INTO meta VALUES (%s, %s)
@@ -199,10 +194,12 @@ async def fold(db: Db, node: int, consumer: str, sequence: int) -> None:
     await db.execute(_SET_FOLDED, (_key(node, consumer), sequence))
 
 
-async def oldest_counted(db: Db, node: int, beyond: int, limit: int) -> tuple[int, int]:
-    """The last of the oldest ones up to a number, and how many they are."""
-    row = await (await db.execute(_OLDEST_COUNTED, (node, -beyond, limit))).fetchone()
-    return (-row[0], int(row[1])) if row and row[1] else (0, 0)
+async def drop(db: Db, node: int, consumer: str, sequence: int) -> int:
+    """In the transaction of the caller: the oldest ones, up to a sequence. Gives how many."""
+    gone = (await db.execute(_GONE_COUNTED, (node, -sequence))).rowcount
+    if gone:
+        await db.execute(_SET_FOLDED, (_key(node, consumer), sequence))
+    return gone
 
 
 class EventCalls:

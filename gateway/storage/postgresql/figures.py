@@ -14,6 +14,7 @@ from gateway.storage import folding
 from gateway.storage.figures import (
     STEP,
     Amount,
+    DayState,
     FigureKey,
     FigureQuery,
     FigureRow,
@@ -22,8 +23,9 @@ from gateway.storage.figures import (
     PeriodKind,
 )
 from gateway.storage.folding import DAY, LONGER, Activity, Cache, Changes
+from gateway.storage.postgresql import marks
 from gateway.storage.postgresql.candidates import one
-from gateway.storage.postgresql.events import EventNumbers, counted_after, fold, folded, oldest_counted
+from gateway.storage.postgresql.events import EventNumbers, counted_after, drop, fold, folded
 from gateway.storage.postgresql.link import Db, Link
 from gateway.storage.postgresql.rows import recordset
 
@@ -221,6 +223,7 @@ class FigureCalls:
             if cursor >= sequence or (after is not None and cursor > after):
                 return None
             await fold(db, node, consumer, sequence)
+            await marks.touch(db, figures.days())
             return await _add(db, figures, cache)
 
         try:
@@ -246,33 +249,91 @@ class FigureCalls:
 
         return await self._in_turn(work)
 
-    async def replace_day(self, day: str, figures: Figures) -> None:
-        """In steps."""
+    async def replace_day(self, day: str, figures: Figures, state: DayState | None = None) -> bool:
+        """In steps, each of which makes sure that no other node has begun to replace the day."""
         measures = [measure.value for measure in _REPLACED]
 
-        async def differences(db: Db) -> list[tuple[FigureKey, Amount]]:
+        async def begin(db: Db) -> tuple[DayState, list[tuple[FigureKey, Amount]]] | None:
+            now = await marks.state(db, day)
+            if state is not None and (state.waits or now != state):
+                return None
             rows = await (await db.execute(_OF_DAY, (measures, day))).fetchall()
             known = [(FigureKey(*key), Amount(times, parts)) for *key, times, parts in rows]
-            return folding.amounts_to_replace(day, figures.amounts, known)
+            mine = now._replace(mark=await marks.mark(db, [day]))
+            return mine, folding.amounts_to_replace(day, figures.amounts, known)
 
         self._known_active.clear()
-        for some in folding.chunks(await self._in_turn(differences), STEP):
-            await self._in_turn(partial(_replace_amounts, differences=some))
+        begun = await self._in_turn(begin)
+        replaced = begun is not None and await self._replace(day, figures, *begun)
+        self._known_active.clear()
+        return replaced
+
+    async def _replace(
+        self, day: str, figures: Figures, mine: DayState, differences: list[tuple[FigureKey, Amount]]
+    ) -> bool:
+        async def is_mine(db: Db) -> bool:
+            return (await marks.state(db, day)).mark == mine.mark
+
+        for some in folding.chunks(differences, STEP):
+
+            async def amounts(db: Db, some: Mapping[FigureKey, Amount] = some) -> bool:
+                if not await is_mine(db):
+                    return False
+                await _replace_amounts(db, some)
+                return True
+
+            if not await self._in_turn(amounts):
+                return False
         wanted = folding.Ordered(folding.by_day(figures).get(day, {}))
         after: int | None = -1
         while after is not None:
-            after = await self._in_turn(partial(_replace_active, day=day, wanted=wanted, after=after))
-        self._known_active.clear()
 
-    async def forget_counted(self, consumer: str, most: int, limit: int) -> int:
+            async def active(db: Db, after: int = after) -> tuple[bool, int | None]:
+                if not await is_mine(db):
+                    return False, None
+                return True, await _replace_active(db, day, wanted, after)
+
+            done, after = await self._in_turn(active)
+            if not done:
+                return False
+
+        async def end(db: Db) -> bool:
+            if (await marks.state(db, day))[:2] != mine[:2]:
+                return False
+            await marks.unmark(db, day)
+            return True
+
+        return await self._in_turn(end)
+
+    async def day_state(self, day: str) -> DayState:
+        """Searches of primary keys."""
+        async with self._link.turn() as db:
+            return await marks.state(db, day)
+
+    async def mark_days(self, days: Sequence[str]) -> None:
         """In a transaction of its own."""
-        node = self._events.node
+        await self._in_turn(partial(marks.mark, days=days))
+
+    async def marked_days(self) -> list[str]:
+        """Rows of a small table."""
+        return marks.days_of(await self._link.read(marks.MARKED))
+
+    async def note_uncounted(self, day: str) -> None:
+        """In a transaction of its own."""
+        await self._in_turn(partial(marks.note, node=self._events.node, day=day))
+
+    async def settle_uncounted(self, today: str, *, counting: bool) -> None:
+        """In a transaction of its own."""
+        await self._in_turn(partial(marks.settle, node=self._events.node, today=today, counting=counting))
+
+    async def drop_counted(self, consumer: str, sequence: int, days: Sequence[str]) -> int:
+        """In a transaction of its own, with the marks."""
 
         async def work(db: Db) -> int:
-            last, count = await oldest_counted(db, node, self._events.last_counted - most, limit)
-            if count:
-                await fold(db, node, consumer, last)
-            return count
+            gone = await drop(db, self._events.node, consumer, sequence)
+            if gone:
+                await marks.mark(db, days)
+            return gone
 
         return await self._in_turn(work)
 
@@ -281,6 +342,7 @@ class FigureCalls:
 
         async def work(db: Db) -> int:
             await db.execute(_SET_META, (FORGOTTEN, folding.number_of_day(before)))
+            await marks.forget_touched(db, before)
             gone = 0
             for kind in PeriodKind:
                 begin = folding.forgotten_before(kind, before)

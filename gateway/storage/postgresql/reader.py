@@ -12,7 +12,7 @@ from commands.model import Customer, Hidden
 from gateway.message import Answer, Attempt, Delivery, Kind, PartReceipt, ProductRecord
 from gateway.storage.contract import StoreUnusable, other_schema
 from gateway.storage.figures import FigureQuery, FigureRow
-from gateway.storage.postgresql import figures
+from gateway.storage.postgresql import figures, marks
 from gateway.storage.postgresql.backwards import Backwards, Row, Step, Table, look_back, places_of
 from gateway.storage.postgresql.customers import CUSTOMER_COLUMNS
 from gateway.storage.postgresql.migration import SCHEMA_VERSION, Connection, version_of
@@ -104,7 +104,10 @@ _JOURNAL_PAGE = f"""{_JOURNAL}
 WHERE number > %(after)s AND number <= %(last)s AND at >= %(begin)s AND at < %(end)s
 ORDER BY number LIMIT %(limit)s
 """
-_CLOSED_PAGE = f"""{_OUTBOX}
+_WITH_SENDER = f"""{_OUTBOX.removesuffix("FROM outbox")}
+    , coalesce((SELECT msisdn FROM journal WHERE journal.number = outbox.cause), '')
+FROM outbox"""  # noqa: S608
+_CLOSED_PAGE = f"""{_WITH_SENDER}
 WHERE number > %(after)s AND state IN (1, 2, 3, 5, 6) AND closed_at >= %(begin)s AND closed_at < %(end)s
 ORDER BY number LIMIT %(limit)s
 """
@@ -302,6 +305,10 @@ class PostgresReader:
         """Search the primary key."""
         return figures.first_figure(self._read)
 
+    def incomplete_days(self, first: str, last: str) -> list[str]:
+        """See gateway.storage.postgresql.marks."""
+        return marks.incomplete_days(self._read, first, last)
+
     def customer(self, msisdn: str) -> Customer | None:
         """Look into the table by its key."""
         rows = self._read(_CUSTOMER, (int(msisdn),))
@@ -403,7 +410,7 @@ def _attempt(row: Row) -> Attempt:
 
 
 def _closed_downlink(row: Row) -> ClosedDownlink:
-    return ClosedDownlink(_downlink(row), row[-1])
+    return ClosedDownlink(_downlink(row[:-1]), row[-2], row[-1])
 
 
 def _product(row: Row) -> ProductRecord:

@@ -17,6 +17,7 @@ import orjson
 
 from gateway.message import FIGURES, StoredEvent
 from gateway.storage.contract import Cursor, ForgottenEvents
+from gateway.storage.marks import LOOKED_AT, is_of
 
 T = TypeVar("T")
 
@@ -49,10 +50,7 @@ _LAST_COUNTED = """
 SELECT max(coalesce((SELECT -min(sequence) FROM event), 0),
     coalesce((SELECT max(value) FROM meta WHERE key LIKE 'folded %'), 0))
 """
-_OLDEST_COUNTED = """
-SELECT min(sequence), count(*) FROM (
-    SELECT sequence FROM event WHERE sequence BETWEEN ? AND -1 ORDER BY sequence DESC LIMIT ?)
-"""
+_SOME_COUNTED = "SELECT data FROM event WHERE sequence < 0 LIMIT ?"
 _FOLDED = "SELECT coalesce((SELECT value FROM meta WHERE key = 'folded ' || ?), 0)"
 _SET_FOLDED = """
 INSERT INTO meta VALUES ('folded ' || ?, ?)
@@ -136,12 +134,17 @@ class EventTables:
         self._db.execute("DELETE FROM event WHERE sequence BETWEEN ? AND -1", (-sequence,))
         self._db.execute(_SET_FOLDED, (consumer, sequence))
 
-    def forget_counted(self, consumer: str, most: int, limit: int) -> int:
-        """In the transaction that is open: the oldest ones beyond so many."""
-        last, count = self._db.execute(_OLDEST_COUNTED, (most - self.last_counted, limit)).fetchone()
-        if count:
-            self.fold(consumer, -last)
-        return int(count)
+    def drop_counted(self, consumer: str, sequence: int) -> int:
+        """In the transaction that is open: the oldest ones, up to a sequence."""
+        gone = self._db.execute("DELETE FROM event WHERE sequence BETWEEN ? AND -1", (-sequence,)).rowcount
+        if gone:
+            self.fold(consumer, sequence)
+        return gone
+
+    def counts(self, day: str) -> bool:
+        """Whether events of the family FIGURES that are there may be of a day."""
+        rows = self._db.execute(_SOME_COUNTED, (LOOKED_AT + 1,)).fetchall()
+        return len(rows) > LOOKED_AT or any(is_of(data, day) for (data,) in rows)
 
     def move(self, name: str, sequence: int, parked: Sequence[tuple[StoredEvent, str]]) -> int:
         """In the transaction that is open: the cursor, and what was refused; how many parked ones went."""

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from gateway.storage.contract import StoreUnusable
-from gateway.storage.copying import BOOLEANS, KEPT, TABLES, Row, Source
+from gateway.storage.copying import BOOLEANS, KEPT, KEPT_ALIKE, TABLES, Row, Source
 from gateway.storage.sqlite.store import SqliteStore, unusable
 
 _OTHERWISE: Final = {
@@ -18,7 +18,8 @@ _OTHERWISE: Final = {
     ("product_record", "msisdn"): "CAST(msisdn AS TEXT)",
 }
 """Columns that stand otherwise here."""
-_WHERE: Final = {"meta": f"WHERE key IN ({', '.join(repr(key) for key in sorted(KEPT))})"}
+_ALIKE: Final = "".join(f" OR key LIKE '{each}%'" for each in KEPT_ALIKE)
+_WHERE: Final = {"meta": f"WHERE key IN ({', '.join(repr(key) for key in sorted(KEPT))}){_ALIKE}"}
 
 
 class SqliteSource:

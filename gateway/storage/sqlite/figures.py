@@ -13,6 +13,7 @@ from gateway.storage.figures import (
     ORDER,
     STEP,
     Amount,
+    DayState,
     FigureKey,
     FigureQuery,
     FigureRow,
@@ -22,6 +23,7 @@ from gateway.storage.figures import (
 )
 from gateway.storage.folding import DAY, LONGER, Activity, Cache, Changes
 from gateway.storage.sqlite.events import COUNTED, EventTables, event_of
+from gateway.storage.sqlite.marks import MARKED, Marks, days_of
 
 T = TypeVar("T")
 
@@ -205,6 +207,7 @@ class FigureCalls:
     """The calls; the rest of the store is SqliteStore."""
 
     _figures: FigureTables
+    _marks: Marks
     _events: EventTables
 
     async def _write_apart(self, work: Callable[[], T]) -> T:
@@ -243,6 +246,7 @@ class FigureCalls:
             if cursor >= sequence or (after is not None and cursor > after):
                 return None
             self._events.fold(consumer, sequence)
+            self._marks.touch(figures.days())
             return self._figures.add(figures)
 
         try:
@@ -258,11 +262,21 @@ class FigureCalls:
         """In a commit of its own."""
         return await self._write_apart(lambda: self._figures.begin(day, base))
 
-    async def replace_day(self, day: str, figures: Figures) -> None:
+    async def replace_day(self, day: str, figures: Figures, state: DayState | None = None) -> bool:
         """In steps; others have their turn between two."""
-        tables = self._figures
+        tables, marks = self._figures, self._marks
+
+        def begin() -> tuple[DayState, list[tuple[FigureKey, Amount]]] | None:
+            now = marks.state(day)
+            if state is not None and (state.waits or now != state):
+                return None
+            return now._replace(mark=marks.mark([day])), tables.differences(day, figures)
+
         tables.cache.clear()
-        differences = await self._write_apart(partial(tables.differences, day, figures))
+        begun = await self._write_apart(begin)
+        if begun is None:
+            return False
+        mine, differences = begun
         for some in folding.chunks(differences, STEP):
             await self._write_apart(partial(tables.replace_amounts, some))
             await asyncio.sleep(0)
@@ -272,14 +286,47 @@ class FigureCalls:
             after = await self._write_apart(partial(tables.replace_active, day, wanted, after))
             await asyncio.sleep(0)
         tables.cache.clear()
+        return await self._write_apart(lambda: marks.replaced(day, mine))
 
-    async def forget_counted(self, consumer: str, most: int, limit: int) -> int:
+    async def day_state(self, day: str) -> DayState:
+        """A look in a transaction, which writes nothing."""
+        return await self._write_apart(lambda: self._marks.state(day))
+
+    async def mark_days(self, days: Sequence[str]) -> None:
         """In a commit of its own."""
-        return await self._write_apart(lambda: self._events.forget_counted(consumer, most, limit))
+        await self._write_apart(lambda: self._marks.mark(days))
+
+    async def marked_days(self) -> list[str]:
+        """A search of the primary key."""
+        return days_of(await self._read(MARKED))
+
+    async def note_uncounted(self, day: str) -> None:
+        """In a commit of its own."""
+        await self._write_apart(lambda: self._marks.note(day))
+
+    async def settle_uncounted(self, today: str, *, counting: bool) -> None:
+        """In a commit of its own."""
+        await self._write_apart(lambda: self._marks.settle(today, counting=counting))
+
+    async def drop_counted(self, consumer: str, sequence: int, days: Sequence[str]) -> int:
+        """In a commit of its own, with the marks."""
+
+        def work() -> int:
+            gone = self._events.drop_counted(consumer, sequence)
+            if gone:
+                self._marks.mark(days)
+            return gone
+
+        return await self._write_apart(work)
 
     async def forget_active(self, before: str, limit: int) -> int:
         """In a commit of its own."""
-        return await self._write_apart(lambda: self._figures.forget(before, limit))
+
+        def work() -> int:
+            self._marks.forget_touched(before)
+            return self._figures.forget(before, limit)
+
+        return await self._write_apart(work)
 
 
 Read = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]

@@ -30,7 +30,7 @@ from gateway.storage.reader import (
     Wanted,
 )
 from gateway.storage.records import customer_of, without_password
-from gateway.storage.sqlite import figures
+from gateway.storage.sqlite import figures, marks
 from gateway.storage.sqlite.migration import SCHEMA_VERSION
 from gateway.storage.sqlite.outgoing import waiting
 from gateway.storage.sqlite.receipts import OF_SMS, part_receipt
@@ -105,7 +105,10 @@ SELECT number FROM (SELECT number FROM outbox ORDER BY number DESC LIMIT ?) WHER
 _JOURNAL_PAGE = (
     f"{_JOURNAL} WHERE number > :after AND at >= :begin AND at < :end ORDER BY number LIMIT :limit"
 )
-_CLOSED_PAGE = f"""{_OUTBOX}
+_WITH_SENDER = f"""{_OUTBOX.removesuffix("FROM outbox")}
+    , coalesce((SELECT msisdn FROM journal WHERE number = cause), '')
+FROM outbox"""  # noqa: S608
+_CLOSED_PAGE = f"""{_WITH_SENDER}
 WHERE number > :after AND state IN (1, 2, 3, 5, 6) AND closed_at >= :begin AND closed_at < :end
 ORDER BY number LIMIT :limit
 """
@@ -291,6 +294,10 @@ class SqliteReader:
         """Search the primary key."""
         return figures.first_figure(self._read)
 
+    def incomplete_days(self, first: str, last: str) -> list[str]:
+        """See gateway.storage.sqlite.marks."""
+        return marks.incomplete_days(self._read, first, last)
+
     def customer(self, msisdn: str) -> Customer | None:
         """Look into the table by its key."""
         rows = self._read(_CUSTOMER, (int(msisdn),))
@@ -387,7 +394,7 @@ def _attempt(row: Row) -> Attempt:
 
 
 def _closed_downlink(row: Row) -> ClosedDownlink:
-    return ClosedDownlink(_downlink(row), row[-1])
+    return ClosedDownlink(_downlink(row[:-1]), row[-2], row[-1])
 
 
 def _product(row: Row) -> ProductRecord:

@@ -40,6 +40,7 @@ from gateway.storage.sqlite.customers import Customers
 from gateway.storage.sqlite.enquiries import EnquiryCalls
 from gateway.storage.sqlite.events import EventCalls, EventTables
 from gateway.storage.sqlite.figures import FigureCalls, FigureTables
+from gateway.storage.sqlite.marks import Marks
 from gateway.storage.sqlite.migration import migrate
 from gateway.storage.sqlite.outgoing import Outgoing
 from gateway.storage.sqlite.provinces import ProvinceCalls
@@ -184,6 +185,7 @@ class SqliteStore(
         self._outgoing = Outgoing(db)
         self._events = EventTables(db)
         self._figures = FigureTables(db)
+        self._marks = Marks(db, self._events)
 
     def _draw_run(self) -> int:
         """Raises StoreUnusable at the end of the series."""

@@ -36,7 +36,7 @@ class Count:
                 self.days[sms.msisdn, access].append(self._day(sms.at))
             for event in sms.detail.get("events", ()):
                 self._add(sms.at, "event", home(event["msisdn"]), access, event["event"], "", 0)
-        for out, _ in reader.closed(0, 1 << 62):
+        for out, *_ in reader.closed(0, 1 << 62):
             if out.kind is Kind.SMS:
                 word = OVER.get(out.state, "sent")
                 self._add(

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from commands.tables import InForce
 from gateway.message import OPERATOR, PART, Commit, Delivery, Kind, ProductRecord
 from gateway.observer import Observer
+from gateway.operations.figures.building import FigureParts
 from gateway.operations.figures.consumer import MOST, NAME, UNHURRIED, FigureConsumer
+from gateway.operations.figures.mending import Mending
 from gateway.operations.figures.rebuild import Rebuilding
 from gateway.processing.figures import Counting
 from gateway.settings import Settings, load
@@ -42,6 +44,11 @@ MOBILES = tuple(f"1380013800{n}" for n in range(5))
 TEST_PHONE = "13900000009"
 PLACE = Path("store")
 TODAY = date(2008, 3, 1)
+OFF, ON = date(2007, 3, 23), date(2007, 3, 29)
+"""Days of starts with and without counting; what is not counted happens between them."""
+OFF_MS = MOMENTS[1]
+BEGIN_MS = MOMENTS[0] - 100 * 86_400_000
+"""When the first SMS came."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,12 @@ class Step:
 
 steps = st.builds(
     Step,
-    st.sampled_from(["in", "in", "in", "out", "out", "fold", "again", "fault", "crash", "rebuild"]),
+    st.sampled_from(
+        [
+            *("in", "in", "in", "out", "out", "fold", "again", "fault", "crash", "rebuild"),
+            *("drop", "off", "on"),
+        ]
+    ),
     st.builds(
         lambda moment, off: moment + off,
         st.sampled_from(MOMENTS),
@@ -77,12 +89,21 @@ class History:
         self.settings = _settings(zone)
         self.taken: list[Any] = []
         self.number = 0
+        self.most = 1 << 30
+        self.counts = True
+        self.senders: dict[int, str] = {}
         self.restart()
 
     def restart(self) -> None:
         """Another process."""
         self.consumer = FigureConsumer(
-            self.store, lambda: TODAY, 400, lambda _: None, Random(1), Observer(), UNHURRIED
+            self.store,
+            lambda: TODAY,
+            400,
+            lambda *_: None,
+            Random(1),
+            Observer(),
+            replace(UNHURRIED, most=self.most),
         )
         self.faults = 0
         fold = type(self.store).fold
@@ -99,6 +120,8 @@ class History:
     async def play(self, each: Step) -> None:
         """One step."""
         random = Random(each.draw)
+        if not self.counts and each.what not in {"in", "out", "on", "crash"}:
+            return
         if each.what in {"in", "out"}:
             await self.store.commit(self._commit(each, random))
         elif each.what == "fault":
@@ -107,17 +130,60 @@ class History:
             self.restart()
         elif each.what == "rebuild":
             await self.fold(MOST)
-            days = Rebuilding(
-                self.store, self._reader, self._recounting, self.settings, lambda: TODAY, self.consumer
-            )
             day = datetime.fromtimestamp(each.at / 1000, UTC).astimezone(self.zone).date().isoformat()
-            async for _ in days.run(day, day):
+            async for _ in self.rebuilding().run(day, day):
                 pass
+        elif each.what == "drop":
+            await self.drop(random.randint(0, 3))
+        elif each.what == "off":
+            await self.switch(counts=False)
+        elif each.what == "on":
+            await self.switch(counts=True)
         elif each.what == "again":
             with contextlib.suppress(StoreFault):
                 await self.consumer.take(self.taken[-random.randint(1, 5) :])
         else:
             await self.fold(random.randint(1, 4))
+
+    async def drop(self, most: int) -> None:
+        """More wait than may."""
+        self.most = most
+        self.restart()
+        while await self.consumer._drop_some():
+            pass
+        self.most = 1 << 30
+        self.restart()
+
+    async def switch(self, *, counts: bool) -> None:
+        """A start with statistics.enabled so."""
+        self.counts = counts
+        self.senders = {0: ""}
+        parts = FigureParts(self.store, lambda: ON if counts else OFF, self.rebuilding())
+        if counts:
+            parts.counting, parts.consumer = self.counting, self.consumer
+        await parts.begin()
+
+    def rebuilding(self) -> Rebuilding:
+        """Of this store."""
+        return Rebuilding(
+            self.store, self._reader, self._recounting, self.settings, lambda: TODAY, self.consumer
+        )
+
+    async def mend(self) -> list[str]:
+        """What a gateway does by itself. Gives the days."""
+        days: list[str] = []
+        mending = Mending(
+            self.store,
+            self.rebuilding(),
+            self.consumer,
+            lambda: TODAY,
+            lambda day, _: days.append(day),
+            Observer(),
+            lambda: False,
+        )
+        for day in await mending._days():
+            await mending._rebuild(day)
+        return days
 
     def _reader(self) -> Any:
         return self.stores.open_reader(PLACE)
@@ -138,19 +204,24 @@ class History:
         for _ in range(random.randint(1, 3)):
             self.number += 2
             msisdn = random.choice([*MOBILES, TEST_PHONE])
-            at = each.at + random.randint(0, 2)
+            at = self._when(each) + random.randint(0, 2)
             address = random.choice(["161", "12520", "12520100", "161034"])
             if each.what == "in":
                 self._receive(commit, msisdn, at, address, random)
             else:
                 sms = replace(leaving(self.number, msisdn), source=address)
+                sms.cause = random.choice([*self.senders])
                 sms.state = random.choice([Delivery.SENT, Delivery.FAILED, Delivery.EXPIRED])
                 sms.closed_at, sms.parts_done = at, random.randint(0, 3)
                 sms.kind = random.choice([Kind.SMS, Kind.SMS, Kind.RECEIPT])
                 commit.outgoing.append(replace(sms))
                 commit.closed += [sms] * random.randint(1, 2)
-        self.counting.note(commit, each.at)
+        if self.counts:
+            self.counting.note(commit, each.at)
         return commit
+
+    def _when(self, each: Step) -> int:
+        return each.at if self.counts else OFF_MS + each.at % (2 * 86_400_000)
 
     def _receive(self, commit: Commit, msisdn: str, at: int, address: str, random: Random) -> None:
         events = [
@@ -165,6 +236,8 @@ class History:
             parts=random.randint(1, 3),
             detail={"events": events, "tables": "1"} if events else None,
         )
+        if sms.outcome != PART:
+            self.senders[sms.number] = msisdn
         if sms.outcome == PART:
             sms = sms._replace(detail=None)
         elif random.random() < 0.5 and msisdn != TEST_PHONE:
@@ -198,7 +271,12 @@ class _Without:
 
     def closed(self, begin: int, end: int) -> list[Any]:
         """SMS out."""
-        return [each for each in self._reader.closed(begin, end) if each.sms.msisdn != TEST_PHONE]
+        journal = {sms.number: sms.msisdn for sms in self._reader.journal()}
+        return [
+            each
+            for each in self._reader.closed(begin, end)
+            if TEST_PHONE not in {each.sms.msisdn, journal.get(each.sms.cause)}
+        ]
 
     def products(self, begin: int, end: int) -> list[Any]:
         """Products."""
@@ -216,10 +294,16 @@ def _settings(zone: str) -> Settings:
 async def play(zone: str, history: Sequence[Step]) -> History:
     """All of it, and in the end everything is folded."""
     played = History(zone)
+    await played.switch(counts=True)
+    first = received(1, source=MOBILES[0], at=BEGIN_MS)._replace(outcome=PART)
+    await played.store.commit(Commit(messages=[first]))
     for each in history:
         await played.play(each)
     played.faults = 0
+    await played.switch(counts=True)
     await played.fold(MOST)
+    await played.mend()
+    assert await played.store.marked_days() == []
     return played
 
 

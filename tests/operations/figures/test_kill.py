@@ -12,7 +12,7 @@ import pytest
 
 from gateway.observer import Observer
 from gateway.operations.figures.consumer import UNHURRIED, FigureConsumer
-from gateway.storage.figures import FigureQuery, Measure, PeriodKind
+from gateway.storage.figures import Amount, FigureKey, FigureQuery, Figures, Measure, PeriodKind
 from gateway.storage.sqlite.reader import SqliteReader
 from gateway.storage.sqlite.store import SqliteStore
 from tests.support import START_MS
@@ -86,4 +86,61 @@ async def _fold(path: Path) -> None:
         store, lambda: date(2026, 1, 1), 400, print, Random(1), Observer(), UNHURRIED
     ).catch_up()
     assert (store.last_counted, await store.counted_after(0, 1)) == (await store.folded("figures"), [])
+    await store.close()
+
+
+REPLACING = """
+import asyncio, sys
+from pathlib import Path
+from gateway.storage.sqlite.store import SqliteStore
+from tests.operations.figures.test_kill import DAY, of_day
+
+async def run():
+    store = SqliteStore.open(Path(sys.argv[1]))
+    print("ready", flush=True)
+    n = 0
+    while True:
+        n += 1
+        assert await store.replace_day(DAY, of_day(n % 2))
+
+asyncio.run(run())
+"""
+DAY = "2007-03-01"
+
+
+def of_day(half: int) -> Figures:
+    """Three thousand customers, every second of them or the others."""
+    mobiles = range(13_800_000_000 + half, 13_800_006_000, 2)
+    key = FigureKey(DAY, "uplink", "200", "161", str(half), "done")
+    return Figures({key: Amount(3000, 3000)}, {(DAY, str(each)): ("200", 1) for each in mobiles})
+
+
+@pytest.mark.long
+def test_killed_while_a_day_is_replaced(tmp_path: Path) -> None:
+    """The day is whole, or it is marked, and the next rebuild makes it whole."""
+    path, random, marked = tmp_path / "fetion.db", Random(12), 0
+    for _ in range(ROUNDS):
+        with subprocess.Popen(
+            [sys.executable, "-c", REPLACING, str(path)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(random.uniform(0.05, 0.3))
+            process.kill()
+        with closing(SqliteReader.open(path)) as reader:
+            if reader.incomplete_days(DAY, DAY):
+                marked += 1
+                asyncio.run(_replace(path))
+            query = FigureQuery(PeriodKind.DAY, Measure.UPLINK, DAY, DAY)
+            assert [row.times for row in reader.figures(query)] in ([], [3000])
+            query = FigureQuery(PeriodKind.DAY, Measure.ACTIVE, DAY, DAY, {"way": ("",)})
+            assert [row.times for row in reader.figures(query)] in ([], [3000])
+            assert reader.incomplete_days(DAY, DAY) == []
+    assert marked
+
+
+async def _replace(path: Path) -> None:
+    store = SqliteStore.open(path)
+    assert await store.replace_day(DAY, of_day(0), await store.day_state(DAY))
     await store.close()

@@ -60,6 +60,11 @@ ANSWER: Final[Mapping[str, Any]] = {
         **dict.fromkeys(("period", "from", "to", "province"), _TEXT),
         **dict.fromkeys(("way", "instruction"), _TEXT_OR_NULL),
         "first_figure": _TEXT_OR_NULL,
+        "incomplete_days": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "days whose figures may not be complete",
+        },
         "rows": {
             "type": "array",
             "items": {
@@ -97,6 +102,7 @@ def json_of(result: Result, language: str) -> dict[str, Any]:
         "way": question.scope.way,
         "instruction": question.scope.instruction,
         "first_figure": result.first_figure or None,
+        "incomplete_days": result.incomplete_days,
         "rows": [
             {
                 "period": row.label,

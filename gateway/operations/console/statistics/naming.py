@@ -1,13 +1,18 @@
 """What provinces, ways, instructions and periods are called in a visitor's language."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from commands.tables import Tables
 from gateway.operations.console.rights import HEADQUARTERS
 from gateway.operations.console.statistics.counting import Value
 from gateway.operations.console.tiles import long_number
+from gateway.operations.figures.table import spans_of
 from gateway.storage.figures import SERVICE, WAYS
+
+DAYS_SHOWN: Final = 10
+"""Times of days without complete figures that a page names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,14 @@ class Names:
         if found is None:
             return code
         return found.zh if self.language == "zh" else found.en
+
+    def days(self, days: Sequence[str]) -> str:
+        """Days in order, successive ones as one span; of many spans the last ones."""
+        spans = spans_of(days)
+        shown = self.say("days_between").join(spans[-DAYS_SHOWN:])
+        if len(spans) > DAYS_SHOWN:
+            return self.say("days_and_more", days=shown, more=len(spans) - DAYS_SHOWN)
+        return shown
 
     def way(self, way: str) -> str:
         """A way of access."""

@@ -33,6 +33,7 @@ class Overall:
         return {
             "where": where(self._province or None, names),
             "first_figure": found.first_figure,
+            "incomplete_days": names.days(found.incomplete_days),
             "day": found.day.isoformat(),
             "figures": [self._figure(each) for each in found.figures],
             "chosen": name,

@@ -68,7 +68,8 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Result:
     """A report's answer. total: of the periods; None where they cannot be added. ranking: provinces, the
-    greatest first; of ranked, which is the last complete period where periods cannot be added."""
+    greatest first; of ranked, which is the last complete period where periods cannot be added.
+    incomplete_days: those whose figures may not be complete."""
 
     report: Report
     question: Question
@@ -79,6 +80,7 @@ class Result:
     ranked: Span | None
     ranking: list[PartRow]
     breakdown: Mapping[str, list[PartRow]]
+    incomplete_days: list[str]
 
 
 def change_of(value: Value, before: Value) -> Change:
@@ -106,7 +108,18 @@ def answer(reader: FigureReader, report: Report, question: Question) -> Result:
     if complete is not None and first_figure:
         comparison = _comparison(reader, report, question, complete, rows, first_figure)
     total = _total(report, rows)
-    return Result(report, question, first_figure, rows, total, comparison, ranked, ranking, breakdown)
+    days = incomplete_days(reader, report, question.span, question.today, first_figure)
+    return Result(report, question, first_figure, rows, total, comparison, ranked, ranking, breakdown, days)
+
+
+def incomplete_days(
+    reader: FigureReader, report: Report, span: Span, today: date, first_figure: str
+) -> list[str]:
+    """The days of a report whose figures may not be complete; all before too where it adds them up."""
+    first = span.first.isoformat()
+    if _runs(report, {}):
+        first = min(first, first_figure or first)
+    return reader.incomplete_days(first, min(span.last_day, today).isoformat())
 
 
 def rows_of(reader: FigureReader, report: Report, question: Question, first_figure: str) -> list[PeriodRow]:

@@ -50,6 +50,8 @@ def explanation(result: Result, names: Names) -> Sheet:
     asked = question.scope.instruction
     rows.append([say("instruction"), say("all") if asked is None else names.instruction(asked)])
     rows.append([say("first_figure"), result.first_figure or say("none_yet")])
+    if result.incomplete_days:
+        rows.append([say("incomplete_title"), names.days(result.incomplete_days)])
     rows += [
         [column.title.of(names.language), column.definition.of(names.language)] for column in report.shown
     ]

@@ -41,6 +41,7 @@ class Showing:
             "title": report.title.of(language),
             "where": where(self._question.scope.province, self._names),
             "first_figure": self._result.first_figure,
+            "incomplete_days": self._names.days(self._result.incomplete_days),
             "action": address(report.id, {}),
             "asked": parameters_of(self._question),
             "choices": list(self._choices()),

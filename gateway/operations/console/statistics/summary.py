@@ -7,7 +7,14 @@ from gateway.operations.console.statistics.asking import Question
 from gateway.operations.console.statistics.catalogue import Catalogue, Column, Report
 from gateway.operations.console.statistics.counting import Scope, Value
 from gateway.operations.console.statistics.periods import DAY, Span, shifted
-from gateway.operations.console.statistics.result import Change, PeriodRow, change_of, ranking_of, rows_of
+from gateway.operations.console.statistics.result import (
+    Change,
+    PeriodRow,
+    change_of,
+    incomplete_days,
+    ranking_of,
+    rows_of,
+)
 from gateway.storage.figures import FigureReader, PeriodKind
 
 TREND = 30
@@ -32,6 +39,7 @@ class Summary:
     """What the first page of the section shows. trend: days of the chosen figure, the last one is `day`.
 
     provinces: the chosen figure by home on that day, the greatest first; empty for a viewer of one province.
+    incomplete_days: those whose figures may not be complete.
     """
 
     day: date
@@ -40,6 +48,7 @@ class Summary:
     chosen: KeyFigure
     trend: list[PeriodRow]
     provinces: dict[str, Value]
+    incomplete_days: list[str]
 
 
 def summary(reader: FigureReader, catalogue: Catalogue, scope: Scope, chosen: str, today: date) -> Summary:
@@ -61,7 +70,12 @@ def summary(reader: FigureReader, catalogue: Catalogue, scope: Scope, chosen: st
     provinces: dict[str, Value] = {}
     if scope.province is None and first_figure:
         provinces = _by_province(reader, picked, day, today)
-    return Summary(day, first_figure, list(figures.values()), picked, trend, provinces)
+    found = {
+        each
+        for report, _ in catalogue.key_figures()
+        for each in incomplete_days(reader, report, month.span, today, first_figure)
+    }
+    return Summary(day, first_figure, list(figures.values()), picked, trend, provinces, sorted(found))
 
 
 def _figure(name: str, report: Report, column: Column, rows: list[PeriodRow]) -> KeyFigure:

@@ -239,6 +239,29 @@ async def test_xlsx(counted: RunningGateway) -> None:
     assert (told["From"], told["To"]) == (BEFORE, TODAY)
 
 
+async def test_days_that_are_not_complete(counted: RunningGateway) -> None:
+    """Every page of a range that touches them says so, in both languages; the API and the workbook too."""
+    store, visitor = counted.app.store, browser(counted, Role.OPERATOR)
+    sentence = "The figures of these days may not be complete"
+    assert sentence not in (await visitor.get("/statistics", accept_language="en")).text
+    await store.mark_days([FIRST, BEFORE, LAST])
+    for path in ("/statistics", "/statistics/uplink"):
+        page = await visitor.get(path, accept_language="en")
+        assert f"{sentence}: {FIRST}, {BEFORE} - {LAST}. When" in page.text
+        assert f"数据可能不完整：{FIRST}、{BEFORE} - {LAST}。" in (await visitor.get(path)).text
+    asked = f"from={LAST}&to={TODAY}"
+    page = await visitor.get(f"/statistics/uplink?{asked}", accept_language="en")
+    assert f"{sentence}: {LAST}. When" in page.text
+    assert (await visitor.get(f"/api/v1/statistics/uplink?{asked}")).json["incomplete_days"] == [LAST]
+    assert sentence not in (await visitor.get(f"/statistics/uplink?from={TODAY}", accept_language="en")).text
+    registered = (await visitor.get(f"/api/v1/statistics/customers?from={TODAY}")).json
+    assert registered["incomplete_days"] == [FIRST, BEFORE, LAST]  # they add up to the customers there are
+    content = await visitor.get(f"/statistics/uplink/xlsx?{asked}", accept_language="en")
+    book = openpyxl.load_workbook(io.BytesIO(content.body))
+    told = {str(row[0]): row[1] for row in book["Definitions"].iter_rows(values_only=True)}
+    assert told["Days that may not be complete"] == LAST
+
+
 async def test_without_any_figure(tmp_path: Path) -> None:
     """The pages say so, also that counting is switched off, and have "-"."""
     off = {**CONSOLE, "statistics": {"enabled": False}}

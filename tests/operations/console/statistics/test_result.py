@@ -66,6 +66,10 @@ class Figured:
         """The first day."""
         return self._counted.first()
 
+    def incomplete_days(self, first: str, last: str) -> list[str]:
+        """As a store finds them."""
+        return self._counted.incomplete(first, last)
+
     def open_mobiles(self) -> Iterator[str]:
         """Nobody asks."""
         raise NotImplementedError
