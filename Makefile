@@ -32,9 +32,11 @@ run: $(READY)
 # What is drawn is the same each time: a red run can be had again.
 FIXED := --hypothesis-profile=fixed --randomly-seed=20070515
 
-# Three processes, since tests wait more than they work; below a short folder, for sockets have short paths.
+# Three processes, since tests wait more than they work. Hundreds of gateways are started: with bytecode each takes
+# half a second less, wherever that is switched off.
 test: lint servers
-	@folder=$$(mktemp -d /tmp/fetion.XXXX) && \
+	@folder=$$(tests/folder.sh) && \
+	TMPDIR=$$folder PYTHONDONTWRITEBYTECODE= \
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long" $(FIXED) --basetemp=$$folder/t && \
 	rm -rf $$folder
 

@@ -7,11 +7,11 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from gateway.operations.console.page import Section, Visit
+from routing import tablefile
 
 LANGUAGES: Final = ("zh", "en")
 _PACKAGE: Final = "gateway.operations.console"
@@ -89,6 +89,6 @@ def load_texts() -> dict[str, dict[str, str]]:
     texts: dict[str, dict[str, str]] = {}
     for file in sorted((resources.files(_PACKAGE) / "texts").iterdir(), key=lambda each: each.name):
         name = file.name.removesuffix(".yaml")
-        for key, both in (yaml.safe_load(file.read_text("utf-8")) or {}).items():
+        for key, both in (tablefile.shipped(file.read_text("utf-8")) or {}).items():
             texts[f"{name}.{key}"] = both
     return texts

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Final
 
-import yaml
 from pydantic import Field
 
 from routing.model import Province
-from routing.tablefile import Closed
+from routing.tablefile import Closed, shipped
 
 HEATS: Final = 5
 """The hottest class of colour; 0: no value, or nothing happened."""
@@ -55,7 +54,7 @@ class Tile:
 def load_places() -> Places:
     """The shipped places."""
     file = resources.files("gateway.operations.console") / "tiles.yaml"
-    return Places.model_validate(yaml.safe_load(file.read_text("utf-8")))
+    return Places.model_validate(shipped(file.read_text("utf-8")))
 
 
 def no_link(code: str) -> str:

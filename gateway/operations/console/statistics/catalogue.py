@@ -5,11 +5,10 @@ from functools import cached_property
 from importlib import resources
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-import yaml
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.storage.figures import SERVICE, WAYS, Measure
-from routing.tablefile import Closed
+from routing.tablefile import Closed, shipped
 
 Id: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Dimension: TypeAlias = Literal["way", "instruction"]
@@ -186,4 +185,4 @@ class Catalogue(Closed):
 def load_catalogue() -> Catalogue:
     """The shipped table of reports."""
     file = resources.files(__package__) / "reports.yaml"
-    return Catalogue.model_validate(yaml.safe_load(file.read_text("utf-8")))
+    return Catalogue.model_validate(shipped(file.read_text("utf-8")))

@@ -4,8 +4,6 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
-import xlsxwriter
-
 from gateway.operations.console.statistics.sheets import Sheet
 
 _OPTIONS: Final = {
@@ -21,6 +19,8 @@ _NAME: Final = 31
 
 def xlsx_of(sheets: Sequence[Sheet]) -> bytes:
     """The file: a sheet for each table, in this order. Texts stay texts, whatever they begin with."""
+    import xlsxwriter  # here: most starts of the gateway write no workbook
+
     file = io.BytesIO()
     with xlsxwriter.Workbook(file, _OPTIONS) as book:
         bold = book.add_format({"bold": True})
