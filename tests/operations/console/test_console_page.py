@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from gateway.operations.console import guessing, http, pace, reading
+from gateway.operations.console import budget, guessing, http, pace, reading
 from gateway.operations.console.page import BODY_MOST
 from gateway.operations.console.rights import OF_HEADQUARTERS, ROLES, Role
 from gateway.operations.console.sessions import BELIEVED, MOST_SESSIONS
@@ -27,7 +27,10 @@ def test_limits() -> None:
         f"| {http.BODY_SECONDS:g} s; {BODY_MOST // 1024} KiB,",
         f"| {http.IDLE_SECONDS:g} s |",
         f"| {http.SLOWEST:,} octets in {http.WRITE_SECONDS:g} s |",
-        f"| {reading.THREADS} at a time, {reading.WAITING} wait |",
+        f"| {reading.THREADS} at a time, {reading.WAITING} wait; {budget.QUIET.share:g} s of the processor",
+        f"in each second, {budget.BUSY.share:g} s while the loop is busy |",
+        f"waits {budget.QUIET.longest:g} s at most for its turn, {budget.BUSY.longest:g} s while",
+        f"two without; a {1 / pace.WHEN_BUSY:.0%} of that".replace("10%", "tenth"),
         f"{guessing.RULES['account at an address'].free} of an account at one address",
         f"{guessing.RULES['address'].free} at an address, {guessing.RULES['account'].free} of an account",
         f"within {BELIEVED:g} seconds",
