@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from gateway.operations.console.audited import Did
 from gateway.operations.console.rights import HEADQUARTERS, Role
 from gateway.operations.console.sessions import (
     DAY_MS,
@@ -91,7 +92,7 @@ class Users:
         if await self.store.account(name) is not None:
             raise AccountFault(f"{name} is there already: user password gives it another password")
         account = Account(name, _checked(hashed), role, province, self.now_ms())
-        return await self._put(account, "account added", f"{role} {province}")
+        return await self._put(account, Did.ADDED, f"{role} {province}")
 
     async def change(self, name: str, role: str, province: str) -> str:
         """Give it another role, another province, or both; "" leaves one as it is.
@@ -103,27 +104,27 @@ class Users:
         account = await self._account(name)
         account = account._replace(role=role or account.role, province=province or account.province)
         self._check(account.role, account.province)
-        return await self._put(account, "account changed", f"{account.role} {account.province}")
+        return await self._put(account, Did.CHANGED, f"{account.role} {account.province}")
 
     async def password(self, name: str, hashed: str) -> str:
         """Set a password; its browsers are logged out."""
         account = await self._account(name)
-        return await self._put(account._replace(password=_checked(hashed)), "password", "")
+        return await self._put(account._replace(password=_checked(hashed)), Did.PASSWORD, "")
 
     async def disable(self, name: str) -> str:
         """It can log in no more; sessions and tokens end."""
-        return await self._put((await self._account(name))._replace(disabled=True), "account disabled", "")
+        return await self._put((await self._account(name))._replace(disabled=True), Did.DISABLED, "")
 
     async def enable(self, name: str) -> str:
         """It can log in again."""
-        return await self._put((await self._account(name))._replace(disabled=False), "account enabled", "")
+        return await self._put((await self._account(name))._replace(disabled=False), Did.ENABLED, "")
 
     async def remove(self, name: str) -> str:
         """Remove it, with sessions and tokens."""
         await self._account(name)
         await self.store.remove_account(name)
         self.changed(name)
-        await self._note("account removed", name, "")
+        await self._note(Did.REMOVED, name, "")
         return name
 
     async def token(self, name: str, token: str, days: str) -> str:
@@ -145,7 +146,7 @@ class Users:
         secret, now = secrets.token_urlsafe(SECRET_OCTETS), self.now_ms()
         ends = now + int(days) * DAY_MS
         await self.store.put_session(Session(digest_of(secret), name, token, now, now, ends))
-        await self._note("token", name, token)
+        await self._note(Did.TOKEN, name, token)
         return secret
 
     def _check(self, role: str, province: str) -> None:
@@ -163,13 +164,13 @@ class Users:
             raise AccountFault(f"there is no account {name!r}: user list shows all")
         return account
 
-    async def _put(self, account: Account, action: str, reason: str) -> str:
+    async def _put(self, account: Account, action: Did, reason: str) -> str:
         await self.store.put_account(account)
         self.changed(account.name)
         await self._note(action, account.name, reason)
         return account.name
 
-    async def _note(self, action: str, subject: str, reason: str) -> None:
+    async def _note(self, action: Did, subject: str, reason: str) -> None:
         await self.store.note(AuditEntry(self.now_ms(), COMMAND_LINE, action, subject, reason, ""))
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.operations.console.audited import Did
 from gateway.operations.console.refused import Refused as Refused
 from gateway.operations.console.rights import Right, Viewer
 from gateway.operations.console.services import Services
@@ -93,7 +94,7 @@ class Visit:
             raise Refused(HTTPStatus.BAD_REQUEST, "base.bad_form") from error
         return dict(pairs)
 
-    async def note(self, action: str, subject: str, reason: str = "") -> None:
+    async def note(self, action: Did, subject: str, reason: str = "") -> None:
         """Write down in the audit what the viewer has done. subject: a mobile, an account, an id."""
         now = self.services.clock.now_ms()
         entry = AuditEntry(now, self.viewer.name, action, subject, reason, self.remote)

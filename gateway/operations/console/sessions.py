@@ -17,6 +17,7 @@ from typing import Final
 from starlette.requests import Request
 
 from gateway.observer import Observer
+from gateway.operations.console.audited import Did
 from gateway.operations.console.guessing import Guesses
 from gateway.operations.console.hosts import remote_of
 from gateway.operations.console.refused import Refused
@@ -118,7 +119,7 @@ class Sessions:
         if old:
             await self._end([digest_of(old)])
         secret = await self._begin(account.name)
-        await self._note(account.name, "login", account.name, remote)
+        await self._note(account.name, Did.LOGIN, account.name, remote)
         self._observer.console_login(account.name, remote)
         return secret
 
@@ -133,7 +134,7 @@ class Sessions:
         account = await self._check(name, old, remote)
         await self._store.put_account(account._replace(password=await self._hash(new)))
         self.forget(name)
-        await self._note(name, "password", name, remote)
+        await self._note(name, Did.PASSWORD, name, remote)
         return await self._begin(name)
 
     async def of_account(self, name: str) -> list[Session]:
@@ -264,7 +265,7 @@ class Sessions:
         for digest in digests:
             self._known.pop(digest, None)
 
-    async def _note(self, account: str, action: str, subject: str, remote: str) -> None:
+    async def _note(self, account: str, action: Did, subject: str, remote: str) -> None:
         await self._store.note(AuditEntry(self._clocks.now_ms(), account, action, subject, "", remote))
 
 

@@ -22,7 +22,7 @@ async def test_the_page(tmp_path: Path) -> None:
         page = (await ada.get("/audit", accept_language="en")).text
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
         assert "<script>" not in page
-        assert page.index("&lt;script") < page.index("<td>login</td>") < page.index("reason 99")
+        assert page.index("&lt;script") < page.index("<td>logged in</td>") < page.index("reason 99")
         assert ALICE not in page
         assert f"{ALICE[:3]}****{ALICE[7:]}" in page
         assert "Administrator" in page

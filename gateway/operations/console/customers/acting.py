@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from commands.actions import ACTIONS
 from gateway.errors import Refusal, Verdict
 from gateway.message import BY, message_id
+from gateway.operations.console.audited import Did
 from gateway.operations.console.page import Visit
 from gateway.operations.console.reasons import LONGEST_REASON, is_reason
 from gateway.operations.console.refused import Refused, Said
@@ -75,7 +76,7 @@ class Came:
         return "" if self.row is None else self.row.outcome
 
 
-async def note(visit: Visit, action: str, msisdn: str, reason: str) -> None:
+async def note(visit: Visit, action: Did, msisdn: str, reason: str) -> None:
     """Write into the audit what is about to be done. Raises Refused 503: without it nothing is done."""
     try:
         await visit.note(action, msisdn, reason)
@@ -85,7 +86,7 @@ async def note(visit: Visit, action: str, msisdn: str, reason: str) -> None:
 
 async def act(visit: Visit, wanted: Wanted, msisdn: str) -> Came:
     """Execute an action. Raises Refused where it was not executed, or nobody knows."""
-    await note(visit, wanted.action, msisdn, wanted.reason)
+    await note(visit, Did(wanted.action), msisdn, wanted.reason)
     action = Action(wanted.request, visit.viewer.name, wanted.action, msisdn, wanted.reason, visit.remote)
     try:
         executed = await visit.services.agents.actions.act(action)

@@ -24,7 +24,7 @@ class Wording:
     def __init__(self, text: Text, language: str, zone: ZoneInfo, tables: Tables) -> None:
         self.zone = zone.key
         self.instructions: Mapping[str, str] = {
-            name: f"{row.words[0]} ({name})" if row.words else name
+            name: f"{row.words[0]} ({name})" if row.words else _without_word(text, name)
             for name, row in tables.commands.table.rows.items()
         }
         self._text = text
@@ -81,3 +81,11 @@ class Wording:
         if name in {"result", "direction", "kind"}:
             return self.word(name, value)
         return self.instructions.get(value, value) if name == "instruction" else str(value)
+
+
+def _without_word(text: Text, name: str) -> str:
+    """What an instruction is that no customer writes as a word; its id where there are no words for it."""
+    try:
+        return text(f"statistics.instruction_{name}")
+    except KeyError:
+        return name

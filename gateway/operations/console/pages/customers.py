@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from commands.actions import ACTIONS
 from commands.parser import MOBILE_DIGITS
+from gateway.operations.console.audited import Did
 from gateway.operations.console.customers.acting import Came, Opening, Wanted, act, note
 from gateway.operations.console.customers.bodies import LONGEST, sent
 from gateway.operations.console.customers.looking import look
@@ -18,8 +19,6 @@ from gateway.operations.console.page import Kind, Page, Section, Visit
 from gateway.operations.console.refused import Refused, Said
 from gateway.operations.console.rights import Right
 
-SEARCHED_FOR: Final = "searched"
-"""The action in the audit: who tries many numbers learns what is masked."""
 ANSWERS: Final = ("free", "charges", "cancel", "who", "password", "protected", "voice")
 """Standard answers, in their order: keys of texts/customers.yaml."""
 
@@ -33,7 +32,7 @@ async def find(visit: Visit) -> Response:
     """Look a customer up: to his page, whose address does not tell his number."""
     number = (await visit.form()).get("number", "")
     msisdn = await _held(visit, number)
-    await note(visit, SEARCHED_FOR, msisdn, "")
+    await note(visit, Did.SEARCHED, msisdn, "")
     key = key_of(visit.services.agents.keys, msisdn)
     return RedirectResponse(f"/customers/{key}", HTTPStatus.SEE_OTHER)
 
@@ -50,7 +49,7 @@ async def unmask(visit: Visit) -> Response:
         lacks = Said(f"base.right_{Right.CUSTOMERS}")
         raise Refused(HTTPStatus.FORBIDDEN, "base.lacks", name=visit.viewer.name, right=lacks)
     opening = await sent(visit, Opening)
-    await note(visit, "opened", msisdn, opening.reason)
+    await note(visit, Did.OPENED, msisdn, opening.reason)
     return await _page(visit, msisdn, opened=True)
 
 
@@ -65,7 +64,7 @@ async def do(visit: Visit) -> Response:
 async def api_show(visit: Visit) -> Response:
     """A customer as JSON, his number masked."""
     msisdn = await _held(visit, visit.request.path_params["number"])
-    await note(visit, SEARCHED_FOR, msisdn, "")
+    await note(visit, Did.SEARCHED, msisdn, "")
     return JSONResponse(await _customer(visit, msisdn, Showing(visit.services.zone, _now(visit))))
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from gateway.message import message_id, number_of
+from gateway.operations.console.audited import Did
 from gateway.operations.console.masks import masking
 from gateway.operations.console.messages.description import FOUND, ID, ONE, SEARCHED
 from gateway.operations.console.messages.query import (
@@ -33,9 +34,6 @@ from gateway.storage.contract import StorageError
 from gateway.storage.reader import ENDLESS, Reader, Wanted
 
 API: Final = "/api/"
-OPENED: Final = "opened"
-SEARCHED_FOR: Final = "searched"
-"""Actions in the audit."""
 
 
 async def find(visit: Visit) -> Response:
@@ -67,7 +65,7 @@ async def show_opened(visit: Visit) -> Response:
         why = visit.text("messages.bad_reason", most=LONGEST_REASON)
         return await _page(visit, sms, HTTPStatus.BAD_REQUEST, why)
     try:
-        await visit.note(OPENED, message_id(number), reason)
+        await visit.note(Did.OPENED, message_id(number), reason)
     except StorageError as error:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "messages.not_noted") from error
     return await _page(visit, await _seen(visit, await _life(visit), opened=True))
@@ -173,7 +171,7 @@ async def _search(visit: Visit, query: Query) -> Results:
     """Search. Who asks for a whole number learns what is masked where he tries many: each time is written
     down. Raises StorageError where it cannot be."""
     if query.whole_number:
-        await visit.note(SEARCHED_FOR, query.whole_number)
+        await visit.note(Did.SEARCHED, query.whole_number)
     home, viewer = visit.services.in_force.home, visit.viewer
     sees = None if viewer.sees_all else viewer.sees
     return await visit.services.read(lambda reader: search(reader, query, home, sees))

@@ -8,6 +8,7 @@ from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
+from gateway.operations.console.audited import Did
 from gateway.operations.console.page import Kind, Page, Refused, Section, Visit
 from gateway.operations.console.rights import Right
 from gateway.operations.console.statistics.asking import PARAMETERS, Asking, Question
@@ -28,8 +29,6 @@ from gateway.storage.reader import Reader
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV: Final = "text/csv; charset=utf-8"
-EXPORTED: Final = "exported"
-"""Action in the audit. Its subject is the name of the file: report, period, days and province."""
 
 
 class StatisticsPages:
@@ -119,7 +118,7 @@ class StatisticsPages:
 
         content = await visit.services.read(work, paced=True)
         name = f"{report.id}_{_file_name(question)}.{ending}"
-        await visit.note(EXPORTED, name)  # what cannot be written down does not leave
+        await visit.note(Did.EXPORTED, name)  # what cannot be written down does not leave
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return Response(content, media_type=media, headers=headers)
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from commands.tables import Tables
+from gateway.operations.console.audited import Did
 from gateway.operations.console.page import Page, Section, Visit
 from gateway.operations.console.reasons import LONGEST_REASON, is_reason
 from gateway.operations.console.refused import Refused
@@ -161,7 +162,7 @@ async def reload(visit: Visit) -> Response:
         return await _reload_page(visit, seen, HTTPStatus.CONFLICT, "tables.moved", reason)
     if not is_reason(reason):
         return await _reload_page(visit, seen, HTTPStatus.BAD_REQUEST, "tables.reason_wanted", reason)
-    await visit.note("tables.reload", version, reason)  # first: what cannot be written down is not done
+    await visit.note(Did.RELOADED, version, reason)  # first: what cannot be written down is not done
     done = await service.reload(was, version)
     if not done.applied and was != version:
         return await _reload_page(visit, done, HTTPStatus.CONFLICT, "tables.moved", reason)

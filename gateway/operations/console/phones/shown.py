@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gateway.channels.phones.channel import LONGEST, Fault, NotSubmitted, PhonesChannel
 from gateway.channels.phones.conversations import PhoneSms
+from gateway.operations.console.audited import Did
 from gateway.operations.console.page import Refused, Visit
 from routing.ranges import MobileRanges
 
@@ -84,7 +85,7 @@ def province(visit: Visit, code: str) -> str:
 async def submit(visit: Visit, number: str, to: str, text: str) -> PhoneSms:
     """Let a phone send an SMS; the audit has who did, and not the text. Raises Refused."""
     playable(visit, number)
-    await visit.note("phone.send", number)
+    await visit.note(Did.PHONE, number)
     try:
         return channel_of(visit).submit(number, to, text)
     except NotSubmitted as why:

@@ -51,7 +51,12 @@ class Names:
         if not name:
             return self.say("not_understood")
         row = self.tables.commands.table.rows.get(name)
-        return f"{row.words[0]} ({name})" if row is not None and row.words else name
+        if row is not None and row.words:
+            return f"{row.words[0]} ({name})"
+        try:
+            return self.say(f"instruction_{name}")
+        except KeyError:
+            return name
 
     def part(self, dimension: str, code: str) -> str:
         """A value of a dimension: province, way or instruction."""

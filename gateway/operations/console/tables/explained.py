@@ -52,8 +52,7 @@ def _sender(tables: Tables, viewer: Viewer, query: Mapping[str, str]) -> str:
         return ""
     msisdn = tables.msisdn(given)
     if msisdn is None:
-        wanted = tables.routing.numbers.mobile
-        raise Refused(HTTPStatus.BAD_REQUEST, "tables.bad_sender", wanted=wanted)
+        raise Refused(HTTPStatus.BAD_REQUEST, "tables.bad_sender")
     # Where a mobile was ported to is a fact about a customer: a province learns it of its own ones only.
     if not viewer.sees(tables.home(tables.routing.main_number(msisdn) or msisdn)):
         raise Refused(HTTPStatus.FORBIDDEN, "tables.foreign_sender")
