@@ -185,8 +185,9 @@ def matching(table: ShownTable, find: str, provenance: str) -> list[ShownRow]:
     for row in table.rows:
         if wanted and wanted not in row.words:
             continue
-        kept = {key: each for key, each in row.values.items() if provenance in {"", key.provenance}}
-        if kept:
+        if not provenance:
+            found.append(row)
+        elif kept := {key: each for key, each in row.values.items() if key.provenance == provenance}:
             found.append(ShownRow(row.anchor, row.section, row.name, kept, row.words))
     return found
 
