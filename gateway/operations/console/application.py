@@ -15,7 +15,6 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.net.admission import address_of, group_of
 from gateway.operations.console.api.errors import other_methods
 from gateway.operations.console.hosts import Hosts, same_origin
 from gateway.operations.console.pace import Pace, Turns
@@ -183,9 +182,7 @@ class Application:
         if page.kind is Kind.API and page.right is None:
             return
         sessions = self.services.sessions
-        account = sessions.remembered(request)
-        visitor = account or str(group_of(address_of(sessions.remote(request))))
-        if not await self._turns.turn(visitor, stranger=not account):
+        if not await self._turns.turn(sessions.remembered(request), sessions.remote(request)):
             raise _Crowded
 
     def _still(self, page: Page, request: Request, viewer: Viewer) -> Callable[[], Awaitable[bool]]:

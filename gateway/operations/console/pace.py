@@ -58,10 +58,11 @@ class Turns:
         self._free += factor * LEAST
         return max(0.0, wait)
 
-    async def turn(self, visitor: str, *, stranger: bool) -> bool:
-        """Wait for the turn of a visitor, who is named by his account or address. Gives whether it came;
-        False at once: too many wait."""
-        if self._waiting.get(visitor, 0) >= EACH or (wait := self.wait(stranger=stranger)) is None:
+    async def turn(self, account: str, remote: str) -> bool:
+        """Wait for the turn of a visitor. account: "" of a stranger. Gives whether it came; False at once:
+        too many wait."""
+        visitor = account or group_of(address_of(remote))
+        if self._waiting[visitor] >= EACH or (wait := self.wait(stranger=not account)) is None:
             return False
         if wait > 0:
             self._waiting[visitor] += 1

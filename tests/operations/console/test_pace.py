@@ -140,13 +140,11 @@ async def test_one_visitor_who_asks_fast_waits_for_himself() -> None:
     turns = Turns(time, lambda: 0.0, lambda: False)
     time.now = 100.0
     at_once = round(SLACK / LEAST)
-    asked = [
-        asyncio.ensure_future(turns.turn("198.51.100.7", stranger=True)) for _ in range(at_once + EACH + 50)
-    ]
+    asked = [asyncio.ensure_future(turns.turn("", "198.51.100.7")) for _ in range(at_once + EACH + 50)]
     await asyncio.sleep(0)
     assert [each.result() for each in asked if each.done()].count(False) == 50
     assert (turns.wait() or 0.0) <= (EACH + 1) * LEAST + 1e-6
     asked[-60].cancel()
     await asyncio.gather(*asked, return_exceptions=True)
     assert not turns._waiting
-    assert await turns.turn("198.51.100.7", stranger=True)
+    assert await turns.turn("", "198.51.100.7")
