@@ -179,7 +179,7 @@ class Application:
 
     async def _turn(self, page: Page, request: Request) -> None:
         """Wait until a request may begin. What watches the gateway does not wait. Raises _Crowded."""
-        if page.kind is Kind.API and page.right is None:
+        if page.kind is Kind.API and page.right is None and page in self.pages:  # a path of none waits
             return
         sessions = self.services.sessions
         if not await self._turns.turn(sessions.remembered(request), sessions.remote(request)):

@@ -384,3 +384,4 @@ async def test_strangers_do_not_crowd_out_who_is_logged_in(
             assert (answer.status, answer.text[:24]) == (503, "too many pages are asked")
         assert "error" in (await other.get("/api/v1/customers/13800000001")).text
         assert (await other.get("/healthz")).status == 200
+        assert (await other.get("/api/v1/nothing")).status == 503  # it would cost a reading of the store
