@@ -1,6 +1,5 @@
 """The ASGI application of the console: every route passes here, and is refused without its right."""
 
-import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -53,6 +52,10 @@ CLOSE: Final = {"connection": "close"}
 STATIC: Final = "/static"
 API: Final = "/api/"
 PACKAGE: Final = "gateway.operations.console"
+
+
+class _Crowded(Exception):
+    """Too many requests wait for their turn."""
 
 
 class Visitors(Protocol):
@@ -152,7 +155,7 @@ class Application:
                 request, NOBODY, self.services, self._rendering, language_of(request), theme_of(request)
             )
             try:
-                await self._turn(page)
+                await self._turn(page, request)
                 viewer = await self.visitors.viewer(request)
                 visit.viewer = viewer or NOBODY
                 visit.still = self._still(page, request, visit.viewer)
@@ -162,6 +165,8 @@ class Application:
                 if page.method != "GET":
                     visit.request = await bounded(request, page.body)
                 return await page.endpoint(visit)
+            except _Crowded:
+                return self._crowded(page, request)
             except Refused as refused:
                 if isinstance(refused.__cause__, StorageError):
                     self._tell(page, visit, refused.__cause__)
@@ -172,15 +177,13 @@ class Application:
 
         return answer
 
-    async def _turn(self, page: Page) -> None:
-        """Wait until a request may begin. What watches the gateway does not wait. Raises Refused 503."""
-        if page.kind is Kind.API and page.right is None:
+    async def _turn(self, page: Page, request: Request) -> None:
+        """Wait until a request may begin. What watches the gateway does not wait. Raises _Crowded."""
+        if page.kind is Kind.API and page.right is None and page in self.pages:  # a path of none waits
             return
-        wait = self._turns.wait()
-        if wait is None:
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.too_many")
-        if wait > 0:
-            await asyncio.sleep(wait)
+        sessions = self.services.sessions
+        if not await self._turns.turn(sessions.remembered(request), sessions.remote(request)):
+            raise _Crowded
 
     def _still(self, page: Page, request: Request, viewer: Viewer) -> Callable[[], Awaitable[bool]]:
         async def still() -> bool:
@@ -226,6 +229,13 @@ class Application:
         missing = refused.status == HTTPStatus.NOT_FOUND
         reason = refused.said(visit.text)
         return visit.page("refused.html", refused.status, reason=reason, missing=missing)
+
+    def _crowded(self, page: Page, request: Request) -> Response:
+        """Too many wait: a line, which costs little. A page that says so would itself be drawn."""
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        if page.kind is Kind.API:
+            return JSONResponse({"error": self._english("base.too_many")}, status)
+        return PlainTextResponse(self._plain(request, "too_many"), status)
 
     def _english(self, key: str, **values: object) -> str:
         return self._rendering.text("en", key, values)

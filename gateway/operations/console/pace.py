@@ -1,6 +1,7 @@
 """How often one address may ask: what a page costs, it costs in the loop in which SMS pass."""
 
-from collections import OrderedDict
+import asyncio
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -22,7 +23,11 @@ TIMES: Final = 2.0
 WHEN_BUSY: Final = 10.0
 """How many times longer LEAST and TIMES are while the event loop is busy."""
 LONGEST: Final = 10.0
-"""Seconds that a request waits for its turn at most."""
+"""Seconds that a request waits for its turn at most, and that what was drawn is waited for."""
+STRANGERS: Final = 5.0
+"""The same for who is not logged in: they leave the rest to those who are."""
+EACH: Final = 20
+"""Requests of one visitor that wait at a time: one who asks fast does not make the others wait long."""
 
 
 class Turns:
@@ -39,16 +44,35 @@ class Turns:
         self._busy = busy
         self._counted = 0.0
         self._free = 0.0
+        self._waiting: Counter[str] = Counter()  # of visitors who wait now
 
-    def wait(self) -> float | None:
+    def wait(self, *, stranger: bool = False) -> float | None:
         """Count a request. Gives the seconds until it may begin; None: too many wait, it is not counted."""
         now, spent, factor = self._now(), self._spent(), WHEN_BUSY if self._busy() else 1.0
-        self._free = max(self._free, now - SLACK) + factor * TIMES * (spent - self._counted)
+        free = max(self._free, now - SLACK) + factor * TIMES * (spent - self._counted)
+        self._free = min(free, now + LONGEST)  # what a flood has cost is forgotten soon after it
         self._counted = spent
-        if self._free - now > LONGEST:
+        wait = self._free + factor * LEAST - now
+        if wait > (STRANGERS if stranger else LONGEST):
             return None
         self._free += factor * LEAST
-        return max(0.0, self._free - now)
+        return max(0.0, wait)
+
+    async def turn(self, account: str, remote: str) -> bool:
+        """Wait for the turn of a visitor. account: "" of a stranger. Gives whether it came; False at once:
+        too many wait."""
+        visitor = account or group_of(address_of(remote))
+        if self._waiting[visitor] >= EACH or (wait := self.wait(stranger=not account)) is None:
+            return False
+        if wait > 0:
+            self._waiting[visitor] += 1
+            try:
+                await asyncio.sleep(wait)
+            finally:
+                self._waiting[visitor] -= 1
+                if not self._waiting[visitor]:
+                    del self._waiting[visitor]
+        return True
 
 
 @dataclass(slots=True)

@@ -106,7 +106,7 @@ class Visit:
 
     async def drawn(self, template: str, status: int = 200, **values: Any) -> Response:
         """The same beside the event loop, for pages that may be large. Raises Refused 503: too many wait."""
-        return await self.services.compute(lambda: self.page(template, status, **values))
+        return await self.services.compute(lambda: self.page(template, status, **values), self.viewer.name)
 
     def text(self, key: str, **values: object) -> str:
         """A text of gateway/operations/console/texts in the visitor's language."""

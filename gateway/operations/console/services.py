@@ -70,19 +70,21 @@ class Services:
         self._reading = Reading(self.open_reader, lambda: self.metrics.loop_time.busy)
         self.boards = Boards(self.metrics, self.clock, self.zone, self.in_force, self.read)
 
-    async def read(self, function: Callable[[Reader], T], *, paced: bool = False) -> T:
+    async def read(self, function: Callable[[Reader], T], *, paced: bool = False, account: str = "") -> T:
         """Return what a function gives for a Reader, in a thread of its own. paced: it may compute for long.
+        account: who asks for what is paced, "": a stranger.
 
         Raises Refused 503 if too many wait, and if the store cannot be read now.
         """
-        return await self._reading.read(function, paced=paced)
+        return await self._reading.read(function, paced=paced, account=account)
 
-    async def compute(self, function: Callable[[], T]) -> T:
-        """Return what a function gives, in a thread: what would keep the event loop for long.
+    async def compute(self, function: Callable[[], T], account: str) -> T:
+        """Return what a function gives, in a thread: what would keep the event loop for long. account: who
+        asks for it, "": a stranger.
 
         Raises Refused 503 if too many wait.
         """
-        return await self._reading.compute(function)
+        return await self._reading.compute(function, account=account)
 
     def close(self) -> None:
         """Begin no reading any more, and hash no password."""

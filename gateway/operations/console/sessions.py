@@ -108,6 +108,12 @@ class Sessions:
         account = known.account
         return Viewer(account.name, Role(account.role), account.province)
 
+    def remembered(self, request: Request) -> str:
+        """The account of a session or token that the store knew a while ago, without asking it; "": of none.
+        It gives no right."""
+        known = self._known.get(digest_of(secret)) if (secret := self._secret(request)) else None
+        return known.account.name if known is not None else ""
+
     async def log_in(self, request: Request, name: str, password: str) -> str:
         """Check a password, and begin a session. Returns its secret, for the cookie.
 
@@ -131,8 +137,12 @@ class Sessions:
     async def change_password(self, request: Request, name: str, old: str, new: str) -> str:
         """Change a password: all sessions of the account end. Returns the secret of a new one."""
         remote = self.remote(request)
-        account = await self._check(name, old, remote)
-        await self._store.put_account(account._replace(password=await self._hash(new)))
+        checked = await self._check(name, old, remote)
+        hashed = await self._hash(new)
+        account = await self._store.account(name)  # hashing takes a while: an operator may have changed it
+        if account is None or account.disabled or account.password != checked.password:
+            raise Refused(HTTPStatus.UNAUTHORIZED, "login.wrong")
+        await self._store.put_account(account._replace(password=hashed))
         self.forget(name)
         await self._note(name, Did.PASSWORD, name, remote)
         return await self._begin(name)
@@ -163,14 +173,19 @@ class Sessions:
 
     # Who asks
 
-    async def _find(self, request: Request) -> _Known | None:
+    def _secret(self, request: Request) -> str:
+        """What a machine or a browser shows; "": nothing that can be right."""
         header = request.headers.get("authorization", "")
-        machine = header[: len(BEARER)].lower() == BEARER
-        secret = header[len(BEARER) :].strip()[:LONGEST_SECRET] if machine else self.secret_of(request)
-        if not secret or (header and not machine):
+        if _is_machine(request):
+            return header[len(BEARER) :].strip()[:LONGEST_SECRET]
+        return "" if header else self.secret_of(request)
+
+    async def _find(self, request: Request) -> _Known | None:
+        secret = self._secret(request)
+        if not secret:
             return None
         known = await self._look_up(digest_of(secret))
-        if known is None or bool(known.session.token) is not machine:
+        if known is None or bool(known.session.token) is not _is_machine(request):
             return None
         if known.account.disabled or not self._stands(known.session, self._clocks.now_ms()):
             return None
@@ -182,16 +197,17 @@ class Sessions:
         known = self._known.get(digest)
         if known is not None and now < known.until:
             return known
-        self._known.pop(digest, None)
         changes = self._changes
         session = await self._store.session(digest)
         account = session and await self._store.account(session.account)
         if session is None or account is None:
+            self._known.pop(digest, None)
             return None
         known = _Known(session, account, now + BELIEVED)
         if changes != self._changes:
             return known
         self._known[digest] = known
+        self._known.move_to_end(digest)
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return known
@@ -256,6 +272,7 @@ class Sessions:
         secret = secrets.token_urlsafe(SECRET_OCTETS)
         expires_at = now + self._settings.session_days * DAY_MS
         await self._store.put_session(Session(digest_of(secret), name, "", now, now, expires_at))
+        await self._look_up(digest_of(secret))  # the next page does not wait among strangers
         return secret
 
     async def _end(self, digests: list[bytes]) -> None:
@@ -267,6 +284,11 @@ class Sessions:
 
     async def _note(self, account: str, action: Did, subject: str, remote: str) -> None:
         await self._store.note(AuditEntry(self._clocks.now_ms(), account, action, subject, "", remote))
+
+
+def _is_machine(request: Request) -> bool:
+    """Whether it shows a token."""
+    return request.headers.get("authorization", "")[: len(BEARER)].lower() == BEARER
 
 
 def _told(name: str) -> str:

@@ -33,6 +33,8 @@ SHARE: Final = 0.25
 """Part of the time that folding may take."""
 SHARE_WHEN_BUSY: Final = 0.03
 """The same while the event loop is busy: SMS come first, and figures are late then."""
+LONGEST_REST: Final = 5.0
+"""Seconds of a rest at most: a store that took long to answer has not kept the event loop busy so long."""
 TIDY_EVERY: Final = 3600.0
 """Seconds between two looks for who was active too long ago."""
 FORGOTTEN: Final = 1000
@@ -55,7 +57,7 @@ class Pace:
     def rest(self, began: float) -> float:
         """Seconds to pause behind a fold that began then."""
         share = SHARE_WHEN_BUSY if self.busy() else SHARE
-        return (self.monotonic() - began) * (1 / share - 1)
+        return min(LONGEST_REST, (self.monotonic() - began) * (1 / share - 1))
 
 
 UNHURRIED: Final = Pace(lambda: False, lambda: 0.0)
@@ -135,8 +137,8 @@ class FigureConsumer:
     async def take(self, events: list[StoredEvent]) -> None:
         """Fold events, so many at a time that nobody waits long. Raises StorageError."""
         while events:
-            began = self._pace.monotonic()
             async with self.folding:
+                began = self._pace.monotonic()  # who replaces a day held it for long, perhaps
                 events = await self._fold_some(events)
             await asyncio.sleep(0)  # the store need not have waited: others have their turn
             await wait(self._stop, self._pace.rest(began))

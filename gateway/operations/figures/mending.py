@@ -50,6 +50,7 @@ class Mending:
         self._observer = observer
         self._busy = busy
         self._gone: set[str] = set()  # marked days of which records are gone
+        self._gone_at = ""  # the day on which that was seen
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -89,6 +90,9 @@ class Mending:
         await self._store.settle_uncounted(today, counting=True)
         marked = await self._store.marked_days()
         self._gone.intersection_update(marked)
+        if self._gone_at != today:  # a clock that was wrong for a while has other days gone
+            self._gone_at = today
+            self._gone.clear()
         days = [day for day in marked if day < today and day not in self._gone]
         if days and isinstance(self._store, SharedStore) and not await self._store.hold(NAME):
             return []
@@ -96,6 +100,8 @@ class Mending:
 
     async def _rebuild(self, day: str) -> None:
         """One day. Raises NotRebuilt, StorageError."""
+        if (await self._store.day_state(day)).waits:
+            return  # perhaps for long, of a node that is away: `stats rebuild` has its turn meanwhile
         done = gone = False
         async with aclosing(self._rebuilding.run(day, day)) as told:
             async for items in told:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.operations.console.budget import BUSY, OWED, QUIET, Bounds, Budget
-from gateway.operations.console.reading import THREADS, WAITING, Reading
+from gateway.operations.console.reading import PACED, THREADS, WAITING, Reading
 
 
 class Clock:
@@ -85,7 +85,7 @@ async def test_only_long_readings_wait_and_are_counted() -> None:
     assert reading._budget.delay() == 0
     reading._budget.spend(QUIET.saved + OWED)
     assert reading._budget.delay() > 0
-    waiting = [asyncio.ensure_future(reading.read(busy, paced=True)) for _ in range(THREADS + WAITING - 1)]
+    waiting = [asyncio.ensure_future(reading.read(busy, paced=True, account=f"ada{n}")) for n in range(PACED)]
     await asyncio.sleep(0)
     assert await reading.read(lambda _: "short") == "short"
     assert not waiting[-1].done()

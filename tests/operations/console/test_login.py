@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
-from gateway.operations.console import streams
+from gateway.operations.console import pace, streams
 from gateway.operations.console.pages.login import local
 from gateway.operations.console.rights import Role
 from gateway.operations.console.sessions import digest_of
@@ -343,3 +343,45 @@ async def test_a_switch_says_what_it_does(
             assert other in page
             answer = await visitor.post("/preferences", {"theme": value, "back": "/login"})
             visitor.cookie = cookie_of(answer.headers["set-cookie"])
+
+
+async def test_a_change_while_a_password_is_hashed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rights that an operator takes away at that moment do not come back."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        ada = await logged_in(gateway)
+        hashing = Hasher.hash
+
+        async def slow(hasher: Hasher, password: str) -> str:
+            if password == "another long password":
+                said = {"name": "ada", "role": "reader", "province": ""}
+                await ask(gateway.app.settings.storage.path, "user_change", **said)
+            return await hashing(hasher, password)
+
+        monkeypatch.setattr(Hasher, "hash", slow)
+        await ada.post(
+            "/account/password",
+            {"old": PASSWORD, "new": "another long password", "again": "another long password"},
+        )
+        account = await gateway.app.store.account("ada")
+        assert account is not None
+        assert account.role == Role.READER
+
+
+async def test_strangers_do_not_crowd_out_who_is_logged_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are told so in a line that needs no template, in their language, and programs in English; who is
+    logged in has his pages, from the first one on. A cookie that nobody was given is a stranger's."""
+    async with running_gateway(tmp_path, CONSOLE) as gateway:
+        ada, other = await logged_in(gateway), users(gateway)
+        monkeypatch.setattr(pace, "STRANGERS", -1.0)
+        assert (await ada.get("/account")).status == 200
+        for cookie in ("", f"{ada.cookie}x"):
+            other.cookie = cookie
+            answer = await other.get("/login", accept_language="en")
+            assert (answer.status, answer.text[:24]) == (503, "too many pages are asked")
+        assert "error" in (await other.get("/api/v1/customers/13800000001")).text
+        assert (await other.get("/healthz")).status == 200
+        assert (await other.get("/api/v1/nothing")).status == 503  # it would cost a reading of the store

@@ -1,16 +1,20 @@
 """How often one address may ask."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.operations.console.pace import (
     BURST,
+    EACH,
     LEAST,
     LONGEST,
     MOST,
     PER_SECOND,
     SLACK,
+    STRANGERS,
     TIMES,
     WHEN_BUSY,
     Pace,
@@ -104,3 +108,43 @@ def test_fewer_begin_while_the_loop_is_busy() -> None:
     assert turns.wait() == pytest.approx(WHEN_BUSY * LEAST)
     spent.now += 0.1
     assert turns.wait() == pytest.approx(WHEN_BUSY * (TIMES * 0.1 + 2 * LEAST))
+
+
+def test_strangers_leave_places_to_who_is_logged_in() -> None:
+    """However many ask: who is logged in begins within seconds."""
+    time = Time()
+    turns = Turns(time, lambda: 0.0, lambda: True)
+    time.now = 100.0
+    while turns.wait(stranger=True) is not None:
+        pass
+    wait = turns.wait()
+    assert wait is not None
+    assert wait <= STRANGERS + WHEN_BUSY * LEAST
+    assert turns.wait(stranger=True) is None
+
+
+def test_what_a_flood_has_cost_is_forgotten() -> None:
+    """An hour of drawing, as where each of ten thousand visitors was told something, is not waited for."""
+    time, spent = Time(), Time()
+    turns = Turns(time, spent, lambda: True)
+    time.now = 100.0
+    spent.now = 3_600.0
+    assert turns.wait() is None
+    time.now += LONGEST
+    assert turns.wait() is not None
+
+
+async def test_one_visitor_who_asks_fast_waits_for_himself() -> None:
+    """Others wait behind a few of his requests only, and he has his places again."""
+    time = Time()
+    turns = Turns(time, lambda: 0.0, lambda: False)
+    time.now = 100.0
+    at_once = round(SLACK / LEAST)
+    asked = [asyncio.ensure_future(turns.turn("", "198.51.100.7")) for _ in range(at_once + EACH + 50)]
+    await asyncio.sleep(0)
+    assert [each.result() for each in asked if each.done()].count(False) == 50
+    assert (turns.wait() or 0.0) <= (EACH + 1) * LEAST + 1e-6
+    asked[-60].cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert not turns._waiting
+    assert await turns.turn("", "198.51.100.7")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.operations.console.reading import THREADS, WAITING, Reading
+from gateway.operations.console.reading import OF_ACCOUNT, OF_STRANGERS, PACED, THREADS, WAITING, Reading
 from gateway.operations.console.refused import Refused
 from gateway.storage.contract import StoreUnusable
 from gateway.storage.engines import open_reader
@@ -62,4 +62,31 @@ async def test_the_loop_waits_little_for_a_reading() -> None:
     usual = sys.getswitchinterval()
     assert await reading.read(lambda _: sys.getswitchinterval()) < usual / 10
     assert sys.getswitchinterval() == usual
+    reading.close()
+
+
+@pytest.mark.parametrize(("account", "most"), [("", OF_STRANGERS), ("ada", OF_ACCOUNT)])
+async def test_one_visitor_keeps_nobody_from_large_pages(account: str, most: int) -> None:
+    """Who asks for many has some of them drawn; others still have theirs, and what is short is read. A place
+    is free again when a drawing ends, also one whose visitor went away."""
+    gate = threading.Event()
+    nothing: Any = SimpleNamespace(close=lambda: None)
+    reading = Reading(lambda: nothing, bool)
+
+    def drawn(account: str) -> asyncio.Future[bool]:
+        return asyncio.ensure_future(reading.compute(lambda: gate.wait(10), account=account))
+
+    held = [drawn(account) for _ in range(most + 5)]
+    others = [drawn(f"bob{n}") for n in range(PACED)]
+    short = asyncio.ensure_future(reading.read(lambda _: "short"))
+    await asyncio.sleep(0)
+    held[1].cancel()
+    gate.set()
+    answers = await asyncio.gather(*held, return_exceptions=True)
+    assert sum(each is True for each in answers) >= most - 1
+    assert sum(isinstance(each, Refused) for each in answers) == 5
+    answers = await asyncio.gather(*others, return_exceptions=True)
+    assert sum(each is True for each in answers) == PACED - most
+    assert await short == "short"
+    assert await asyncio.gather(*(drawn(account) for _ in range(most))) == [True] * most
     reading.close()

@@ -1,5 +1,6 @@
 """Days whose figures are not complete: marked, told, and counted again by the gateway itself."""
 
+import asyncio
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -104,6 +105,49 @@ async def test_a_day_waits_until_its_commits_are_folded() -> None:
         await anext(each async for each in days if {"never": True} in each)
     assert uplinks(history) == {}
     assert await history.store.marked_days() == ["2007-03-01"]
+
+
+def mending_of(history: History, today: date, told: list[str]) -> Mending:
+    """On such a day, of an event loop that is not busy."""
+    rebuilding = history.rebuilding()
+    return Mending(
+        history.store,
+        rebuilding,
+        history.consumer,
+        lambda: today,
+        lambda day, _: told.append(day),
+        Observer(),
+        lambda: False,
+    )
+
+
+async def test_a_day_whose_commits_wait_holds_nobody_up() -> None:
+    """Those of a node that is away may wait for days: other rebuilds have their turn."""
+    history = await history_of_days(2)
+    history.consumer.place = 2  # as if what waits were another node's
+    told = list[str]()
+    mending = mending_of(history, date(2007, 3, 5), told)
+    async with asyncio.timeout(2):
+        await mending._rebuild("2007-03-01")
+    assert told == []
+    await history.consumer.catch_up()
+    await mending._rebuild("2007-03-01")
+    assert told == ["2007-03-01"]
+
+
+async def test_a_day_that_seemed_to_be_gone_is_tried_again() -> None:
+    """A clock that is a year ahead for a moment has all records gone; behind it the day is rebuilt."""
+    history = await history_of_days(2)
+    await history.consumer.catch_up()
+    await history.store.mark_days(["2007-03-01"])
+    told = list[str]()
+    mending = mending_of(history, date(2008, 3, 5), told)
+    assert await mending._days() == ["2007-03-01"]
+    mending._gone.add("2007-03-01")  # as _rebuild does
+    assert await mending._days() == []
+    mending._today = lambda: date(2007, 3, 5)
+    assert await mending._days() == ["2007-03-01"]
+    assert await mending._days() == ["2007-03-01"]
 
 
 async def test_a_look_while_the_loop_is_busy_rebuilds_nothing() -> None:

@@ -54,7 +54,7 @@ class StatisticsPages:
             shown = Overall(found, self._catalogue, _names(visit), self._grid, scope)
             return visit.page("statistics.html", enabled=visit.services.counting, **shown.values())
 
-        return await visit.services.read(work, paced=True)
+        return await visit.services.read(work, paced=True, account=visit.viewer.name)
 
     async def report(self, visit: Visit) -> Response:
         """A report."""
@@ -68,7 +68,7 @@ class StatisticsPages:
             showing = Showing(result, _names(visit), self._grid, sees_all=viewer.sees_all, exports=exports)
             return visit.page("statistics_report.html", enabled=visit.services.counting, **showing.values())
 
-        return await visit.services.read(work, paced=True)
+        return await visit.services.read(work, paced=True, account=visit.viewer.name)
 
     async def csv(self, visit: Visit) -> Response:
         """A table of a report as CSV."""
@@ -96,7 +96,7 @@ class StatisticsPages:
         def work(reader: Reader) -> Response:
             return JSONResponse(json_of(answer(reader, report, question), visit.language))
 
-        return await visit.services.read(work, paced=True)
+        return await visit.services.read(work, paced=True, account=visit.viewer.name)
 
     async def _file(
         self,
@@ -116,7 +116,7 @@ class StatisticsPages:
             first, *others = sheets_of(result, names)
             return write([first, explanation(result, names), *others])
 
-        content = await visit.services.read(work, paced=True)
+        content = await visit.services.read(work, paced=True, account=visit.viewer.name)
         name = f"{report.id}_{_file_name(question)}.{ending}"
         await visit.note(Did.EXPORTED, name)  # what cannot be written down does not leave
         headers = {"content-disposition": f'attachment; filename="{name}"'}
