@@ -68,7 +68,7 @@ async def table(visit: Visit) -> Response:
         }
         return JSONResponse(found)
 
-    return await visit.services.compute(work)
+    return await visit.services.compute(work, visit.viewer.name)
 
 
 async def route(visit: Visit) -> Response:

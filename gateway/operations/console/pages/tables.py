@@ -101,7 +101,9 @@ async def show_one(visit: Visit) -> Response:
     """The rows of one table."""
     chosen = Chosen.of(visit.request.query_params)
     table = await table_named(visit)
-    rows = await visit.services.compute(lambda: matching(table, chosen.find, chosen.provenance))
+    rows = await visit.services.compute(
+        lambda: matching(table, chosen.find, chosen.provenance), visit.viewer.name
+    )
     begin = (chosen.page - 1) * PAGE_ROWS
     return await visit.drawn(
         "table.html",
