@@ -83,7 +83,13 @@ class Reading:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.stopping") from error
         # A visitor who goes away frees the place only when his reading has ended.
         job.add_done_callback(lambda _: self._leave(account, paced))
-        return await asyncio.wrap_future(job)
+        try:
+            return await asyncio.wrap_future(job)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "base.stopping") from None  # close() took it
 
     def _enter(self, account: str, paced: bool) -> bool:
         """Take a place. Gives whether there is one."""

@@ -90,3 +90,17 @@ async def test_one_visitor_keeps_nobody_from_large_pages(account: str, most: int
     assert await short == "short"
     assert await asyncio.gather(*(drawn(account) for _ in range(most))) == [True] * most
     reading.close()
+
+
+async def test_what_waits_at_the_stop_is_refused() -> None:
+    """It is told so; what is being read comes to its end."""
+    gate = threading.Event()
+    nothing: Any = SimpleNamespace(close=lambda: None)
+    reading = Reading(lambda: nothing, bool)
+    asked = [asyncio.ensure_future(reading.read(lambda _: gate.wait(10))) for _ in range(THREADS + 1)]
+    await asyncio.sleep(0)
+    reading.close()
+    gate.set()
+    *held, waiting = await asyncio.gather(*asked, return_exceptions=True)
+    assert held == [True] * THREADS
+    assert isinstance(waiting, Refused)
