@@ -1,4 +1,4 @@
-"""`stats`: prints figures of the store. `stats rebuild`: counts days again from the records
+"""`stats show`: prints figures of the store. `stats rebuild`: counts days again from the records
 (docs/statistics.md)."""
 
 import argparse
@@ -35,7 +35,7 @@ TOLD: Final = 10
 
 
 class Show:
-    """`stats`: prints figures."""
+    """`stats show`: prints figures."""
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
