@@ -26,6 +26,10 @@ COUNT = 40_000
 WINDOW = 100
 FIRST = 13_500_000_000
 PHONE = "13900000000"
+BROWSERS = 50
+LARGE = ("/", "/statistics", "/messages", "/tables/segments", "/customers", "/statistics/uplink?period=week")
+SLOWLY = ("--rate", "50", "--count", "300")
+"""SMS one after the other, as a quiet night has them: the event loop is busy by pages alone."""
 REPORTS = ("uplink", "downlink", "customers", "active", "averages")
 KINDS = ("day", "week", "month")
 
@@ -48,14 +52,14 @@ async def program(config: Path, *words: str, given: str = "") -> str:
     return out.decode()
 
 
-async def loaded(served: Served, first: int, name: str) -> dict[str, Any]:
+async def loaded(served: Served, first: int, name: str, *more: str) -> dict[str, Any]:
     """One round: the report of `load`, with the seconds of the processor that the gateway used."""
     config, report = served.folder / "config.yaml", served.folder / f"{name}.json"
     before = processor(served)
     await program(
         config,
         *("load", "--port", str(served.port), "--count", str(COUNT), "--window", str(WINDOW)),
-        *("--first", str(first), "--json", str(report)),
+        *("--first", str(first), "--json", str(report), *more),
     )
     found: dict[str, Any] = json.loads(report.read_text("utf-8"))
     return {**found, "processor": processor(served) - before}
@@ -152,3 +156,37 @@ def line_of(before: dict[str, Any], told: dict[str, Any]) -> str:
         for each in (before, told)
     ]
     return f"{' | '.join(sides)} | {told['rate'] / before['rate']:.2f}"
+
+
+async def test_an_sms_beside_browsers_that_ask_without_a_pause(tmp_path: Path) -> None:
+    """Their pages are large, and refused where they are too many."""
+    port = free_port()
+    console = {"listen": {"host": "127.0.0.1", "port": port}}
+    config = write_config(tmp_path / "a", logging={"level": "info"}, console=console)
+    async with serving(config) as served:
+        visitor = await log_in(served, port)
+        for number in range(ROUNDS):
+            first = FIRST + 2 * number * COUNT
+            alone = await loaded(served, first, f"alone-{number}", *SLOWLY)
+            seen: Counter[int] = Counter()
+            tasks = [asyncio.create_task(ask_on(visitor, place, seen)) for place in range(BROWSERS)]
+            beside = await loaded(served, first + COUNT, f"beside-{number}", *SLOWLY)
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(isinstance(end, asyncio.CancelledError) for end in ends), ends
+            assert seen[200], seen
+            say(f"reply p50, p99: alone {reply(alone)}, beside {reply(beside)}; statuses {dict(seen)}")
+
+
+async def ask_on(visitor: Browser, place: int, seen: Counter[int]) -> None:
+    """Ask for large pages, one after the other, until it is cancelled."""
+    while True:
+        for path in (*LARGE[place % len(LARGE) :], *LARGE[: place % len(LARGE)]):
+            seen[(await visitor.get(path)).status] += 1
+
+
+def reply(report: dict[str, Any]) -> str:
+    """Milliseconds until the reply came."""
+    found = report["latency_ms"]["reply"]
+    return f"{found['p50']:.1f}, {found['p99']:.1f} ms"
