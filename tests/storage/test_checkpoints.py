@@ -101,12 +101,13 @@ async def test_the_thread_brings_the_log_into_the_file(store: SqliteStore, tmp_p
 
 async def test_the_log_stays_short_under_load(store: SqliteStore) -> None:
     """Commits that follow one another without a pause let the log begin again and again: after 300 of them,
-    which write 3,000 pages, its file was never longer than some hundred."""
+    which write 3,000 pages, its file was never half as long. (It begins after some hundred where no
+    pass meets an open transaction; on a busy machine several in a row may: 764 pages were seen.)"""
     most = 0
     for number in range(1, 301):
         await store.commit(some(number))
         most = max(most, size_of_log(store))
-    assert most < 600 * PAGE
+    assert most < 1500 * PAGE
 
 
 async def test_a_slow_disk_holds_the_commits_back(
